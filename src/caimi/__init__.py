@@ -1,0 +1,1 @@
+"""CAIMI: publish an AI model once, use it from any chain."""
