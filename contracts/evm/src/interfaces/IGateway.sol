@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {Packet, Payload} from "./IBCTypes.sol";
+import {IIBCApp} from "./IIBCApp.sol";
+import {ILightClient} from "./ILightClient.sol";
+
+/// @notice IBC v2 router of one ledger: ICS-26 with ICS-24 commitments.
+interface IGateway {
+    /// @dev `packet` is complete so that a relayer needs nothing but logs.
+    event PacketSent(bytes32 indexed clientHash, uint64 indexed sequence, Packet packet);
+    event AcknowledgementWritten(
+        bytes32 indexed clientHash, uint64 indexed sequence, Packet packet, bytes[] acknowledgements
+    );
+    event PacketAcknowledged(bytes32 indexed clientHash, uint64 indexed sequence);
+    event PacketTimedOut(bytes32 indexed clientHash, uint64 indexed sequence);
+    /// @dev An application reverted while receiving; the universal error acknowledgement was written.
+    event ReceiveFailed(bytes32 indexed clientHash, uint64 indexed sequence, bytes reason);
+    /// @dev A packet of a batch had nothing left to do (already done, or expired on receipt).
+    event PacketSkipped(bytes32 indexed clientHash, uint64 indexed sequence);
+    event ClientAdded(string clientId, string counterpartyClientId, address client, bytes counterpartyLedger);
+    event ApplicationAdded(string port, address application);
+
+    /// @notice Sends from the application registered at every payload's source port (the caller).
+    function sendPacket(string calldata sourceClient, uint64 timeoutTimestamp, Payload[] calldata payloads)
+        external
+        returns (uint64 sequence);
+
+    /// @notice Delivers packets proved by one proof; all are for `destClient`. Open to anyone.
+    function recvPackets(string calldata destClient, Packet[] calldata packets, bytes calldata proof) external;
+
+    /// @notice Ends packets this ledger sent, by proof of their acknowledgements. Open to anyone.
+    function ackPackets(
+        string calldata sourceClient,
+        Packet[] calldata packets,
+        bytes[][] calldata acknowledgements,
+        bytes calldata proof
+    ) external;
+
+    /// @notice Ends packets this ledger sent, by proof that they were not received in time. Open to anyone.
+    function timeoutPackets(string calldata sourceClient, Packet[] calldata packets, bytes calldata proof) external;
+
+    /// @notice Registers a route; the gateway names it `caimi-<chain id>-<n>`, unique over all EVM ledgers.
+    function addClient(ILightClient client, bytes calldata counterpartyLedger) external returns (string memory clientId);
+    /// @notice Names the other side's client, once.
+    function setCounterparty(string calldata clientId, string calldata counterpartyClientId) external;
+    function addApplication(string calldata port, IIBCApp application) external;
+
+    /// @param path keccak256 of the ICS-24 path
+    function getCommitment(bytes32 path) external view returns (bytes32);
+    function hasReceipt(string calldata destClient, uint64 sequence) external view returns (bool);
+    function nextSequenceSend(string calldata clientId) external view returns (uint64);
+    /// @return client the light client of the route
+    /// @return counterpartyClientId empty until set
+    /// @return counterpartyLedger ERC-7930 interoperable address of the other ledger, without an account
+    function getClient(string calldata clientId)
+        external
+        view
+        returns (ILightClient client, string memory counterpartyClientId, bytes memory counterpartyLedger);
+}

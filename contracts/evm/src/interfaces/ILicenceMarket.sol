@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IIBCApp} from "./IIBCApp.sol";
+
+/// @notice One price of a model: where it is paid, in what, how much. currency 0 is the ledger's native coin.
+struct Price {
+    bytes ledger; // ERC-7930 interoperable address of the paying ledger, without an account
+    address currency;
+    uint256 amount;
+    bool offered; // false withdraws the offer
+}
+
+enum PurchaseState {
+    None,
+    Pending,
+    Completed,
+    Refunded
+}
+
+struct Purchase {
+    address buyer;
+    PurchaseState state;
+    uint256 modelId;
+    bytes32 versionId;
+    address currency;
+    uint256 amount;
+}
+
+struct Licence {
+    uint64 grantedAt; // seconds; 0 when there is none
+    bool revoked;
+}
+
+/// @notice Sells licences to versions; the home ledger decides, any ledger pays. Port "licence".
+/// @dev Consumers are ERC-7930 interoperable addresses (bytes). Invariant: value in = value out + value held.
+///      Payload value: abi.encode(uint8 tag = 2, uint256 modelId, string version, bytes consumer, address currency, uint256 amount).
+///      Success acknowledgement: abi.encode(uint8 tag = 2, bytes32 licenceId, bytes payee).
+interface ILicenceMarket is IIBCApp {
+    event PricesSet(uint256 indexed modelId, address indexed seller, Price[] prices);
+    event PurchaseOpened(
+        bytes32 indexed purchaseId, address indexed buyer, uint256 indexed modelId, string version, string clientId,
+        uint64 sequence, address currency, uint256 amount
+    );
+    event PurchaseCompleted(bytes32 indexed purchaseId, bytes32 indexed licenceId, address payee);
+    event PurchaseRefunded(bytes32 indexed purchaseId, address indexed buyer);
+    event LicenceGranted(
+        bytes32 indexed licenceId, uint256 indexed modelId, bytes32 indexed versionId, bytes consumer, address payee,
+        string version
+    );
+    event LicenceRevoked(bytes32 indexed licenceId);
+    event Withdrawn(address indexed account, address indexed currency, uint256 amount);
+
+    /// @notice Home ledger, model owner only. Prices count only while the setter still owns the model.
+    function setPrices(uint256 modelId, Price[] calldata prices) external;
+    /// @notice Home ledger, model owner only: a licence without payment.
+    function grant(uint256 modelId, string calldata version, bytes calldata consumer) external returns (bytes32 licenceId);
+    /// @notice Home ledger, model owner only: custodians honour it no more. Nothing is refunded.
+    function revoke(bytes32 licenceId) external;
+
+    /// @notice Buys where the model lives. `amount` must be the current price; native coin comes as value.
+    function buy(uint256 modelId, string calldata version, address currency, uint256 amount)
+        external
+        payable
+        returns (bytes32 licenceId);
+    /// @notice Buys from here a licence of a model that lives behind `clientId`; the money is held until acknowledged.
+    function buyRemote(
+        string calldata clientId,
+        uint256 modelId,
+        string calldata version,
+        address currency,
+        uint256 amount,
+        uint64 timeoutTimestamp
+    ) external payable returns (bytes32 purchaseId);
+    /// @notice Pays out what the market owes the caller.
+    function withdraw(address currency) external returns (uint256 amount);
+
+    function price(uint256 modelId, bytes calldata ledger, address currency)
+        external
+        view
+        returns (bool offered, uint256 amount);
+    /// @dev keccak256(abi.encode(modelId, versionId, keccak256(consumer)))
+    function licenceIdOf(uint256 modelId, bytes32 versionId, bytes calldata consumer) external pure returns (bytes32);
+    function licence(bytes32 licenceId) external view returns (Licence memory);
+    /// @dev keccak256(abi.encode(clientId, sequence))
+    function purchase(bytes32 purchaseId) external view returns (Purchase memory);
+    /// @notice The open or completed purchase of this version by this buyer, 0 when none.
+    function purchaseOf(string calldata clientId, uint256 modelId, bytes32 versionId, address buyer)
+        external
+        view
+        returns (bytes32 purchaseId);
+    function owed(address account, address currency) external view returns (uint256);
+    function held(address currency) external view returns (uint256);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+/// @notice One version of one model, as published. `modelId` follows from (chain, registry, publisher, name).
+struct Publication {
+    address publisher;
+    string name;
+    string version;
+    bytes32 manifest; // SHA-256 of the canonical manifest
+}
+
+/// @notice What the registry keeps of a version.
+struct Version {
+    bytes32 manifest;
+    uint64 publishedAt; // seconds
+    bool deprecated;
+}
+
+/// @notice Ownership, versions and aliases of models (ERC-721; token id = model id).
+/// @dev versionId = keccak256(bytes(version)). Versions start with a digit, aliases with a lower-case letter.
+interface IModelRegistry {
+    event ModelRegistered(uint256 indexed modelId, address indexed publisher, string name);
+    event VersionPublished(
+        uint256 indexed modelId, bytes32 indexed versionId, address indexed publisher, string version, bytes32 manifest
+    );
+    event AliasSet(uint256 indexed modelId, bytes32 indexed aliasId, string name, string version);
+    event VersionDeprecated(uint256 indexed modelId, bytes32 indexed versionId, string version, string reason);
+    event BatchAnchored(uint256 indexed batchId, address indexed anchorer, bytes32 root, uint32 count);
+    event ForeignModelMinted(uint256 indexed modelId, bytes home, address to);
+    event ForeignModelBurned(uint256 indexed modelId);
+
+    function modelIdOf(address publisher, string calldata name) external view returns (uint256);
+    /// @notice Publishes a version; the first one of a name mints the ownership token to the caller.
+    function publish(string calldata name, string calldata version, bytes32 manifest) external returns (uint256 modelId);
+    /// @notice Publishes a further version of a model the caller owns (its publisher may be somebody else).
+    function publishVersion(uint256 modelId, string calldata version, bytes32 manifest) external;
+
+    /// @notice Anchors the Merkle root of many publications. Open to anyone: it asserts nothing but the root's age.
+    /// @dev Leaf: OpenZeppelin standard leaf of (address publisher, uint256 modelId, bytes32 versionId, bytes32 manifest).
+    function anchorBatch(bytes32 root, uint32 count) external returns (uint256 batchId);
+    function batch(uint256 batchId) external view returns (bytes32 root, uint64 anchoredAt, uint32 count, address anchorer);
+    /// @notice Whether `publication` is in the batch.
+    function isAnchored(uint256 batchId, Publication calldata publication, bytes32[] calldata proof)
+        external
+        view
+        returns (bool);
+    /// @notice Publishes from a batch, by proof and the publisher's EIP-712 signature over the publication.
+    /// @dev EIP-712 domain: name "CAIMI ModelRegistry", version "1", chain id, this contract.
+    ///      Type: Publication(address publisher,string name,string version,bytes32 manifest)
+    function publishFromBatch(
+        uint256 batchId,
+        Publication calldata publication,
+        bytes32[] calldata proof,
+        bytes calldata signature
+    ) external returns (uint256 modelId);
+
+    function setAlias(uint256 modelId, string calldata name, string calldata version) external;
+    function deprecate(uint256 modelId, string calldata version, string calldata reason) external;
+
+    function model(uint256 modelId)
+        external
+        view
+        returns (address publisher, string memory name, bytes memory home, uint256 versionCount);
+    function versionAt(uint256 modelId, uint256 index) external view returns (string memory);
+    function getVersion(uint256 modelId, bytes32 versionId) external view returns (Version memory);
+    function getAlias(uint256 modelId, string calldata name) external view returns (string memory version);
+    function aliasHistoryLength(uint256 modelId, string calldata name) external view returns (uint256);
+    function aliasHistoryAt(uint256 modelId, string calldata name, uint256 index)
+        external
+        view
+        returns (string memory version, uint64 time);
+
+    /// @notice Mints the ownership of a model whose home is another ledger. Bridge only.
+    /// @param home ERC-7930 interoperable address of the home registry
+    function mintForeign(uint256 modelId, address to, address publisher, string calldata name, bytes calldata home)
+        external;
+    /// @notice Burns it again. Bridge only.
+    function burnForeign(uint256 modelId) external;
+}
