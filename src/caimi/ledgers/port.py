@@ -1,0 +1,473 @@
+"""The ledger port: what every ledger family offers, in words that name no family.
+
+Roles (custodians, validators, relayers, workers, publishers and consumers) know this module and never an
+adapter. Reads take ``at``, a height; ``None`` reads the newest state. Writes come in two halves: a facet
+builds a `Call`, which has no effect, and `Ledger.submit` sends it. Between the two the signed
+transaction can be written down (`Outbox`), so that a process killed anywhere sends it once.
+
+All heights are block numbers, all times seconds since the epoch, all amounts the smallest unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NewType, Protocol
+
+LedgerId = NewType("LedgerId", str)
+"""A CAIP-2 chain id, such as ``eip155:31337``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block as a ledger reports it."""
+
+    height: int
+    time: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A state change that a facet has built and nobody has sent yet.
+
+    `what` says it in words for progress displays and errors; `target`, `data` and `value` mean
+    something only to the ledger that built it.
+    """
+
+    ledger: LedgerId
+    what: str
+    target: bytes
+    data: bytes
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCall:
+    """A signed transaction, ready to broadcast any number of times; it takes effect at most once."""
+
+    ledger: LedgerId
+    what: str
+    tx: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One decoded event of this deployment's contracts."""
+
+    name: str
+    values: dict[str, object] = field(hash=False)
+    tx: str
+    height: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class TxReceipt:
+    """What a transaction did. `work` is gas on EVM ledgers; `fee` is what the sender paid for it."""
+
+    ledger: LedgerId
+    tx: str
+    height: int
+    time: int
+    work: int
+    fee: int
+    events: tuple[Event, ...] = ()
+
+
+class Signer(Protocol):
+    """Somebody's account key. Adapters define what they need beyond the account (a keystore, a KMS)."""
+
+    @property
+    def account(self) -> bytes:
+        """The account's native bytes: 20 on an EVM ledger."""
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign a 32-byte digest with secp256k1: r || s || v (65 bytes, low s, v 27 or 28)."""
+
+
+class Outbox(Protocol):
+    """Where signed transactions are written down before they are broadcast."""
+
+    async def sent(self, key: str) -> SignedCall | None:
+        """Give what was recorded under `key`, or None."""
+
+    async def record(self, key: str, call: SignedCall) -> None:
+        """Write `call` down durably under `key`; a replacement overwrites it."""
+
+
+# --- models -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A model as a registry knows it. `home` is empty at home, else the home registry (ERC-7930)."""
+
+    model_id: bytes
+    name: str
+    publisher: bytes
+    owner: bytes
+    home: bytes
+    version_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One release. `manifest` is the SHA-256 of its canonical manifest."""
+
+    version: str
+    manifest: bytes
+    published_at: int
+    deprecated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AliasChange:
+    """One entry of an alias's append-only history."""
+
+    version: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a batch leaf commits to: (publisher, model id, version id, manifest digest)."""
+
+    publisher: bytes
+    name: str
+    version: str
+    manifest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationBatch:
+    """An anchored Merkle root over publications."""
+
+    batch_id: int
+    root: bytes
+    anchored_at: int
+    count: int
+    anchorer: bytes
+
+
+class Registry(Protocol):
+    """Ownership, versions and aliases of models on one ledger."""
+
+    address: bytes
+    """ERC-7930 interoperable address of the registry."""
+
+    def model_id(self, publisher: bytes, name: str) -> bytes: ...
+    async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord: ...
+    async def models(self, from_height: int, to_height: int) -> list[ModelRecord]:
+        """Models registered in blocks (from_height, to_height], with their present owners."""
+        ...
+
+    async def versions(self, model_id: bytes, at: int | None = None) -> list[VersionRecord]: ...
+    async def version(
+        self, model_id: bytes, version: str, at: int | None = None
+    ) -> VersionRecord: ...
+    async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str: ...
+    async def alias_history(
+        self, model_id: bytes, name: str, at: int | None = None
+    ) -> list[AliasChange]: ...
+    async def history(self, model_id: bytes) -> list[Event]:
+        """Every event about the model on this ledger, oldest first."""
+        ...
+
+    def publish(self, name: str, version: str, manifest: bytes) -> Call: ...
+    def publish_version(self, model_id: bytes, version: str, manifest: bytes) -> Call: ...
+    def set_alias(self, model_id: bytes, name: str, version: str) -> Call: ...
+    def deprecate(self, model_id: bytes, version: str, reason: str) -> Call: ...
+    def transfer(self, model_id: bytes, sender: bytes, recipient: bytes) -> Call: ...
+    def approve(self, model_id: bytes, operator: bytes) -> Call: ...
+    async def approved(self, model_id: bytes) -> bytes: ...
+
+    def publication_leaf(self, publication: Publication) -> bytes: ...
+    def publication_digest(self, publication: Publication) -> bytes:
+        """The EIP-712 digest the publisher signs."""
+        ...
+
+    def anchor_batch(self, root: bytes, count: int) -> Call: ...
+    async def batch(self, batch_id: int, at: int | None = None) -> PublicationBatch: ...
+    def publish_from_batch(
+        self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
+    ) -> Call: ...
+
+
+# --- licences -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One price. `ledger` is the paying ledger; `currency` empty is its native coin."""
+
+    ledger: LedgerId
+    currency: bytes
+    amount: int
+    offered: bool = True
+
+
+class PurchaseState(Enum):
+    """Where a cross-ledger purchase stands."""
+
+    NONE = 0
+    PENDING = 1
+    COMPLETED = 2
+    REFUNDED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A purchase as the paying ledger's market knows it."""
+
+    purchase_id: bytes
+    buyer: bytes
+    state: PurchaseState
+    model_id: bytes
+    version_id: bytes
+    currency: bytes
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A consumer's right to a version, as the home ledger knows it. `consumer` is ERC-7930 bytes."""
+
+    licence_id: bytes
+    granted_at: int
+    revoked: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether custodians honour it."""
+        return self.granted_at > 0 and not self.revoked
+
+
+class Market(Protocol):
+    """Licences: prices and grants at home, payment anywhere."""
+
+    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call: ...
+    async def price(
+        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: int | None = None
+    ) -> int | None:
+        """The current price payable on `ledger`, or None when it is not for sale there."""
+        ...
+
+    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call: ...
+    def buy_remote(
+        self,
+        client_id: str,
+        model_id: bytes,
+        version: str,
+        currency: bytes,
+        amount: int,
+        timeout: int,
+    ) -> Call: ...
+    def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call: ...
+    def revoke(self, licence_id: bytes) -> Call: ...
+    async def licence(
+        self, model_id: bytes, version: str, consumer: bytes, at: int | None = None
+    ) -> Licence: ...
+    async def purchase(self, purchase_id: bytes, at: int | None = None) -> Purchase: ...
+    async def purchase_of(
+        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: int | None = None
+    ) -> Purchase | None:
+        """The buyer's pending or completed purchase of this version, if any."""
+        ...
+
+    async def owed(self, account: bytes, currency: bytes = b"") -> int: ...
+    def withdraw(self, currency: bytes = b"") -> Call: ...
+
+
+# --- ownership over ledgers ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Where a model that left this ledger went."""
+
+    client_id: str
+    sequence: int
+    completed: bool
+
+
+class Bridge(Protocol):
+    """Moves ownership between ledgers."""
+
+    account: bytes
+    """The bridge's native account, which must be approved for the token before `send`."""
+
+    def send(self, client_id: str, model_id: bytes, recipient: bytes, timeout: int) -> Call: ...
+    async def lock(self, model_id: bytes, at: int | None = None) -> Lock | None: ...
+    async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
+        """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here."""
+        ...
+
+
+# --- packets ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One application's part of a packet (ICS-04 v2)."""
+
+    source_port: str
+    dest_port: str
+    version: str
+    encoding: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One IBC v2 packet; `timeout` in seconds."""
+
+    sequence: int
+    source_client: str
+    dest_client: str
+    timeout: int
+    payloads: tuple[Payload, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SentPacket:
+    """A packet this ledger's gateway committed to, and where."""
+
+    packet: Packet
+    tx: str
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenAcknowledgement:
+    """The acknowledgements this ledger's gateway wrote for a packet it received."""
+
+    packet: Packet
+    acknowledgements: tuple[bytes, ...]
+    tx: str
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A client registered at a gateway: this ledger's view of one other ledger."""
+
+    client_id: str
+    counterparty_client_id: str
+    counterparty: LedgerId
+
+
+@dataclass(frozen=True, slots=True)
+class Committee:
+    """The signers one epoch of a committee client accepts. `members` are 20-byte addresses, ascending."""
+
+    epoch: int
+    threshold: int
+    members: tuple[bytes, ...]
+    hash: bytes
+
+
+class Gateway(Protocol):
+    """The IBC v2 router of one ledger."""
+
+    address: bytes
+    """ERC-7930 interoperable address of the gateway; its keccak256 is a checkpoint's origin."""
+
+    async def routes(self) -> list[Route]: ...
+    async def committee(self, client_id: str, at: int | None = None) -> Committee:
+        """The present committee of the route's client."""
+        ...
+
+    async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
+        """Packets committed in blocks (from_height, to_height], in log order."""
+        ...
+
+    async def written(self, from_height: int, to_height: int) -> list[WrittenAcknowledgement]:
+        """Acknowledgements written in blocks (from_height, to_height], in log order."""
+        ...
+
+    async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
+        """The 32-byte commitments stored at `keys` (keccak256 of ICS-24 paths); zero when absent."""
+        ...
+
+    async def receipts(
+        self, packets: Sequence[tuple[str, int]], at: int | None = None
+    ) -> list[bool]:
+        """Whether each (destination client, sequence) has been received here."""
+        ...
+
+    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call: ...
+    def acknowledge(
+        self,
+        client_id: str,
+        packets: Sequence[Packet],
+        acknowledgements: Sequence[Sequence[bytes]],
+        proof: bytes,
+    ) -> Call: ...
+    def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call: ...
+
+
+# --- receipts -----------------------------------------------------------------------------------
+
+
+class ReceiptLog(Protocol):
+    """Merkle roots over workers' inference receipts."""
+
+    def anchor(self, root: bytes, count: int) -> Call: ...
+    async def anchored(self, worker: bytes, root: bytes, at: int | None = None) -> int | None:
+        """When `worker` anchored `root`, in seconds; None when never."""
+        ...
+
+
+class Ledger(Protocol):
+    """One ledger with CAIMI deployed on it."""
+
+    id: LedgerId
+    registry: Registry
+    market: Market
+    bridge: Bridge
+    gateway: Gateway
+    receipts: ReceiptLog
+    deployed_at: int
+    """Height of the deployment: no event of ours is older."""
+
+    async def check(self) -> None:
+        """Check that the ledger answers, is the one it is taken for, and has the contracts."""
+        ...
+
+    async def head(self) -> Block: ...
+    async def finalized(self) -> Block:
+        """The newest block that the ledger's finality policy trusts never to change."""
+        ...
+
+    async def block(self, height: int) -> Block: ...
+    async def balance(self, account: bytes) -> int: ...
+    def address_of(self, account: bytes) -> bytes:
+        """ERC-7930 interoperable address of an account here."""
+        ...
+
+    async def sign(self, call: Call, signer: Signer) -> SignedCall:
+        """Check that `call` would succeed, price it, give it a nonce and sign it."""
+        ...
+
+    async def broadcast(self, call: SignedCall) -> TxReceipt:
+        """Send (again, harmlessly) and wait until it is included; raises when it failed."""
+        ...
+
+    async def submit(
+        self, call: Call, signer: Signer, *, outbox: Outbox | None = None, key: str = ""
+    ) -> TxReceipt:
+        """Sign, record under `key` in `outbox` (when given), broadcast, replace when stuck, wait.
+
+        When the outbox already holds `key`, that transaction is finished instead of a new one made.
+        """
+        ...
+
+    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> TxReceipt: ...
+    async def wait_final(self, height: int) -> Block:
+        """Wait until `height` is final."""
+        ...
+
+    async def aclose(self) -> None: ...
