@@ -1,0 +1,218 @@
+"""The configuration: one `caimi.toml` for every command, read strictly.
+
+Relative paths are relative to the file. No secret is ever in it: keys are V3 keystores in a directory,
+and the passphrase comes from the environment, a file of mode 0600, or a prompt.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from caimi.errors.operations import ConfigInvalid, ConfigMissing, UnknownLedger
+
+CONFIG_NAME = "caimi.toml"
+MAX_CONFIG_BYTES = 1 << 20
+
+LedgerText = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$")]
+HexAddress = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
+HexBytes = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$", max_length=65536)]
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,500}$")]
+FinalityText = Annotated[str, StringConstraints(pattern=r"^(finalized|depth:[0-9]{1,6})$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LedgerSection(_Section):
+    """One ledger: where it answers, what it trusts as final, and where our contracts are."""
+
+    id: LedgerText
+    name: Name
+    rpc: HttpUrl
+    finality: FinalityText = "finalized"
+    deployed_at: Annotated[int, Field(ge=0)]
+    contracts: dict[Name, HexAddress]
+
+
+class CustodianSection(_Section):
+    """One member of the committee."""
+
+    index: Annotated[int, Field(ge=1, le=256)]
+    url: HttpUrl
+    account: HexAddress
+
+
+class CommitteeSection(_Section):
+    """The custodians' common key, and who they are."""
+
+    group_key: HexBytes
+    custodians: Annotated[list[CustodianSection], Field(min_length=1, max_length=256, strict=False)]
+
+
+class KeysSection(_Section):
+    """Where keystores are, and which key signs when none is named."""
+
+    directory: str = "keys"
+    default: Name | None = None
+    passphrase_file: str | None = None
+
+
+class StoreSection(_Section):
+    """Where sealed bytes live."""
+
+    kind: Literal["local"] = "local"
+    path: str = "store"
+
+
+class RelaySection(_Section):
+    """Who carries packets: a relayer process, or each command for itself while it waits."""
+
+    mode: Literal["service", "self"] = "self"
+    wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
+
+
+class WorkerSection(_Section):
+    """A worker that answers inference requests."""
+
+    url: HttpUrl
+    account: HexAddress
+    ledger: LedgerText
+
+
+class Config(_Section):
+    """Everything a command needs to know."""
+
+    ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)] = []
+    committee: CommitteeSection | None = None
+    keys: KeysSection = KeysSection()
+    store: StoreSection = StoreSection()
+    relay: RelaySection = RelaySection()
+    workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
+    state: str = "state"
+    home: Path = Field(default=Path(), exclude=True)
+
+    def path(self, text: str) -> Path:
+        """Resolve a path of the file against the file's directory."""
+        return self.home / Path(text).expanduser()
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal of this user's operations."""
+        return self.path(self.state) / "journal.sqlite"
+
+    def ledger(self, name: str) -> LedgerSection:
+        """Find a ledger by CAIP-2 id or by its short name.
+
+        Raises:
+            UnknownLedger: it is not listed.
+        """
+        for section in self.ledgers:
+            if name in (section.id, section.name):
+                return section
+        known = ", ".join(f"{section.id} ({section.name})" for section in self.ledgers) or "none"
+        raise UnknownLedger(f"No ledger {name!r} in the configuration; there are: {known}.")
+
+    def dump(self) -> str:
+        """Give the TOML text."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def find_config(path: str | Path | None = None) -> Path:
+    """Find the configuration file: the argument, ``$CAIMI_CONFIG``, or `caimi.toml` here or above.
+
+    Raises:
+        ConfigMissing: there is none.
+    """
+    named = path or os.environ.get("CAIMI_CONFIG")
+    if named:
+        file = Path(named)
+        if file.is_dir():
+            file /= CONFIG_NAME
+        if not file.is_file():
+            raise ConfigMissing(f"There is no configuration file {file}.")
+        return file
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    raise ConfigMissing(f"There is no {CONFIG_NAME} in {Path.cwd()} or above.")
+
+
+def load_config(path: str | Path | None = None) -> Config:
+    """Read and check the configuration.
+
+    Raises:
+        ConfigMissing: there is no such file.
+        ConfigInvalid: it is too large, not TOML, or says something it may not.
+    """
+    file = find_config(path)
+    if file.stat().st_size > MAX_CONFIG_BYTES:
+        raise ConfigInvalid(f"{file} is larger than {MAX_CONFIG_BYTES} bytes.")
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(f"{file} is not TOML: {error}.") from error
+    if "home" in document:
+        raise ConfigInvalid(f"{file}: home: unknown field.")
+    try:
+        config = Config.model_validate({**document, "home": file.parent.resolve()})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
+        )
+        raise ConfigInvalid(f"{file}: {problems}.") from error
+    for what, names in (
+        ("id", [section.id for section in config.ledgers]),
+        ("name", [section.name for section in config.ledgers]),
+    ):
+        if len(set(names)) != len(names):
+            raise ConfigInvalid(f"{file}: two ledgers have the same {what}.")
+    return config
+
+
+EXAMPLE = """\
+# CAIMI configuration. Paths are relative to this file.
+# `caimi devnet up` writes a complete one for a local network.
+
+state = "state"                 # journal of your own operations
+
+[keys]
+directory = "keys"              # V3 keystores; make one with `caimi keys new alice`
+# default = "alice"
+# passphrase_file = "passphrase"  # or CAIMI_PASSPHRASE, or the prompt
+
+[store]
+kind = "local"
+path = "store"                  # sealed chunks and manifests, by content
+
+[relay]
+mode = "self"                   # or "service" where a relayer process runs
+wait_seconds = 120
+
+# [[ledgers]]
+# id = "eip155:1"               # CAIP-2
+# name = "mainnet"
+# rpc = "http://127.0.0.1:8545"
+# finality = "finalized"        # or "depth:12"
+# deployed_at = 0               # block of the deployment
+# [ledgers.contracts]
+# gateway = "0x..."
+# registry = "0x..."
+# bridge = "0x..."
+# market = "0x..."
+# receipts = "0x..."
+
+# [committee]
+# group_key = "0x..."
+# [[committee.custodians]]
+# index = 1
+# url = "http://127.0.0.1:9001"
+# account = "0x..."
+"""

@@ -1,0 +1,165 @@
+"""Errors of configuration, keys and the operations a user starts (letter C)."""
+
+from __future__ import annotations
+
+from caimi.errors.base import CaimiError
+
+
+class ConfigMissing(CaimiError):
+    """There is no configuration file where one is needed."""
+
+    code = "CAIMI-C001"
+    why = "Every command reads one caimi.toml, from --config, $CAIMI_CONFIG or the working directory."
+    next_step = "Run `caimi devnet up` for a local network, or `caimi init` for an empty file."
+
+
+class ConfigInvalid(CaimiError):
+    """The configuration file does not say what CAIMI needs to know."""
+
+    code = "CAIMI-C002"
+    why = "A field is missing, unknown or of the wrong type."
+    next_step = "Correct the field named above; `caimi init` writes a commented example."
+
+
+class UnknownLedger(CaimiError):
+    """A ledger was named that the configuration does not list."""
+
+    code = "CAIMI-C003"
+    why = "CAIMI talks only to ledgers listed in caimi.toml."
+    next_step = "Use one of the listed ledgers, or add a [[ledgers]] section."
+
+
+class KeyMissing(CaimiError):
+    """A key was named that is not in the key directory."""
+
+    code = "CAIMI-C004"
+    why = "Keys are V3 keystore files in the directory named by [keys] in caimi.toml."
+    next_step = "Run `caimi keys list` to see the keys there are, or `caimi keys new NAME`."
+
+
+class KeyExists(CaimiError):
+    """A key of that name already exists."""
+
+    code = "CAIMI-C005"
+    why = "Overwriting a key would lose what it owns."
+    next_step = "Choose another name."
+
+
+class WrongPassphrase(CaimiError):
+    """A key could not be opened."""
+
+    code = "CAIMI-C006"
+    why = "The passphrase is wrong, or the key file is damaged."
+    next_step = "Set CAIMI_PASSPHRASE or passphrase_file in caimi.toml, or type it at the prompt."
+
+
+class JournalDamaged(CaimiError):
+    """The journal cannot be read."""
+
+    code = "CAIMI-C007"
+    why = "The file is not a CAIMI journal, or it is damaged."
+    next_step = "Restore it from a backup, or point [journal] in caimi.toml at a new file."
+
+
+class JournalBusy(CaimiError):
+    """Another process is carrying out the same operation."""
+
+    code = "CAIMI-C008"
+    why = "Two processes at one operation could pay twice."
+    next_step = "Wait for the other process to end, then run the command again."
+
+
+class NotForSale(CaimiError):
+    """No licence of the model is offered on the paying ledger."""
+
+    code = "CAIMI-C009"
+    why = "The owner has set no price there, or the one who set it no longer owns the model."
+    next_step = "Run `caimi show URI` to see where it is sold, or ask the owner to set a price."
+
+
+class PriceAboveLimit(CaimiError):
+    """The price is above what the buyer agreed to."""
+
+    code = "CAIMI-C010"
+    why = "The owner may change a price at any time."
+    next_step = "Look at the new price with `caimi show URI`, then raise --max-price or leave it."
+
+
+class AlreadyLicensed(CaimiError):
+    """The buyer already holds a licence of this version."""
+
+    code = "CAIMI-C011"
+    why = "One licence of a version is all a consumer needs."
+    next_step = "Run `caimi pull URI`: it needs nothing more."
+
+
+class PurchaseRefunded(CaimiError):
+    """A purchase did not take effect; the money came back."""
+
+    code = "CAIMI-C012"
+    why = "The home ledger refused it (price changed, version withdrawn), or it was not delivered in time."
+    next_step = "Look at the price with `caimi show URI` and buy again."
+
+
+class TransferRefunded(CaimiError):
+    """A transfer did not take effect; the model is back with its sender."""
+
+    code = "CAIMI-C013"
+    why = "The destination refused it, or it was not delivered in time."
+    next_step = "Check the recipient and the route, then transfer again."
+
+
+class StillInFlight(CaimiError):
+    """A packet has not ended yet."""
+
+    code = "CAIMI-C014"
+    why = "No relayer carried it within the waiting time. Nothing is lost: it ends by delivery or refund."
+    next_step = "Run the same command again: it goes on waiting. See `caimi devnet status` for the relayer."
+
+
+class NotTheOwner(CaimiError):
+    """Only the owner of a model may do this."""
+
+    code = "CAIMI-C015"
+    why = "The key in use does not own the model on that ledger."
+    next_step = "Choose the owner's key with --key, or ask the owner."
+
+
+class VersionTaken(CaimiError):
+    """The version is already published with other content."""
+
+    code = "CAIMI-C016"
+    why = "A version is immutable: its manifest is on the ledger."
+    next_step = "Publish under a new version."
+
+
+class ManifestMismatch(CaimiError):
+    """What the store gave is not what the ledger says."""
+
+    code = "CAIMI-C017"
+    why = "The manifest in the store belongs to another model or version than the one asked for."
+    next_step = "Use another store, and tell the publisher."
+
+
+class UnknownSelector(CaimiError):
+    """The model has no such version or alias."""
+
+    code = "CAIMI-C018"
+    why = "The text after @ must be a published version or a set alias."
+    next_step = "Run `caimi show URI` to see versions and aliases."
+
+
+class NoRoute(CaimiError):
+    """No route leads from one ledger to the other."""
+
+    code = "CAIMI-C019"
+    why = "The gateways have no light clients of each other."
+    next_step = "Choose another ledger; `caimi devnet status` lists routes."
+
+
+class UsageError(CaimiError):
+    """A command was given arguments that do not fit together."""
+
+    code = "CAIMI-C020"
+    why = "See the message above."
+    next_step = "Run the command with --help for an example."
