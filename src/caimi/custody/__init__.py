@@ -1,1 +1,1 @@
-"""."""
+"""Custody: threshold keys, who may use them, and their delivery."""

@@ -1,11 +1,11 @@
 """TDH2 threshold decryption: only `threshold` custodians together open what is sealed to a group.
 
 V. Shoup and R. Gennaro, "Securing threshold cryptosystems against chosen ciphertext attack",
-Journal of Cryptology 15 (2002), section 5 (first at EUROCRYPT '98): secure against chosen ciphertext attack
-in the random oracle model under the decisional Diffie-Hellman assumption. Used here as a KEM with
-an AES-256-GCM data part; the proof of well-formedness covers the data part, the label and the
-group, so nothing of a ciphertext can be changed or moved to another label. The proofs hash their
-whole statement, where the paper hashes less of it.
+Journal of Cryptology 15 (2002), section 5: secure against chosen ciphertext attack in the random
+oracle model under the decisional Diffie-Hellman assumption. Used here as a KEM with an AES-256-GCM
+data part; the proof of well-formedness covers the data part, the label and the group, so nothing of
+a ciphertext can be changed or moved to another label. The proofs hash their whole statement, where
+the paper hashes less of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ from caimi.custody.group import (
 )
 from caimi.custody.keys import MAX_CUSTODIANS, GroupKey, KeyShare
 from caimi.custody.polynomial import interpolate_points
-from caimi.errors.custody import InvalidCiphertext, MalformedEncoding, NotEnoughShares, WrongShare
+from caimi.errors.custody import (
+    InvalidCiphertext,
+    InvalidKeyMaterial,
+    MalformedEncoding,
+    NotEnoughShares,
+    WrongShare,
+)
 
 MAX_LABEL_BYTES: Final = 1024
 MAX_SECRET_BYTES: Final = 4096
@@ -120,7 +126,10 @@ def encrypt(public_key: Point, secret: bytes, label: bytes) -> Ciphertext:
 
     Raises:
         MalformedEncoding: the secret or the label has another length.
+        InvalidKeyMaterial: the public key is the point at infinity, which would protect nothing.
     """
+    if public_key.is_infinity:
+        raise InvalidKeyMaterial("the group's public key is the point at infinity")
     if not 1 <= len(secret) <= MAX_SECRET_BYTES:
         raise MalformedEncoding(
             f"a secret must be 1 to {MAX_SECRET_BYTES} bytes long, not {len(secret)}"
@@ -182,7 +191,9 @@ def combine(ciphertext: Ciphertext, shares: Iterable[DecryptionShare], group: Gr
     named = tuple(sorted(wrong))
     if len(good) < group.threshold:
         blame = f"; wrong shares from custodians {list(named)}" if named else ""
-        raise NotEnoughShares(f"{len(good)} good shares where {group.threshold} are needed{blame}")
+        raise NotEnoughShares(
+            f"{len(good)} good shares where {group.threshold} are needed{blame}", wrong=named
+        )
     return Opened(open_with(ciphertext, list(good.values()), group), named)
 
 

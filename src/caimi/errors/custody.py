@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from caimi.errors.base import CaimiError
@@ -61,6 +62,18 @@ class NotEnoughShares(CustodyError):
     code: ClassVar[str] = "CAIMI-K006"
     why: str = "A sealed key opens only with shares of a threshold of the custodians."
     next_step: str = "Read each custodian's outcome; retry when enough of them can answer."
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        wrong: tuple[int, ...] = (),
+        outcomes: Mapping[int, str] | None = None,
+    ) -> None:
+        """Take the indices of custodians with wrong shares, and each one's outcome in words."""
+        super().__init__(what)
+        self.wrong = wrong
+        self.outcomes = dict(outcomes or {})
 
 
 class InvalidRequestSignature(CustodyError):

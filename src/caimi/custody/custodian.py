@@ -1,0 +1,115 @@
+"""The custodian's role: answer share requests that its own view of the ledger justifies.
+
+The signer of a request, its age, its sealed key and the grant are all checked here, whatever the
+service in front has checked: no share leaves without a live grant at the custodian's own finalised
+view of the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from caimi.custody.delivery import delivery_info, seal
+from caimi.custody.keys import KeyShare
+from caimi.custody.label import label_for
+from caimi.custody.replay import ReplayGuard
+from caimi.custody.request import FRESHNESS_SECONDS, ShareResponse, SignedShareRequest
+from caimi.custody.tdh2 import Ciphertext, decryption_share, verify_ciphertext
+from caimi.custody.tombstones import Tombstones
+from caimi.errors.custody import LabelMismatch, ModelErased
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A consumer's live right to a model version, as of a finalised `height` of `ledger`."""
+
+    ledger: str
+    height: int
+    consumer: str
+
+
+class GrantChecker(Protocol):
+    """A custodian's own finalised view of the ledger that holds the model."""
+
+    async def check(self, ledger: str, model_id: bytes, version: str, consumer: str) -> Grant:
+        """Give the live grant, or raise `GrantRefused` (or the ledger's own error)."""
+
+
+@dataclass(slots=True)
+class Custodian:
+    """Holder of one key share. `clock` gives Unix seconds."""
+
+    key_share: KeyShare = field(repr=False)
+    grants: GrantChecker
+    tombstones: Tombstones
+    clock: Callable[[], float]
+    replays: ReplayGuard = field(default_factory=ReplayGuard, repr=False)
+
+    @property
+    def index(self) -> int:
+        """Give the custodian's place in the group, from 1."""
+        return self.key_share.index
+
+    async def answer(self, signed: SignedShareRequest) -> ShareResponse:
+        """Check a request and give this custodian's share, sealed to the requester's key.
+
+        Raises:
+            InvalidRequestSignature, StaleRequest, ReplayedRequest: the request itself is refused.
+            MalformedEncoding, InvalidCiphertext, LabelMismatch: its sealed key is refused.
+            ModelErased: the version's key was erased.
+            GrantRefused: the ledger shows no live grant.
+            CustodianBusy: too many requests are being remembered.
+        """
+        request = signed.request
+        account = signed.verify_signature()
+        signed.check_fresh(self.clock())
+        self.replays.check(account, request.nonce)
+        ciphertext = Ciphertext.from_bytes(request.ciphertext)
+        if ciphertext.label != request.label:
+            raise LabelMismatch(
+                f"the sealed key is not that of version {request.version!r} "
+                f"of model 0x{request.model_id.hex()}"
+            )
+        verify_ciphertext(ciphertext, self.key_share.group.public_key)
+        self._refuse_erased(ciphertext.label, request.version)
+
+        grant = await self.grants.check(
+            request.ledger, request.model_id, request.version, request.consumer
+        )
+
+        # From here on nothing awaits: no erasure, replay or late answer can slip in between.
+        now = self.clock()
+        signed.check_fresh(now)
+        self._refuse_erased(ciphertext.label, request.version)
+        self.replays.remember(
+            account, request.nonce, until=request.issued_at + FRESHNESS_SECONDS, now=now
+        )
+        share = decryption_share(ciphertext, self.key_share)
+        _log.info(
+            "custodian %d gives a share of model 0x%s version %r to %s: grant of %s at height %d",
+            self.index,
+            request.model_id.hex(),
+            request.version,
+            grant.consumer,
+            grant.ledger,
+            grant.height,
+        )
+        info = delivery_info(ciphertext.label, request.consumer, self.index, request.nonce)
+        return ShareResponse(self.index, seal(request.hpke_public_key, share.to_bytes(), info))
+
+    async def erase(self, model_id: bytes, version: str) -> None:
+        """Refuse this model version for ever; durable when this returns.
+
+        With ``total - threshold + 1`` custodians refusing, its key cannot be had again
+        (crypto-shredding). Whether the one who asks may is for the caller to check.
+        """
+        await self.tombstones.add(label_for(model_id, version))
+
+    def _refuse_erased(self, label: bytes, version: str) -> None:
+        if self.tombstones.holds(label):
+            raise ModelErased(f"the key of version {version!r} of this model was erased")

@@ -1,0 +1,76 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caimi.custody.encoding import Fields, Reader, blob, hex_text
+from caimi.errors.custody import MalformedEncoding
+
+NAMES = frozenset({"a", "b"})
+
+
+def read(text):
+    return Fields(text, NAMES, "the test", 1000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        '{"a": 1}',
+        '{"a": 1, "b": 2, "c": 3}',
+        '{"a": 1, "b": 2, "b": 2}',
+        '{"a": 1.0, "b": 2}',
+        '{"a": NaN, "b": 2}',
+        '{"a": 1, "b": 2} ' + " " * 1000,
+        '{"a": 1, "b": ' + "[" * 900,
+        b'{"a": 1, "b": "\xff"}',
+        '{"a": ' + "9" * 900 + ', "b": 1',
+    ],
+)
+def test_json_of_any_other_shape_is_refused(text):
+    with pytest.raises(MalformedEncoding):
+        read(text)
+
+
+@pytest.mark.parametrize("value", ["", 5, None, True, "x" * 6, "\ud800", ["x"]])
+def test_text_of_another_kind_or_size_is_refused(value):
+    with pytest.raises(MalformedEncoding):
+        read(json.dumps({"a": value, "b": 0})).text("a", 5)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "0x", "00", "0xab", "0xABCD", "0xabc", "0xab cd", "0Xabcd", "0xabcdef", 5, None]
+)
+def test_hex_of_another_form_or_size_is_refused(value):
+    with pytest.raises(MalformedEncoding):
+        read(json.dumps({"a": value, "b": 0})).data("a", 2, 2)
+
+
+@pytest.mark.parametrize("value", [True, -1, 6, "1", None])
+def test_numbers_of_another_kind_or_size_are_refused(value):
+    with pytest.raises(MalformedEncoding):
+        read(json.dumps({"a": value, "b": 0})).number("a", 0, 5)
+
+
+@given(st.binary(max_size=100))
+def test_bytes_round_trip_through_json_and_blobs(data):
+    fields = read(json.dumps({"a": hex_text(data), "b": 0}))
+    assert fields.data("a", 0, 100) == data
+    reader = Reader(blob(data), "the test")
+    assert reader.blob(100) == data
+    reader.finish()
+
+
+def test_a_reader_refuses_what_is_short_long_or_out_of_range():
+    with pytest.raises(MalformedEncoding, match="ends after"):
+        Reader(b"ab", "x").take(3)
+    with pytest.raises(MalformedEncoding, match="too many"):
+        Reader(b"ab", "x").finish()
+    with pytest.raises(MalformedEncoding, match="at most 4"):
+        Reader(b"\x05", "x").number(1, 4)
+    with pytest.raises(MalformedEncoding, match="format"):
+        Reader(b"ab", "x").expect(b"ac")
