@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -27,11 +27,13 @@ FinalityText = Annotated[str, StringConstraints(pattern=r"^(finalized|depth:[0-9
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """One table of a TOML file: unknown fields and wrong types are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class LedgerSection(_Section):
+class LedgerSection(Section):
     """One ledger: where it answers, what it trusts as final, and where our contracts are."""
 
     id: LedgerText
@@ -42,7 +44,7 @@ class LedgerSection(_Section):
     contracts: dict[Name, HexAddress]
 
 
-class CustodianSection(_Section):
+class CustodianSection(Section):
     """One member of the committee."""
 
     index: Annotated[int, Field(ge=1, le=256)]
@@ -50,14 +52,14 @@ class CustodianSection(_Section):
     account: HexAddress
 
 
-class CommitteeSection(_Section):
+class CommitteeSection(Section):
     """The custodians' common key, and who they are."""
 
     group_key: HexBytes
     custodians: Annotated[list[CustodianSection], Field(min_length=1, max_length=256, strict=False)]
 
 
-class KeysSection(_Section):
+class KeysSection(Section):
     """Where keystores are, and which key signs when none is named."""
 
     directory: str = "keys"
@@ -65,21 +67,21 @@ class KeysSection(_Section):
     passphrase_file: str | None = None
 
 
-class StoreSection(_Section):
+class StoreSection(Section):
     """Where sealed bytes live."""
 
     kind: Literal["local"] = "local"
     path: str = "store"
 
 
-class RelaySection(_Section):
+class RelaySection(Section):
     """Who carries packets: a relayer process, or each command for itself while it waits."""
 
     mode: Literal["service", "self"] = "self"
     wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
 
 
-class WorkerSection(_Section):
+class WorkerSection(Section):
     """A worker that answers inference requests."""
 
     url: HttpUrl
@@ -87,7 +89,24 @@ class WorkerSection(_Section):
     ledger: LedgerText
 
 
-class Config(_Section):
+class TopSection(Section):
+    """A whole file; `home` is the directory it lies in."""
+
+    home: Path = Field(default=Path(), exclude=True)
+
+    def path(self, text: str) -> Path:
+        """Resolve a path of the file against the file's directory."""
+        return self.home / Path(text).expanduser()
+
+    def dump(self) -> str:
+        """Give the TOML text."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+SectionT = TypeVar("SectionT", bound=TopSection)
+
+
+class Config(TopSection):
     """Everything a command needs to know."""
 
     ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)] = []
@@ -97,11 +116,6 @@ class Config(_Section):
     relay: RelaySection = RelaySection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
     state: str = "state"
-    home: Path = Field(default=Path(), exclude=True)
-
-    def path(self, text: str) -> Path:
-        """Resolve a path of the file against the file's directory."""
-        return self.home / Path(text).expanduser()
 
     @property
     def journal_path(self) -> Path:
@@ -119,10 +133,6 @@ class Config(_Section):
                 return section
         known = ", ".join(f"{section.id} ({section.name})" for section in self.ledgers) or "none"
         raise UnknownLedger(f"No ledger {name!r} in the configuration; there are: {known}.")
-
-    def dump(self) -> str:
-        """Give the TOML text."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
 def find_config(path: str | Path | None = None) -> Path:
@@ -145,6 +155,32 @@ def find_config(path: str | Path | None = None) -> Path:
     raise ConfigMissing(f"There is no {CONFIG_NAME} in {Path.cwd()} or above.")
 
 
+def read_toml(file: Path, kind: type[SectionT]) -> SectionT:
+    """Read a TOML file as a `kind` of top-level section, with `home` set to its directory.
+
+    Raises:
+        ConfigMissing: there is no such file.
+        ConfigInvalid: it is too large, not TOML, or says something it may not.
+    """
+    try:
+        if file.stat().st_size > MAX_CONFIG_BYTES:
+            raise ConfigInvalid(f"{file} is larger than {MAX_CONFIG_BYTES} bytes.")
+        document = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigMissing(f"There is no configuration file {file}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(f"{file} is not TOML: {error}.") from error
+    if "home" in document:
+        raise ConfigInvalid(f"{file}: home: unknown field.")
+    try:
+        return kind.model_validate({**document, "home": file.parent.resolve()})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
+        )
+        raise ConfigInvalid(f"{file}: {problems}.") from error
+
+
 def load_config(path: str | Path | None = None) -> Config:
     """Read and check the configuration.
 
@@ -153,21 +189,7 @@ def load_config(path: str | Path | None = None) -> Config:
         ConfigInvalid: it is too large, not TOML, or says something it may not.
     """
     file = find_config(path)
-    if file.stat().st_size > MAX_CONFIG_BYTES:
-        raise ConfigInvalid(f"{file} is larger than {MAX_CONFIG_BYTES} bytes.")
-    try:
-        document = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigInvalid(f"{file} is not TOML: {error}.") from error
-    if "home" in document:
-        raise ConfigInvalid(f"{file}: home: unknown field.")
-    try:
-        config = Config.model_validate({**document, "home": file.parent.resolve()})
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
-        )
-        raise ConfigInvalid(f"{file}: {problems}.") from error
+    config = read_toml(file, Config)
     for what, names in (
         ("id", [section.id for section in config.ledgers]),
         ("name", [section.name for section in config.ledgers]),

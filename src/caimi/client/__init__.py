@@ -1,0 +1,1 @@
+"""What publishers and consumers do: publish, find, buy, move, unlock, check."""

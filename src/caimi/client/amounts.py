@@ -1,0 +1,29 @@
+"""Amounts of money as people write them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from caimi.errors.operations import UsageError
+
+COIN_DECIMALS = 18
+_AMOUNT = re.compile(r"^[0-9]{1,30}(\.[0-9]{1,18})?$")
+
+
+def parse_amount(text: str) -> int:
+    """Give the smallest units in `text`, a decimal number of coins with at most 18 places.
+
+    Raises:
+        UsageError: it is not such a number.
+    """
+    if not _AMOUNT.match(text):
+        raise UsageError(f"{text!r} is not an amount: write coins like 5 or 0.25.")
+    return int(Decimal(text).scaleb(COIN_DECIMALS))
+
+
+def format_amount(amount: int) -> str:
+    """Write smallest units as coins, without trailing zeros."""
+    whole, part = divmod(amount, 10**COIN_DECIMALS)
+    digits = str(part).rjust(COIN_DECIMALS, "0").rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)

@@ -1,0 +1,129 @@
+"""Finding models, and everything there is to know about one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from caimi.client.amounts import format_amount
+from caimi.client.context import Context
+from caimi.client.resolve import as_uri, fetch_manifest, locate, resolve
+from caimi.ledgers.port import Event, ModelRecord
+from caimi.models.manifest import Manifest
+from caimi.uri import ModelUri
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One line of a search."""
+
+    uri: str
+    name: str
+    latest: str
+    publisher: str
+    prices: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One model in full. `prices` are in coins by paying ledger."""
+
+    uri: str
+    name: str
+    publisher: str
+    owner: str
+    held_on: str
+    in_flight: bool
+    versions: tuple[tuple[str, bool], ...]
+    prices: dict[str, str]
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One event of a model's history."""
+
+    ledger: str
+    height: int
+    time: int
+    event: str
+    detail: str
+    tx: str
+
+
+async def search(context: Context, text: str = "", ledger: str | None = None) -> list[Found]:
+    """List the models whose name or id contains `text`, on one ledger or on all."""
+    found = []
+    for candidate in [ledger] if ledger else list(context.ledgers):
+        where = context.ledger(candidate)
+        head = await where.head()
+        for model in await where.registry.models(where.deployed_at - 1, head.height):
+            if text.lower() in model.name or text.lower() in model.model_id.hex():
+                found.append(await _line(context, candidate, model))
+    return found
+
+
+async def _line(context: Context, ledger: str, model: ModelRecord) -> Found:
+    versions = await context.ledger(ledger).registry.versions(model.model_id)
+    return Found(
+        uri=str(ModelUri(ledger, model.model_id, None)),
+        name=model.name,
+        latest=versions[-1].version if versions else "",
+        publisher=f"0x{model.publisher.hex()}",
+        prices=await prices(context, ledger, model.model_id),
+    )
+
+
+async def prices(context: Context, home: str, model_id: bytes) -> dict[str, str]:
+    """The model's prices in coins, by the ledger they are paid on."""
+    market = context.ledger(home).market
+    offered = {}
+    for paying in context.ledgers:
+        amount = await market.price(model_id, paying)
+        if amount is not None:
+            offered[str(paying)] = format_amount(amount)
+    return offered
+
+
+async def show(context: Context, uri: str | ModelUri) -> Shown:
+    """Everything about a model: owner, versions, prices, and the manifest of the version named.
+
+    Raises:
+        UnknownModel, UnknownSelector: the URI names nothing.
+    """
+    resolved = await resolve(context, uri)
+    location = await locate(context, resolved.uri)
+    versions = await resolved.ledger.registry.versions(resolved.model.model_id)
+    return Shown(
+        uri=str(resolved.uri),
+        name=resolved.model.name,
+        publisher=f"0x{resolved.model.publisher.hex()}",
+        owner=f"0x{location.owner.hex()}",
+        held_on=location.ledger,
+        in_flight=location.in_flight,
+        versions=tuple((version.version, version.deprecated) for version in versions),
+        prices=await prices(context, resolved.ledger.id, resolved.model.model_id),
+        manifest=await fetch_manifest(context, resolved),
+    )
+
+
+async def history(context: Context, uri: str | ModelUri) -> list[HistoryLine]:
+    """Every event about a model on every configured ledger, oldest first."""
+    model_id = as_uri(uri).model_id
+    lines = []
+    for ledger_id, ledger in context.ledgers.items():
+        for event in await ledger.registry.history(model_id):
+            block = await ledger.block(event.height)
+            lines.append(
+                HistoryLine(
+                    ledger_id, event.height, block.time, event.name, _detail(event), event.tx
+                )
+            )
+    return sorted(lines, key=lambda line: (line.time, line.ledger, line.height))
+
+
+def _detail(event: Event) -> str:
+    shown = {k: v for k, v in event.values.items() if k not in ("modelId", "versionId", "aliasId")}
+    return ", ".join(
+        f"{key} {'0x' + value.hex() if isinstance(value, bytes) else value}"
+        for key, value in shown.items()
+    )

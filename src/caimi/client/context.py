@@ -1,0 +1,93 @@
+"""What every operation of a publisher or consumer works with."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from caimi.client.keyring import Identity
+from caimi.custody.keys import GroupKey
+from caimi.custody.unlock import CustodianClient
+from caimi.errors.operations import NoRoute, StillInFlight, UnknownLedger
+from caimi.journal import Journal, Operation
+from caimi.ledgers.port import Call, Ledger, LedgerId, Route, TxReceipt
+from caimi.storage.port import Store
+
+T = TypeVar("T")
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with (stage, done, total); total is None where it is not known."""
+
+
+def no_progress(stage: str, done: int, total: int | None) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The ledgers, stores, custodians and key that an operation uses.
+
+    `carry` moves packets along while an operation waits: it runs one relayer step, or just sleeps
+    where a relayer service is at work.
+    """
+
+    ledgers: Mapping[LedgerId, Ledger]
+    store: Store
+    journal: Journal
+    identity: Identity
+    group: GroupKey | None
+    custodians: Sequence[CustodianClient]
+    carry: Callable[[], Awaitable[None]]
+    wait_seconds: float = 120.0
+    clock: Callable[[], float] = time.time
+
+    def ledger(self, ledger: str) -> Ledger:
+        """Find a ledger by CAIP-2 id.
+
+        Raises:
+            UnknownLedger: it is not configured.
+        """
+        found = self.ledgers.get(LedgerId(ledger))
+        if found is None:
+            known = ", ".join(self.ledgers) or "none"
+            raise UnknownLedger(f"No ledger {ledger!r} is configured; there are: {known}.")
+        return found
+
+    async def route(self, source: LedgerId, destination: LedgerId) -> Route:
+        """Find the route from one ledger to another.
+
+        Raises:
+            NoRoute: the gateways do not know each other.
+        """
+        for route in await self.ledger(source).gateway.routes():
+            if route.counterparty == destination and route.counterparty_client_id:
+                return route
+        raise NoRoute(f"No route leads from {source} to {destination}.")
+
+    async def submit(self, operation: Operation, step: str, call: Call) -> TxReceipt:
+        """Send one of an operation's transactions; a second run finishes the first one's."""
+        return await self.ledger(call.ledger).submit(
+            call,
+            self.identity.signer,
+            outbox=self.journal,
+            key=operation.outbox_key(step),
+        )
+
+    async def wait_for(self, check: Callable[[], Awaitable[T | None]], what: str) -> T:
+        """Carry packets until `check` gives something.
+
+        Raises:
+            StillInFlight: it gave nothing within `wait_seconds`.
+        """
+        deadline = time.monotonic() + self.wait_seconds
+        while True:
+            found = await check()
+            if found is not None:
+                return found
+            if time.monotonic() > deadline:
+                raise StillInFlight(f"{what} has not ended after {self.wait_seconds:.0f} s.")
+            await self.carry()
+            await asyncio.sleep(0)

@@ -1,0 +1,150 @@
+"""A user's keys: one V3 keystore and one encrypted package-signing key a name, never in plain text."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from caimi.chains import AccountId
+from caimi.config import Config
+from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.models.sealing import ContentKey
+from caimi.models.signing import PackageSigner
+
+PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"
+_CONTENT_KEY_DOMAIN = b"caimi/content-key/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A name with its account key and its package-signing key."""
+
+    name: str
+    signer: LocalSigner
+    packages: PackageSigner = field(repr=False)
+
+    def account_on(self, ledger: str) -> str:
+        """The account's CAIP-10 id on a ledger."""
+        return str(AccountId(ledger, f"0x{self.signer.account.hex()}"))
+
+    def content_key(self, model_id: bytes, version: str, package_digest: bytes) -> ContentKey:
+        """Derive the key a package is sealed with (HKDF, RFC 5869).
+
+        It follows from the publisher's own signing key and what is sealed, so that an interrupted
+        publication seals the same bytes again and different bytes never share a key.
+        """
+        info = _CONTENT_KEY_DOMAIN + model_id + package_digest + version.encode()
+        return ContentKey(
+            HKDF(SHA256(), 32, salt=None, info=info).derive(self.packages.private_bytes())
+        )
+
+
+class Keyring:
+    """The key directory. `ask` is called for a passphrase when neither variable nor file gives one."""
+
+    def __init__(self, config: Config, ask: Callable[[str], str] | None = None) -> None:
+        self._directory = config.path(config.keys.directory)
+        self._default = config.keys.default
+        file = config.keys.passphrase_file
+        self._passphrase_file = config.path(file) if file else None
+        self._ask = ask
+
+    def names(self) -> list[str]:
+        """List the names there are."""
+        return sorted(path.stem for path in self._directory.glob("*.json"))
+
+    def new(self, name: str) -> Identity:
+        """Make a new account key and package-signing key.
+
+        Raises:
+            KeyExists: the name is taken.
+            WrongPassphrase: there is no passphrase to protect them with.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._account_file(name).exists():
+            raise KeyExists(f"There is already a key {name!r} in {self._directory}.")
+        passphrase = self.passphrase(f"New passphrase for key {name}")
+        signer, packages = LocalSigner.generate(), PackageSigner.generate()
+        packages.save(self._signing_file(name), passphrase)
+        signer.save(self._account_file(name), passphrase)
+        return Identity(name, signer, packages)
+
+    def open(self, name: str | None = None) -> Identity:
+        """Open the named key, or the default one, or the only one.
+
+        Raises:
+            KeyMissing: there is no such key, or none could be chosen.
+            WrongPassphrase: the passphrase does not open it.
+        """
+        chosen = name or self._default or self._only()
+        if not self._account_file(chosen).is_file():
+            raise KeyMissing(f"There is no key {chosen!r} in {self._directory}.")
+        passphrase = self.passphrase(f"Passphrase for key {chosen}")
+        return Identity(
+            chosen,
+            LocalSigner.load(self._account_file(chosen), passphrase),
+            PackageSigner.load(self._signing_file(chosen), passphrase),
+        )
+
+    def account(self, name: str) -> str:
+        """Read an account's address without opening its key."""
+        if not self._account_file(name).is_file():
+            raise KeyMissing(f"There is no key {name!r} in {self._directory}.")
+        return f"0x{LocalSigner.address_in(self._account_file(name)).hex()}"
+
+    def _only(self) -> str:
+        names = self.names()
+        if len(names) != 1:
+            known = ", ".join(names) or "none"
+            raise KeyMissing(f"No key was named and there is no default; there are: {known}.")
+        return names[0]
+
+    def passphrase(self, prompt: str) -> bytes:
+        """Find the passphrase: ``$CAIMI_PASSPHRASE``, the configured file, or a prompt.
+
+        Raises:
+            WrongPassphrase: none is given, or others can read the file.
+        """
+        given = os.environ.get(PASSPHRASE_VARIABLE)
+        if given:
+            return given.encode()
+        if self._passphrase_file is not None:
+            return read_secret_file(self._passphrase_file)
+        if self._ask is None:
+            raise WrongPassphrase("No passphrase was given, and there is nobody to ask.")
+        return self._ask(prompt).encode()
+
+    def _account_file(self, name: str) -> Path:
+        return self._directory / f"{name}.json"
+
+    def _signing_file(self, name: str) -> Path:
+        return self._directory / f"{name}.signing.pem"
+
+
+def read_secret_file(path: Path) -> bytes:
+    """Read a passphrase file, refusing one that others can read.
+
+    Raises:
+        WrongPassphrase: it is missing, empty, or its mode lets others in.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        text = path.read_bytes().strip()
+    except OSError as error:
+        raise WrongPassphrase(f"The passphrase file {path} cannot be read: {error}.") from error
+    if mode & 0o077:
+        raise WrongPassphrase(
+            f"The passphrase file {path} has mode {mode:03o}.",
+            why="Others on this machine can read it.",
+            next_step=f"Run `chmod 600 {path}`.",
+        )
+    if not text:
+        raise WrongPassphrase(f"The passphrase file {path} is empty.")
+    return text

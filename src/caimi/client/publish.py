@@ -1,0 +1,214 @@
+"""Publishing: seal, sign, store, put on a ledger, offer.
+
+A journalled operation. The steps before the manifest are deterministic or resumable; the manifest is
+written to the journal as soon as it exists, since its capsule and signature are random; from there on
+every step is idempotent.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from caimi.client.amounts import parse_amount
+from caimi.client.context import Context, Progress, no_progress
+from caimi.client.resolve import as_uri
+from caimi.custody import tdh2
+from caimi.custody.label import label_for
+from caimi.errors.operations import ConfigInvalid, NotTheOwner, VersionTaken
+from caimi.journal import Operation
+from caimi.ledgers.port import Ledger, LedgerId, Price, TxReceipt
+from caimi.models.manifest import Dataset, Manifest, ModelCard
+from caimi.models.package import Package
+from caimi.models.publication import build_manifest
+from caimi.models.sealing import seal
+from caimi.uri import ModelUri
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a publisher says about a version, beyond its files."""
+
+    licence: str = "Apache-2.0"
+    datasets: Sequence[Dataset] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    card: ModelCard = ModelCard()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version that is on a ledger. `warnings` are for people (NaN-filled weights, for example)."""
+
+    uri: str
+    model_id: str
+    version: str
+    manifest: str
+    cid: str
+    tx: str
+    work: int
+    warnings: tuple[str, ...]
+
+
+async def publish(
+    context: Context,
+    package: Package,
+    *,
+    ledger: str,
+    name: str,
+    version: str,
+    price: str | None = None,
+    model: str | ModelUri | None = None,
+    description: Description | None = None,
+    progress: Progress = no_progress,
+) -> Published:
+    """Publish a version; running it again after a crash finishes it.
+
+    `price`, in coins, is asked on every configured ledger. `model` names an existing model whose owner,
+    though not its publisher, releases a further version.
+
+    Raises:
+        VersionTaken: the version exists with other content.
+        NotTheOwner: the model exists and belongs to somebody else.
+        StoreFull, RpcUnavailable, InsufficientFunds…: as the store and the ledger say.
+    """
+    where = context.ledger(ledger)
+    account = context.identity.signer.account
+    model_id = (
+        as_uri(model).model_id if model is not None else where.registry.model_id(account, name)
+    )
+    await _check_owner(where, model_id, account)
+    async with context.journal.operation(
+        "publish", ledger, model_id.hex(), version, package.digest.hex()
+    ) as operation:
+        manifest = await _manifest(
+            context, operation, package, model_id, where, name, version, description, progress
+        )
+        progress("publish", 0, 1)
+        receipt = await _anchor(context, operation, where, manifest)
+        if price is not None:
+            await _offer(context, operation, where, model_id, price)
+        await operation.finish()
+        progress("publish", 1, 1)
+    uri = ModelUri(ledger, model_id, version)
+    return Published(
+        uri=str(uri),
+        model_id=f"0x{model_id.hex()}",
+        version=version,
+        manifest=manifest.digest.hex(),
+        cid=str(manifest.cid),
+        tx=receipt.tx if receipt else str(operation.facts.get("tx", "")),
+        work=receipt.work if receipt else 0,
+        warnings=tuple(str(warning) for warning in package.warnings),
+    )
+
+
+async def _check_owner(ledger: Ledger, model_id: bytes, account: bytes) -> None:
+    existing = await ledger.registry.find(model_id)
+    if existing is not None and existing.owner != account:
+        raise NotTheOwner(
+            f"Model 0x{model_id.hex()} on {ledger.id} belongs to 0x{existing.owner.hex()}, "
+            f"not to 0x{account.hex()}."
+        )
+
+
+async def _manifest(
+    context: Context,
+    operation: Operation,
+    package: Package,
+    model_id: bytes,
+    ledger: Ledger,
+    name: str,
+    version: str,
+    description: Description | None,
+    progress: Progress,
+) -> Manifest:
+    """Seal, upload and describe the package, or take up the manifest an earlier run wrote down."""
+    recorded = operation.facts.get("manifest")
+    if isinstance(recorded, str):
+        manifest = Manifest.from_bytes(base64.b64decode(recorded))
+    else:
+        if context.group is None:
+            raise ConfigInvalid("There is no [committee] to seal the model's key to.")
+        key = context.identity.content_key(model_id, version, package.digest)
+        sealed = await seal(
+            package,
+            context.store,
+            key=key,
+            model_id=model_id,
+            version=version,
+            signer=context.identity.packages,
+            progress=progress,
+        )
+        label = label_for(model_id, version)
+        said = description or Description()
+        previous = await _newest(ledger, model_id)
+        manifest = build_manifest(
+            sealed,
+            name=name,
+            version=version,
+            publisher=context.identity.account_on(ledger.id),
+            capsule=tdh2.encrypt(context.group.public_key, key.secret, label).to_bytes(),
+            group_key=context.group.to_bytes(),
+            parent=previous,
+            licence=said.licence,
+            datasets=said.datasets,
+            metrics=said.metrics,
+            card=said.card,
+        )
+        await operation.note(manifest=base64.b64encode(manifest.canonical_bytes).decode())
+    await context.store.put(manifest.canonical_bytes)
+    return manifest
+
+
+async def _newest(ledger: Ledger, model_id: bytes) -> bytes | None:
+    if await ledger.registry.find(model_id) is None:
+        return None
+    versions = await ledger.registry.versions(model_id)
+    return versions[-1].manifest if versions else None
+
+
+async def _anchor(
+    context: Context, operation: Operation, ledger: Ledger, manifest: Manifest
+) -> TxReceipt | None:
+    """Put the manifest's digest on the ledger unless it is there; None when it already was."""
+    registry = ledger.registry
+    model = await registry.find(manifest.model_id)
+    versions = await registry.versions(manifest.model_id) if model is not None else []
+    for existing in versions:
+        if existing.version == manifest.version:
+            if existing.manifest != manifest.digest:
+                raise VersionTaken(
+                    f"{manifest.name} {manifest.version} is on {ledger.id} with other content."
+                )
+            return None
+    call = (
+        registry.publish(manifest.name, manifest.version, manifest.digest)
+        if model is None
+        else registry.publish_version(manifest.model_id, manifest.version, manifest.digest)
+    )
+    receipt = await context.submit(operation, "publish", call)
+    await operation.note(tx=receipt.tx)
+    return receipt
+
+
+async def _offer(
+    context: Context, operation: Operation, ledger: Ledger, model_id: bytes, price: str
+) -> None:
+    amount = parse_amount(price)
+    wanted = [Price(LedgerId(paying), b"", amount) for paying in context.ledgers]
+    for entry in wanted:
+        if await ledger.market.price(model_id, entry.ledger) != amount:
+            call = ledger.market.set_prices(model_id, wanted)
+            await context.submit(operation, "offer", call)
+            return
+
+
+def package_from(path: str | Path) -> Package:
+    """Read a file or directory as a package.
+
+    Raises:
+        CodeExecutingFormat, UnsafePath…: as `caimi.models.package` says.
+    """
+    return Package.from_path(Path(path))

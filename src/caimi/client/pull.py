@@ -1,0 +1,128 @@
+"""Pulling: ask the custodians for the key, fetch the sealed chunks, open and check everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from caimi.client.context import Context, Progress, no_progress
+from caimi.client.resolve import Resolved, fetch_manifest, resolve
+from caimi.custody import tdh2
+from caimi.custody.delivery import RecipientKey
+from caimi.custody.label import label_for
+from caimi.custody.request import ShareRequest
+from caimi.custody.unlock import Outcome, unlock
+from caimi.errors.operations import ConfigInvalid, ManifestMismatch
+from caimi.models.manifest import Manifest
+from caimi.models.sealing import ContentKey
+from caimi.models.unsealing import unseal
+from caimi.uri import ModelUri
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """A content key, and what each custodian did for it."""
+
+    key: ContentKey
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A model's plain files, every hash and the publisher's signature checked."""
+
+    uri: str
+    directory: Path
+    files: tuple[str, ...]
+    manifest: Manifest
+    outcomes: tuple[Outcome, ...]
+
+
+async def pull(
+    context: Context,
+    uri: str | ModelUri,
+    directory: Path,
+    *,
+    paying_ledger: str | None = None,
+    progress: Progress = no_progress,
+) -> Pulled:
+    """Unlock and open a licensed version into `directory`; finished files are not fetched again.
+
+    `paying_ledger` is the ledger whose account holds the licence; by default each configured one is tried.
+
+    Raises:
+        NotEnoughShares: too few custodians honoured the request; it names what each did.
+        ObjectMissing, ChunkTampered, SignatureInvalid…: what was stored is not what was published.
+    """
+    resolved = await resolve(context, uri)
+    manifest = await fetch_manifest(context, resolved)
+    consumer = await licensed_account(context, resolved, paying_ledger)
+    progress("unlock", 0, 1)
+    unlocked = await unlock_version(context, resolved, manifest, consumer)
+    progress("unlock", 1, 1)
+    opened = await unseal(manifest, context.store, unlocked.key, directory, progress=progress)
+    return Pulled(
+        str(resolved.uri),
+        directory,
+        tuple(str(path) for path in opened.files),
+        manifest,
+        unlocked.outcomes,
+    )
+
+
+async def licensed_account(
+    context: Context, resolved: Resolved, paying_ledger: str | None = None
+) -> str:
+    """Find the CAIP-10 account that holds a licence of the version, or owns the model.
+
+    Where none does, the home account is given: the custodians then say what is missing.
+    """
+    account = context.identity.signer.account
+    candidates = [paying_ledger] if paying_ledger else list(context.ledgers)
+    for candidate in candidates:
+        consumer = context.ledger(candidate).address_of(account)
+        licence = await resolved.ledger.market.licence(
+            resolved.model.model_id, resolved.version.version, consumer
+        )
+        if licence.live:
+            return context.identity.account_on(candidate)
+    return context.identity.account_on(paying_ledger or resolved.ledger.id)
+
+
+async def unlock_version(
+    context: Context, resolved: Resolved, manifest: Manifest, consumer: str
+) -> Unlocked:
+    """Ask the custodians to open a version's content key for `consumer`.
+
+    Raises:
+        NotEnoughShares: fewer than the threshold gave a good share.
+        ManifestMismatch: the key was sealed to another committee or another version.
+    """
+    if context.group is None:
+        raise ConfigInvalid("There is no [committee] to ask for the model's key.")
+    if manifest.group_key != context.group.to_bytes():
+        raise ManifestMismatch(
+            f"{resolved.uri} is sealed to another committee than the configured one.",
+            next_step="Use the configuration of the network it was published on.",
+        )
+    ciphertext = tdh2.Ciphertext.from_bytes(manifest.capsule)
+    if ciphertext.label != label_for(resolved.model.model_id, resolved.version.version):
+        raise ManifestMismatch(f"The key capsule of {resolved.uri} is of another version.")
+    recipient = RecipientKey.generate()
+    request = ShareRequest(
+        ledger=resolved.ledger.id,
+        model_id=resolved.model.model_id,
+        version=resolved.version.version,
+        consumer=consumer,
+        hpke_public_key=recipient.public_bytes,
+        ciphertext=manifest.capsule,
+        issued_at=int(context.clock()),
+    )
+    result = await unlock(
+        ciphertext,
+        request.sign(context.identity.signer),
+        recipient,
+        context.custodians,
+        context.group,
+    )
+    return Unlocked(ContentKey(result.secret), result.outcomes)

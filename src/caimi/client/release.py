@@ -1,0 +1,32 @@
+"""Aliases and deprecation: what an owner does with versions after publishing them."""
+
+from __future__ import annotations
+
+from caimi.client.context import Context
+from caimi.client.resolve import as_uri, resolve
+from caimi.ledgers.port import AliasChange, TxReceipt
+from caimi.uri import ModelUri
+
+
+async def set_alias(context: Context, uri: str | ModelUri, alias: str) -> TxReceipt:
+    """Point `alias` at the version that `uri` names. The history keeps every earlier target."""
+    resolved = await resolve(context, uri)
+    call = resolved.ledger.registry.set_alias(
+        resolved.model.model_id, alias, resolved.version.version
+    )
+    return await resolved.ledger.submit(call, context.identity.signer)
+
+
+async def alias_history(context: Context, uri: str | ModelUri, alias: str) -> list[AliasChange]:
+    """Every version `alias` has pointed at, oldest first."""
+    model = as_uri(uri)
+    return await context.ledger(model.ledger).registry.alias_history(model.model_id, alias)
+
+
+async def deprecate(context: Context, uri: str | ModelUri, reason: str) -> TxReceipt:
+    """Mark the version that `uri` names as deprecated: no new licences, no new aliases."""
+    resolved = await resolve(context, uri)
+    call = resolved.ledger.registry.deprecate(
+        resolved.model.model_id, resolved.version.version, reason
+    )
+    return await resolved.ledger.submit(call, context.identity.signer)

@@ -1,0 +1,107 @@
+"""From a URI to the version it names, and from there to its manifest and its present owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from caimi.client.context import Context
+from caimi.errors.operations import ManifestMismatch, UnknownSelector
+from caimi.ledgers.port import Ledger, LedgerId, ModelRecord, VersionRecord
+from caimi.models.manifest import Manifest
+from caimi.storage.cid import Cid
+from caimi.uri import ModelUri, parse_uri
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A version that exists: its home ledger, model record and version record."""
+
+    uri: ModelUri
+    ledger: Ledger
+    model: ModelRecord
+    version: VersionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Who holds a model, and on which ledger. `in_flight` while a packet carries it."""
+
+    ledger: LedgerId
+    owner: bytes
+    in_flight: bool
+
+
+def as_uri(uri: str | ModelUri) -> ModelUri:
+    """Accept a URI as text or parsed."""
+    return parse_uri(uri) if isinstance(uri, str) else uri
+
+
+async def resolve(context: Context, uri: str | ModelUri) -> Resolved:
+    """Find the version a URI names: a version, an alias, or the newest one not deprecated.
+
+    Raises:
+        UnknownLedger: the URI's ledger is not configured.
+        UnknownModel: the ledger has no such model.
+        UnknownSelector: the model has no such version or alias.
+    """
+    parsed = as_uri(uri)
+    ledger = context.ledger(parsed.ledger)
+    model = await ledger.registry.model(parsed.model_id)
+    version = await _select(ledger, parsed)
+    return Resolved(parsed.with_selector(version.version), ledger, model, version)
+
+
+async def _select(ledger: Ledger, uri: ModelUri) -> VersionRecord:
+    versions = await ledger.registry.versions(uri.model_id)
+    wanted = uri.selector
+    if wanted is None:
+        live = [version for version in versions if not version.deprecated]
+        if not live:
+            raise UnknownSelector(f"{uri} has no version that is not deprecated.")
+        return live[-1]
+    if not wanted[0].isdigit():
+        name, wanted = wanted, await ledger.registry.alias(uri.model_id, wanted)
+        if not wanted:
+            raise UnknownSelector(f"{uri} has no alias {name!r}.")
+    for version in versions:
+        if version.version == wanted:
+            return version
+    raise UnknownSelector(f"{uri} has no version {wanted!r}.")
+
+
+async def fetch_manifest(context: Context, resolved: Resolved) -> Manifest:
+    """Fetch the manifest that the ledger names by its digest, and check that it is the one meant.
+
+    Raises:
+        ObjectMissing: the store does not have it.
+        ManifestMismatch: it speaks of another model or version.
+    """
+    data = await context.store.get(Cid.from_digest(resolved.version.manifest))
+    manifest = Manifest.from_bytes(data)
+    if (manifest.model_id, manifest.version) != (
+        resolved.model.model_id,
+        resolved.version.version,
+    ):
+        raise ManifestMismatch(
+            f"The manifest of {resolved.uri} says it is of 0x{manifest.model_id.hex()}"
+            f"@{manifest.version}."
+        )
+    return manifest
+
+
+async def locate(context: Context, uri: ModelUri) -> Location:
+    """Follow a model's ownership from its home ledger to where it is now.
+
+    The home ledger is asked last again when nobody holds the model abroad: then its transfer is in flight.
+    """
+    ledger = context.ledger(uri.ledger)
+    home = await ledger.registry.model(uri.model_id)
+    lock = await ledger.bridge.lock(uri.model_id)
+    if lock is None:
+        return Location(ledger.id, home.owner, in_flight=False)
+    route = next(r for r in await ledger.gateway.routes() if r.client_id == lock.client_id)
+    abroad = context.ledger(route.counterparty)
+    foreign = await abroad.registry.find(uri.model_id)
+    if foreign is None:
+        return Location(ledger.id, home.owner, in_flight=True)
+    return Location(abroad.id, foreign.owner, in_flight=not lock.completed)

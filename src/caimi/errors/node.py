@@ -1,0 +1,85 @@
+"""Errors of nodes, their HTTP API and the local network (letter N)."""
+
+from __future__ import annotations
+
+from caimi.errors.base import CaimiError
+
+
+class RequestInvalid(CaimiError):
+    """A request to a node is malformed or too large."""
+
+    code = "CAIMI-N001"
+    why = "Nodes parse strictly and bound everything that comes from outside."
+    next_step = "Send what docs/protocol.md says, section HTTP."
+
+
+class RoleMissing(CaimiError):
+    """The node does not play the role that was asked of it."""
+
+    code = "CAIMI-N002"
+    why = "It holds no key share yet, or it is no worker."
+    next_step = "Finish the key generation first, or ask another node."
+
+
+class KeyShareExists(CaimiError):
+    """The node already holds a key share and makes no second one."""
+
+    code = "CAIMI-N003"
+    why = "A second key generation would orphan every model sealed to the first key."
+    next_step = "Use another node, or rotate the committee."
+
+
+class CeremonyUnknown(CaimiError):
+    """The node takes no part in that key generation, or awaits another step of it."""
+
+    code = "CAIMI-N004"
+    why = "The node was restarted, or the coordinator is out of step."
+    next_step = "Start a new key generation."
+
+
+class NodeUnreachable(CaimiError):
+    """A node or worker does not answer."""
+
+    code = "CAIMI-N005"
+    why = "The process is not running, or the network is down."
+    next_step = "Run `caimi devnet status`, then `caimi devnet up`."
+
+
+class NodeRefused(CaimiError):
+    """A node answered with an error."""
+
+    code = "CAIMI-N006"
+    why = "See what it said."
+    next_step = "Correct the request, or look at the node's log."
+
+
+class DevnetRunning(CaimiError):
+    """A local network is already up here."""
+
+    code = "CAIMI-N007"
+    why = "Two networks in one directory would share keys and ports."
+    next_step = "Run `caimi devnet down` first, or choose another --directory."
+
+
+class DevnetMissing(CaimiError):
+    """There is no local network here."""
+
+    code = "CAIMI-N008"
+    why = "`caimi devnet up` has not been run in this directory."
+    next_step = "Run `caimi devnet up`."
+
+
+class ProcessFailed(CaimiError):
+    """A process of the local network ended or did not become ready."""
+
+    code = "CAIMI-N009"
+    why = "See the end of its log above."
+    next_step = "Run `caimi devnet down`, correct the cause, then `caimi devnet up`."
+
+
+class DemoFailed(CaimiError):
+    """A step of the demonstration was not proved."""
+
+    code = "CAIMI-D001"
+    why = "What happened is not what CAIMI promises."
+    next_step = "Please report it with the output of `caimi demo --json`."

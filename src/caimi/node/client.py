@@ -1,0 +1,166 @@
+"""HTTP clients of nodes: the roles' ports, spoken over the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import httpx
+
+from caimi.custody.dkg import Ceremony, Enrolment, SignedMessage
+from caimi.custody.keys import GroupKey
+from caimi.custody.request import ShareResponse, SignedShareRequest
+from caimi.custody.unlock import refused
+from caimi.errors.custody import CustodianUnreachable, MalformedEncoding
+from caimi.errors.node import NodeRefused, NodeUnreachable
+
+MAX_ANSWER_BYTES: Final = 8 << 20
+TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
+
+
+class Endpoint:
+    """One service's base URL. `transport` replaces the network where the service is in this process."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> None:
+        self.url = url
+        self._http = httpx.AsyncClient(
+            base_url=url, transport=transport, timeout=timeout, trust_env=False
+        )
+
+    async def get(self, path: str) -> dict[str, object]:
+        """Give the JSON object at `path`; raises as `post`."""
+        return self._read(await self.exchange("GET", path, None))
+
+    async def post(self, path: str, body: str) -> dict[str, object]:
+        """Post JSON text and give the JSON object that comes back.
+
+        Raises:
+            NodeUnreachable: no answer came.
+            NodeRefused: the answer is an error, or not an object of bounded size.
+        """
+        return self._read(await self.exchange("POST", path, body))
+
+    async def post_text(self, path: str, body: str) -> str:
+        """Post JSON text and give the answer's text; raises as `post`."""
+        status, answer = await self.exchange("POST", path, body)
+        if status != httpx.codes.OK:
+            raise self._refusal(status, answer)
+        return answer
+
+    async def exchange(self, method: str, path: str, body: str | None) -> tuple[int, str]:
+        """Give the status and the text of an answer of bounded size, whatever it says."""
+        headers = {"content-type": "application/json"} if body is not None else {}
+        try:
+            async with self._http.stream(method, path, content=body, headers=headers) as response:
+                answer = bytearray()
+                async for part in response.aiter_bytes():
+                    answer += part
+                    if len(answer) > MAX_ANSWER_BYTES:
+                        raise NodeRefused(f"{self.url}{path} answered more than it may.")
+                return response.status_code, answer.decode("utf-8", "replace")
+        except httpx.HTTPError as error:
+            raise NodeUnreachable(
+                f"{self.url} does not answer: {type(error).__name__} {error}."
+            ) from error
+
+    def _read(self, answered: tuple[int, str]) -> dict[str, object]:
+        status, answer = answered
+        if status != httpx.codes.OK:
+            raise self._refusal(status, answer)
+        document = _object(answer)
+        if document is None:
+            raise NodeRefused(f"{self.url} did not answer with a JSON object.")
+        return document
+
+    def _refusal(self, status: int, answer: str) -> NodeRefused:
+        error = _object(answer) or {}
+        said = [str(error.get(key, ""))[:300] for key in ("code", "what", "why", "next")]
+        return NodeRefused(
+            f"{self.url} answered {status}: {said[0]} {said[1]}".rstrip(),
+            why=said[2] or None,
+            next_step=said[3] or None,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+class HttpCustodian:
+    """A custodian's node (port `CustodianClient`)."""
+
+    def __init__(self, index: int, endpoint: Endpoint) -> None:
+        self._index = index
+        self._endpoint = endpoint
+
+    @property
+    def index(self) -> int:
+        """The custodian's place in the group, from 1."""
+        return self._index
+
+    async def share(self, request: SignedShareRequest) -> ShareResponse:
+        """Ask for a share; see `CustodianClient.share`."""
+        try:
+            status, answer = await self._endpoint.exchange("POST", "/v1/shares", request.to_json())
+        except NodeUnreachable as error:
+            raise CustodianUnreachable(error.what) from error
+        if status != httpx.codes.OK:
+            raise refused(self._index, {k: str(v) for k, v in (_object(answer) or {}).items()})
+        return ShareResponse.from_json(answer)
+
+
+class HttpMember:
+    """A node as a member of a key generation (port `Member`)."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def enrol(self, session: bytes) -> Enrolment:
+        """Ask for an enrolment."""
+        body = json.dumps({"session": f"0x{session.hex()}"})
+        return Enrolment.from_json(await self._endpoint.post_text("/v1/dkg/enrol", body))
+
+    async def start(self, ceremony: Ceremony) -> SignedMessage:
+        """Start the ceremony."""
+        body = json.dumps(
+            {
+                "session": f"0x{ceremony.session.hex()}",
+                "threshold": ceremony.threshold,
+                "members": [json.loads(member.to_json()) for member in ceremony.members],
+            }
+        )
+        return SignedMessage.from_json(await self._endpoint.post_text("/v1/dkg/start", body))
+
+    async def advance(self, messages: Sequence[SignedMessage]) -> SignedMessage:
+        """Relay a round."""
+        return SignedMessage.from_json(
+            await self._endpoint.post_text("/v1/dkg/advance", _messages(messages))
+        )
+
+    async def finish(self, messages: Sequence[SignedMessage]) -> GroupKey:
+        """Relay the confirmations."""
+        answer = await self._endpoint.post("/v1/dkg/finish", _messages(messages))
+        text = str(answer.get("group", ""))
+        try:
+            return GroupKey.from_bytes(bytes.fromhex(text.removeprefix("0x")))
+        except ValueError as error:
+            raise MalformedEncoding("the group key is not hex") from error
+
+
+def _messages(messages: Sequence[SignedMessage]) -> str:
+    return json.dumps({"messages": [json.loads(message.to_json()) for message in messages]})
+
+
+def _object(text: str) -> dict[str, object] | None:
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,112 @@
+"""What every HTTP service of ours shares: bounded bodies, named errors, health and metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from caimi.errors.base import CaimiError
+from caimi.errors.custody import CustodianBusy, GrantRefused, InvalidRequestSignature
+from caimi.errors.node import RequestInvalid, RoleMissing
+
+MAX_BODY_BYTES = 4 << 20
+
+_STATUS: dict[type[CaimiError], int] = {
+    InvalidRequestSignature: 401,
+    GrantRefused: 403,
+    CustodianBusy: 429,
+    RoleMissing: 503,
+}
+
+
+def service(title: str, metrics: CollectorRegistry, max_body_bytes: int = MAX_BODY_BYTES) -> FastAPI:
+    """Make an application that refuses large bodies and answers `CaimiError` as JSON.
+
+    Interactive documentation is off: a node serves machines.
+    """
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.middleware("http")
+    async def bound_body(
+        request: Request, proceed: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        declared = request.headers.get("content-length", "")
+        if request.method == "POST" and not (
+            declared.isdigit() and int(declared) <= max_body_bytes
+        ):
+            return error_response(
+                RequestInvalid(f"A body of {declared or 'undeclared'} bytes is not accepted.")
+            )
+        return await proceed(request)
+
+    @app.exception_handler(CaimiError)
+    async def answer_error(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, CaimiError)  # noqa: S101 - narrows the type for FastAPI's signature
+        return error_response(error)
+
+    @app.get("/metrics")
+    async def expose_metrics() -> Response:
+        return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def error_response(error: CaimiError) -> JSONResponse:
+    """Give an error as JSON with a fitting status."""
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    return JSONResponse(error.as_dict(), status_code=status)
+
+
+async def json_object(request: Request, *fields: str) -> dict[str, object]:
+    """Read a JSON object that has exactly `fields`.
+
+    Raises:
+        RequestInvalid: it is something else.
+    """
+    body = await request.body()
+    try:
+        document = json.loads(body)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestInvalid(f"The body is not JSON: {error}.") from error
+    if not isinstance(document, dict) or set(document) != set(fields):
+        raise RequestInvalid(f"The body must be an object with the fields {', '.join(fields)}.")
+    return document
+
+
+def text_field(document: dict[str, object], name: str, limit: int = 256) -> str:
+    """Take a string of at most `limit` characters."""
+    value = document[name]
+    if not isinstance(value, str) or len(value) > limit:
+        raise RequestInvalid(f"{name} must be a string of at most {limit} characters.")
+    return value
+
+
+def number_field(document: dict[str, object], name: str) -> int:
+    """Take a number from 0 to 2**64 - 1."""
+    value = document[name]
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise RequestInvalid(f"{name} must be a whole number below 2**64.")
+    return value
+
+
+def list_field(document: dict[str, object], name: str, limit: int) -> list[object]:
+    """Take a list of at most `limit` entries."""
+    value = document[name]
+    if not isinstance(value, list) or len(value) > limit:
+        raise RequestInvalid(f"{name} must be a list of at most {limit} entries.")
+    return value
+
+
+def bytes_field(document: dict[str, object], name: str, size: int) -> bytes:
+    """Take exactly `size` bytes, written as 0x and hex digits."""
+    text = text_field(document, name, 2 + 2 * size)
+    if len(text) != 2 + 2 * size or not text.startswith("0x"):
+        raise RequestInvalid(f"{name} must be 0x and {2 * size} hex digits.")
+    try:
+        return bytes.fromhex(text[2:])
+    except ValueError as error:
+        raise RequestInvalid(f"{name} must be 0x and {2 * size} hex digits.") from error

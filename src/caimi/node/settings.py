@@ -1,0 +1,42 @@
+"""A node's settings: `node.toml` in its own directory, beside its keystore and state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from caimi.config import HexAddress, LedgerSection, Section, TopSection
+
+PublicKeyText = Annotated[str, StringConstraints(pattern=r"^0x0[23][0-9a-f]{64}$")]
+
+
+class MemberSection(Section):
+    """One member of the committee: validator and custodian under one account."""
+
+    index: Annotated[int, Field(ge=1, le=256)]
+    account: HexAddress
+    public_key: PublicKeyText
+
+
+class NodeSettings(TopSection):
+    """What one validator and custodian needs to know. The threshold is for keys and signatures."""
+
+    index: Annotated[int, Field(ge=1, le=256)]
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)]
+    keystore: str = "account.json"
+    key_share: str = "key-share.bin"
+    signed: str = "signed.sqlite"
+    tombstones: str = "tombstones.log"
+    threshold: Annotated[int, Field(ge=2, le=256)]
+    committee: Annotated[list[MemberSection], Field(min_length=2, max_length=256, strict=False)]
+    ledgers: Annotated[list[LedgerSection], Field(min_length=1, max_length=1000, strict=False)]
+
+    @model_validator(mode="after")
+    def _indices_are_the_order(self) -> Self:
+        if [member.index for member in self.committee] != list(range(1, len(self.committee) + 1)):
+            raise ValueError("committee indices must be 1, 2, 3, … in order")
+        if self.index > len(self.committee) or self.threshold > len(self.committee):
+            raise ValueError("index and threshold must not exceed the committee's size")
+        return self
