@@ -80,6 +80,7 @@ key = PrivateKey().public_key
         b"\x02" + b"\xff" * 32,  # x not below the field's prime
         b"\x02" + (5).to_bytes(32, "big"),  # x of no point
     ],
+    ids=range(10),
 )
 def test_any_other_point_encoding_is_refused(data):
     with pytest.raises(MalformedEncoding):

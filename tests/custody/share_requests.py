@@ -1,0 +1,44 @@
+"""Consumers and their requests, for the custody tests."""
+
+from eth_account import Account
+
+from caimi.custody.delivery import RecipientKey
+from caimi.custody.request import ShareRequest, SignedShareRequest
+
+NOW = 1_800_000_000
+LEDGER = "eip155:31337"
+MODEL = b"\x01" * 32
+
+
+class AccountSigner:
+    """The port's Signer over an eth_account key in memory."""
+
+    def __init__(self, account):
+        self._account = account
+
+    @property
+    def account(self):
+        return bytes.fromhex(self._account.address[2:])
+
+    def sign_digest(self, digest):
+        return bytes(self._account.unsafe_sign_hash(digest).signature)
+
+
+def new_consumer():
+    account = Account.create()
+    return AccountSigner(account), f"eip155:31338:{account.address}"
+
+
+def signed_request(sealed, recipient: RecipientKey, consumer=None, **changes):
+    signer, name = consumer or new_consumer()
+    fields = {
+        "ledger": LEDGER,
+        "model_id": MODEL,
+        "version": "1.0.0",
+        "consumer": name,
+        "hpke_public_key": recipient.public_bytes,
+        "ciphertext": sealed.to_bytes(),
+        "issued_at": NOW,
+    }
+    request = ShareRequest(**(fields | changes))
+    return SignedShareRequest(request, signer.sign_digest(request.signing_digest()))

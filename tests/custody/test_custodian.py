@@ -1,0 +1,191 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+from share_requests import LEDGER, MODEL, NOW, new_consumer, signed_request
+from trusted_dealer import deal
+
+from caimi.custody.custodian import Custodian, Grant
+from caimi.custody.delivery import RecipientKey, delivery_info
+from caimi.custody.label import label_for
+from caimi.custody.tdh2 import Ciphertext, DecryptionShare, encrypt, verify_share
+from caimi.custody.tombstones import FileTombstones
+from caimi.errors.custody import (
+    GrantRefused,
+    InvalidCiphertext,
+    InvalidRequestSignature,
+    LabelMismatch,
+    MalformedEncoding,
+    ModelErased,
+    ReplayedRequest,
+    StaleRequest,
+)
+
+KEYS = deal(2, 3)
+GROUP = KEYS[0].group
+RECIPIENT = RecipientKey.generate()
+CIPHERTEXT = encrypt(GROUP.public_key, b"key", label_for(MODEL, "1.0.0"))
+
+
+class LedgerView:
+    """Grants as a custodian's finalised view of a ledger has them."""
+
+    def __init__(self):
+        self.asked = []
+        self.live = True
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def check(self, ledger, model_id, version, consumer):
+        self.asked.append((ledger, model_id, version, consumer))
+        await self.gate.wait()
+        if not self.live:
+            raise GrantRefused(f"{consumer} has no licence")
+        return Grant(ledger, 7, consumer)
+
+
+class Clock:
+    now = float(NOW)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def view():
+    return LedgerView()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def custodian(tmp_path, view, clock):
+    return Custodian(KEYS[1], view, FileTombstones(tmp_path / "tombstones"), clock)
+
+
+async def test_a_licensed_consumer_gets_a_good_share_that_only_it_can_open(custodian, view):
+    signed = signed_request(CIPHERTEXT, RECIPIENT)
+    response = await custodian.answer(signed)
+    info = delivery_info(CIPHERTEXT.label, signed.request.consumer, 2, signed.request.nonce)
+    share = DecryptionShare.from_bytes(RECIPIENT.open(response.sealed, info))
+    verify_share(CIPHERTEXT, share, GROUP)
+    assert response.index == share.index == 2
+    assert view.asked == [(LEDGER, MODEL, "1.0.0", signed.request.consumer)]
+
+
+async def test_no_share_leaves_without_a_live_grant(custodian, view):
+    view.live = False
+    signed = signed_request(CIPHERTEXT, RECIPIENT)
+    with pytest.raises(GrantRefused):
+        await custodian.answer(signed)
+    view.live = True  # the licence arrives: the same request may then be answered
+    await custodian.answer(signed)
+
+
+async def refused(custodian, view, signed, error):
+    with pytest.raises(error):
+        await custodian.answer(signed)
+    assert view.asked == []
+
+
+async def test_a_request_signed_by_another_never_reaches_the_ledger(custodian, view):
+    signed = signed_request(CIPHERTEXT, RECIPIENT)
+    other = replace(signed.request, consumer=new_consumer()[1])
+    await refused(custodian, view, replace(signed, request=other), InvalidRequestSignature)
+
+
+@pytest.mark.parametrize("offset", [-121, 121])
+async def test_a_stale_request_never_reaches_the_ledger(custodian, view, offset):
+    await refused(
+        custodian,
+        view,
+        signed_request(CIPHERTEXT, RECIPIENT, issued_at=NOW + offset),
+        StaleRequest,
+    )
+
+
+async def test_a_sealed_key_of_another_model_or_version_is_refused(custodian, view):
+    for change in ({"model_id": b"\x02" * 32}, {"version": "1.0.1"}):
+        signed = signed_request(CIPHERTEXT, RECIPIENT, **change)
+        await refused(custodian, view, signed, LabelMismatch)
+
+
+async def test_a_relabelled_sealed_key_is_refused(custodian, view):
+    relabelled = replace(CIPHERTEXT, label=label_for(b"\x02" * 32, "1.0.0"))
+    signed = signed_request(relabelled, RECIPIENT, model_id=b"\x02" * 32)
+    await refused(custodian, view, signed, InvalidCiphertext)
+
+
+async def test_a_sealed_key_of_another_group_is_refused(custodian, view):
+    foreign = encrypt(deal(2, 3)[0].group.public_key, b"key", CIPHERTEXT.label)
+    await refused(custodian, view, signed_request(foreign, RECIPIENT), InvalidCiphertext)
+
+
+async def test_a_malformed_sealed_key_is_refused(custodian, view):
+    signed = signed_request(CIPHERTEXT, RECIPIENT, ciphertext=b"rubbish")
+    await refused(custodian, view, signed, MalformedEncoding)
+
+
+async def test_a_request_is_answered_once(custodian):
+    consumer = new_consumer()
+    signed = signed_request(CIPHERTEXT, RECIPIENT, consumer)
+    await custodian.answer(signed)
+    with pytest.raises(ReplayedRequest):
+        await custodian.answer(signed)
+    await custodian.answer(signed_request(CIPHERTEXT, RECIPIENT, consumer))
+
+
+async def test_a_request_sent_twice_at_once_is_answered_once(custodian, view):
+    view.gate.clear()
+    signed = signed_request(CIPHERTEXT, RECIPIENT)
+    answers = [asyncio.create_task(custodian.answer(signed)) for _ in range(5)]
+    await asyncio.sleep(0)
+    view.gate.set()
+    results = await asyncio.gather(*answers, return_exceptions=True)
+    assert sum(isinstance(result, ReplayedRequest) for result in results) == 4
+
+
+async def test_an_erased_version_is_refused_for_ever_and_others_are_not(
+    custodian, view, clock, tmp_path
+):
+    await custodian.erase(MODEL, "1.0.0")
+    restarted = Custodian(KEYS[1], view, FileTombstones(tmp_path / "tombstones"), clock)
+    for role in (custodian, restarted):
+        with pytest.raises(ModelErased):
+            await role.answer(signed_request(CIPHERTEXT, RECIPIENT))
+    other = encrypt(GROUP.public_key, b"key", label_for(MODEL, "1.0.1"))
+    await custodian.answer(signed_request(other, RECIPIENT, version="1.0.1"))
+
+
+async def test_an_erasure_while_the_ledger_is_asked_wins(custodian, view):
+    view.gate.clear()
+    answer = asyncio.create_task(custodian.answer(signed_request(CIPHERTEXT, RECIPIENT)))
+    await asyncio.sleep(0)
+    await custodian.erase(MODEL, "1.0.0")
+    view.gate.set()
+    with pytest.raises(ModelErased):
+        await answer
+
+
+async def test_a_request_that_went_stale_while_the_ledger_was_asked_is_refused(
+    custodian, view, clock
+):
+    view.gate.clear()
+    answer = asyncio.create_task(custodian.answer(signed_request(CIPHERTEXT, RECIPIENT)))
+    await asyncio.sleep(0)
+    clock.now += 121
+    view.gate.set()
+    with pytest.raises(StaleRequest):
+        await answer
+
+
+def test_a_custodian_prints_no_secret(custodian):
+    assert str(KEYS[1].secret) not in repr(custodian)
+
+
+def test_the_ciphertext_in_a_request_is_the_one_sealed():
+    request = signed_request(CIPHERTEXT, RECIPIENT).request
+    assert Ciphertext.from_bytes(request.ciphertext) == CIPHERTEXT

@@ -1,0 +1,211 @@
+import json
+from dataclasses import replace
+
+import pytest
+from eth_account import Account
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from share_requests import MODEL, NOW, new_consumer, signed_request
+from trusted_dealer import deal
+
+from caimi.custody.delivery import RecipientKey
+from caimi.custody.group import ORDER
+from caimi.custody.label import label_for
+from caimi.custody.request import ShareRequest, ShareResponse, SignedShareRequest
+from caimi.custody.tdh2 import encrypt
+from caimi.errors.custody import (
+    CustodyError,
+    InvalidRequestSignature,
+    MalformedEncoding,
+    StaleRequest,
+)
+
+GROUP = deal(2, 3)[0].group
+RECIPIENT = RecipientKey.generate()
+CIPHERTEXT = encrypt(GROUP.public_key, b"key", label_for(MODEL, "1.0.0"))
+CONSUMER = new_consumer()
+SIGNED = signed_request(CIPHERTEXT, RECIPIENT, CONSUMER)
+
+
+def test_the_signature_gives_back_the_consumer_named():
+    assert SIGNED.verify_signature() == CONSUMER[0].account
+    assert SIGNED.request.sign(CONSUMER[0]) == SIGNED
+
+
+def test_a_wallet_that_shows_the_typed_data_signs_the_same_digest():
+    account = Account.create()
+    request = replace(SIGNED.request, consumer=f"eip155:31338:{account.address}")
+    document = {
+        "domain": {"name": "CAIMI", "version": "1"},
+        "primaryType": "ShareRequest",
+        "types": {
+            "EIP712Domain": [
+                {"name": "name", "type": "string"},
+                {"name": "version", "type": "string"},
+            ],
+            "ShareRequest": [
+                {"name": "ledger", "type": "string"},
+                {"name": "modelId", "type": "bytes32"},
+                {"name": "version", "type": "string"},
+                {"name": "consumer", "type": "string"},
+                {"name": "recipientKey", "type": "bytes"},
+                {"name": "ciphertext", "type": "bytes"},
+                {"name": "nonce", "type": "bytes32"},
+                {"name": "issuedAt", "type": "uint64"},
+            ],
+        },
+        "message": {
+            "ledger": request.ledger,
+            "modelId": request.model_id,
+            "version": request.version,
+            "consumer": request.consumer,
+            "recipientKey": request.hpke_public_key,
+            "ciphertext": request.ciphertext,
+            "nonce": request.nonce,
+            "issuedAt": request.issued_at,
+        },
+    }
+    signature = bytes(account.sign_typed_data(full_message=document).signature)
+    assert SignedShareRequest(request, signature).verify_signature().hex() == (
+        account.address[2:].lower()
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ledger": "eip155:1"},
+        {"model_id": b"\x02" * 32},
+        {"version": "1.0.1"},
+        {"consumer": new_consumer()[1]},
+        {"hpke_public_key": RecipientKey.generate().public_bytes},
+        {"ciphertext": b"x"},
+        {"nonce": bytes(32)},
+        {"issued_at": NOW + 1},
+    ],
+)
+def test_every_field_is_signed(change):
+    with pytest.raises(InvalidRequestSignature):
+        replace(SIGNED, request=replace(SIGNED.request, **change)).verify_signature()
+
+
+def test_signing_for_somebody_else_is_refused():
+    with pytest.raises(InvalidRequestSignature):
+        SIGNED.request.sign(new_consumer()[0])
+
+
+r, s, v = SIGNED.signature[:32], int.from_bytes(SIGNED.signature[32:64]), SIGNED.signature[64]
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        b"",
+        bytes(65),
+        SIGNED.signature[:64],
+        SIGNED.signature + b"\x00",
+        SIGNED.signature[:64] + bytes([v - 27]),
+        SIGNED.signature[:64] + bytes([v + 8]),
+        SIGNED.signature[:64] + bytes([55 - v]),
+        r + (ORDER - s).to_bytes(32) + bytes([55 - v]),  # the same signature's other form
+        b"\xff" * 64 + b"\x1b",
+        r + bytes(32) + b"\x1b",
+    ],
+    ids=range(10),
+)
+def test_malformed_and_malleable_signatures_are_refused(signature):
+    with pytest.raises(InvalidRequestSignature):
+        replace(SIGNED, signature=signature).verify_signature()
+
+
+@pytest.mark.parametrize("offset", [-120, 0, 119.5, 120])
+def test_a_request_within_the_window_is_fresh(offset):
+    SIGNED.check_fresh(NOW + offset)
+
+
+@pytest.mark.parametrize("offset", [-121, -120.5, 120.5, 1e9])
+def test_a_request_outside_the_window_is_stale(offset):
+    with pytest.raises(StaleRequest):
+        SIGNED.check_fresh(NOW + offset)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ledger": "eip155"},
+        {"ledger": "EIP155:1"},
+        {"ledger": "eip155:1\n"},
+        {"model_id": bytes(31)},
+        {"version": ""},
+        {"version": "1" * 129},
+        {"consumer": "eip155:1"},
+        {"consumer": CONSUMER[1].lower()},
+        {"consumer": "cosmos:hub-4:" + CONSUMER[1].split(":")[2]},
+        {"consumer": CONSUMER[1] + "0"},
+        {"hpke_public_key": bytes(32)},
+        {"ciphertext": b""},
+        {"ciphertext": bytes(6145)},
+        {"nonce": bytes(31)},
+        {"issued_at": -1},
+        {"issued_at": 2**63},
+    ],
+)
+def test_a_field_out_of_form_is_refused(change):
+    with pytest.raises(MalformedEncoding):
+        replace(SIGNED.request, **change)
+
+
+@given(st.text(min_size=1, max_size=128).filter(lambda t: t.isprintable()), st.integers(0, 2**40))
+@settings(max_examples=20, deadline=None)
+def test_requests_round_trip(version, issued_at):
+    request = replace(SIGNED.request, version=version, issued_at=issued_at)
+    signed = replace(SIGNED, request=request)
+    assert SignedShareRequest.from_json(signed.to_json()) == signed
+    assert SignedShareRequest.from_json(signed.to_json().encode()) == signed
+
+
+DOCUMENT = json.loads(SIGNED.to_json())
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENT))
+@pytest.mark.parametrize("value", [None, 5.0, "", True, {}, "0x" + "00" * 7000])
+def test_a_request_with_any_field_of_another_kind_is_refused(name, value):
+    with pytest.raises(MalformedEncoding):
+        SignedShareRequest.from_json(json.dumps({**DOCUMENT, name: value}))
+
+
+def test_a_request_that_lacks_or_adds_a_field_is_refused():
+    for name in DOCUMENT:
+        lacking = {key: value for key, value in DOCUMENT.items() if key != name}
+        with pytest.raises(MalformedEncoding):
+            SignedShareRequest.from_json(json.dumps(lacking))
+    with pytest.raises(MalformedEncoding):
+        SignedShareRequest.from_json(json.dumps({**DOCUMENT, "more": 1}))
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_request_with_any_character_changed_is_refused(data):
+    text = list(SIGNED.to_json())
+    at = data.draw(st.integers(0, len(text) - 1))
+    changed = data.draw(st.characters(min_codepoint=33, max_codepoint=126))
+    if changed == text[at]:
+        return
+    text[at] = changed
+    with pytest.raises(CustodyError):
+        SignedShareRequest.from_json("".join(text)).verify_signature()
+
+
+def test_responses_round_trip_strictly():
+    response = ShareResponse(3, bytes(1300))
+    assert ShareResponse.from_json(response.to_json()) == response
+    for index, size in ((0, 1300), (65, 1300), (1, 3), (1, 2400), (True, 1300)):
+        text = json.dumps({"index": index, "sealed": "0x" + "00" * size})
+        with pytest.raises(MalformedEncoding):
+            ShareResponse.from_json(text)
+
+
+def test_two_requests_never_share_a_nonce():
+    fields = {name: getattr(SIGNED.request, name) for name in ShareRequest.__slots__}
+    del fields["nonce"]
+    assert ShareRequest(**fields).nonce != ShareRequest(**fields).nonce
