@@ -9,8 +9,8 @@ class CaimiError(Exception):
     """Something a user can act on: what happened, why, and what to do next.
 
     Subclasses set a stable `code` (``CAIMI-<area letter><three digits>``), and default `why` and
-    `next_step` texts; the raise site says `what` happened, with the values involved (never a secret).
-    `docs/errors.md` lists every subclass, and a test keeps the two equal.
+    `next_step` texts; the raise site says `what` happened, with the values involved, never a
+    secret. `docs/errors.md` lists every subclass, and a test keeps the two equal.
     """
 
     code: ClassVar[str] = "CAIMI-X000"

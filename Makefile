@@ -1,0 +1,147 @@
+# Every target sets up what it needs and installs nothing twice: the stamp files in .venv and
+# node_modules are as new as the lock files that were installed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+EVM := contracts/evm
+NODE_BIN := $(CURDIR)/$(EVM)/node_modules/.bin
+
+# forge and anvil for Slither and for the tests.
+export PATH := $(NODE_BIN):$(PATH)
+
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+# The index alone decides what is locked, and nothing of this machine is written down.
+PIP_COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMAND="make lock" \
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+# What `make test` runs before pytest, each a target of its own.
+STAGES := lint types layers contracts forge slither
+
+PYTEST_ARGS ?=
+
+##@ Use
+
+.PHONY: demo
+demo: $(VENV)/.runtime $(VENV)/.project ## Install CAIMI and run the demonstration (no npm, no keys)
+	@$(BIN)/caimi demo
+
+.PHONY: bench
+bench: $(VENV)/.bench $(VENV)/.project $(EVM)/node_modules/.installed ## Measure speed against the peers; writes bench/results.json
+	@$(BIN)/python -m bench
+
+##@ Check
+
+.PHONY: test
+test: dev ## Install what the tests need and run every check and test
+	@report=""; \
+	for stage in $(STAGES); do \
+		printf '\n== %s\n' "$$stage"; \
+		start=$$SECONDS; \
+		$(MAKE) --no-print-directory "$$stage"; \
+		report+=$$(printf '\n%-12s %4d s' "$$stage" "$$((SECONDS - start))"); \
+	done; \
+	printf '\n== seconds of each stage%s\n\n== unit\n' "$$report"
+	@$(MAKE) --no-print-directory unit
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Check style and formatting (ruff)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: types
+types: $(VENV)/.dev ## Check types (mypy --strict)
+	$(BIN)/mypy
+
+.PHONY: layers
+layers: $(VENV)/.dev $(VENV)/.project ## Check that imports follow the layers (import-linter)
+	$(BIN)/lint-imports
+
+.PHONY: contracts
+contracts: dev ## Build the contracts and compare them with the artifacts that the wheel ships
+	$(BIN)/python $(EVM)/export-artifacts.py --check
+
+.PHONY: artifacts
+artifacts: dev ## Build the contracts and write the artifacts that the wheel ships
+	$(BIN)/python $(EVM)/export-artifacts.py
+
+.PHONY: forge
+forge: $(EVM)/node_modules/.installed ## Run the contracts' unit, fuzz and invariant tests
+	cd $(EVM) && forge test
+
+.PHONY: slither
+slither: dev ## Analyse the contracts; any finding above low fails
+	cd $(EVM) && $(CURDIR)/$(BIN)/slither . --fail-medium --exclude-dependencies
+
+.PHONY: unit
+unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
+	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci \
+		--cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+##@ Maintain
+
+.PHONY: dev
+dev: $(VENV)/.dev $(VENV)/.project $(EVM)/node_modules/.installed ## Install everything for development
+
+.PHONY: errors
+errors: $(VENV)/.runtime $(VENV)/.project ## Write docs/errors.md from the exceptions
+	$(BIN)/python -m caimi.errors > docs/errors.md
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer releases)
+	$(PIP_COMPILE) $(LOCK_ARGS) --build-deps-for editable --output-file requirements/runtime.txt pyproject.toml
+	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/dev.txt requirements/runtime.txt requirements/dev.in
+	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/bench.txt requirements/runtime.txt requirements/bench.in
+
+.PHONY: clean
+clean: ## Remove everything that was installed or built
+	rm -rf $(VENV) $(EVM)/node_modules $(EVM)/out $(EVM)/cache build dist \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- set-up ---------------------------------------------------------------------------------------
+
+$(VENV)/.created:
+	@python=$$(scripts/find-python); \
+	echo "Making $(VENV) with $$python"; \
+	"$$python" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements/runtime.txt | $(VENV)/.created
+	@echo "Installing what CAIMI needs into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
+# The development lock contains the runtime lock, so this installs both.
+$(VENV)/.dev: requirements/dev.txt requirements/runtime.txt | $(VENV)/.created
+	@echo "Installing what CAIMI and its checks need into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.bench: requirements/bench.txt requirements/runtime.txt | $(VENV)/.created
+	@echo "Installing what CAIMI and its benchmarks need into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.project: pyproject.toml $(VENV)/.runtime
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The binaries come in packages of their own: no install script has to run.
+$(EVM)/node_modules/.installed: $(EVM)/package-lock.json
+	@scripts/check-node
+	@echo "Installing Foundry, solc and OpenZeppelin into $(EVM)/node_modules"
+	@cd $(EVM) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
