@@ -129,12 +129,13 @@ async def test_a_malformed_sealed_key_is_refused(custodian, view):
     await refused(custodian, view, signed, MalformedEncoding)
 
 
-async def test_a_request_is_answered_once(custodian):
+async def test_a_request_is_answered_once_and_a_replay_does_not_reach_the_ledger(custodian, view):
     consumer = new_consumer()
     signed = signed_request(CIPHERTEXT, RECIPIENT, consumer)
     await custodian.answer(signed)
     with pytest.raises(ReplayedRequest):
         await custodian.answer(signed)
+    assert len(view.asked) == 1
     await custodian.answer(signed_request(CIPHERTEXT, RECIPIENT, consumer))
 
 

@@ -234,6 +234,37 @@ def test_an_honest_majority_ends_with_one_key_whatever_two_members_do(lies, cras
     assert_sound(world, shares, (1, 2, 3))
 
 
+def test_an_extraction_of_another_length_is_named():
+    def extract_fewer(world, messages):
+        said = Extraction.from_bytes(messages[5].body)
+        world.say(messages, 5, Extraction(said.heard, said.commitments[:2]).to_bytes())
+
+    world = World(3, 5)
+    shares = world.run({Round.EXTRACTION: extract_fewer})
+    assert_sound(world, shares, range(1, 6))
+    assert "well-formed extraction" in faults_seen_by(world, range(1, 5))[5]
+
+
+def test_too_few_dealers_end_the_ceremony():
+    def babble_three(world, messages):
+        for index in (3, 4, 5):
+            world.say(messages, index, b"rubbish")
+
+    with pytest.raises(CeremonyFailed, match="2 dealers qualify"):
+        World(3, 5).run({Round.DEALING: babble_three})
+
+
+def test_a_secret_that_too_few_can_pool_ends_the_ceremony():
+    def spoil_two(world, messages):
+        spoil_pool(world, messages)
+        said = Reveals.from_bytes(messages[2].body)
+        world.say(messages, 2, Reveals(said.heard, {}).to_bytes())
+
+    lies = {Round.EXTRACTION: fall_silent, Round.RECONSTRUCTION: spoil_two}
+    with pytest.raises(CeremonyFailed, match="cannot be pooled"):
+        World(3, 5).run(lies)
+
+
 def test_too_many_silent_members_end_the_ceremony():
     def silence(world, messages):
         for index in (3, 4, 5):

@@ -102,6 +102,19 @@ def test_a_message_from_outside_the_ceremony_is_refused():
         replace(MESSAGE, sender=4).verify(WORLD.ceremony)
 
 
+def test_a_message_is_signed_for_its_round_sender_and_ceremony():
+    for change in ({"round": Round.COMPLAINT}, {"sender": 2}, {"ceremony": bytes(32)}):
+        with pytest.raises(ForgedMessage):
+            replace(MESSAGE, **change).verify(WORLD.ceremony)
+
+
+def test_a_message_of_another_ceremony_of_the_same_members_is_refused():
+    other = Ceremony(WORLD.session, 3, WORLD.ceremony.members)
+    MESSAGE.verify(WORLD.ceremony)
+    with pytest.raises(ForgedMessage):
+        MESSAGE.verify(other)
+
+
 def test_enrolments_round_trip_and_bind_session_identity_and_transport():
     enrolment = WORLD.ceremony.members[0]
     assert Enrolment.from_json(enrolment.to_json()) == enrolment

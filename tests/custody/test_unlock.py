@@ -115,7 +115,8 @@ async def test_a_custodian_that_hangs_is_unreachable_after_the_timeout():
 
 async def test_it_stops_asking_when_enough_shares_are_in():
     slow = Reply(4, delay=60)
-    result = await open_with(Reply(1), Reply(2), Reply(3), slow)
+    async with asyncio.timeout(5):
+        result = await open_with(Reply(1), Reply(2), Reply(3), slow, timeout_seconds=60)
     assert slow.cancelled
     assert result.custodians(Status.NOT_NEEDED) == (4,)
 

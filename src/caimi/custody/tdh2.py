@@ -162,7 +162,7 @@ def decryption_share(ciphertext: Ciphertext, key_share: KeyShare) -> DecryptionS
     verify_ciphertext(ciphertext, key_share.group.public_key)
     point = ciphertext.ephemeral.times_secret(key_share.secret)
     image = key_share.group.verification_key(key_share.index)
-    statement = _share_of(ciphertext, key_share.index, image, point)
+    statement = _share_of(ciphertext, image, point)
     return DecryptionShare(key_share.index, point, dleq.prove(key_share.secret, statement))
 
 
@@ -225,7 +225,7 @@ def _is_good(ciphertext: Ciphertext, share: DecryptionShare, group: GroupKey) ->
     if not 1 <= share.index <= group.total:
         return False
     image = group.verification_keys[share.index - 1]
-    return dleq.holds(share.proof, _share_of(ciphertext, share.index, image, share.point))
+    return dleq.holds(share.proof, _share_of(ciphertext, image, share.point))
 
 
 def _well_formed(
@@ -240,10 +240,10 @@ def _well_formed(
     )
 
 
-def _share_of(ciphertext: Ciphertext, index: int, image: Point, point: Point) -> dleq.Statement:
+def _share_of(ciphertext: Ciphertext, image: Point, point: Point) -> dleq.Statement:
     return dleq.Statement(
         domain=_SHARE_DOMAIN,
-        context=(bytes([index]),),
+        context=(),
         base=ciphertext.ephemeral,
         image=image,
         base_image=point,
