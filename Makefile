@@ -139,9 +139,11 @@ $(VENV)/.project: pyproject.toml $(VENV)/.runtime
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The binaries come in packages of their own: no install script has to run.
-$(EVM)/node_modules/.installed: $(EVM)/package-lock.json
+# The binaries come in packages of their own: no install script has to run. `npm ci` will not do,
+# because Foundry names binaries of platforms that the registry does not have and the lock cannot
+# hold; --no-save keeps the lock as it is, and what it holds is still checked by hash.
+$(EVM)/node_modules/.installed: $(EVM)/package-lock.json $(EVM)/package.json
 	@scripts/check-node
 	@echo "Installing Foundry, solc and OpenZeppelin into $(EVM)/node_modules"
-	@cd $(EVM) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd $(EVM) && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
