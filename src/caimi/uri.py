@@ -1,0 +1,65 @@
+"""Model URIs: ``caimi:<CAIP-2 ledger>:<0x + 64 hex digits>[@<version or alias>]``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from caimi.chains import parse_ledger_id
+from caimi.errors.ids import InvalidModelUri
+
+_URI = re.compile(
+    r"caimi:(?P<ledger>[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}):0x(?P<id>[0-9a-f]{64})"
+    r"(?:@(?P<selector>[^@]*))?"
+)
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,63}")
+_ALIAS = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUri:
+    """A model, and optionally one of its versions. A version starts with a digit, an alias does not.
+
+    Construction raises `InvalidModelUri`.
+    """
+
+    ledger: str
+    model_id: bytes
+    selector: str | None = None
+
+    def __post_init__(self) -> None:
+        parse_ledger_id(self.ledger)
+        if len(self.model_id) != 32:
+            raise InvalidModelUri(f"A model id has 32 bytes, not {len(self.model_id)}.")
+        if (
+            self.selector is not None
+            and not is_version(self.selector)
+            and not is_alias(self.selector)
+        ):
+            raise InvalidModelUri(f"{self.selector[:80]!r} is neither a version nor an alias.")
+
+    @classmethod
+    def parse(cls, text: str) -> ModelUri:
+        """Parse a URI; raises as construction does."""
+        found = _URI.fullmatch(text[:256])
+        if found is None or len(text) > 256:
+            raise InvalidModelUri(f"{text[:120]!r} does not name a model.")
+        return cls(found["ledger"], bytes.fromhex(found["id"]), found["selector"])
+
+    def with_selector(self, selector: str | None) -> ModelUri:
+        """Name another version of the same model, or none."""
+        return replace(self, selector=selector)
+
+    def __str__(self) -> str:
+        suffix = f"@{self.selector}" if self.selector is not None else ""
+        return f"caimi:{self.ledger}:0x{self.model_id.hex()}{suffix}"
+
+
+def is_version(text: str) -> bool:
+    """Whether `text` has the form of a version."""
+    return _VERSION.fullmatch(text) is not None
+
+
+def is_alias(text: str) -> bool:
+    """Whether `text` has the form of an alias."""
+    return _ALIAS.fullmatch(text) is not None
