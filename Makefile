@@ -77,7 +77,8 @@ forge: $(EVM)/node_modules/.installed ## Run the contracts' unit, fuzz and invar
 
 .PHONY: slither
 slither: dev ## Analyse the contracts; any finding above low fails
-	cd $(EVM) && $(CURDIR)/$(BIN)/slither . --fail-medium --exclude-dependencies
+	cd $(EVM) && $(CURDIR)/$(BIN)/slither . --fail-medium --filter-paths '(^|/)(test|node_modules)/' \
+		--exclude-dependencies --exclude-informational --exclude-optimization
 
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
