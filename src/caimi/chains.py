@@ -1,8 +1,8 @@
 """Names of chains and accounts: CAIP-2 and CAIP-10 as text, ERC-7930 as bytes.
 
-ERC-7930 (version 1): ``0x0001 | chain type (2) | reference length (1) | reference | address length (1)
-| address``. Chain types for Cosmos, Polkadot and Fabric are not registered; the ones here are
-provisional, taken from the end of the range.
+An ERC-7930 address is: version ``0x0001``, chain type (2 bytes), reference length (1), reference,
+address length (1), address. Chain types for Cosmos, Polkadot and Fabric are not registered; those
+here are provisional, taken from the end of the range.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from eth_utils import is_checksum_formatted_address, to_checksum_address
+from eth_utils.address import is_checksum_formatted_address, to_checksum_address
 
 from caimi.errors.ids import InvalidAccountId, InvalidInteroperableAddress, InvalidLedgerId
 
@@ -32,7 +32,7 @@ def parse_ledger_id(text: str) -> str:
     """Give `text` back when it is a CAIP-2 chain id.
 
     Raises:
-        InvalidLedgerId: it is not; an eip155 reference must be a decimal number without leading zeros.
+        InvalidLedgerId: it is not. An eip155 reference is a decimal number, no leading zeros.
     """
     if _LEDGER.fullmatch(text) is None:
         raise InvalidLedgerId(f"{text[:60]!r} is not a CAIP-2 chain id.")
@@ -108,7 +108,7 @@ class InteroperableAddress:
         """Parse the one canonical form.
 
         Raises:
-            InvalidInteroperableAddress: truncated, trailing bytes, unknown version, or not canonical.
+            InvalidInteroperableAddress: truncated, trailing bytes, or not canonical.
         """
         if data[:2] != _VERSION or len(data) < 6:
             raise InvalidInteroperableAddress(f"0x{data[:40].hex()} is not ERC-7930 version 1.")

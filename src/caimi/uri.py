@@ -18,7 +18,7 @@ _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class ModelUri:
-    """A model, and optionally one of its versions. A version starts with a digit, an alias does not.
+    """A model, and optionally one version: by number (digit first) or by alias (letter first).
 
     Construction raises `InvalidModelUri`.
     """

@@ -35,3 +35,19 @@ class InvalidInteroperableAddress(CaimiError):
     code = "CAIMI-U004"
     why = "ERC-7930 version 1 addresses have one canonical form, and these bytes are not in it."
     next_step = "Have the sender correct the encoding; nothing was done with it."
+
+
+class InvalidMerkleTree(CaimiError):
+    """A Merkle tree cannot be made of these leaves."""
+
+    code = "CAIMI-U005"
+    why = "A tree is over one or more leaf hashes of 32 bytes."
+    next_step = "Hash every leaf first, and leave out empty batches."
+
+
+class InvalidMerkleProof(CaimiError):
+    """A Merkle proof cannot be made, or does not hold."""
+
+    code = "CAIMI-U006"
+    why = "The proof does not lead from the leaf to the root."
+    next_step = "Ask for the proof again; do not trust what it was meant to prove."
