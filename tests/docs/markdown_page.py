@@ -9,6 +9,8 @@ _SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(
     r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)|^\[[^\]]+\]:\s+(\S+)", re.MULTILINE
 )
+# Between the commands of one line; what a line's output is sent to counts as another.
+_SEPARATOR = re.compile(r"\s(?:&&|\|\|?|;|>>?|&)(?:\s|$)|;\s")
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$", re.MULTILINE)
 
 
@@ -40,7 +42,10 @@ class MarkdownPage:
             for block in self.fenced
             for line in block.replace("\\\n", " ").splitlines()
         ]
-        return [text for text in [*lines, *self.spans] if text.split(" ")[0] == program]
+        commands = [
+            part.strip() for text in [*lines, *self.spans] for part in _SEPARATOR.split(text)
+        ]
+        return [command for command in commands if command.split(" ")[0] == program]
 
 
 def _anchors(headings: list[str]) -> set[str]:

@@ -4,11 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
 import typer.main
-from caimi.cli.app import app
 from markdown_page import MarkdownPage
+
+from caimi.cli.app import app
 
 
 def test_every_make_target_that_a_document_names_exists(repository, documents):
@@ -35,7 +35,9 @@ def test_every_caimi_command_that_a_document_names_exists(repository, documents)
     assert wrong == []
 
 
-@pytest.mark.parametrize("command", ["caimi nonsense", "caimi demo --nonsense"])
+@pytest.mark.parametrize(
+    "command", ["caimi nonsense", "caimi devnet nonsense", "caimi demo --nonsense"]
+)
 def test_a_command_that_does_not_exist_is_noticed(command):
     assert _problem(command)
 
@@ -53,21 +55,32 @@ def test_the_continuous_check_runs_what_a_contributor_runs(repository: Path):
 
 def _problem(command: str) -> str:
     """Say what in this command line the program would not know, or nothing."""
-    words = shlex.split(re.split(r"\s[|>]\s", command)[0], comments=True)[1:]
-    node: click.Command = typer.main.get_command(app)
-    known = {"--help"} | _options(node)
+    node = typer.main.get_command(app)
+    options = _options(node)
+    words = iter(shlex.split(command, comments=True)[1:])
     for word in words:
-        if word.startswith("--"):
-            if word.partition("=")[0] not in known:
-                return f"no option {word}"
-        elif isinstance(node, click.Group):
-            found = node.commands.get(word)
-            if found is None:
-                return f"no command {word}"
-            node = found
-            known |= _options(node)
+        if word.startswith("-"):
+            name, _, value = word.partition("=")
+            if name not in options:
+                return f"no option {name}"
+            if not value and not options[name]:
+                next(words, None)
+        elif hasattr(node, "commands"):
+            names = word.split("|")  # up|status|down
+            unknown = [name for name in names if name not in node.commands]
+            if unknown:
+                return f"no command {unknown[0]}"
+            node = node.commands[names[0]]
+            options |= _options(node)
     return ""
 
 
-def _options(node: click.Command) -> set[str]:
-    return {name for param in node.params for name in [*param.opts, *param.secondary_opts]}
+def _options(node) -> dict[str, bool]:
+    """Give the command's options, and whether each stands alone, without a value."""
+    own = {
+        name: getattr(param, "is_flag", False)
+        for param in node.params
+        for name in [*param.opts, *param.secondary_opts]
+        if name.startswith("-")
+    }
+    return {"--help": True} | own
