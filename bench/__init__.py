@@ -1,0 +1,1 @@
+"""Speed and memory, measured against peers on the same machine in the same run."""

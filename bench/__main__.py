@@ -1,0 +1,30 @@
+"""`make bench`: run the benchmarks (or those named), print and write the figures.
+
+Exits 1 when a promise is not kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from bench.result import Result, save, show
+
+BENCHMARKS = ("unlock", "sealing", "inference", "publishing", "relaying")
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, all when none is named."""
+    results: list[Result] = []
+    for name in names or BENCHMARKS:
+        if name not in BENCHMARKS:
+            sys.stderr.write(f"No benchmark {name!r}; there are: {', '.join(BENCHMARKS)}.\n")
+            return 2
+        sys.stderr.write(f"bench {name} …\n")
+        results += import_module(f"bench.{name}").measure()
+    show(results)
+    save(results)
+    return 0 if all(result.holds for result in results) else 1
+
+
+sys.exit(main(sys.argv[1:]))
