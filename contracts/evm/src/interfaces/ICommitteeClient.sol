@@ -26,16 +26,38 @@ struct CommitteeProof {
     bool[] proofFlags;
 }
 
+/// @notice Which of the two a {Checkpoint} was signed as.
+enum StatementKind {
+    Checkpoint,
+    Absence
+}
+
 /// @notice m-of-n ECDSA light client over checkpoints.
 interface ICommitteeClient is ILightClient {
     event CommitteeChanged(uint64 indexed epoch, bytes32 indexed committee, uint16 threshold, address[] members);
+    /// @dev The EIP-712 digests that contradict each other, both zero when a guardian froze.
     event Frozen(address indexed reporter, bytes32 first, bytes32 second);
 
     /// @notice Hands over to the next epoch: signed by the current committee, old epoch valid for a bounded overlap.
     function rotate(uint16 threshold, address[] calldata members, uint256 signers, bytes calldata signatures) external;
 
     /// @notice Freezes the client when two validly signed statements contradict. Open to anyone.
+    /// @dev Each is abi.encode(StatementKind, CommitteeProof); of the proof only what is signed counts.
     function reportConflict(bytes calldata first, bytes calldata second) external;
+
+    /// @notice Freezes the client when a packet was attested as not received although it was acknowledged before.
+    /// @param absence abi.encode(CommitteeProof) of the absence of the receipt
+    /// @param membership abi.encode(CommitteeProof) of the acknowledgement, at the same height or an earlier one
+    function reportFalseAbsence(
+        string calldata destClient,
+        uint64 sequence,
+        bytes32 acknowledgement,
+        bytes calldata absence,
+        bytes calldata membership
+    ) external;
+
+    /// @notice Freezes the client at once. Guardian only.
+    function freeze() external;
 
     function origin() external view returns (bytes32);
     function epoch() external view returns (uint64);

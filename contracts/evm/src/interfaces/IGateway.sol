@@ -18,7 +18,11 @@ interface IGateway {
     event ReceiveFailed(bytes32 indexed clientHash, uint64 indexed sequence, bytes reason);
     /// @dev A packet of a batch had nothing left to do (already done, or expired on receipt).
     event PacketSkipped(bytes32 indexed clientHash, uint64 indexed sequence);
-    event ClientAdded(string clientId, string counterpartyClientId, address client, bytes counterpartyLedger);
+    /// @dev An application reverted on an acknowledgement or a timeout; the packet stays open, anyone may try again.
+    event CallbackFailed(bytes32 indexed clientHash, uint64 indexed sequence, bytes reason);
+    event ClientAdded(string clientId, address client, bytes counterpartyLedger);
+    event CounterpartySet(string clientId, string counterpartyClientId);
+    event ClientRecovered(string clientId, address client);
     event ApplicationAdded(string port, address application);
 
     /// @notice Sends from the application registered at every payload's source port (the caller).
@@ -44,12 +48,17 @@ interface IGateway {
     function addClient(ILightClient client, bytes calldata counterpartyLedger) external returns (string memory clientId);
     /// @notice Names the other side's client, once.
     function setCounterparty(string calldata clientId, string calldata counterpartyClientId) external;
+    /// @notice Replaces a frozen light client, so that packets in flight can still end.
+    function recoverClient(string calldata clientId, ILightClient substitute) external;
     function addApplication(string calldata port, IIBCApp application) external;
 
     /// @param path keccak256 of the ICS-24 path
     function getCommitment(bytes32 path) external view returns (bytes32);
     function hasReceipt(string calldata destClient, uint64 sequence) external view returns (bool);
     function nextSequenceSend(string calldata clientId) external view returns (uint64);
+    /// @notice The first client added for a ledger, empty when there is none.
+    function defaultClient(bytes calldata counterpartyLedger) external view returns (string memory clientId);
+    function getApplication(string calldata port) external view returns (IIBCApp);
     /// @return client the light client of the route
     /// @return counterpartyClientId empty until set
     /// @return counterpartyLedger ERC-7930 interoperable address of the other ledger, without an account

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {Payload} from "../interfaces/IBCTypes.sol";
+
+/// @notice The commitments of IBC v2, the keys they are stored under, and the identifiers in them (ICS-24).
+/// @dev Byte for byte as ibc-go's 04-channel/v2 computes them. Every preimage of a commitment has a fixed length for
+///      its number of parts, so that no two packets share one. Keys are keccak256 of the path that ibc-go stores
+///      under, because an EVM ledger keeps them in a mapping.
+library ICS24 {
+    /// @notice What a gateway writes when an application refused a packet: sha256("UNIVERSAL_ERROR_ACKNOWLEDGEMENT").
+    bytes internal constant UNIVERSAL_ERROR = hex"4774d4a575993f963b1c06573736617a457abef8589178db8d10c94b4ab511ab";
+    bytes32 private constant UNIVERSAL_ERROR_HASH = keccak256(UNIVERSAL_ERROR);
+
+    /// @dev Bit c is set when the character c may stand in an identifier: letters, digits and . _ + - # [ ] < >
+    uint256 private constant IDENTIFIER_CHARACTERS = 0x07fffffeaffffffe53ff680800000000;
+
+    /// @notice Where the commitment of a packet is stored on the ledger that sent it.
+    function commitmentKey(string memory sourceClient, uint64 sequence) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(sourceClient, uint8(1), sequence));
+    }
+
+    /// @notice Where the receipt of a packet is stored on the ledger it is for.
+    function receiptKey(string memory destClient, uint64 sequence) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(destClient, uint8(2), sequence));
+    }
+
+    /// @notice Where the acknowledgement of a packet is stored on the ledger it is for.
+    function acknowledgementKey(string memory destClient, uint64 sequence) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(destClient, uint8(3), sequence));
+    }
+
+    /// @notice The commitment of a packet.
+    function packetCommitment(string memory destClient, uint64 timeoutTimestamp, Payload[] calldata payloads)
+        internal
+        pure
+        returns (bytes32)
+    {
+        bytes32[] memory hashes = new bytes32[](payloads.length);
+        for (uint256 i = 0; i < payloads.length; ++i) {
+            hashes[i] = _payloadHash(payloads[i]);
+        }
+        return sha256(
+            abi.encodePacked(
+                uint8(2),
+                sha256(bytes(destClient)),
+                sha256(abi.encodePacked(timeoutTimestamp)),
+                sha256(abi.encodePacked(hashes))
+            )
+        );
+    }
+
+    /// @notice The commitment of an acknowledgement.
+    function acknowledgementCommitment(bytes[] memory acknowledgements) internal pure returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](acknowledgements.length);
+        for (uint256 i = 0; i < acknowledgements.length; ++i) {
+            hashes[i] = sha256(acknowledgements[i]);
+        }
+        return sha256(abi.encodePacked(uint8(2), hashes));
+    }
+
+    function isUniversalError(bytes memory acknowledgement) internal pure returns (bool) {
+        return acknowledgement.length == 32 && keccak256(acknowledgement) == UNIVERSAL_ERROR_HASH;
+    }
+
+    /// @notice Whether `id` names a client: 8 to 64 identifier characters.
+    function isClientId(string memory id) internal pure returns (bool) {
+        return _isIdentifier(bytes(id), 8, 64);
+    }
+
+    /// @notice Whether `id` names a port: 2 to 128 identifier characters.
+    function isPort(string memory id) internal pure returns (bool) {
+        return _isIdentifier(bytes(id), 2, 128);
+    }
+
+    /// @notice Whether nothing but spaces and control characters is in `text`.
+    function isBlank(string memory text) internal pure returns (bool) {
+        for (uint256 i = 0; i < bytes(text).length; ++i) {
+            if (uint8(bytes(text)[i]) > 0x20) return false;
+        }
+        return true;
+    }
+
+    function _payloadHash(Payload calldata payload) private pure returns (bytes32) {
+        return sha256(
+            abi.encodePacked(
+                sha256(bytes(payload.sourcePort)),
+                sha256(bytes(payload.destPort)),
+                sha256(bytes(payload.version)),
+                sha256(bytes(payload.encoding)),
+                sha256(payload.value)
+            )
+        );
+    }
+
+    function _isIdentifier(bytes memory id, uint256 min, uint256 max) private pure returns (bool) {
+        if (id.length < min || id.length > max) return false;
+        for (uint256 i = 0; i < id.length; ++i) {
+            if ((IDENTIFIER_CHARACTERS >> uint8(id[i])) & 1 == 0) return false;
+        }
+        return true;
+    }
+}
