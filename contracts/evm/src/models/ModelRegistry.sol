@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
+import {IModelRegistry, Publication, Version} from "../interfaces/IModelRegistry.sol";
+import {Interoperable} from "./Interoperable.sol";
+import {ModelNames} from "./ModelNames.sol";
+
+/// @notice Ownership, versions and aliases of models; the token of a model is the right to publish under its name.
+/// @dev Invariants:
+///      - a published version keeps its manifest and its time for ever; the lists of versions and of what an alias
+///        meant only grow; deprecation is final;
+///      - only the present owner adds to a model, and only on the model's home ledger;
+///      - a model id commits to its home (chain, registry), publisher and name, so that no other ledger can mint it
+///        under another history, and a copy of this registry on a fork with another chain id can send nothing away.
+///
+///      Restricted functions (for the bridge alone): {mintForeign}, {burnForeign}.
+///
+///      A signature for {publishFromBatch} has no expiry: it holds while its signer owns the model, and can take
+///      effect once. Whoever sells a model and buys it back revives signatures that were never used.
+contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
+    struct ModelRecord {
+        address publisher;
+        string name;
+        bytes home; // empty for a model of this registry
+        string[] versions;
+    }
+
+    struct VersionRecord {
+        bytes32 manifest;
+        uint64 publishedAt;
+        bool deprecated;
+        uint32 index;
+    }
+
+    struct AliasEntry {
+        uint64 time;
+        uint32 version;
+    }
+
+    struct Batch {
+        bytes32 root;
+        address anchorer;
+        uint64 anchoredAt;
+        uint32 count;
+    }
+
+    error InvalidName(string name);
+    error InvalidVersion(string version);
+    error InvalidAlias(string name);
+    error ZeroManifest();
+    error ReasonTooLong(uint256 length);
+    error NotModelOwner(uint256 modelId, address account);
+    error UnknownModel(uint256 modelId);
+    error ModelIsForeign(uint256 modelId);
+    error ModelIsNotForeign(uint256 modelId);
+    error VersionExists(uint256 modelId, bytes32 versionId);
+    error UnknownVersion(uint256 modelId, bytes32 versionId);
+    error VersionIsDeprecated(uint256 modelId, bytes32 versionId);
+    error UnknownAlias(uint256 modelId, string name);
+    error IndexOutOfBounds(uint256 index, uint256 length);
+    error ZeroRoot();
+    error EmptyBatch();
+    error UnknownBatch(uint256 batchId);
+    error NotInBatch(uint256 batchId, uint256 modelId, bytes32 versionId);
+    error InvalidSignature(address publisher);
+    error InvalidHome(bytes home);
+    error WrongModelId(uint256 modelId);
+
+    bytes32 public constant PUBLICATION_TYPEHASH =
+        keccak256("Publication(address publisher,string name,string version,bytes32 manifest)");
+    uint256 private constant MAX_REASON_LENGTH = 256;
+
+    mapping(uint256 modelId => ModelRecord) private _models;
+    mapping(uint256 modelId => mapping(bytes32 versionId => VersionRecord)) private _versions;
+    mapping(uint256 modelId => mapping(bytes32 aliasId => AliasEntry[])) private _aliases;
+    mapping(uint256 batchId => Batch) private _batches;
+    uint256 private _batchCount;
+
+    constructor(address authority)
+        ERC721("CAIMI Models", "CAIMI")
+        EIP712("CAIMI ModelRegistry", "1")
+        AccessManaged(authority)
+    {}
+
+    /// @dev Most model functions belong to the owner, on the home ledger.
+    modifier onlyHomeOwner(uint256 modelId) {
+        _requireHomeOwner(modelId, _msgSender());
+        _;
+    }
+
+    /// @inheritdoc IModelRegistry
+    function publish(string calldata name_, string calldata version, bytes32 manifest)
+        external
+        returns (uint256 modelId)
+    {
+        return _publishAs(_msgSender(), name_, version, manifest);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function publishVersion(uint256 modelId, string calldata version, bytes32 manifest)
+        external
+        onlyHomeOwner(modelId)
+    {
+        _addVersion(modelId, _msgSender(), version, manifest);
+    }
+
+    /// @inheritdoc IModelRegistry
+    /// @dev Batch ids start at 1.
+    function anchorBatch(bytes32 root, uint32 count) external returns (uint256 batchId) {
+        require(root != bytes32(0), ZeroRoot());
+        require(count != 0, EmptyBatch());
+        batchId = ++_batchCount;
+        _batches[batchId] =
+            Batch({root: root, anchorer: _msgSender(), anchoredAt: uint64(block.timestamp), count: count});
+        emit BatchAnchored(batchId, _msgSender(), root, count);
+    }
+
+    /// @inheritdoc IModelRegistry
+    /// @dev Open to anyone: the proof and the signature say all. A replay finds the version published and reverts.
+    function publishFromBatch(
+        uint256 batchId,
+        Publication calldata publication,
+        bytes32[] calldata proof,
+        bytes calldata signature
+    ) external returns (uint256 modelId) {
+        require(
+            isAnchored(batchId, publication, proof),
+            NotInBatch(
+                batchId, modelIdOf(publication.publisher, publication.name), keccak256(bytes(publication.version))
+            )
+        );
+        bytes32 digest = _hashTypedDataV4(
+            keccak256(
+                abi.encode(
+                    PUBLICATION_TYPEHASH,
+                    publication.publisher,
+                    keccak256(bytes(publication.name)),
+                    keccak256(bytes(publication.version)),
+                    publication.manifest
+                )
+            )
+        );
+        require(
+            SignatureChecker.isValidSignatureNowCalldata(publication.publisher, digest, signature),
+            InvalidSignature(publication.publisher)
+        );
+        return _publishAs(publication.publisher, publication.name, publication.version, publication.manifest);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function setAlias(uint256 modelId, string calldata name_, string calldata version)
+        external
+        onlyHomeOwner(modelId)
+    {
+        require(ModelNames.isAlias(name_), InvalidAlias(name_));
+        VersionRecord storage record = _requireVersion(modelId, keccak256(bytes(version)));
+        require(!record.deprecated, VersionIsDeprecated(modelId, keccak256(bytes(version))));
+        bytes32 aliasId = keccak256(bytes(name_));
+        _aliases[modelId][aliasId].push(AliasEntry({time: uint64(block.timestamp), version: record.index}));
+        emit AliasSet(modelId, aliasId, name_, version);
+    }
+
+    /// @inheritdoc IModelRegistry
+    /// @dev Aliases that mean this version keep meaning it until they are set anew.
+    function deprecate(uint256 modelId, string calldata version, string calldata reason)
+        external
+        onlyHomeOwner(modelId)
+    {
+        require(bytes(reason).length <= MAX_REASON_LENGTH, ReasonTooLong(bytes(reason).length));
+        bytes32 versionId = keccak256(bytes(version));
+        VersionRecord storage record = _requireVersion(modelId, versionId);
+        require(!record.deprecated, VersionIsDeprecated(modelId, versionId));
+        record.deprecated = true;
+        emit VersionDeprecated(modelId, versionId, version, reason);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function mintForeign(uint256 modelId, address to, address publisher, string calldata name_, bytes calldata home)
+        external
+        restricted
+    {
+        require(ModelNames.isName(name_), InvalidName(name_));
+        (bool valid, uint256 chainId, address registry) = Interoperable.evmAccount(home);
+        require(valid && chainId != block.chainid, InvalidHome(home));
+        require(
+            publisher != address(0) && modelId == ModelNames.modelId(chainId, registry, publisher, name_),
+            WrongModelId(modelId)
+        );
+
+        ModelRecord storage record = _models[modelId];
+        if (record.home.length == 0) {
+            record.publisher = publisher;
+            record.name = name_;
+            record.home = home;
+        }
+        _mint(to, modelId);
+        emit ForeignModelMinted(modelId, home, to);
+    }
+
+    /// @inheritdoc IModelRegistry
+    /// @dev The caller must hold the token. What is known of the model stays, so that it can come again.
+    function burnForeign(uint256 modelId) external restricted {
+        require(!isHome(modelId), ModelIsNotForeign(modelId));
+        require(_ownerOf(modelId) == _msgSender(), NotModelOwner(modelId, _msgSender()));
+        _burn(modelId);
+        emit ForeignModelBurned(modelId);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function modelIdOf(address publisher, string calldata name_) public view returns (uint256) {
+        return ModelNames.modelId(block.chainid, address(this), publisher, name_);
+    }
+
+    /// @notice Whether this registry is the model's home: where versions are published and prices set.
+    function isHome(uint256 modelId) public view returns (bool) {
+        ModelRecord storage record = _requireModel(modelId);
+        return record.home.length == 0;
+    }
+
+    /// @inheritdoc IModelRegistry
+    function batch(uint256 batchId)
+        external
+        view
+        returns (bytes32 root, uint64 anchoredAt, uint32 count, address anchorer)
+    {
+        Batch storage entry = _batches[batchId];
+        require(entry.root != bytes32(0), UnknownBatch(batchId));
+        return (entry.root, entry.anchoredAt, entry.count, entry.anchorer);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function isAnchored(uint256 batchId, Publication calldata publication, bytes32[] calldata proof)
+        public
+        view
+        returns (bool)
+    {
+        bytes32 root = _batches[batchId].root;
+        bytes32 leaf = keccak256(
+            bytes.concat(
+                keccak256(
+                    abi.encode(
+                        publication.publisher,
+                        modelIdOf(publication.publisher, publication.name),
+                        keccak256(bytes(publication.version)),
+                        publication.manifest
+                    )
+                )
+            )
+        );
+        return root != bytes32(0) && MerkleProof.verifyCalldata(proof, root, leaf);
+    }
+
+    /// @inheritdoc IModelRegistry
+    /// @dev Also answers for a foreign model that has left again.
+    function model(uint256 modelId)
+        external
+        view
+        returns (address publisher, string memory name_, bytes memory home, uint256 versionCount)
+    {
+        ModelRecord storage record = _requireModel(modelId);
+        home = record.home.length == 0 ? Interoperable.here(address(this)) : record.home;
+        return (record.publisher, record.name, home, record.versions.length);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function versionAt(uint256 modelId, uint256 index) external view returns (string memory) {
+        string[] storage versions = _requireModel(modelId).versions;
+        require(index < versions.length, IndexOutOfBounds(index, versions.length));
+        return versions[index];
+    }
+
+    /// @inheritdoc IModelRegistry
+    /// @dev All zero when the version is unknown.
+    function getVersion(uint256 modelId, bytes32 versionId) external view returns (Version memory) {
+        VersionRecord storage record = _versions[modelId][versionId];
+        return Version({
+            manifest: record.manifest, publishedAt: record.publishedAt, deprecated: record.deprecated
+        });
+    }
+
+    /// @inheritdoc IModelRegistry
+    function getAlias(uint256 modelId, string calldata name_) external view returns (string memory version) {
+        AliasEntry[] storage entries = _aliases[modelId][keccak256(bytes(name_))];
+        require(entries.length != 0, UnknownAlias(modelId, name_));
+        return _models[modelId].versions[entries[entries.length - 1].version];
+    }
+
+    /// @inheritdoc IModelRegistry
+    function aliasHistoryLength(uint256 modelId, string calldata name_) external view returns (uint256) {
+        return _aliases[modelId][keccak256(bytes(name_))].length;
+    }
+
+    /// @inheritdoc IModelRegistry
+    function aliasHistoryAt(uint256 modelId, string calldata name_, uint256 index)
+        external
+        view
+        returns (string memory version, uint64 time)
+    {
+        AliasEntry[] storage entries = _aliases[modelId][keccak256(bytes(name_))];
+        require(index < entries.length, IndexOutOfBounds(index, entries.length));
+        return (_models[modelId].versions[entries[index].version], entries[index].time);
+    }
+
+    /// @notice The model's URI, `caimi:eip155:<home chain id>:0x<model id, 64 digits>`.
+    function tokenURI(uint256 modelId) public view override returns (string memory) {
+        _requireOwned(modelId);
+        uint256 chainId = block.chainid;
+        bytes storage home = _models[modelId].home;
+        if (home.length != 0) (, chainId,) = Interoperable.evmAccount(home);
+        return string.concat("caimi:eip155:", Strings.toString(chainId), ":", Strings.toHexString(modelId, 32));
+    }
+
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IModelRegistry).interfaceId || super.supportsInterface(interfaceId);
+    }
+
+    function _publishAs(address publisher, string calldata name_, string calldata version, bytes32 manifest)
+        private
+        returns (uint256 modelId)
+    {
+        modelId = modelIdOf(publisher, name_);
+        ModelRecord storage record = _models[modelId];
+        if (record.publisher == address(0)) {
+            require(ModelNames.isName(name_), InvalidName(name_));
+            record.publisher = publisher;
+            record.name = name_;
+            _mint(publisher, modelId);
+            emit ModelRegistered(modelId, publisher, name_);
+        } else {
+            require(_ownerOf(modelId) == publisher, NotModelOwner(modelId, publisher));
+        }
+        _addVersion(modelId, publisher, version, manifest);
+    }
+
+    function _addVersion(uint256 modelId, address publisher, string calldata version, bytes32 manifest) private {
+        require(ModelNames.isVersion(version), InvalidVersion(version));
+        require(manifest != bytes32(0), ZeroManifest());
+        bytes32 versionId = keccak256(bytes(version));
+        VersionRecord storage record = _versions[modelId][versionId];
+        require(record.publishedAt == 0, VersionExists(modelId, versionId));
+
+        string[] storage versions = _models[modelId].versions;
+        record.manifest = manifest;
+        record.publishedAt = uint64(block.timestamp);
+        record.index = uint32(versions.length);
+        versions.push(version);
+        emit VersionPublished(modelId, versionId, publisher, version, manifest);
+    }
+
+    function _requireModel(uint256 modelId) private view returns (ModelRecord storage record) {
+        record = _models[modelId];
+        require(record.publisher != address(0), UnknownModel(modelId));
+    }
+
+    function _requireVersion(uint256 modelId, bytes32 versionId) private view returns (VersionRecord storage record) {
+        record = _versions[modelId][versionId];
+        require(record.publishedAt != 0, UnknownVersion(modelId, versionId));
+    }
+
+    function _requireHomeOwner(uint256 modelId, address account) private view {
+        require(isHome(modelId), ModelIsForeign(modelId));
+        require(_ownerOf(modelId) == account, NotModelOwner(modelId, account));
+    }
+}
