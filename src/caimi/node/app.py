@@ -18,7 +18,7 @@ from caimi.custody.keys import MAX_CUSTODIANS
 from caimi.custody.request import SignedShareRequest
 from caimi.errors.node import RequestInvalid
 from caimi.ledgers.port import LedgerId
-from caimi.messaging.attestations import Attestation
+from caimi.messaging.checkpoint import Attestation
 from caimi.node.http import (
     bytes_field,
     json_object,

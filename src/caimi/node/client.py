@@ -14,6 +14,8 @@ from caimi.custody.request import ShareResponse, SignedShareRequest
 from caimi.custody.unlock import refused
 from caimi.errors.custody import CustodianUnreachable, MalformedEncoding
 from caimi.errors.node import NodeRefused, NodeUnreachable
+from caimi.ledgers.port import LedgerId
+from caimi.messaging.checkpoint import Attestation
 
 MAX_ANSWER_BYTES: Final = 8 << 20
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
@@ -114,6 +116,30 @@ class HttpCustodian:
         if status != httpx.codes.OK:
             raise refused(self._index, {k: str(v) for k, v in (_object(answer) or {}).items()})
         return ShareResponse.from_json(answer)
+
+
+class HttpValidator:
+    """A validator's node (port `ValidatorClient`)."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    @property
+    def name(self) -> str:
+        """The node's URL."""
+        return self._endpoint.url
+
+    async def attest(self, ledger: LedgerId, from_height: int, height: int) -> Attestation:
+        """Ask for a checkpoint's attestation; see `ValidatorClient.attest`."""
+        body = json.dumps({"ledger": ledger, "from": from_height, "height": height})
+        return Attestation.from_document(await self._endpoint.post("/v1/checkpoints", body))
+
+    async def attest_absence(
+        self, ledger: LedgerId, height: int, packets: Sequence[tuple[str, int]]
+    ) -> Attestation:
+        """Ask for an absence's attestation; see `ValidatorClient.attest_absence`."""
+        body = json.dumps({"ledger": ledger, "height": height, "packets": list(packets)})
+        return Attestation.from_document(await self._endpoint.post("/v1/absences", body))
 
 
 class HttpMember:

@@ -23,7 +23,9 @@ _STATUS: dict[type[CaimiError], int] = {
 }
 
 
-def service(title: str, metrics: CollectorRegistry, max_body_bytes: int = MAX_BODY_BYTES) -> FastAPI:
+def service(
+    title: str, metrics: CollectorRegistry, max_body_bytes: int = MAX_BODY_BYTES
+) -> FastAPI:
     """Make an application that refuses large bodies and answers `CaimiError` as JSON.
 
     Interactive documentation is off: a node serves machines.

@@ -11,8 +11,9 @@ class NodeMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.attestations = Counter(
-            "caimi_attestations", "Checkpoints and absences signed", ["kind"], registry=self.registry
+            "caimi_attestations",
+            "Checkpoints and absences signed",
+            ["kind"],
+            registry=self.registry,
         )
-        self.shares = Counter(
-            "caimi_shares", "Decryption shares given", registry=self.registry
-        )
+        self.shares = Counter("caimi_shares", "Decryption shares given", registry=self.registry)

@@ -1,0 +1,107 @@
+"""Errors of packets, checkpoints, validators and relayers (letter M)."""
+
+from __future__ import annotations
+
+from caimi.errors.base import CaimiError
+
+
+class MessagingError(CaimiError):
+    """Something about messages between ledgers is wrong."""
+
+    code = "CAIMI-M000"
+
+
+class InvalidPacket(MessagingError):
+    """A packet breaks a rule of IBC v2."""
+
+    code = "CAIMI-M001"
+    why = "Gateways refuse packets outside the bounds in docs/protocol.md."
+    next_step = "Correct the packet's sender; nothing was sent."
+
+
+class InvalidPayload(MessagingError):
+    """A payload does not decode as the application message it claims to be."""
+
+    code = "CAIMI-M002"
+    why = "Application payloads are ABI tuples in one canonical encoding."
+    next_step = "Do not act on it; tell whoever runs the application that sent it."
+
+
+class InvalidCheckpoint(MessagingError):
+    """A checkpoint or its signature is malformed."""
+
+    code = "CAIMI-M003"
+    why = "Every field is bound by the signature, and signatures have one form (low s, v 27 or 28)."
+    next_step = "Ask another validator."
+
+
+class InvalidProof(MessagingError):
+    """A proof does not prove what it is for."""
+
+    code = "CAIMI-M004"
+    why = "The root, a leaf, the committee or a signature does not fit."
+    next_step = "Build the proof again from your own view of the ledger."
+
+
+class NotFinal(MessagingError):
+    """A validator was asked about a height it has not seen final."""
+
+    code = "CAIMI-M005"
+    why = "Validators sign only what can no longer change."
+    next_step = "Ask again when the height is final."
+
+
+class NothingToAttest(MessagingError):
+    """A range holds no packet and no acknowledgement."""
+
+    code = "CAIMI-M006"
+    why = "An empty tree has no root, and zero is never a valid root."
+    next_step = "Ask for a range in which something happened."
+
+
+class RangeTooLarge(MessagingError):
+    """A request covers too many blocks or packets."""
+
+    code = "CAIMI-M007"
+    why = "What one request may cost a validator is bounded."
+    next_step = "Split it."
+
+
+class NotFollowed(MessagingError):
+    """A validator does not follow that ledger."""
+
+    code = "CAIMI-M008"
+    why = "Validators attest only ledgers in their own settings."
+    next_step = "Ask a validator that follows it."
+
+
+class AlreadySignedOtherwise(MessagingError):
+    """A validator was about to contradict what it signed before."""
+
+    code = "CAIMI-M009"
+    why = "The ledger changed below its finality, or the validator's view of it is being attacked."
+    next_step = "Compare several nodes of that ledger before doing anything else."
+
+
+class SignedStoreDamaged(MessagingError):
+    """A validator's record of what it signed cannot be read."""
+
+    code = "CAIMI-M010"
+    why = "Without it the validator could contradict itself, so it does not sign."
+    next_step = "Restore the file from a backup, or enrol the validator with a new key."
+
+
+class ReceivedAfterAll(MessagingError):
+    """A validator was asked to attest the absence of a packet that was received."""
+
+    code = "CAIMI-M011"
+    why = "The packet did arrive in time."
+    next_step = "Relay its acknowledgement instead."
+
+
+class NotEnoughAttestations(MessagingError):
+    """Fewer validators than the threshold signed what the relayer sees."""
+
+    code = "CAIMI-M012"
+    why = "Too many are unreachable, behind, or of another opinion."
+    next_step = "Wait and relay again; see what each validator answered above."

@@ -1,0 +1,212 @@
+"""What validators sign: checkpoints over a ledger's packets, and absences.
+
+EIP-712 typed data with the domain (name "CAIMI", version "1") and no chain id: one signature serves
+every destination. What it binds instead: the source gateway (`origin`), the signing committee, the
+range of blocks, the time, and the Merkle root with its size. `CommitteeClient.sol` does the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from coincurve import PublicKey
+from eth_abi.abi import encode
+
+from caimi.errors.messaging import InvalidCheckpoint
+from caimi.hashing import keccak256
+from caimi.ledgers.port import Committee
+
+SIGNATURE_BYTES: Final = 65
+_HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_MEMBERS = (
+    "(bytes32 origin,bytes32 committee,uint64 from,uint64 height,uint64 time,bytes32 root,"
+    "uint32 size)"
+)
+ABI_TYPES: Final = ("bytes32", "bytes32", "uint64", "uint64", "uint64", "bytes32", "uint32")
+_DOMAIN_SEPARATOR: Final = keccak256(
+    keccak256(b"EIP712Domain(string name,string version)") + keccak256(b"CAIMI") + keccak256(b"1")
+)
+
+
+class Kind(Enum):
+    """The two statements; the value is the EIP-712 type's name."""
+
+    CHECKPOINT = "Checkpoint"
+    ABSENCE = "Absence"
+
+
+_TYPE_HASHES = {kind: keccak256((kind.value + _MEMBERS).encode()) for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement about a ledger.
+
+    A checkpoint's `root` is over the gateway's packets and acknowledgements in blocks
+    (`from_height`, `height`]; an absence's is over keys that hold nothing at `height`, which then
+    equals `from_height`. `time` is block `height`'s, in seconds.
+    """
+
+    kind: Kind
+    origin: bytes
+    committee: bytes
+    from_height: int
+    height: int
+    time: int
+    root: bytes
+    size: int
+
+    def __post_init__(self) -> None:
+        if any(len(field) != 32 for field in (self.origin, self.committee, self.root)):
+            raise InvalidCheckpoint("Origin, committee and root have 32 bytes each.")
+        if any(not 0 <= n < 1 << 64 for n in (self.from_height, self.height, self.time)):
+            raise InvalidCheckpoint("Heights and time are unsigned 64-bit numbers.")
+        if not 1 <= self.size < 1 << 32 or self.root == bytes(32):
+            raise InvalidCheckpoint("An empty tree is never signed.")
+        if (self.kind is Kind.CHECKPOINT) != (self.from_height < self.height):
+            raise InvalidCheckpoint(
+                f"A {self.kind.value} cannot be of blocks ({self.from_height}, {self.height}]."
+            )
+
+    @property
+    def fields(self) -> tuple[bytes, bytes, int, int, int, bytes, int]:
+        """The members of the Solidity struct `Checkpoint`, in order."""
+        return (
+            self.origin,
+            self.committee,
+            self.from_height,
+            self.height,
+            self.time,
+            self.root,
+            self.size,
+        )
+
+    @property
+    def digest(self) -> bytes:
+        """The EIP-712 digest that validators sign."""
+        struct = keccak256(_TYPE_HASHES[self.kind] + encode(ABI_TYPES, self.fields))
+        return keccak256(b"\x19\x01" + _DOMAIN_SEPARATOR + struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A statement with one validator's signature (r, s, v: 65 bytes)."""
+
+    statement: Statement
+    signature: bytes
+
+    def signer(self) -> bytes:
+        """Recover the signing account, 20 bytes.
+
+        Raises:
+            InvalidCheckpoint: the signature is malformed.
+        """
+        return recover(self.statement.digest, self.signature)
+
+    def to_json(self) -> str:
+        """Write the JSON form."""
+        said = self.statement
+        return json.dumps(
+            {
+                "kind": said.kind.value,
+                "origin": f"0x{said.origin.hex()}",
+                "committee": f"0x{said.committee.hex()}",
+                "from": said.from_height,
+                "height": said.height,
+                "time": said.time,
+                "root": f"0x{said.root.hex()}",
+                "size": said.size,
+                "signature": f"0x{self.signature.hex()}",
+            }
+        )
+
+    @classmethod
+    def from_document(cls, document: object) -> Attestation:
+        """Take a parsed JSON form, strictly.
+
+        Raises:
+            InvalidCheckpoint: it is something else.
+        """
+        match document:
+            case {
+                "kind": str(kind),
+                "origin": str(origin),
+                "committee": str(committee),
+                "from": int(from_height),
+                "height": int(height),
+                "time": int(time),
+                "root": str(root),
+                "size": int(size),
+                "signature": str(signature),
+                **rest,
+            } if not rest and kind in {member.value for member in Kind}:
+                statement = Statement(
+                    Kind(kind),
+                    _hex(origin, 32),
+                    _hex(committee, 32),
+                    from_height,
+                    height,
+                    time,
+                    _hex(root, 32),
+                    size,
+                )
+                return cls(statement, _hex(signature, SIGNATURE_BYTES))
+        raise InvalidCheckpoint("An attestation does not have the fields it must have.")
+
+
+def committee_hash(epoch: int, threshold: int, members: Sequence[bytes]) -> bytes:
+    """Name a committee in statements: keccak256(abi.encode(epoch, threshold, members))."""
+    return keccak256(
+        encode(
+            ("uint64", "uint16", "address[]"),
+            (epoch, threshold, [f"0x{member.hex()}" for member in members]),
+        )
+    )
+
+
+def make_committee(epoch: int, threshold: int, members: Sequence[bytes]) -> Committee:
+    """Make a committee of accounts, sorted the way the contracts keep them.
+
+    Raises:
+        InvalidCheckpoint: the threshold is below 2 or no majority, or a member is listed twice.
+    """
+    ordered = tuple(sorted(members))
+    if len(set(ordered)) != len(ordered) or any(len(member) != 20 for member in ordered):
+        raise InvalidCheckpoint("A committee has different members of 20 bytes each.")
+    if not 2 <= threshold <= len(ordered) or 2 * threshold <= len(ordered):
+        raise InvalidCheckpoint(
+            f"A threshold of {threshold} among {len(ordered)} is below 2 or no majority."
+        )
+    return Committee(epoch, threshold, ordered, committee_hash(epoch, threshold, ordered))
+
+
+def recover(digest: bytes, signature: bytes) -> bytes:
+    """Recover the account that signed `digest`; only the one low-s form with v 27 or 28 is taken.
+
+    Raises:
+        InvalidCheckpoint: the signature is malformed.
+    """
+    if len(signature) != SIGNATURE_BYTES or signature[64] not in (27, 28):
+        raise InvalidCheckpoint("A signature is r, s, v with v 27 or 28.")
+    if int.from_bytes(signature[32:64]) > _HALF_ORDER:
+        raise InvalidCheckpoint("The signature's s is in the upper half of the order.")
+    try:
+        key = PublicKey.from_signature_and_message(
+            signature[:64] + bytes([signature[64] - 27]), digest, hasher=None
+        )
+    except ValueError as error:
+        raise InvalidCheckpoint("The signature is of no key.") from error
+    return keccak256(key.format(compressed=False)[1:])[12:]
+
+
+def _hex(text: str, size: int) -> bytes:
+    if not text.startswith("0x") or len(text) != 2 + 2 * size:
+        raise InvalidCheckpoint(f"A field must be 0x and {2 * size} hex digits.")
+    try:
+        return bytes.fromhex(text[2:])
+    except ValueError as error:
+        raise InvalidCheckpoint(f"A field must be 0x and {2 * size} hex digits.") from error

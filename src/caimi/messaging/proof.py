@@ -1,0 +1,139 @@
+"""From a ledger's events to a statement, and from signed statements to a proof for a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from eth_abi.abi import encode
+
+from caimi.errors.messaging import InvalidProof, NothingToAttest
+from caimi.ledgers.port import Committee, SentPacket, WrittenAcknowledgement
+from caimi.merkle import MerkleTree, leaf_hash
+from caimi.messaging.checkpoint import ABI_TYPES, Kind, Statement, recover
+from caimi.messaging.ibc import (
+    acknowledgement_commitment,
+    acknowledgement_key,
+    commitment_key,
+    packet_commitment,
+    receipt_key,
+)
+
+ABSENT: Final = bytes(32)
+_PROOF_TYPE: Final = f"(({','.join(ABI_TYPES)}),uint256,bytes,bytes32[],bool[])"
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Facts of one ledger, as (key, value) pairs, under one Merkle root."""
+
+    keys: tuple[bytes, ...]
+    merkle: MerkleTree
+
+    @classmethod
+    def of(cls, facts: Sequence[tuple[bytes, bytes]]) -> Tree:
+        """Build the tree.
+
+        Raises:
+            NothingToAttest: there are no facts.
+        """
+        if not facts:
+            raise NothingToAttest("There is nothing in that range.")
+        return cls(
+            tuple(key for key, _ in facts),
+            MerkleTree(leaf_hash(key + value) for key, value in facts),
+        )
+
+
+def range_facts(
+    sent: Sequence[SentPacket], written: Sequence[WrittenAcknowledgement]
+) -> list[tuple[bytes, bytes]]:
+    """Give a checkpoint's facts: the packets sent and acknowledgements written in its range."""
+    packets = [
+        (
+            commitment_key(entry.packet.source_client, entry.packet.sequence),
+            packet_commitment(entry.packet),
+        )
+        for entry in sent
+    ]
+    return packets + [
+        (
+            acknowledgement_key(entry.packet.dest_client, entry.packet.sequence),
+            acknowledgement_commitment(entry.acknowledgements),
+        )
+        for entry in written
+    ]
+
+
+def absence_facts(packets: Sequence[tuple[str, int]]) -> list[tuple[bytes, bytes]]:
+    """Give an absence's facts: nothing at each (destination client, sequence)'s receipt."""
+    return [(receipt_key(client, sequence), ABSENT) for client, sequence in packets]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof's bytes, and the order in which the call must name what was asked to be proved."""
+
+    data: bytes
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatement:
+    """A statement with enough signatures, by the members' places in the committee."""
+
+    statement: Statement
+    signatures: Mapping[int, bytes]
+
+    def check(self, committee: Committee) -> None:
+        """Check what a committee client checks.
+
+        Raises:
+            InvalidProof: another committee, too few signatures, or one that is not its member's.
+            InvalidCheckpoint: a signature is malformed.
+        """
+        if self.statement.committee != committee.hash:
+            raise InvalidProof("The statement is of another committee.")
+        if len(self.signatures) < committee.threshold:
+            raise InvalidProof(
+                f"{len(self.signatures)} signatures where {committee.threshold} are needed."
+            )
+        for place, signature in self.signatures.items():
+            if recover(self.statement.digest, signature) != committee.members[place]:
+                raise InvalidProof(f"Signature {place} is not that of member {place}.")
+
+    def prove(self, tree: Tree, keys: Sequence[bytes]) -> Proof:
+        """Prove `keys`, which must be in the tree, as `abi.encode(CommitteeProof)`.
+
+        Raises:
+            InvalidProof: the tree is not the statement's, or a key is not in it.
+        """
+        if tree.merkle.root != self.statement.root:
+            raise InvalidProof("The tree's root is not the signed one.")
+        places = {key: place for place, key in enumerate(tree.keys)}
+        try:
+            proved = tree.merkle.multiproof([places[key] for key in keys])
+        except KeyError as error:
+            raise InvalidProof("A key is not in the tree.") from error
+        chosen = sorted(self.signatures)
+        value = (
+            self.statement.fields,
+            sum(1 << place for place in chosen),
+            b"".join(self.signatures[place] for place in chosen),
+            proved.proof,
+            proved.flags,
+        )
+        return Proof(encode((_PROOF_TYPE,), (value,)), proved.order)
+
+
+def statement_of(
+    kind: Kind,
+    origin: bytes,
+    committee: Committee,
+    blocks: tuple[int, int],
+    time: int,
+    tree: Tree,
+) -> Statement:
+    """State that `tree` is what `origin`'s ledger says of blocks (from, height]."""
+    return Statement(kind, origin, committee.hash, *blocks, time, tree.merkle.root, len(tree.keys))

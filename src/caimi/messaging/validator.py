@@ -1,0 +1,115 @@
+"""The validator's role: sign what its own view of a ledger shows to be final, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from caimi.errors.messaging import NotFinal, NotFollowed, RangeTooLarge, ReceivedAfterAll
+from caimi.hashing import keccak256
+from caimi.ledgers.port import Committee, Gateway, Ledger, LedgerId, Signer
+from caimi.messaging.checkpoint import Attestation, Kind
+from caimi.messaging.proof import Tree, absence_facts, range_facts, statement_of
+from caimi.messaging.signed_store import SignedStore
+
+MAX_BLOCKS: Final = 10_000
+MAX_ABSENCES: Final = 1_000
+
+
+async def read_tree(gateway: Gateway, from_height: int, height: int) -> Tree:
+    """Read the tree of blocks (from_height, height] off a ledger; a pure function of the ledger.
+
+    Raises:
+        NothingToAttest: the range is empty.
+    """
+    sent, written = await asyncio.gather(
+        gateway.sent(from_height, height), gateway.written(from_height, height)
+    )
+    return Tree.of(range_facts(sent, written))
+
+
+class Validator:
+    """A member of `committee` that follows `ledgers` on its own connections.
+
+    Anyone may ask it for attestations: they are statements about public facts.
+    """
+
+    def __init__(
+        self,
+        signer: Signer,
+        committee: Committee,
+        ledgers: Mapping[LedgerId, Ledger],
+        signed: SignedStore,
+    ) -> None:
+        self._signer = signer
+        self._committee = committee
+        self._ledgers = ledgers
+        self._signed = signed
+
+    @property
+    def account(self) -> bytes:
+        """The account it signs with."""
+        return self._signer.account
+
+    async def attest(self, ledger: LedgerId, from_height: int, height: int) -> Attestation:
+        """Attest the packets and acknowledgements in blocks (from_height, height] of `ledger`.
+
+        Raises:
+            NotFollowed: the ledger is not followed.
+            RangeTooLarge: more than `MAX_BLOCKS` blocks, or an empty or backward range.
+            NotFinal: `height` is not final in this validator's view.
+            NothingToAttest: nothing happened in the range.
+            AlreadySignedOtherwise: the ledger changed below its finality.
+        """
+        source = self._followed(ledger)
+        if not 0 < height - from_height <= MAX_BLOCKS:
+            raise RangeTooLarge(
+                f"Blocks ({from_height}, {height}] are not 1 to {MAX_BLOCKS} blocks."
+            )
+        await self._check_final(source, height)
+        tree = await read_tree(source.gateway, from_height, height)
+        return await self._sign(source, Kind.CHECKPOINT, (from_height, height), tree)
+
+    async def attest_absence(
+        self, ledger: LedgerId, height: int, packets: Sequence[tuple[str, int]]
+    ) -> Attestation:
+        """Attest that `ledger` had received none of `packets` at `height`.
+
+        Each is (destination client, sequence).
+
+        Raises:
+            NotFollowed, NotFinal, AlreadySignedOtherwise: as `attest`.
+            RangeTooLarge: no packets, or more than `MAX_ABSENCES`.
+            ReceivedAfterAll: one was received.
+        """
+        source = self._followed(ledger)
+        if not 0 < len(packets) <= MAX_ABSENCES:
+            raise RangeTooLarge(f"{len(packets)} packets are not 1 to {MAX_ABSENCES}.")
+        await self._check_final(source, height)
+        received = await source.gateway.receipts(packets, at=height)
+        for (client, sequence), present in zip(packets, received, strict=True):
+            if present:
+                raise ReceivedAfterAll(f"Packet {sequence} for {client} was received on {ledger}.")
+        tree = Tree.of(absence_facts(packets))
+        return await self._sign(source, Kind.ABSENCE, (height, height), tree)
+
+    def _followed(self, ledger: LedgerId) -> Ledger:
+        if ledger not in self._ledgers:
+            raise NotFollowed(f"This validator does not follow {ledger}.")
+        return self._ledgers[ledger]
+
+    async def _check_final(self, source: Ledger, height: int) -> None:
+        final = await source.finalized()
+        if height > final.height:
+            raise NotFinal(f"Block {height} of {source.id} is not final; {final.height} is.")
+
+    async def _sign(
+        self, source: Ledger, kind: Kind, blocks: tuple[int, int], tree: Tree
+    ) -> Attestation:
+        block = await source.block(blocks[1])
+        statement = statement_of(
+            kind, keccak256(source.gateway.address), self._committee, blocks, block.time, tree
+        )
+        await asyncio.to_thread(self._signed.remember, statement)
+        return Attestation(statement, self._signer.sign_digest(statement.digest))

@@ -1,0 +1,131 @@
+"""One node: a validator and, once it holds a key share, a custodian."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from coincurve import PrivateKey
+
+from caimi.custody.custodian import Custodian
+from caimi.custody.grants import LedgerGrants
+from caimi.custody.keys import KeyShare
+from caimi.custody.keyshare_file import load_key_share, save_key_share
+from caimi.custody.tombstones import FileTombstones
+from caimi.errors.base import CaimiError
+from caimi.errors.node import RoleMissing
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Ledger, LedgerId
+from caimi.messaging.checkpoint import make_committee
+from caimi.messaging.signed_store import SqliteSignedStore
+from caimi.messaging.validator import Validator
+from caimi.node.key_generation import KeyGeneration
+from caimi.node.metrics import NodeMetrics
+from caimi.node.settings import NodeSettings
+
+
+class Node:
+    """The roles of one committee member over its own ledger connections.
+
+    `passphrase` protects the key share's file.
+    """
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        signer: LocalSigner,
+        ledgers: Mapping[LedgerId, Ledger],
+        passphrase: bytes,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.signer = signer
+        self.metrics = NodeMetrics()
+        self._ledgers = ledgers
+        self._passphrase = passphrase
+        self._clock = clock
+        self._custodian: Custodian | None = None
+        members = [bytes.fromhex(member.account[2:]) for member in settings.committee]
+        self.validator = Validator(
+            signer,
+            make_committee(settings.epoch, settings.threshold, members),
+            ledgers,
+            SqliteSignedStore(settings.path(settings.signed)),
+        )
+        self.key_generation = KeyGeneration(
+            PrivateKey(signer.secret()),
+            [bytes.fromhex(member.public_key[2:]) for member in settings.committee],
+            settings.threshold,
+            self._keep,
+            lambda: self._share_file.exists(),
+        )
+
+    @property
+    def _share_file(self) -> Path:
+        return self.settings.path(self.settings.key_share)
+
+    async def open(self) -> None:
+        """Take up the custodian's role if a key share is on disk.
+
+        Raises:
+            KeyShareUnreadable…: the file is damaged, or the passphrase is wrong.
+        """
+        if self._share_file.exists():
+            share = await asyncio.to_thread(load_key_share, self._share_file, self._passphrase)
+            self._become_custodian(share)
+
+    async def _keep(self, share: KeyShare) -> None:
+        await asyncio.to_thread(save_key_share, self._share_file, share, self._passphrase)
+        self._become_custodian(share)
+
+    def _become_custodian(self, share: KeyShare) -> None:
+        self._custodian = Custodian(
+            share,
+            LedgerGrants(self._ledgers),
+            FileTombstones(self.settings.path(self.settings.tombstones)),
+            self._clock,
+        )
+
+    def custodian(self) -> Custodian:
+        """Give the custodian's role.
+
+        Raises:
+            RoleMissing: there is no key share yet.
+        """
+        if self._custodian is None:
+            raise RoleMissing("This node holds no key share.")
+        return self._custodian
+
+    def identity(self) -> dict[str, object]:
+        """Tell who this node is; nothing secret."""
+        roles = ["validator", "custodian"] if self._custodian else ["validator"]
+        group = self._custodian.key_share.group if self._custodian else None
+        return {
+            "index": self.settings.index,
+            "account": f"0x{self.signer.account.hex()}",
+            "roles": roles,
+            "group_key": f"0x{group.to_bytes().hex()}" if group else None,
+            "ledgers": list(self._ledgers),
+        }
+
+    async def health(self) -> dict[str, object]:
+        """Tell whether every ledger answers, and how far each is final."""
+        results = await asyncio.gather(
+            *(self._ledger_health(ledger) for ledger in self._ledgers.values())
+        )
+        return {
+            "ok": all(entry["ok"] for entry in results),
+            "custodian": self._custodian is not None,
+            "ledgers": dict(zip(self._ledgers, results, strict=True)),
+        }
+
+    async def _ledger_health(self, ledger: Ledger) -> dict[str, object]:
+        try:
+            await ledger.check()
+            final = await ledger.finalized()
+        except CaimiError as error:
+            return {"ok": False, "error": error.as_dict()}
+        return {"ok": True, "final": final.height}
