@@ -1,1 +1,1 @@
-"""."""
+"""Where facts live: one port (`caimi.ledgers.port`), one adapter a ledger family."""

@@ -1,9 +1,10 @@
 """The ledger port: what every ledger family offers, in words that name no family.
 
-Roles (custodians, validators, relayers, workers, publishers and consumers) know this module and never an
-adapter. Reads take ``at``, a height; ``None`` reads the newest state. Writes come in two halves: a facet
-builds a `Call`, which has no effect, and `Ledger.submit` sends it. Between the two the signed
-transaction can be written down (`Outbox`), so that a process killed anywhere sends it once.
+Roles (custodians, validators, relayers, workers, publishers and consumers) know this module and
+never an adapter. Reads take ``at``, a height; ``None`` reads the newest state. Writes come in two
+halves: a facet builds a `Call`, which has no effect, and `Ledger.submit` sends it. Between the two
+the signed transaction can be written down (`Outbox`), so that a process killed anywhere sends it
+once.
 
 All heights are block numbers, all times seconds since the epoch, all amounts the smallest unit.
 """
@@ -45,7 +46,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class SignedCall:
-    """A signed transaction, ready to broadcast any number of times; it takes effect at most once."""
+    """A signed transaction: however often it is broadcast, it takes effect at most once."""
 
     ledger: LedgerId
     what: str
@@ -66,7 +67,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class TxReceipt:
-    """What a transaction did. `work` is gas on EVM ledgers; `fee` is what the sender paid for it."""
+    """What a transaction did.
+
+    `work` is gas on EVM ledgers, `fee` what the sender paid for it, `created` the account of a
+    contract that it created.
+    """
 
     ledger: LedgerId
     tx: str
@@ -75,10 +80,11 @@ class TxReceipt:
     work: int
     fee: int
     events: tuple[Event, ...] = ()
+    created: bytes = b""
 
 
 class Signer(Protocol):
-    """Somebody's account key. Adapters define what they need beyond the account (a keystore, a KMS)."""
+    """Somebody's account key, wherever it is kept (a keystore, a KMS)."""
 
     @property
     def account(self) -> bytes:
@@ -95,7 +101,7 @@ class Outbox(Protocol):
         """Give what was recorded under `key`, or None."""
 
     async def record(self, key: str, call: SignedCall) -> None:
-        """Write `call` down durably under `key`; a replacement overwrites it."""
+        """Write `call` down durably under `key`; later attempts come as ``key#1`` and so on."""
 
 
 # --- models -------------------------------------------------------------------------------------
@@ -103,7 +109,7 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A model as a registry knows it. `home` is empty at home, else the home registry (ERC-7930)."""
+    """A model as a registry knows it; `home` is the home registry (ERC-7930), empty at home."""
 
     model_id: bytes
     name: str
@@ -160,11 +166,11 @@ class Registry(Protocol):
 
     def model_id(self, publisher: bytes, name: str) -> bytes: ...
     async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
-        """The model; raises `UnknownModel` when this ledger has none of that id."""
+        """Give the model; raises `UnknownModel` when this ledger has none of that id."""
         ...
 
     async def find(self, model_id: bytes, at: int | None = None) -> ModelRecord | None:
-        """The model, or None."""
+        """Give the model, or None."""
         ...
 
     async def models(self, from_height: int, to_height: int) -> list[ModelRecord]:
@@ -193,7 +199,7 @@ class Registry(Protocol):
 
     def publication_leaf(self, publication: Publication) -> bytes: ...
     def publication_digest(self, publication: Publication) -> bytes:
-        """The EIP-712 digest the publisher signs."""
+        """Give the EIP-712 digest the publisher signs."""
         ...
 
     def anchor_batch(self, root: bytes, count: int) -> Call: ...
@@ -240,7 +246,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """A consumer's right to a version, as the home ledger knows it. `consumer` is ERC-7930 bytes."""
+    """A consumer's right to a version, as the home ledger knows it (consumers are ERC-7930)."""
 
     licence_id: bytes
     granted_at: int
@@ -259,7 +265,7 @@ class Market(Protocol):
     async def price(
         self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: int | None = None
     ) -> int | None:
-        """The current price payable on `ledger`, or None when it is not for sale there."""
+        """Give the price payable on `ledger`, or None when it is not for sale there."""
         ...
 
     def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call: ...
@@ -281,7 +287,7 @@ class Market(Protocol):
     async def purchase_of(
         self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: int | None = None
     ) -> Purchase | None:
-        """The buyer's pending or completed purchase of this version, if any."""
+        """Give the buyer's pending or completed purchase of this version, if any."""
         ...
 
     async def owed(self, account: bytes, currency: bytes = b"") -> int: ...
@@ -368,7 +374,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Committee:
-    """The signers one epoch of a committee client accepts. `members` are 20-byte addresses, ascending."""
+    """The signers one epoch of a committee client accepts; 20-byte addresses, ascending."""
 
     epoch: int
     threshold: int
@@ -384,7 +390,7 @@ class Gateway(Protocol):
 
     async def routes(self) -> list[Route]: ...
     async def committee(self, client_id: str, at: int | None = None) -> Committee:
-        """The present committee of the route's client."""
+        """Give the present committee of the route's client."""
         ...
 
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
@@ -396,7 +402,7 @@ class Gateway(Protocol):
         ...
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
-        """The 32-byte commitments stored at `keys` (keccak256 of ICS-24 paths); zero when absent."""
+        """Give the 32-byte commitments at `keys` (keccak256 of ICS-24 paths); zero when absent."""
         ...
 
     async def receipts(
@@ -446,7 +452,7 @@ class Ledger(Protocol):
 
     async def head(self) -> Block: ...
     async def finalized(self) -> Block:
-        """The newest block that the ledger's finality policy trusts never to change."""
+        """Give the newest block that the ledger's finality policy trusts never to change."""
         ...
 
     async def block(self, height: int) -> Block: ...
@@ -456,7 +462,10 @@ class Ledger(Protocol):
         ...
 
     async def sign(self, call: Call, signer: Signer) -> SignedCall:
-        """Check that `call` would succeed, price it, give it a nonce and sign it."""
+        """Check that `call` would succeed, price it, and sign it with the account's next nonce.
+
+        The nonce is not reserved: broadcast before the account signs again.
+        """
         ...
 
     async def broadcast(self, call: SignedCall) -> TxReceipt:
@@ -468,7 +477,8 @@ class Ledger(Protocol):
     ) -> TxReceipt:
         """Sign, record under `key` in `outbox` (when given), broadcast, replace when stuck, wait.
 
-        When the outbox already holds `key`, that transaction is finished instead of a new one made.
+        When the outbox already holds `key`, that transaction is finished instead of a new one made;
+        a new one is made only after the recorded one is proved dead at a final height.
         """
         ...
 

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Write the contracts' interfaces and bytecode into the Python package, or check that they are there.
+
+    export-artifacts.py           build with forge and write src/caimi/ledgers/evm/artifacts/*.json
+    export-artifacts.py --check   build, compare with the files, and fail when one differs
+
+The output depends on the sources, the compiler and its settings only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TARGET = HERE.parent.parent / "src" / "caimi" / "ledgers" / "evm" / "artifacts"
+ACCESS_MANAGER = "node_modules/@openzeppelin/contracts/access/manager/AccessManager.sol"
+SOURCES = {
+    "AccessManager": ACCESS_MANAGER,
+    "CommitteeClient": "src/clients/CommitteeClient.sol",
+    "Gateway": "src/gateway/Gateway.sol",
+    "LicenceMarket": "src/models/LicenceMarket.sol",
+    "ModelBridge": "src/models/ModelBridge.sol",
+    "ModelRegistry": "src/models/ModelRegistry.sol",
+    "ReceiptLog": "src/models/ReceiptLog.sol",
+}
+
+
+def build(out: Path) -> None:
+    """Compile everything that is shipped into `out`."""
+    subprocess.run(  # noqa: S603 - our own tool, our own arguments
+        [
+            str(HERE / "node_modules" / ".bin" / "forge"),
+            "build",
+            "--force",
+            "--quiet",
+            "--out",
+            str(out),
+            "--cache-path",
+            str(out / "cache"),
+            *SOURCES.values(),
+        ],
+        cwd=HERE,
+        check=True,
+    )
+
+
+def artifact(out: Path, name: str, source: str) -> str:
+    """Give the text of one artifact."""
+    built = json.loads((out / Path(source).name / f"{name}.json").read_text("utf-8"))
+    bytecode = built["bytecode"]["object"]
+    if "__$" in bytecode:
+        sys.exit(f"{name} needs a library to be linked, which the deployment does not do")
+    metadata = built["metadata"]
+    settings = metadata["settings"]
+    document = {
+        "contractName": name,
+        "sourceName": source.removeprefix("node_modules/"),
+        "compiler": {
+            "version": metadata["compiler"]["version"],
+            "evmVersion": settings["evmVersion"],
+            "optimizer": settings["optimizer"],
+            "viaIR": settings.get("viaIR", False),
+        },
+        "abi": built["abi"],
+        "bytecode": bytecode,
+    }
+    return json.dumps(document, indent=1, sort_keys=False) + "\n"
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="compare, do not write")
+    check = parser.parse_args().check
+    differing = []
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        build(out)
+        for name, source in SOURCES.items():
+            text = artifact(out, name, source)
+            path = TARGET / f"{name}.json"
+            if path.is_file() and path.read_text("utf-8") == text:
+                continue
+            differing.append(name)
+            if not check:
+                path.write_text(text, "utf-8")
+    if check and differing:
+        sys.exit(
+            f"Artifacts differ from the contracts: {', '.join(differing)}. "
+            "Run contracts/evm/export-artifacts.py and commit what it writes."
+        )
+    print(f"{len(SOURCES)} artifacts, {len(differing)} {'differ' if check else 'written'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""Contract interfaces as typed encoders and decoders (Solidity contract ABI specification).
+
+Types are parsed once; tuples come out as tuples, addresses as 20 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from eth_abi.codec import ABICodec
+from eth_abi.decoding import AddressDecoder
+from eth_abi.encoding import AddressEncoder
+from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import BaseEquals, registry
+
+from caimi.errors.ledgers import CallInvalid, EventInvalid, LedgerAnswerInvalid
+from caimi.hashing import keccak256
+
+AbiEntry: TypeAlias = Mapping[str, Any]
+Value: TypeAlias = Any
+"""What an ABI type holds: int, bool, bytes, str, or tuples of these."""
+
+
+class _BytesAddressDecoder(AddressDecoder):
+    @staticmethod
+    def decoder_fn(data: bytes) -> bytes:  # type: ignore[override]
+        return bytes(data)
+
+
+class _BytesAddressEncoder(AddressEncoder):
+    @classmethod
+    def validate_value(cls, value: Value) -> None:
+        if not isinstance(value, bytes) or len(value) != 20:
+            cls.invalidate_value(value, msg="an address has 20 bytes")
+
+    @classmethod
+    def encode_fn(cls, value: bytes) -> bytes:  # type: ignore[override]
+        return value
+
+
+def _codec() -> ABICodec:
+    own = registry.copy()  # type: ignore[no-untyped-call]
+    own.unregister("address")
+    own.register(
+        BaseEquals("address", with_sub=False),  # type: ignore[no-untyped-call]
+        _BytesAddressEncoder,
+        _BytesAddressDecoder,
+        label="address",
+    )
+    return ABICodec(own)
+
+
+_CODEC = _codec()
+
+
+def encode(types: Sequence[str], values: Sequence[Value]) -> bytes:
+    """Encode values of ABI `types`.
+
+    Raises:
+        CallInvalid: a value does not fit its type.
+    """
+    try:
+        return _CODEC.encode(types, values)
+    except (EncodingError, ValueError, OverflowError) as error:
+        raise CallInvalid(f"A value does not fit ({', '.join(types)}): {error}.") from error
+
+
+def decode(types: Sequence[str], data: bytes) -> tuple[Value, ...]:
+    """Decode values of ABI `types`, strictly.
+
+    Raises:
+        DecodingError: `data` is not an encoding of them.
+    """
+    try:
+        return tuple(_CODEC.decode(types, data))
+    except (ValueError, OverflowError) as error:
+        raise DecodingError(str(error)) from error
+
+
+def type_of(entry: AbiEntry) -> str:
+    """Give the canonical type of one ABI parameter: tuples are written out."""
+    kind = str(entry["type"])
+    if not kind.startswith("tuple"):
+        return kind
+    inner = ",".join(type_of(part) for part in entry["components"])
+    return f"({inner}){kind.removeprefix('tuple')}"
+
+
+def _types(entries: Sequence[AbiEntry]) -> tuple[str, ...]:
+    return tuple(type_of(entry) for entry in entries)
+
+
+def _signature(entry: AbiEntry) -> str:
+    return f"{entry['name']}({','.join(_types(entry['inputs']))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A function of a contract."""
+
+    name: str
+    selector: bytes
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def encode(self, *arguments: Value) -> bytes:
+        """Encode a call.
+
+        Raises:
+            CallInvalid: an argument does not fit its type.
+        """
+        return self.selector + encode(self.inputs, arguments)
+
+    def decode(self, output: bytes) -> tuple[Value, ...]:
+        """Decode a call's output.
+
+        Raises:
+            LedgerAnswerInvalid: it is not what the function returns.
+        """
+        try:
+            return decode(self.outputs, output)
+        except DecodingError as error:
+            raise LedgerAnswerInvalid(f"{self.name} returned something else: {error}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """An event of a contract: its parameters as (name, type, whether indexed)."""
+
+    name: str
+    topic: bytes
+    parameters: tuple[tuple[str, str, bool], ...]
+
+    def decode(self, topics: Sequence[bytes], data: bytes) -> dict[str, Value]:
+        """Decode a log of this event.
+
+        Raises:
+            EventInvalid: topics or data are not this event's.
+        """
+        indexed = [item for item in self.parameters if item[2]]
+        plain = [item for item in self.parameters if not item[2]]
+        if len(topics) != len(indexed) + 1 or topics[0] != self.topic:
+            raise EventInvalid(f"A log of {self.name} has {len(topics)} topics.")
+        values: dict[str, Value] = {}
+        try:
+            for (name, kind, _), topic in zip(indexed, topics[1:], strict=True):
+                (values[name],) = decode([kind], topic)
+            values.update(
+                zip(
+                    (name for name, _, _ in plain),
+                    decode([kind for _, kind, _ in plain], data),
+                    strict=True,
+                )
+            )
+        except DecodingError as error:
+            raise EventInvalid(f"A log of {self.name} cannot be decoded: {error}.") from error
+        return {name: values[name] for name, _, _ in self.parameters}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorType:
+    """A custom error of a contract."""
+
+    name: str
+    selector: bytes
+    parameters: tuple[tuple[str, str], ...]
+
+    def decode(self, output: bytes) -> tuple[Value, ...]:
+        """Decode a revert's output after its selector; raises `DecodingError`."""
+        return decode([kind for _, kind in self.parameters], output[4:])
+
+
+class Interface:
+    """A contract's functions, events and errors by name."""
+
+    def __init__(self, abi: Sequence[AbiEntry]) -> None:
+        self.methods: dict[str, Method] = {}
+        self.events: dict[str, EventType] = {}
+        self.errors: dict[str, ErrorType] = {}
+        self.constructor: tuple[str, ...] = ()
+        for entry in abi:
+            kind = entry["type"]
+            if kind == "constructor":
+                self.constructor = _types(entry["inputs"])
+            elif kind == "function":
+                selector = keccak256(_signature(entry).encode())[:4]
+                # Of overloads the first counts: the adapter calls none.
+                self.methods.setdefault(
+                    entry["name"],
+                    Method(
+                        entry["name"], selector, _types(entry["inputs"]), _types(entry["outputs"])
+                    ),
+                )
+            elif kind == "event":
+                self.events[entry["name"]] = EventType(
+                    entry["name"],
+                    keccak256(_signature(entry).encode()),
+                    tuple(
+                        (part["name"], type_of(part), bool(part["indexed"]))
+                        for part in entry["inputs"]
+                    ),
+                )
+            elif kind == "error":
+                self.errors[entry["name"]] = ErrorType(
+                    entry["name"],
+                    keccak256(_signature(entry).encode())[:4],
+                    tuple((part["name"], type_of(part)) for part in entry["inputs"]),
+                )
+        self.by_topic = {event.topic: event for event in self.events.values()}
+
+    def __getitem__(self, name: str) -> Method:
+        return self.methods[name]

@@ -1,0 +1,66 @@
+"""Ownership over ledgers: the port's `Bridge` over ModelBridge."""
+
+from __future__ import annotations
+
+from caimi.errors.ledgers import CallInvalid
+from caimi.hashing import keccak256
+from caimi.ledgers.evm.contract import Contract, word
+from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.evm.packets import commitment_key
+from caimi.ledgers.port import Call, Gateway, Lock
+
+_ENDS = {"TransferCompleted": "completed", "TransferRefunded": "refunded"}
+
+
+class EvmBridge:
+    """The bridge of one EVM ledger."""
+
+    def __init__(
+        self, contract: Contract, gateway: Gateway, events: EventReader, deployed_at: int
+    ) -> None:
+        self.account = contract.address
+        self._contract = contract
+        self._gateway = gateway
+        self._events = events
+        self._deployed_at = deployed_at
+
+    def send(self, client_id: str, model_id: bytes, recipient: bytes, timeout: int) -> Call:
+        """Send the sender's model to an account behind `client_id`."""
+        return self._contract.call(
+            f"Sending the model over {client_id}",
+            "send",
+            client_id,
+            word(model_id),
+            recipient,
+            timeout,
+        )
+
+    async def lock(self, model_id: bytes, at: int | None = None) -> Lock | None:
+        """Tell where a model that left this ledger went; None when this ledger does not lock it."""
+        client_id, sequence, completed = await self._contract.read("locked", word(model_id), at=at)
+        return Lock(client_id, sequence, completed) if client_id else None
+
+    async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
+        """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here.
+
+        Raises:
+            CallInvalid: no such transfer was sent from here.
+        """
+        (commitment,) = await self._gateway.commitments([commitment_key(client_id, sequence)])
+        if any(commitment):
+            return "pending"
+        head = await self._contract.chain.head_height()
+        ends = await self._events.events(
+            [self._contract.address],
+            [
+                [self._contract.interface.events[name].topic for name in _ENDS],
+                model_id,
+                keccak256(client_id.encode()),
+                sequence.to_bytes(32, "big"),
+            ],
+            self._deployed_at,
+            head,
+        )
+        if not ends:
+            raise CallInvalid(f"No transfer {sequence} of this model was sent over {client_id}.")
+        return _ENDS[ends[-1].name]

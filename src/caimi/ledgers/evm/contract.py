@@ -1,0 +1,71 @@
+"""A contract at an address: builds calls with no effect, and reads at a height."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from caimi.errors.ledgers import CallInvalid
+from caimi.ledgers.evm.abi import Interface, Value
+from caimi.ledgers.evm.chain import Chain, Read
+from caimi.ledgers.port import Call
+
+NO_ADDRESS = bytes(20)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One of our contracts on one ledger."""
+
+    chain: Chain
+    address: bytes
+    interface: Interface
+
+    def call(self, what: str, method: str, *arguments: Value, value: int = 0) -> Call:
+        """Build a state change, described by `what`.
+
+        Raises:
+            CallInvalid: an argument does not fit.
+        """
+        data = self.interface[method].encode(*arguments)
+        return Call(self.chain.ledger, what, self.address, data, value)
+
+    def reading(self, method: str, *arguments: Value) -> Read:
+        """Build a read, to be made together with others."""
+        return Read(self.address, self.interface[method], arguments)
+
+    async def read(
+        self, method: str, *arguments: Value, at: int | None = None
+    ) -> tuple[Value, ...]:
+        """Read at a height.
+
+        Raises:
+            TransactionReverted: the contract refuses.
+        """
+        return await self.chain.read(self.address, self.interface[method], *arguments, at=at)
+
+
+def word(model_id: bytes) -> int:
+    """Give a model id as the uint256 that contracts use.
+
+    Raises:
+        CallInvalid: it has not 32 bytes.
+    """
+    if len(model_id) != 32:
+        raise CallInvalid(f"A model id has 32 bytes, not {len(model_id)}.")
+    return int.from_bytes(model_id, "big")
+
+
+def account(address: bytes) -> bytes:
+    """Give an account's 20 bytes back.
+
+    Raises:
+        CallInvalid: it has another length.
+    """
+    if len(address) != 20:
+        raise CallInvalid(f"An EVM account has 20 bytes, not {len(address)}.")
+    return address
+
+
+def coin(currency: bytes) -> bytes:
+    """Give a currency as contracts name it: the native coin, empty in the port, is address zero."""
+    return account(currency) if currency else NO_ADDRESS

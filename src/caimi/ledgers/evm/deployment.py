@@ -1,0 +1,268 @@
+"""Putting CAIMI's contracts on a ledger, and joining ledgers by routes.
+
+Every transaction has an outbox key, so a deployment that was killed goes on where it stopped.
+
+Roles of the AccessManager: the deployer administers (routes, applications, roles); the bridge alone
+mints and burns foreign models; guardians can only stop things (pause the bridge, freeze a client).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from caimi.errors.ledgers import DeploymentInvalid
+from caimi.ledgers.evm.abi import Value, encode
+from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.contract import Contract
+from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.evm.market import ledger_address
+from caimi.ledgers.evm.transactions import Sender
+from caimi.ledgers.port import Call, LedgerId, Outbox, Signer, TxReceipt
+
+if TYPE_CHECKING:
+    from caimi.ledgers.evm.ledger import EvmLedger
+
+NAMES = ("authority", "gateway", "registry", "bridge", "market", "receipts")
+BRIDGE_ROLE = 1
+GUARDIAN_ROLE = 2
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where CAIMI's contracts are on one ledger; none is older than block `deployed_at`."""
+
+    ledger: LedgerId
+    contracts: Mapping[str, bytes]
+    deployed_at: int
+
+    def __post_init__(self) -> None:
+        missing = [name for name in NAMES if len(self.contracts.get(name, b"")) != 20]
+        if missing:
+            raise DeploymentInvalid(f"The deployment on {self.ledger} lacks {', '.join(missing)}.")
+
+    def as_dict(self) -> dict[str, object]:
+        """Give the JSON and TOML form."""
+        return {
+            "id": self.ledger,
+            "deployed_at": self.deployed_at,
+            "contracts": {name: f"0x{self.contracts[name].hex()}" for name in NAMES},
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, object]) -> Deployment:
+        """Read the JSON and TOML form; other keys are the configuration's own.
+
+        Raises:
+            DeploymentInvalid: something is missing or malformed.
+        """
+        ledger, height = document.get("id"), document.get("deployed_at")
+        contracts = document.get("contracts")
+        if not isinstance(ledger, str) or not isinstance(height, int) or height < 0:
+            raise DeploymentInvalid("A deployment names no ledger or no height.")
+        if not isinstance(contracts, Mapping):
+            raise DeploymentInvalid(f"The deployment on {ledger} names no contracts.")
+        addresses = {}
+        for name, text in contracts.items():
+            if not isinstance(text, str) or _ADDRESS.fullmatch(text) is None:
+                raise DeploymentInvalid(f"{name} on {ledger} has no address: {text!r:.60}.")
+            addresses[str(name)] = bytes.fromhex(text[2:])
+        return cls(LedgerId(ledger), addresses, height)
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The committee that a new route trusts: `threshold` of `members` (20-byte addresses)."""
+
+    epoch: int
+    threshold: int
+    members: tuple[bytes, ...]
+
+
+class _Works:
+    """Submits one deployer's calls under keys of one prefix."""
+
+    def __init__(self, sender: Sender, signer: Signer, outbox: Outbox | None, prefix: str) -> None:
+        self._sender = sender
+        self._signer = signer
+        self._outbox = outbox
+        self._prefix = prefix
+
+    async def submit(self, step: str, call: Call) -> TxReceipt:
+        return await self._sender.submit(call, self._signer, self._outbox, f"{self._prefix}/{step}")
+
+    async def create(self, step: str, chain: Chain, name: str, *arguments: Value) -> TxReceipt:
+        contract = artifact(name)
+        data = contract.bytecode + encode(contract.interface.constructor, arguments)
+        return await self.submit(step, Call(chain.ledger, f"Deploying {name}", b"", data))
+
+
+async def deploy(
+    chain: Chain,
+    signer: Signer,
+    *,
+    guardian: bytes | None = None,
+    outbox: Outbox | None = None,
+    key: str = "deploy",
+) -> Deployment:
+    """Deploy everything on a ledger and set the roles; `guardian` is the deployer unless given.
+
+    Raises:
+        InsufficientFunds: the deployer cannot pay.
+        TransactionReverted: a contract refuses.
+    """
+    await chain.verify()
+    sender = Sender(chain, EventReader(chain, {}))
+    works = _Works(sender, signer, outbox, f"{key}/{chain.ledger}")
+    created = await works.create("authority", chain, "AccessManager", signer.account)
+    authority = created.created
+    gateway, registry, receipts = (
+        done.created
+        for done in await asyncio.gather(
+            works.create("gateway", chain, "Gateway", authority),
+            works.create("registry", chain, "ModelRegistry", authority),
+            works.create("receipts", chain, "ReceiptLog"),
+        )
+    )
+    bridge, market = (
+        done.created
+        for done in await asyncio.gather(
+            works.create("bridge", chain, "ModelBridge", gateway, registry, authority),
+            works.create("market", chain, "LicenceMarket", gateway, registry),
+        )
+    )
+    contracts = {
+        "authority": authority,
+        "gateway": gateway,
+        "registry": registry,
+        "bridge": bridge,
+        "market": market,
+        "receipts": receipts,
+    }
+    router = Contract(chain, gateway, artifact("Gateway").interface)
+    await asyncio.gather(
+        works.submit("roles", _roles(chain, contracts, guardian or signer.account)),
+        works.submit(
+            "port-model", router.call("Registering the bridge", "addApplication", "model", bridge)
+        ),
+        works.submit(
+            "port-licence",
+            router.call("Registering the market", "addApplication", "licence", market),
+        ),
+    )
+    return Deployment(chain.ledger, contracts, created.height)
+
+
+def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Call:
+    authority = Contract(chain, contracts["authority"], artifact("AccessManager").interface)
+    registry = artifact("ModelRegistry").interface
+    bridge = artifact("ModelBridge").interface
+    assign = authority.interface["setTargetFunctionRole"]
+    grant = authority.interface["grantRole"]
+    label = authority.interface["labelRole"]
+    minting = [registry["mintForeign"].selector, registry["burnForeign"].selector]
+    steps = [
+        label.encode(BRIDGE_ROLE, "bridge"),
+        assign.encode(contracts["registry"], minting, BRIDGE_ROLE),
+        grant.encode(BRIDGE_ROLE, contracts["bridge"], 0),
+        label.encode(GUARDIAN_ROLE, "guardian"),
+        assign.encode(contracts["bridge"], [bridge["pause"].selector], GUARDIAN_ROLE),
+        grant.encode(GUARDIAN_ROLE, guardian, 0),
+    ]
+    return authority.call("Setting roles", "multicall", steps)
+
+
+async def connect_ledgers(
+    a: EvmLedger,
+    b: EvmLedger,
+    committee: Signers,
+    signer: Signer,
+    *,
+    outbox: Outbox | None = None,
+    key: str = "route",
+) -> tuple[str, str]:
+    """Join two ledgers by a route each way; gives the client ids on `a` and on `b`.
+
+    `signer` administers both deployments.
+
+    Raises:
+        TransactionReverted: a contract refuses (the signer may not, or the committee is invalid).
+    """
+    members = sorted(committee.members)
+    on_a, on_b = await asyncio.gather(
+        _add_client(a, b, committee, members, signer, outbox, key),
+        _add_client(b, a, committee, members, signer, outbox, key),
+    )
+    await asyncio.gather(
+        _set_counterparty(a, on_a, on_b, signer, outbox, key),
+        _set_counterparty(b, on_b, on_a, signer, outbox, key),
+    )
+    return on_a, on_b
+
+
+async def _add_client(
+    here: EvmLedger,
+    there: EvmLedger,
+    committee: Signers,
+    members: Sequence[bytes],
+    signer: Signer,
+    outbox: Outbox | None,
+    key: str,
+) -> str:
+    authority = here.deployment.contracts["authority"]
+    prefix = f"{key}/{here.id}/{there.id}"
+    client = artifact("CommitteeClient")
+    creation = client.bytecode + encode(
+        client.interface.constructor,
+        [there.gateway.address, committee.epoch, committee.threshold, members, authority],
+    )
+    created = await here.submit(
+        Call(here.id, f"Deploying a client of {there.id}", b"", creation),
+        signer,
+        outbox=outbox,
+        key=f"{prefix}/client",
+    )
+    guard = Contract(here.chain, authority, artifact("AccessManager").interface)
+    added, _ = await asyncio.gather(
+        here.submit(
+            here.gateway.add_client(created.created, ledger_address(there.id)),
+            signer,
+            outbox=outbox,
+            key=f"{prefix}/route",
+        ),
+        here.submit(
+            guard.call(
+                "Letting guardians freeze the client",
+                "setTargetFunctionRole",
+                created.created,
+                [client.interface["freeze"].selector],
+                GUARDIAN_ROLE,
+            ),
+            signer,
+            outbox=outbox,
+            key=f"{prefix}/guard",
+        ),
+    )
+    event = next(event for event in added.events if event.name == "ClientAdded")
+    return str(event.values["clientId"])
+
+
+async def _set_counterparty(
+    here: EvmLedger,
+    client_id: str,
+    other: str,
+    signer: Signer,
+    outbox: Outbox | None,
+    key: str,
+) -> None:
+    await here.submit(
+        here.gateway.set_counterparty(client_id, other),
+        signer,
+        outbox=outbox,
+        key=f"{key}/{here.id}/{client_id}/counterparty",
+    )

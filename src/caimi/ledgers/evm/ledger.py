@@ -1,0 +1,171 @@
+"""One EVM ledger with CAIMI deployed on it: the port's `Ledger`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from caimi.chains import InteroperableAddress
+from caimi.errors.ledgers import CallInvalid, ContractMissing, NotYetFinal
+from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.bridge import EvmBridge
+from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.contract import Contract, account
+from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.fees import FeePolicy
+from caimi.ledgers.evm.gateway import EvmGateway
+from caimi.ledgers.evm.history import ModelHistory
+from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.evm.market import EvmMarket
+from caimi.ledgers.evm.outgoing import sender_of
+from caimi.ledgers.evm.receipts import EvmReceiptLog
+from caimi.ledgers.evm.registry import EvmRegistry
+from caimi.ledgers.evm.transactions import Patience, Sender
+from caimi.ledgers.port import Block, Call, LedgerId, Outbox, SignedCall, Signer, TxReceipt
+
+_FIRST_LOOK = 0.05
+_LONGEST_LOOK = 2.0
+CONTRACTS = {
+    "registry": "ModelRegistry",
+    "market": "LicenceMarket",
+    "bridge": "ModelBridge",
+    "gateway": "Gateway",
+    "receipts": "ReceiptLog",
+}
+"""What a deployment's contracts are."""
+
+
+class EvmLedger:
+    """One EVM ledger; made by `caimi.ledgers.evm.connect`. `clock` gives seconds that only grow."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        deployment: Deployment,
+        *,
+        policy: FeePolicy | None = None,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.chain = chain
+        self.deployment = deployment
+        self.id: LedgerId = chain.ledger
+        self.deployed_at = deployment.deployed_at
+        self._patience = patience or Patience()
+        self._clock = clock
+        contracts = {
+            name: Contract(chain, deployment.contracts[name], artifact(kind).interface)
+            for name, kind in CONTRACTS.items()
+        }
+        events = EventReader(
+            chain, {contract.address: contract.interface for contract in contracts.values()}
+        )
+        self._sender = Sender(chain, events, policy=policy, patience=self._patience, clock=clock)
+        places = tuple(contracts[name].address for name in ("registry", "market", "bridge"))
+        self.registry = EvmRegistry(
+            contracts["registry"],
+            self.address_of(contracts["registry"].address),
+            events,
+            ModelHistory(chain, events, places, self.deployed_at),
+        )
+        self.market = EvmMarket(contracts["market"])
+        self.gateway = EvmGateway(
+            contracts["gateway"],
+            self.address_of(contracts["gateway"].address),
+            events,
+            artifact("CommitteeClient").interface,
+        )
+        self.bridge = EvmBridge(contracts["bridge"], self.gateway, events, self.deployed_at)
+        self.receipts = EvmReceiptLog(contracts["receipts"])
+
+    async def check(self) -> None:
+        """Check that the node answers, serves this ledger, and has the contracts.
+
+        Raises:
+            LedgerUnavailable, WrongLedger: the node is down, or lies about its chain id.
+            ContractMissing: an address holds no code.
+        """
+        await self.chain.verify()
+        names = list(CONTRACTS)
+        addresses = [self.deployment.contracts[name] for name in names]
+        present = await self.chain.has_code(addresses)
+        for name, address, there in zip(names, addresses, present, strict=True):
+            if not there:
+                raise ContractMissing(
+                    f"There is no {name} contract at 0x{address.hex()} on {self.id}."
+                )
+
+    async def head(self) -> Block:
+        """Give the newest block."""
+        return await self.chain.block()
+
+    async def finalized(self) -> Block:
+        """Give the newest block that the ledger's finality policy trusts never to change."""
+        return await self.chain.finalized()
+
+    async def block(self, height: int) -> Block:
+        """Give the block at a height."""
+        return await self.chain.block(height)
+
+    async def balance(self, who: bytes) -> int:
+        """Give an account's coins in wei."""
+        return await self.chain.balance(account(who))
+
+    def address_of(self, who: bytes) -> bytes:
+        """Give the ERC-7930 interoperable address of an account here."""
+        here = InteroperableAddress.from_caip(self.id)
+        return InteroperableAddress(here.chain_type, here.reference, account(who)).to_bytes()
+
+    async def sign(self, call: Call, signer: Signer) -> SignedCall:
+        """Check that `call` would succeed, price it, and sign it with the account's next nonce."""
+        return await self._sender.sign(self._ours(call), signer)
+
+    async def broadcast(self, call: SignedCall) -> TxReceipt:
+        """Send (again, harmlessly) and wait until it is included; raises when it failed."""
+        return await self._sender.broadcast(call, sender_of(call))
+
+    async def submit(
+        self, call: Call, signer: Signer, *, outbox: Outbox | None = None, key: str = ""
+    ) -> TxReceipt:
+        """Sign, record under `key`, broadcast, replace when stuck, wait; or finish what `key` holds.
+
+        Raises:
+            TransactionReverted: the contract refuses, before or after inclusion.
+            InsufficientFunds, FeeAboveCap: the account cannot, or may not, pay.
+            TransactionStuck: it was not included in time; submitting again goes on.
+        """
+        return await self._sender.submit(self._ours(call), signer, outbox, key)
+
+    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> TxReceipt:
+        """Send native coins."""
+        what = f"Sending {amount} wei to 0x{recipient.hex()}"
+        return await self.submit(Call(self.id, what, account(recipient), b"", amount), signer)
+
+    async def wait_final(self, height: int) -> Block:
+        """Wait until `height` is final, and give the final block seen then.
+
+        Raises:
+            NotYetFinal: it was not within the patience's giving-up time.
+        """
+        began, look = self._clock(), _FIRST_LOOK
+        while True:
+            final = await self.finalized()
+            if final.height >= height:
+                return final
+            if self._clock() - began >= self._patience.give_up_after:
+                raise NotYetFinal(
+                    f"Block {height} of {self.id} was not final within "
+                    f"{self._patience.give_up_after:g} s; {final.height} is."
+                )
+            await asyncio.sleep(look)
+            look = min(look * 2, _LONGEST_LOOK)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self.chain.rpc.aclose()
+
+    def _ours(self, call: Call) -> Call:
+        if call.ledger != self.id:
+            raise CallInvalid(f"{call.what}: the call is for {call.ledger}, not for {self.id}.")
+        return call

@@ -1,0 +1,136 @@
+"""Licences: the port's `Market` over LicenceMarket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from caimi.chains import InteroperableAddress
+from caimi.hashing import keccak256
+from caimi.ledgers.evm.abi import Value, encode
+from caimi.ledgers.evm.contract import Contract, account, coin, word
+from caimi.ledgers.evm.registry import version_id
+from caimi.ledgers.port import Call, LedgerId, Licence, Price, Purchase, PurchaseState
+
+_NONE = bytes(32)
+
+
+def ledger_address(ledger: LedgerId) -> bytes:
+    """Give a ledger as contracts name it: ERC-7930 without an account."""
+    return InteroperableAddress.from_caip(ledger).to_bytes()
+
+
+class EvmMarket:
+    """The licence market of one EVM ledger."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+
+    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call:
+        """Set or withdraw prices of a model the sender owns."""
+        entries = [
+            (ledger_address(price.ledger), coin(price.currency), price.amount, price.offered)
+            for price in prices
+        ]
+        return self._contract.call("Setting prices", "setPrices", word(model_id), entries)
+
+    async def price(
+        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: int | None = None
+    ) -> int | None:
+        """Give the price payable on `ledger`, or None when it is not for sale there."""
+        offered, amount = await self._contract.read(
+            "price", word(model_id), ledger_address(ledger), coin(currency), at=at
+        )
+        return int(amount) if offered else None
+
+    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call:
+        """Buy a licence where the model lives."""
+        return self._contract.call(
+            f"Buying a licence of version {version}",
+            "buy",
+            word(model_id),
+            version,
+            coin(currency),
+            amount,
+            value=0 if currency else amount,
+        )
+
+    def buy_remote(
+        self,
+        client_id: str,
+        model_id: bytes,
+        version: str,
+        currency: bytes,
+        amount: int,
+        timeout: int,
+    ) -> Call:
+        """Buy from here a licence of a model that lives behind `client_id`."""
+        return self._contract.call(
+            f"Buying a licence of version {version} over {client_id}",
+            "buyRemote",
+            client_id,
+            word(model_id),
+            version,
+            coin(currency),
+            amount,
+            timeout,
+            value=0 if currency else amount,
+        )
+
+    def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call:
+        """Give a licence without payment."""
+        return self._contract.call(
+            f"Granting a licence of version {version}", "grant", word(model_id), version, consumer
+        )
+
+    def revoke(self, licence_id: bytes) -> Call:
+        """Take a licence back."""
+        return self._contract.call("Revoking a licence", "revoke", licence_id)
+
+    async def licence(
+        self, model_id: bytes, version: str, consumer: bytes, at: int | None = None
+    ) -> Licence:
+        """Read a consumer's licence; one that was never granted is not live."""
+        licence_id = keccak256(
+            encode(
+                ["uint256", "bytes32", "bytes32"],
+                [word(model_id), version_id(version), keccak256(consumer)],
+            )
+        )
+        ((granted_at, revoked),) = await self._contract.read("licence", licence_id, at=at)
+        return Licence(licence_id, granted_at, revoked)
+
+    async def purchase(self, purchase_id: bytes, at: int | None = None) -> Purchase:
+        """Read a purchase made from here."""
+        (fields,) = await self._contract.read("purchase", purchase_id, at=at)
+        return _purchase(purchase_id, fields)
+
+    async def purchase_of(
+        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: int | None = None
+    ) -> Purchase | None:
+        """Read the buyer's pending or completed purchase of a version, if any."""
+        (purchase_id,) = await self._contract.read(
+            "purchaseOf", client_id, word(model_id), version_id(version), account(buyer), at=at
+        )
+        return None if purchase_id == _NONE else await self.purchase(purchase_id, at)
+
+    async def owed(self, who: bytes, currency: bytes = b"") -> int:
+        """Give what the market owes an account."""
+        (amount,) = await self._contract.read("owed", account(who), coin(currency))
+        return int(amount)
+
+    def withdraw(self, currency: bytes = b"") -> Call:
+        """Pay out what the market owes the sender."""
+        return self._contract.call("Withdrawing earnings", "withdraw", coin(currency))
+
+
+def _purchase(purchase_id: bytes, fields: Value) -> Purchase:
+    buyer, state, model_id, version, currency, amount = fields
+    return Purchase(
+        purchase_id=purchase_id,
+        buyer=buyer,
+        state=PurchaseState(state),
+        model_id=int(model_id).to_bytes(32, "big"),
+        version_id=version,
+        currency=b"" if currency == bytes(20) else currency,
+        amount=amount,
+    )

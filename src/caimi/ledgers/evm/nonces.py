@@ -1,0 +1,52 @@
+"""Which nonce is next, for many senders of one account in one process.
+
+The lock of an account is held from choosing a nonce until the node has taken the transaction, so
+nonces are handed to the node in order and a refused one leaves no gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.outgoing import Attempt
+from caimi.ledgers.evm.quantities import hexed, quantity
+
+
+class Nonces:
+    """The accounts' next nonces on one ledger, and what is on its way."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._sent: defaultdict[bytes, dict[int, Attempt]] = defaultdict(dict)
+
+    def lock(self, account: bytes) -> asyncio.Lock:
+        """Give the account's lock."""
+        return self._locks[account]
+
+    async def next(self, account: bytes) -> int:
+        """Give the next unused nonce: the node's, or past what we sent and it has not seen yet."""
+        latest, pending = (
+            quantity(count)
+            for count in await self._chain.rpc.all(
+                [
+                    ("eth_getTransactionCount", [hexed(account), "latest"]),
+                    ("eth_getTransactionCount", [hexed(account), "pending"]),
+                ]
+            )
+        )
+        sent = self._sent[account]
+        for nonce in [nonce for nonce in sent if nonce < latest]:
+            del sent[nonce]
+        return max([pending, *(nonce + 1 for nonce in sent)])
+
+    def taken(self, account: bytes, attempt: Attempt) -> None:
+        """Note what the node has taken."""
+        self._sent[account][attempt.nonce] = attempt
+
+    def earlier(self, account: bytes, nonce: int) -> list[Attempt]:
+        """Give what is on its way below `nonce`: if the node lost one, all behind it wait."""
+        sent = self._sent[account]
+        return [sent[n] for n in sorted(sent) if n < nonce]

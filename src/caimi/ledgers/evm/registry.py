@@ -1,0 +1,312 @@
+"""Models, versions and aliases: the port's `Registry` over ModelRegistry (ERC-721)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from caimi.errors.ledgers import TransactionReverted, UnknownModel, UnknownVersion
+from caimi.hashing import keccak256
+from caimi.ledgers.evm.abi import Value, encode
+from caimi.ledgers.evm.contract import NO_ADDRESS, Contract, account, word
+from caimi.ledgers.evm.history import ModelHistory
+from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.port import (
+    AliasChange,
+    Call,
+    Event,
+    ModelRecord,
+    Publication,
+    PublicationBatch,
+    VersionRecord,
+)
+from caimi.merkle import leaf_hash
+
+_DOMAIN_TYPE = keccak256(
+    b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
+_PUBLICATION_TYPE = keccak256(
+    b"Publication(address publisher,string name,string version,bytes32 manifest)"
+)
+
+
+def version_id(version: str) -> bytes:
+    """Give a version's id: keccak256 of its text."""
+    return keccak256(version.encode())
+
+
+def model_of(event: Event) -> bytes:
+    """Give the model id that an event names."""
+    model_id = event.values["modelId"]
+    assert isinstance(model_id, bytes)
+    return model_id
+
+
+class EvmRegistry:
+    """The model registry of one EVM ledger."""
+
+    def __init__(
+        self, contract: Contract, address: bytes, events: EventReader, history: ModelHistory
+    ) -> None:
+        self.address = address
+        self._contract = contract
+        self._events = events
+        self._history = history
+
+    def model_id(self, publisher: bytes, name: str) -> bytes:
+        """Give the id: keccak256(abi.encode(chain id, registry, publisher, name))."""
+        return keccak256(
+            encode(
+                ["uint256", "address", "address", "string"],
+                [self._contract.chain.number, self._contract.address, account(publisher), name],
+            )
+        )
+
+    async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
+        """Read a model.
+
+        Raises:
+            UnknownModel: this ledger has none of that id.
+        """
+        (record,) = await self._models([model_id], at)
+        return record
+
+    async def find(self, model_id: bytes, at: int | None = None) -> ModelRecord | None:
+        """Read a model, or give None."""
+        try:
+            return await self.model(model_id, at)
+        except UnknownModel:
+            return None
+
+    async def models(self, from_height: int, to_height: int) -> list[ModelRecord]:
+        """List models registered in blocks (from_height, to_height], with their present owners."""
+        registered = await self._events.events(
+            [self._contract.address],
+            [self._contract.interface.events["ModelRegistered"].topic],
+            from_height + 1,
+            to_height,
+        )
+        return await self._models([model_of(event) for event in registered], None)
+
+    async def _models(self, ids: Sequence[bytes], at: int | None) -> list[ModelRecord]:
+        chain = self._contract.chain
+        answers = await chain.try_reads(
+            [
+                self._contract.reading(method, word(model_id))
+                for method in ("model", "ownerOf")
+                for model_id in ids
+            ],
+            at,
+        )
+        return [
+            self._record(model_id, found, owner)
+            for model_id, found, owner in zip(
+                ids, answers[: len(ids)], answers[len(ids) :], strict=True
+            )
+        ]
+
+    def _record(
+        self,
+        model_id: bytes,
+        found: tuple[Value, ...] | TransactionReverted,
+        owner: tuple[Value, ...] | TransactionReverted,
+    ) -> ModelRecord:
+        if isinstance(found, UnknownModel):
+            raise UnknownModel(
+                f"{self._contract.chain.ledger} knows no model 0x{model_id.hex()}.",
+                error=found.error,
+                arguments=found.arguments,
+            )
+        if isinstance(found, TransactionReverted):
+            raise found
+        publisher, name, home, count = found
+        return ModelRecord(
+            model_id=model_id,
+            name=name,
+            publisher=publisher,
+            # A model that was here and went home has no owner here.
+            owner=NO_ADDRESS if isinstance(owner, TransactionReverted) else owner[0],
+            home=b"" if home == self.address else home,
+            version_count=count,
+        )
+
+    async def versions(self, model_id: bytes, at: int | None = None) -> list[VersionRecord]:
+        """List a model's versions, oldest first."""
+        chain = self._contract.chain
+        (_, _, _, count) = await self._contract.read("model", word(model_id), at=at)
+        texts = await chain.reads(
+            [self._contract.reading("versionAt", word(model_id), i) for i in range(count)], at
+        )
+        return await self._versions(model_id, [text for (text,) in texts], at)
+
+    async def version(self, model_id: bytes, version: str, at: int | None = None) -> VersionRecord:
+        """Read one version.
+
+        Raises:
+            UnknownVersion: the model has none of that name.
+        """
+        (record,) = await self._versions(model_id, [version], at)
+        return record
+
+    async def _versions(
+        self, model_id: bytes, versions: Sequence[str], at: int | None
+    ) -> list[VersionRecord]:
+        reads = [
+            self._contract.reading("getVersion", word(model_id), version_id(version))
+            for version in versions
+        ]
+        records = []
+        for version, ((manifest, published_at, deprecated),) in zip(
+            versions, await self._contract.chain.reads(reads, at), strict=True
+        ):
+            if not published_at:
+                raise UnknownVersion(
+                    f"Model 0x{model_id.hex()} has no version {version!r} on "
+                    f"{self._contract.chain.ledger}."
+                )
+            records.append(VersionRecord(version, manifest, published_at, deprecated))
+        return records
+
+    async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str:
+        """Give the version an alias points at.
+
+        Raises:
+            TransactionReverted: it was never set.
+        """
+        (version,) = await self._contract.read("getAlias", word(model_id), name, at=at)
+        return str(version)
+
+    async def alias_history(
+        self, model_id: bytes, name: str, at: int | None = None
+    ) -> list[AliasChange]:
+        """List what an alias pointed at, oldest first."""
+        (length,) = await self._contract.read("aliasHistoryLength", word(model_id), name, at=at)
+        entries = await self._contract.chain.reads(
+            [
+                self._contract.reading("aliasHistoryAt", word(model_id), name, index)
+                for index in range(length)
+            ],
+            at,
+        )
+        return [AliasChange(version, time) for version, time in entries]
+
+    async def history(self, model_id: bytes) -> list[Event]:
+        """List every event about the model on this ledger, oldest first."""
+        return await self._history.of(model_id)
+
+    def publish(self, name: str, version: str, manifest: bytes) -> Call:
+        """Publish a version under a name of the sender's own."""
+        return self._contract.call(
+            f"Publishing {name} {version}", "publish", name, version, manifest
+        )
+
+    def publish_version(self, model_id: bytes, version: str, manifest: bytes) -> Call:
+        """Publish a version of a model the sender owns."""
+        return self._contract.call(
+            f"Publishing version {version}", "publishVersion", word(model_id), version, manifest
+        )
+
+    def set_alias(self, model_id: bytes, name: str, version: str) -> Call:
+        """Point an alias at a version."""
+        return self._contract.call(
+            f"Setting alias {name} to {version}", "setAlias", word(model_id), name, version
+        )
+
+    def deprecate(self, model_id: bytes, version: str, reason: str) -> Call:
+        """Mark a version as deprecated."""
+        return self._contract.call(
+            f"Deprecating version {version}", "deprecate", word(model_id), version, reason
+        )
+
+    def transfer(self, model_id: bytes, sender: bytes, recipient: bytes) -> Call:
+        """Give the model to another account on this ledger."""
+        return self._contract.call(
+            f"Transferring the model to 0x{recipient.hex()}",
+            "transferFrom",
+            account(sender),
+            account(recipient),
+            word(model_id),
+        )
+
+    def approve(self, model_id: bytes, operator: bytes) -> Call:
+        """Let another account move the model."""
+        return self._contract.call(
+            f"Approving 0x{operator.hex()}", "approve", account(operator), word(model_id)
+        )
+
+    async def approved(self, model_id: bytes) -> bytes:
+        """Give the account that may move the model; zero when none."""
+        (operator,) = await self._contract.read("getApproved", word(model_id))
+        return bytes(operator)
+
+    def publication_leaf(self, publication: Publication) -> bytes:
+        """Give a publication's leaf in a batch (OpenZeppelin standard leaf)."""
+        return leaf_hash(
+            encode(
+                ["address", "uint256", "bytes32", "bytes32"],
+                [
+                    account(publication.publisher),
+                    word(self.model_id(publication.publisher, publication.name)),
+                    version_id(publication.version),
+                    publication.manifest,
+                ],
+            )
+        )
+
+    def publication_digest(self, publication: Publication) -> bytes:
+        """Give the EIP-712 digest the publisher signs."""
+        domain = keccak256(
+            encode(
+                ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+                [
+                    _DOMAIN_TYPE,
+                    keccak256(b"CAIMI ModelRegistry"),
+                    keccak256(b"1"),
+                    self._contract.chain.number,
+                    self._contract.address,
+                ],
+            )
+        )
+        struct = keccak256(
+            encode(
+                ["bytes32", "address", "bytes32", "bytes32", "bytes32"],
+                [
+                    _PUBLICATION_TYPE,
+                    account(publication.publisher),
+                    keccak256(publication.name.encode()),
+                    keccak256(publication.version.encode()),
+                    publication.manifest,
+                ],
+            )
+        )
+        return keccak256(b"\x19\x01" + domain + struct)
+
+    def anchor_batch(self, root: bytes, count: int) -> Call:
+        """Anchor the Merkle root of `count` publications."""
+        return self._contract.call(f"Anchoring {count} publications", "anchorBatch", root, count)
+
+    async def batch(self, batch_id: int, at: int | None = None) -> PublicationBatch:
+        """Read an anchored batch.
+
+        Raises:
+            TransactionReverted: there is none of that id.
+        """
+        root, anchored_at, count, anchorer = await self._contract.read("batch", batch_id, at=at)
+        return PublicationBatch(batch_id, root, anchored_at, count, anchorer)
+
+    def publish_from_batch(
+        self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
+    ) -> Call:
+        """Publish from a batch, by proof and the publisher's signature; anyone may send it."""
+        return self._contract.call(
+            f"Publishing {publication.name} {publication.version} from batch {batch_id}",
+            "publishFromBatch",
+            batch_id,
+            (
+                account(publication.publisher),
+                publication.name,
+                publication.version,
+                publication.manifest,
+            ),
+            list(proof),
+            signature,
+        )

@@ -1,0 +1,117 @@
+"""What a contract says when it refuses, turned into a named error with the contract's own words."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from eth_abi.exceptions import DecodingError
+
+from caimi.errors import ledgers as errors
+from caimi.errors.ledgers import TransactionReverted
+from caimi.ledgers.evm.abi import ErrorType, Value
+from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
+
+_ERROR = ErrorType("Error", bytes.fromhex("08c379a0"), (("message", "string"),))
+_PANIC = ErrorType("Panic", bytes.fromhex("4e487b71"), (("code", "uint256"),))
+_MAX_SHOWN = 200
+_IDS = frozenset({"modelId", "tokenId"})
+
+_GROUPS: dict[type[TransactionReverted], tuple[str, ...]] = {
+    errors.AlreadyBought: (
+        "AlreadyLicensed",
+        "AlreadyPurchased",
+    ),
+    errors.AlreadyPublished: ("VersionExists",),
+    errors.DeadlineRefused: (
+        "InvalidTimeout",
+        "TimeoutNotReached",
+    ),
+    errors.ModelAway: (
+        "ERC721NonexistentToken",
+        "ModelIsForeign",
+        "NotHome",
+    ),
+    errors.NotAllowed: (
+        "AccessManagedUnauthorized",
+        "AccessManagerUnauthorizedAccount",
+        "ERC721IncorrectOwner",
+        "ERC721InsufficientApproval",
+        "ERC721InvalidApprover",
+        "NotModelOwner",
+    ),
+    errors.PaymentRefused: (
+        "PaymentMismatch",
+        "SafeERC20FailedOperation",
+        "WrongValue",
+    ),
+    errors.PriceChanged: ("PriceChanged",),
+    errors.ProofRefused: (
+        "ClientFrozen",
+        "CommitteeExpired",
+        "FutureTime",
+        "InvalidCheckpoint",
+        "InvalidLeaves",
+        "InvalidMerkleProof",
+        "InvalidSignaturesLength",
+        "TooFewSignatures",
+        "UnknownCommittee",
+        "UnknownSigner",
+        "WrongOrigin",
+    ),
+    errors.UnknownModel: ("UnknownModel",),
+    errors.UnknownVersion: ("UnknownVersion",),
+}
+NAMED = {name: kind for kind, names in _GROUPS.items() for name in names}
+"""Contract errors that Python callers tell apart; the others are plain `TransactionReverted`."""
+
+
+@cache
+def known_errors() -> dict[bytes, ErrorType]:
+    """Every custom error of the shipped contracts by selector."""
+    table = {_ERROR.selector: _ERROR, _PANIC.selector: _PANIC}
+    for contract in CONTRACTS:
+        for error in artifact(contract).interface.errors.values():
+            table[error.selector] = error
+    return table
+
+
+def reverted(what: str, output: bytes, *, tx: str = "") -> TransactionReverted:
+    """Give the error for a revert of `what` (in words) with `output`; `tx` when it was included."""
+    where = f"{what} reverted on the ledger in transaction {tx}" if tx else f"{what} is refused"
+    known = known_errors().get(output[:4])
+    if known is None:
+        shown = f"0x{output[:36].hex()}" if output else "no reason given"
+        return TransactionReverted(f"{where}: {shown}.", tx=tx)
+    try:
+        arguments = known.decode(output)
+    except DecodingError:
+        return TransactionReverted(f"{where}: {known.name} with malformed arguments.", tx=tx)
+    named = NAMED.get(known.name, TransactionReverted)
+    return named(
+        f"{where}: {describe(known, arguments)}.", error=known.name, arguments=arguments, tx=tx
+    )
+
+
+def describe(error: ErrorType, arguments: tuple[Value, ...]) -> str:
+    """Write an error as ``Name(argument value, ...)``."""
+    if error is _ERROR:
+        return _shown(arguments[0])
+    parts = (
+        f"{name} {_shown(_word(value) if name in _IDS else value)}".strip()
+        for (name, _), value in zip(error.parameters, arguments, strict=True)
+    )
+    return f"{error.name}({', '.join(parts)})"
+
+
+def _word(value: Value) -> bytes:
+    return int(value).to_bytes(32, "big")
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bytes):
+        text = f"0x{value.hex()}"
+    elif isinstance(value, str):
+        text = repr(value)
+    else:
+        text = str(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."

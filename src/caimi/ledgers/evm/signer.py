@@ -1,0 +1,122 @@
+"""An account's key in this process, kept in a V3 keystore (Web3 Secret Storage) on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from coincurve import PrivateKey
+from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
+
+from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase
+from caimi.hashing import keccak256
+
+MAX_KEYSTORE_BYTES = 1 << 16
+_SCRYPT_N = 1 << 17
+
+
+class LocalSigner:
+    """Signs with a secp256k1 key held in memory; its text never shows it."""
+
+    __slots__ = ("_account", "_key")
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = PrivateKey(secret)
+        self._account = keccak256(self._key.public_key.format(compressed=False)[1:])[12:]
+
+    @classmethod
+    def generate(cls) -> LocalSigner:
+        """Make a new key."""
+        return cls(PrivateKey(secrets.token_bytes(32)).secret)
+
+    @classmethod
+    def load(cls, path: Path, passphrase: bytes) -> LocalSigner:
+        """Open a keystore file.
+
+        Raises:
+            KeyMissing: there is no such file.
+            WrongPassphrase: the passphrase is wrong, or the file is damaged.
+        """
+        document = _read(path)
+        try:
+            secret = bytes(decode_keyfile_json(document, passphrase))
+            signer = cls(secret)
+        except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+            raise WrongPassphrase(f"The key {path} does not open with this passphrase.") from error
+        if "address" in document and signer.account != _address(document, path):
+            raise WrongPassphrase(f"The key {path} does not belong to the address it names.")
+        return signer
+
+    @staticmethod
+    def address_in(path: Path) -> bytes:
+        """Read a keystore's account without opening it.
+
+        Raises:
+            KeyMissing: there is no such file.
+            WrongPassphrase: the file is damaged.
+        """
+        return _address(_read(path), path)
+
+    def save(self, path: Path, passphrase: bytes, *, scrypt_n: int = _SCRYPT_N) -> None:
+        """Write a keystore file that only its owner may read; `scrypt_n` is the work to open it.
+
+        Raises:
+            KeyExists: there is a file already.
+        """
+        document = create_keyfile_json(
+            self._key.secret, passphrase, kdf="scrypt", iterations=scrypt_n
+        )
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as error:
+            raise KeyExists(f"There is already a key {path}.") from error
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    @property
+    def account(self) -> bytes:
+        """The account's 20 bytes."""
+        return self._account
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign a 32-byte digest: r || s || v, 65 bytes, low s, v 27 or 28."""
+        if len(digest) != 32:
+            raise ValueError("a digest has 32 bytes")
+        signature = self._key.sign_recoverable(digest, hasher=None)
+        return signature[:64] + bytes([27 + signature[64]])
+
+    def __repr__(self) -> str:
+        """Show the account alone."""
+        return f"LocalSigner(0x{self._account.hex()})"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_KEYSTORE_BYTES + 1)
+    except OSError as error:
+        raise KeyMissing(f"The key {path} cannot be read: {error.strerror}.") from error
+    try:
+        if len(text) > MAX_KEYSTORE_BYTES:
+            raise ValueError("too large")
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WrongPassphrase(f"The key {path} is not a V3 keystore.") from error
+    if not isinstance(document, dict) or document.get("version") != 3:
+        raise WrongPassphrase(f"The key {path} is not a V3 keystore.")
+    return document
+
+
+def _address(document: dict[str, Any], path: Path) -> bytes:
+    try:
+        address = bytes.fromhex(document["address"].removeprefix("0x"))
+    except (KeyError, AttributeError, ValueError) as error:
+        raise WrongPassphrase(f"The key {path} does not say its address.") from error
+    if len(address) != 20:
+        raise WrongPassphrase(f"The key {path} does not say its address.")
+    return address
