@@ -1,1 +1,1 @@
-"""."""
+"""Running a model: engines, workers, receipts and their verification."""

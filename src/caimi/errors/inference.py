@@ -1,0 +1,91 @@
+"""Errors of running models, receipts and their verification (letter R)."""
+
+from __future__ import annotations
+
+from caimi.errors.base import CaimiError
+
+
+class InferenceError(CaimiError):
+    """A model cannot be run, or an answer cannot be trusted."""
+
+    code = "CAIMI-R000"
+
+
+class UnreadableTensors(InferenceError):
+    """An input or output file holds no tensors that CAIMI reads."""
+
+    code = "CAIMI-R001"
+    why = "Inputs are .npy, .npz or .json files of bounded size, without pickled objects."
+    next_step = "Save plain arrays with numpy.save or numpy.savez, or write JSON lists."
+
+
+class WrongInput(InferenceError):
+    """An input does not fit the model's signature."""
+
+    code = "CAIMI-R002"
+    why = "Every input must have the name, type and shape that the model declares."
+    next_step = "Run `caimi show URI` to see the model's inputs."
+
+
+class ModelNotRunnable(InferenceError):
+    """A model cannot be loaded by this engine."""
+
+    code = "CAIMI-R003"
+    why = "It is no ONNX model, uses custom operators, or refers to data outside its package."
+    next_step = "Export it with standard ONNX operators, or choose another engine."
+
+
+class RunFailed(InferenceError):
+    """The engine failed while running the model."""
+
+    code = "CAIMI-R004"
+    why = "The inputs fit the signature, but an operator refused them."
+    next_step = "Check the inputs' values and batch size."
+
+
+class ReceiptMalformed(InferenceError):
+    """A text is no receipt."""
+
+    code = "CAIMI-R005"
+    why = "A receipt is one JSON object with exactly the fields in docs/protocol.md."
+    next_step = "Ask the worker for the receipt again."
+
+
+class ReceiptInvalid(InferenceError):
+    """A receipt does not say what it must, or is not signed by its worker."""
+
+    code = "CAIMI-R006"
+    why = "A bit was changed, or the receipt is of another answer."
+    next_step = "Do not trust the answer; keep the receipt as evidence."
+
+
+class ModelNotServed(InferenceError):
+    """The worker does not serve that model."""
+
+    code = "CAIMI-R007"
+    why = "A worker serves only versions that it holds a licence of."
+    next_step = "Ask another worker, or buy a licence for the worker's account."
+
+
+class WorkerBusy(InferenceError):
+    """The worker has too many requests at once."""
+
+    code = "CAIMI-R008"
+    why = "The number of requests at a time is bounded."
+    next_step = "Try again in a moment."
+
+
+class ReceiptStoreDamaged(InferenceError):
+    """A worker's record of receipts cannot be read."""
+
+    code = "CAIMI-R009"
+    why = "The file is no receipt store, or it is damaged."
+    next_step = "Restore it from a backup; do not delete it while receipts wait to be anchored."
+
+
+class NotAnchored(InferenceError):
+    """A receipt is in no anchored batch yet."""
+
+    code = "CAIMI-R010"
+    why = "Workers anchor receipts in batches."
+    next_step = "Ask again after the worker's batch window."

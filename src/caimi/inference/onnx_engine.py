@@ -1,0 +1,76 @@
+"""The ONNX Runtime engine: the fast path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from caimi.errors.inference import ModelNotRunnable, RunFailed
+from caimi.inference.tensors import Array, Tensors, check_tensors
+from caimi.models.tensor import UNKNOWN, Tensor
+
+_TENSOR = re.compile(r"tensor\((\w+)\)")
+_DTYPES = {"float": "float32", "double": "float64"}
+
+
+class OnnxSession:
+    """A model in ONNX Runtime."""
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        self._session = session
+        self._inputs = tuple(_spec(entry) for entry in session.get_inputs())
+        self._outputs = tuple(_spec(entry) for entry in session.get_outputs())
+        self._names = [spec.name for spec in self._outputs]
+
+    @property
+    def inputs(self) -> Sequence[Tensor]:
+        """What it takes."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> Sequence[Tensor]:
+        """What it gives."""
+        return self._outputs
+
+    def run(self, inputs: Tensors) -> dict[str, Array]:
+        """Run the model; see `Session.run`."""
+        checked = check_tensors(inputs, self._inputs)
+        try:
+            values = self._session.run(self._names, checked)
+        except Exception as error:  # onnxruntime raises classes without a common public base
+            raise RunFailed(f"ONNX Runtime: {str(error)[:300]}") from error
+        return dict(zip(self._names, values, strict=True))
+
+
+class OnnxEngine:
+    """ONNX Runtime on the CPU with a fixed number of threads; custom operators are not loaded."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self.id = f"onnxruntime/{ort.__version__}/cpu"
+        self._threads = threads
+
+    def load(self, model: Path) -> OnnxSession:
+        """Load an ONNX file; see `Engine.load`."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            return OnnxSession(session)
+        except Exception as error:  # onnxruntime raises classes without a common public base
+            raise ModelNotRunnable(
+                f"{model.name}: ONNX Runtime says: {str(error)[:300]}"
+            ) from error
+
+
+def _spec(entry: Any) -> Tensor:  # noqa: ANN401 - onnxruntime is untyped
+    found = _TENSOR.fullmatch(entry.type)
+    if found is None:
+        raise ModelNotRunnable(f"{entry.name!r} is {entry.type}, which is no tensor.")
+    shape = tuple(size if isinstance(size, int) else (size or UNKNOWN) for size in entry.shape)
+    return Tensor(entry.name, _DTYPES.get(found[1], found[1]), shape)

@@ -1,0 +1,216 @@
+"""Receipts: a worker's signed statement of which model gave which output for which input.
+
+EIP-712 typed data, domain (name "CAIMI Receipt", version "1"), type
+``Receipt(string ledger,bytes32 modelId,string version,bytes32 manifest,bytes32 inputHash,bytes32
+outputHash,string engine,uint256 price,bytes32 nonce,uint64 time,address worker)``. The digest is
+computed here directly, since a worker signs thousands a second.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+import rfc8785
+from coincurve import PublicKey
+
+from caimi.errors.inference import ReceiptInvalid, ReceiptMalformed
+from caimi.hashing import keccak256
+from caimi.ledgers.port import Signer
+from caimi.merkle import leaf_hash
+
+MAX_RECEIPT_BYTES: Final = 1 << 16
+NONCE_BYTES: Final = 32
+_HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_TYPE_HASH: Final = keccak256(
+    b"Receipt(string ledger,bytes32 modelId,string version,bytes32 manifest,bytes32 inputHash,"
+    b"bytes32 outputHash,string engine,uint256 price,bytes32 nonce,uint64 time,address worker)"
+)
+_PREFIX: Final = b"\x19\x01" + keccak256(
+    keccak256(b"EIP712Domain(string name,string version)")
+    + keccak256(b"CAIMI Receipt")
+    + keccak256(b"1")
+)
+_text_hash = lru_cache(maxsize=1024)(lambda text: keccak256(text.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a worker states. `price` is in the smallest unit, `time` in Unix seconds.
+
+    Construction raises `ReceiptMalformed` when a field is out of form.
+    """
+
+    ledger: str
+    model_id: bytes
+    version: str
+    manifest: bytes
+    input_hash: bytes
+    output_hash: bytes
+    engine: str
+    price: int
+    time: int
+    worker: bytes
+    nonce: bytes = field(default_factory=lambda: secrets.token_bytes(NONCE_BYTES))
+
+    def __post_init__(self) -> None:
+        hashes = (self.model_id, self.manifest, self.input_hash, self.output_hash, self.nonce)
+        if any(len(value) != 32 for value in hashes) or len(self.worker) != 20:
+            raise ReceiptMalformed("A hash of the receipt has not 32 bytes, or its worker not 20.")
+        if not 0 <= self.price < 1 << 256 or not 0 <= self.time < 1 << 64:
+            raise ReceiptMalformed("The receipt's price or time is out of range.")
+        if any(not 1 <= len(text) <= 128 for text in (self.ledger, self.version, self.engine)):
+            raise ReceiptMalformed("A text of the receipt is empty or too long.")
+
+    @property
+    def digest(self) -> bytes:
+        """The EIP-712 digest that the worker signs, 32 bytes."""
+        struct = b"".join(
+            (
+                _TYPE_HASH,
+                _text_hash(self.ledger),
+                self.model_id,
+                _text_hash(self.version),
+                self.manifest,
+                self.input_hash,
+                self.output_hash,
+                _text_hash(self.engine),
+                self.price.to_bytes(32),
+                self.nonce,
+                self.time.to_bytes(32),
+                bytes(12),
+                self.worker,
+            )
+        )
+        return keccak256(_PREFIX + keccak256(struct))
+
+    @property
+    def leaf(self) -> bytes:
+        """Its leaf in a batch: OpenZeppelin's standard leaf of (bytes32 digest)."""
+        return leaf_hash(self.digest)
+
+    def sign(self, signer: Signer) -> SignedReceipt:
+        """Sign as the worker that the receipt names."""
+        return SignedReceipt(self, signer.sign_digest(self.digest))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReceipt:
+    """A receipt with its worker's signature (r, s, v: 65 bytes)."""
+
+    receipt: Receipt
+    signature: bytes
+
+    def verify(self) -> None:
+        """Check that the worker named in the receipt signed it.
+
+        Raises:
+            ReceiptInvalid: it did not, or the signature is not in the one valid form.
+        """
+        signature = self.signature
+        if (
+            len(signature) != 65
+            or signature[64] not in (27, 28)
+            or int.from_bytes(signature[32:64]) > _HALF_ORDER
+        ):
+            raise ReceiptInvalid("The receipt's signature is malformed.")
+        try:
+            key = PublicKey.from_signature_and_message(
+                signature[:64] + bytes([signature[64] - 27]), self.receipt.digest, hasher=None
+            )
+        except ValueError as error:
+            raise ReceiptInvalid("The receipt's signature is of no key.") from error
+        signer = keccak256(key.format(compressed=False)[1:])[12:]
+        if signer != self.receipt.worker:
+            raise ReceiptInvalid(
+                f"The receipt names worker 0x{self.receipt.worker.hex()}, "
+                f"but 0x{signer.hex()} signed these bytes."
+            )
+
+    def to_json(self) -> str:
+        """Write the canonical JSON form (RFC 8785)."""
+        said = self.receipt
+        return rfc8785.dumps(
+            {
+                "ledger": said.ledger,
+                "modelId": _text(said.model_id),
+                "version": said.version,
+                "manifest": _text(said.manifest),
+                "inputHash": _text(said.input_hash),
+                "outputHash": _text(said.output_hash),
+                "engine": said.engine,
+                "price": str(said.price),
+                "nonce": _text(said.nonce),
+                "time": said.time,
+                "worker": _text(said.worker),
+                "signature": _text(self.signature),
+            }
+        ).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SignedReceipt:
+        """Parse the one canonical form.
+
+        Raises:
+            ReceiptMalformed: it is anything else.
+        """
+        if len(text) > MAX_RECEIPT_BYTES:
+            raise ReceiptMalformed(f"A receipt has at most {MAX_RECEIPT_BYTES} bytes.")
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ReceiptMalformed("The receipt is not JSON.") from error
+        parsed = cls._from_document(document)
+        if parsed.to_json() != (text if isinstance(text, str) else text.decode()).strip():
+            raise ReceiptMalformed("The receipt is not in canonical form.")
+        return parsed
+
+    @classmethod
+    def _from_document(cls, document: object) -> SignedReceipt:
+        match document:
+            case {
+                "ledger": str(ledger),
+                "modelId": str(model_id),
+                "version": str(version),
+                "manifest": str(manifest),
+                "inputHash": str(input_hash),
+                "outputHash": str(output_hash),
+                "engine": str(engine),
+                "price": str(price),
+                "nonce": str(nonce),
+                "time": int(time),
+                "worker": str(worker),
+                "signature": str(signature),
+                **rest,
+            } if not rest and price.isascii() and price.isdigit() and len(price) <= 78:
+                receipt = Receipt(
+                    ledger=ledger,
+                    model_id=_bytes(model_id, 32),
+                    version=version,
+                    manifest=_bytes(manifest, 32),
+                    input_hash=_bytes(input_hash, 32),
+                    output_hash=_bytes(output_hash, 32),
+                    engine=engine,
+                    price=int(price),
+                    time=time,
+                    worker=_bytes(worker, 20),
+                    nonce=_bytes(nonce, 32),
+                )
+                return cls(receipt, _bytes(signature, 65))
+        raise ReceiptMalformed("The receipt does not have the fields it must have.")
+
+
+def _text(value: bytes) -> str:
+    return f"0x{value.hex()}"
+
+
+def _bytes(text: str, size: int) -> bytes:
+    if not text.startswith("0x") or len(text) != 2 + 2 * size:
+        raise ReceiptMalformed(f"A field must be 0x and {2 * size} hex digits.")
+    try:
+        return bytes.fromhex(text[2:])
+    except ValueError as error:
+        raise ReceiptMalformed(f"A field must be 0x and {2 * size} hex digits.") from error

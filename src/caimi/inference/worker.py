@@ -1,0 +1,116 @@
+"""The worker's role: run licensed models for others, and sign what was run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from caimi.errors.inference import WorkerBusy
+from caimi.inference.batch import ReceiptLog
+from caimi.inference.engine import Engine, Session
+from caimi.inference.receipt import NONCE_BYTES, Receipt, SignedReceipt
+from caimi.inference.tensors import Array, Tensors, hash_tensors
+from caimi.ledgers.port import Signer
+from caimi.uri import ModelUri
+
+MAX_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A verified, opened version that a worker can run."""
+
+    uri: ModelUri
+    manifest: bytes
+    session: Session
+
+
+class Models(Protocol):
+    """Where a worker gets the versions it serves."""
+
+    async def serve(self, uri: ModelUri) -> ServedModel:
+        """Give the version that `uri` names, by number.
+
+        Raises:
+            ModelNotServed: the worker has no licence of it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A worker's outputs with its receipt."""
+
+    outputs: Mapping[str, Array]
+    receipt: SignedReceipt
+
+
+class Worker:
+    """Runs models with `engine` and signs receipts with `signer`; `price` is asked for each answer.
+
+    Receipts are in `receipts` durably before an answer leaves. `clock` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        models: Models,
+        signer: Signer,
+        receipts: ReceiptLog,
+        clock: Callable[[], float],
+        *,
+        price: int = 0,
+        at_once: int = MAX_AT_ONCE,
+    ) -> None:
+        self._engine = engine
+        self._models = models
+        self._signer = signer
+        self._receipts = receipts
+        self._clock = clock
+        self._price = price
+        self._places = at_once
+
+    @property
+    def account(self) -> bytes:
+        """The account it signs with."""
+        return self._signer.account
+
+    async def infer(self, uri: ModelUri, inputs: Tensors, nonce: bytes) -> Answer:
+        """Run a version on `inputs`; `nonce` is the requester's, so the receipt is for it alone.
+
+        Raises:
+            WorkerBusy: too many requests are under way.
+            ModelNotServed, WrongInput, RunFailed: as the model and the engine say.
+        """
+        if self._places <= 0:
+            raise WorkerBusy("The worker is at its limit of requests at a time.")
+        self._places -= 1
+        try:
+            served = await self._models.serve(uri)
+            answer = await asyncio.to_thread(self.answer, served, inputs, nonce)
+            await self._receipts.add(answer.receipt)
+            return answer
+        finally:
+            self._places += 1
+
+    def answer(self, served: ServedModel, inputs: Tensors, nonce: bytes) -> Answer:
+        """Run and sign, without writing the receipt down; blocking."""
+        outputs = served.session.run(inputs)
+        receipt = Receipt(
+            ledger=served.uri.ledger,
+            model_id=served.uri.model_id,
+            version=served.uri.selector or "",
+            manifest=served.manifest,
+            input_hash=hash_tensors(inputs),
+            output_hash=hash_tensors(outputs),
+            engine=self._engine.id,
+            price=self._price,
+            time=int(self._clock()),
+            worker=self._signer.account,
+            nonce=nonce,
+        )
+        return Answer(outputs, receipt.sign(self._signer))
+
+
+__all__ = ["NONCE_BYTES", "Answer", "Models", "ServedModel", "Worker"]
