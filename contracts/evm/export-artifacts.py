@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the contracts' interfaces and bytecode into the Python package, or check that they are there.
+"""Write the contracts' interfaces and bytecode into the Python package, or check them there.
 
     export-artifacts.py           build with forge and write src/caimi/ledgers/evm/artifacts/*.json
     export-artifacts.py --check   build, compare with the files, and fail when one differs

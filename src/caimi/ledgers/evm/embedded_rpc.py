@@ -217,7 +217,7 @@ def _hex(data: bytes) -> str:
     return "0x" + data.hex()
 
 
-def _bytes(text: str) -> bytes:
-    if not text.startswith("0x"):
-        raise ValueError(f"not 0x hex: {text[:20]!r}")
+def _bytes(text: object) -> bytes:
+    if not isinstance(text, str) or not text.startswith("0x"):
+        raise ValueError(f"not 0x hex: {text!r:.40}")
     return bytes.fromhex(text[2:])

@@ -1,4 +1,4 @@
-"""Everything that happened to one model on one ledger, put together from several contracts' logs."""
+"""Everything that happened to one model on one ledger, from several contracts' logs."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class EvmLedger:
     async def submit(
         self, call: Call, signer: Signer, *, outbox: Outbox | None = None, key: str = ""
     ) -> TxReceipt:
-        """Sign, record under `key`, broadcast, replace when stuck, wait; or finish what `key` holds.
+        """Carry a call out once under `key`: sign, record, broadcast, replace when stuck, wait.
 
         Raises:
             TransactionReverted: the contract refuses, before or after inclusion.

@@ -1,0 +1,224 @@
+"""The port's suite on a real node process (Foundry's anvil), and what only a mempool shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+from ledger_conformance import LedgerConformance
+from ledger_site import COIN, Killed, MemoryOutbox, Site
+from subprocess_anvil import anvil_process
+
+from caimi.errors.ledgers import (
+    AnvilFailed,
+    AnvilMissing,
+    LedgerUnavailable,
+    TransactionStuck,
+)
+from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, free_port, running_anvil
+from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.outgoing import read_signed
+from caimi.ledgers.evm.rpc import Retries
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.evm.transactions import Patience
+from caimi.ledgers.port import Call
+
+pytestmark = pytest.mark.anvil
+
+HASTY = Patience(stuck_after=0.3, give_up_after=8.0, longest_look=0.1)
+
+
+@contextmanager
+def anvil_site(number: int) -> Iterator[Site]:
+    rich = LocalSigner.generate()
+    options = AnvilOptions(number, free_port())
+
+    def reach() -> Chain:
+        return http_chain(f"eip155:{number}", options.url, Depth(0))
+
+    async def prepare() -> Site:
+        chain = reach()
+        deployment = await deploy(chain, rich)
+        await chain.rpc.aclose()
+        return Site(reach, rich, deployment)
+
+    with anvil_process(options, {rich.account: 1_000_000 * COIN}):
+        yield asyncio.run(prepare())
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with anvil_site(31338) as place:
+        yield place
+
+
+class TestAnvilLedger(LedgerConformance):
+    """The whole suite over HTTP."""
+
+
+@asynccontextmanager
+async def unmined(
+    site: Site, patience: Patience = HASTY
+) -> AsyncIterator[tuple[EvmLedger, LocalSigner]]:
+    """A ledger whose node has stopped mining, and an account with coins."""
+    ledger = site.ledger(patience)
+    alice = LocalSigner.generate()
+    await ledger.transfer_coins(alice.account, 10 * COIN, site.rich)
+    await ledger.chain.rpc.ask("evm_setAutomine", False)
+    try:
+        yield ledger, alice
+    finally:
+        await ledger.chain.rpc.ask("anvil_dropAllTransactions")
+        await ledger.chain.rpc.ask("evm_setAutomine", True)
+        await ledger.aclose()
+
+
+async def pool(ledger: EvmLedger) -> dict[int, str]:
+    """The pending transactions: nonce to hash."""
+    content = await ledger.chain.rpc.ask("txpool_content")
+    return {
+        int(entry["nonce"], 16): entry["hash"]
+        for sender in content["pending"].values()
+        for entry in sender.values()
+    }
+
+
+async def sent(ledger: EvmLedger, who: LocalSigner) -> int:
+    count = await ledger.chain.rpc.ask(
+        "eth_getTransactionCount", f"0x{who.account.hex()}", "latest"
+    )
+    return int(count, 16)
+
+
+def publishing(ledger: EvmLedger, name: str = "m") -> Call:
+    return ledger.registry.publish(name, "1.0.0", b"\x01" * 32)
+
+
+async def test_a_stuck_transaction_is_replaced_under_its_nonce_for_an_eighth_more(site: Site):
+    async with unmined(site) as (ledger, alice):
+        outbox = MemoryOutbox()
+        task = asyncio.create_task(ledger.submit(publishing(ledger), alice, outbox=outbox, key="k"))
+        while "k#2" not in outbox.entries:
+            await asyncio.sleep(0.05)
+        attempts = [read_signed(outbox.entries[key], 31338) for key in ("k", "k#1", "k#2")]
+        assert len({attempt.nonce for attempt in attempts}) == 1
+        for earlier, later in zip(attempts, attempts[1:], strict=False):
+            assert 8 * later.fees.most >= 9 * earlier.fees.most
+            assert 8 * later.fees.tip >= 9 * earlier.fees.tip
+        await asyncio.sleep(0.1)
+        assert (await pool(ledger))[attempts[0].nonce] == outbox.entries["k#2"].tx
+        await ledger.chain.rpc.ask("evm_mine")
+        receipt = await task
+        assert receipt.tx == outbox.entries[max(outbox.entries)].tx
+        assert await sent(ledger, alice) == 1
+
+
+async def test_a_replaced_transaction_is_found_by_a_later_process(site: Site):
+    async with unmined(site) as (ledger, alice):
+        outbox = MemoryOutbox()
+        brief = site.ledger(Patience(stuck_after=0.2, give_up_after=0.7, longest_look=0.1))
+        with pytest.raises(TransactionStuck):
+            await brief.submit(publishing(ledger), alice, outbox=outbox, key="k")
+        await brief.aclose()
+        assert len(outbox.entries) > 1
+        await ledger.chain.rpc.ask("evm_mine")
+        before = dict(outbox.entries)
+        receipt = await ledger.submit(publishing(ledger), alice, outbox=outbox, key="k")
+        assert receipt.tx in {entry.tx for entry in before.values()}
+        assert outbox.entries == before
+        assert await sent(ledger, alice) == 1
+
+
+async def test_a_transaction_the_node_has_lost_is_sent_again(site: Site):
+    async with unmined(site) as (ledger, alice):
+        outbox = MemoryOutbox()
+        brief = site.ledger(Patience(give_up_after=0.2))
+        with pytest.raises(TransactionStuck):
+            await brief.submit(publishing(ledger), alice, outbox=outbox, key="k")
+        await brief.aclose()
+        await ledger.chain.rpc.ask("anvil_dropAllTransactions")
+        task = asyncio.create_task(ledger.submit(publishing(ledger), alice, outbox=outbox, key="k"))
+        while not await pool(ledger):
+            await asyncio.sleep(0.02)
+        await ledger.chain.rpc.ask("evm_mine")
+        assert (await task).tx == outbox.entries["k"].tx
+
+
+async def test_transactions_behind_a_lost_one_move_again(site: Site):
+    async with unmined(site, Patience(stuck_after=1.0, give_up_after=10.0)) as (ledger, alice):
+        first = asyncio.create_task(ledger.submit(publishing(ledger, "a"), alice))
+        while len(await pool(ledger)) < 1:
+            await asyncio.sleep(0.02)
+        (lost,) = (await pool(ledger)).values()
+        second = asyncio.create_task(ledger.submit(publishing(ledger, "b"), alice))
+        while len(await pool(ledger)) < 2:
+            await asyncio.sleep(0.02)
+        await ledger.chain.rpc.ask("anvil_dropTransaction", lost)
+        await ledger.chain.rpc.ask("evm_setAutomine", True)
+        receipts = await asyncio.gather(first, second)
+        assert len({receipt.tx for receipt in receipts}) == 2
+        assert await sent(ledger, alice) == 2
+
+
+async def test_a_kill_while_replacing_leaves_one_effect(site: Site):
+    async with unmined(site) as (ledger, alice):
+        outbox = MemoryOutbox()
+        task = asyncio.create_task(ledger.submit(publishing(ledger), alice, outbox=outbox, key="k"))
+        while not await pool(ledger):
+            await asyncio.sleep(0.02)
+        outbox.die_after_record = True
+        with pytest.raises(Killed):
+            await task
+        await ledger.chain.rpc.ask("evm_mine")
+        receipt = await ledger.submit(publishing(ledger), alice, outbox=outbox, key="k")
+        assert receipt.tx == outbox.entries["k"].tx
+        assert await sent(ledger, alice) == 1
+
+
+async def test_an_anvil_that_was_stopped_is_unavailable():
+    rich = LocalSigner.generate()
+    options = AnvilOptions(31400, free_port())
+    async with running_anvil(options, {rich.account: COIN}):
+        chain = http_chain("eip155:31400", options.url, Depth(0))
+        await chain.verify()
+        assert await chain.balance(rich.account) == COIN
+        await chain.rpc.aclose()
+    gone = http_chain(
+        "eip155:31400", options.url, Depth(0), retries=Retries(attempts=2, first=0.01)
+    )
+    with pytest.raises(LedgerUnavailable, match="2 attempts"):
+        await gone.verify()
+    await gone.rpc.aclose()
+
+
+async def test_interval_mining_confirms_after_a_while():
+    rich = LocalSigner.generate()
+    options = AnvilOptions(31401, free_port(), block_time=1)
+    async with running_anvil(options, {rich.account: 10 * COIN}):
+        chain = http_chain("eip155:31401", options.url, Depth(0))
+        deployment = await deploy(chain, rich)
+        ledger = EvmLedger(chain, deployment)
+        await ledger.check()
+        await ledger.aclose()
+
+
+async def test_a_taken_port_is_an_error_with_anvils_words():
+    rich = LocalSigner.generate()
+    options = AnvilOptions(31402, free_port())
+    listener = await asyncio.start_server(lambda _, __: None, "127.0.0.1", options.port)
+    async with listener:
+        with pytest.raises((AnvilFailed, LedgerUnavailable)):
+            async with running_anvil(options, {rich.account: COIN}):
+                pass
+
+
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CAIMI_ANVIL", "/nowhere/anvil")
+    with pytest.raises(AnvilMissing, match="/nowhere/anvil"):
+        find_anvil()
