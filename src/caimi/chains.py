@@ -158,12 +158,14 @@ class InteroperableAddress:
         if namespace is None or not self.reference:
             raise InvalidLedgerId(f"0x{self.to_bytes().hex()} names no chain known here.")
         if namespace == "eip155":
-            return f"eip155:{int.from_bytes(self.reference)}"
-        return parse_ledger_id(f"{namespace}:{self.reference.decode('ascii', 'replace')}")
+            reference = str(int.from_bytes(self.reference))
+        else:
+            reference = self.reference.decode("ascii", "replace")
+        return parse_ledger_id(f"{namespace}:{reference}")
 
     @property
     def chain(self) -> InteroperableAddress:
-        """Its chain without the account."""
+        """Its chain without the account; raises as construction does when it names no chain."""
         return InteroperableAddress(self.chain_type, self.reference, b"")
 
 

@@ -115,7 +115,7 @@ class MerkleTree:
 
 def verify(root: bytes, leaf: bytes, proof: Sequence[bytes]) -> bool:
     """Whether `proof` leads from `leaf` to `root`."""
-    if len(proof) > MAX_PROOF_NODES or any(len(node) != 32 for node in proof):
+    if len(proof) > MAX_PROOF_NODES or any(len(node) != 32 for node in (leaf, *proof)):
         return False
     at = leaf
     for node in proof:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from caimi.chains import parse_ledger_id
-from caimi.errors.ids import InvalidModelUri
+from caimi.errors.ids import InvalidLedgerId, InvalidModelUri
 
 _URI = re.compile(
     r"caimi:(?P<ledger>[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}):0x(?P<id>[0-9a-f]{64})"
@@ -28,7 +28,10 @@ class ModelUri:
     selector: str | None = None
 
     def __post_init__(self) -> None:
-        parse_ledger_id(self.ledger)
+        try:
+            parse_ledger_id(self.ledger)
+        except InvalidLedgerId as error:
+            raise InvalidModelUri(f"{self.ledger[:60]!r} is no ledger of a model.") from error
         if len(self.model_id) != 32:
             raise InvalidModelUri(f"A model id has 32 bytes, not {len(self.model_id)}.")
         if (

@@ -38,6 +38,8 @@ async def gather_signatures(
     committee: Committee,
     validators: Sequence[ValidatorClient],
     ask: Callable[[ValidatorClient], Awaitable[Attestation]],
+    *,
+    within_seconds: float = TIMEOUT_SECONDS,
 ) -> SignedStatement:
     """Ask all validators at once for `expected`, and stop at the threshold of good signatures.
 
@@ -49,13 +51,13 @@ async def gather_signatures(
 
     async def one(validator: ValidatorClient) -> tuple[int, bytes] | str:
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with asyncio.timeout(within_seconds):
                 attestation = await ask(validator)
             return _place(attestation, expected, committee), attestation.signature
         except CaimiError as error:
             return f"{validator.name}: {error.code} {error.what}"
         except TimeoutError:
-            return f"{validator.name}: no answer within {TIMEOUT_SECONDS:g} s"
+            return f"{validator.name}: no answer within {within_seconds:g} s"
 
     tasks = [asyncio.create_task(one(validator)) for validator in validators]
     try:

@@ -8,6 +8,7 @@ range of blocks, the time, and the Merkle root with its size. `CommitteeClient.s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +22,7 @@ from caimi.hashing import keccak256
 from caimi.ledgers.port import Committee
 
 SIGNATURE_BYTES: Final = 65
+_LOWER_HEX: Final = re.compile("0x[0-9a-f]*")
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _MEMBERS = (
     "(bytes32 origin,bytes32 committee,uint64 from,uint64 height,uint64 time,bytes32 root,"
@@ -143,7 +145,12 @@ class Attestation:
                 "size": int(size),
                 "signature": str(signature),
                 **rest,
-            } if not rest and kind in {member.value for member in Kind}:
+            } if (
+                not rest
+                and kind in {member.value for member in Kind}
+                # JSON's true is a Python integer.
+                and bool not in map(type, (from_height, height, time, size))
+            ):
                 statement = Statement(
                     Kind(kind),
                     _hex(origin, 32),
@@ -204,9 +211,6 @@ def recover(digest: bytes, signature: bytes) -> bytes:
 
 
 def _hex(text: str, size: int) -> bytes:
-    if not text.startswith("0x") or len(text) != 2 + 2 * size:
-        raise InvalidCheckpoint(f"A field must be 0x and {2 * size} hex digits.")
-    try:
-        return bytes.fromhex(text[2:])
-    except ValueError as error:
-        raise InvalidCheckpoint(f"A field must be 0x and {2 * size} hex digits.") from error
+    if len(text) != 2 + 2 * size or _LOWER_HEX.fullmatch(text) is None:
+        raise InvalidCheckpoint(f"A field must be 0x and {2 * size} lower-case hex digits.")
+    return bytes.fromhex(text[2:])

@@ -2,89 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 
 from caimi.ledgers.port import Block, Ledger, LedgerId, Route, SentPacket, WrittenAcknowledgement
 from caimi.messaging.ibc import commitment_key
 
 SCAN_BLOCKS = 5_000
+_ENDED = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
     """A route's open packets by what can be done with them now."""
 
-    deliver: tuple[SentPacket, ...]
-    acknowledge: tuple[tuple[SentPacket, WrittenAcknowledgement], ...]
-    time_out: tuple[SentPacket, ...]
+    deliver: tuple[SentPacket, ...] = ()
+    acknowledge: tuple[WrittenAcknowledgement, ...] = ()
+    time_out: tuple[SentPacket, ...] = ()
 
 
 @dataclass(slots=True)
 class OpenPackets:
-    """Open packets and unrelayed acknowledgements of one ledger.
+    """Open packets and unrelayed acknowledgements of one ledger, towards the ledgers in `within`.
 
     It holds what the ledger shows in its final blocks so far; after a restart it is read again.
+    `sent` is by (source client, sequence), `written` by (destination client, sequence): each of
+    the two ledgers guarantees its own names to be unique, and nobody guarantees the other's.
     """
 
     ledger: Ledger
+    within: Container[LedgerId]
     scanned: int = field(init=False)
     final: Block | None = field(default=None, init=False)
     sent: dict[tuple[str, int], SentPacket] = field(default_factory=dict, init=False)
     written: dict[tuple[str, int], WrittenAcknowledgement] = field(default_factory=dict, init=False)
+    _newest: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.scanned = max(0, self.ledger.deployed_at - 1)
 
+    @property
+    def behind(self) -> bool:
+        """Whether final blocks are left to read."""
+        return self.final is not None and self.scanned < self.final.height
+
+    async def routes(self) -> list[Route]:
+        """List the routes to the ledgers in question."""
+        routes = await self.ledger.gateway.routes()
+        return [route for route in routes if route.counterparty in self.within]
+
     async def scan(self) -> None:
         """Read the blocks that became final since the last scan, some thousands at most."""
-        self.final = await self.ledger.finalized()
+        block = await self.ledger.finalized()
+        # A node that lags behind the one asked before must not take anything back.
+        if self.final is None or block.height > self.final.height:
+            self.final = block
         upto = min(self.final.height, self.scanned + SCAN_BLOCKS)
         if upto <= self.scanned:
             return
-        for entry in await self.ledger.gateway.sent(self.scanned, upto):
-            self.sent[entry.packet.source_client, entry.packet.sequence] = entry
-        for ack in await self.ledger.gateway.written(self.scanned, upto):
-            self.written[ack.packet.source_client, ack.packet.sequence] = ack
+        clients = {route.client_id for route in await self.routes()}
+        sent = await self.ledger.gateway.sent(self.scanned, upto)
+        written = await self.ledger.gateway.written(self.scanned, upto)
+        for entry in sent:
+            client, sequence = entry.packet.source_client, entry.packet.sequence
+            if client in clients:
+                self.sent[client, sequence] = entry
+                self._newest[client] = max(sequence, self._newest.get(client, 0))
+        for ack in written:
+            if ack.packet.dest_client in clients:
+                self.written[ack.packet.dest_client, ack.packet.sequence] = ack
         self.scanned = upto
 
     async def forget_ended(self, others: Mapping[LedgerId, OpenPackets]) -> None:
-        """Drop packets whose commitment is gone, and everywhere the acknowledgements of such."""
+        """Drop packets that ended for good, and the acknowledgements other ledgers wrote for them.
+
+        Only the final state counts: what the newest blocks show may be undone. An acknowledgement
+        can be read before its packet is, so it goes only once packets as new as its own were read.
+        """
+        if self.final is None:
+            return
         names = list(self.sent)
         keys = [commitment_key(client, sequence) for client, sequence in names]
-        live = await self.ledger.gateway.commitments(keys) if keys else []
+        live = await self.ledger.gateway.commitments(keys, self.final.height) if keys else []
         for name, commitment in zip(names, live, strict=True):
-            if commitment == bytes(32):
+            if commitment == _ENDED:
                 del self.sent[name]
-        mine = {route.client_id for route in await self.ledger.gateway.routes()}
-        for other in others.values():
-            stale = [n for n in other.written if n[0] in mine and n not in self.sent]
-            keys = [commitment_key(client, sequence) for client, sequence in stale]
-            live = await self.ledger.gateway.commitments(keys) if keys else []
-            for name, commitment in zip(stale, live, strict=True):
-                if commitment == bytes(32):
-                    del other.written[name]
+        for route in await self.routes():
+            written = others[route.counterparty].written
+            newest = self._newest.get(route.client_id, 0)
+            for client, sequence in list(written):
+                if (
+                    client == route.counterparty_client_id
+                    and sequence <= newest
+                    and (route.client_id, sequence) not in self.sent
+                ):
+                    del written[client, sequence]
 
     async def sort(self, route: Route, other: OpenPackets) -> Sorted:
         """Sort this ledger's open packets towards `route` by what the other ledger has done."""
+        names = sorted(name for name in self.sent if name[0] == route.client_id)
+        if not names or other.final is None:
+            return Sorted()
+        # The newest state shows what others have relayed already.
+        live = await self.ledger.gateway.commitments([commitment_key(*name) for name in names])
         packets = [
-            entry
-            for (client, _), entry in sorted(self.sent.items())
-            if client == route.client_id
-            and entry.packet.dest_client == route.counterparty_client_id
+            self.sent[name]
+            for name, commitment in zip(names, live, strict=True)
+            if commitment != _ENDED
         ]
-        if not packets or other.final is None:
-            return Sorted((), (), ())
-        names = [(entry.packet.dest_client, entry.packet.sequence) for entry in packets]
-        received = await other.ledger.gateway.receipts(names)
+        places = [(entry.packet.dest_client, entry.packet.sequence) for entry in packets]
+        received = await other.ledger.gateway.receipts(places) if places else []
         now = (await other.ledger.head()).time
         deliver, acknowledge, time_out = [], [], []
-        for entry, present in zip(packets, received, strict=True):
-            ack = other.written.get((entry.packet.source_client, entry.packet.sequence))
-            if present and ack is not None:
-                acknowledge.append((entry, ack))
-            elif not present and entry.packet.timeout > now:
+        for entry, place, present in zip(packets, places, received, strict=True):
+            if place in other.written:
+                acknowledge.append(replace(other.written[place], packet=entry.packet))
+            elif present:
+                continue  # until its acknowledgement is final
+            elif entry.packet.timeout > now:
                 deliver.append(entry)
-            elif not present and entry.packet.timeout <= other.final.time:
+            elif entry.packet.timeout <= other.final.time:
                 time_out.append(entry)
         return Sorted(tuple(deliver), tuple(acknowledge), tuple(time_out))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
-from caimi.errors.messaging import RangeTooLarge
+from caimi.errors.ledgers import CallInvalid, LedgerRefused, TransactionReverted
+from caimi.errors.messaging import InvalidProof, RangeTooLarge
 from caimi.hashing import keccak256
 from caimi.ledgers.port import (
     Call,
@@ -30,10 +32,17 @@ from caimi.messaging.checkpoint import Kind
 from caimi.messaging.ibc import acknowledgement_key, commitment_key, receipt_key
 from caimi.messaging.open_packets import OpenPackets
 from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
-from caimi.messaging.validator import MAX_BLOCKS, read_tree
+from caimi.messaging.retries import Retries
+from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, read_tree
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+Entry: TypeAlias = SentPacket | WrittenAcknowledgement
+E = TypeVar("E", SentPacket, WrittenAcknowledgement)
+
+# What one packet of a batch can be the cause of: it does not prove, the contract or the node
+# refuses it, or there are too many for one transaction.
+_MAY_BE_ONE_PACKET = (TransactionReverted, LedgerRefused, CallInvalid, InvalidProof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +57,11 @@ class Carried:
 
 @dataclass(slots=True)
 class Progress:
-    """What one step did, and what it could not do."""
+    """What one step did, and what it could not do; `behind` when blocks are left to read."""
 
     carried: list[Carried] = field(default_factory=list)
     failures: list[CaimiError] = field(default_factory=list)
+    behind: bool = False
 
     @property
     def did_anything(self) -> bool:
@@ -59,8 +69,21 @@ class Progress:
         return bool(self.carried)
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where packets of one route go: from `source` to `other`, as the source's route says."""
+
+    source: OpenPackets
+    other: OpenPackets
+    route: Route
+
+
 class Relayer:
-    """Carries between `ledgers`, with proofs signed by `validators`, paying as `signer`."""
+    """Carries between `ledgers`, with proofs signed by `validators`, paying as `signer`.
+
+    Construction raises `RangeTooLarge` when `batch`, the most packets of one transaction, is not
+    from 1 to `MAX_ABSENCES`.
+    """
 
     def __init__(
         self,
@@ -70,12 +93,16 @@ class Relayer:
         *,
         batch: int = 100,
         observe: Callable[[Carried], None] = lambda carried: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if not 1 <= batch <= MAX_ABSENCES:
+            raise RangeTooLarge(f"A batch of {batch} packets is not 1 to {MAX_ABSENCES}.")
         self._validators = validators
         self._signer = signer
         self._batch = batch
         self._observe = observe
-        self._open = {name: OpenPackets(ledger) for name, ledger in ledgers.items()}
+        self._open = {name: OpenPackets(ledger, ledgers) for name, ledger in ledgers.items()}
+        self._retries = Retries(clock)
 
     async def run(self, poll_seconds: float) -> None:
         """Carry for ever; failures are logged and tried again, more slowly while nothing works."""
@@ -86,28 +113,35 @@ class Relayer:
                 _log.warning("%s", failure)
             stuck = bool(progress.failures) and not progress.did_anything
             delay = min(delay * 2, 30 * poll_seconds) if stuck else poll_seconds
-            if not progress.did_anything:
+            if stuck or not (progress.did_anything or progress.behind):
                 await asyncio.sleep(delay)
 
     async def step(self) -> Progress:
         """Carry everything that can be carried now, all routes at once, and report.
 
-        One route's failure does not stop another's.
+        One route's failure does not stop another's, nor one packet's another's.
         """
         progress = Progress()
-        for known in self._open.values():
-            await self._guard(progress, known.scan())
-        for known in self._open.values():
-            await self._guard(progress, known.forget_ended(self._open))
-        routes = [
-            (known, route)
-            for known in self._open.values()
-            for route in await self._guard(progress, known.ledger.gateway.routes()) or ()
-            if route.counterparty in self._open
-        ]
+        known = self._open.values()
+        await asyncio.gather(*(self._guard(progress, each.scan()) for each in known))
         await asyncio.gather(
-            *(self._guard(progress, self._carry(progress, *entry)) for entry in routes)
+            *(self._guard(progress, each.forget_ended(self._open)) for each in known)
         )
+        ways = [
+            _Way(each, self._open[route.counterparty], route)
+            for each in known
+            for route in await self._guard(progress, each.routes()) or ()
+        ]
+        await asyncio.gather(*(self._guard(progress, self._carry(progress, way)) for way in ways))
+        self._retries.keep(
+            {
+                (what, name, *packet)
+                for what in ("deliver", "acknowledge", "time out")
+                for name, each in self._open.items()
+                for packet in each.sent
+            }
+        )
+        progress.behind = any(each.behind for each in known)
         return progress
 
     async def _guard(self, progress: Progress, work: Awaitable[T]) -> T | None:
@@ -117,105 +151,83 @@ class Relayer:
             progress.failures.append(error)
             return None
 
-    async def _carry(self, progress: Progress, source: OpenPackets, route: Route) -> None:
-        other = self._open[route.counterparty]
-        found = await source.sort(route, other)
-        for batch in _batches(found.deliver, self._batch, lambda entry: entry.height):
-            await self._guard(progress, self._deliver(progress, source, other, route, batch))
-        for acks in _batches(found.acknowledge, self._batch, lambda pair: pair[1].height):
-            await self._guard(progress, self._acknowledge(progress, source, other, route, acks))
-        for late in _batches(found.time_out, self._batch, lambda entry: entry.height):
-            await self._guard(progress, self._time_out(progress, source, other, route, late))
+    async def _carry(self, progress: Progress, way: _Way) -> None:
+        found = await way.source.sort(way.route, way.other)
+        for packets in self._batches(way, "deliver", found.deliver):
+            await self._guard(progress, self._deliver(progress, way, packets))
+        for acks in self._batches(way, "acknowledge", found.acknowledge):
+            await self._guard(progress, self._acknowledge(progress, way, acks))
+        for late in self._batches(way, "time out", found.time_out):
+            await self._guard(progress, self._time_out(progress, way, late))
 
-    async def _deliver(
-        self,
-        progress: Progress,
-        source: OpenPackets,
-        other: OpenPackets,
-        route: Route,
-        batch: Sequence[SentPacket],
-    ) -> None:
-        client = route.counterparty_client_id
-        heights = [entry.height for entry in batch]
-        signed, tree = await self._checkpoint(source, other.ledger, client, heights)
-        keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in batch]
-        proof = signed.prove(tree, keys)
-        packets = [batch[place].packet for place in proof.order]
-        call = other.ledger.gateway.receive(client, packets, proof.data)
-        await self._send(progress, "deliver", route, other.ledger, call, len(batch))
+    async def _deliver(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
+        client = way.route.counterparty_client_id
+        signed, tree = await self._checkpoint(way.source, way.other.ledger, client, batch)
+
+        def call(part: Sequence[SentPacket]) -> Call:
+            keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in part]
+            proof = signed.prove(tree, keys)
+            packets = [part[place].packet for place in proof.order]
+            return way.other.ledger.gateway.receive(client, packets, proof.data)
+
+        await self._send(progress, "deliver", way, way.other.ledger, batch, call)
 
     async def _acknowledge(
-        self,
-        progress: Progress,
-        source: OpenPackets,
-        other: OpenPackets,
-        route: Route,
-        batch: Sequence[tuple[SentPacket, WrittenAcknowledgement]],
+        self, progress: Progress, way: _Way, batch: Sequence[WrittenAcknowledgement]
     ) -> None:
-        heights = [ack.height for _, ack in batch]
-        signed, tree = await self._checkpoint(other, source.ledger, route.client_id, heights)
-        keys = [acknowledgement_key(s.packet.dest_client, s.packet.sequence) for s, _ in batch]
-        proof = signed.prove(tree, keys)
-        call = source.ledger.gateway.acknowledge(
-            route.client_id,
-            [batch[place][0].packet for place in proof.order],
-            [batch[place][1].acknowledgements for place in proof.order],
-            proof.data,
-        )
-        await self._send(progress, "acknowledge", route, source.ledger, call, len(batch))
+        client = way.route.client_id
+        signed, tree = await self._checkpoint(way.other, way.source.ledger, client, batch)
 
-    async def _time_out(
-        self,
-        progress: Progress,
-        source: OpenPackets,
-        other: OpenPackets,
-        route: Route,
-        batch: Sequence[SentPacket],
-    ) -> None:
-        assert other.final is not None
-        height = other.final.height
+        def call(part: Sequence[WrittenAcknowledgement]) -> Call:
+            keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in part]
+            proof = signed.prove(tree, keys)
+            entries = [part[place] for place in proof.order]
+            return way.source.ledger.gateway.acknowledge(
+                client,
+                [entry.packet for entry in entries],
+                [entry.acknowledgements for entry in entries],
+                proof.data,
+            )
+
+        await self._send(progress, "acknowledge", way, way.source.ledger, batch, call)
+
+    async def _time_out(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
+        assert way.other.final is not None
+        block, ledger = way.other.final, way.other.ledger
+        client = way.route.client_id
         names = [(entry.packet.dest_client, entry.packet.sequence) for entry in batch]
         tree = Tree.of(absence_facts(names))
-        committee = await source.ledger.gateway.committee(route.client_id)
-        statement = statement_of(
-            Kind.ABSENCE,
-            keccak256(other.ledger.gateway.address),
-            committee,
-            (height, height),
-            other.final.time,
-            tree,
-        )
-        ledger_id = other.ledger.id
+        committee = await way.source.ledger.gateway.committee(client)
+        origin = keccak256(ledger.gateway.address)
+        blocks = (block.height, block.height)
         signed = await gather_signatures(
-            statement,
+            statement_of(Kind.ABSENCE, origin, committee, blocks, block.time, tree),
             committee,
             self._validators,
-            lambda validator: validator.attest_absence(ledger_id, height, names),
+            lambda validator: validator.attest_absence(ledger.id, block.height, names),
         )
-        proof = signed.prove(tree, [receipt_key(client, sequence) for client, sequence in names])
-        packets = [batch[place].packet for place in proof.order]
-        call = source.ledger.gateway.time_out(route.client_id, packets, proof.data)
-        await self._send(progress, "time out", route, source.ledger, call, len(batch))
+
+        def call(part: Sequence[SentPacket]) -> Call:
+            keys = [receipt_key(e.packet.dest_client, e.packet.sequence) for e in part]
+            proof = signed.prove(tree, keys)
+            packets = [part[place].packet for place in proof.order]
+            return way.source.ledger.gateway.time_out(client, packets, proof.data)
+
+        await self._send(progress, "time out", way, way.source.ledger, batch, call)
 
     async def _checkpoint(
-        self, source: OpenPackets, verifier: Ledger, client: str, heights: Sequence[int]
+        self, source: OpenPackets, verifier: Ledger, client: str, batch: Sequence[Entry]
     ) -> tuple[SignedStatement, Tree]:
-        """Have the blocks that hold `heights` of `source` attested for `verifier`'s `client`."""
+        """Have the blocks that hold `batch` on `source` attested for `verifier`'s `client`."""
         ledger = source.ledger
+        heights = [entry.height for entry in batch]
         blocks = (min(heights) - 1, max(heights))
         tree = await read_tree(ledger.gateway, *blocks)
         committee = await verifier.gateway.committee(client)
         block = await ledger.block(blocks[1])
-        statement = statement_of(
-            Kind.CHECKPOINT,
-            keccak256(ledger.gateway.address),
-            committee,
-            blocks,
-            block.time,
-            tree,
-        )
+        origin = keccak256(ledger.gateway.address)
         signed = await gather_signatures(
-            statement,
+            statement_of(Kind.CHECKPOINT, origin, committee, blocks, block.time, tree),
             committee,
             self._validators,
             lambda validator: validator.attest(ledger.id, *blocks),
@@ -226,26 +238,45 @@ class Relayer:
         self,
         progress: Progress,
         what: str,
-        route: Route,
+        way: _Way,
         ledger: Ledger,
-        call: Call,
-        packets: int,
+        batch: Sequence[E],
+        call: Callable[[Sequence[E]], Call],
     ) -> None:
-        receipt = await ledger.submit(call, self._signer)
-        carried = Carried(what, route, packets, receipt)
-        progress.carried.append(carried)
-        self._observe(carried)
+        """Send one transaction for `batch`; when it is refused, one for each half, and so on."""
+        self._retries.tried(_name(what, way, entry) for entry in batch)
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            try:
+                receipt = await ledger.submit(call(part), self._signer)
+            except _MAY_BE_ONE_PACKET as error:
+                if len(part) == 1:
+                    progress.failures.append(error)
+                else:
+                    half = len(part) // 2
+                    parts += [part[half:], part[:half]]
+                continue
+            carried = Carried(what, way.route, len(part), receipt)
+            progress.carried.append(carried)
+            self._observe(carried)
+
+    def _batches(self, way: _Way, what: str, entries: Iterable[E]) -> list[list[E]]:
+        """Split what is due in batches whose blocks one statement may cover."""
+        batches: list[list[E]] = []
+        due = (entry for entry in entries if self._retries.due(_name(what, way, entry)))
+        for entry in sorted(due, key=lambda entry: entry.height):
+            last = batches[-1] if batches else None
+            if (
+                last is None
+                or len(last) == self._batch
+                or entry.height - last[0].height >= MAX_BLOCKS
+            ):
+                batches.append([entry])
+            else:
+                last.append(entry)
+        return batches
 
 
-def _batches(entries: Sequence[T], size: int, height: Callable[[T], int]) -> list[list[T]]:
-    """Split in batches of at most `size` entries whose blocks one statement may cover."""
-    if size < 1:
-        raise RangeTooLarge("A batch has at least one packet.")
-    batches: list[list[T]] = []
-    for entry in sorted(entries, key=height):
-        last = batches[-1] if batches else None
-        if last is None or len(last) == size or height(entry) - height(last[0]) >= MAX_BLOCKS:
-            batches.append([entry])
-        else:
-            last.append(entry)
-    return batches
+def _name(what: str, way: _Way, entry: Entry) -> tuple[str, LedgerId, str, int]:
+    return what, way.source.ledger.id, entry.packet.source_client, entry.packet.sequence

@@ -1,0 +1,39 @@
+"""When to try a packet again that was tried and is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Hashable, Iterable
+from typing import Final
+
+FIRST_WAIT_SECONDS: Final = 15.0
+LONGEST_WAIT_SECONDS: Final = 3600.0
+
+
+class Retries:
+    """Doubling waits, one for each name, from `FIRST_WAIT_SECONDS` to `LONGEST_WAIT_SECONDS`.
+
+    A packet can stay open although the transaction that should have ended it succeeded: its
+    application refuses the callback. Whoever carries it again at every step pays for each.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._tried: dict[Hashable, tuple[float, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tried)
+
+    def due(self, name: Hashable) -> bool:
+        """Whether `name` may be tried now."""
+        at, wait = self._tried.get(name, (0.0, 0.0))
+        return self._clock() >= at + wait if wait else True
+
+    def tried(self, names: Iterable[Hashable]) -> None:
+        """Note that `names` are tried now."""
+        for name in names:
+            _, wait = self._tried.get(name, (0.0, FIRST_WAIT_SECONDS / 2))
+            self._tried[name] = (self._clock(), min(wait * 2, LONGEST_WAIT_SECONDS))
+
+    def keep(self, names: Container[Hashable]) -> None:
+        """Forget all but `names`."""
+        self._tried = {name: noted for name, noted in self._tried.items() if name in names}

@@ -1,0 +1,375 @@
+"""One relayer, one behaviour at a time."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from world import Chain, KeySigner, World
+
+from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
+from caimi.errors.messaging import NotEnoughAttestations, RangeTooLarge
+from caimi.messaging.relayer import Relayer
+from caimi.messaging.retries import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Retries
+
+
+def effects(chain: Chain) -> int:
+    return sum(chain.state.effects.values())
+
+
+async def test_a_packet_is_delivered_and_acknowledged(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    await world.settle(world.relayer())
+    assert b.state.effects == {(packet.dest_client, 1): 1}
+    assert a.state.ended == {(packet.source_client, 1): "acknowledged"}
+
+
+async def test_a_refused_packet_ends_with_its_error_acknowledgement(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b, value=b"fail")
+    await world.settle(world.relayer())
+    assert effects(b) == 0
+    assert a.state.ended == {(packet.source_client, 1): "acknowledged"}
+
+
+async def test_a_late_packet_times_out_and_takes_no_effect(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b, lasts=60)
+    world.pass_time(61)
+    await world.settle(world.relayer())
+    assert effects(b) == 0
+    assert a.state.ended == {(packet.source_client, 1): "timed out"}
+
+
+async def test_many_packets_share_a_transaction(world: World) -> None:
+    a, b = world.chains
+    for _ in range(10):
+        a.send(b)
+    await world.settle(world.relayer(batch=5))
+    assert (b.transactions, len(a.state.ended)) == (2, 10)
+
+
+async def test_packets_go_both_ways_between_three_ledgers(tmp_path) -> None:
+    world = World(tmp_path, ledgers=3)
+    for here in world.chains:
+        for there in world.chains:
+            if here is not there:
+                here.send(there)
+    await world.settle(world.relayer())
+    assert [len(chain.state.ended) for chain in world.chains] == [2, 2, 2]
+    world.close()
+
+
+async def test_nothing_is_carried_before_it_is_final(world: World) -> None:
+    a, b = world.chains
+    a.depth = 5
+    a.send(b)
+    relayer = world.relayer()
+    a.mine(4)
+    assert not (await relayer.step()).did_anything
+    a.mine()
+    assert (await relayer.step()).did_anything
+
+
+async def test_a_packet_that_a_reorganisation_removed_is_never_carried(world: World) -> None:
+    a, b = world.chains
+    relayer = world.relayer()
+    a.send(b)
+    await relayer.step()
+    a.reorg(1)
+    await world.settle(relayer)
+    assert effects(b) == 0
+
+
+async def test_a_delivery_that_a_reorganisation_removed_is_made_again(world: World) -> None:
+    a, b = world.chains
+    relayer = world.relayer()
+    a.send(b)
+    world.finalize()
+    await relayer.step()
+    assert effects(b) == 1
+    b.reorg(1)
+    world.pass_time(int(FIRST_WAIT_SECONDS))
+    await world.settle(relayer)
+    assert effects(b) == 1
+    assert len(a.state.ended) == 1
+
+
+async def test_an_ending_that_a_reorganisation_removed_is_made_again(world: World) -> None:
+    a, b = world.chains
+    relayer = world.relayer()
+    a.send(b)
+    world.finalize()
+    await relayer.step()
+    world.finalize()
+    assert [one.what for one in (await relayer.step()).carried] == ["acknowledge"]
+    await relayer.step()
+    a.reorg(1)
+    assert not a.state.ended
+    world.pass_time(int(FIRST_WAIT_SECONDS))
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
+
+
+async def test_a_lost_race_costs_nothing_more_and_is_no_failure(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    views = world.views()
+    slow, fast = world.relayer(views=views), world.relayer()
+    views[b.id].before_submit = fast.step
+    progress = await slow.step()
+    assert not progress.failures
+    assert (effects(b), b.state.skipped) == (1, 1)
+    await world.settle(slow)
+    assert len(a.state.ended) == 1
+
+
+async def test_a_timeout_that_passes_between_reading_and_delivery_is_refunded(
+    world: World,
+) -> None:
+    a, b = world.chains
+    packet = a.send(b, lasts=30)
+    world.finalize()
+    views = world.views()
+
+    async def time_passes() -> None:
+        world.pass_time(60)
+
+    views[b.id].before_submit = time_passes
+    relayer = world.relayer(views=views)
+    await relayer.step()
+    assert (effects(b), b.state.skipped) == (0, 1)
+    await world.settle(relayer)
+    assert a.state.ended == {(packet.source_client, 1): "timed out"}
+
+
+async def test_one_refused_packet_does_not_hold_up_the_others(world: World) -> None:
+    a, b = world.chains
+    for _ in range(9):
+        a.send(b)
+    b.refuses = lambda packet: packet.sequence == 4
+    done = await world.settle(world.relayer())
+    assert effects(b) == 8
+    assert len(a.state.ended) == 8
+    assert all(isinstance(error, TransactionReverted) for error in done.failures)
+
+
+async def test_a_batch_too_large_for_a_block_is_split(world: World) -> None:
+    a, b = world.chains
+    for _ in range(9):
+        a.send(b)
+    b.most_packets = a.most_packets = 2
+    done = await world.settle(world.relayer())
+    assert len(a.state.ended) == 9
+    assert not done.failures
+
+
+async def test_a_refused_callback_is_tried_again_ever_more_rarely(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    a.ack_fails = lambda packet: True
+    relayer = world.relayer()
+    await world.settle(relayer)
+    before = a.transactions
+    for _ in range(20):
+        world.finalize()
+        await relayer.step()
+    assert a.transactions - before <= 3
+    a.ack_fails = lambda packet: False
+    world.pass_time(int(LONGEST_WAIT_SECONDS))
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
+
+
+async def test_an_acknowledgement_read_before_its_packet_is_not_lost(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    await world.settle(world.relayer(), steps=1)
+    world.finalize()
+    views = world.views()
+    views[a.id].behind = a.height  # this relayer's node of the source has seen nothing yet
+    relayer = world.relayer(views=views)
+    await relayer.step()
+    views[a.id].behind = 0
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
+
+
+async def test_a_source_node_that_falls_behind_loses_no_packet(world: World) -> None:
+    a, b = world.chains
+    views = world.views()
+    relayer = world.relayer(views=views)
+    a.send(b)
+    for door in world.doors:
+        door.down = True
+    world.finalize()
+    await relayer.step()
+    views[a.id].behind = a.height
+    await relayer.step()
+    views[a.id].behind = 0
+    for door in world.doors:
+        door.down = False
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
+
+
+async def test_two_ledgers_may_give_their_clients_the_same_names(tmp_path) -> None:
+    world = World(tmp_path, ledgers=3)
+    a, b, c = world.chains
+    # From b's view the clients of a and of c have one name.
+    shared = "caimi-shared"
+    for source in (a, c):
+        (there,) = [r for r in source.routes if r.counterparty == b.id]
+        (back,) = [r for r in b.routes if r.counterparty == source.id]
+        source.clients[shared] = source.clients.pop(there.client_id)
+        source.routes[source.routes.index(there)] = replace(there, client_id=shared)
+        b.routes[b.routes.index(back)] = replace(back, counterparty_client_id=shared)
+    a.send(b)
+    c.send(b)
+    await world.settle(world.relayer())
+    assert (len(a.state.ended), len(c.state.ended)) == (1, 1)
+    world.close()
+
+
+async def test_it_remembers_neither_ended_packets_nor_those_of_ledgers_it_does_not_serve(
+    tmp_path,
+) -> None:
+    world = World(tmp_path, ledgers=3)
+    a, b, c = world.chains
+    relayer = world.relayer(views=world.views([a, b]))
+    everywhere = world.relayer()
+    for _ in range(5):
+        a.send(b)
+        a.send(c)
+        c.send(b)
+        a.send(b, lasts=1)
+    await world.settle(everywhere)
+    await world.settle(relayer)
+    for known in relayer._open.values():
+        assert (known.sent, known.written) == ({}, {})
+    assert len(relayer._retries) == 0
+    world.close()
+
+
+async def test_a_restarted_relayer_carries_on(world: World) -> None:
+    a, b = world.chains
+    for _ in range(3):
+        a.send(b)
+    for _ in range(6):
+        await world.settle(world.relayer(), steps=1)
+    assert (effects(b), len(a.state.ended)) == (3, 3)
+
+
+async def test_history_is_read_without_pauses_in_bounded_pieces(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.open_packets.SCAN_BLOCKS", 10)
+    a, b = world.chains
+    a.send(b)
+    world.mine(60)
+    relayer = world.relayer()
+    progress = [await relayer.step() for _ in range(8)]
+    assert progress[0].behind
+    assert not progress[-1].behind
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
+
+
+async def test_one_ledgers_outage_does_not_stop_the_others(tmp_path) -> None:
+    world = World(tmp_path, ledgers=3)
+    a, b, c = world.chains
+    views = world.views()
+    views[c.id].down = True
+    a.send(b)
+    done = await world.settle(world.relayer(views=views))
+    assert len(a.state.ended) == 1
+    assert {type(error) for error in done.failures} == {LedgerUnavailable}
+    world.close()
+
+
+async def test_without_enough_validators_nothing_is_sent_and_each_is_named(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    for door in world.doors[:2]:
+        door.down = True
+    world.finalize()
+    progress = await world.relayer().step()
+    (failure,) = progress.failures
+    assert isinstance(failure, NotEnoughAttestations)
+    assert "validator 0" in failure.what
+    assert "validator 1" in failure.what
+    assert b.transactions == 0
+
+
+async def test_lagging_finality_delays_and_loses_nothing(world: World) -> None:
+    a, b = world.chains
+    views = world.views()
+    views[b.id].behind = 30
+    relayer = world.relayer(views=views)
+    packet = a.send(b, lasts=20)
+    await world.settle(relayer, steps=3)
+    views[b.id].behind = 0
+    world.pass_time(60)
+    await world.settle(relayer)
+    assert effects(b) + list(a.state.ended.values()).count("timed out") == 1
+    assert (packet.source_client, 1) in a.state.ended
+
+
+async def test_a_packet_is_reported_when_it_was_carried(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    seen = []
+    await world.settle(world.relayer(observe=seen.append))
+    assert [(one.what, one.packets) for one in seen] == [("deliver", 1), ("acknowledge", 1)]
+
+
+@pytest.mark.parametrize("batch", [0, -1, 1_001])
+def test_a_batch_out_of_bounds_is_refused(world: World, batch: int) -> None:
+    with pytest.raises(RangeTooLarge):
+        Relayer({}, [], KeySigner(1), batch=batch)
+
+
+async def test_packets_far_apart_are_proved_in_ranges_validators_accept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("relayer", "validator"):
+        monkeypatch.setattr(f"caimi.messaging.{module}.MAX_BLOCKS", 10)
+    a, b = world.chains
+    for gap in (9, 10, 1, 25):
+        a.send(b)
+        a.mine(gap)
+    await world.settle(world.relayer())
+    assert len(a.state.ended) == 4
+
+
+async def test_run_carries_until_it_is_cancelled(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    running = asyncio.create_task(world.relayer().run(poll_seconds=0.01))
+    async with asyncio.timeout(10):
+        while not a.state.ended:
+            await asyncio.sleep(0.01)
+            world.mine()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_waits_double_up_to_the_longest_and_are_forgotten() -> None:
+    now = 0.0
+    retries = Retries(lambda: now)
+    waits = []
+    for _ in range(12):
+        retries.tried(["a"])
+        start = now
+        while not retries.due("a"):
+            now += FIRST_WAIT_SECONDS
+        waits.append(now - start)
+    assert waits[:3] == [15, 30, 60]
+    assert waits[-1] == LONGEST_WAIT_SECONDS
+    assert retries.due("b")
+    retries.tried(["a"])
+    retries.keep(set())
+    assert retries.due("a")
