@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {ICS24} from "../gateway/ICS24.sol";
 import {IGateway} from "../interfaces/IGateway.sol";
 import {IIBCApp, PacketContext} from "../interfaces/IIBCApp.sol";
 import {IModelBridge} from "../interfaces/IModelBridge.sol";
@@ -147,7 +148,7 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
         external
         onlyGateway
     {
-        if (_isError(acknowledgement)) {
+        if (ICS24.isUniversalError(acknowledgement)) {
             _refund(context);
             return;
         }

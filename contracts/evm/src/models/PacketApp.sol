@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {IIBCApp, PacketContext} from "../interfaces/IIBCApp.sol";
+import {IIBCApp} from "../interfaces/IIBCApp.sol";
 import {IGateway} from "../interfaces/IGateway.sol";
 import {Payload} from "../interfaces/IBCTypes.sol";
 
@@ -21,9 +21,6 @@ abstract contract PacketApp is IIBCApp {
     string internal constant ENCODING = "application/x-solidity-abi";
     uint256 internal constant MAX_VALUE_LENGTH = 1024;
     bytes32 private constant ENCODING_HASH = keccak256("application/x-solidity-abi");
-    /// @dev What a gateway writes when its application reverted (ICS-04 v2).
-    bytes32 private constant UNIVERSAL_ERROR_HASH =
-        keccak256(abi.encodePacked(sha256("UNIVERSAL_ERROR_ACKNOWLEDGEMENT")));
 
     IGateway public immutable gateway;
     bytes32 private immutable _portHash;
@@ -60,10 +57,5 @@ abstract contract PacketApp is IIBCApp {
         payloads[0] =
             Payload({sourcePort: port, destPort: port, version: version, encoding: ENCODING, value: value});
         return gateway.sendPacket(clientId, timeoutTimestamp, payloads);
-    }
-
-    /// @dev Whether the other side's application reverted, so that the packet had no effect there.
-    function _isError(bytes calldata acknowledgement) internal pure returns (bool) {
-        return keccak256(acknowledgement) == UNIVERSAL_ERROR_HASH;
     }
 }

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {ICS24} from "../../src/gateway/ICS24.sol";
+import {Payload} from "../../src/interfaces/IBCTypes.sol";
+import {PacketContext} from "../../src/interfaces/IIBCApp.sol";
+import {IModelBridge} from "../../src/interfaces/IModelBridge.sol";
+import {ModelBridge} from "../../src/models/ModelBridge.sol";
+import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
+import {PacketApp} from "../../src/models/PacketApp.sol";
+import {ModelLedgers} from "./ModelLedgers.sol";
+
+/// @dev Owns a model and refuses to be asked about it.
+contract MuteOwner {
+    function publish(ModelRegistry registry) external returns (uint256) {
+        return registry.publish("mute", "1.0.0", keccak256("mute"));
+    }
+
+    function send(ModelBridge bridge, string calldata clientId, uint256 modelId, uint64 timeout) external {
+        bridge.registry().approve(address(bridge), modelId);
+        bridge.send(clientId, modelId, abi.encodePacked(address(this)), timeout);
+    }
+}
+
+contract ModelBridgeTest is ModelLedgers {
+    address private constant ALICE = address(0xA11CE);
+    address private constant BOB = address(0xB0B);
+    bytes32 private constant MANIFEST = keccak256("manifest");
+    uint256 private model;
+
+    function setUp() public {
+        makeSites();
+        model = _publish(0, ALICE, "tumour-mlp");
+    }
+
+    function test_a_sent_model_is_locked_then_live_behind_the_client() public {
+        uint256 packet = _send(0, 1, ALICE, model, BOB);
+        (string memory client, uint64 sequence, bool completed) = sites[0].bridge.locked(model);
+        assertEq(client, routes[0][1]);
+        assertEq(sequence, 1);
+        assertFalse(completed);
+        assertEq(sites[0].registry.ownerOf(model), address(sites[0].bridge));
+
+        deliver(packet);
+        assertEq(sites[1].registry.ownerOf(model), BOB);
+        acknowledge(packet);
+        (,, completed) = sites[0].bridge.locked(model);
+        assertTrue(completed);
+        assertEq(on(1).registry.tokenURI(model), on(0).registry.tokenURI(model));
+        vm.chainId(31338);
+        (address publisher, string memory name, bytes memory home,) = sites[1].registry.model(model);
+        assertEq(publisher, ALICE);
+        assertEq(name, "tumour-mlp");
+        assertEq(home, accountOn(0, address(sites[0].registry)));
+    }
+
+    function test_a_model_comes_home_and_is_burnt_where_it_was() public {
+        _move(0, 1, ALICE, BOB);
+        _move(1, 0, BOB, ALICE);
+        assertEq(sites[0].registry.ownerOf(model), ALICE);
+        _assertNotLive(1, model);
+        (string memory client,,) = sites[0].bridge.locked(model);
+        assertEq(client, "");
+        vm.prank(ALICE);
+        on(0).registry.publishVersion(model, "1.1.0", MANIFEST);
+    }
+
+    function test_a_model_travels_again_after_coming_home() public {
+        _move(0, 1, ALICE, BOB);
+        _move(1, 0, BOB, ALICE);
+        _move(0, 1, ALICE, BOB);
+        assertEq(sites[1].registry.ownerOf(model), BOB);
+        _move(1, 0, BOB, ALICE);
+        _move(0, 2, ALICE, BOB);
+        assertEq(sites[2].registry.ownerOf(model), BOB);
+    }
+
+    function test_a_transfer_that_times_out_refunds_the_sender() public {
+        uint256 packet = _send(0, 1, ALICE, model, BOB);
+        expire(packet);
+        assertEq(sites[0].registry.ownerOf(model), ALICE);
+        (string memory client,,) = sites[0].bridge.locked(model);
+        assertEq(client, "");
+        deliver(packet);
+        _assertNotLive(1, model);
+    }
+
+    function test_a_return_that_times_out_gives_the_foreign_model_back() public {
+        _move(0, 1, ALICE, BOB);
+        uint256 packet = _send(1, 0, BOB, model, ALICE);
+        _assertNotLive(1, model);
+        expire(packet);
+        assertEq(sites[1].registry.ownerOf(model), BOB);
+        _move(1, 0, BOB, ALICE);
+        assertEq(sites[0].registry.ownerOf(model), ALICE);
+    }
+
+    function test_a_refused_transfer_refunds_the_sender() public {
+        uint256 packet = _send(0, 1, ALICE, model, address(sites[1].bridge));
+        deliver(packet);
+        assertTrue(isRefused(packet));
+        acknowledge(packet);
+        assertEq(sites[0].registry.ownerOf(model), ALICE);
+    }
+
+    function test_a_refund_to_a_contract_that_takes_no_tokens_does_not_get_stuck() public {
+        MuteOwner owner = new MuteOwner();
+        on(0);
+        uint256 id = owner.publish(sites[0].registry);
+        owner.send(sites[0].bridge, routes[0][1], id, inAnHour());
+        uint256 packet = latest();
+        expire(packet);
+        assertEq(sites[0].registry.ownerOf(id), address(owner));
+        assertFalse(isOpen(packet));
+    }
+
+    function test_an_acknowledgement_after_the_model_came_home_changes_nothing() public {
+        uint256 out = _send(0, 1, ALICE, model, BOB);
+        deliver(out);
+        deliver(_send(1, 0, BOB, model, ALICE));
+        uint256 again = _send(0, 2, ALICE, model, BOB);
+        acknowledge(out);
+        (string memory client,, bool completed) = sites[0].bridge.locked(model);
+        assertEq(client, routes[0][2]);
+        assertFalse(completed);
+        expire(again);
+        assertEq(sites[0].registry.ownerOf(model), ALICE);
+    }
+
+    function test_a_late_error_from_a_lying_ledger_cannot_take_the_model_from_its_owner() public {
+        uint256 out = _send(0, 1, ALICE, model, BOB);
+        deliver(out);
+        deliver(_send(1, 0, BOB, model, BOB));
+        acknowledgeWith(out, one(ICS24.UNIVERSAL_ERROR));
+        assertEq(sites[0].registry.ownerOf(model), BOB);
+    }
+
+    function test_a_late_error_cannot_free_a_model_that_left_another_way() public {
+        uint256 out = _send(0, 1, ALICE, model, BOB);
+        deliver(out);
+        deliver(_send(1, 0, BOB, model, ALICE));
+        deliver(_send(0, 2, ALICE, model, BOB));
+        acknowledgeWith(out, one(ICS24.UNIVERSAL_ERROR));
+        assertEq(sites[0].registry.ownerOf(model), address(sites[0].bridge));
+        assertEq(sites[2].registry.ownerOf(model), BOB);
+    }
+
+    function test_a_foreign_model_goes_back_only_the_way_it_came() public {
+        _move(0, 1, ALICE, BOB);
+        Site storage site = on(1);
+        vm.startPrank(BOB);
+        site.registry.approve(address(site.bridge), model);
+        vm.expectRevert(abi.encodeWithSelector(ModelBridge.NotHomeRoute.selector, model, routes[1][2]));
+        site.bridge.send(routes[1][2], model, abi.encodePacked(BOB), inAnHour());
+        vm.stopPrank();
+    }
+
+    function test_another_ledger_cannot_unlock_what_was_sent_to_one() public {
+        _move(0, 1, ALICE, BOB);
+        bytes memory value = _value(0, ALICE, "tumour-mlp", abi.encodePacked(BOB));
+        _refuse(0, 2, value, abi.encodeWithSelector(ModelBridge.NotLockedTowards.selector, model, routes[0][2]));
+    }
+
+    function test_a_ledger_cannot_unlock_what_never_left() public {
+        bytes memory value = _value(0, ALICE, "tumour-mlp", abi.encodePacked(BOB));
+        _refuse(0, 1, value, abi.encodeWithSelector(ModelBridge.NotLockedTowards.selector, model, routes[0][1]));
+    }
+
+    function test_a_ledger_cannot_mint_models_of_a_third_one() public {
+        bytes memory value = _value(2, ALICE, "tumour-mlp", abi.encodePacked(BOB));
+        bytes memory home = accountOn(2, address(sites[2].registry));
+        _refuse(0, 1, value, abi.encodeWithSelector(ModelBridge.NotFromHome.selector, home, routes[0][1]));
+    }
+
+    function test_a_ledger_cannot_mint_a_second_copy() public {
+        _move(0, 1, ALICE, BOB);
+        bytes memory value = _value(0, ALICE, "tumour-mlp", abi.encodePacked(ALICE));
+        _refuse(
+            1, 0, value, abi.encodeWithSelector(IERC721Errors.ERC721InvalidSender.selector, address(0))
+        );
+    }
+
+    function test_a_home_that_is_no_account_of_an_evm_chain_is_refused() public {
+        bytes[3] memory homes = [
+            chainOf(1),
+            bytes.concat(accountOn(1, address(1)), hex"00"),
+            bytes(hex"0001000002007a6914000000000000000000000000000000000000000001")
+        ];
+        for (uint256 i = 0; i < homes.length; ++i) {
+            bytes memory value =
+                abi.encode(uint8(1), homes[i], ALICE, "x", abi.encodePacked(ALICE), abi.encodePacked(BOB));
+            _refuse(0, 1, value, abi.encodeWithSelector(ModelBridge.InvalidHome.selector, homes[i]));
+        }
+    }
+
+    function test_a_recipient_that_is_no_address_is_refused() public {
+        bytes[4] memory recipients = [
+            bytes(""),
+            abi.encodePacked(address(0)),
+            abi.encodePacked(BOB, uint8(0)),
+            abi.encodePacked(address(sites[0].bridge))
+        ];
+        for (uint256 i = 0; i < recipients.length; ++i) {
+            _refuse(
+                0,
+                1,
+                _value(1, ALICE, "x", recipients[i]),
+                abi.encodeWithSelector(ModelBridge.InvalidRecipient.selector, recipients[i])
+            );
+        }
+        Site storage site = on(0);
+        vm.startPrank(ALICE);
+        site.registry.approve(address(site.bridge), model);
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ModelBridge.InvalidRecipient.selector, recipients[i]));
+            site.bridge.send(routes[0][1], model, recipients[i], inAnHour());
+        }
+        vm.stopPrank();
+    }
+
+    function test_a_value_has_one_encoding() public {
+        bytes memory value = _value(1, ALICE, "x", abi.encodePacked(BOB));
+        bytes memory refusal = abi.encodeWithSelector(PacketApp.InvalidPayload.selector);
+        _refuse(0, 1, bytes.concat(value, hex"00"), refusal);
+        value[31] = 0x02;
+        _refuse(0, 1, value, refusal);
+        value = new bytes(1025);
+        _refuse(0, 1, value, abi.encodeWithSelector(PacketApp.PayloadTooLarge.selector, 1025));
+    }
+
+    function testFuzz_a_mutated_value_never_moves_this_model(uint256 position, uint8 flip) public {
+        _move(0, 1, ALICE, BOB);
+        bytes memory value = _value(0, ALICE, "tumour-mlp", abi.encodePacked(BOB));
+        // Up to the sender and the recipient, which only say who gave it and who gets it.
+        position = bound(position, 0, 32 * 10 - 1);
+        vm.assume(flip != 0);
+        value[position] = bytes1(uint8(value[position]) ^ flip);
+        PacketContext memory context = _context(0, 1, value);
+        Site storage site = on(0);
+        vm.prank(address(site.ledger.gateway));
+        try site.bridge.onRecvPacket(context) {} catch {}
+        assertEq(site.registry.ownerOf(model), address(site.bridge));
+    }
+
+    function test_another_port_version_or_encoding_is_refused() public {
+        PacketContext memory context = _context(0, 1, _value(1, ALICE, "x", abi.encodePacked(BOB)));
+        context.payload.sourcePort = "licence";
+        _refuseContext(context, abi.encodeWithSelector(PacketApp.UnexpectedPort.selector, "licence"));
+        context.payload.sourcePort = "model";
+        context.payload.version = "caimi-model-2";
+        _refuseContext(context, abi.encodeWithSelector(PacketApp.UnexpectedVersion.selector, "caimi-model-2"));
+        context.payload.version = "caimi-model-1";
+        context.payload.encoding = "application/json";
+        _refuseContext(context, abi.encodeWithSelector(PacketApp.UnexpectedEncoding.selector, "application/json"));
+    }
+
+    function test_only_the_gateway_calls_back() public {
+        PacketContext memory context = _context(0, 1, _value(1, ALICE, "x", abi.encodePacked(BOB)));
+        ModelBridge bridge = on(0).bridge;
+        bytes memory refusal = abi.encodeWithSelector(PacketApp.OnlyGateway.selector, address(this));
+        vm.expectRevert(refusal);
+        bridge.onRecvPacket(context);
+        vm.expectRevert(refusal);
+        bridge.onAcknowledgementPacket(context, hex"01");
+        vm.expectRevert(refusal);
+        bridge.onTimeoutPacket(context);
+    }
+
+    function test_a_packet_that_this_bridge_did_not_send_ends_nothing() public {
+        PacketContext memory context = _context(0, 1, hex"00");
+        Site storage site = on(0);
+        vm.prank(address(site.ledger.gateway));
+        vm.expectRevert(
+            abi.encodeWithSelector(PacketApp.UnknownPacket.selector, keccak256(bytes(context.sourceClient)), 9)
+        );
+        site.bridge.onTimeoutPacket(context);
+    }
+
+    function test_only_the_owner_sends() public {
+        Site storage site = on(0);
+        vm.prank(ALICE);
+        site.registry.approve(address(site.bridge), model);
+        vm.prank(BOB);
+        vm.expectRevert(
+            abi.encodeWithSelector(IERC721Errors.ERC721IncorrectOwner.selector, BOB, model, ALICE)
+        );
+        site.bridge.send(routes[0][1], model, abi.encodePacked(BOB), inAnHour());
+    }
+
+    function test_a_model_in_flight_cannot_be_sent_again() public {
+        _send(0, 1, ALICE, model, BOB);
+        Site storage site = on(0);
+        vm.prank(ALICE);
+        vm.expectPartialRevert(IERC721Errors.ERC721IncorrectOwner.selector);
+        site.bridge.send(routes[0][2], model, abi.encodePacked(BOB), inAnHour());
+    }
+
+    function test_while_paused_nothing_leaves_and_what_arrives_is_refunded() public {
+        uint256 packet = _send(0, 1, ALICE, model, BOB);
+        on(1).bridge.pause();
+        deliver(packet);
+        assertTrue(isRefused(packet));
+        on(0).bridge.pause();
+        acknowledge(packet);
+        assertEq(sites[0].registry.ownerOf(model), ALICE);
+
+        Site storage site = on(0);
+        vm.startPrank(ALICE);
+        site.registry.approve(address(site.bridge), model);
+        vm.expectRevert(Pausable.EnforcedPause.selector);
+        site.bridge.send(routes[0][1], model, abi.encodePacked(BOB), inAnHour());
+        vm.stopPrank();
+        site.bridge.unpause();
+        on(1).bridge.unpause();
+        _move(0, 1, ALICE, BOB);
+    }
+
+    function test_only_the_authority_pauses() public {
+        Site storage site = on(0);
+        vm.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, BOB));
+        site.bridge.pause();
+    }
+
+    function test_every_step_is_told_by_an_event() public {
+        Site storage site = on(0);
+        bytes32 clientHash = keccak256(bytes(routes[0][1]));
+        vm.startPrank(ALICE);
+        site.registry.approve(address(site.bridge), model);
+        vm.expectEmit(address(site.bridge));
+        emit IModelBridge.ModelSent(model, clientHash, 1, ALICE, abi.encodePacked(BOB));
+        site.bridge.send(routes[0][1], model, abi.encodePacked(BOB), inAnHour());
+        vm.stopPrank();
+        uint256 packet = latest();
+        vm.expectEmit(address(sites[1].bridge));
+        emit IModelBridge.ModelReceived(model, keccak256(bytes(routes[1][0])), 1, BOB);
+        deliver(packet);
+        vm.expectEmit(address(site.bridge));
+        emit IModelBridge.TransferCompleted(model, clientHash, 1);
+        acknowledge(packet);
+    }
+
+    function _publish(uint256 i, address owner, string memory name) private returns (uint256) {
+        Site storage site = on(i);
+        vm.prank(owner);
+        return site.registry.publish(name, "1.0.0", MANIFEST);
+    }
+
+    function _send(uint256 from, uint256 to, address owner, uint256 id, address recipient)
+        private
+        returns (uint256 packet)
+    {
+        Site storage site = on(from);
+        vm.startPrank(owner);
+        site.registry.approve(address(site.bridge), id);
+        site.bridge.send(routes[from][to], id, abi.encodePacked(recipient), inAnHour());
+        vm.stopPrank();
+        return latest();
+    }
+
+    function _move(uint256 from, uint256 to, address owner, address recipient) private {
+        uint256 packet = _send(from, to, owner, model, recipient);
+        deliver(packet);
+        acknowledge(packet);
+    }
+
+    function _assertNotLive(uint256 i, uint256 id) private {
+        ModelRegistry registry = sites[i].registry;
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721NonexistentToken.selector, id));
+        registry.ownerOf(id);
+    }
+
+    function _value(uint256 home, address publisher, string memory name, bytes memory recipient)
+        private
+        view
+        returns (bytes memory)
+    {
+        bytes memory registry = accountOn(home, address(sites[home].registry));
+        return abi.encode(uint8(1), registry, publisher, name, abi.encodePacked(publisher), recipient);
+    }
+
+    function _context(uint256 dest, uint256 from, bytes memory value) private view returns (PacketContext memory) {
+        return PacketContext(
+            routes[from][dest],
+            routes[dest][from],
+            9,
+            Payload("model", "model", "caimi-model-1", "application/x-solidity-abi", value),
+            address(this)
+        );
+    }
+
+    /// @dev What a ledger that lies about its own packets could have delivered.
+    function _refuse(uint256 dest, uint256 from, bytes memory value, bytes memory refusal) private {
+        Site storage site = on(dest);
+        vm.prank(address(site.ledger.gateway));
+        vm.expectRevert(refusal);
+        site.bridge.onRecvPacket(_context(dest, from, value));
+    }
+
+    function _refuseContext(PacketContext memory context, bytes memory refusal) private {
+        Site storage site = on(0);
+        vm.prank(address(site.ledger.gateway));
+        vm.expectRevert(refusal);
+        site.bridge.onRecvPacket(context);
+    }
+}

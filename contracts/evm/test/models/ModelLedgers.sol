@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
+import {ICS24} from "../../src/gateway/ICS24.sol";
+import {Packet} from "../../src/interfaces/IBCTypes.sol";
+import {IGateway} from "../../src/interfaces/IGateway.sol";
+import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
+import {ModelBridge} from "../../src/models/ModelBridge.sol";
+import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
+import {Network} from "../Network.sol";
+import {Vm} from "../Vm.sol";
+
+/// @notice Three ledgers with registry, bridge and market, every two joined, and a relayer that does as it is told.
+/// @dev Packets and acknowledgements are read from the logs, and handed over only when a test says so, in any order
+///      and as often as it likes.
+abstract contract ModelLedgers is Network {
+    struct Site {
+        Ledger ledger;
+        ModelRegistry registry;
+        ModelBridge bridge;
+        LicenceMarket market;
+    }
+
+    struct Sent {
+        uint256 source;
+        uint256 dest;
+        bytes packet; // abi.encode(Packet)
+        bytes32 commitment;
+        bytes acknowledgements; // abi.encode(bytes[]), empty until written
+    }
+
+    uint256 internal constant SITES = 3;
+    uint64 private constant BRIDGE_ROLE = 1;
+
+    Site[SITES] internal sites;
+    string[SITES][SITES] internal routes; // routes[a][b]: a's client of b
+    Sent[] internal sent;
+    mapping(bytes32 clientHash => mapping(uint64 sequence => uint256)) private _indexPlusOne;
+
+    function makeSites() internal {
+        for (uint256 i = 0; i < SITES; ++i) {
+            _makeSite(i);
+        }
+        for (uint256 i = 0; i < SITES; ++i) {
+            for (uint256 j = i + 1; j < SITES; ++j) {
+                (End memory here, End memory there) = connect(sites[i].ledger, sites[j].ledger);
+                (routes[i][j], routes[j][i]) = (here.clientId, there.clientId);
+            }
+        }
+        vm.recordLogs();
+    }
+
+    /// @dev Site `i`, after making its chain id the machine's.
+    function on(uint256 i) internal returns (Site storage site) {
+        site = sites[i];
+        vm.chainId(site.ledger.chainId);
+    }
+
+    function chainOf(uint256 i) internal view returns (bytes memory) {
+        return InteroperableAddress.formatEvmV1(sites[i].ledger.chainId);
+    }
+
+    function accountOn(uint256 i, address account) internal view returns (bytes memory) {
+        return InteroperableAddress.formatEvmV1(sites[i].ledger.chainId, account);
+    }
+
+    function inAnHour() internal view returns (uint64) {
+        return uint64(block.timestamp) + 1 hours;
+    }
+
+    /// @dev Takes note of what the gateways sent and answered since the last call; returns how many packets there are.
+    function observe() internal returns (uint256 count) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 n = 0; n < logs.length; ++n) {
+            for (uint256 i = 0; i < SITES; ++i) {
+                if (logs[n].emitter != address(sites[i].ledger.gateway)) continue;
+                if (logs[n].topics[0] == IGateway.PacketSent.selector) _noteSent(i, logs[n].data);
+                if (logs[n].topics[0] == IGateway.AcknowledgementWritten.selector) _noteAnswer(logs[n].data);
+            }
+        }
+        return sent.length;
+    }
+
+    /// @dev The packet sent last.
+    function latest() internal returns (uint256 index) {
+        return observe() - 1;
+    }
+
+    function deliver(uint256 index) internal {
+        Sent storage entry = sent[index];
+        Packet memory packet = packetOf(index);
+        bytes memory proof = _prove(
+            entry.source, ICS24.commitmentKey(packet.sourceClient, packet.sequence), entry.commitment
+        );
+        on(entry.dest).ledger.gateway.recvPackets(packet.destClient, only(packet), proof);
+        observe();
+    }
+
+    function acknowledge(uint256 index) internal {
+        acknowledgeWith(index, abi.decode(sent[index].acknowledgements, (bytes[])));
+    }
+
+    /// @dev Also what a lying ledger would have written.
+    function acknowledgeWith(uint256 index, bytes[] memory acknowledgements) internal {
+        Sent storage entry = sent[index];
+        Packet memory packet = packetOf(index);
+        bytes[][] memory batch = new bytes[][](1);
+        batch[0] = acknowledgements;
+        bytes memory proof = _prove(
+            entry.dest,
+            ICS24.acknowledgementKey(packet.destClient, packet.sequence),
+            ICS24.acknowledgementCommitment(acknowledgements)
+        );
+        on(entry.source).ledger.gateway.ackPackets(packet.sourceClient, only(packet), batch, proof);
+        observe();
+    }
+
+    /// @dev Waits until the packet has expired and proves that it was not received.
+    function expire(uint256 index) internal {
+        Sent storage entry = sent[index];
+        Packet memory packet = packetOf(index);
+        if (block.timestamp < packet.timeoutTimestamp) vm.warp(packet.timeoutTimestamp);
+        bytes memory proof = proveAbsent(sites[entry.dest].ledger, only(packet));
+        on(entry.source).ledger.gateway.timeoutPackets(packet.sourceClient, only(packet), proof);
+        observe();
+    }
+
+    function one(bytes memory acknowledgement) internal pure returns (bytes[] memory acknowledgements) {
+        acknowledgements = new bytes[](1);
+        acknowledgements[0] = acknowledgement;
+    }
+
+    function packetOf(uint256 index) internal view returns (Packet memory) {
+        return abi.decode(sent[index].packet, (Packet));
+    }
+
+    /// @dev Whether the destination has received the packet.
+    function isAnswered(uint256 index) internal view returns (bool) {
+        return sent[index].acknowledgements.length != 0;
+    }
+
+    /// @dev Whether the destination's application refused the packet.
+    function isRefused(uint256 index) internal view returns (bool) {
+        return keccak256(sent[index].acknowledgements) == keccak256(abi.encode(one(ICS24.UNIVERSAL_ERROR)));
+    }
+
+    /// @dev Whether the source has not ended the packet.
+    function isOpen(uint256 index) internal view returns (bool) {
+        Packet memory packet = packetOf(index);
+        bytes32 key = ICS24.commitmentKey(packet.sourceClient, packet.sequence);
+        return sites[sent[index].source].ledger.gateway.getCommitment(key) != 0;
+    }
+
+    function _prove(uint256 source, bytes32 key, bytes32 value) private returns (bytes memory) {
+        bytes32[] memory keys = new bytes32[](1);
+        bytes32[] memory values = new bytes32[](1);
+        (keys[0], values[0]) = (key, value);
+        return proveValues(sites[source].ledger, keys, values);
+    }
+
+    function _makeSite(uint256 i) private {
+        Site storage site = sites[i];
+        site.ledger = makeLedger(31337 + i);
+        IGateway gateway = site.ledger.gateway;
+        site.registry = new ModelRegistry(address(manager));
+        site.bridge = new ModelBridge(gateway, site.registry, address(manager));
+        site.market = new LicenceMarket(gateway, site.registry);
+        bytes4[] memory selectors = new bytes4[](2);
+        selectors[0] = ModelRegistry.mintForeign.selector;
+        selectors[1] = ModelRegistry.burnForeign.selector;
+        manager.setTargetFunctionRole(address(site.registry), selectors, BRIDGE_ROLE);
+        manager.grantRole(BRIDGE_ROLE, address(site.bridge), 0);
+        gateway.addApplication(site.bridge.PORT(), site.bridge);
+        gateway.addApplication(site.market.PORT(), site.market);
+    }
+
+    function _noteSent(uint256 source, bytes memory data) private {
+        Packet memory packet = abi.decode(data, (Packet));
+        bytes32 clientHash = keccak256(bytes(packet.sourceClient));
+        uint256 dest = 0;
+        while (keccak256(bytes(routes[source][dest])) != clientHash) ++dest;
+        bytes32 key = ICS24.commitmentKey(packet.sourceClient, packet.sequence);
+        bytes32 commitment = sites[source].ledger.gateway.getCommitment(key);
+        sent.push(Sent(source, dest, abi.encode(packet), commitment, ""));
+        _indexPlusOne[clientHash][packet.sequence] = sent.length;
+    }
+
+    function _noteAnswer(bytes memory data) private {
+        (Packet memory packet, bytes[] memory acknowledgements) = abi.decode(data, (Packet, bytes[]));
+        uint256 index = _indexPlusOne[keccak256(bytes(packet.sourceClient))][packet.sequence] - 1;
+        sent[index].acknowledgements = abi.encode(acknowledgements);
+    }
+}

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
+import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
+import {IModelRegistry, Publication, Version} from "../../src/interfaces/IModelRegistry.sol";
+import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
+import {Test} from "../Test.sol";
+
+/// @dev A contract wallet that accepts one digest.
+contract Wallet is IERC1271 {
+    bytes32 public accepted;
+
+    function accept(bytes32 digest) external {
+        accepted = digest;
+    }
+
+    function isValidSignature(bytes32 hash, bytes calldata) external view returns (bytes4) {
+        return hash == accepted ? IERC1271.isValidSignature.selector : bytes4(0);
+    }
+}
+
+contract ModelRegistryTest is Test {
+    address private constant ALICE = address(0xA11CE);
+    address private constant BOB = address(0xB0B);
+    address private constant BRIDGE = address(0xB41D6E);
+    bytes32 private constant MANIFEST = keccak256("manifest");
+    bytes32 private constant OTHER = keccak256("other manifest");
+    uint256 private constant SIGNER_KEY = 0x516E;
+    ModelRegistry private registry;
+    uint256 private model;
+
+    function setUp() public {
+        vm.warp(1_800_000_000);
+        vm.chainId(31337);
+        AccessManager authority = new AccessManager(address(this));
+        registry = new ModelRegistry(address(authority));
+        bytes4[] memory selectors = new bytes4[](2);
+        selectors[0] = ModelRegistry.mintForeign.selector;
+        selectors[1] = ModelRegistry.burnForeign.selector;
+        authority.setTargetFunctionRole(address(registry), selectors, 1);
+        authority.grantRole(1, BRIDGE, 0);
+        vm.prank(ALICE);
+        model = registry.publish("tumour-mlp", "1.0.0", MANIFEST);
+    }
+
+    // Publishing
+
+    function test_a_model_id_follows_from_chain_registry_publisher_and_name() public view {
+        assertEq(
+            model, uint256(keccak256(abi.encode(uint256(31337), address(registry), ALICE, "tumour-mlp")))
+        );
+        assertEq(registry.modelIdOf(ALICE, "tumour-mlp"), model);
+    }
+
+    function test_the_first_version_mints_the_right_to_publish() public {
+        uint256 id = registry.modelIdOf(BOB, "second");
+        vm.expectEmit(address(registry));
+        emit IModelRegistry.ModelRegistered(id, BOB, "second");
+        vm.expectEmit(address(registry));
+        emit IModelRegistry.VersionPublished(id, keccak256("0.1"), BOB, "0.1", MANIFEST);
+        vm.prank(BOB);
+        assertEq(registry.publish("second", "0.1", MANIFEST), id);
+        assertEq(registry.ownerOf(id), BOB);
+        (address publisher, string memory name, bytes memory home, uint256 count) = registry.model(id);
+        assertEq(publisher, BOB);
+        assertEq(name, "second");
+        assertEq(home, InteroperableAddress.formatEvmV1(31337, address(registry)));
+        assertEq(count, 1);
+        assertEq(registry.versionAt(id, 0), "0.1");
+        assertTrue(registry.isHome(id));
+    }
+
+    function test_a_version_is_published_once() public {
+        vm.startPrank(ALICE);
+        bytes memory refusal =
+            abi.encodeWithSelector(ModelRegistry.VersionExists.selector, model, keccak256("1.0.0"));
+        vm.expectRevert(refusal);
+        registry.publish("tumour-mlp", "1.0.0", OTHER);
+        vm.expectRevert(refusal);
+        registry.publishVersion(model, "1.0.0", MANIFEST);
+        assertEq(registry.getVersion(model, keccak256("1.0.0")).manifest, MANIFEST);
+    }
+
+    function test_only_the_owner_publishes_further_versions() public {
+        vm.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.NotModelOwner.selector, model, BOB));
+        registry.publishVersion(model, "1.1.0", OTHER);
+
+        vm.prank(ALICE);
+        registry.transferFrom(ALICE, BOB, model);
+        vm.startPrank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.NotModelOwner.selector, model, ALICE));
+        registry.publishVersion(model, "1.1.0", OTHER);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.NotModelOwner.selector, model, ALICE));
+        registry.publish("tumour-mlp", "1.1.0", OTHER);
+        vm.stopPrank();
+        vm.prank(BOB);
+        registry.publishVersion(model, "1.1.0", OTHER);
+        assertEq(registry.versionAt(model, 1), "1.1.0");
+    }
+
+    function test_an_approved_account_may_move_the_model_but_not_publish() public {
+        vm.prank(ALICE);
+        registry.setApprovalForAll(BOB, true);
+        vm.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.NotModelOwner.selector, model, BOB));
+        registry.publishVersion(model, "1.1.0", OTHER);
+    }
+
+    function test_a_zero_manifest_is_refused() public {
+        vm.prank(ALICE);
+        vm.expectRevert(ModelRegistry.ZeroManifest.selector);
+        registry.publish("tumour-mlp", "1.1.0", 0);
+    }
+
+    function test_an_unknown_model_has_a_named_error() public {
+        bytes memory refusal = abi.encodeWithSelector(ModelRegistry.UnknownModel.selector, 5);
+        vm.expectRevert(refusal);
+        registry.publishVersion(5, "1.0.0", MANIFEST);
+        vm.expectRevert(refusal);
+        registry.model(5);
+        vm.expectRevert(refusal);
+        registry.versionAt(5, 0);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.IndexOutOfBounds.selector, 1, 1));
+        registry.versionAt(model, 1);
+    }
+
+    function test_names_versions_and_aliases_that_are_not_allowed() public {
+        string[9] memory names = ["", ".a", "-a", "_a", "A", "a b", "a/b", unicode"ä", "a\u0000"];
+        vm.startPrank(ALICE);
+        for (uint256 i = 0; i < names.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidName.selector, names[i]));
+            registry.publish(names[i], "1.0.0", MANIFEST);
+        }
+        string[7] memory versions = ["", "v1", ".1", "1 0", "1_0", "1/0", "-1"];
+        for (uint256 i = 0; i < versions.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidVersion.selector, versions[i]));
+            registry.publish("tumour-mlp", versions[i], MANIFEST);
+        }
+        string[7] memory aliases = ["", "1", "A", "-a", "a.b", "a_b", "aB"];
+        for (uint256 i = 0; i < aliases.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidAlias.selector, aliases[i]));
+            registry.setAlias(model, aliases[i], "1.0.0");
+        }
+        string memory tooLong = string(_repeat("1", 65));
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidName.selector, tooLong));
+        registry.publish(tooLong, "1.0.0", MANIFEST);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidVersion.selector, tooLong));
+        registry.publish("tumour-mlp", tooLong, MANIFEST);
+        tooLong = string(_repeat("a", 65));
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidAlias.selector, tooLong));
+        registry.setAlias(model, tooLong, "1.0.0");
+    }
+
+    function test_the_longest_and_oddest_names_that_are_allowed() public {
+        vm.startPrank(ALICE);
+        uint256 id = registry.publish(string(_repeat("z", 64)), string(_repeat("9", 64)), MANIFEST);
+        registry.setAlias(id, string(_repeat("a", 64)), string(_repeat("9", 64)));
+        id = registry.publish("0a._-z", "1.0.0-rc.1+Build-7", MANIFEST);
+        registry.setAlias(id, "a-0", "1.0.0-rc.1+Build-7");
+    }
+
+    function testFuzz_one_character_decides_as_the_specification_says(uint8 character) public {
+        bytes memory text = abi.encodePacked("1", bytes1(character));
+        bool allowed = (character >= 0x30 && character <= 0x39) || (character >= 0x41 && character <= 0x5a)
+            || (character >= 0x61 && character <= 0x7a) || character == 0x2b || character == 0x2d
+            || character == 0x2e;
+        vm.prank(ALICE);
+        if (!allowed) vm.expectPartialRevert(ModelRegistry.InvalidVersion.selector);
+        registry.publish("tumour-mlp", string(text), MANIFEST);
+        allowed = (character >= 0x30 && character <= 0x39) || (character >= 0x61 && character <= 0x7a)
+            || character == 0x2d || character == 0x2e || character == 0x5f;
+        vm.prank(ALICE);
+        if (!allowed) vm.expectPartialRevert(ModelRegistry.InvalidName.selector);
+        registry.publish(string(text), "1", MANIFEST);
+    }
+
+    // Aliases and deprecation
+
+    function test_an_alias_keeps_the_history_of_what_it_meant() public {
+        vm.startPrank(ALICE);
+        registry.publishVersion(model, "1.1.0", OTHER);
+        registry.setAlias(model, "production", "1.0.0");
+        vm.warp(block.timestamp + 100);
+        registry.setAlias(model, "production", "1.1.0");
+        vm.warp(block.timestamp + 100);
+        vm.expectEmit(address(registry));
+        emit IModelRegistry.AliasSet(model, keccak256("production"), "production", "1.0.0");
+        registry.setAlias(model, "production", "1.0.0");
+        assertEq(registry.getAlias(model, "production"), "1.0.0");
+        assertEq(registry.aliasHistoryLength(model, "production"), 3);
+        (string memory version, uint64 time) = registry.aliasHistoryAt(model, "production", 1);
+        assertEq(version, "1.1.0");
+        assertEq(time, 1_800_000_100);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.IndexOutOfBounds.selector, 3, 3));
+        registry.aliasHistoryAt(model, "production", 3);
+    }
+
+    function test_an_alias_means_a_published_version_that_is_not_deprecated() public {
+        vm.startPrank(ALICE);
+        bytes32 unknown = keccak256("2.0.0");
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.UnknownVersion.selector, model, unknown));
+        registry.setAlias(model, "production", "2.0.0");
+        registry.deprecate(model, "1.0.0", "leaks");
+        bytes32 known = keccak256("1.0.0");
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.VersionIsDeprecated.selector, model, known));
+        registry.setAlias(model, "production", "1.0.0");
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.UnknownAlias.selector, model, "production"));
+        registry.getAlias(model, "production");
+    }
+
+    function test_deprecation_is_final_and_changes_nothing_else() public {
+        Version memory before = registry.getVersion(model, keccak256("1.0.0"));
+        vm.startPrank(ALICE);
+        vm.expectEmit(address(registry));
+        emit IModelRegistry.VersionDeprecated(model, keccak256("1.0.0"), "1.0.0", "leaks");
+        registry.deprecate(model, "1.0.0", "leaks");
+        Version memory deprecated = registry.getVersion(model, keccak256("1.0.0"));
+        assertTrue(deprecated.deprecated);
+        assertEq(deprecated.manifest, before.manifest);
+        assertEq(deprecated.publishedAt, before.publishedAt);
+        bytes32 versionId = keccak256("1.0.0");
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.VersionIsDeprecated.selector, model, versionId));
+        registry.deprecate(model, "1.0.0", "again");
+        versionId = keccak256("3.0.0");
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.UnknownVersion.selector, model, versionId));
+        registry.deprecate(model, "3.0.0", "");
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.ReasonTooLong.selector, 257));
+        registry.deprecate(model, "1.0.0", string(_repeat("a", 257)));
+    }
+
+    function test_only_the_owner_sets_aliases_and_deprecates() public {
+        vm.startPrank(BOB);
+        bytes memory refusal = abi.encodeWithSelector(ModelRegistry.NotModelOwner.selector, model, BOB);
+        vm.expectRevert(refusal);
+        registry.setAlias(model, "production", "1.0.0");
+        vm.expectRevert(refusal);
+        registry.deprecate(model, "1.0.0", "");
+    }
+
+    // Batches
+
+    function test_an_anchored_publication_is_proved_and_published_by_signature() public {
+        (uint256 batchId, Publication memory publication, bytes32[] memory proof, bytes memory signature) =
+            _anchored("batched", "2.0.0");
+        assertEq(batchId, 1);
+        assertTrue(registry.isAnchored(batchId, publication, proof));
+        vm.prank(BOB);
+        uint256 id = registry.publishFromBatch(batchId, publication, proof, signature);
+        assertEq(registry.ownerOf(id), publication.publisher);
+        assertEq(registry.getVersion(id, keccak256("2.0.0")).manifest, MANIFEST);
+
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.VersionExists.selector, id, keccak256("2.0.0")));
+        registry.publishFromBatch(batchId, publication, proof, signature);
+    }
+
+    function test_a_batch_tells_when_and_by_whom_it_was_anchored() public {
+        vm.prank(BOB);
+        vm.expectEmit(address(registry));
+        emit IModelRegistry.BatchAnchored(1, BOB, MANIFEST, 1000);
+        registry.anchorBatch(MANIFEST, 1000);
+        (bytes32 root, uint64 anchoredAt, uint32 count, address anchorer) = registry.batch(1);
+        assertEq(root, MANIFEST);
+        assertEq(anchoredAt, block.timestamp);
+        assertEq(count, 1000);
+        assertEq(anchorer, BOB);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.UnknownBatch.selector, 2));
+        registry.batch(2);
+    }
+
+    function test_an_empty_batch_and_a_zero_root_are_refused() public {
+        vm.expectRevert(ModelRegistry.ZeroRoot.selector);
+        registry.anchorBatch(0, 1);
+        vm.expectRevert(ModelRegistry.EmptyBatch.selector);
+        registry.anchorBatch(MANIFEST, 0);
+    }
+
+    function testFuzz_a_changed_publication_is_not_in_the_batch(uint8 part, bytes32 noise) public {
+        (uint256 batchId, Publication memory publication, bytes32[] memory proof, bytes memory signature) =
+            _anchored("batched", "2.0.0");
+        part = uint8(bound(part, 0, 5));
+        if (part == 0) publication.publisher = address(bytes20(noise));
+        if (part == 1) publication.name = "batched2";
+        if (part == 2) publication.version = "2.0.1";
+        if (part == 3) publication.manifest = noise;
+        if (part == 4) proof[0] = noise;
+        if (part == 5) batchId = bound(uint256(noise), 2, type(uint256).max);
+        assertFalse(registry.isAnchored(batchId, publication, proof));
+        vm.expectPartialRevert(ModelRegistry.NotInBatch.selector);
+        registry.publishFromBatch(batchId, publication, proof, signature);
+    }
+
+    function test_a_signature_by_anyone_else_is_refused() public {
+        (uint256 batchId, Publication memory publication, bytes32[] memory proof, bytes memory signature) =
+            _anchored("batched", "2.0.0");
+        bytes memory refusal =
+            abi.encodeWithSelector(ModelRegistry.InvalidSignature.selector, publication.publisher);
+        vm.expectRevert(refusal);
+        registry.publishFromBatch(batchId, publication, proof, _sign(0xBAD, publication));
+        vm.expectRevert(refusal);
+        registry.publishFromBatch(batchId, publication, proof, "");
+        signature[64] = bytes1(uint8(signature[64]) ^ 7);
+        vm.expectRevert(refusal);
+        registry.publishFromBatch(batchId, publication, proof, signature);
+        bytes memory elsewhere = _sign(SIGNER_KEY, publication);
+        vm.chainId(1);
+        vm.expectRevert();
+        registry.publishFromBatch(batchId, publication, proof, elsewhere);
+    }
+
+    function test_a_contract_wallet_publishes_from_a_batch() public {
+        Wallet wallet = new Wallet();
+        Publication memory publication = Publication(address(wallet), "walleted", "1.0.0", MANIFEST);
+        (uint256 batchId, bytes32[] memory proof) = _anchor(publication);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidSignature.selector, address(wallet)));
+        registry.publishFromBatch(batchId, publication, proof, "");
+        wallet.accept(_digest(publication));
+        uint256 id = registry.publishFromBatch(batchId, publication, proof, "");
+        assertEq(registry.ownerOf(id), address(wallet));
+    }
+
+    function test_a_publisher_who_sold_the_model_publishes_no_more_by_signature() public {
+        (uint256 first, Publication memory publication, bytes32[] memory proof, bytes memory signature) =
+            _anchored("batched", "2.0.0");
+        uint256 id = registry.publishFromBatch(first, publication, proof, signature);
+        vm.prank(publication.publisher);
+        registry.transferFrom(publication.publisher, BOB, id);
+        (uint256 second, Publication memory further, bytes32[] memory path, bytes memory signed) =
+            _anchored("batched", "2.1.0");
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.NotModelOwner.selector, id, further.publisher));
+        registry.publishFromBatch(second, further, path, signed);
+    }
+
+    // Foreign models
+
+    function test_a_foreign_model_is_owned_here_but_published_at_home() public {
+        (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
+        vm.prank(BRIDGE);
+        vm.expectEmit(address(registry));
+        emit IModelRegistry.ForeignModelMinted(id, home, BOB);
+        registry.mintForeign(id, BOB, ALICE, "abroad", home);
+        assertEq(registry.ownerOf(id), BOB);
+        assertFalse(registry.isHome(id));
+        assertEq(registry.tokenURI(id), string.concat("caimi:eip155:99:", vm.toString(bytes32(id))));
+        vm.startPrank(BOB);
+        bytes memory refusal = abi.encodeWithSelector(ModelRegistry.ModelIsForeign.selector, id);
+        vm.expectRevert(refusal);
+        registry.publishVersion(id, "1.0.0", MANIFEST);
+        vm.expectRevert(refusal);
+        registry.setAlias(id, "production", "1.0.0");
+        vm.expectRevert(refusal);
+        registry.deprecate(id, "1.0.0", "");
+    }
+
+    function test_the_uri_names_chain_and_model() public {
+        assertEq(registry.tokenURI(model), string.concat("caimi:eip155:31337:", vm.toString(bytes32(model))));
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721NonexistentToken.selector, 5));
+        registry.tokenURI(5);
+    }
+
+    function test_a_foreign_model_leaves_and_comes_again() public {
+        (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
+        vm.startPrank(BRIDGE);
+        registry.mintForeign(id, BRIDGE, ALICE, "abroad", home);
+        vm.expectEmit(address(registry));
+        emit IModelRegistry.ForeignModelBurned(id);
+        registry.burnForeign(id);
+        (address publisher,, bytes memory known,) = registry.model(id);
+        assertEq(publisher, ALICE);
+        assertEq(known, home);
+        registry.mintForeign(id, BOB, ALICE, "abroad", home);
+        assertEq(registry.ownerOf(id), BOB);
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InvalidSender.selector, address(0)));
+        registry.mintForeign(id, BRIDGE, ALICE, "abroad", home);
+    }
+
+    function test_the_bridge_burns_only_what_it_holds_and_nothing_of_this_home() public {
+        (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
+        vm.startPrank(BRIDGE);
+        registry.mintForeign(id, BOB, ALICE, "abroad", home);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.NotModelOwner.selector, id, BRIDGE));
+        registry.burnForeign(id);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.ModelIsNotForeign.selector, model));
+        registry.burnForeign(model);
+    }
+
+    function test_a_foreign_model_must_match_its_id() public {
+        (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
+        vm.startPrank(BRIDGE);
+        bytes memory refusal = abi.encodeWithSelector(ModelRegistry.WrongModelId.selector, id);
+        vm.expectRevert(refusal);
+        registry.mintForeign(id, BOB, BOB, "abroad", home);
+        vm.expectRevert(refusal);
+        registry.mintForeign(id, BOB, ALICE, "another", home);
+        vm.expectRevert(refusal);
+        registry.mintForeign(id, BOB, ALICE, "abroad", InteroperableAddress.formatEvmV1(98, address(7)));
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidName.selector, "A"));
+        registry.mintForeign(id, BOB, ALICE, "A", home);
+    }
+
+    function test_a_home_must_be_the_one_encoding_of_a_registry_on_another_evm_chain() public {
+        (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
+        bytes[5] memory homes = [
+            bytes(""),
+            bytes.concat(home, hex"00"),
+            InteroperableAddress.formatEvmV1(99),
+            InteroperableAddress.formatV1(0x0002, hex"63", abi.encodePacked(address(7))),
+            hex"00010000020063140000000000000000000000000000000000000007"
+        ];
+        vm.startPrank(BRIDGE);
+        for (uint256 i = 0; i < homes.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidHome.selector, homes[i]));
+            registry.mintForeign(id, BOB, ALICE, "abroad", homes[i]);
+        }
+        (id, home) = _foreign(31337, address(registry), "here");
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidHome.selector, home));
+        registry.mintForeign(id, BOB, ALICE, "here", home);
+    }
+
+    function test_only_the_bridge_mints_and_burns() public {
+        (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
+        bytes memory refusal =
+            abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(this));
+        vm.expectRevert(refusal);
+        registry.mintForeign(id, BOB, ALICE, "abroad", home);
+        vm.expectRevert(refusal);
+        registry.burnForeign(id);
+    }
+
+    function test_it_says_what_it_implements() public view {
+        assertTrue(registry.supportsInterface(type(IModelRegistry).interfaceId));
+        assertTrue(registry.supportsInterface(type(IERC721).interfaceId));
+        assertFalse(registry.supportsInterface(0xffffffff));
+    }
+
+    function _foreign(uint256 chainId, address home, string memory name)
+        private
+        pure
+        returns (uint256 id, bytes memory)
+    {
+        id = uint256(keccak256(abi.encode(chainId, home, ALICE, name)));
+        return (id, InteroperableAddress.formatEvmV1(chainId, home));
+    }
+
+    function _anchored(string memory name, string memory version)
+        private
+        returns (uint256 batchId, Publication memory publication, bytes32[] memory proof, bytes memory signature)
+    {
+        publication = Publication(vm.addr(SIGNER_KEY), name, version, MANIFEST);
+        (batchId, proof) = _anchor(publication);
+        signature = _sign(SIGNER_KEY, publication);
+    }
+
+    function _anchor(Publication memory publication) private returns (uint256 batchId, bytes32[] memory proof) {
+        uint256 id = registry.modelIdOf(publication.publisher, publication.name);
+        bytes memory row =
+            abi.encode(publication.publisher, id, keccak256(bytes(publication.version)), publication.manifest);
+        bytes32 leaf = keccak256(bytes.concat(keccak256(row)));
+        proof = new bytes32[](1);
+        proof[0] = keccak256("neighbour");
+        batchId = registry.anchorBatch(Hashes.commutativeKeccak256(leaf, proof[0]), 2);
+    }
+
+    function _digest(Publication memory publication) private view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("CAIMI ModelRegistry"),
+                keccak256("1"),
+                block.chainid,
+                address(registry)
+            )
+        );
+        bytes32 content = keccak256(
+            abi.encode(
+                keccak256("Publication(address publisher,string name,string version,bytes32 manifest)"),
+                publication.publisher,
+                keccak256(bytes(publication.name)),
+                keccak256(bytes(publication.version)),
+                publication.manifest
+            )
+        );
+        return keccak256(abi.encodePacked(hex"1901", domain, content));
+    }
+
+    function _sign(uint256 key, Publication memory publication) private view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, _digest(publication));
+        return abi.encodePacked(r, s, v);
+    }
+
+    function _repeat(bytes1 character, uint256 length) private pure returns (bytes memory text) {
+        text = new bytes(length);
+        for (uint256 i = 0; i < length; ++i) {
+            text[i] = character;
+        }
+    }
+}
