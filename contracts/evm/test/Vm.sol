@@ -9,6 +9,15 @@ interface Vm {
         address emitter;
     }
 
+    /// @dev Of the last call; with isolation on, of the transaction that it was.
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
     // the world
     function warp(uint256 timestamp) external;
     function roll(uint256 height) external;
@@ -18,7 +27,6 @@ interface Vm {
     function load(address account, bytes32 slot) external view returns (bytes32);
     function store(address account, bytes32 slot, bytes32 value) external;
     function label(address account, string calldata name) external;
-    function cool(address account) external;
 
     // who is calling
     function prank(address sender) external;
@@ -48,7 +56,7 @@ interface Vm {
     // state and gas
     function snapshotState() external returns (uint256 id);
     function revertToState(uint256 id) external returns (bool);
-    function snapshotGasLastCall(string calldata name) external returns (uint256 gas);
+    function lastCallGas() external view returns (Gas memory);
     function snapshotValue(string calldata name, uint256 value) external;
 
     // vectors

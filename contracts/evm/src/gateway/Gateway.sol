@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {Bytes} from "@openzeppelin/contracts/utils/Bytes.sol";
 import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
+import {Memory} from "@openzeppelin/contracts/utils/Memory.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {Packet, Payload} from "../interfaces/IBCTypes.sol";
@@ -49,13 +50,13 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     error InvalidLedger(bytes ledger);
     error InvalidPort(string port);
     error PortTaken(string port);
-    error UnknownPort(string port);
+    error UnknownPort();
     error InvalidApplication(address application);
     error NotApplication(string port, address caller);
     error InvalidTimeout(uint64 timeoutTimestamp, uint256 currentTime);
     error InvalidPayloads(uint256 count, uint256 length);
     error InvalidPayload(uint256 index);
-    error InvalidPacket(uint64 sequence);
+    error InvalidSequence();
     error WrongRoute(uint64 sequence, string sourceClient, string destClient);
     error CommitmentMismatch(uint64 sequence);
     error TimeoutNotReached(uint64 sequence, uint64 timeoutTimestamp, uint64 provedTime);
@@ -131,12 +132,16 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         require(packets.length > 0, EmptyBatch());
         bytes32[] memory keys = new bytes32[](packets.length);
         bytes32[] memory values = new bytes32[](packets.length);
+        bytes32 sourceHash = keccak256(bytes(sourceClient));
+        Memory.Pointer free = Memory.getFreeMemoryPointer();
         for (uint256 i = 0; i < packets.length; ++i) {
             Packet calldata packet = packets[i];
-            _checkRoute(packet, sourceClient, destClient);
+            _checkRoute(packet, sourceHash, clientHash);
             _checkPayloads(packet.payloads);
             keys[i] = ICS24.commitmentKey(sourceClient, packet.sequence);
             values[i] = ICS24.packetCommitment(destClient, packet.timeoutTimestamp, packet.payloads);
+            // What one packet needed serves the next, or a batch would pay for its memory squared.
+            Memory.unsafeSetFreeMemoryPointer(free);
         }
         // A packet that was sent stays sent: when does not matter.
         // slither-disable-next-line unused-return
@@ -144,6 +149,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
 
         for (uint256 i = 0; i < packets.length; ++i) {
             _receive(clientHash, packets[i]);
+            Memory.unsafeSetFreeMemoryPointer(free);
         }
     }
 
@@ -155,12 +161,9 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             return;
         }
         _commitments[key] = PENDING;
-
-        bytes[] memory acknowledgements;
-        try this.receivePayloads(packet, msg.sender) returns (bytes[] memory successes) {
-            acknowledgements = successes;
-        } catch (bytes memory failure) {
-            emit ReceiveFailed(clientHash, packet.sequence, _reasonOf(failure));
+        (bool success, bytes[] memory acknowledgements, bytes memory reason) = _deliver(packet);
+        if (!success) {
+            emit ReceiveFailed(clientHash, packet.sequence, reason);
             acknowledgements = new bytes[](1);
             acknowledgements[0] = ICS24.UNIVERSAL_ERROR;
         }
@@ -168,22 +171,50 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         emit AcknowledgementWritten(clientHash, packet.sequence, packet, acknowledgements);
     }
 
-    /// @dev A frame of its own: when one payload fails, the effects of all are undone.
-    function receivePayloads(Packet calldata packet, address relayer)
+    /// @dev The effects of one application are its own to undo; those of several are undone with their frame.
+    function _deliver(Packet calldata packet)
+        private
+        returns (bool success, bytes[] memory acknowledgements, bytes memory reason)
+    {
+        if (packet.payloads.length == 1) {
+            acknowledgements = new bytes[](1);
+            (success, acknowledgements[0], reason) = _deliverPayload(packet, packet.payloads[0], msg.sender);
+        } else {
+            try this.deliverAll(packet, msg.sender) returns (bytes[] memory all) {
+                return (true, all, "");
+            } catch (bytes memory failure) {
+                reason = _reasonOf(failure);
+            }
+        }
+    }
+
+    /// @notice Delivers all payloads of a packet, or none. Called by the gateway itself only.
+    function deliverAll(Packet calldata packet, address relayer)
         external
         onlySelf
         returns (bytes[] memory acknowledgements)
     {
         acknowledgements = new bytes[](packet.payloads.length);
         for (uint256 i = 0; i < packet.payloads.length; ++i) {
-            Payload calldata payload = packet.payloads[i];
-            (bytes memory returned, bool whole) = _callApplication(
-                payload.destPort,
-                abi.encodeCall(IIBCApp.onRecvPacket, _context(packet, payload, relayer)),
-                MAX_ACKNOWLEDGEMENT_LENGTH + 64
-            );
-            acknowledgements[i] = _decodeAcknowledgement(returned, whole);
+            bool success;
+            bytes memory reason;
+            (success, acknowledgements[i], reason) = _deliverPayload(packet, packet.payloads[i], relayer);
+            require(success, ApplicationFailed(reason));
         }
+    }
+
+    function _deliverPayload(Packet calldata packet, Payload calldata payload, address relayer)
+        private
+        returns (bool success, bytes memory acknowledgement, bytes memory reason)
+    {
+        bytes memory call = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payload, relayer);
+        bytes memory returned;
+        bool whole;
+        (success, returned, whole) = _callApplication(payload.destPort, call, MAX_ACKNOWLEDGEMENT_LENGTH + 64);
+        if (!success) return (false, "", returned);
+        (success, acknowledgement) = _decodeAcknowledgement(returned);
+        success = success && whole;
+        if (!success) reason = abi.encodeWithSelector(InvalidAcknowledgement.selector);
     }
 
     // Ending what was sent
@@ -200,12 +231,15 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         require(packets.length == acknowledgements.length, LengthMismatch());
         bytes32[] memory keys = new bytes32[](packets.length);
         bytes32[] memory values = new bytes32[](packets.length);
+        bytes32 destHash = keccak256(bytes(destClient));
+        Memory.Pointer free = Memory.getFreeMemoryPointer();
         for (uint256 i = 0; i < packets.length; ++i) {
             Packet calldata packet = packets[i];
-            _checkRoute(packet, sourceClient, destClient);
+            _checkRoute(packet, clientHash, destHash);
             _checkAcknowledgement(acknowledgements[i], packet.payloads.length);
             keys[i] = ICS24.acknowledgementKey(destClient, packet.sequence);
             values[i] = ICS24.acknowledgementCommitment(acknowledgements[i]);
+            Memory.unsafeSetFreeMemoryPointer(free);
         }
         // An acknowledgement stays written: when does not matter.
         // slither-disable-next-line unused-return
@@ -213,12 +247,17 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
 
         for (uint256 i = 0; i < packets.length; ++i) {
             Packet calldata packet = packets[i];
-            if (!_isOpen(clientHash, packet)) continue;
-            try this.acknowledgePayloads(packet, acknowledgements[i], msg.sender) {
-                emit PacketAcknowledged(clientHash, packet.sequence);
-            } catch (bytes memory failure) {
-                emit CallbackFailed(clientHash, packet.sequence, _reasonOf(failure));
+            bytes[] memory calls = new bytes[](packet.payloads.length);
+            for (uint256 j = 0; j < calls.length; ++j) {
+                // One universal error stands for every payload.
+                bytes calldata acknowledgement = acknowledgements[i][acknowledgements[i].length == 1 ? 0 : j];
+                calls[j] = abi.encodeCall(
+                    IIBCApp.onAcknowledgementPacket,
+                    (_context(packet, packet.payloads[j], msg.sender), acknowledgement)
+                );
             }
+            if (_end(clientHash, packet, calls)) emit PacketAcknowledged(clientHash, packet.sequence);
+            Memory.unsafeSetFreeMemoryPointer(free);
         }
     }
 
@@ -230,8 +269,10 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         (Route storage route, bytes32 clientHash, string memory destClient) = _route(sourceClient);
         require(packets.length > 0, EmptyBatch());
         bytes32[] memory keys = new bytes32[](packets.length);
+        bytes32 destHash = keccak256(bytes(destClient));
+        Memory.Pointer free = Memory.getFreeMemoryPointer();
         for (uint256 i = 0; i < packets.length; ++i) {
-            _checkRoute(packets[i], sourceClient, destClient);
+            _checkRoute(packets[i], clientHash, destHash);
             keys[i] = ICS24.receiptKey(destClient, packets[i].sequence);
         }
         // The height at which nothing was there says no more than its time does.
@@ -243,46 +284,66 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             require(
                 time >= packet.timeoutTimestamp, TimeoutNotReached(packet.sequence, packet.timeoutTimestamp, time)
             );
-            if (!_isOpen(clientHash, packet)) continue;
-            try this.timeoutPayloads(packet, msg.sender) {
-                emit PacketTimedOut(clientHash, packet.sequence);
-            } catch (bytes memory failure) {
-                emit CallbackFailed(clientHash, packet.sequence, _reasonOf(failure));
+            bytes[] memory calls = new bytes[](packet.payloads.length);
+            for (uint256 j = 0; j < calls.length; ++j) {
+                calls[j] = _encodeContext(
+                    IIBCApp.onTimeoutPacket.selector, packet, packet.payloads[j], msg.sender
+                );
             }
+            if (_end(clientHash, packet, calls)) emit PacketTimedOut(clientHash, packet.sequence);
+            Memory.unsafeSetFreeMemoryPointer(free);
         }
     }
 
-    /// @dev A frame of its own: when an application fails, the commitment is back and anyone may try again.
-    function acknowledgePayloads(Packet calldata packet, bytes[] calldata acknowledgements, address relayer)
-        external
-        onlySelf
+    /// @dev Ends a packet and tells its applications. The commitment goes first, and comes back when one of them
+    ///      fails, so that its failure stops no other packet and anyone may try again.
+    function _end(bytes32 clientHash, Packet calldata packet, bytes[] memory calls) private returns (bool ended) {
+        bytes32 key = ICS24.commitmentKey(packet.sourceClient, packet.sequence);
+        bytes32 commitment = _commitments[key];
+        if (commitment == 0) {
+            emit PacketSkipped(clientHash, packet.sequence);
+            return false;
+        }
+        require(
+            commitment == ICS24.packetCommitment(packet.destClient, packet.timeoutTimestamp, packet.payloads),
+            CommitmentMismatch(packet.sequence)
+        );
+        delete _commitments[key];
+        bytes memory reason;
+        (ended, reason) = _notify(packet.payloads, calls);
+        if (!ended) {
+            _commitments[key] = commitment;
+            emit CallbackFailed(clientHash, packet.sequence, reason);
+        }
+    }
+
+    function _notify(Payload[] calldata payloads, bytes[] memory calls)
+        private
+        returns (bool success, bytes memory reason)
     {
-        delete _commitments[ICS24.commitmentKey(packet.sourceClient, packet.sequence)];
-        for (uint256 i = 0; i < packet.payloads.length; ++i) {
-            Payload calldata payload = packet.payloads[i];
-            // One universal error stands for every payload.
-            bytes calldata acknowledgement = acknowledgements[acknowledgements.length == 1 ? 0 : i];
-            _callApplication(
-                payload.sourcePort,
-                abi.encodeCall(
-                    IIBCApp.onAcknowledgementPacket, (_context(packet, payload, relayer), acknowledgement)
-                ),
-                MAX_REASON_LENGTH
-            );
+        if (calls.length == 1) return _notifyPayload(payloads[0], calls[0]);
+        try this.notifyAll(payloads, calls) {
+            success = true;
+        } catch (bytes memory failure) {
+            reason = _reasonOf(failure);
         }
     }
 
-    /// @dev See {acknowledgePayloads}.
-    function timeoutPayloads(Packet calldata packet, address relayer) external onlySelf {
-        delete _commitments[ICS24.commitmentKey(packet.sourceClient, packet.sequence)];
-        for (uint256 i = 0; i < packet.payloads.length; ++i) {
-            Payload calldata payload = packet.payloads[i];
-            _callApplication(
-                payload.sourcePort,
-                abi.encodeCall(IIBCApp.onTimeoutPacket, _context(packet, payload, relayer)),
-                MAX_REASON_LENGTH
-            );
+    /// @notice Tells the applications of all payloads, or none. Called by the gateway itself only.
+    function notifyAll(Payload[] calldata payloads, bytes[] calldata calls) external onlySelf {
+        for (uint256 i = 0; i < payloads.length; ++i) {
+            (bool success, bytes memory reason) = _notifyPayload(payloads[i], calls[i]);
+            require(success, ApplicationFailed(reason));
         }
+    }
+
+    function _notifyPayload(Payload calldata payload, bytes memory call)
+        private
+        returns (bool success, bytes memory reason)
+    {
+        // What an application returns here is nothing to the gateway.
+        // slither-disable-next-line unused-return
+        (success, reason,) = _callApplication(payload.sourcePort, call, MAX_REASON_LENGTH);
     }
 
     // Administration
@@ -394,11 +455,11 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         require(bytes(counterparty).length > 0, NoCounterparty(clientId));
     }
 
-    /// @dev The packet goes between this client and its counterparty, `here` being the end on this ledger.
-    function _checkRoute(Packet calldata packet, string memory source, string memory dest) private pure {
-        require(packet.sequence != 0, InvalidPacket(packet.sequence));
+    /// @dev The packet goes from the one client to the other.
+    function _checkRoute(Packet calldata packet, bytes32 sourceHash, bytes32 destHash) private pure {
+        require(packet.sequence != 0, InvalidSequence());
         require(
-            Strings.equal(packet.sourceClient, source) && Strings.equal(packet.destClient, dest),
+            keccak256(bytes(packet.sourceClient)) == sourceHash && keccak256(bytes(packet.destClient)) == destHash,
             WrongRoute(packet.sequence, packet.sourceClient, packet.destClient)
         );
     }
@@ -431,20 +492,6 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         }
     }
 
-    /// @dev Whether this ledger sent exactly `packet` and it has not ended; says so when it has.
-    function _isOpen(bytes32 clientHash, Packet calldata packet) private returns (bool) {
-        bytes32 commitment = _commitments[ICS24.commitmentKey(packet.sourceClient, packet.sequence)];
-        if (commitment == 0) {
-            emit PacketSkipped(clientHash, packet.sequence);
-            return false;
-        }
-        require(
-            commitment == ICS24.packetCommitment(packet.destClient, packet.timeoutTimestamp, packet.payloads),
-            CommitmentMismatch(packet.sequence)
-        );
-        return true;
-    }
-
     // Callbacks
 
     function _context(Packet calldata packet, Payload calldata payload, address relayer)
@@ -455,38 +502,46 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         return PacketContext(packet.sourceClient, packet.destClient, packet.sequence, payload, relayer);
     }
 
-    /// @dev Calls the application at `port`; its failure, or that there is none, becomes {ApplicationFailed}.
-    function _callApplication(string calldata port, bytes memory data, uint256 maxReturned)
+    /// @dev abi.encodeWithSelector(selector, _context(...)) without the copy in memory, 3 thousand gas less: the
+    ///      encoding of one dynamic tuple is that of its members behind an offset.
+    function _encodeContext(bytes4 selector, Packet calldata packet, Payload calldata payload, address relayer)
         private
-        returns (bytes memory returned, bool whole)
+        pure
+        returns (bytes memory)
+    {
+        return bytes.concat(
+            selector,
+            bytes32(uint256(0x20)),
+            abi.encode(packet.sourceClient, packet.destClient, packet.sequence, payload, relayer)
+        );
+    }
+
+    /// @dev Calls the application at `port`. When it fails, or there is none, `returned` is the capped reason.
+    function _callApplication(string calldata port, bytes memory call, uint256 maxReturned)
+        private
+        returns (bool success, bytes memory returned, bool whole)
     {
         address application = address(_applications[keccak256(bytes(port))]);
-        require(
-            application != address(0), ApplicationFailed(abi.encodeWithSelector(UnknownPort.selector, port))
-        );
-        bool success;
-        (success, returned, whole) = BoundedCall.call(application, CALLBACK_GAS, data, maxReturned);
-        require(success, ApplicationFailed(Bytes.slice(returned, 0, MAX_REASON_LENGTH)));
+        if (application == address(0)) return (false, abi.encodeWithSelector(UnknownPort.selector), true);
+        (success, returned, whole) = BoundedCall.call(application, CALLBACK_GAS, call, maxReturned);
+        if (!success && returned.length > MAX_REASON_LENGTH) returned = Bytes.slice(returned, 0, MAX_REASON_LENGTH);
     }
 
     /// @dev Reads abi.encode(bytes) strictly and in place; what is not an acknowledgement is a failure.
-    function _decodeAcknowledgement(bytes memory returned, bool whole)
+    function _decodeAcknowledgement(bytes memory returned)
         private
         pure
-        returns (bytes memory acknowledgement)
+        returns (bool valid, bytes memory acknowledgement)
     {
-        bool valid = whole && returned.length >= 64;
-        if (valid) {
-            uint256 offset;
-            // The words of abi.encode(bytes): 0x20, length, content. `returned` has its own length before them.
-            assembly ("memory-safe") {
-                offset := mload(add(returned, 0x20))
-                acknowledgement := add(returned, 0x40)
-            }
-            valid = offset == 0x20 && acknowledgement.length > 0 && acknowledgement.length <= returned.length - 64
-                && !ICS24.isUniversalError(acknowledgement);
+        if (returned.length < 64) return (false, "");
+        uint256 offset;
+        // The words of abi.encode(bytes): 0x20, length, content. `returned` has its own length before them.
+        assembly ("memory-safe") {
+            offset := mload(add(returned, 0x20))
+            acknowledgement := add(returned, 0x40)
         }
-        require(valid, ApplicationFailed(abi.encodeWithSelector(InvalidAcknowledgement.selector)));
+        valid = offset == 0x20 && acknowledgement.length > 0 && acknowledgement.length <= returned.length - 64
+            && !ICS24.isUniversalError(acknowledgement);
     }
 
     /// @dev The application's reason out of {ApplicationFailed}. Any other failure of a frame is not the application's
