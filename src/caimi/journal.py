@@ -135,7 +135,7 @@ class Journal:
             JournalBusy: another process is at it.
         """
         key = f"{kind}-{hashlib.sha256(json.dumps([kind, *intent]).encode()).hexdigest()[:32]}"
-        with _exclusive(self._path.with_name(f"{self._path.name}.{key}.lock"), kind):
+        with _exclusive(self.beside(f"{key}.lock"), kind):
             record = await self._run(lambda db: _find_or_insert(db, key, kind))
             yield Operation(self, record)
 
@@ -153,7 +153,9 @@ class Journal:
     async def _save(self, operation: Operation) -> None:
         row = (json.dumps(operation.facts), int(operation.finished), operation.key)
         await self._run(
-            lambda db: db.execute("UPDATE operations SET facts = ?, finished = ? WHERE key = ?", row)
+            lambda db: db.execute(
+                "UPDATE operations SET facts = ?, finished = ? WHERE key = ?", row
+            )
         )
 
     async def _reset(self, operation: Operation) -> None:
@@ -189,6 +191,10 @@ class Journal:
             lambda db: db.execute("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)", row)
         )
 
+    def beside(self, name: str) -> Path:
+        """Give the path of a further file that belongs to the journal."""
+        return self._path.with_name(f"{self._path.name}.{name}")
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -196,7 +202,9 @@ class Journal:
 
 
 def _find_or_insert(db: sqlite3.Connection, key: str, kind: str) -> OperationRecord:
-    db.execute("INSERT OR IGNORE INTO operations (key, kind, facts) VALUES (?, ?, '{}')", (key, kind))
+    db.execute(
+        "INSERT OR IGNORE INTO operations (key, kind, facts) VALUES (?, ?, '{}')", (key, kind)
+    )
     facts, finished = db.execute(
         "SELECT facts, finished FROM operations WHERE key = ?", (key,)
     ).fetchone()

@@ -8,18 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from caimi.chains import AccountId
 from caimi.config import Config
 from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.models.sealing import ContentKey
 from caimi.models.signing import PackageSigner
 
 PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"
-_CONTENT_KEY_DOMAIN = b"caimi/content-key/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +29,6 @@ class Identity:
     def account_on(self, ledger: str) -> str:
         """The account's CAIP-10 id on a ledger."""
         return str(AccountId(ledger, f"0x{self.signer.account.hex()}"))
-
-    def content_key(self, model_id: bytes, version: str, package_digest: bytes) -> ContentKey:
-        """Derive the key a package is sealed with (HKDF, RFC 5869).
-
-        It follows from the publisher's own signing key and what is sealed, so that an interrupted
-        publication seals the same bytes again and different bytes never share a key.
-        """
-        info = _CONTENT_KEY_DOMAIN + model_id + package_digest + version.encode()
-        return ContentKey(
-            HKDF(SHA256(), 32, salt=None, info=info).derive(self.packages.private_bytes())
-        )
 
 
 class Keyring:

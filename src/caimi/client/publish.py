@@ -7,7 +7,9 @@ every step is idempotent.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +22,10 @@ from caimi.custody.label import label_for
 from caimi.errors.operations import ConfigInvalid, NotTheOwner, VersionTaken
 from caimi.journal import Operation
 from caimi.ledgers.port import Ledger, LedgerId, Price, TxReceipt
-from caimi.models.manifest import Dataset, Manifest, ModelCard
+from caimi.models.card import Dataset, ModelCard
+from caimi.models.manifest import Manifest
 from caimi.models.package import Package
-from caimi.models.publication import build_manifest
+from caimi.models.sealed_form import Capsule
 from caimi.models.sealing import seal
 from caimi.uri import ModelUri
 
@@ -79,9 +82,7 @@ async def publish(
         as_uri(model).model_id if model is not None else where.registry.model_id(account, name)
     )
     await _check_owner(where, model_id, account)
-    async with context.journal.operation(
-        "publish", ledger, model_id.hex(), version, package.digest.hex()
-    ) as operation:
+    async with context.journal.operation("publish", ledger, model_id.hex(), version) as operation:
         manifest = await _manifest(
             context, operation, package, model_id, where, name, version, description, progress
         )
@@ -127,39 +128,85 @@ async def _manifest(
     """Seal, upload and describe the package, or take up the manifest an earlier run wrote down."""
     recorded = operation.facts.get("manifest")
     if isinstance(recorded, str):
-        manifest = Manifest.from_bytes(base64.b64decode(recorded))
+        manifest = Manifest.parse(base64.b64decode(recorded))
+        await asyncio.to_thread(_check_same, package, manifest)
     else:
-        if context.group is None:
-            raise ConfigInvalid("There is no [committee] to seal the model's key to.")
-        key = context.identity.content_key(model_id, version, package.digest)
-        sealed = await seal(
+        manifest = await _seal(
+            context,
             package,
-            context.store,
-            key=key,
-            model_id=model_id,
-            version=version,
-            signer=context.identity.packages,
-            progress=progress,
-        )
-        label = label_for(model_id, version)
-        said = description or Description()
-        previous = await _newest(ledger, model_id)
-        manifest = build_manifest(
-            sealed,
-            name=name,
-            version=version,
-            publisher=context.identity.account_on(ledger.id),
-            capsule=tdh2.encrypt(context.group.public_key, key.secret, label).to_bytes(),
-            group_key=context.group.to_bytes(),
-            parent=previous,
-            licence=said.licence,
-            datasets=said.datasets,
-            metrics=said.metrics,
-            card=said.card,
+            model_id,
+            ledger,
+            name,
+            version,
+            description or Description(),
+            progress,
         )
         await operation.note(manifest=base64.b64encode(manifest.canonical_bytes).decode())
     await context.store.put(manifest.canonical_bytes)
     return manifest
+
+
+async def _seal(
+    context: Context,
+    package: Package,
+    model_id: bytes,
+    ledger: Ledger,
+    name: str,
+    version: str,
+    said: Description,
+    progress: Progress,
+) -> Manifest:
+    if context.group is None:
+        raise ConfigInvalid("There is no [committee] to seal the model's key to.")
+    signer = context.identity.packages
+    key = signer.content_key(model_id, version)
+    sealed = await seal(
+        package,
+        context.store,
+        key=key,
+        model_id=model_id,
+        version=version,
+        signer=signer,
+        journal=context.journal.beside(f"seal-{model_id.hex()}-{version}"),
+        progress=lambda done, total: progress("seal", done, total),
+    )
+    public_key = context.group.public_key
+    capsule = tdh2.encrypt(public_key, key.secret, label_for(model_id, version))
+    return Manifest(
+        name=name,
+        version=version,
+        model_id=model_id,
+        publisher=context.identity.account_on(ledger.id),
+        files=sealed.files,
+        framework=package.framework,
+        licence=said.licence,
+        sealing=sealed.form,
+        signature=sealed.signature,
+        capsule=Capsule(capsule.to_bytes(), public_key.to_bytes()),
+        inputs=package.inputs,
+        outputs=package.outputs,
+        parent=await _newest(ledger, model_id),
+        datasets=tuple(said.datasets),
+        metrics=said.metrics,
+        card=said.card,
+    )
+
+
+def _check_same(package: Package, manifest: Manifest) -> None:
+    """Refuse to go on with a publication whose files have changed since it began."""
+    now = {}
+    for file in package.files:
+        digest = hashlib.sha256()
+        with file.open() as content:
+            while part := content.read(1 << 20):
+                digest.update(part)
+        now[file.path] = digest.digest()
+    if now != {entry.path: entry.sha256 for entry in manifest.files}:
+        raise VersionTaken(
+            f"A publication of {manifest.name} {manifest.version} with other files was begun.",
+            why="It was interrupted, and may already be on the ledger.",
+            next_step="Run it again with the files it was begun with, or use a new version.",
+        )
 
 
 async def _newest(ledger: Ledger, model_id: bytes) -> bytes | None:

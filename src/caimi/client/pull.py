@@ -14,7 +14,7 @@ from caimi.custody.request import ShareRequest
 from caimi.custody.unlock import Outcome, unlock
 from caimi.errors.operations import ConfigInvalid, ManifestMismatch
 from caimi.models.manifest import Manifest
-from caimi.models.sealing import ContentKey
+from caimi.models.content_key import ContentKey
 from caimi.models.unsealing import unseal
 from caimi.uri import ModelUri
 
@@ -100,12 +100,12 @@ async def unlock_version(
     """
     if context.group is None:
         raise ConfigInvalid("There is no [committee] to ask for the model's key.")
-    if manifest.group_key != context.group.to_bytes():
+    if manifest.capsule.group_key != context.group.public_key.to_bytes():
         raise ManifestMismatch(
             f"{resolved.uri} is sealed to another committee than the configured one.",
             next_step="Use the configuration of the network it was published on.",
         )
-    ciphertext = tdh2.Ciphertext.from_bytes(manifest.capsule)
+    ciphertext = tdh2.Ciphertext.from_bytes(manifest.capsule.ciphertext)
     if ciphertext.label != label_for(resolved.model.model_id, resolved.version.version):
         raise ManifestMismatch(f"The key capsule of {resolved.uri} is of another version.")
     recipient = RecipientKey.generate()
@@ -115,7 +115,7 @@ async def unlock_version(
         version=resolved.version.version,
         consumer=consumer,
         hpke_public_key=recipient.public_bytes,
-        ciphertext=manifest.capsule,
+        ciphertext=manifest.capsule.ciphertext,
         issued_at=int(context.clock()),
     )
     result = await unlock(

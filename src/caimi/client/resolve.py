@@ -9,7 +9,7 @@ from caimi.errors.operations import ManifestMismatch, UnknownSelector
 from caimi.ledgers.port import Ledger, LedgerId, ModelRecord, VersionRecord
 from caimi.models.manifest import Manifest
 from caimi.storage.cid import Cid
-from caimi.uri import ModelUri, parse_uri
+from caimi.uri import ModelUri
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Location:
 
 def as_uri(uri: str | ModelUri) -> ModelUri:
     """Accept a URI as text or parsed."""
-    return parse_uri(uri) if isinstance(uri, str) else uri
+    return ModelUri.parse(uri) if isinstance(uri, str) else uri
 
 
 async def resolve(context: Context, uri: str | ModelUri) -> Resolved:
@@ -76,8 +76,8 @@ async def fetch_manifest(context: Context, resolved: Resolved) -> Manifest:
         ObjectMissing: the store does not have it.
         ManifestMismatch: it speaks of another model or version.
     """
-    data = await context.store.get(Cid.from_digest(resolved.version.manifest))
-    manifest = Manifest.from_bytes(data)
+    data = await context.store.get(Cid(resolved.version.manifest))
+    manifest = Manifest.parse(data)
     if (manifest.model_id, manifest.version) != (
         resolved.model.model_id,
         resolved.version.version,

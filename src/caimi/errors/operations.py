@@ -9,7 +9,9 @@ class ConfigMissing(CaimiError):
     """There is no configuration file where one is needed."""
 
     code = "CAIMI-C001"
-    why = "Every command reads one caimi.toml, from --config, $CAIMI_CONFIG or the working directory."
+    why = (
+        "Every command reads one caimi.toml, from --config, $CAIMI_CONFIG or the working directory."
+    )
     next_step = "Run `caimi devnet up` for a local network, or `caimi init` for an empty file."
 
 
@@ -114,7 +116,9 @@ class StillInFlight(CaimiError):
 
     code = "CAIMI-C014"
     why = "No relayer carried it within the waiting time. Nothing is lost: it ends by delivery or refund."
-    next_step = "Run the same command again: it goes on waiting. See `caimi devnet status` for the relayer."
+    next_step = (
+        "Run the same command again: it goes on waiting. See `caimi devnet status` for the relayer."
+    )
 
 
 class NotTheOwner(CaimiError):
@@ -163,3 +167,11 @@ class UsageError(CaimiError):
     code = "CAIMI-C020"
     why = "See the message above."
     next_step = "Run the command with --help for an example."
+
+
+class ConfigExists(CaimiError):
+    """There is already a configuration file."""
+
+    code = "CAIMI-C021"
+    why = "Overwriting it would lose what it says."
+    next_step = "Edit the file, or choose another directory."

@@ -163,13 +163,14 @@ class SignedReceipt:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ReceiptMalformed("The receipt is not JSON.") from error
-        parsed = cls._from_document(document)
+        parsed = cls.from_document(document)
         if parsed.to_json() != (text if isinstance(text, str) else text.decode()).strip():
             raise ReceiptMalformed("The receipt is not in canonical form.")
         return parsed
 
     @classmethod
-    def _from_document(cls, document: object) -> SignedReceipt:
+    def from_document(cls, document: object) -> SignedReceipt:
+        """Take the parsed JSON form, strictly; raises as `from_json`."""
         match document:
             case {
                 "ledger": str(ledger),

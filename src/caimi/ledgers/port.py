@@ -161,8 +161,10 @@ class PublicationBatch:
 class Registry(Protocol):
     """Ownership, versions and aliases of models on one ledger."""
 
-    address: bytes
-    """ERC-7930 interoperable address of the registry."""
+    @property
+    def address(self) -> bytes:
+        """ERC-7930 interoperable address of the registry."""
+        ...
 
     def model_id(self, publisher: bytes, name: str) -> bytes: ...
     async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
@@ -309,8 +311,10 @@ class Lock:
 class Bridge(Protocol):
     """Moves ownership between ledgers."""
 
-    account: bytes
-    """The bridge's native account, which must be approved for the token before `send`."""
+    @property
+    def account(self) -> bytes:
+        """The bridge's native account, which must be approved for the token before `send`."""
+        ...
 
     def send(self, client_id: str, model_id: bytes, recipient: bytes, timeout: int) -> Call: ...
     async def lock(self, model_id: bytes, at: int | None = None) -> Lock | None: ...
@@ -385,8 +389,10 @@ class Committee:
 class Gateway(Protocol):
     """The IBC v2 router of one ledger."""
 
-    address: bytes
-    """ERC-7930 interoperable address of the gateway; its keccak256 is a checkpoint's origin."""
+    @property
+    def address(self) -> bytes:
+        """ERC-7930 interoperable address of the gateway; its keccak256 is a checkpoint's origin."""
+        ...
 
     async def routes(self) -> list[Route]: ...
     async def committee(self, client_id: str, at: int | None = None) -> Committee:
@@ -437,14 +443,22 @@ class ReceiptLog(Protocol):
 class Ledger(Protocol):
     """One ledger with CAIMI deployed on it."""
 
-    id: LedgerId
-    registry: Registry
-    market: Market
-    bridge: Bridge
-    gateway: Gateway
-    receipts: ReceiptLog
-    deployed_at: int
-    """Height of the deployment: no event of ours is older."""
+    @property
+    def id(self) -> LedgerId: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def market(self) -> Market: ...
+    @property
+    def bridge(self) -> Bridge: ...
+    @property
+    def gateway(self) -> Gateway: ...
+    @property
+    def receipts(self) -> ReceiptLog: ...
+    @property
+    def deployed_at(self) -> int:
+        """Height of the deployment: no event of ours is older."""
+        ...
 
     async def check(self) -> None:
         """Check that the ledger answers, is the one it is taken for, and has the contracts."""

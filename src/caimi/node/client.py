@@ -14,11 +14,17 @@ from caimi.custody.request import ShareResponse, SignedShareRequest
 from caimi.custody.unlock import refused
 from caimi.errors.custody import CustodianUnreachable, MalformedEncoding
 from caimi.errors.node import NodeRefused, NodeUnreachable
+from caimi.inference.batch import Inclusion
+from caimi.inference.receipt import SignedReceipt
+from caimi.inference.tensors import Array, Tensors
+from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
+from caimi.uri import ModelUri
 
 MAX_ANSWER_BYTES: Final = 8 << 20
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
+WORKER_TIMEOUT: Final = httpx.Timeout(120.0, connect=3.0)
 
 
 class Endpoint:
@@ -140,6 +146,31 @@ class HttpValidator:
         """Ask for an absence's attestation; see `ValidatorClient.attest_absence`."""
         body = json.dumps({"ledger": ledger, "height": height, "packets": list(packets)})
         return Attestation.from_document(await self._endpoint.post("/v1/absences", body))
+
+
+class HttpWorker:
+    """A worker's service (port `WorkerClient`)."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def infer(
+        self, uri: ModelUri, inputs: Tensors, nonce: bytes
+    ) -> tuple[dict[str, Array], SignedReceipt]:
+        """Have a version run; see `WorkerClient.infer`."""
+        request = {
+            "model": str(uri),
+            "nonce": f"0x{nonce.hex()}",
+            "inputs": tensors_to_json(inputs),
+        }
+        answer = await self._endpoint.post("/v1/infer", json.dumps(request))
+        receipt = SignedReceipt.from_document(answer.get("receipt"))
+        return tensors_from_json(answer.get("outputs")), receipt
+
+    async def inclusion(self, receipt: SignedReceipt) -> Inclusion:
+        """Ask for a receipt's inclusion proof; see `WorkerClient.inclusion`."""
+        answer = await self._endpoint.get(f"/v1/receipts/0x{receipt.receipt.digest.hex()}")
+        return Inclusion.from_document(answer)
 
 
 class HttpMember:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from coincurve import PrivateKey
-
 from caimi.custody.custodian import Custodian
 from caimi.custody.grants import LedgerGrants
 from caimi.custody.keys import KeyShare
@@ -56,7 +54,7 @@ class Node:
             SqliteSignedStore(settings.path(settings.signed)),
         )
         self.key_generation = KeyGeneration(
-            PrivateKey(signer.secret()),
+            signer.private_key,
             [bytes.fromhex(member.public_key[2:]) for member in settings.committee],
             settings.threshold,
             self._keep,

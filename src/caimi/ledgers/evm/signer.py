@@ -83,6 +83,11 @@ class LocalSigner:
         """The account's 20 bytes."""
         return self._account
 
+    @property
+    def private_key(self) -> PrivateKey:
+        """The key itself, for protocols that sign in another way than `sign_digest`."""
+        return self._key
+
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign a 32-byte digest: r || s || v, 65 bytes, low s, v 27 or 28."""
         if len(digest) != 32:

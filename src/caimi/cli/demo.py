@@ -1,0 +1,93 @@
+"""`caimi demo`: one model, three ledgers, everything proved."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from caimi.cli.options import JsonOption, guarded
+from caimi.cli.output import err, out, print_json
+from caimi.demo.report import Report, Step
+from caimi.demo.steps import run_steps
+from caimi.demo.subject import own_subject, trained_subject
+from caimi.demo.world import start_world
+
+
+def add_command(app: typer.Typer) -> None:
+    """Add `demo` to the application."""
+    app.command()(demo)
+
+
+def demo(
+    dataset: Annotated[
+        str, typer.Option(help="scikit-learn's data to train on: breast-cancer or digits.")
+    ] = "breast-cancer",
+    model: Annotated[
+        Path | None, typer.Option(help="Publish this ONNX file instead of training one.")
+    ] = None,
+    ledgers: Annotated[
+        str, typer.Option(help="embedded (in this process) or anvil (real node processes).")
+    ] = "embedded",
+    as_json: JsonOption = False,
+) -> None:
+    """Carry one real model all the way: publish, license, unlock, run, check, move, roll back.
+
+    Example: [bold]caimi demo --dataset digits --ledgers anvil[/bold]
+    """
+    progress = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def announce(step: Step) -> None:
+        if step.proved:
+            progress.update(
+                tasks[step.name], completed=1, description=f"[green]{step.name}[/green]"
+            )
+        else:
+            tasks[step.name] = progress.add_task(step.name, total=1)
+
+    async def prove() -> Report:
+        with tempfile.TemporaryDirectory(prefix="caimi-demo-") as temporary:
+            folder = Path(temporary)
+            if not as_json:
+                what = f"Training on {dataset}" if model is None else f"Reading {model}"
+                err.print(f"{what}, starting {ledgers} ledgers …")
+            subject = (
+                trained_subject(dataset, folder / "trained")
+                if model is None
+                else own_subject(model)
+            )
+            report = Report(announce)
+            async with start_world(ledgers, folder) as world:
+                if as_json:
+                    await run_steps(world, subject, report)
+                else:
+                    with progress:
+                        await run_steps(world, subject, report)
+            return report
+
+    report = guarded(as_json, lambda: asyncio.run(prove()))
+    if as_json:
+        print_json(report.as_document())
+    else:
+        _show(report)
+
+
+def _show(report: Report) -> None:
+    table = Table(title="What was proved", title_justify="left", show_lines=True)
+    for column in ("step", "ledger", "transaction", "seconds", "proof"):
+        table.add_column(column, overflow="fold")
+    for step in report.steps:
+        short = f"{step.tx[:10]}…" if step.tx else ""
+        table.add_row(step.name, step.ledger, short, f"{step.seconds:.2f}", escape(step.proved))
+    out.print(table)
+    total = sum(step.seconds for step in report.steps)
+    out.print(f"All {len(report.steps)} steps proved in {total:.1f} s.")

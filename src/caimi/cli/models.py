@@ -1,0 +1,413 @@
+"""The commands about models: publish, search, show, buy, transfer, pull, run, verify, history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
+from caimi.cli.output import err, facts, out, print_json, progress_bars, table
+from caimi.client.network import AsyncNetwork
+from caimi.client.publish import Description
+from caimi.errors.operations import UsageError
+from caimi.inference.tensors import read_tensors, write_tensors
+from caimi.models.card import ModelCard
+
+LedgerOption = Annotated[
+    str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or short name.")
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    for command in (
+        publish,
+        search,
+        show,
+        buy,
+        transfer,
+        pull,
+        run,
+        verify,
+        history,
+        deprecate,
+    ):
+        app.command()(command)
+    app.command("alias")(set_alias)
+
+
+def publish(
+    path: Annotated[Path, typer.Argument(help="A model file or a directory.")],
+    name: Annotated[str, typer.Option("--name", "-n", help="The model's name.")],
+    version: Annotated[str, typer.Option("--version", "-v", help="Such as 1.0.0.")],
+    ledger: LedgerOption = None,
+    price: Annotated[
+        str | None, typer.Option(help="Licence price in coins, on every ledger.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="URI of an existing model you own, for a further version.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="SPDX licence id.")] = "Apache-2.0",
+    description: Annotated[str, typer.Option(help="What the model is for.")] = "",
+    alias: Annotated[str | None, typer.Option(help="Also point this alias at the version.")] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Seal, sign, store and publish a version of a model.
+
+    Example: [bold]caimi publish model.onnx -n tumour-mlp -v 1.0.0 -l a --price 5[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        said = Description(licence=licence, card=ModelCard(description=description))
+        with progress_bars(quiet=as_json) as progress:
+            done = await net.publish(
+                path,
+                name=name,
+                version=version,
+                ledger=ledger,
+                price=price,
+                model=model,
+                description=said,
+                progress=progress,
+            )
+        if alias is not None:
+            await net.set_alias(done.uri, alias)
+        if as_json:
+            print_json({"ok": True, **vars_of(done)})
+            return
+        for warning in done.warnings:
+            err.print(f"[yellow]Warning:[/yellow] {warning}")
+        facts(
+            "Published",
+            {"uri": done.uri, "manifest": f"0x{done.manifest}", "cid": done.cid, "tx": done.tx},
+        )
+
+    with_network(config, key, as_json, work)
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="A part of the name or id.")] = "",
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find models, on one ledger or on all.
+
+    Example: [bold]caimi search tumour[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        found = await net.search(text, ledger)
+        if as_json:
+            print_json({"ok": True, "models": found})
+            return
+        rows = [
+            (
+                m.name,
+                m.latest,
+                ", ".join(f"{p} on {ledger}" for ledger, p in m.prices.items()),
+                m.uri,
+            )
+            for m in found
+        ]
+        table("Models", ("name", "latest", "price", "uri"), rows)
+
+    with_network(config, key, as_json, work)
+
+
+def show(
+    uri: UriArgument,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell everything about a model: owner, versions, prices, signature, files.
+
+    Example: [bold]caimi show caimi:eip155:31337:0x…@production[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        shown = await net.show(uri)
+        if as_json:
+            print_json({"ok": True, **vars_of(shown), "manifest": shown.manifest.to_json()})
+            return
+        manifest = shown.manifest
+        facts(
+            f"{shown.name} {manifest.version}",
+            {
+                "uri": shown.uri,
+                "publisher": shown.publisher,
+                "owner": f"{shown.owner} on {shown.held_on}"
+                + (" (in flight)" if shown.in_flight else ""),
+                "versions": ", ".join(
+                    version + (" (deprecated)" if gone else "") for version, gone in shown.versions
+                ),
+                "prices": ", ".join(f"{p} on {ledger}" for ledger, p in shown.prices.items())
+                or "not for sale",
+                "framework": manifest.framework,
+                "licence": manifest.licence,
+                "inputs": ", ".join(map(str, manifest.inputs)),
+                "outputs": ", ".join(map(str, manifest.outputs)),
+                "metrics": ", ".join(f"{k} {v:.4g}" for k, v in (manifest.metrics or {}).items()),
+                "description": manifest.card.description,
+                "manifest": f"0x{manifest.digest.hex()}",
+            },
+        )
+        table(
+            "Files",
+            ("path", "bytes", "sha256"),
+            [(file.path, file.size, file.sha256.hex()) for file in manifest.files],
+        )
+
+    with_network(config, key, as_json, work)
+
+
+def buy(
+    uri: UriArgument,
+    ledger: LedgerOption = None,
+    max_price: Annotated[str | None, typer.Option(help="Refuse to pay more, in coins.")] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Buy a licence, paying on any ledger.
+
+    Example: [bold]caimi buy caimi:eip155:31337:0x…@1.0.0 -l b -k bob[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        done = await net.buy(uri, ledger=ledger, max_price=max_price)
+        if as_json:
+            print_json({"ok": True, **vars_of(done)})
+        else:
+            facts("Licensed", vars_of(done))
+
+    with_network(config, key, as_json, work)
+
+
+def transfer(
+    uri: UriArgument,
+    recipient: Annotated[str, typer.Option("--to", help="Account, CAIP-10 id, or key name.")],
+    ledger: LedgerOption = None,
+    timeout: Annotated[int | None, typer.Option(help="Seconds until it refunds.")] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move a model's ownership to an account, on the same ledger or another.
+
+    Example: [bold]caimi transfer caimi:eip155:31337:0x… --to bob -l c[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        done = await net.transfer(uri, recipient=recipient, to=ledger, timeout_seconds=timeout)
+        if as_json:
+            print_json({"ok": True, **vars_of(done)})
+        else:
+            facts("Transferred", vars_of(done))
+
+    with_network(config, key, as_json, work)
+
+
+def pull(
+    uri: UriArgument,
+    directory: Annotated[Path, typer.Argument(help="Where to put the plain files.")],
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Unlock a licensed version and write its plain files, all hashes and the signature checked.
+
+    Example: [bold]caimi pull caimi:eip155:31337:0x…@1.0.0 ./model -k bob[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        with progress_bars(quiet=as_json) as progress:
+            done = await net.pull(uri, directory, progress=progress)
+        if as_json:
+            print_json(
+                {
+                    "ok": True,
+                    "uri": done.uri,
+                    "directory": done.directory,
+                    "files": done.files,
+                    "custodians": [str(outcome) for outcome in done.outcomes],
+                }
+            )
+            return
+        facts("Pulled", {"uri": done.uri, "directory": done.directory})
+        table("Custodians", ("outcome",), [(outcome,) for outcome in done.outcomes])
+
+    with_network(config, key, as_json, work)
+
+
+def run(
+    uri: UriArgument,
+    inputs: Annotated[Path, typer.Option("--input", "-i", help=".npy, .npz or .json")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help=".npz or .json; default: print JSON.")
+    ] = None,
+    worker: Annotated[
+        str | None, typer.Option(help="URL of a worker, or 'any'; default: run here.")
+    ] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="Where to write the worker's receipt.")
+    ] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a licensed model here, or have a worker run it and sign a receipt.
+
+    Example: [bold]caimi run caimi:eip155:31337:0x…@1.0.0 -i rows.npy -k bob[/bold]
+    """
+    if receipt is not None and worker is None:
+        raise typer.BadParameter("a receipt comes from a worker: add --worker any")
+
+    async def work(net: AsyncNetwork) -> None:
+        if worker is None:
+            with progress_bars(quiet=as_json) as progress:
+                session = await net.load(uri, progress=progress)
+            outputs = session.run(read_tensors(inputs, session.inputs))
+        else:
+            shown = await net.show(uri)
+            answer = await net.ask(
+                uri,
+                read_tensors(inputs, shown.manifest.inputs),
+                worker=None if worker == "any" else worker,
+            )
+            outputs = answer.outputs
+            if receipt is not None:
+                receipt.write_text(answer.receipt.to_json(), encoding="utf-8")
+        if output is not None:
+            write_tensors(output, outputs)
+        values = {name: value.tolist() for name, value in outputs.items()}
+        if as_json or output is None:
+            print_json({"ok": True, "outputs": values})
+        else:
+            out.print(f"Wrote {output}.")
+
+    with_network(config, key, as_json, work)
+
+
+def verify(
+    subject: Annotated[str, typer.Argument(help="A model URI, or a receipt file.")],
+    directory: Annotated[
+        Path | None, typer.Option("--files", help="Plain files to check against the manifest.")
+    ] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a published version, pulled files, or a worker's receipt. Exits 1 when a check fails.
+
+    Example: [bold]caimi verify receipt.json[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> bool:
+        if subject.startswith("caimi:"):
+            result = await net.verify(subject, directory)
+        elif directory is None:
+            result = await net.verify_receipt(subject)
+        else:
+            raise UsageError("--files goes with a model URI, not with a receipt.")
+        if as_json:
+            print_json({"ok": result.ok, "subject": result.subject, "checks": result.checks})
+        else:
+            marks = {"passed": "yes", "failed": "NO", "unchecked": "not checked"}
+            table(
+                f"Verification of {result.subject}",
+                ("check", "holds", "detail"),
+                [(check.name, marks[check.state], check.detail) for check in result.checks],
+            )
+        return result.ok
+
+    if not with_network(config, key, as_json, work):
+        raise typer.Exit(1)
+
+
+def history(
+    uri: UriArgument,
+    alias: Annotated[str | None, typer.Option(help="Only this alias's history.")] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List everything that happened to a model, on every ledger, or to one of its aliases.
+
+    Example: [bold]caimi history caimi:eip155:31337:0x…[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        if alias is not None:
+            changes = await net.alias_history(uri, alias)
+            if as_json:
+                print_json({"ok": True, "alias": alias, "changes": changes})
+            else:
+                table(f"Alias {alias}", ("time", "version"), [(c.time, c.version) for c in changes])
+            return
+        lines = await net.history(uri)
+        if as_json:
+            print_json({"ok": True, "history": lines})
+        else:
+            table(
+                "History",
+                ("time", "ledger", "block", "event", "detail", "tx"),
+                [(ln.time, ln.ledger, ln.height, ln.event, ln.detail, ln.tx) for ln in lines],
+            )
+
+    with_network(config, key, as_json, work)
+
+
+def set_alias(
+    uri: UriArgument,
+    alias: Annotated[str, typer.Argument(help="Such as production.")],
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Point an alias at a version; its history keeps every earlier target.
+
+    Example: [bold]caimi alias caimi:eip155:31337:0x…@1.1.0 production[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        receipt = await net.set_alias(uri, alias)
+        if as_json:
+            print_json({"ok": True, "alias": alias, "uri": uri, "tx": receipt.tx})
+        else:
+            out.print(f"{alias} now points at {uri}.")
+
+    with_network(config, key, as_json, work)
+
+
+def deprecate(
+    uri: UriArgument,
+    reason: Annotated[str, typer.Option(help="Why, for those who use it.")],
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Mark a version as deprecated: no new licences, no new aliases.
+
+    Example: [bold]caimi deprecate caimi:eip155:31337:0x…@1.0.0 --reason "see 1.1.0"[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        receipt = await net.deprecate(uri, reason)
+        if as_json:
+            print_json({"ok": True, "uri": uri, "tx": receipt.tx})
+        else:
+            out.print(f"{uri} is deprecated.")
+
+    with_network(config, key, as_json, work)
+
+
+def vars_of(result: object) -> dict[str, object]:
+    """Give a result dataclass's fields by name."""
+    return {name: getattr(result, name) for name in result.__dataclass_fields__}  # type: ignore[attr-defined]

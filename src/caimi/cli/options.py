@@ -1,0 +1,58 @@
+"""Options that many commands share, and how a command runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from caimi.cli.output import print_error
+from caimi.client.network import AsyncNetwork
+from caimi.config import load_config
+from caimi.errors.base import CaimiError
+
+T = TypeVar("T")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Configuration file; default $CAIMI_CONFIG or caimi.toml."),
+]
+KeyOption = Annotated[
+    str | None, typer.Option("--key", "-k", help="Name of the key to act with; see `caimi keys`.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+UriArgument = Annotated[
+    str, typer.Argument(help="caimi:<CAIP-2 ledger>:<model id>[@<version or alias>]")
+]
+
+
+def guarded(as_json: bool, work: Callable[[], T]) -> T:  # noqa: FBT001 - mirrors the --json flag
+    """Run `work`; print a `CaimiError` the way the user asked for, and exit with status 1."""
+    try:
+        return work()
+    except CaimiError as error:
+        print_error(error, as_json=as_json)
+        raise typer.Exit(1) from None
+
+
+def with_network(
+    config: Path | None,
+    key: str | None,
+    as_json: bool,  # noqa: FBT001 - mirrors the --json flag
+    work: Callable[[AsyncNetwork], Awaitable[T]],
+) -> T:
+    """Connect, run `work` on the network, and disconnect."""
+
+    async def session() -> T:
+        async with AsyncNetwork.connect(load_config(config), key=key, ask=ask_passphrase) as net:
+            return await work(net)
+
+    return guarded(as_json, lambda: asyncio.run(session()))
+
+
+def ask_passphrase(prompt: str) -> str:
+    """Ask at the terminal without showing what is typed."""
+    return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=prompt.startswith("New")))

@@ -1,0 +1,74 @@
+"""`caimi service`: the long-running processes; `caimi devnet up` starts them all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caimi.cli.options import ConfigOption, ask_passphrase, guarded
+from caimi.config import load_config
+from caimi.node.run import run_node, run_relayer, run_worker
+
+app = typer.Typer(help="Run a node, a relayer or a worker.", no_args_is_help=True)
+
+
+def _log() -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+@app.command()
+def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]) -> None:
+    """Run a validator and custodian. The passphrase comes from standard input or a prompt.
+
+    Example: [bold]caimi service node node-1/node.toml < passphrase[/bold]
+    """
+    _log()
+
+    def serve() -> None:
+        if sys.stdin.isatty():
+            passphrase = ask_passphrase("Passphrase of the node's key")
+        else:
+            passphrase = sys.stdin.readline().strip()
+        asyncio.run(run_node(settings, passphrase.encode()))
+
+    guarded(False, serve)
+
+
+@app.command()
+def relayer(
+    key: Annotated[str, typer.Option("--key", "-k", help="Key that pays for the transactions.")],
+    config: ConfigOption = None,
+) -> None:
+    """Carry packets between the configured ledgers. Any number may run at once.
+
+    Example: [bold]caimi service relayer -k relayer[/bold]
+    """
+    _log()
+    guarded(False, lambda: asyncio.run(run_relayer(load_config(config), key)))
+
+
+@app.command()
+def worker(
+    key: Annotated[str, typer.Option("--key", "-k", help="Key that holds the licences.")],
+    port: Annotated[int, typer.Option(help="Port of the worker's URL in caimi.toml.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    anchor_seconds: Annotated[float, typer.Option(help="Time between receipt batches.")] = 5.0,
+    config: ConfigOption = None,
+) -> None:
+    """Answer inference requests with the models that the key is licensed for.
+
+    Example: [bold]caimi service worker -k worker --port 9100[/bold]
+    """
+    _log()
+    guarded(
+        False,
+        lambda: asyncio.run(run_worker(load_config(config), key, host, port, anchor_seconds)),
+    )

@@ -1,0 +1,97 @@
+"""Running a model one holds, and having a worker run it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from caimi.client.context import Context
+from caimi.client.pull import Pulled
+from caimi.client.resolve import resolve
+from caimi.errors.inference import ModelNotRunnable, ReceiptInvalid
+from caimi.inference.batch import Inclusion
+from caimi.inference.engine import Session
+from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.receipt import NONCE_BYTES, SignedReceipt
+from caimi.inference.tensors import Array, Tensors, hash_tensors
+from caimi.uri import ModelUri
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerAnswer:
+    """A worker's outputs and receipt, the receipt checked against both."""
+
+    outputs: dict[str, Array]
+    receipt: SignedReceipt
+
+
+class WorkerClient(Protocol):
+    """A way to one worker; raises `CaimiError` when it gives no answer."""
+
+    async def infer(
+        self, uri: ModelUri, inputs: Tensors, nonce: bytes
+    ) -> tuple[dict[str, Array], SignedReceipt]:
+        """Have the version run."""
+        ...
+
+    async def inclusion(self, receipt: SignedReceipt) -> Inclusion:
+        """Ask for the proof that a receipt is in an anchored batch."""
+        ...
+
+
+def onnx_file(pulled: Pulled) -> Path:
+    """Give the one ONNX file of a pulled version.
+
+    Raises:
+        ModelNotRunnable: there is none, or several.
+    """
+    found = [path for path in pulled.files if path.endswith(".onnx")]
+    if len(found) != 1:
+        raise ModelNotRunnable(f"{pulled.uri} holds {len(found)} ONNX files, not one.")
+    return pulled.directory / found[0]
+
+
+def open_session(pulled: Pulled, threads: int = 1) -> Session:
+    """Open a pulled version in ONNX Runtime; blocking.
+
+    Raises:
+        ModelNotRunnable: it is no ONNX model that ONNX Runtime takes.
+    """
+    return OnnxEngine(threads).load(onnx_file(pulled))
+
+
+async def ask_worker(
+    context: Context, worker: WorkerClient, uri: str | ModelUri, inputs: Tensors
+) -> WorkerAnswer:
+    """Have a worker run a version, and check that its receipt is about exactly this answer.
+
+    Raises:
+        ReceiptInvalid: the receipt is of another model, input, output or request, or not signed.
+        NodeUnreachable, NodeRefused: the worker gave no answer.
+    """
+    resolved = await resolve(context, uri)
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    outputs, signed = await worker.infer(resolved.uri, inputs, nonce)
+    signed.verify()
+    said = signed.receipt
+    wrong = _differences(
+        (
+            ("ledger", said.ledger, resolved.uri.ledger),
+            ("model", said.model_id, resolved.model.model_id),
+            ("version", said.version, resolved.version.version),
+            ("manifest", said.manifest, resolved.version.manifest),
+            ("input", said.input_hash, hash_tensors(inputs)),
+            ("output", said.output_hash, hash_tensors(outputs)),
+            ("request", said.nonce, nonce),
+        )
+    )
+    if wrong:
+        raise ReceiptInvalid(f"The worker's receipt is of another {', '.join(wrong)}.")
+    return WorkerAnswer(outputs, signed)
+
+
+def _differences(facts: Sequence[tuple[str, object, object]]) -> list[str]:
+    return [name for name, said, expected in facts if said != expected]

@@ -1,0 +1,285 @@
+"""A connected network: every operation as a method, asynchronous.
+
+`caimi.connect` gives the same synchronously, for scripts and notebooks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from caimi.chains import AccountId
+from caimi.client import catalogue, publish, pull, purchase, release, transfer
+from caimi.client.catalogue import Found, HistoryLine, Shown
+from caimi.client.context import Context, Progress, no_progress
+from caimi.client.inference import WorkerAnswer, ask_worker, open_session
+from caimi.client.keyring import Identity, Keyring
+from caimi.client.publish import Description, Published
+from caimi.client.pull import Pulled
+from caimi.client.purchase import Bought
+from caimi.client.transfer import Transferred
+from caimi.client.resolve import resolve
+from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
+from caimi.config import Config
+from caimi.custody.keys import GroupKey
+from caimi.errors.node import NodeRefused, NodeUnreachable
+from caimi.errors.operations import UsageError
+from caimi.inference.batch import Inclusion
+from caimi.inference.engine import Session
+from caimi.inference.receipt import SignedReceipt
+from caimi.inference.tensors import Tensors
+from caimi.journal import Journal
+from caimi.ledgers.evm.connect import open_ledger
+from caimi.ledgers.port import AliasChange, Ledger, LedgerId, TxReceipt
+from caimi.messaging.relayer import Relayer
+from caimi.models.package import Package
+from caimi.node.client import (
+    WORKER_TIMEOUT,
+    Endpoint,
+    HttpCustodian,
+    HttpValidator,
+    HttpWorker,
+)
+from caimi.storage.local import LocalStore
+from caimi.uri import ModelUri
+
+SERVICE_POLL_SECONDS = 0.3
+
+
+class AsyncNetwork:
+    """Ledgers, custodians, a store and one key, ready to use."""
+
+    def __init__(self, context: Context, config: Config) -> None:
+        self.context = context
+        self.config = config
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls,
+        config: Config,
+        *,
+        key: str | None = None,
+        ask: Callable[[str], str] | None = None,
+    ) -> AsyncIterator[AsyncNetwork]:
+        """Open the key and connect to everything the configuration names.
+
+        Raises:
+            KeyMissing, WrongPassphrase: the key cannot be opened.
+        """
+        identity = await asyncio.to_thread(Keyring(config, ask).open, key)
+        async with AsyncExitStack() as stack:
+            ledgers = {
+                LedgerId(section.id): await open_ledger(section) for section in config.ledgers
+            }
+            for ledger in ledgers.values():
+                stack.push_async_callback(ledger.aclose)
+            endpoints = []
+            for custodian in config.committee.custodians if config.committee else ():
+                endpoint = Endpoint(custodian.url)
+                stack.push_async_callback(endpoint.aclose)
+                endpoints.append((custodian.index, endpoint))
+            yield cls(make_context(config, identity, ledgers, endpoints), config)
+
+    def _ledger(self, name: str | None) -> LedgerId:
+        """Take a ledger by id or short name; the only one when none is named."""
+        if name is None:
+            if len(self.context.ledgers) != 1:
+                known = ", ".join(self.context.ledgers)
+                raise UsageError(f"Name a ledger with --ledger; there are: {known}.")
+            return next(iter(self.context.ledgers))
+        return LedgerId(self.config.ledger(name).id)
+
+    async def publish(
+        self,
+        path: str | Path | Package,
+        *,
+        name: str,
+        version: str,
+        ledger: str | None = None,
+        price: str | None = None,
+        model: str | None = None,
+        description: Description | None = None,
+        progress: Progress = no_progress,
+    ) -> Published:
+        """Publish a file, a directory or a package; see `caimi.client.publish.publish`."""
+        package = (
+            path
+            if isinstance(path, Package)
+            else await asyncio.to_thread(publish.package_from, path)
+        )
+        return await publish.publish(
+            self.context,
+            package,
+            ledger=self._ledger(ledger),
+            name=name,
+            version=version,
+            price=price,
+            model=model,
+            description=description,
+            progress=progress,
+        )
+
+    async def search(self, text: str = "", ledger: str | None = None) -> list[Found]:
+        """Find models by a part of their name or id."""
+        return await catalogue.search(
+            self.context, text, self._ledger(ledger) if ledger is not None else None
+        )
+
+    async def show(self, uri: str) -> Shown:
+        """Tell everything about a model."""
+        return await catalogue.show(self.context, uri)
+
+    async def history(self, uri: str) -> list[HistoryLine]:
+        """List a model's events on all ledgers."""
+        return await catalogue.history(self.context, uri)
+
+    async def buy(
+        self, uri: str, *, ledger: str | None = None, max_price: str | None = None
+    ) -> Bought:
+        """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told."""
+        paying = self._ledger(ledger) if ledger is not None else self._home(uri)
+        return await purchase.buy(self.context, uri, ledger=paying, max_price=max_price)
+
+    async def transfer(
+        self, uri: str, *, recipient: str, to: str | None = None, timeout_seconds: int | None = None
+    ) -> Transferred:
+        """Move a model's ownership; see `caimi.client.transfer.transfer`.
+
+        `recipient` is an account's address, CAIP-10 id, or the name of a key in the keyring.
+        """
+        ledger = self._ledger(to) if to is not None else self._home(uri)
+        return await transfer.transfer(
+            self.context,
+            uri,
+            to=ledger,
+            recipient=self._account(recipient),
+            timeout_seconds=timeout_seconds or transfer.PACKET_SECONDS,
+        )
+
+    async def pull(
+        self, uri: str, directory: str | Path | None = None, *, progress: Progress = no_progress
+    ) -> Pulled:
+        """Unlock, fetch and check a licensed version; by default into the private cache."""
+        target = Path(directory) if directory is not None else await self._cached(uri)
+        return await pull.pull(self.context, uri, target, progress=progress)
+
+    async def load(self, uri: str, *, progress: Progress = no_progress) -> Session:
+        """Pull a licensed version and open it in ONNX Runtime."""
+        pulled = await self.pull(uri, progress=progress)
+        return await asyncio.to_thread(open_session, pulled)
+
+    async def ask(self, uri: str, inputs: Tensors, *, worker: str | None = None) -> WorkerAnswer:
+        """Have a worker run the model, and check the receipt it signs.
+
+        `worker` is a URL; by default the first configured worker is asked.
+
+        Raises:
+            UsageError: no worker is named or configured.
+            ReceiptInvalid, NodeUnreachable, NodeRefused: see `caimi.client.inference.ask_worker`.
+        """
+        url = worker or next((entry.url for entry in self.config.workers), None)
+        if url is None:
+            raise UsageError("No worker is configured; name one with --worker URL.")
+        endpoint = Endpoint(url, timeout=WORKER_TIMEOUT)
+        try:
+            return await ask_worker(self.context, HttpWorker(endpoint), uri, inputs)
+        finally:
+            await endpoint.aclose()
+
+    async def verify(self, uri: str, directory: str | Path | None = None) -> Verified:
+        """Check a version: ledger, manifest, stored chunks, and plain files where given."""
+        return await verify_version(
+            self.context, uri, Path(directory) if directory is not None else None
+        )
+
+    async def verify_receipt(self, path: str | Path) -> Verified:
+        """Check a worker's receipt: its signature, its model, and its batch if it is anchored."""
+        signed = await asyncio.to_thread(read_receipt, Path(path))
+        return await verify_receipt(self.context, signed, await self._inclusion(signed))
+
+    async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
+        """Ask the worker that signed for the inclusion proof; None when it has none to give."""
+        account = f"0x{signed.receipt.worker.hex()}"
+        for entry in self.config.workers:
+            if entry.account.lower() == account:
+                endpoint = Endpoint(entry.url)
+                try:
+                    return await HttpWorker(endpoint).inclusion(signed)
+                except (NodeRefused, NodeUnreachable):
+                    return None
+                finally:
+                    await endpoint.aclose()
+        return None
+
+    async def set_alias(self, uri: str, alias: str) -> TxReceipt:
+        """Point an alias at the version named."""
+        return await release.set_alias(self.context, uri, alias)
+
+    async def alias_history(self, uri: str, alias: str) -> list[AliasChange]:
+        """List what an alias pointed at over time."""
+        return await release.alias_history(self.context, uri, alias)
+
+    async def deprecate(self, uri: str, reason: str) -> TxReceipt:
+        """Mark a version as deprecated."""
+        return await release.deprecate(self.context, uri, reason)
+
+    def _home(self, uri: str) -> LedgerId:
+        return LedgerId(ModelUri.parse(uri).ledger)
+
+    async def _cached(self, uri: str) -> Path:
+        resolved = await resolve(self.context, uri)
+        folder = self.config.path(self.config.state) / "models"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder / resolved.model.model_id.hex() / resolved.version.version
+
+    def _account(self, text: str) -> bytes:
+        if ":" in text:
+            text = AccountId.parse(text).address
+        elif not text.startswith("0x"):
+            text = Keyring(self.config).account(text)
+        try:
+            account = bytes.fromhex(text.removeprefix("0x"))
+        except ValueError:
+            account = b""
+        if len(account) != 20:
+            raise UsageError(f"{text!r} is neither an account nor the name of a key.")
+        return account
+
+
+def make_context(
+    config: Config,
+    identity: Identity,
+    ledgers: Mapping[LedgerId, Ledger],
+    endpoints: Sequence[tuple[int, Endpoint]],
+) -> Context:
+    """Join what operations work with. `endpoints` are the committee's nodes, by index."""
+    if config.relay.mode == "self":
+        validators = [HttpValidator(endpoint) for _, endpoint in endpoints]
+        relayer = Relayer(ledgers, validators, identity.signer)
+
+        async def carry() -> None:
+            if not (await relayer.step()).did_anything:
+                await asyncio.sleep(SERVICE_POLL_SECONDS)
+    else:
+
+        async def carry() -> None:
+            await asyncio.sleep(SERVICE_POLL_SECONDS)
+
+    group = (
+        GroupKey.from_bytes(bytes.fromhex(config.committee.group_key[2:]))
+        if config.committee
+        else None
+    )
+    return Context(
+        ledgers=ledgers,
+        store=LocalStore(config.path(config.store.path)),
+        journal=Journal(config.journal_path),
+        identity=identity,
+        group=group,
+        custodians=[HttpCustodian(index, endpoint) for index, endpoint in endpoints],
+        carry=carry,
+        wait_seconds=config.relay.wait_seconds,
+    )

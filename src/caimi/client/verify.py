@@ -1,0 +1,126 @@
+"""What `caimi verify` checks: a published version, its plain files, or a worker's receipt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from caimi.client.context import Context
+from caimi.client.resolve import Resolved, fetch_manifest, resolve
+from caimi.errors.base import CaimiError
+from caimi.errors.inference import ReceiptMalformed
+from caimi.inference.batch import Inclusion
+from caimi.inference.receipt import MAX_RECEIPT_BYTES, SignedReceipt
+from caimi.inference.verification import (
+    FAILED,
+    PASSED,
+    UNCHECKED,
+    Check,
+    check_inclusion,
+    check_model,
+    check_signature,
+)
+from caimi.models.manifest import Manifest
+from caimi.models.verification import verify_files
+from caimi.uri import ModelUri
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at, and what came of it."""
+
+    subject: str
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return all(check.state != FAILED for check in self.checks)
+
+
+async def verify_version(context: Context, uri: str | ModelUri, files: Path | None) -> Verified:
+    """Check a version on its ledger, its manifest, its stored chunks, and plain files where given.
+
+    Raises:
+        UnknownModel, UnknownSelector: there is no such version to check.
+    """
+    resolved = await resolve(context, uri)
+    manifest: list[Manifest] = []
+
+    async def read_manifest() -> str:
+        manifest.append(await fetch_manifest(context, resolved))
+        return f"SHA-256 0x{manifest[0].digest.hex()[:16]}… as on {resolved.ledger.id}"
+
+    checks = [await _checked("manifest is the one on the ledger", read_manifest)]
+    if manifest:
+        checks.append(
+            await _checked("sealed chunks are stored", lambda: _count_chunks(context, manifest[0]))
+        )
+        checks.append(await _plain_files(context, manifest[0], files))
+    checks.append(_not_deprecated(resolved))
+    return Verified(str(resolved.uri), tuple(checks))
+
+
+async def _checked(name: str, work: Callable[[], Awaitable[str]]) -> Check:
+    try:
+        return Check(name, PASSED, await work())
+    except CaimiError as error:
+        return Check(name, FAILED, f"{error.code} {error.what}")
+
+
+async def _count_chunks(context: Context, manifest: Manifest) -> str:
+    chunks = [cid for file in manifest.sealing.files for cid in file]
+    for cid in chunks:
+        await context.store.get(cid)
+    return f"{len(chunks)} chunks, each with its hash"
+
+
+async def _plain_files(context: Context, manifest: Manifest, files: Path | None) -> Check:
+    name = "plain files and the publisher's signature"
+    if files is None:
+        return Check(name, UNCHECKED, "no files were given")
+
+    async def check() -> str:
+        bundle = await context.store.get(manifest.signature.cid)
+        await asyncio.to_thread(verify_files, manifest, bundle, files)
+        return f"{len(manifest.files)} files, OpenSSF signature bundle"
+
+    return await _checked(name, check)
+
+
+def _not_deprecated(resolved: Resolved) -> Check:
+    return Check.of("version is not deprecated", not resolved.version.deprecated)
+
+
+async def verify_receipt(
+    context: Context, signed: SignedReceipt, inclusion: Inclusion | None
+) -> Verified:
+    """Check a receipt's signature, its model on the ledger, and its batch where a proof is given.
+
+    Raises:
+        UnknownLedger: the receipt's ledger is not configured.
+    """
+    home = context.ledger(signed.receipt.ledger)
+    return Verified(
+        f"receipt 0x{signed.receipt.digest.hex()}",
+        (
+            check_signature(signed),
+            await check_model(signed, home),
+            await check_inclusion(signed, inclusion, home),
+        ),
+    )
+
+
+def read_receipt(path: Path) -> SignedReceipt:
+    """Read a receipt file.
+
+    Raises:
+        ReceiptMalformed: it cannot be read, or holds no receipt.
+    """
+    try:
+        with path.open("rb") as file:
+            return SignedReceipt.from_json(file.read(MAX_RECEIPT_BYTES + 1))
+    except OSError as error:
+        raise ReceiptMalformed(f"{path} cannot be read: {error.strerror}.") from error

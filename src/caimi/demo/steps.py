@@ -1,0 +1,248 @@
+"""The seven steps, over whatever ledgers the world is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from caimi.client import catalogue, pull, purchase, release, transfer
+from caimi.client.inference import ask_worker, open_session
+from caimi.client.publish import Description, Published, publish
+from caimi.client.pull import Pulled
+from caimi.client.resolve import fetch_manifest, locate, resolve
+from caimi.client.verify import verify_receipt, verify_version
+from caimi.custody.unlock import CustodianClient, Status
+from caimi.demo.adversaries import Absent, Corrupting
+from caimi.demo.forgery import offer_forged_proof
+from caimi.demo.report import Report, refused, require
+from caimi.demo.subject import Subject
+from caimi.demo.world import World
+from caimi.errors.custody import NotEnoughShares
+from caimi.errors.operations import TransferRefunded
+from caimi.inference.batch import anchor_receipts
+from caimi.inference.tensors import hash_tensors
+from caimi.inference.verification import FAILED, PASSED
+from caimi.uri import ModelUri
+
+NAME = "demo-model"
+PRICE = "5"
+ALIAS = "production"
+
+
+async def run_steps(world: World, subject: Subject, report: Report) -> None:
+    """Prove everything, in order.
+
+    Raises:
+        DemoFailed, or whatever went wrong: the demonstration ends there.
+    """
+    show_network(world, report)
+    published = await publish_model(world, subject, report)
+    uri = published.uri
+    await license_from_another_ledger(world, uri, report)
+    await unlock_with_a_threshold(world, uri, report)
+    await run_and_check(world, subject, uri, report)
+    await move_ownership(world, uri, report)
+    await release_and_roll_back(world, subject, published, report)
+
+
+def show_network(world: World, report: Report) -> None:
+    """Step 1: three ledgers, five validators that are also custodians, a key nobody holds."""
+    with report.step("1 network", ", ".join(world.names)) as step:
+        group = world.group
+        require(len(world.ledgers) == 3, "There are not three ledgers.")
+        require(len(world.nodes) == 5, "There are not five nodes.")
+        step.prove(
+            f"{len(world.ledgers)} ledgers with chain ids {', '.join(world.names)}; "
+            f"{group.total} validators made key 0x{group.public_key.to_bytes().hex()[:16]}… by DKG, "
+            f"any {group.threshold} open, no one holds it"
+        )
+
+
+async def publish_model(world: World, subject: Subject, report: Report) -> Published:
+    """Step 2: sign, seal, store, publish on ledger A."""
+    with report.step("2 publish", world.a.id) as step:
+        published = await publish(
+            world.publisher,
+            subject.package,
+            ledger=world.a.id,
+            name=NAME,
+            version="1.0.0",
+            price=PRICE,
+            description=Description(
+                datasets=subject.datasets, metrics=subject.metrics, card=subject.card
+            ),
+        )
+        checked = await verify_version(world.publisher, published.uri, None)
+        require(checked.ok, f"The published version does not verify: {checked.checks}")
+        require(
+            not await world.store_holds(subject.model_bytes),
+            "The store holds plain weights.",
+        )
+        step.prove(
+            f"{published.uri} names manifest {published.manifest[:16]}…; "
+            "only sealed chunks are in the store",
+            tx=published.tx,
+        )
+    return published
+
+
+async def license_from_another_ledger(world: World, uri: str, report: Report) -> None:
+    """Step 3: find it from ledger B, pay there, and have the licence proved to A."""
+    with report.step("3 find", world.b.id) as step:
+        found = await catalogue.search(world.consumer, "demo")
+        require(len(found) == 1, f"The search found {len(found)} models.")
+        require(found[0].prices[world.b.id] == PRICE, "The model is not for sale on B.")
+        step.prove(
+            f"the consumer on {world.b.id} sees {found[0].name} {found[0].latest} for {PRICE}"
+        )
+    with report.step("3 no key yet", world.a.id) as step:
+        refusal = await refused(
+            pull.pull(world.consumer, uri, world.folder / "unlicensed"), NotEnoughShares
+        )
+        step.prove(f"without a licence every custodian refuses ({refusal.code})")
+    with report.step("3 license", f"{world.b.id} → {world.a.id}") as step:
+        before = await world.b.balance(world.consumer.identity.signer.account)
+        bought = await purchase.buy(world.consumer, uri, ledger=world.b.id)
+        paid = before - await world.b.balance(world.consumer.identity.signer.account)
+        seller = world.publisher.identity.signer.account
+        owed = await world.b.market.owed(seller)
+        require(owed == 5 * 10**18, f"The publisher is owed {owed}, not the price.")
+        require(paid >= owed, "The consumer paid less than the price.")
+        step.prove(
+            f"licence {bought.licence_id[:18]}… is on {world.a.id}: one IBC v2 packet, proved by "
+            "3 of 5 signatures and a Merkle path, acknowledged back; the publisher is owed "
+            f"{PRICE} on {world.b.id}",
+            tx=bought.tx,
+        )
+    with report.step("3 forgery", world.a.id) as step:
+        route = await world.consumer.route(world.b.id, world.a.id)
+        said = await offer_forged_proof(
+            world.b, world.a, route, world.validators, world.consumer.identity.signer
+        )
+        step.prove(f"the same packet, one bit of its proof changed, is refused: {said}")
+
+
+async def unlock_with_a_threshold(world: World, uri: str, report: Report) -> None:
+    """Step 4: shares checked on each custodian's own view; absent and corrupt custodians."""
+    clients = list(world.consumer.custodians)
+
+    async def unlocked(custodians: Sequence[CustodianClient]) -> pull.Unlocked:
+        context = replace(world.consumer, custodians=custodians)
+        resolved = await resolve(context, uri)
+        manifest = await fetch_manifest(context, resolved)
+        consumer = await pull.licensed_account(context, resolved)
+        return await pull.unlock_version(context, resolved, manifest, consumer)
+
+    with report.step("4 two absent", world.a.id) as step:
+        result = await unlocked([*clients[:3], *map(Absent, clients[3:])])
+        shared = [o.index for o in result.outcomes if o.status is Status.SHARED]
+        step.prove(f"custodians {shared} gave verified shares; 4 and 5 were down; the key opened")
+    with report.step("4 three absent", world.a.id) as step:
+        error = await refused(unlocked([*clients[:2], *map(Absent, clients[2:])]), NotEnoughShares)
+        step.prove(f"refused with {error.code}: 2 of the 3 shares needed")
+    with report.step("4 one corrupt", world.a.id) as step:
+        liar = Corrupting(clients[0].index, world.nodes[0].custodian().key_share)
+        result = await unlocked([liar, *clients[1:4]])
+        named = [o.index for o in result.outcomes if o.status is Status.CORRUPTED]
+        require(named == [liar.index], f"The corrupt custodian was not named: {result.outcomes}")
+        step.prove(f"custodian {named[0]}'s corrupted share was found and named; the key opened")
+
+
+async def run_and_check(world: World, subject: Subject, uri: str, report: Report) -> None:
+    """Step 5: pull, run, and compare with a worker's signed answer."""
+    with report.step("5 pull and run", world.b.id) as step:
+        pulled = await pull.pull(world.consumer, uri, world.folder / "pulled")
+        outputs = open_session(pulled).run(subject.inputs)
+        said = subject.judge(outputs)
+        step.prove(f"every hash and the signature hold; ONNX Runtime: {said}")
+    with report.step("5 worker", world.b.id) as step:
+        await purchase.buy(world.working, uri, ledger=world.a.id)
+        answer = await ask_worker(world.consumer, world.worker, uri, subject.inputs)
+        require(
+            hash_tensors(answer.outputs) == hash_tensors(outputs), "The worker's answer differs."
+        )
+        anchoring = await anchor_receipts(world.receipts, world.a, world.working.identity.signer)
+        require(anchoring is not None, "There was no receipt to anchor.")
+        inclusion = await world.worker.inclusion(answer.receipt)
+        checked = await verify_receipt(world.consumer, answer.receipt, inclusion)
+        require(
+            all(check.state == PASSED for check in checked.checks),
+            f"The receipt does not verify: {checked.checks}",
+        )
+        step.prove(
+            "the same answer bit for bit, with a receipt signed by the worker "
+            f"(0x{answer.receipt.receipt.worker.hex()[:8]}…) and anchored in a batch",
+            tx=anchoring.tx if anchoring else "",
+        )
+    with report.step("5 forged receipt", world.a.id) as step:
+        true = answer.receipt.receipt
+        flipped = bytes([true.output_hash[0] ^ 1]) + true.output_hash[1:]
+        forged = replace(answer.receipt, receipt=replace(true, output_hash=flipped))
+        checked = await verify_receipt(world.consumer, forged, inclusion)
+        failed = [check.name for check in checked.checks if check.state == FAILED]
+        require("signed by its worker" in failed, "A forged receipt was accepted.")
+        step.prove(f"a receipt with one bit changed fails: {', '.join(failed)}")
+    await _check_files(world, uri, pulled)
+
+
+async def _check_files(world: World, uri: str, pulled: Pulled) -> None:
+    checked = await verify_version(world.consumer, uri, pulled.directory)
+    require(checked.ok, f"The pulled files do not verify: {checked.checks}")
+
+
+async def move_ownership(world: World, uri: str, report: Report) -> None:
+    """Step 6: A to C and back, and a transfer that times out."""
+    model = ModelUri.parse(uri).with_selector(None)
+    account = world.publisher.identity.signer.account
+
+    async def move(to: str) -> transfer.Transferred:
+        done = await transfer.transfer(world.publisher, model, to=to, recipient=account)
+        location = await locate(world.publisher, model)
+        require(location.ledger == to and location.owner == account, f"{model} is not on {to}.")
+        require(await world.live_holders(model.model_id) == [to], "There is not one live holder.")
+        return done
+
+    with report.step("6 move", f"{world.a.id} → {world.c.id}") as step:
+        done = await move(world.c.id)
+        step.prove("locked on A, minted on C, acknowledged; C alone holds it", tx=done.tx)
+    with report.step("6 move back", f"{world.c.id} → {world.a.id}") as step:
+        done = await move(world.a.id)
+        step.prove("burnt on C, unlocked on A; A alone holds it", tx=done.tx)
+    with report.step("6 time out", f"{world.a.id} → {world.c.id}") as step:
+        stalled = replace(world.publisher, carry=lambda: world.carry_late(world.c, 61))
+        await refused(
+            transfer.transfer(stalled, model, to=world.c.id, recipient=account, timeout_seconds=60),
+            TransferRefunded,
+        )
+        require(await world.live_holders(model.model_id) == [world.a.id], "The refund is missing.")
+        tx = world.last_timeout
+        step.prove("never delivered; its absence on C proved to A, which gave it back", tx=tx)
+
+
+async def release_and_roll_back(
+    world: World, subject: Subject, first: Published, report: Report
+) -> None:
+    """Step 7: version 1.1, the alias moved and rolled back, history intact."""
+    with report.step("7 version 1.1.0", world.a.id) as step:
+        await release.set_alias(world.publisher, first.uri, ALIAS)
+        second = await publish(
+            world.publisher,
+            subject.improved,
+            ledger=world.a.id,
+            name=NAME,
+            version="1.1.0",
+            description=Description(
+                datasets=subject.datasets, metrics=subject.metrics, card=subject.card
+            ),
+        )
+        resolved = await resolve(world.publisher, second.uri)
+        manifest = await fetch_manifest(world.publisher, resolved)
+        require(manifest.parent == bytes.fromhex(first.manifest), "1.1.0 does not follow 1.0.0.")
+        step.prove("published with 1.0.0 as its parent", tx=second.tx)
+    with report.step("7 roll back", world.a.id) as step:
+        await release.set_alias(world.publisher, second.uri, ALIAS)
+        receipt = await release.set_alias(world.publisher, first.uri, ALIAS)
+        changes = await release.alias_history(world.publisher, first.uri, ALIAS)
+        seen = [change.version for change in changes]
+        require(seen == ["1.0.0", "1.1.0", "1.0.0"], f"The history of the alias is {seen}.")
+        step.prove(f"{ALIAS}: {' → '.join(seen)}, nothing overwritten", tx=receipt.tx)

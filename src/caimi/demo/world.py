@@ -1,0 +1,254 @@
+"""The demonstration's world: three ledgers, five nodes, a relayer, a worker and two people.
+
+The ledgers are embedded, or anvil processes. The nodes are the real ones, spoken to over their HTTP
+API within this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from caimi.client.context import Context
+from caimi.client.keyring import Identity
+from caimi.config import LedgerSection
+from caimi.custody.keys import GroupKey
+from caimi.errors.operations import UsageError
+from caimi.inference.batch import ReceiptLog, ReceiptStore
+from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.worker import Worker
+from caimi.journal import Journal
+from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
+from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.connect import http_chain, new_embedded_chain
+from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Ledger, LedgerId
+from caimi.messaging.relayer import Relayer
+from caimi.models.signing import PackageSigner
+from caimi.node.app import create_app
+from caimi.node.client import Endpoint, HttpCustodian, HttpMember, HttpValidator, HttpWorker
+from caimi.node.key_generation import generate_group_key
+from caimi.node.node import Node
+from caimi.node.serving import LicensedModels
+from caimi.node.settings import MemberSection, NodeSettings
+from caimi.node.worker_app import create_worker_app
+from caimi.storage.local import LocalStore
+
+CHAIN_NUMBERS: Final = (31337, 31338, 31339)
+NODES: Final = 5
+THRESHOLD: Final = 3
+COINS: Final = 10**18
+
+
+@dataclass(slots=True)
+class World:
+    """Everything the steps act on. `publisher` and `consumer` are two people's contexts."""
+
+    folder: Path
+    ledgers: Mapping[LedgerId, EvmLedger]
+    nodes: Sequence[Node]
+    group: GroupKey
+    validators: Sequence[HttpValidator]
+    relayer: Relayer
+    publisher: Context
+    consumer: Context
+    worker: HttpWorker
+    working: Context
+    receipts: ReceiptStore
+    store: LocalStore
+    last_timeout: str = ""
+
+    @property
+    def a(self) -> EvmLedger:
+        """The publisher's ledger."""
+        return self._ledger(0)
+
+    @property
+    def b(self) -> EvmLedger:
+        """The consumer's ledger."""
+        return self._ledger(1)
+
+    @property
+    def c(self) -> EvmLedger:
+        """A third ledger."""
+        return self._ledger(2)
+
+    def _ledger(self, place: int) -> EvmLedger:
+        return list(self.ledgers.values())[place]
+
+    @property
+    def names(self) -> list[str]:
+        """The ledgers' CAIP-2 ids."""
+        return list(self.ledgers)
+
+    async def store_holds(self, plain: bytes) -> bool:
+        """Whether any stored object contains a stretch of `plain`."""
+        needle = plain[len(plain) // 2 :][:64]
+        async for cid in self.store.list():
+            if needle in await self.store.get(cid):
+                return True
+        return False
+
+    async def live_holders(self, model_id: bytes) -> list[str]:
+        """Give the ledgers on which somebody holds the model, other than the bridge."""
+        holders = []
+        for ledger in self.ledgers.values():
+            model = await ledger.registry.find(model_id)
+            if model is not None and model.owner != ledger.bridge.account:
+                holders.append(str(ledger.id))
+        return holders
+
+    async def carry(self) -> None:
+        """Let the relayer do one step; rest a moment when there is nothing to carry."""
+        if not (await self.relayer.step()).did_anything:
+            await asyncio.sleep(0.05)
+
+    async def carry_late(self, ledger: EvmLedger, seconds: int) -> None:
+        """Carry only after `seconds` have passed on `ledger`, so that packets for it are late."""
+        await self._pass_time(ledger, seconds)
+        for carried in (await self.relayer.step()).carried:
+            if carried.what == "time out":
+                self.last_timeout = carried.receipt.tx
+
+    async def _pass_time(self, ledger: EvmLedger, seconds: int) -> None:
+        await ledger.chain.rpc.ask("evm_increaseTime", seconds)
+        await ledger.chain.rpc.ask("evm_mine")
+
+
+@asynccontextmanager
+async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
+    """Bring a world up; `kind` is embedded or anvil.
+
+    Raises:
+        UsageError: there is no such kind.
+        AnvilMissing: Foundry's anvil is not installed.
+    """
+    deployer, relaying = LocalSigner.generate(), LocalSigner.generate()
+    people = [_identity(name) for name in ("publisher", "consumer", "worker")]
+    funded = {
+        signer.account: 10_000 * COINS
+        for signer in (deployer, relaying, *(person.signer for person in people))
+    }
+    signers = sorted((LocalSigner.generate() for _ in range(NODES)), key=lambda s: s.account)
+    async with AsyncExitStack() as stack:
+        chains = await _start_chains(stack, kind, funded)
+        ledgers = await _deploy(chains, deployer, [signer.account for signer in signers])
+        nodes = [_node(at, signers, ledgers, folder) for at in range(NODES)]
+        endpoints = [
+            _endpoint(stack, f"node-{at + 1}", create_app(nodes[at])) for at in range(NODES)
+        ]
+        group = await generate_group_key([HttpMember(e) for e in endpoints], THRESHOLD)
+        validators = [HttpValidator(endpoint) for endpoint in endpoints]
+        relayer = Relayer(ledgers, validators, relaying)
+        store = LocalStore(folder / "store")
+
+        def context(person: Identity) -> Context:
+            journal = Journal(folder / person.name / "journal.sqlite")
+            stack.callback(journal.close)
+            return Context(
+                ledgers=ledgers,
+                store=store,
+                journal=journal,
+                identity=person,
+                group=group,
+                custodians=[HttpCustodian(at + 1, e) for at, e in enumerate(endpoints)],
+                carry=lambda: world.carry(),
+            )
+
+        receipts = ReceiptStore(folder / "worker" / "receipts.sqlite")
+        stack.callback(receipts.close)
+        working = context(people[2])
+        engine = OnnxEngine()
+        worker = Worker(
+            engine,
+            LicensedModels(working, engine, folder / "worker" / "models"),
+            working.identity.signer,
+            ReceiptLog(receipts),
+            time.time,
+        )
+        world = World(
+            folder=folder,
+            ledgers=ledgers,
+            nodes=nodes,
+            group=group,
+            validators=validators,
+            relayer=relayer,
+            publisher=context(people[0]),
+            consumer=context(people[1]),
+            worker=HttpWorker(_endpoint(stack, "worker", create_worker_app(worker, receipts))),
+            working=working,
+            receipts=receipts,
+            store=store,
+        )
+        yield world
+
+
+def _identity(name: str) -> Identity:
+    return Identity(name, LocalSigner.generate(), PackageSigner.generate())
+
+
+async def _start_chains(
+    stack: AsyncExitStack, kind: str, funded: Mapping[bytes, int]
+) -> list[Chain]:
+    if kind == "embedded":
+        return [new_embedded_chain(number, funded) for number in CHAIN_NUMBERS]
+    if kind != "anvil":
+        raise UsageError(f"No ledgers of kind {kind!r}; there are: embedded, anvil.")
+    chains = []
+    for number in CHAIN_NUMBERS:
+        options = AnvilOptions(number, free_port())
+        await stack.enter_async_context(running_anvil(options, funded))
+        chain = http_chain(f"eip155:{number}", options.url, Depth(0))
+        stack.push_async_callback(chain.rpc.aclose)
+        chains.append(chain)
+    return chains
+
+
+async def _deploy(
+    chains: Sequence[Chain], deployer: LocalSigner, members: Sequence[bytes]
+) -> dict[LedgerId, EvmLedger]:
+    deployments = await asyncio.gather(*(deploy(chain, deployer) for chain in chains))
+    ledgers = [
+        EvmLedger(chain, deployment) for chain, deployment in zip(chains, deployments, strict=True)
+    ]
+    committee = Signers(0, THRESHOLD, tuple(members))
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        await connect_ledgers(ledgers[first], ledgers[second], committee, deployer)
+    return {ledger.id: ledger for ledger in ledgers}
+
+
+def _node(
+    at: int, signers: Sequence[LocalSigner], ledgers: Mapping[LedgerId, Ledger], folder: Path
+) -> Node:
+    members = [
+        MemberSection(
+            index=index,
+            account=f"0x{signer.account.hex()}",
+            public_key=f"0x{signer.private_key.public_key.format().hex()}",
+        )
+        for index, signer in enumerate(signers, start=1)
+    ]
+    home = folder / f"node-{at + 1}"
+    home.mkdir()
+    settings = NodeSettings(
+        index=at + 1, port=1, threshold=THRESHOLD, committee=members, home=home, ledgers=[]
+    )
+    return Node(settings, signers[at], ledgers, secrets.token_bytes(32))
+
+
+def _endpoint(stack: AsyncExitStack, name: str, app: object) -> Endpoint:
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    endpoint = Endpoint(f"http://{name}", transport=transport)
+    stack.push_async_callback(endpoint.aclose)
+    return endpoint

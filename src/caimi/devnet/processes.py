@@ -1,0 +1,120 @@
+"""Processes that outlive the terminal, and that are ended only when they are surely ours.
+
+A process is known by its id and its start time, so that an id used again by somebody else is left
+alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from caimi.errors.node import ProcessFailed
+
+STOP_SECONDS = 10.0
+LOG_TAIL_BYTES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One started process. `started` is the kernel's start time in clock ticks since boot."""
+
+    name: str
+    pid: int
+    started: int
+    log: str
+    url: str | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return _start_time(self.pid) == self.started
+
+    def log_tail(self) -> str:
+        """Give the end of its log."""
+        with contextlib.suppress(OSError), Path(self.log).open("rb") as handle:
+            handle.seek(max(0, Path(self.log).stat().st_size - LOG_TAIL_BYTES))
+            return handle.read().decode("utf-8", "replace")
+        return ""
+
+
+def start(
+    name: str,
+    command: Sequence[str],
+    folder: Path,
+    *,
+    url: str | None = None,
+    secret: bytes | None = None,
+) -> Process:
+    """Start a process in a session of its own, logging to a file; `secret` goes to its standard input.
+
+    Raises:
+        ProcessFailed: it cannot be started.
+    """
+    log = folder / f"{name}.log"
+    try:
+        with log.open("ab") as output:
+            child = subprocess.Popen(  # noqa: S603 - our own commands, no shell
+                list(command),
+                stdin=subprocess.PIPE if secret is not None else subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=folder,
+            )
+    except OSError as error:
+        raise ProcessFailed(f"{name} cannot be started: {error}.") from error
+    if secret is not None and child.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.write(secret + b"\n")
+            child.stdin.close()
+    return Process(name, child.pid, _start_time(child.pid) or 0, str(log), url)
+
+
+def stop(processes: Sequence[Process]) -> None:
+    """End these processes, politely first; those that are no longer ours are left alone."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in processes:
+            if process.alive:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, number)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(process.alive for process in processes) and time.monotonic() < deadline:
+            _reap(processes)
+            time.sleep(0.05)
+
+
+def _reap(processes: Sequence[Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+
+
+def save(file: Path, processes: Sequence[Process]) -> None:
+    """Write the list down atomically."""
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(json.dumps([asdict(process) for process in processes]), encoding="utf-8")
+    temporary.replace(file)
+
+
+def load(file: Path) -> list[Process]:
+    """Read the list; empty when there is none."""
+    if not file.is_file():
+        return []
+    return [Process(**entry) for entry in json.loads(file.read_text("utf-8"))]
+
+
+def _start_time(pid: int) -> int | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])

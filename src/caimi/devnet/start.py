@@ -1,0 +1,266 @@
+"""One bring-up of a local network, step by step."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from caimi.client.keyring import Keyring, read_secret_file
+from caimi.config import (
+    CONFIG_NAME,
+    CommitteeSection,
+    Config,
+    CustodianSection,
+    KeysSection,
+    LedgerSection,
+    RelaySection,
+    WorkerSection,
+)
+from caimi.devnet import processes
+from caimi.devnet.processes import Process
+from caimi.errors.base import CaimiError
+from caimi.errors.node import ProcessFailed
+from caimi.ledgers.evm.anvil import AnvilOptions, anvil_command, free_port, fund, wait_ready
+from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.deployment import Deployment, Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.finality import parse_finality
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.node.client import Endpoint, HttpMember
+from caimi.node.key_generation import generate_group_key
+from caimi.node.settings import MemberSection, NodeSettings
+
+LEDGERS: Final = {"a": 31337, "b": 31338, "c": 31339}
+NODES: Final = 5
+THRESHOLD: Final = 3
+BLOCK_SECONDS: Final = 1
+FINALITY: Final = "depth:1"
+COINS: Final = 10**18
+READY_SECONDS: Final = 60.0
+USERS: Final = ("alice", "bob", "worker", "relayer")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a user needs to know of a network that is up."""
+
+    config: Path
+    accounts: dict[str, str]
+
+
+class Start:
+    """Brings a network up in `directory`; each process is in `listed` as soon as it is started."""
+
+    def __init__(
+        self, directory: Path, folder: Path, listed: Path, tell: Callable[[str], None]
+    ) -> None:
+        self._directory = directory
+        self._folder = folder
+        self._listed = listed
+        self._tell = tell
+        self._processes: list[Process] = []
+        self._passphrase = secrets.token_urlsafe(24).encode()
+
+    async def run(self) -> Started:
+        """Do it all, in order.
+
+        Raises:
+            ProcessFailed: a process did not become ready.
+        """
+        processes.save(self._listed, [])
+        self._write_passphrase()
+        self._tell("making keys")
+        keys = KeysSection(
+            directory="keys", default="alice", passphrase_file=f"{self._folder.name}/passphrase"
+        )
+        keyring = Keyring(Config(keys=keys, home=self._directory))
+        accounts = await asyncio.to_thread(self._make_users, keyring)
+        signers = sorted((LocalSigner.generate() for _ in range(NODES)), key=lambda s: s.account)
+        async with AsyncExitStack() as stack:
+            sections = await self._start_ledgers(stack, accounts, signers)
+            members = await self._start_nodes(stack, sections, signers)
+            self._tell(f"{NODES} nodes make a key, any {THRESHOLD} of them can use it")
+            group = await generate_group_key([HttpMember(e) for e in members], THRESHOLD)
+        port = free_port()
+        config = Config(
+            ledgers=sections,
+            committee=CommitteeSection(
+                group_key=f"0x{group.to_bytes().hex()}",
+                custodians=[
+                    CustodianSection(
+                        index=at + 1, url=member.url, account=f"0x{signers[at].account.hex()}"
+                    )
+                    for at, member in enumerate(members)
+                ],
+            ),
+            keys=keys,
+            relay=RelaySection(mode="service"),
+            workers=[
+                WorkerSection(
+                    url=f"http://127.0.0.1:{port}",
+                    account=accounts["worker"],
+                    ledger=sections[0].id,
+                )
+            ],
+        )
+        file = self._directory / CONFIG_NAME
+        file.write_text(config.dump(), encoding="utf-8")
+        await self._start_services(file, port)
+        return Started(file, {name: accounts[name] for name in ("alice", "bob")})
+
+    def _write_passphrase(self) -> None:
+        file = self._folder / "passphrase"
+        if file.exists():
+            self._passphrase = read_secret_file(file)
+            return
+        file.touch(mode=0o600)
+        file.write_bytes(self._passphrase)
+
+    def _make_users(self, keyring: Keyring) -> dict[str, str]:
+        known = keyring.names()
+        return {
+            name: keyring.account(name)
+            if name in known
+            else f"0x{keyring.new(name).signer.account.hex()}"
+            for name in USERS
+        }
+
+    def _start(
+        self, name: str, command: Sequence[str], url: str | None, secret: bytes | None = None
+    ) -> Process:
+        process = processes.start(name, command, self._folder, url=url, secret=secret)
+        self._processes.append(process)
+        processes.save(self._listed, self._processes)
+        return process
+
+    async def _start_ledgers(
+        self, stack: AsyncExitStack, accounts: dict[str, str], signers: Sequence[LocalSigner]
+    ) -> list[LedgerSection]:
+        deployer = LocalSigner.generate()
+        funded = {bytes.fromhex(text[2:]): 10_000 * COINS for text in accounts.values()}
+        funded[deployer.account] = 10_000 * COINS
+        ledgers, sections = [], []
+        for name, number in LEDGERS.items():
+            self._tell(f"ledger {name}: anvil, eip155:{number}")
+            options = AnvilOptions(number, free_port(), block_time=BLOCK_SECONDS)
+            process = self._start(f"ledger-{name}", anvil_command(options), options.url)
+            await self._ready(process, wait_ready(options))
+            chain = http_chain(f"eip155:{number}", options.url, parse_finality(FINALITY))
+            stack.push_async_callback(chain.rpc.aclose)
+            await fund(chain.rpc, funded)
+            ledgers.append((name, options.url, chain))
+        self._tell("deploying contracts")
+        deployments = await asyncio.gather(*(deploy(chain, deployer) for _, _, chain in ledgers))
+        opened = []
+        for (name, url, chain), deployment in zip(ledgers, deployments, strict=True):
+            opened.append(EvmLedger(chain, deployment))
+            sections.append(_section(name, url, deployment))
+        committee = Signers(0, THRESHOLD, tuple(signer.account for signer in signers))
+        for first, second in ((0, 1), (0, 2), (1, 2)):
+            await connect_ledgers(opened[first], opened[second], committee, deployer)
+        return sections
+
+    async def _start_nodes(
+        self,
+        stack: AsyncExitStack,
+        sections: Sequence[LedgerSection],
+        signers: Sequence[LocalSigner],
+    ) -> list[Endpoint]:
+        members = [
+            MemberSection(
+                index=at + 1,
+                account=f"0x{signer.account.hex()}",
+                public_key=f"0x{signer.private_key.public_key.format().hex()}",
+            )
+            for at, signer in enumerate(signers)
+        ]
+        endpoints = []
+        for at, signer in enumerate(signers):
+            settings = NodeSettings(
+                index=at + 1,
+                port=free_port(),
+                threshold=THRESHOLD,
+                committee=members,
+                ledgers=list(sections),
+            )
+            home = self._folder / f"node-{at + 1}"
+            await asyncio.to_thread(self._write_node, home, settings, signer)
+            url = f"http://127.0.0.1:{settings.port}"
+            self._tell(f"node {at + 1}: {url}")
+            command = [*_caimi(), "service", "node", str(home / "node.toml")]
+            process = self._start(f"node-{at + 1}", command, url, self._passphrase)
+            endpoint = Endpoint(url)
+            stack.push_async_callback(endpoint.aclose)
+            endpoints.append(endpoint)
+        for process, endpoint in zip(self._processes[-NODES:], endpoints, strict=True):
+            await self._ready(process, _answers(endpoint))
+        return endpoints
+
+    def _write_node(self, home: Path, settings: NodeSettings, signer: LocalSigner) -> None:
+        home.mkdir(mode=0o700, exist_ok=True)
+        for leftover in home.iterdir():
+            leftover.unlink()
+        signer.save(home / settings.keystore, self._passphrase)
+        (home / "node.toml").write_text(settings.dump(), encoding="utf-8")
+
+    async def _start_services(self, config: Path, port: int) -> None:
+        self._tell("relayer and worker")
+        common = ["--config", str(config), "--key"]
+        relayer = self._start(
+            "relayer", [*_caimi(), "service", "relayer", *common, "relayer"], None
+        )
+        url = f"http://127.0.0.1:{port}"
+        worker = self._start(
+            "worker", [*_caimi(), "service", "worker", *common, "worker", f"--port={port}"], url
+        )
+        endpoint = Endpoint(url)
+        try:
+            await self._ready(worker, _answers(endpoint))
+        finally:
+            await endpoint.aclose()
+        if not relayer.alive:
+            raise ProcessFailed(f"relayer ended: {relayer.log_tail()}")
+
+    async def _ready(self, process: Process, answering: Coroutine[None, None, None]) -> None:
+        waiting = asyncio.create_task(answering)
+        deadline = time.monotonic() + READY_SECONDS
+        try:
+            while not waiting.done():
+                if not process.alive or time.monotonic() > deadline:
+                    raise ProcessFailed(f"{process.name} is not ready: {process.log_tail()}")
+                await asyncio.wait({waiting}, timeout=0.2)
+            await waiting
+        finally:
+            waiting.cancel()
+
+
+async def _answers(endpoint: Endpoint) -> None:
+    while True:
+        try:
+            await endpoint.get("/health")
+        except CaimiError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+def _section(name: str, url: str, deployment: Deployment) -> LedgerSection:
+    return LedgerSection(
+        id=deployment.ledger,
+        name=name,
+        rpc=url,
+        finality=FINALITY,
+        deployed_at=deployment.deployed_at,
+        contracts={key: f"0x{value.hex()}" for key, value in deployment.contracts.items()},
+    )
+
+
+def _caimi() -> list[str]:
+    return [sys.executable, "-m", "caimi.cli"]

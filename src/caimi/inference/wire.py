@@ -1,0 +1,78 @@
+"""Tensors in JSON, exactly: dtype, shape, and the elements' little-endian bytes in base64."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from caimi.errors.inference import UnreadableTensors
+from caimi.inference.tensors import MAX_TENSORS, Array, Tensors
+
+MAX_RANK: Final = 32
+_DTYPES: Final = frozenset(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
+)
+
+
+def tensors_to_json(tensors: Tensors) -> dict[str, object]:
+    """Give the JSON form. String tensors are given as lists.
+
+    Raises:
+        UnreadableTensors: an element type that the form does not have.
+    """
+    return {name: _to_json(name, value) for name, value in tensors.items()}
+
+
+def _to_json(name: str, value: Array) -> dict[str, object]:
+    if value.dtype.kind in "OUS":
+        texts = [str(item) for item in value.ravel()]
+        return {"dtype": "string", "shape": list(value.shape), "data": texts}
+    if value.dtype.name not in _DTYPES:
+        raise UnreadableTensors(f"Tensor {name!r} of {value.dtype.name} cannot be sent.")
+    data = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<")).tobytes()
+    return {
+        "dtype": value.dtype.name,
+        "shape": list(value.shape),
+        "data": base64.b64encode(data).decode(),
+    }
+
+
+def tensors_from_json(document: object) -> dict[str, Array]:
+    """Take the JSON form, strictly.
+
+    Raises:
+        UnreadableTensors: it is anything else, or data and shape do not fit.
+    """
+    if not isinstance(document, dict) or len(document) > MAX_TENSORS:
+        raise UnreadableTensors("Tensors are an object of bounded size.")
+    return {str(name): _from_json(str(name), value) for name, value in document.items()}
+
+
+def _from_json(name: str, document: object) -> Array:
+    match document:
+        case {"dtype": str(dtype), "shape": list(shape), "data": data, **rest} if (
+            not rest
+            and len(shape) <= MAX_RANK
+            and all(type(size) is int and 0 <= size < 1 << 40 for size in shape)
+        ):
+            pass
+        case _:
+            raise UnreadableTensors(f"Tensor {name!r} does not have dtype, shape and data.")
+    if dtype == "string" and isinstance(data, list) and all(isinstance(t, str) for t in data):
+        if len(data) != prod(shape):
+            raise UnreadableTensors(f"Tensor {name!r} has {len(data)} texts for shape {shape}.")
+        return np.array(data, dtype=object).reshape(shape)
+    if dtype not in _DTYPES or not isinstance(data, str):
+        raise UnreadableTensors(f"Tensor {name!r} has type {dtype[:20]!r} or no base64 data.")
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise UnreadableTensors(f"Tensor {name!r} is not in base64.") from error
+    kind = np.dtype(dtype).newbyteorder("<")
+    if len(raw) != prod(shape) * kind.itemsize:
+        raise UnreadableTensors(f"Tensor {name!r} has {len(raw)} bytes for shape {shape}.")
+    return np.frombuffer(raw, dtype=kind).reshape(shape).astype(np.dtype(dtype), copy=True)

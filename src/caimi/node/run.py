@@ -1,0 +1,133 @@
+"""Running services as processes: a node, a relayer, a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from caimi.client.network import AsyncNetwork
+from caimi.config import Config, read_toml
+from caimi.errors.base import CaimiError
+from caimi.inference.batch import ReceiptLog, ReceiptStore, anchor_receipts
+from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.worker import Worker
+from caimi.ledgers.evm.connect import open_ledger
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import LedgerId
+from caimi.messaging.relayer import Relayer
+from caimi.node.app import create_app
+from caimi.node.client import Endpoint, HttpValidator
+from caimi.node.node import Node
+from caimi.node.serving import LicensedModels
+from caimi.node.settings import NodeSettings
+from caimi.node.worker_app import create_worker_app
+
+_log = logging.getLogger(__name__)
+RELAY_POLL_SECONDS = 0.25
+
+
+async def run_node(settings_file: Path, passphrase: bytes) -> None:
+    """Serve a validator and custodian until the process is told to stop.
+
+    Raises:
+        ConfigInvalid, WrongPassphrase, LedgerUnavailable…: it cannot start.
+    """
+    settings = read_toml(settings_file, NodeSettings)
+    signer = await asyncio.to_thread(LocalSigner.load, settings.path(settings.keystore), passphrase)
+    async with AsyncExitStack() as stack:
+        ledgers = {}
+        for section in settings.ledgers:
+            ledger = await open_ledger(section)
+            stack.push_async_callback(ledger.aclose)
+            ledgers[LedgerId(section.id)] = ledger
+        node = Node(settings, signer, ledgers, passphrase)
+        await node.open()
+        await _serve(create_app(node), settings.host, settings.port)
+
+
+async def run_relayer(config: Config, key: str) -> None:
+    """Carry packets between the configured ledgers until the process is told to stop."""
+    async with _network(config, key) as network, AsyncExitStack() as stack:
+        validators = []
+        for custodian in config.committee.custodians if config.committee else ():
+            endpoint = Endpoint(custodian.url)
+            stack.push_async_callback(endpoint.aclose)
+            validators.append(HttpValidator(endpoint))
+        relayer = Relayer(
+            network.context.ledgers,
+            validators,
+            network.context.identity.signer,
+            observe=lambda carried: _log.info(
+                "%s: %d packets of %s, %s on %s",
+                carried.what,
+                carried.packets,
+                carried.route.client_id,
+                carried.receipt.tx,
+                carried.receipt.ledger,
+            ),
+        )
+        await relayer.run(RELAY_POLL_SECONDS)
+
+
+async def run_worker(config: Config, key: str, host: str, port: int, anchor_seconds: float) -> None:
+    """Serve inference with the models this key is licensed for, anchoring receipts in batches."""
+    async with _network(config, key) as network:
+        context = network.context
+        home = config.path(config.state) / f"worker-{key}"
+        receipts = ReceiptStore(home / "receipts.sqlite")
+        engine = OnnxEngine()
+        worker = Worker(
+            engine,
+            LicensedModels(context, engine, home / "models"),
+            context.identity.signer,
+            ReceiptLog(receipts),
+            time.time,
+        )
+        section = next(entry for entry in config.workers if entry.url.endswith(f":{port}"))
+        ledger = context.ledger(section.ledger)
+
+        async def anchor() -> None:
+            while True:
+                try:
+                    await anchor_receipts(receipts, ledger, context.identity.signer)
+                except CaimiError as error:
+                    _log.warning("%s", error)
+                await asyncio.sleep(anchor_seconds)
+
+        anchoring = asyncio.create_task(anchor())
+        try:
+            await _serve(create_worker_app(worker, receipts), host, port)
+        finally:
+            anchoring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await anchoring
+            receipts.close()
+
+
+@asynccontextmanager
+async def _network(config: Config, key: str) -> AsyncIterator[AsyncNetwork]:
+    async with AsyncNetwork.connect(config, key=key) as network:
+        yield network
+
+
+async def _serve(app: FastAPI, host: str, port: int) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            server_header=False,
+            limit_concurrency=512,
+            timeout_keep_alive=5,
+        )
+    )
+    await server.serve()
