@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import pairwise
 
 import pytest
 from ledger_conformance import LedgerConformance
@@ -15,6 +16,7 @@ from caimi.errors.ledgers import (
     AnvilFailed,
     AnvilMissing,
     LedgerUnavailable,
+    TransactionFailed,
     TransactionStuck,
 )
 from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, free_port, running_anvil
@@ -23,7 +25,7 @@ from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.outgoing import read_signed
+from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import Retries
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
@@ -89,6 +91,20 @@ async def pool(ledger: EvmLedger) -> dict[int, str]:
     }
 
 
+async def two_wait(ledger: EvmLedger) -> bool:
+    return len(await pool(ledger)) == 2
+
+
+async def _seen(fact: bool) -> bool:
+    return fact
+
+
+async def until(holds: Callable[[], Awaitable[object]]) -> None:
+    async with asyncio.timeout(10):
+        while not await holds():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.02)
+
+
 async def sent(ledger: EvmLedger, who: LocalSigner) -> int:
     count = await ledger.chain.rpc.ask(
         "eth_getTransactionCount", f"0x{who.account.hex()}", "latest"
@@ -104,11 +120,10 @@ async def test_a_stuck_transaction_is_replaced_under_its_nonce_for_an_eighth_mor
     async with unmined(site) as (ledger, alice):
         outbox = MemoryOutbox()
         task = asyncio.create_task(ledger.submit(publishing(ledger), alice, outbox=outbox, key="k"))
-        while "k#2" not in outbox.entries:
-            await asyncio.sleep(0.05)
+        await until(lambda: _seen("k#2" in outbox.entries))
         attempts = [read_signed(outbox.entries[key], 31338) for key in ("k", "k#1", "k#2")]
         assert len({attempt.nonce for attempt in attempts}) == 1
-        for earlier, later in zip(attempts, attempts[1:], strict=False):
+        for earlier, later in pairwise(attempts):
             assert 8 * later.fees.most >= 9 * earlier.fees.most
             assert 8 * later.fees.tip >= 9 * earlier.fees.tip
         await asyncio.sleep(0.1)
@@ -144,8 +159,7 @@ async def test_a_transaction_the_node_has_lost_is_sent_again(site: Site):
         await brief.aclose()
         await ledger.chain.rpc.ask("anvil_dropAllTransactions")
         task = asyncio.create_task(ledger.submit(publishing(ledger), alice, outbox=outbox, key="k"))
-        while not await pool(ledger):
-            await asyncio.sleep(0.02)
+        await until(lambda: pool(ledger))
         await ledger.chain.rpc.ask("evm_mine")
         assert (await task).tx == outbox.entries["k"].tx
 
@@ -153,25 +167,57 @@ async def test_a_transaction_the_node_has_lost_is_sent_again(site: Site):
 async def test_transactions_behind_a_lost_one_move_again(site: Site):
     async with unmined(site, Patience(stuck_after=1.0, give_up_after=10.0)) as (ledger, alice):
         first = asyncio.create_task(ledger.submit(publishing(ledger, "a"), alice))
-        while len(await pool(ledger)) < 1:
-            await asyncio.sleep(0.02)
+        await until(lambda: pool(ledger))
         (lost,) = (await pool(ledger)).values()
         second = asyncio.create_task(ledger.submit(publishing(ledger, "b"), alice))
-        while len(await pool(ledger)) < 2:
-            await asyncio.sleep(0.02)
+        await until(lambda: two_wait(ledger))
+        first.cancel()
         await ledger.chain.rpc.ask("anvil_dropTransaction", lost)
         await ledger.chain.rpc.ask("evm_setAutomine", True)
-        receipts = await asyncio.gather(first, second)
-        assert len({receipt.tx for receipt in receipts}) == 2
+        await second
         assert await sent(ledger, alice) == 2
+
+
+async def test_an_old_failure_does_not_end_the_attempt_made_after_it(site: Site):
+    async with unmined(site, Patience(give_up_after=5.0)) as (ledger, alice):
+        rpc = ledger.chain.rpc
+        outbox = MemoryOutbox()
+        signed = await ledger.sign(publishing(ledger, "m"), alice)
+        await outbox.record("k", signed)
+        await rpc.ask("evm_setAutomine", True)
+        short = read_signed(signed, 31338)
+        failing = sign_call(
+            short.call, alice, number=31338, nonce=short.nonce, gas=60_000, fees=short.fees
+        )
+        await outbox.record("k", failing.signed)
+        await rpc.ask("eth_sendRawTransaction", f"0x{failing.signed.raw.hex()}")
+        await rpc.ask("evm_setAutomine", False)
+        task = asyncio.create_task(
+            ledger.submit(publishing(ledger, "m"), alice, outbox=outbox, key="k")
+        )
+        await until(lambda: pool(ledger))
+        await asyncio.sleep(0.3)
+        assert not task.done()
+        await rpc.ask("evm_mine")
+        assert (await task).tx == outbox.entries["k#1"].tx
+
+
+async def test_a_transaction_out_of_gas_fails_by_name(site: Site):
+    ledger = site.ledger()
+    priced = read_signed(await ledger.sign(publishing(ledger, "gasless"), site.rich), 31338)
+    short = sign_call(
+        priced.call, site.rich, number=31338, nonce=priced.nonce, gas=60_000, fees=priced.fees
+    )
+    with pytest.raises(TransactionFailed, match="gas used 60000 of 60000"):
+        await ledger.broadcast(short.signed)
+    await ledger.aclose()
 
 
 async def test_a_kill_while_replacing_leaves_one_effect(site: Site):
     async with unmined(site) as (ledger, alice):
         outbox = MemoryOutbox()
         task = asyncio.create_task(ledger.submit(publishing(ledger), alice, outbox=outbox, key="k"))
-        while not await pool(ledger):
-            await asyncio.sleep(0.02)
+        await until(lambda: pool(ledger))
         outbox.die_after_record = True
         with pytest.raises(Killed):
             await task

@@ -230,7 +230,7 @@ class DeadlineRefused(TransactionReverted):
 
 
 class ProofRefused(TransactionReverted):
-    """A light client does not accept a proof."""
+    """A contract does not accept a proof or a signature."""
 
     code = "CAIMI-L026"
     why = (

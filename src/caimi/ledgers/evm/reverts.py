@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from eth_abi.exceptions import DecodingError
@@ -52,6 +53,8 @@ _GROUPS: dict[type[TransactionReverted], tuple[str, ...]] = {
         "InvalidCheckpoint",
         "InvalidLeaves",
         "InvalidMerkleProof",
+        "InvalidSignature",
+        "NotInBatch",
         "InvalidSignaturesLength",
         "TooFewSignatures",
         "UnknownCommittee",
@@ -71,6 +74,10 @@ def known_errors() -> dict[bytes, ErrorType]:
     table = {_ERROR.selector: _ERROR, _PANIC.selector: _PANIC}
     for contract in CONTRACTS:
         for error in artifact(contract).interface.errors.values():
+            same = table.get(error.selector, error)
+            if same != error:  # two contracts call its parameters differently
+                nameless = tuple(("", kind) for _, kind in error.parameters)
+                error = replace(error, parameters=nameless)  # noqa: PLW2901 - the same error
             table[error.selector] = error
     return table
 
