@@ -70,12 +70,16 @@ class MerkleTree:
         return self._nodes[0]
 
     def leaf(self, index: int) -> bytes:
-        """Give the leaf hash that was given at `index`."""
-        return self._nodes[self._places[index]]
+        """Give the leaf hash that was given at `index`; raises as `proof`."""
+        return self._nodes[self._place(index)]
 
     def proof(self, index: int) -> tuple[bytes, ...]:
-        """Prove the leaf given at `index`: its siblings from the bottom up."""
-        at = self._places[index]
+        """Prove the leaf given at `index`: its siblings from the bottom up.
+
+        Raises:
+            InvalidMerkleProof: there is no such leaf.
+        """
+        at = self._place(index)
         siblings = []
         while at > 0:
             siblings.append(self._nodes[_sibling(at)])
@@ -86,12 +90,13 @@ class MerkleTree:
         """Prove several leaves with one proof.
 
         Raises:
-            InvalidMerkleProof: no index, or one twice.
+            InvalidMerkleProof: no index, one twice, or one without a leaf.
         """
         if not indices or len(set(indices)) != len(indices):
             raise InvalidMerkleProof("A multiproof is of one or more different leaves.")
-        order = sorted(range(len(indices)), key=lambda k: -self._places[indices[k]])
-        places = [self._places[indices[k]] for k in order]
+        asked = [self._place(index) for index in indices]
+        order = sorted(range(len(asked)), key=lambda k: -asked[k])
+        places = [asked[k] for k in order]
         queue, head = list(places), 0
         proof: list[bytes] = []
         flags: list[bool] = []
@@ -111,6 +116,11 @@ class MerkleTree:
             tuple(flags),
             tuple(order),
         )
+
+    def _place(self, index: int) -> int:
+        if not 0 <= index < len(self._places):
+            raise InvalidMerkleProof(f"There is no leaf {index} among {len(self._places)}.")
+        return self._places[index]
 
 
 def verify(root: bytes, leaf: bytes, proof: Sequence[bytes]) -> bool:

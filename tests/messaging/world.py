@@ -10,6 +10,7 @@ the multiproof as OpenZeppelin's contract does.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
@@ -233,9 +234,13 @@ class Chain:
     def reorg(self, depth: int) -> None:
         """Undo the newest blocks; as many empty ones take their places."""
         depth = min(depth, self.height)
+        self.undo(depth)
+        self.mine(depth)
+
+    def undo(self, depth: int) -> None:
+        """Undo the newest blocks."""
         del self.blocks[len(self.blocks) - depth :], self.states[len(self.states) - depth :]
         self.forks += 1
-        self.mine(depth)
 
     def _add(self, state: State) -> None:
         self.world.now += 1
@@ -489,23 +494,23 @@ class Door:
         self.asked = 0
         self.answers: Callable[[Attestation], Attestation] = lambda attestation: attestation
 
-    async def _through(self, answer: Any) -> Attestation:
+    async def _through(self, ask: Callable[[], Awaitable[Attestation]]) -> Attestation:
         self.asked += 1
         if self.down:
-            answer.close()
             raise NodeUnreachable(f"{self.name} does not answer.")
         if self.seconds:
             await asyncio.sleep(self.seconds)
         # What comes over the network is JSON.
-        return self.answers(await answer)
+        told = json.loads(self.answers(await ask()).to_json())
+        return Attestation.from_document(told)
 
     async def attest(self, ledger: LedgerId, from_height: int, height: int) -> Attestation:
-        return await self._through(self.validator.attest(ledger, from_height, height))
+        return await self._through(lambda: self.validator.attest(ledger, from_height, height))
 
     async def attest_absence(
         self, ledger: LedgerId, height: int, packets: Sequence[tuple[str, int]]
     ) -> Attestation:
-        return await self._through(self.validator.attest_absence(ledger, height, packets))
+        return await self._through(lambda: self.validator.attest_absence(ledger, height, packets))
 
 
 # --- the world ----------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ class AlreadySignedOtherwise(MessagingError):
 
 
 class SignedStoreDamaged(MessagingError):
-    """A validator's record of what it signed cannot be read."""
+    """A validator's record of what it signed cannot be read or written."""
 
     code = "CAIMI-M010"
     why = "Without it the validator could contradict itself, so it does not sign."

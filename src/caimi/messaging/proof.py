@@ -100,7 +100,8 @@ class SignedStatement:
                 f"{len(self.signatures)} signatures where {committee.threshold} are needed."
             )
         for place, signature in self.signatures.items():
-            if recover(self.statement.digest, signature) != committee.members[place]:
+            signer = recover(self.statement.digest, signature)
+            if committee.members[place : place + 1] != (signer,):
                 raise InvalidProof(f"Signature {place} is not that of member {place}.")
 
     def prove(self, tree: Tree, keys: Sequence[bytes]) -> Proof:

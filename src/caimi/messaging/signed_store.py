@@ -55,15 +55,23 @@ class SqliteSignedStore:
             ) from error
 
     def remember(self, statement: Statement) -> None:
-        """See `SignedStore.remember`."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._remember(statement)
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        """See `SignedStore.remember`; raises `SignedStoreDamaged` when it cannot be written."""
+        try:
+            with self._lock:
+                self._transact(statement)
+        except (sqlite3.Error, OverflowError) as error:
+            raise SignedStoreDamaged(
+                f"Blocks up to {statement.height} cannot be recorded: {error}."
+            ) from error
+
+    def _transact(self, statement: Statement) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._remember(statement)
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     def _remember(self, said: Statement) -> None:
         block = (said.origin, said.height)

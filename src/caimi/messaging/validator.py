@@ -63,7 +63,7 @@ class Validator:
             AlreadySignedOtherwise: the ledger changed below its finality.
         """
         source = self._followed(ledger)
-        if not 0 < height - from_height <= MAX_BLOCKS:
+        if not 0 <= from_height < height <= from_height + MAX_BLOCKS:
             raise RangeTooLarge(
                 f"Blocks ({from_height}, {height}] are not 1 to {MAX_BLOCKS} blocks."
             )
@@ -80,12 +80,14 @@ class Validator:
 
         Raises:
             NotFollowed, NotFinal, AlreadySignedOtherwise: as `attest`.
-            RangeTooLarge: no packets, or more than `MAX_ABSENCES`.
+            RangeTooLarge: no packets, more than `MAX_ABSENCES`, or a sequence that cannot be.
             ReceivedAfterAll: one was received.
         """
         source = self._followed(ledger)
         if not 0 < len(packets) <= MAX_ABSENCES:
             raise RangeTooLarge(f"{len(packets)} packets are not 1 to {MAX_ABSENCES}.")
+        if any(not 0 < sequence < 1 << 64 for _, sequence in packets):
+            raise RangeTooLarge("Sequences are from 1 to 2**64 - 1.")
         await self._check_final(source, height)
         received = await source.gateway.receipts(packets, at=height)
         for (client, sequence), present in zip(packets, received, strict=True):

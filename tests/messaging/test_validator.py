@@ -1,0 +1,321 @@
+"""A validator signs what its own node shows to be final, once and for all."""
+
+import asyncio
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from world import KeySigner, NodeView, World
+
+from caimi.errors.messaging import (
+    AlreadySignedOtherwise,
+    NotFinal,
+    NotFollowed,
+    NothingToAttest,
+    RangeTooLarge,
+    ReceivedAfterAll,
+    SignedStoreDamaged,
+)
+from caimi.ledgers.port import LedgerId, SentPacket
+from caimi.messaging.checkpoint import Attestation, Kind, Statement
+from caimi.messaging.proof import absence_facts, range_facts
+from caimi.messaging.signed_store import SqliteSignedStore
+from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, Validator
+
+
+def node(world: World) -> NodeView:
+    """The first validator's node of the first ledger."""
+    return world.nodes[0][world.chains[0].id]
+
+
+async def test_a_checkpoint_states_every_packet_and_acknowledgement_of_its_range(
+    world: World,
+) -> None:
+    a, b = world.chains
+    a.send(b)
+    b.send(a)
+    await world.settle(world.relayer())
+    attestation = await world.doors[0].validator.attest(a.id, 0, a.final_height)
+    facts = range_facts(a.state.sent, a.state.written)
+    assert len(facts) == 2
+    assert attestation.statement.size == 2
+    assert attestation.statement.time == a.blocks[a.final_height].time
+    assert attestation.signer() == world.signers[0].account
+
+
+async def test_it_signs_nothing_beyond_finality(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    validator = world.doors[0].validator
+    await validator.attest(a.id, 0, a.final_height)
+    with pytest.raises(NotFinal):
+        await validator.attest(a.id, 0, a.final_height + 1)
+    with pytest.raises(NotFinal):
+        await validator.attest_absence(a.id, a.final_height + 1, [("caimi-10-11", 1)])
+
+
+async def test_it_signs_nothing_of_a_ledger_it_does_not_follow(world: World) -> None:
+    with pytest.raises(NotFollowed):
+        await world.doors[0].validator.attest(LedgerId("eip155:1"), 0, 1)
+    with pytest.raises(NotFollowed):
+        await world.doors[0].validator.attest_absence(LedgerId("eip155:1"), 1, [("client", 1)])
+
+
+@pytest.mark.parametrize(
+    ("start", "height"), [(5, 5), (5, 4), (0, MAX_BLOCKS + 1), (-1, 1), (0, 1 << 64)]
+)
+async def test_ranges_out_of_bounds_are_refused(world: World, start: int, height: int) -> None:
+    world.chains[0].send(world.chains[1])
+    world.mine(10)
+    with pytest.raises(RangeTooLarge):
+        await world.doors[0].validator.attest(world.chains[0].id, start, height)
+
+
+@pytest.mark.parametrize("count", [0, MAX_ABSENCES + 1])
+async def test_too_many_absences_or_none_are_refused(world: World, count: int) -> None:
+    world.mine(10)
+    packets = [("caimi-10-11", 1)] * count
+    with pytest.raises(RangeTooLarge):
+        await world.doors[0].validator.attest_absence(world.chains[0].id, 1, packets)
+
+
+@pytest.mark.parametrize("sequence", [-1, 0, 1 << 64])
+async def test_an_absence_of_an_impossible_sequence_is_refused(world: World, sequence: int) -> None:
+    world.mine(10)
+    with pytest.raises(RangeTooLarge):
+        await world.doors[0].validator.attest_absence(
+            world.chains[0].id, 1, [("caimi-10-11", sequence)]
+        )
+
+
+async def test_nothing_is_signed_for_a_range_in_which_nothing_happened(world: World) -> None:
+    world.mine(10)
+    with pytest.raises(NothingToAttest):
+        await world.doors[0].validator.attest(world.chains[0].id, 0, 5)
+
+
+async def test_the_absence_of_a_received_packet_is_not_signed(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    await world.settle(world.relayer())
+    with pytest.raises(ReceivedAfterAll):
+        await world.doors[0].validator.attest_absence(
+            b.id, b.final_height, [(packet.dest_client, 2), (packet.dest_client, 1)]
+        )
+
+
+async def test_an_absence_is_judged_at_the_height_asked_for(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    world.mine(3)
+    before = b.height
+    await world.settle(world.relayer())
+    name = (packet.dest_client, 1)
+    attestation = await world.doors[0].validator.attest_absence(b.id, before, [name])
+    assert attestation.statement.kind is Kind.ABSENCE
+    assert attestation.statement.height == before
+
+
+async def test_it_never_signs_two_roots_for_one_range(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    world.finalize()
+    validator = world.doors[0].validator
+    height = a.final_height
+    first = await validator.attest(a.id, 0, height)
+    assert await validator.attest(a.id, 0, height) == first
+    node(world).forged = [SentPacket(replace(packet, sequence=9), "0x", 1)]
+    with pytest.raises(AlreadySignedOtherwise):
+        await validator.attest(a.id, 0, height)
+
+
+async def test_it_never_signs_two_times_for_one_height(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    validator = world.doors[0].validator
+    await validator.attest(a.id, 0, a.final_height)
+    node(world).time_shift = 1
+    with pytest.raises(AlreadySignedOtherwise):
+        await validator.attest_absence(a.id, a.final_height, [("caimi-10-11", 1)])
+
+
+async def test_it_keeps_its_word_after_a_restart(world: World, tmp_path: Path) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    world.finalize()
+    first = await world.doors[0].validator.attest(a.id, 0, a.final_height)
+    world.stores[0].close()
+    world.stores[0] = SqliteSignedStore(tmp_path / "0.sqlite")
+    again = Validator(world.signers[0], world.committee, world.nodes[0], world.stores[0])
+    assert await again.attest(a.id, 0, a.final_height) == first
+    node(world).forged = [SentPacket(replace(packet, sequence=9), "0x", 1)]
+    with pytest.raises(AlreadySignedOtherwise):
+        await again.attest(a.id, 0, a.final_height)
+
+
+async def test_dying_between_remembering_and_answering_is_harmless(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+
+    class Killed(Exception):
+        pass
+
+    class DyingSigner(KeySigner):
+        def sign_digest(self, digest: bytes) -> bytes:
+            raise Killed
+
+    dying = Validator(DyingSigner(1_000), world.committee, world.nodes[0], world.stores[0])
+    with pytest.raises(Killed):
+        await dying.attest(a.id, 0, a.final_height)
+    await world.doors[0].validator.attest(a.id, 0, a.final_height)
+
+
+async def test_what_was_not_remembered_is_not_signed(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    asked = []
+
+    class Watching(KeySigner):
+        def sign_digest(self, digest: bytes) -> bytes:
+            asked.append(digest)
+            return super().sign_digest(digest)
+
+    class Full:
+        def remember(self, statement: object) -> None:
+            raise SignedStoreDamaged("The disk is full.")
+
+    validator = Validator(Watching(1_000), world.committee, world.nodes[0], Full())
+    with pytest.raises(SignedStoreDamaged):
+        await validator.attest(a.id, 0, a.final_height)
+    assert asked == []
+
+
+async def test_a_chain_that_changes_below_its_finality_gets_no_second_signature(
+    world: World,
+) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    validator = world.doors[0].validator
+    height = a.final_height
+    await validator.attest(a.id, 0, height)
+    a.undo(a.height)
+    a.send(b, value=b"fail")
+    world.finalize()
+    with pytest.raises(AlreadySignedOtherwise):
+        await validator.attest(a.id, 0, height)
+
+
+async def test_concurrent_questions_get_one_answer(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    validator = world.doors[0].validator
+    answers = await asyncio.gather(*(validator.attest(a.id, 0, a.final_height) for _ in range(20)))
+    assert len(set(answers)) == 1
+
+
+def statement(**changes: Any) -> Statement:
+    base = Statement(Kind.CHECKPOINT, b"\x01" * 32, b"\x05" * 32, 1, 5, 100, b"\x02" * 32, 3)
+    return replace(base, **changes)
+
+
+def test_one_fact_may_be_remembered_any_number_of_times(world: World) -> None:
+    store = world.stores[0]
+    for _ in range(3):
+        store.remember(statement())
+    store.remember(statement(from_height=2, root=b"\x03" * 32))
+    store.remember(statement(origin=b"\x09" * 32, time=7))
+
+
+@pytest.mark.parametrize("change", [{"time": 101}, {"root": b"\x03" * 32}, {"size": 4}])
+def test_a_contradiction_is_refused_and_changes_nothing(world: World, change) -> None:
+    store = world.stores[0]
+    store.remember(statement())
+    with pytest.raises(AlreadySignedOtherwise):
+        store.remember(statement(**change))
+    store.remember(statement())
+
+
+def test_a_refused_statement_leaves_no_trace(world: World) -> None:
+    store = world.stores[0]
+    store.remember(statement())
+    with pytest.raises(AlreadySignedOtherwise):
+        store.remember(statement(from_height=2, time=999))
+    store.remember(statement(from_height=2, root=b"\x07" * 32))
+
+
+def test_heights_that_sqlite_cannot_hold_are_refused_by_name(world: World) -> None:
+    with pytest.raises(SignedStoreDamaged):
+        world.stores[0].remember(statement(height=(1 << 64) - 1))
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "signed.sqlite"
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(SignedStoreDamaged):
+        SqliteSignedStore(path)
+
+
+def test_a_store_whose_tables_were_changed_signs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "changed.sqlite"
+    SqliteSignedStore(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE ranges")
+        database.execute("CREATE TABLE ranges (other TEXT)")
+    store = SqliteSignedStore(path)
+    with pytest.raises(SignedStoreDamaged):
+        store.remember(statement())
+    store.close()
+
+
+def test_two_processes_on_one_file_cannot_contradict_each_other(
+    tmp_path: Path, world: World
+) -> None:
+    one, two = (SqliteSignedStore(tmp_path / "shared.sqlite") for _ in range(2))
+    one.remember(statement())
+    with pytest.raises(AlreadySignedOtherwise):
+        two.remember(statement(root=b"\x03" * 32))
+    one.close()
+    two.close()
+
+
+@given(
+    claims=st.lists(
+        st.tuples(st.integers(0, 2), st.integers(3, 5), st.integers(0, 1), st.integers(1, 2)),
+        max_size=20,
+    )
+)
+@settings(max_examples=25)
+def test_whatever_is_asked_the_accepted_statements_never_contradict(
+    tmp_path_factory: pytest.TempPathFactory, claims
+) -> None:
+    store = SqliteSignedStore(tmp_path_factory.mktemp("signed") / "signed.sqlite")
+    times: dict[int, int] = {}
+    roots: dict[tuple[int, int], int] = {}
+    for start, height, time, root in claims:
+        said = statement(from_height=start, height=height, time=time, root=bytes([root]) * 32)
+        try:
+            store.remember(said)
+        except AlreadySignedOtherwise:
+            assert times.get(height, time) != time or roots.get((start, height), root) != root
+        else:
+            assert times.setdefault(height, time) == time
+            assert roots.setdefault((start, height), root) == root
+    store.close()
+
+
+def test_an_attestation_of_absence_differs_from_one_of_presence() -> None:
+    present = statement()
+    absent = statement(kind=Kind.ABSENCE, from_height=5)
+    assert present.digest != absent.digest
+    assert absence_facts([("client", 1)])[0][1] == bytes(32)
+    assert Attestation(present, bytes(65)) != Attestation(absent, bytes(65))
