@@ -1,12 +1,12 @@
-"""Commitments are those of ibc-go, and packets outside IBC v2's bounds are refused."""
+"""Commitments are those of ibc-go, with ibc-go's own vectors."""
 
 from dataclasses import replace
 
 import pytest
+from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caimi.errors.messaging import InvalidPacket
 from caimi.hashing import keccak256
 from caimi.ledgers.port import Packet, Payload
 from caimi.messaging import ibc
@@ -31,8 +31,6 @@ def test_a_packet_commits_as_in_ibc_go() -> None:
 
 
 def test_an_abi_packet_commits_as_in_ibc_go() -> None:
-    from eth_abi.abi import encode  # noqa: PLC0415
-
     value = encode(
         ("(string,string,string,uint256,string)",),
         (("uatom", "sender", "receiver", 1_000_000, "memo"),),
@@ -96,51 +94,3 @@ def test_different_acknowledgements_commit_differently(
 ) -> None:
     same = ibc.acknowledgement_commitment(one) == ibc.acknowledgement_commitment(other)
     assert same == (one == other)
-
-
-def payload(**changes: object) -> tuple[Payload, ...]:
-    return (replace(TRANSFER.payloads[0], **changes),)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"sequence": 0},
-        {"sequence": 1 << 64},
-        {"timeout": 0},
-        {"timeout": 1 << 64},
-        {"source_client": ""},
-        {"source_client": "a"},
-        {"source_client": "with space"},
-        {"dest_client": "slash/ed"},
-        {"dest_client": "new-line\n"},
-        {"dest_client": "x" * 129},
-        {"payloads": ()},
-        {"payloads": TRANSFER.payloads * 17},
-        {"payloads": payload(value=b"")},
-        {"payloads": payload(version="")},
-        {"payloads": payload(encoding="")},
-        {"payloads": payload(source_port="p")},
-        {"payloads": payload(dest_port="pört")},
-        {"payloads": payload(value=bytes(ibc.MAX_PAYLOAD_BYTES + 1))},
-        {"payloads": payload(value=bytes(ibc.MAX_PAYLOAD_BYTES // 2 + 1)) * 2},
-    ],
-)
-def test_a_packet_out_of_bounds_is_refused(changes: dict[str, object]) -> None:
-    ibc.check_packet(TRANSFER)
-    with pytest.raises(InvalidPacket):
-        ibc.check_packet(replace(TRANSFER, **changes))  # type: ignore[arg-type]
-
-
-def test_the_largest_packet_is_accepted() -> None:
-    ibc.check_packet(replace(TRANSFER, payloads=payload(value=bytes(ibc.MAX_PAYLOAD_BYTES))))
-    ibc.check_packet(replace(TRANSFER, payloads=TRANSFER.payloads * 16))
-
-
-@pytest.mark.parametrize("ahead", [0, -1, 24 * 3600 + 1])
-def test_a_timeout_not_within_a_day_is_refused(ahead: int) -> None:
-    now = 1_800_000_000
-    ibc.check_packet(replace(TRANSFER, timeout=now + 1), now=now)
-    ibc.check_packet(replace(TRANSFER, timeout=now + 24 * 3600), now=now)
-    with pytest.raises(InvalidPacket):
-        ibc.check_packet(replace(TRANSFER, timeout=now + ahead), now=now)

@@ -46,7 +46,6 @@ from caimi.messaging.ibc import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
     acknowledgement_commitment,
     acknowledgement_key,
-    check_packet,
     commitment_key,
     packet_commitment,
     receipt_key,
@@ -272,7 +271,6 @@ class Chain:
             self.world.now + lasts,
             (payload,),
         )
-        check_packet(packet, now=self.world.now)
 
         def change(state: State) -> None:
             state.sequences[route.client_id] = sequence
@@ -287,8 +285,6 @@ class Chain:
         """As Gateway.sol's recvPackets."""
         now = self.world.now + 1
         route = self._check_batch(client, packets, source_is_here=False)
-        for packet in packets:
-            check_packet(packet)
         keys = [commitment_key(route.counterparty_client_id, p.sequence) for p in packets]
         values = [packet_commitment(packet) for packet in packets]
         self.clients[client].verify(Kind.CHECKPOINT, keys, values, proof, now)

@@ -11,22 +11,6 @@ class MessagingError(CaimiError):
     code = "CAIMI-M000"
 
 
-class InvalidPacket(MessagingError):
-    """A packet breaks a rule of IBC v2."""
-
-    code = "CAIMI-M001"
-    why = "Gateways refuse packets outside the bounds in docs/protocol.md."
-    next_step = "Correct the packet's sender; nothing was sent."
-
-
-class InvalidPayload(MessagingError):
-    """A payload does not decode as the application message it claims to be."""
-
-    code = "CAIMI-M002"
-    why = "Application payloads are ABI tuples in one canonical encoding."
-    next_step = "Do not act on it; tell whoever runs the application that sent it."
-
-
 class InvalidCheckpoint(MessagingError):
     """A checkpoint or its signature is malformed."""
 

@@ -1,4 +1,4 @@
-"""IBC v2 packets: commitments, storage keys and bounds.
+"""IBC v2 packets: commitments and storage keys.
 
 Byte for byte as ibc-go's ``modules/core/04-channel/v2`` computes them. (The prose specification
 differs: timeouts are hashed big-endian, receipts lie under 0x02, acknowledgements under 0x03.)
@@ -6,20 +6,13 @@ differs: timeouts are hashed big-endian, receipts lie under 0x02, acknowledgemen
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
-from caimi.errors.messaging import InvalidPacket
 from caimi.hashing import keccak256, sha256
 from caimi.ledgers.port import Packet, Payload
 
 UNIVERSAL_ERROR_ACKNOWLEDGEMENT: Final = sha256(b"UNIVERSAL_ERROR_ACKNOWLEDGEMENT")
-MAX_TIMEOUT_SECONDS: Final = 24 * 3600
-MAX_PAYLOADS: Final = 16
-MAX_PAYLOAD_BYTES: Final = 262_144
-
-_IDENTIFIER = re.compile(r"[a-zA-Z0-9._+\-#\[\]<>]{2,128}")
 
 
 def payload_hash(payload: Payload) -> bytes:
@@ -77,32 +70,3 @@ def receipt_key(dest_client: str, sequence: int) -> bytes:
 def acknowledgement_key(dest_client: str, sequence: int) -> bytes:
     """Give keccak256 of `acknowledgement_path`."""
     return keccak256(acknowledgement_path(dest_client, sequence))
-
-
-def check_packet(packet: Packet, *, now: int | None = None) -> None:
-    """Check a packet against IBC v2's bounds; against the longest timeout too when `now` is given.
-
-    Raises:
-        InvalidPacket: it breaks one.
-    """
-    for name in (packet.source_client, packet.dest_client):
-        if _IDENTIFIER.fullmatch(name) is None:
-            raise InvalidPacket(f"{name[:140]!r} is no client id.")
-    if not 1 <= packet.sequence < 1 << 64 or not 1 <= packet.timeout < 1 << 64:
-        raise InvalidPacket(f"Sequence {packet.sequence} or timeout {packet.timeout} is no uint64.")
-    if now is not None and not now < packet.timeout <= now + MAX_TIMEOUT_SECONDS:
-        raise InvalidPacket(
-            f"Timeout {packet.timeout} is not within {MAX_TIMEOUT_SECONDS} s after {now}."
-        )
-    if not 1 <= len(packet.payloads) <= MAX_PAYLOADS:
-        raise InvalidPacket(
-            f"A packet has 1 to {MAX_PAYLOADS} payloads, not {len(packet.payloads)}."
-        )
-    if sum(len(payload.value) for payload in packet.payloads) > MAX_PAYLOAD_BYTES:
-        raise InvalidPacket(f"The payloads exceed {MAX_PAYLOAD_BYTES} bytes.")
-    for payload in packet.payloads:
-        for name in (payload.source_port, payload.dest_port):
-            if _IDENTIFIER.fullmatch(name) is None:
-                raise InvalidPacket(f"{name[:140]!r} is no port id.")
-        if not payload.version or not payload.encoding or not payload.value:
-            raise InvalidPacket("A payload's version, encoding and value must not be empty.")

@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from caimi.errors.messaging import InvalidProof, NothingToAttest
 from caimi.ledgers.port import Committee, SentPacket, WrittenAcknowledgement
 from caimi.merkle import MerkleTree, leaf_hash
-from caimi.messaging.checkpoint import ABI_TYPES, Kind, Statement, recover
+from caimi.messaging.checkpoint import ABI_TYPES, Kind, Statement
 from caimi.messaging.ibc import (
     acknowledgement_commitment,
     acknowledgement_key,
@@ -85,24 +85,6 @@ class SignedStatement:
 
     statement: Statement
     signatures: Mapping[int, bytes]
-
-    def check(self, committee: Committee) -> None:
-        """Check what a committee client checks.
-
-        Raises:
-            InvalidProof: another committee, too few signatures, or one that is not its member's.
-            InvalidCheckpoint: a signature is malformed.
-        """
-        if self.statement.committee != committee.hash:
-            raise InvalidProof("The statement is of another committee.")
-        if len(self.signatures) < committee.threshold:
-            raise InvalidProof(
-                f"{len(self.signatures)} signatures where {committee.threshold} are needed."
-            )
-        for place, signature in self.signatures.items():
-            signer = recover(self.statement.digest, signature)
-            if committee.members[place : place + 1] != (signer,):
-                raise InvalidProof(f"Signature {place} is not that of member {place}.")
 
     def prove(self, tree: Tree, keys: Sequence[bytes]) -> Proof:
         """Prove `keys`, which must be in the tree, as `abi.encode(CommitteeProof)`.
