@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 from caimi.chains import AccountId
 from caimi.config import Config
 from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase

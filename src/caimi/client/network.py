@@ -19,8 +19,8 @@ from caimi.client.keyring import Identity, Keyring
 from caimi.client.publish import Description, Published
 from caimi.client.pull import Pulled
 from caimi.client.purchase import Bought
-from caimi.client.transfer import Transferred
 from caimi.client.resolve import resolve
+from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
 from caimi.config import Config
 from caimi.custody.keys import GroupKey

@@ -13,8 +13,8 @@ from caimi.custody.label import label_for
 from caimi.custody.request import ShareRequest
 from caimi.custody.unlock import Outcome, unlock
 from caimi.errors.operations import ConfigInvalid, ManifestMismatch
-from caimi.models.manifest import Manifest
 from caimi.models.content_key import ContentKey
+from caimi.models.manifest import Manifest
 from caimi.models.unsealing import unseal
 from caimi.uri import ModelUri
 

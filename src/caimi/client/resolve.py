@@ -102,6 +102,6 @@ async def locate(context: Context, uri: ModelUri) -> Location:
     route = next(r for r in await ledger.gateway.routes() if r.client_id == lock.client_id)
     abroad = context.ledger(route.counterparty)
     foreign = await abroad.registry.find(uri.model_id)
-    if foreign is None:
+    if foreign is None or not foreign.owner:
         return Location(ledger.id, home.owner, in_flight=True)
     return Location(abroad.id, foreign.owner, in_flight=not lock.completed)

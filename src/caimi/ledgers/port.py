@@ -109,7 +109,10 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A model as a registry knows it; `home` is the home registry (ERC-7930), empty at home."""
+    """A model as a registry knows it.
+
+    `home` is the home registry (ERC-7930), empty at home; `owner` is empty when nobody holds it.
+    """
 
     model_id: bytes
     name: str

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from caimi.errors.ledgers import TransactionReverted, UnknownModel, UnknownVersion
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.abi import Value, encode
-from caimi.ledgers.evm.contract import NO_ADDRESS, Contract, account, word
+from caimi.ledgers.evm.abi import Value
+from caimi.ledgers.evm.contract import Contract, account, word
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.evm.publication import Publications
 from caimi.ledgers.port import (
     AliasChange,
     Call,
@@ -18,14 +19,6 @@ from caimi.ledgers.port import (
     Publication,
     PublicationBatch,
     VersionRecord,
-)
-from caimi.merkle import leaf_hash
-
-_DOMAIN_TYPE = keccak256(
-    b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
-_PUBLICATION_TYPE = keccak256(
-    b"Publication(address publisher,string name,string version,bytes32 manifest)"
 )
 
 
@@ -49,17 +42,13 @@ class EvmRegistry:
     ) -> None:
         self.address = address
         self._contract = contract
+        self._publications = Publications(contract.chain.number, contract.address)
         self._events = events
         self._history = history
 
     def model_id(self, publisher: bytes, name: str) -> bytes:
         """Give the id: keccak256(abi.encode(chain id, registry, publisher, name))."""
-        return keccak256(
-            encode(
-                ["uint256", "address", "address", "string"],
-                [self._contract.chain.number, self._contract.address, account(publisher), name],
-            )
-        )
+        return self._publications.model_id(publisher, name)
 
     async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
         """Read a model.
@@ -124,7 +113,7 @@ class EvmRegistry:
             name=name,
             publisher=publisher,
             # A model that was here and went home has no owner here.
-            owner=NO_ADDRESS if isinstance(owner, TransactionReverted) else owner[0],
+            owner=b"" if isinstance(owner, TransactionReverted) else owner[0],
             home=b"" if home == self.address else home,
             version_count=count,
         )
@@ -240,45 +229,11 @@ class EvmRegistry:
 
     def publication_leaf(self, publication: Publication) -> bytes:
         """Give a publication's leaf in a batch (OpenZeppelin standard leaf)."""
-        return leaf_hash(
-            encode(
-                ["address", "uint256", "bytes32", "bytes32"],
-                [
-                    account(publication.publisher),
-                    word(self.model_id(publication.publisher, publication.name)),
-                    version_id(publication.version),
-                    publication.manifest,
-                ],
-            )
-        )
+        return self._publications.leaf(publication)
 
     def publication_digest(self, publication: Publication) -> bytes:
         """Give the EIP-712 digest the publisher signs."""
-        domain = keccak256(
-            encode(
-                ["bytes32", "bytes32", "bytes32", "uint256", "address"],
-                [
-                    _DOMAIN_TYPE,
-                    keccak256(b"CAIMI ModelRegistry"),
-                    keccak256(b"1"),
-                    self._contract.chain.number,
-                    self._contract.address,
-                ],
-            )
-        )
-        struct = keccak256(
-            encode(
-                ["bytes32", "address", "bytes32", "bytes32", "bytes32"],
-                [
-                    _PUBLICATION_TYPE,
-                    account(publication.publisher),
-                    keccak256(publication.name.encode()),
-                    keccak256(publication.version.encode()),
-                    publication.manifest,
-                ],
-            )
-        )
-        return keccak256(b"\x19\x01" + domain + struct)
+        return self._publications.digest(publication)
 
     def anchor_batch(self, root: bytes, count: int) -> Call:
         """Anchor the Merkle root of `count` publications."""

@@ -1,0 +1,66 @@
+"""Real anvil ledgers for benchmarks, with everything deployed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from caimi.client.context import Context
+from caimi.client.keyring import Identity
+from caimi.journal import Journal
+from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
+from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Ledger, LedgerId
+from caimi.models.signing import PackageSigner
+from caimi.storage.local import LocalStore
+
+
+async def start_anvil(
+    stack: AsyncExitStack,
+    number: int,
+    deployer: LocalSigner,
+    funded: Sequence[bytes],
+    block_time: float | None = None,
+) -> EvmLedger:
+    """Start an anvil with funded accounts and deploy on it."""
+    options = AnvilOptions(number, free_port(), block_time=block_time)
+    accounts = dict.fromkeys((*funded, deployer.account), 10 ** 24)
+    await stack.enter_async_context(running_anvil(options, accounts))
+    chain = http_chain(f"eip155:{number}", options.url, Depth(0))
+    stack.push_async_callback(chain.rpc.aclose)
+    return EvmLedger(chain, await deploy(chain, deployer))
+
+
+@asynccontextmanager
+async def one_anvil(folder: Path) -> AsyncIterator[tuple[Context, Ledger]]:
+    """One anvil, and a publisher's context on it."""
+    identity = Identity("bench", LocalSigner.generate(), PackageSigner.generate())
+    async with AsyncExitStack() as stack:
+        ledger = await start_anvil(stack, 31337, LocalSigner.generate(), [identity.signer.account])
+        journal = Journal(folder / "journal.sqlite")
+        stack.callback(journal.close)
+        yield context_of(folder, journal, identity, ledger), ledger
+
+
+def context_of(folder: Path, journal: Journal, identity: Identity, ledger: Ledger) -> Context:
+    """Make a context without custodians."""
+
+    async def rest() -> None:
+        return None
+
+    return Context(
+        ledgers={LedgerId(ledger.id): ledger},
+        store=LocalStore(folder / "store"),
+        journal=journal,
+        identity=identity,
+        group=None,
+        custodians=[],
+        carry=rest,
+        clock=time.time,
+    )
