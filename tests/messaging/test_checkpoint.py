@@ -8,7 +8,7 @@ import pytest
 from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import HALF_ORDER, KeySigner
+from world import HALF_ORDER, KeySigner, typed_data
 
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.hashing import keccak256
@@ -74,6 +74,12 @@ def test_json_round_trips(said: Statement) -> None:
 @given(statements, statements)
 def test_different_statements_have_different_digests(one: Statement, other: Statement) -> None:
     assert (one.digest == other.digest) == (one == other)
+
+
+@given(statements)
+def test_the_digest_is_that_of_eip_712(said: Statement) -> None:
+    _, domain, message = typed_data(said.kind, said.fields)
+    assert said.digest == keccak256(b"\x19\x01" + domain + message)
 
 
 @given(statements, st.data())
@@ -199,6 +205,13 @@ def test_a_signature_with_a_flipped_bit_is_not_the_signers(bit: int) -> None:
     signature[bit // 8] ^= 1 << bit % 8
     with contextlib.suppress(InvalidCheckpoint):
         assert recover(SAID.digest, bytes(signature)) != SIGNER.account
+
+
+@pytest.mark.parametrize("v", [0, 1, 26, 29, 255])
+def test_a_recovery_id_of_another_form_is_refused(v: int) -> None:
+    signature = SIGNER.sign_digest(SAID.digest)
+    with pytest.raises(InvalidCheckpoint, match="v 27 or 28"):
+        recover(SAID.digest, signature[:64] + bytes([v]))
 
 
 def test_signatures_in_the_upper_half_are_refused() -> None:

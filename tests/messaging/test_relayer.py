@@ -19,9 +19,11 @@ def effects(chain: Chain) -> int:
 async def test_a_packet_is_delivered_and_acknowledged(world: World) -> None:
     a, b = world.chains
     packet = a.send(b)
-    await world.settle(world.relayer())
+    relayer = world.relayer()
+    await world.settle(relayer)
     assert b.state.effects == {(packet.dest_client, 1): 1}
     assert a.state.ended == {(packet.source_client, 1): "acknowledged"}
+    assert len(relayer._retries) == 0
 
 
 async def test_a_refused_packet_ends_with_its_error_acknowledgement(world: World) -> None:
@@ -252,6 +254,54 @@ async def test_it_remembers_neither_ended_packets_nor_those_of_ledgers_it_does_n
     world.close()
 
 
+async def test_it_does_not_keep_packets_for_ledgers_it_does_not_serve(tmp_path) -> None:
+    world = World(tmp_path, ledgers=3)
+    a, b, c = world.chains
+    a.send(c)
+    relayer = world.relayer(views=world.views([a, b]))
+    await world.settle(relayer)
+    assert relayer._open[a.id].sent == {}
+    world.close()
+
+
+async def test_a_packet_received_but_not_yet_final_is_not_sent_again(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    b.depth = 100
+    for _ in range(3):
+        await world.relayer().step()
+    assert (b.transactions, b.state.skipped) == (1, 0)
+
+
+async def test_a_packet_that_another_relayer_just_ended_is_not_ended_again(world: World) -> None:
+    a, b = world.chains
+    first, second = world.relayer(), world.relayer()
+    a.send(b)
+    world.finalize()
+    await first.step()
+    await second.step()
+    world.finalize()
+    await first.step()
+    assert (len(a.state.ended), a.transactions) == (1, 2)
+    await second.step()
+    assert (a.transactions, a.state.skipped) == (2, 0)
+
+
+async def test_no_timeout_is_claimed_before_the_time_is_final(world: World) -> None:
+    a, b = world.chains
+    a.send(b, lasts=30)
+    world.finalize()
+    b.depth = 10
+    world.pass_time(60)
+    relayer = world.relayer()
+    for _ in range(3):
+        progress = await relayer.step()
+        assert (progress.failures, progress.carried) == ([], [])
+    b.mine(10)
+    assert [one.what for one in (await relayer.step()).carried] == ["time out"]
+
+
 async def test_a_restarted_relayer_carries_on(world: World) -> None:
     a, b = world.chains
     for _ in range(3):
@@ -274,6 +324,36 @@ async def test_history_is_read_without_pauses_in_bounded_pieces(
     assert not progress[-1].behind
     await world.settle(relayer)
     assert len(a.state.ended) == 1
+
+
+async def test_run_does_not_pause_while_there_is_history_to_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.open_packets.SCAN_BLOCKS", 10)
+    a, b = world.chains
+    a.mine(60)
+    a.send(b)
+    world.finalize()
+    delivered = asyncio.Event()
+    relayer = world.relayer(observe=lambda carried: delivered.set())
+    running = asyncio.create_task(relayer.run(poll_seconds=1_000))
+    async with asyncio.timeout(10):
+        await delivered.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_run_pauses_while_nothing_works(world: World) -> None:
+    a, b = world.chains
+    views = world.views()
+    views[a.id].down = views[b.id].down = True
+    running = asyncio.create_task(world.relayer(views=views).run(poll_seconds=0.02))
+    await asyncio.sleep(0.3)
+    running.cancel()
+    assert 1 <= views[a.id].calls["finalized"] <= 5
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 async def test_one_ledgers_outage_does_not_stop_the_others(tmp_path) -> None:

@@ -22,7 +22,7 @@ from coincurve import PrivateKey
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_account import Account
-from eth_account.messages import encode_typed_data
+from eth_account.messages import encodetyped_data
 
 from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import LedgerUnavailable, ProofRefused, TransactionReverted
@@ -111,7 +111,7 @@ class LightClient:
         _require(origin == self.origin, "WrongOrigin")
         _require(committee == self.committee.hash, "UnknownCommittee")
         _require(now <= self.valid_until, "CommitteeExpired")
-        self._check_signatures(_typed_data(kind, members), signers, signatures)
+        self._check_signatures(typed_data(kind, members), signers, signatures)
         _require((height > start) == (kind is Kind.CHECKPOINT), "InvalidCheckpoint")
         _require(height >= start, "InvalidCheckpoint")
         absent = kind is Kind.ABSENCE
@@ -143,8 +143,8 @@ def _require(condition: bool, error: str) -> None:
         raise ProofRefused(error, error=error)
 
 
-def _typed_data(kind: Kind, values: Sequence[Any]) -> Any:
-    return encode_typed_data(
+def typed_data(kind: Kind, values: Sequence[Any]) -> Any:
+    return encodetyped_data(
         domain_data={"name": "CAIMI", "version": "1"},
         message_types={kind.value: MEMBERS},
         message_data={m["name"]: value for m, value in zip(MEMBERS, values, strict=True)},

@@ -34,6 +34,7 @@ class OpenPackets:
     within: Container[LedgerId]
     scanned: int = field(init=False)
     final: Block | None = field(default=None, init=False)
+    routes: tuple[Route, ...] = field(default=(), init=False)
     sent: dict[tuple[str, int], SentPacket] = field(default_factory=dict, init=False)
     written: dict[tuple[str, int], WrittenAcknowledgement] = field(default_factory=dict, init=False)
     _newest: dict[str, int] = field(default_factory=dict, init=False)
@@ -46,21 +47,18 @@ class OpenPackets:
         """Whether final blocks are left to read."""
         return self.final is not None and self.scanned < self.final.height
 
-    async def routes(self) -> list[Route]:
-        """List the routes to the ledgers in question."""
-        routes = await self.ledger.gateway.routes()
-        return [route for route in routes if route.counterparty in self.within]
-
     async def scan(self) -> None:
-        """Read the blocks that became final since the last scan, some thousands at most."""
+        """Read the routes, and the blocks that became final since, some thousands at most."""
         block = await self.ledger.finalized()
         # A node that lags behind the one asked before must not take anything back.
         if self.final is None or block.height > self.final.height:
             self.final = block
+        routes = await self.ledger.gateway.routes()
+        self.routes = tuple(route for route in routes if route.counterparty in self.within)
         upto = min(self.final.height, self.scanned + SCAN_BLOCKS)
         if upto <= self.scanned:
             return
-        clients = {route.client_id for route in await self.routes()}
+        clients = {route.client_id for route in self.routes}
         sent = await self.ledger.gateway.sent(self.scanned, upto)
         written = await self.ledger.gateway.written(self.scanned, upto)
         for entry in sent:
@@ -87,7 +85,7 @@ class OpenPackets:
         for name, commitment in zip(names, live, strict=True):
             if commitment == _ENDED:
                 del self.sent[name]
-        for route in await self.routes():
+        for route in self.routes:
             written = others[route.counterparty].written
             newest = self._newest.get(route.client_id, 0)
             for client, sequence in list(written):

@@ -130,7 +130,7 @@ class Relayer:
         ways = [
             _Way(each, self._open[route.counterparty], route)
             for each in known
-            for route in await self._guard(progress, each.routes()) or ()
+            for route in each.routes
         ]
         await asyncio.gather(*(self._guard(progress, self._carry(progress, way)) for way in ways))
         self._retries.keep(
