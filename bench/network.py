@@ -30,7 +30,7 @@ async def start_anvil(
 ) -> EvmLedger:
     """Start an anvil with funded accounts and deploy on it."""
     options = AnvilOptions(number, free_port(), block_time=block_time)
-    accounts = dict.fromkeys((*funded, deployer.account), 10 ** 24)
+    accounts = dict.fromkeys((*funded, deployer.account), 10**24)
     await stack.enter_async_context(running_anvil(options, accounts))
     chain = http_chain(f"eip155:{number}", options.url, Depth(0))
     stack.push_async_callback(chain.rpc.aclose)

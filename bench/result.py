@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results.json"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A figure. `ratio` compares with the peer; `floor` or `ceiling` is what the project promises."""
+    """A figure. `ratio` compares with the peer; `floor` or `ceiling` is the promise."""
 
     name: str
     value: float

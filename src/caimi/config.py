@@ -1,7 +1,7 @@
 """The configuration: one `caimi.toml` for every command, read strictly.
 
-Relative paths are relative to the file. No secret is ever in it: keys are V3 keystores in a directory,
-and the passphrase comes from the environment, a file of mode 0600, or a prompt.
+Relative paths are relative to the file. No secret is ever in it: keys are V3 keystores in a
+directory, and the passphrase comes from the environment, a file of mode 0600, or a prompt.
 """
 
 from __future__ import annotations

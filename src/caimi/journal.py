@@ -1,8 +1,8 @@
 """The journal: what a process has decided to do, written down before it does it.
 
-Publishing, buying, transferring and pulling take several steps that a crash may interrupt. Each is an
-`Operation` under a key that follows from its intent, so that running the same command again finds the
-operation and finishes it. Transactions go through the outbox half: signed, written here, then sent;
+Publishing, buying, transferring and pulling take several steps that a crash may interrupt. Each is
+an `Operation` under a key that follows from its intent, so that running the same command again finds
+the operation and finishes it. Transactions go through the outbox half: signed, written here, then sent;
 a second run sends the same bytes, which a ledger accepts at most once.
 """
 
@@ -75,7 +75,7 @@ class Operation:
         await self._journal._save(self)
 
     async def reopen(self) -> None:
-        """Start over: forget the facts and the transactions of an operation that ended without effect."""
+        """Start over: forget facts and transactions of an operation that ended without effect."""
         self.facts = {}
         self.finished = False
         await self._journal._reset(self)
@@ -86,7 +86,7 @@ class Operation:
 
 
 class Journal:
-    """SQLite-backed journal and outbox. Every write is on disk (synchronous=FULL) when it returns."""
+    """Journal and outbox in SQLite; every write is on disk (synchronous=FULL) when it returns."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class Journal:
     async def operation(self, kind: str, *intent: str) -> AsyncIterator[Operation]:
         """Open the operation that `kind` and `intent` name, new or left over from an earlier run.
 
-        Only one process at a time may hold an operation: the lock goes with the process, however it dies.
+        Only one process at a time may hold an operation; the lock goes when the process dies.
 
         Raises:
             JournalBusy: another process is at it.

@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - a Typer callback
+def _show_version(wanted: bool) -> None:
     if wanted:
         out.print(f"caimi {__version__}", highlight=False)
         raise typer.Exit

@@ -36,9 +36,7 @@ def up(directory: DirectoryOption = Path(), as_json: JsonOption = False) -> None
             print_json({"ok": True, "config": started.config, "keys": started.accounts})
             return
         facts("The network is up", {"config": started.config, **started.accounts})
-        out.print(
-            "Next: [bold]caimi publish model.onnx -n my-model -v 1.0.0 -l a --price 5 -k alice[/bold]"
-        )
+        out.print("Next: [bold]caimi publish model.onnx -n my-model -v 1.0.0 -l a --price 5[/bold]")
 
     guarded(as_json, start)
 

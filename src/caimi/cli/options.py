@@ -29,7 +29,7 @@ UriArgument = Annotated[
 ]
 
 
-def guarded(as_json: bool, work: Callable[[], T]) -> T:  # noqa: FBT001 - mirrors the --json flag
+def guarded(as_json: bool, work: Callable[[], T]) -> T:
     """Run `work`; print a `CaimiError` the way the user asked for, and exit with status 1."""
     try:
         return work()
@@ -41,7 +41,7 @@ def guarded(as_json: bool, work: Callable[[], T]) -> T:  # noqa: FBT001 - mirror
 def with_network(
     config: Path | None,
     key: str | None,
-    as_json: bool,  # noqa: FBT001 - mirrors the --json flag
+    as_json: bool,
     work: Callable[[AsyncNetwork], Awaitable[T]],
 ) -> T:
     """Connect, run `work` on the network, and disconnect."""

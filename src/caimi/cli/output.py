@@ -1,4 +1,4 @@
-"""How commands print: tables for people, one JSON document for machines, errors that say what to do."""
+"""How commands print: tables for people, one JSON document for machines, errors for both."""
 
 from __future__ import annotations
 

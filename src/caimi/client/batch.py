@@ -1,8 +1,8 @@
 """Publishing by the thousand: one transaction anchors the Merkle root of many publications.
 
-Each is signed by its publisher and provable by itself: with its proof, anybody can bring it into the
-registry later (`Registry.publish_from_batch`) or show that it existed when the batch was anchored. A
-batch is in the journal, with its transaction, before it is sent.
+Each is signed by its publisher and provable by itself: with its proof, anybody can bring it into
+the registry later (`Registry.publish_from_batch`) or show that it existed when the batch was
+anchored. A batch is in the journal, with its transaction, before it is sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A user's keys: one V3 keystore and one encrypted package-signing key a name, never in plain text."""
+"""A user's keys: a V3 keystore and an encrypted package-signing key for each name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.models.signing import PackageSigner
 
-PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"
+PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Identity:
 
 
 class Keyring:
-    """The key directory. `ask` is called for a passphrase when neither variable nor file gives one."""
+    """The key directory. `ask` is called for a passphrase that is given nowhere else."""
 
     def __init__(self, config: Config, ask: Callable[[str], str] | None = None) -> None:
         self._directory = config.path(config.keys.directory)

@@ -1,8 +1,8 @@
 """Publishing: seal, sign, store, put on a ledger, offer.
 
-A journalled operation. The steps before the manifest are deterministic or resumable; the manifest is
-written to the journal as soon as it exists, since its capsule and signature are random; from there on
-every step is idempotent.
+A journalled operation. The steps before the manifest are deterministic or resumable; the manifest
+is written to the journal as soon as it exists, since its capsule and signature are random; from
+there on every step is idempotent.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Description:
     licence: str = "Apache-2.0"
     datasets: Sequence[Dataset] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
-    card: ModelCard = ModelCard()
+    card: ModelCard = field(default_factory=ModelCard)
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A version that is on a ledger. `warnings` are for people (NaN-filled weights, for example)."""
+    """A version that is on a ledger. `warnings` are for people: NaN-filled weights, for example."""
 
     uri: str
     model_id: str
@@ -68,8 +68,8 @@ async def publish(
 ) -> Published:
     """Publish a version; running it again after a crash finishes it.
 
-    `price`, in coins, is asked on every configured ledger. `model` names an existing model whose owner,
-    though not its publisher, releases a further version.
+    `price`, in coins, is asked on every configured ledger. `model` names an existing model whose
+    owner, though not its publisher, releases a further version.
 
     Raises:
         VersionTaken: the version exists with other content.

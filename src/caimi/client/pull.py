@@ -48,7 +48,7 @@ async def pull(
 ) -> Pulled:
     """Unlock and open a licensed version into `directory`; finished files are not fetched again.
 
-    `paying_ledger` is the ledger whose account holds the licence; by default each configured one is tried.
+    `paying_ledger` is the ledger whose account holds the licence; by default each one is tried.
 
     Raises:
         NotEnoughShares: too few custodians honoured the request; it names what each did.

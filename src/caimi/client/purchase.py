@@ -1,8 +1,8 @@
 """Buying a licence, on the model's home ledger or from any other.
 
-The money leaves the buyer in one transaction that the journal records before it is sent. From another
-ledger it is held there by the market until the home ledger's answer comes back; a refusal or a timeout
-returns it.
+The money leaves the buyer in one transaction that the journal records before it is sent. From
+another ledger it is held there by the market until the home ledger's answer comes back; a refusal
+or a timeout returns it.
 """
 
 from __future__ import annotations

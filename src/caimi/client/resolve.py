@@ -92,7 +92,7 @@ async def fetch_manifest(context: Context, resolved: Resolved) -> Manifest:
 async def locate(context: Context, uri: ModelUri) -> Location:
     """Follow a model's ownership from its home ledger to where it is now.
 
-    The home ledger is asked last again when nobody holds the model abroad: then its transfer is in flight.
+    When nobody holds it abroad either, its transfer is in flight.
     """
     ledger = context.ledger(uri.ledger)
     home = await ledger.registry.model(uri.model_id)

@@ -34,7 +34,7 @@ async def transfer(
     recipient: bytes,
     timeout_seconds: int = PACKET_SECONDS,
 ) -> Transferred:
-    """Move the model to `recipient` (native account bytes) on ledger `to`; running it again finishes it.
+    """Move the model to `recipient` (account bytes) on ledger `to`; a second run finishes it.
 
     Raises:
         NotTheOwner: the key in use does not own the model where it is.

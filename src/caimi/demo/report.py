@@ -68,7 +68,7 @@ class Report:
         }
 
 
-def require(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - an assertion that stays with -O
+def require(holds: bool, otherwise: str) -> None:
     """Fail the demonstration unless a fact holds."""
     if not holds:
         raise DemoFailed(otherwise)

@@ -19,7 +19,6 @@ import httpx
 
 from caimi.client.context import Context
 from caimi.client.keyring import Identity
-from caimi.config import LedgerSection
 from caimi.custody.keys import GroupKey
 from caimi.errors.operations import UsageError
 from caimi.inference.batch import ReceiptLog, ReceiptStore
@@ -163,7 +162,7 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
                 identity=person,
                 group=group,
                 custodians=[HttpCustodian(at + 1, e) for at, e in enumerate(endpoints)],
-                carry=lambda: world.carry(),
+                carry=lambda: world.carry(),  # noqa: PLW0108 - the world is made below
             )
 
         receipts = ReceiptStore(folder / "worker" / "receipts.sqlite")

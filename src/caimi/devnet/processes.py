@@ -53,7 +53,7 @@ def start(
     url: str | None = None,
     secret: bytes | None = None,
 ) -> Process:
-    """Start a process in a session of its own, logging to a file; `secret` goes to its standard input.
+    """Start a process in its own session, logging to a file; `secret` goes to its standard input.
 
     Raises:
         ProcessFailed: it cannot be started.

@@ -99,7 +99,7 @@ class PurchaseRefunded(CaimiError):
     """A purchase did not take effect; the money came back."""
 
     code = "CAIMI-C012"
-    why = "The home ledger refused it (price changed, version withdrawn), or it was not delivered in time."
+    why = "The home ledger refused it (price changed, version withdrawn), or time ran out."
     next_step = "Look at the price with `caimi show URI` and buy again."
 
 
@@ -115,7 +115,7 @@ class StillInFlight(CaimiError):
     """A packet has not ended yet."""
 
     code = "CAIMI-C014"
-    why = "No relayer carried it within the waiting time. Nothing is lost: it ends by delivery or refund."
+    why = "No relayer carried it within the waiting time. It ends by delivery or by refund."
     next_step = (
         "Run the same command again: it goes on waiting. See `caimi devnet status` for the relayer."
     )

@@ -14,8 +14,8 @@ from caimi.inference.tensors import MAX_TENSORS, Array, Tensors
 
 MAX_RANK: Final = 32
 _DTYPES: Final = frozenset(
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
-)
+    f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)
+) | {"bool", "float16", "float32", "float64"}
 
 
 def tensors_to_json(tensors: Tensors) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """A node's HTTP API: health, identity, attestations, shares, key generation.
 
-Who may call it: anyone who reaches the port. Attestations are statements about public facts. A share
-request carries its own signature and the custodian checks the grant itself. Key generation accepts only
-messages signed by the committee of the node's own settings. See docs/threat-model.md, section Nodes.
+Who may call it: anyone who reaches the port. Attestations are statements about public facts. A
+share request carries its own signature and the custodian checks the grant itself. Key generation
+accepts only messages signed by the committee of the node's own settings.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ WORKER_TIMEOUT: Final = httpx.Timeout(120.0, connect=3.0)
 
 
 class Endpoint:
-    """One service's base URL. `transport` replaces the network where the service is in this process."""
+    """One service's base URL; `transport` replaces the network for a service in this process."""
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ def service(
 
     @app.exception_handler(CaimiError)
     async def answer_error(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, CaimiError)  # noqa: S101 - narrows the type for FastAPI's signature
+        assert isinstance(error, CaimiError)
         return error_response(error)
 
     @app.get("/metrics")

@@ -1,7 +1,7 @@
 """The distributed key generation over nodes: a node's side of it, and the coordinator's.
 
-The coordinator relays messages and is not trusted (see `caimi.custody.dkg.participant`). A node takes
-part only with the committee written in its own settings, and only while it holds no key share.
+The coordinator relays messages and is not trusted (see `caimi.custody.dkg.participant`). A node
+takes part only with the committee written in its own settings, and only while it has no key share.
 """
 
 from __future__ import annotations

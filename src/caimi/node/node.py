@@ -58,7 +58,7 @@ class Node:
             [bytes.fromhex(member.public_key[2:]) for member in settings.committee],
             settings.threshold,
             self._keep,
-            lambda: self._share_file.exists(),
+            self._share_file.exists,
         )
 
     @property

@@ -32,7 +32,7 @@ class NodeSettings(TopSection):
     epoch: Annotated[int, Field(ge=0)] = 0
     threshold: Annotated[int, Field(ge=2, le=256)]
     committee: Annotated[list[MemberSection], Field(min_length=2, max_length=256, strict=False)]
-    ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)] = []
+    ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)]
 
     @model_validator(mode="after")
     def _indices_are_the_order(self) -> Self:

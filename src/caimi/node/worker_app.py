@@ -1,7 +1,7 @@
 """A worker's HTTP API: run a model, and prove receipts.
 
-Who may call it: anyone who reaches the port. What a caller can cost is bounded by the body's size, the
-number of requests at once, and the models that the worker holds licences of.
+Who may call it: anyone who reaches the port. What a caller can cost is bounded by the body's size,
+the number of requests at once, and the models that the worker holds licences of.
 """
 
 from __future__ import annotations
