@@ -22,7 +22,7 @@ from coincurve import PrivateKey
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_account import Account
-from eth_account.messages import encodetyped_data
+from eth_account.messages import encode_typed_data
 
 from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import LedgerUnavailable, ProofRefused, TransactionReverted
@@ -144,7 +144,7 @@ def _require(condition: bool, error: str) -> None:
 
 
 def typed_data(kind: Kind, values: Sequence[Any]) -> Any:
-    return encodetyped_data(
+    return encode_typed_data(
         domain_data={"name": "CAIMI", "version": "1"},
         message_types={kind.value: MEMBERS},
         message_data={m["name"]: value for m, value in zip(MEMBERS, values, strict=True)},
