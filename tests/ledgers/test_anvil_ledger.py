@@ -191,6 +191,7 @@ async def test_an_old_failure_does_not_end_the_attempt_made_after_it(site: Site)
         )
         await outbox.record("k", failing.signed)
         await rpc.ask("eth_sendRawTransaction", f"0x{failing.signed.raw.hex()}")
+        await until(lambda: rpc.ask("eth_getTransactionReceipt", failing.tx))
         await rpc.ask("evm_setAutomine", False)
         task = asyncio.create_task(
             ledger.submit(publishing(ledger, "m"), alice, outbox=outbox, key="k")
