@@ -142,6 +142,8 @@ def test_an_account_without_a_chain_is_an_address() -> None:
         f"00010000ff0114{VITALIK}",
         "0001000001",
         "000100000101",
+        "0001ff0101610162ff",  # trailing byte, where accounts have no fixed length
+        "0001ff01016102ff",
     ],
 )
 def test_bytes_outside_the_canonical_form_are_refused(encoded: str) -> None:

@@ -181,6 +181,10 @@ def test_bytes_moved_between_leaf_and_proof_hold_nothing() -> None:
     assert verify(tree.root, one, [two])
     assert not verify(tree.root, one + two[:8], [two[8:]])
     assert not verify(tree.root, one[:24], [one[24:] + two])
+    for cut in (8, 24, 40):
+        leaf, node = (one + two)[:cut], (one + two)[cut:]
+        assert not verify_multiproof(tree.root, [leaf], [node], [False])
+        assert not verify_multiproof(tree.root, [leaf, node], [], [True])
 
 
 def test_a_proof_of_absurd_length_is_not_even_hashed() -> None:

@@ -162,7 +162,7 @@ def verify_multiproof(
                 return False
             node = found
         queue.append(keccak_256(at + node if at < node else node + at).digest())
-    return next(siblings, None) is None and queue[-1] == root and head == len(queue) - 1
+    return next(siblings, None) is None and queue[-1] == root
 
 
 def _sibling(at: int) -> int:

@@ -44,8 +44,8 @@ class ModelUri:
     @classmethod
     def parse(cls, text: str) -> ModelUri:
         """Parse a URI; raises as construction does."""
-        found = _URI.fullmatch(text[:256])
-        if found is None or len(text) > 256:
+        found = _URI.fullmatch(text)
+        if found is None:
             raise InvalidModelUri(f"{text[:120]!r} does not name a model.")
         return cls(found["ledger"], bytes.fromhex(found["id"]), found["selector"])
 
