@@ -109,8 +109,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         for (uint256 i = 0; i < payloads.length; ++i) {
             Payload calldata payload = payloads[i];
             require(
-                msg.sender == address(_applications[keccak256(bytes(payload.sourcePort))]),
-                NotApplication(payload.sourcePort, msg.sender)
+                msg.sender == _applicationAt(payload.sourcePort), NotApplication(payload.sourcePort, msg.sender)
             );
             require(ICS24.isPort(payload.destPort), InvalidPort(payload.destPort));
         }
@@ -161,9 +160,18 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             return;
         }
         _commitments[key] = PENDING;
-        (bool success, bytes[] memory acknowledgements, bytes memory reason) = _deliver(packet);
-        if (!success) {
-            emit ReceiveFailed(clientHash, packet.sequence, reason);
+        Payload[] calldata payloads = packet.payloads;
+        address[] memory applications = new address[](payloads.length);
+        bytes[] memory calls = new bytes[](payloads.length);
+        for (uint256 i = 0; i < payloads.length; ++i) {
+            applications[i] = _applicationAt(payloads[i].destPort);
+            calls[i] = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payloads[i]);
+        }
+        bytes[] memory acknowledgements;
+        try this.deliverAll(applications, calls) returns (bytes[] memory all) {
+            acknowledgements = all;
+        } catch (bytes memory failure) {
+            emit ReceiveFailed(clientHash, packet.sequence, _reasonOf(failure));
             acknowledgements = new bytes[](1);
             acknowledgements[0] = ICS24.UNIVERSAL_ERROR;
         }
@@ -171,50 +179,23 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         emit AcknowledgementWritten(clientHash, packet.sequence, packet, acknowledgements);
     }
 
-    /// @dev The effects of one application are its own to undo; those of several are undone with their frame.
-    function _deliver(Packet calldata packet)
-        private
-        returns (bool success, bytes[] memory acknowledgements, bytes memory reason)
-    {
-        if (packet.payloads.length == 1) {
-            acknowledgements = new bytes[](1);
-            (success, acknowledgements[0], reason) = _deliverPayload(packet, packet.payloads[0], msg.sender);
-        } else {
-            try this.deliverAll(packet, msg.sender) returns (bytes[] memory all) {
-                return (true, all, "");
-            } catch (bytes memory failure) {
-                reason = _reasonOf(failure);
-            }
-        }
-    }
-
-    /// @notice Delivers all payloads of a packet, or none. Called by the gateway itself only.
-    function deliverAll(Packet calldata packet, address relayer)
+    /// @notice Delivers to all applications of a packet, or to none. Called by the gateway itself only.
+    /// @dev A frame of its own: when one payload fails, or its answer is no acknowledgement, all effects are undone.
+    function deliverAll(address[] calldata applications, bytes[] calldata calls)
         external
         onlySelf
         returns (bytes[] memory acknowledgements)
     {
-        acknowledgements = new bytes[](packet.payloads.length);
-        for (uint256 i = 0; i < packet.payloads.length; ++i) {
-            bool success;
-            bytes memory reason;
-            (success, acknowledgements[i], reason) = _deliverPayload(packet, packet.payloads[i], relayer);
-            require(success, ApplicationFailed(reason));
+        acknowledgements = new bytes[](calls.length);
+        for (uint256 i = 0; i < calls.length; ++i) {
+            (bool success, bytes memory returned, bool whole) =
+                _callApplication(applications[i], calls[i], MAX_ACKNOWLEDGEMENT_LENGTH + 64);
+            require(success, ApplicationFailed(returned));
+            (success, acknowledgements[i]) = _decodeAcknowledgement(returned);
+            require(
+                success && whole, ApplicationFailed(abi.encodeWithSelector(InvalidAcknowledgement.selector))
+            );
         }
-    }
-
-    function _deliverPayload(Packet calldata packet, Payload calldata payload, address relayer)
-        private
-        returns (bool success, bytes memory acknowledgement, bytes memory reason)
-    {
-        bytes memory call = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payload, relayer);
-        bytes memory returned;
-        bool whole;
-        (success, returned, whole) = _callApplication(payload.destPort, call, MAX_ACKNOWLEDGEMENT_LENGTH + 64);
-        if (!success) return (false, "", returned);
-        (success, acknowledgement) = _decodeAcknowledgement(returned);
-        success = success && whole;
-        if (!success) reason = abi.encodeWithSelector(InvalidAcknowledgement.selector);
     }
 
     // Ending what was sent
@@ -252,8 +233,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
                 // One universal error stands for every payload.
                 bytes calldata acknowledgement = acknowledgements[i][acknowledgements[i].length == 1 ? 0 : j];
                 calls[j] = abi.encodeCall(
-                    IIBCApp.onAcknowledgementPacket,
-                    (_context(packet, packet.payloads[j], msg.sender), acknowledgement)
+                    IIBCApp.onAcknowledgementPacket, (_context(packet, packet.payloads[j]), acknowledgement)
                 );
             }
             if (_end(clientHash, packet, calls)) emit PacketAcknowledged(clientHash, packet.sequence);
@@ -286,9 +266,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             );
             bytes[] memory calls = new bytes[](packet.payloads.length);
             for (uint256 j = 0; j < calls.length; ++j) {
-                calls[j] = _encodeContext(
-                    IIBCApp.onTimeoutPacket.selector, packet, packet.payloads[j], msg.sender
-                );
+                calls[j] = _encodeContext(IIBCApp.onTimeoutPacket.selector, packet, packet.payloads[j]);
             }
             if (_end(clientHash, packet, calls)) emit PacketTimedOut(clientHash, packet.sequence);
             Memory.unsafeSetFreeMemoryPointer(free);
@@ -317,33 +295,35 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         }
     }
 
+    /// @dev A single application undoes its own effects by reverting; those of several need a frame around them.
     function _notify(Payload[] calldata payloads, bytes[] memory calls)
         private
         returns (bool success, bytes memory reason)
     {
-        if (calls.length == 1) return _notifyPayload(payloads[0], calls[0]);
-        try this.notifyAll(payloads, calls) {
-            success = true;
-        } catch (bytes memory failure) {
-            reason = _reasonOf(failure);
+        address[] memory applications = new address[](payloads.length);
+        for (uint256 i = 0; i < payloads.length; ++i) {
+            applications[i] = _applicationAt(payloads[i].sourcePort);
+        }
+        if (calls.length == 1) {
+            // What an application returns here is nothing to the gateway.
+            // slither-disable-next-line unused-return
+            (success, reason,) = _callApplication(applications[0], calls[0], MAX_REASON_LENGTH);
+        } else {
+            try this.notifyAll(applications, calls) {
+                success = true;
+            } catch (bytes memory failure) {
+                reason = _reasonOf(failure);
+            }
         }
     }
 
-    /// @notice Tells the applications of all payloads, or none. Called by the gateway itself only.
-    function notifyAll(Payload[] calldata payloads, bytes[] calldata calls) external onlySelf {
-        for (uint256 i = 0; i < payloads.length; ++i) {
-            (bool success, bytes memory reason) = _notifyPayload(payloads[i], calls[i]);
+    /// @notice Tells all applications of a packet, or none. Called by the gateway itself only.
+    function notifyAll(address[] calldata applications, bytes[] calldata calls) external onlySelf {
+        for (uint256 i = 0; i < calls.length; ++i) {
+            // slither-disable-next-line unused-return
+            (bool success, bytes memory reason,) = _callApplication(applications[i], calls[i], MAX_REASON_LENGTH);
             require(success, ApplicationFailed(reason));
         }
-    }
-
-    function _notifyPayload(Payload calldata payload, bytes memory call)
-        private
-        returns (bool success, bytes memory reason)
-    {
-        // What an application returns here is nothing to the gateway.
-        // slither-disable-next-line unused-return
-        (success, reason,) = _callApplication(payload.sourcePort, call, MAX_REASON_LENGTH);
     }
 
     // Administration
@@ -433,7 +413,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
 
     /// @inheritdoc IGateway
     function getApplication(string calldata port) external view returns (IIBCApp) {
-        return _applications[keccak256(bytes(port))];
+        return IIBCApp(_applicationAt(port));
     }
 
     // Checks
@@ -494,34 +474,37 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
 
     // Callbacks
 
-    function _context(Packet calldata packet, Payload calldata payload, address relayer)
+    function _context(Packet calldata packet, Payload calldata payload)
         private
-        pure
+        view
         returns (PacketContext memory)
     {
-        return PacketContext(packet.sourceClient, packet.destClient, packet.sequence, payload, relayer);
+        return PacketContext(packet.sourceClient, packet.destClient, packet.sequence, payload, msg.sender);
     }
 
     /// @dev abi.encodeWithSelector(selector, _context(...)) without the copy in memory, 3 thousand gas less: the
     ///      encoding of one dynamic tuple is that of its members behind an offset.
-    function _encodeContext(bytes4 selector, Packet calldata packet, Payload calldata payload, address relayer)
+    function _encodeContext(bytes4 selector, Packet calldata packet, Payload calldata payload)
         private
-        pure
+        view
         returns (bytes memory)
     {
         return bytes.concat(
             selector,
             bytes32(uint256(0x20)),
-            abi.encode(packet.sourceClient, packet.destClient, packet.sequence, payload, relayer)
+            abi.encode(packet.sourceClient, packet.destClient, packet.sequence, payload, msg.sender)
         );
     }
 
-    /// @dev Calls the application at `port`. When it fails, or there is none, `returned` is the capped reason.
-    function _callApplication(string calldata port, bytes memory call, uint256 maxReturned)
+    function _applicationAt(string calldata port) private view returns (address) {
+        return address(_applications[keccak256(bytes(port))]);
+    }
+
+    /// @dev When the application fails, or there is none, `returned` is the capped reason.
+    function _callApplication(address application, bytes memory call, uint256 maxReturned)
         private
         returns (bool success, bytes memory returned, bool whole)
     {
-        address application = address(_applications[keccak256(bytes(port))]);
         if (application == address(0)) return (false, abi.encodeWithSelector(UnknownPort.selector), true);
         (success, returned, whole) = BoundedCall.call(application, CALLBACK_GAS, call, maxReturned);
         if (!success && returned.length > MAX_REASON_LENGTH) returned = Bytes.slice(returned, 0, MAX_REASON_LENGTH);

@@ -28,14 +28,14 @@ contract PuppetApp is IIBCApp {
         _call = data;
     }
 
-    function onRecvPacket(PacketContext calldata context) external returns (bytes memory) {
+    function onRecvPacket(PacketContext calldata context) external virtual returns (bytes memory) {
         ++received;
         bytes32 order = keccak256(context.payload.value);
         if (order == keccak256("refuse")) revert Refused(context.payload.value);
         if (order == keccak256("silent")) assembly { revert(0, 0) }
         if (order == keccak256("burn")) assembly { invalid() }
-        if (order == keccak256("shout")) assembly { revert(0, 1000000) }
-        if (order == keccak256("blob")) assembly { return(0, 1000000) }
+        if (order == keccak256("shout")) assembly { revert(0x1000, 200000) }
+        if (order == keccak256("blob")) assembly { return(0, 200000) }
         if (order == keccak256("nothing")) assembly { return(0, 0) }
         if (order == keccak256("garbage")) {
             assembly {
