@@ -1,9 +1,9 @@
 """The journal: what a process has decided to do, written down before it does it.
 
 Publishing, buying, transferring and pulling take several steps that a crash may interrupt. Each is
-an `Operation` under a key that follows from its intent, so that running the same command again finds
-the operation and finishes it. Transactions go through the outbox half: signed, written here, then sent;
-a second run sends the same bytes, which a ledger accepts at most once.
+an `Operation` under a key that follows from its intent, so that running the same command again
+finds the operation and finishes it. Transactions go through the outbox half: signed, written here,
+then sent; a second run sends the same bytes, which a ledger accepts at most once.
 """
 
 from __future__ import annotations

@@ -60,11 +60,17 @@ async def pull(
     progress("unlock", 0, 1)
     unlocked = await unlock_version(context, resolved, manifest, consumer)
     progress("unlock", 1, 1)
-    opened = await unseal(manifest, context.store, unlocked.key, directory, progress=progress)
+    await unseal(
+        manifest,
+        context.store,
+        unlocked.key,
+        directory,
+        progress=lambda done, total: progress("unseal", done, total),
+    )
     return Pulled(
         str(resolved.uri),
         directory,
-        tuple(str(path) for path in opened.files),
+        tuple(entry.path for entry in manifest.files),
         manifest,
         unlocked.outcomes,
     )

@@ -23,7 +23,8 @@ from caimi.inference.verification import (
     check_signature,
 )
 from caimi.models.manifest import Manifest
-from caimi.models.verification import verify_files
+from caimi.models.unsealing import fetch_bundle
+from caimi.models.verification import check_files, check_listing
 from caimi.uri import ModelUri
 
 
@@ -58,7 +59,10 @@ async def verify_version(context: Context, uri: str | ModelUri, files: Path | No
         checks.append(
             await _checked("sealed chunks are stored", lambda: _count_chunks(context, manifest[0]))
         )
-        checks.append(await _plain_files(context, manifest[0], files))
+        checks.append(
+            await _checked("signed by the publisher", lambda: _signed(context, manifest[0]))
+        )
+        checks.append(await _plain_files(manifest[0], files))
     checks.append(_not_deprecated(resolved))
     return Verified(str(resolved.uri), tuple(checks))
 
@@ -77,15 +81,20 @@ async def _count_chunks(context: Context, manifest: Manifest) -> str:
     return f"{len(chunks)} chunks, each with its hash"
 
 
-async def _plain_files(context: Context, manifest: Manifest, files: Path | None) -> Check:
-    name = "plain files and the publisher's signature"
+async def _signed(context: Context, manifest: Manifest) -> str:
+    await fetch_bundle(manifest, context.store)
+    return "OpenSSF model signature over every file's SHA-256"
+
+
+async def _plain_files(manifest: Manifest, files: Path | None) -> Check:
+    name = "plain files are the published ones"
     if files is None:
         return Check(name, UNCHECKED, "no files were given")
 
     async def check() -> str:
-        bundle = await context.store.get(manifest.signature.cid)
-        await asyncio.to_thread(verify_files, manifest, bundle, files)
-        return f"{len(manifest.files)} files, OpenSSF signature bundle"
+        await asyncio.to_thread(check_listing, manifest, files)
+        await asyncio.to_thread(check_files, manifest, files)
+        return f"{len(manifest.files)} files, each with its SHA-256"
 
     return await _checked(name, check)
 

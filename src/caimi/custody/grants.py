@@ -1,4 +1,4 @@
-"""A custodian's view of who may have a key: licences and ownership at the ledger's finalised height."""
+"""A custodian's view of who may have a key: licences and ownership at the finalised height."""
 
 from __future__ import annotations
 

@@ -1,0 +1,154 @@
+"""A process killed at any point of an operation: running it again completes it, and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from caimi.client.context import Context
+from caimi.client.publish import publish
+from caimi.client.pull import pull
+from caimi.client.purchase import buy
+from caimi.client.resolve import locate
+from caimi.client.transfer import transfer
+from caimi.demo.world import World, start_world
+from caimi.journal import Journal
+from caimi.models.package import Package
+from caimi.uri import ModelUri
+
+T = TypeVar("T")
+PRICE = 5 * 10**18
+
+
+class Killed(BaseException):
+    """The process ends here: nothing may catch it."""
+
+
+class MortalJournal(Journal):
+    """A journal whose process dies before, or just after, its `deadline`-th access to the disk."""
+
+    def __init__(self, path: Path, deadline: float) -> None:
+        super().__init__(path)
+        self._left = deadline
+
+    async def _run(self, work: Callable[..., T]) -> T:
+        self._left -= 1
+        if self._left < 0:
+            raise Killed
+        result = await super()._run(work)
+        if self._left < 0.5 and self._left >= 0 and self._left != int(self._left):
+            self._left = -1
+            raise Killed
+        return result
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with start_world("embedded", tmp_path) as started:
+        yield started
+
+
+async def die_everywhere(
+    context: Context, folder: Path, work: Callable[[Context], Awaitable[T]]
+) -> T:
+    """Run `work` again and again, dying half a step later each time, until it completes."""
+    for half_step in range(200):
+        journal = MortalJournal(folder / "mortal.sqlite", half_step / 2)
+        try:
+            return await work(replace(context, journal=journal))
+        except Killed:
+            continue
+        finally:
+            journal.close()
+    raise AssertionError("it never completed")
+
+
+def package(folder: Path, content: bytes = b"weights" * 1000) -> Package:
+    file = folder / "model.bin"
+    file.write_bytes(content)
+    return Package.from_path(file)
+
+
+async def published(world: World, folder: Path) -> str:
+    done = await publish(
+        world.publisher, package(folder), ledger=world.a.id, name="m", version="1.0.0", price="5"
+    )
+    return done.uri
+
+
+async def test_a_killed_publication_is_completed_and_published_once(
+    world: World, tmp_path: Path
+) -> None:
+    bundle = package(tmp_path)
+    done = await die_everywhere(
+        world.publisher,
+        tmp_path,
+        lambda context: publish(
+            context, bundle, ledger=world.a.id, name="m", version="1.0.0", price="5"
+        ),
+    )
+    model = ModelUri.parse(done.uri)
+    events = [event.name for event in await world.a.registry.history(model.model_id)]
+    assert events.count("VersionPublished") == 1
+    assert events.count("PricesSet") == 1
+    version = await world.a.registry.version(model.model_id, "1.0.0")
+    assert version.manifest.hex() == done.manifest
+
+
+async def test_a_killed_purchase_is_completed_and_paid_once(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    seller = world.publisher.identity.signer.account
+    await die_everywhere(
+        world.consumer, tmp_path, lambda context: buy(context, uri, ledger=world.b.id)
+    )
+    assert await world.b.market.owed(seller) == PRICE
+    consumer = world.b.address_of(world.consumer.identity.signer.account)
+    licence = await world.a.market.licence(ModelUri.parse(uri).model_id, "1.0.0", consumer)
+    assert licence.live
+
+
+async def test_a_killed_purchase_at_home_is_paid_once(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    await die_everywhere(
+        world.consumer, tmp_path, lambda context: buy(context, uri, ledger=world.a.id)
+    )
+    assert await world.a.market.owed(world.publisher.identity.signer.account) == PRICE
+
+
+async def test_a_killed_transfer_is_completed_with_one_live_holder(
+    world: World, tmp_path: Path
+) -> None:
+    model = ModelUri.parse(await published(world, tmp_path)).with_selector(None)
+    account = world.publisher.identity.signer.account
+    await die_everywhere(
+        world.publisher,
+        tmp_path,
+        lambda context: transfer(context, model, to=world.c.id, recipient=account),
+    )
+    location = await locate(world.publisher, model)
+    assert (location.ledger, location.owner) == (world.c.id, account)
+    assert await world.live_holders(model.model_id) == [world.c.id]
+    sent = [e.name for e in await world.a.registry.history(model.model_id) if e.name == "ModelSent"]
+    assert len(sent) == 1
+
+
+async def test_a_pull_that_was_cut_off_is_completed(world: World, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 40_000
+    done = await publish(
+        world.publisher, package(tmp_path, content), ledger=world.a.id, name="m", version="1.0.0"
+    )
+    target = tmp_path / "pulled"
+
+    def die(stage: str, bytes_done: int, total: int | None) -> None:
+        if bytes_done > len(content) // 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        await pull(world.publisher, done.uri, target, progress=die)
+    assert not (target / "model.bin").exists() or (target / "model.bin").read_bytes() == content
+    await pull(world.publisher, done.uri, target)
+    assert (target / "model.bin").read_bytes() == content
