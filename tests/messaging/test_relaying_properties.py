@@ -25,6 +25,8 @@ class Relaying(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         self._loop = asyncio.new_event_loop()
         self.world = World(Path(self._folder.name))
+        for chain in self.world.chains:
+            chain.most_packets = 2  # less than a relayer's batch
         self.views = [self.world.views() for _ in range(2)]
         self.relayers = [self.world.relayer(views=views, batch=3) for views in self.views]
 
@@ -52,6 +54,16 @@ class Relaying(RuleBasedStateMachine):
     @rule(which=RELAYER)
     def step(self, which: int) -> None:
         self._run(self.relayers[which].step())
+
+    @rule(which=RELAYER)
+    def what_is_there_becomes_final_and_is_carried(self, which: int) -> None:
+        self._run(self.world.settle(self.relayers[which], steps=1))
+
+    @rule(which=RELAYER, chain=CHAIN)
+    def what_was_just_carried_is_undone(self, which: int, chain: int) -> None:
+        self._run(self.world.settle(self.relayers[which], steps=1))
+        self._run(self.relayers[which].step())
+        self.world.chains[chain].reorg(2)
 
     @rule()
     def both_step_at_once(self) -> None:
