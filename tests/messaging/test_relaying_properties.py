@@ -60,8 +60,9 @@ class Relaying(RuleBasedStateMachine):
         self._run(self.world.settle(self.relayers[which], steps=1))
 
     @rule(which=RELAYER, chain=CHAIN)
-    def what_was_just_carried_is_undone(self, which: int, chain: int) -> None:
-        self._run(self.world.settle(self.relayers[which], steps=1))
+    def an_ending_is_undone(self, which: int, chain: int) -> None:
+        self.send(chain, 600, b"ok", 1)
+        self._run(self.world.settle(self.relayers[which], steps=2))
         self._run(self.relayers[which].step())
         self.world.chains[chain].reorg(2)
 
