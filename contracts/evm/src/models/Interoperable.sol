@@ -55,7 +55,9 @@ library Interoperable {
     /// @dev Refuses trailing bytes and, on EVM chains, a reference with leading zeros.
     function _parse(bytes memory self) private pure returns (bool valid, bytes memory chain, bytes memory account) {
         if (self.length > MAX_LENGTH) return (false, chain, account);
-        (valid, , chain, account) = InteroperableAddress.tryParseV1(self);
+        // The chain type is read where it is needed.
+        // slither-disable-next-line unused-return
+        (valid,, chain, account) = InteroperableAddress.tryParseV1(self);
         valid = valid && self.length == 6 + chain.length + account.length;
         if (valid && _chainType(self) == 0) {
             valid = chain.length > 0 && chain[0] != 0 && (account.length == 0 || account.length == 20);

@@ -135,6 +135,9 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ILicenceMarket
+    /// @dev The sequence is known, and the purchase written, only after the gateway has sent, which hands control to
+    ///      nobody; while the token has control nothing is sent yet, and all that takes or pays money is locked.
+    // slither-disable-next-line reentrancy-no-eth
     function buyRemote(
         string calldata clientId,
         uint256 modelId,
@@ -186,7 +189,7 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
     function onRecvPacket(PacketContext calldata context) external onlyGateway returns (bytes memory acknowledgement) {
         _checkEnvelope(context.payload);
         Order memory order = _decode(context.payload.value);
-        (,, bytes memory ledger) = gateway.getClient(context.destClient);
+        bytes memory ledger = _ledgerBehind(context.destClient);
         require(
             keccak256(Interoperable.ledgerOf(order.consumer)) == keccak256(ledger),
             ConsumerNotBehindClient(order.consumer, context.destClient)
@@ -277,6 +280,8 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
         token.safeTransferFrom(msg.sender, address(this), amount);
         uint256 afterwards = token.balanceOf(address(this));
         uint256 received = afterwards > before ? afterwards - before : 0;
+        // Exactly: more or less means that the token's transfers are not what they say.
+        // slither-disable-next-line incorrect-equality
         require(received == amount, PaymentMismatch(currency, amount, received));
     }
 

@@ -83,6 +83,9 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
     }
 
     /// @inheritdoc IModelBridge
+    /// @dev The sequence is known, and written, only after the gateway has sent; neither it nor the registry hands
+    ///      control to anyone.
+    // slither-disable-next-line reentrancy-no-eth
     function send(string calldata clientId, uint256 modelId, bytes calldata recipient, uint64 timeoutTimestamp)
         external
         whenNotPaused
@@ -190,8 +193,10 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
         address recipient,
         Transfer memory transfer
     ) private {
-        (,, bytes memory ledger) = gateway.getClient(clientId);
-        require(keccak256(ledger) == keccak256(Interoperable.evmLedger(chainId)), NotFromHome(transfer.home, clientId));
+        require(
+            keccak256(_ledgerBehind(clientId)) == keccak256(Interoperable.evmLedger(chainId)),
+            NotFromHome(transfer.home, clientId)
+        );
         Passage storage passage = _passages[modelId];
         delete _passages[modelId];
         passage.clientId = clientId;
@@ -212,7 +217,7 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
             passage.sender = address(0);
             passage.sequence = 0;
             passage.whereabouts = Whereabouts.Visiting;
-            (address publisher, string memory name, bytes memory home,) = registry.model(modelId);
+            (address publisher, string memory name, bytes memory home) = _origin(modelId);
             registry.mintForeign(modelId, sender, publisher, name, home);
         }
         emit TransferRefunded(modelId, clientHash, context.sequence, sender);
@@ -233,8 +238,7 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
     }
 
     function _checkRecipient(string calldata clientId, bytes calldata recipient) private view {
-        (,, bytes memory ledger) = gateway.getClient(clientId);
-        bool fits = Interoperable.isEvmLedger(ledger)
+        bool fits = Interoperable.isEvmLedger(_ledgerBehind(clientId))
             ? recipient.length == 20 && address(bytes20(recipient)) != address(0)
             : recipient.length != 0 && recipient.length <= MAX_RECIPIENT_LENGTH;
         require(fits, InvalidRecipient(recipient));
@@ -245,8 +249,19 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
         view
         returns (bytes memory)
     {
-        (address publisher, string memory name, bytes memory home,) = registry.model(modelId);
+        (address publisher, string memory name, bytes memory home) = _origin(modelId);
         return abi.encode(TAG, home, publisher, name, sender, recipient);
+    }
+
+    /// @dev What the model's id commits to.
+    function _origin(uint256 modelId)
+        private
+        view
+        returns (address publisher, string memory name, bytes memory home)
+    {
+        // How many versions there are does not travel.
+        // slither-disable-next-line unused-return
+        (publisher, name, home,) = registry.model(modelId);
     }
 
     /// @dev Strict: a value has one encoding.

@@ -312,6 +312,8 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         _requireOwned(modelId);
         uint256 chainId = block.chainid;
         bytes storage home = _models[modelId].home;
+        // It was found valid when the model came.
+        // slither-disable-next-line unused-return
         if (home.length != 0) (, chainId,) = Interoperable.evmAccount(home);
         return string.concat("caimi:eip155:", Strings.toString(chainId), ":", Strings.toHexString(modelId, 32));
     }

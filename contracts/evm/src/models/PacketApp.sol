@@ -45,6 +45,13 @@ abstract contract PacketApp is IIBCApp {
         require(payload.value.length <= MAX_VALUE_LENGTH, PayloadTooLarge(payload.value.length));
     }
 
+    /// @dev The ledger behind one of the gateway's clients.
+    function _ledgerBehind(string calldata clientId) internal view returns (bytes memory ledger) {
+        // Which light client and counterparty it is does not matter here.
+        // slither-disable-next-line unused-return
+        (,, ledger) = gateway.getClient(clientId);
+    }
+
     function _sendPayload(
         string calldata clientId,
         uint64 timeoutTimestamp,

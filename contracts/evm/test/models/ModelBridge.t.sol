@@ -148,6 +148,31 @@ contract ModelBridgeTest is ModelLedgers {
         assertEq(sites[2].registry.ownerOf(model), BOB);
     }
 
+    function test_a_late_answer_to_an_earlier_trip_says_nothing_of_a_later_one_by_the_same_route() public {
+        uint256 out = _send(0, 1, ALICE, model, BOB);
+        deliver(out);
+        uint256 home = _send(1, 0, BOB, model, ALICE);
+        deliver(home);
+        _send(0, 1, ALICE, model, BOB);
+        acknowledge(out);
+        (, uint64 sequence, bool completed) = sites[0].bridge.locked(model);
+        assertEq(sequence, 2);
+        assertFalse(completed);
+        deliver(latest());
+        acknowledgeWith(home, one(ICS24.UNIVERSAL_ERROR));
+        assertEq(sites[1].registry.ownerOf(model), BOB);
+    }
+
+    function test_a_late_error_for_an_earlier_trip_cannot_free_a_later_one_by_the_same_route() public {
+        uint256 out = _send(0, 1, ALICE, model, BOB);
+        deliver(out);
+        deliver(_send(1, 0, BOB, model, ALICE));
+        deliver(_send(0, 1, ALICE, model, BOB));
+        acknowledgeWith(out, one(ICS24.UNIVERSAL_ERROR));
+        assertEq(sites[0].registry.ownerOf(model), address(sites[0].bridge));
+        assertEq(sites[1].registry.ownerOf(model), BOB);
+    }
+
     function test_a_foreign_model_goes_back_only_the_way_it_came() public {
         _move(0, 1, ALICE, BOB);
         Site storage site = on(1);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {Price} from "../../src/interfaces/ILicenceMarket.sol";
+import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
+import {Test} from "../Test.sol";
+import {ModelLedgers} from "./ModelLedgers.sol";
+import {Coin, ReenteringCoin, TaxedCoin} from "./Tokens.sol";
+
+/// @notice Buyers on three ledgers, a seller who changes prices, a relayer and time, in any order, in four currencies.
+contract MarketHandler is ModelLedgers {
+    address private constant SELLER = address(0x5E11E4);
+    uint256 private constant BUYERS = 3;
+    uint256 private constant VERSIONS = 3;
+    uint256 public constant CURRENCIES = 4;
+
+    uint256 private _model;
+    address[CURRENCIES] public currencies; // native, a token, one that takes a fee, one that re-enters
+    mapping(uint256 site => mapping(address currency => uint256)) public paidIn;
+    mapping(uint256 site => mapping(address currency => uint256)) public paidOut;
+
+    constructor() {
+        makeSites();
+        currencies =
+            [address(0), address(new Coin()), address(new TaxedCoin()), address(new ReenteringCoin())];
+        vm.startPrank(SELLER);
+        for (uint256 v = 0; v < VERSIONS; ++v) {
+            _model = on(0).registry.publish("model", vm.toString(v), keccak256("manifest"));
+        }
+        vm.stopPrank();
+        for (uint256 b = 0; b < BUYERS; ++b) {
+            vm.deal(_buyer(b), type(uint96).max);
+            for (uint256 c = 1; c < CURRENCIES; ++c) {
+                Coin(currencies[c]).mint(_buyer(b), type(uint96).max);
+                for (uint256 i = 0; i < SITES; ++i) {
+                    vm.prank(_buyer(b));
+                    Coin(currencies[c]).approve(address(sites[i].market), type(uint256).max);
+                }
+            }
+        }
+        for (uint256 i = 0; i < SITES; ++i) {
+            for (uint256 c = 0; c < CURRENCIES; ++c) {
+                setPrice(i, c, 1000);
+            }
+        }
+    }
+
+    function setPrice(uint256 site, uint256 currency, uint256 amount) public {
+        Price[] memory prices = new Price[](1);
+        prices[0] = Price(chainOf(bound(site, 0, SITES - 1)), _currency(currency), bound(amount, 999, 1002), true);
+        LicenceMarket market = on(0).market;
+        vm.prank(SELLER);
+        market.setPrices(_model, prices);
+    }
+
+    /// @dev At the price of now, which may be another when the packet arrives.
+    function buy(uint256 site, uint256 who, uint256 currency, uint256 version) external {
+        site = bound(site, 0, SITES - 1);
+        address paid = _currency(currency);
+        string memory wanted = vm.toString(bound(version, 0, VERSIONS - 1));
+        (, uint256 amount) = on(0).market.price(_model, chainOf(site), paid);
+        uint256 value = paid == address(0) ? amount : 0;
+        LicenceMarket market = on(site).market;
+        vm.prank(_buyer(who));
+        if (site == 0) {
+            try market.buy{value: value}(_model, wanted, paid, amount) {
+                paidIn[site][paid] += amount;
+            } catch {}
+        } else {
+            try market.buyRemote{value: value}(routes[site][0], _model, wanted, paid, amount, inAnHour()) {
+                paidIn[site][paid] += amount;
+            } catch {}
+        }
+        observe();
+    }
+
+    function withdraw(uint256 site, uint256 who, uint256 currency) external {
+        site = bound(site, 0, SITES - 1);
+        address account = bound(who, 0, BUYERS) == BUYERS ? SELLER : _buyer(who);
+        address paid = _currency(currency);
+        uint256 before = _balance(account, paid);
+        LicenceMarket market = on(site).market;
+        vm.prank(account);
+        try market.withdraw(paid) returns (uint256 amount) {
+            paidOut[site][paid] += amount;
+            if (paid != currencies[2]) assertEq(_balance(account, paid), before + amount, "withdrawn");
+        } catch {}
+    }
+
+    function relay(uint256 which) external {
+        if (sent.length != 0) deliver(bound(which, 0, sent.length - 1));
+    }
+
+    function answer(uint256 which) external {
+        if (sent.length == 0) return;
+        which = bound(which, 0, sent.length - 1);
+        if (isAnswered(which)) acknowledge(which);
+    }
+
+    /// @dev A ledger that answers nonsense.
+    function babble(uint256 which, bytes calldata nonsense) external {
+        if (sent.length == 0 || nonsense.length == 0) return;
+        acknowledgeWith(bound(which, 0, sent.length - 1), one(nonsense));
+    }
+
+    function giveUp(uint256 which) external {
+        if (sent.length == 0) return;
+        which = bound(which, 0, sent.length - 1);
+        if (!isAnswered(which)) expire(which);
+    }
+
+    function check() external view {
+        for (uint256 i = 0; i < SITES; ++i) {
+            for (uint256 c = 0; c < CURRENCIES; ++c) {
+                address currency = currencies[c];
+                LicenceMarket market = sites[i].market;
+                uint256 owed = market.owed(SELLER, currency);
+                for (uint256 b = 0; b < BUYERS; ++b) {
+                    owed += market.owed(_buyer(b), currency);
+                }
+                uint256 inside = market.held(currency) + owed;
+                assertEq(paidIn[i][currency], paidOut[i][currency] + inside, "in = out + held + owed");
+                assertEq(_balance(address(market), currency), inside, "what is there");
+            }
+        }
+    }
+
+    /// @dev Ends every packet and pays everybody.
+    function settle() external {
+        for (uint256 p = 0; p < sent.length; ++p) {
+            if (!isOpen(p)) continue;
+            if (isAnswered(p)) acknowledge(p);
+            else expire(p);
+        }
+        for (uint256 i = 0; i < SITES; ++i) {
+            for (uint256 c = 0; c < CURRENCIES; ++c) {
+                for (uint256 who = 0; who <= BUYERS; ++who) {
+                    address account = who == BUYERS ? SELLER : _buyer(who);
+                    LicenceMarket market = sites[i].market;
+                    if (market.owed(account, currencies[c]) == 0) continue;
+                    vm.prank(account);
+                    market.withdraw(currencies[c]);
+                }
+                assertEq(_balance(address(sites[i].market), currencies[c]), 0, "left over");
+            }
+        }
+    }
+
+    /// @dev One of them is the token that re-enters.
+    function _buyer(uint256 i) private view returns (address) {
+        i = bound(i, 0, BUYERS - 1);
+        return i == 0 ? currencies[3] : address(uint160(0xB000 + i));
+    }
+
+    function _currency(uint256 i) private view returns (address) {
+        return currencies[bound(i, 0, CURRENCIES - 1)];
+    }
+
+    function _balance(address account, address currency) private view returns (uint256) {
+        return currency == address(0) ? account.balance : Coin(currency).balanceOf(account);
+    }
+}
+
+contract LicenceMarketInvariants is Test {
+    MarketHandler private handler;
+
+    function setUp() public {
+        handler = new MarketHandler();
+        targetContract(address(handler));
+        bytes4[] memory actions = new bytes4[](11);
+        actions[0] = MarketHandler.buy.selector;
+        actions[1] = MarketHandler.buy.selector;
+        actions[2] = MarketHandler.buy.selector;
+        actions[3] = MarketHandler.relay.selector;
+        actions[4] = MarketHandler.relay.selector;
+        actions[5] = MarketHandler.answer.selector;
+        actions[6] = MarketHandler.answer.selector;
+        actions[7] = MarketHandler.withdraw.selector;
+        actions[8] = MarketHandler.giveUp.selector;
+        actions[9] = MarketHandler.setPrice.selector;
+        actions[10] = MarketHandler.babble.selector;
+        targetSelector(address(handler), actions);
+    }
+
+    /// forge-config: default.invariant.fail-on-revert = true
+    function invariant_value_in_is_value_out_and_held_and_owed() public view {
+        handler.check();
+    }
+
+    /// @dev However a run ends, nothing stays behind once packets have ended and everybody has withdrawn.
+    function afterInvariant() public {
+        handler.settle();
+    }
+}
