@@ -151,6 +151,14 @@ class UnknownSealedFile(SealingError):
     next_step: str = "Choose a path and a range from the manifest."
 
 
+class DestinationFull(SealingError):
+    """There is no room to unseal to; what was finished is kept for the next attempt."""
+
+    code: ClassVar[str] = "CAIMI-S022"
+    why: str = "The disk, the quota or the allowed file size is exhausted."
+    next_step: str = "Make room and run the command again: finished chunks are not repeated."
+
+
 class SealingJournalUnusable(SealingError):
     """The record of a sealing in progress cannot be read or written."""
 

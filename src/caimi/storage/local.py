@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -39,6 +40,8 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _UNUSABLE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
 )
+_PAGE: Final = 4096
+_DIRECT_FROM: Final = 1024 * 1024
 _ABANDONED_SECONDS: Final = 24 * 3600
 
 
@@ -182,9 +185,7 @@ class LocalStore:
         descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=self._incoming)
         try:
             try:
-                rest = memoryview(data).cast("B")
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
+                _write_whole(descriptor, memoryview(data).cast("B"))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -227,6 +228,41 @@ class LocalStore:
             for name in _entries(self._incoming):
                 if os.stat(name, dir_fd=self._incoming, follow_symlinks=False).st_mtime < horizon:
                     os.unlink(name, dir_fd=self._incoming)
+
+
+def _write_whole(descriptor: int, data: memoryview) -> None:
+    """Write all of `data`: large objects past the page cache where system and buffer allow it.
+
+    Objects are synchronised at once and seldom read soon, so caching them only costs a copy and
+    drives out what others have cached. Needs a page-aligned buffer, as an anonymous `mmap` is.
+    """
+    aligned = len(data) - len(data) % _PAGE
+    if aligned >= _DIRECT_FROM:
+        # A file system without direct access, or a buffer that is not aligned, says EINVAL.
+        with contextlib.suppress(_NotDirect), _direct(descriptor):
+            while aligned:
+                written = os.write(descriptor, data[:aligned])
+                data, aligned = data[written:], aligned - written
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+class _NotDirect(Exception):
+    """The write at hand cannot bypass the page cache."""
+
+
+@contextlib.contextmanager
+def _direct(descriptor: int) -> Iterator[None]:
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT)
+        yield
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise _NotDirect from error
+        raise
+    finally:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
 
 
 def _entries(directory: int) -> Sequence[str]:
