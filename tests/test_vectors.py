@@ -1,0 +1,101 @@
+"""Python computes of our wire what others computed of it (see contracts/vectors/make.py)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from caimi.chains import InteroperableAddress
+from caimi.errors.ids import InvalidInteroperableAddress
+from caimi.ledgers.port import Packet, Payload
+from caimi.messaging import ibc
+from caimi.messaging.checkpoint import Kind, Statement, committee_hash, recover
+
+FOLDER = Path(__file__).parent.parent / "contracts" / "vectors"
+IBC = json.loads((FOLDER / "ibc.json").read_text())
+STATEMENTS = json.loads((FOLDER / "statements.json").read_text())
+INTEROPERABLE = json.loads((FOLDER / "interoperable.json").read_text())
+
+
+def raw(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+@pytest.mark.parametrize("vector", IBC["packets"], ids=lambda vector: vector["commitment"][:10])
+def test_packets_commit_as_published(vector: dict[str, Any]) -> None:
+    payloads = tuple(
+        Payload(
+            item["sourcePort"],
+            item["destPort"],
+            item["version"],
+            item["encoding"],
+            raw(item["value"]),
+        )
+        for item in vector["payloads"]
+    )
+    packet = Packet(
+        vector["sequence"],
+        vector["sourceClient"],
+        vector["destClient"],
+        vector["timeoutTimestamp"],
+        payloads,
+    )
+    assert ibc.packet_commitment(packet) == raw(vector["commitment"])
+
+
+def test_acknowledgements_commit_as_published() -> None:
+    assert raw(IBC["universalError"]) == ibc.UNIVERSAL_ERROR_ACKNOWLEDGEMENT
+    for vector in IBC["acknowledgements"]:
+        items = [raw(item) for item in vector["acknowledgements"]]
+        assert ibc.acknowledgement_commitment(items) == raw(vector["commitment"])
+
+
+def test_keys_are_as_published() -> None:
+    keys = {
+        "commitment": ibc.commitment_key,
+        "receipt": ibc.receipt_key,
+        "acknowledgement": ibc.acknowledgement_key,
+    }
+    for vector in IBC["paths"]:
+        assert keys[vector["kind"]](vector["client"], vector["sequence"]) == raw(vector["key"])
+
+
+@pytest.mark.parametrize("vector", STATEMENTS["statements"], ids=lambda vector: vector["kind"])
+def test_statements_have_the_digests_that_members_signed(vector: dict[str, Any]) -> None:
+    statement = Statement(
+        Kind(vector["kind"]),
+        raw(vector["origin"]),
+        raw(vector["committee"]),
+        vector["from"],
+        vector["height"],
+        vector["time"],
+        raw(vector["root"]),
+        vector["size"],
+    )
+    assert statement.digest == raw(vector["digest"])
+    members = [raw(member) for member in STATEMENTS["committees"][0]["members"]]
+    signed = raw(vector["signatures"])
+    signers = [place for place in range(len(members)) if vector["signers"] >> place & 1]
+    assert len(signed) == 65 * len(signers)
+    for index, place in enumerate(signers):
+        signature = signed[65 * index : 65 * (index + 1)]
+        assert recover(statement.digest, signature) == members[place]
+
+
+def test_committees_hash_as_published() -> None:
+    for vector in STATEMENTS["committees"]:
+        members = [raw(member) for member in vector["members"]]
+        assert committee_hash(vector["epoch"], vector["threshold"], members) == raw(vector["hash"])
+
+
+@pytest.mark.parametrize("vector", INTEROPERABLE["valid"], ids=lambda vector: vector["caip"])
+def test_interoperable_addresses_have_one_encoding(vector: dict[str, str]) -> None:
+    assert InteroperableAddress.from_caip(vector["caip"]).to_bytes() == raw(vector["data"])
+    assert InteroperableAddress.from_bytes(raw(vector["data"])).to_bytes() == raw(vector["data"])
+
+
+@pytest.mark.parametrize("vector", INTEROPERABLE["malformed"], ids=lambda vector: vector["why"])
+def test_malformed_interoperable_addresses_are_refused(vector: dict[str, str]) -> None:
+    with pytest.raises(InvalidInteroperableAddress):
+        InteroperableAddress.from_bytes(raw(vector["data"]))
