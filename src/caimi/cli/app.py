@@ -11,7 +11,6 @@ from caimi import __version__
 from caimi.cli import demo, devnet, keys, models, services
 from caimi.cli.options import JsonOption, guarded
 from caimi.cli.output import out, print_json
-from caimi.config import CONFIG_NAME, EXAMPLE
 from caimi.errors.operations import ConfigExists
 
 app = typer.Typer(
@@ -47,6 +46,7 @@ def init(
 
     Example: [bold]caimi init my-project[/bold]
     """
+    from caimi.config import CONFIG_NAME, EXAMPLE
 
     def write() -> None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -15,9 +15,6 @@ from rich.table import Table
 from caimi.cli.options import JsonOption, guarded
 from caimi.cli.output import err, out, print_json
 from caimi.demo.report import Report, Step
-from caimi.demo.steps import run_steps
-from caimi.demo.subject import own_subject, trained_subject
-from caimi.demo.world import start_world
 
 
 def add_command(app: typer.Typer) -> None:
@@ -55,6 +52,10 @@ def demo(
             tasks[step.name] = progress.add_task(step.name, total=1)
 
     async def prove() -> Report:
+        from caimi.demo.steps import run_steps
+        from caimi.demo.subject import own_subject, trained_subject
+        from caimi.demo.world import start_world
+
         with tempfile.TemporaryDirectory(prefix="caimi-demo-") as temporary:
             folder = Path(temporary)
             if not as_json:

@@ -10,7 +10,6 @@ import typer
 
 from caimi.cli.options import JsonOption, guarded
 from caimi.cli.output import err, facts, out, print_json, table
-from caimi.devnet.network import Devnet
 
 app = typer.Typer(help="A local network of real processes on loopback.", no_args_is_help=True)
 
@@ -25,6 +24,7 @@ def up(directory: DirectoryOption = Path(), as_json: JsonOption = False) -> None
 
     Example: [bold]caimi devnet up && caimi devnet status[/bold]
     """
+    from caimi.devnet.network import Devnet
 
     def start() -> None:
         def tell(text: str) -> None:
@@ -47,6 +47,8 @@ def status(directory: DirectoryOption = Path(), as_json: JsonOption = False) -> 
 
     Example: [bold]caimi devnet status[/bold]
     """
+    from caimi.devnet.network import Devnet
+
     health = guarded(as_json, lambda: asyncio.run(Devnet(directory).status()))
     if as_json:
         print_json({"ok": all(line.ok for line in health), "processes": health})
@@ -63,6 +65,8 @@ def down(directory: DirectoryOption = Path(), as_json: JsonOption = False) -> No
 
     Example: [bold]caimi devnet down[/bold]
     """
+    from caimi.devnet.network import Devnet
+
     ended = guarded(as_json, Devnet(directory).down)
     if as_json:
         print_json({"ok": True, "ended": ended})

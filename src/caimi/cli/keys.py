@@ -8,8 +8,6 @@ import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, ask_passphrase, guarded
 from caimi.cli.output import out, print_json, table
-from caimi.client.keyring import Keyring
-from caimi.config import load_config
 
 app = typer.Typer(help="Make and list keys (V3 keystores; never plain text).", no_args_is_help=True)
 
@@ -24,6 +22,8 @@ def new(
 
     Example: [bold]caimi keys new alice[/bold]
     """
+    from caimi.client.keyring import Keyring
+    from caimi.config import load_config
 
     def make() -> None:
         identity = Keyring(load_config(config), ask_passphrase).new(name)
@@ -42,6 +42,8 @@ def listed(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     Example: [bold]caimi keys list[/bold]
     """
+    from caimi.client.keyring import Keyring
+    from caimi.config import load_config
 
     def show() -> None:
         keyring = Keyring(load_config(config))

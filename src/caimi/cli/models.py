@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
 from caimi.cli.output import err, facts, out, print_json, progress_bars, table
-from caimi.client.network import AsyncNetwork
-from caimi.client.publish import Description
 from caimi.errors.operations import UsageError
-from caimi.inference.tensors import read_tensors, write_tensors
-from caimi.models.card import ModelCard
+
+if TYPE_CHECKING:
+    from caimi.client.network import AsyncNetwork
+    from caimi.models.tensor import Tensor
 
 LedgerOption = Annotated[
     str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or short name.")
@@ -62,6 +63,9 @@ def publish(
     """
 
     async def work(net: AsyncNetwork) -> None:
+        from caimi.client.publish import Description
+        from caimi.models.card import ModelCard
+
         said = Description(licence=licence, card=ModelCard(description=description))
         with progress_bars(quiet=as_json) as progress:
             done = await net.publish(
@@ -106,16 +110,11 @@ def search(
         if as_json:
             print_json({"ok": True, "models": found})
             return
-        rows = [
-            (
-                m.name,
-                m.latest,
-                ", ".join(f"{p} on {ledger}" for ledger, p in m.prices.items()),
-                m.uri,
-            )
-            for m in found
-        ]
-        table("Models", ("name", "latest", "price", "uri"), rows)
+        for m in found:
+            sold = ", ".join(f"{price} on {where}" for where, price in m.prices.items())
+            facts(f"{m.name} {m.latest}", {"uri": m.uri, "price": sold or "not for sale"})
+        if not found:
+            out.print("[dim]No model has that in its name or id.[/dim]")
 
     with_network(config, key, as_json, work)
 
@@ -151,8 +150,8 @@ def show(
                 or "not for sale",
                 "framework": manifest.framework,
                 "licence": manifest.licence,
-                "inputs": ", ".join(map(str, manifest.inputs)),
-                "outputs": ", ".join(map(str, manifest.outputs)),
+                "inputs": ", ".join(map(_tensor, manifest.inputs)),
+                "outputs": ", ".join(map(_tensor, manifest.outputs)),
                 "metrics": ", ".join(f"{k} {v:.4g}" for k, v in (manifest.metrics or {}).items()),
                 "description": manifest.card.description,
                 "manifest": f"0x{manifest.digest.hex()}",
@@ -270,6 +269,8 @@ def run(
         raise typer.BadParameter("a receipt comes from a worker: add --worker any")
 
     async def work(net: AsyncNetwork) -> None:
+        from caimi.inference.tensors import read_tensors, write_tensors
+
         if worker is None:
             with progress_bars(quiet=as_json) as progress:
                 session = await net.load(uri, progress=progress)
@@ -349,7 +350,11 @@ def history(
             if as_json:
                 print_json({"ok": True, "alias": alias, "changes": changes})
             else:
-                table(f"Alias {alias}", ("time", "version"), [(c.time, c.version) for c in changes])
+                table(
+                    f"Alias {alias}",
+                    ("time", "version"),
+                    [(_when(c.time), c.version) for c in changes],
+                )
             return
         lines = await net.history(uri)
         if as_json:
@@ -358,7 +363,10 @@ def history(
             table(
                 "History",
                 ("time", "ledger", "block", "event", "detail", "tx"),
-                [(ln.time, ln.ledger, ln.height, ln.event, ln.detail, ln.tx) for ln in lines],
+                [
+                    (_when(ln.time), ln.ledger, ln.height, ln.event, ln.detail, f"{ln.tx[:10]}…")
+                    for ln in lines
+                ],
             )
 
     with_network(config, key, as_json, work)
@@ -406,6 +414,15 @@ def deprecate(
             out.print(f"{uri} is deprecated.")
 
     with_network(config, key, as_json, work)
+
+
+def _tensor(tensor: Tensor) -> str:
+    shape = "any shape" if tensor.shape is None else ", ".join(map(str, tensor.shape))
+    return f"{tensor.name} {tensor.dtype}[{shape}]"
+
+
+def _when(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def vars_of(result: object) -> dict[str, object]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from caimi.cli.output import print_error
-from caimi.client.network import AsyncNetwork
-from caimi.config import load_config
 from caimi.errors.base import CaimiError
+
+if TYPE_CHECKING:
+    from caimi.client.network import AsyncNetwork
 
 T = TypeVar("T")
 
@@ -45,6 +46,8 @@ def with_network(
     work: Callable[[AsyncNetwork], Awaitable[T]],
 ) -> T:
     """Connect, run `work` on the network, and disconnect."""
+    from caimi.client.network import AsyncNetwork
+    from caimi.config import load_config
 
     async def session() -> T:
         async with AsyncNetwork.connect(load_config(config), key=key, ask=ask_passphrase) as net:

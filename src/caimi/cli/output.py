@@ -63,13 +63,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def facts(title: str, pairs: Mapping[str, object]) -> None:
-    """Print names and values under a title."""
-    shown = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
-    shown.add_column(style="bold")
-    shown.add_column(overflow="fold")
+    """Print names and values under a title, a line each, never broken: they are for copying."""
+    out.print(f"[bold]{escape(title)}[/bold]")
+    width = max(map(len, pairs), default=0)
     for key, value in pairs.items():
-        shown.add_row(escape(key), escape(str(value)))
-    out.print(shown)
+        if str(value):
+            out.print(f"  {escape(key):<{width}}  {escape(str(value))}", soft_wrap=True)
 
 
 def print_error(error: CaimiError, *, as_json: bool) -> None:

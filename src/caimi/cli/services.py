@@ -11,8 +11,6 @@ from typing import Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, ask_passphrase, guarded
-from caimi.config import load_config
-from caimi.node.run import run_node, run_relayer, run_worker
 
 app = typer.Typer(help="Run a node, a relayer or a worker.", no_args_is_help=True)
 
@@ -30,6 +28,8 @@ def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]
 
     Example: [bold]caimi service node node-1/node.toml < passphrase[/bold]
     """
+    from caimi.node.run import run_node
+
     _log()
 
     def serve() -> None:
@@ -51,6 +51,9 @@ def relayer(
 
     Example: [bold]caimi service relayer -k relayer[/bold]
     """
+    from caimi.config import load_config
+    from caimi.node.run import run_relayer
+
     _log()
     guarded(False, lambda: asyncio.run(run_relayer(load_config(config), key)))
 
@@ -67,6 +70,9 @@ def worker(
 
     Example: [bold]caimi service worker -k worker --port 9100[/bold]
     """
+    from caimi.config import load_config
+    from caimi.node.run import run_worker
+
     _log()
     guarded(
         False,

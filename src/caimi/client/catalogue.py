@@ -11,6 +11,8 @@ from caimi.ledgers.port import Event, ModelRecord
 from caimi.models.manifest import Manifest
 from caimi.uri import ModelUri
 
+_HIDDEN = frozenset({"modelId", "tokenId", "versionId", "aliasId", "clientHash"})
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -122,8 +124,9 @@ async def history(context: Context, uri: str | ModelUri) -> list[HistoryLine]:
 
 
 def _detail(event: Event) -> str:
-    shown = {k: v for k, v in event.values.items() if k not in ("modelId", "versionId", "aliasId")}
-    return ", ".join(
-        f"{key} {'0x' + value.hex() if isinstance(value, bytes) else value}"
-        for key, value in shown.items()
-    )
+    shown = {key: value for key, value in event.values.items() if key not in _HIDDEN}
+    return ", ".join(f"{key} {_value(value)}" for key, value in shown.items())
+
+
+def _value(value: object) -> str:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
