@@ -21,9 +21,9 @@ def to_onnx(estimator: Any, sample_inputs: ArrayLike) -> bytes:  # noqa: ANN401 
         UnsupportedEstimator: it is not fitted, or the converter knows no operator for it.
     """
     sample = np.asarray(sample_inputs)
-    # A dictionary of probabilities (ZipMap) is no tensor; engines and workers want arrays.
-    options = {id(estimator): {"zipmap": False}} if is_classifier(estimator) else None
     try:
+        # A dictionary of probabilities (ZipMap) is no tensor; engines and workers want arrays.
+        options = {id(estimator): {"zipmap": False}} if is_classifier(estimator) else None
         model = convert(estimator, sample[:1], options=options)
     except (
         MissingConverter,

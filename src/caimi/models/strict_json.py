@@ -51,7 +51,10 @@ def decode(data: bytes, limit: int) -> Json:
         raise ManifestTooLarge(f"{len(data)} bytes; at most {limit} are allowed.")
     try:
         value: Json = json.loads(
-            data.decode(), object_pairs_hook=_object, parse_constant=_no_constant
+            data.decode(),
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_int=_number,
         )
         again = encode(value)
     except RecursionError:
@@ -69,6 +72,13 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ManifestMalformed(f"The key {twice[:80]!r} appears twice in one object.")
     return result
+
+
+def _number(digits: str) -> int | float:
+    """Read a number without fraction: beyond 2^53 - 1, JSON's numbers are floats (RFC 8785)."""
+    if len(digits) <= len(str(-MAX_SAFE_INTEGER)) and abs(int(digits)) <= MAX_SAFE_INTEGER:
+        return int(digits)
+    return float(digits)
 
 
 def _no_constant(name: str) -> NoReturn:
