@@ -56,6 +56,7 @@ interface Vm {
     // state and gas
     function snapshotState() external returns (uint256 id);
     function revertToState(uint256 id) external returns (bool);
+    function snapshotGasLastCall(string calldata name) external returns (uint256 gas);
     function lastCallGas() external view returns (Gas memory);
     function snapshotValue(string calldata name, uint256 value) external;
 

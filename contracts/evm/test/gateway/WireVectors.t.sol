@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {ICS24} from "../../src/gateway/ICS24.sol";
+import {Payload} from "../../src/interfaces/IBCTypes.sol";
+import {Interoperable} from "../../src/models/Interoperable.sol";
+import {Test} from "../Test.sol";
+
+/// @notice The gateway computes of the wire what contracts/vectors says (see make.py there).
+contract WireVectorsTest is Test {
+    string internal ibc;
+
+    function setUp() public {
+        ibc = vm.readFile("../vectors/ibc.json");
+    }
+
+    function test_packets_commit_as_published() public view {
+        uint256 count = 0;
+        for (; vm.keyExistsJson(ibc, item(".packets", count, "")); ++count) {
+            string memory packet = item(".packets", count, "");
+            Payload[] memory payloads = new Payload[](vm.parseJsonUint(ibc, string.concat(packet, ".payloadCount")));
+            for (uint256 i = 0; i < payloads.length; ++i) {
+                string memory payload = item(string.concat(packet, ".payloads"), i, "");
+                payloads[i] = Payload(
+                    vm.parseJsonString(ibc, string.concat(payload, ".sourcePort")),
+                    vm.parseJsonString(ibc, string.concat(payload, ".destPort")),
+                    vm.parseJsonString(ibc, string.concat(payload, ".version")),
+                    vm.parseJsonString(ibc, string.concat(payload, ".encoding")),
+                    vm.parseJsonBytes(ibc, string.concat(payload, ".value"))
+                );
+            }
+            bytes32 commitment = this.packetCommitment(
+                vm.parseJsonString(ibc, string.concat(packet, ".destClient")),
+                uint64(vm.parseJsonUint(ibc, string.concat(packet, ".timeoutTimestamp"))),
+                payloads
+            );
+            assertEq(commitment, vm.parseJsonBytes32(ibc, string.concat(packet, ".commitment")));
+        }
+        assertEq(count, 5);
+    }
+
+    function packetCommitment(string calldata destClient, uint64 timeout, Payload[] calldata payloads)
+        external
+        view
+        returns (bytes32)
+    {
+        return ICS24.packetCommitment(destClient, timeout, payloads);
+    }
+
+    function test_acknowledgements_commit_as_published() public view {
+        assertEq(ICS24.UNIVERSAL_ERROR, vm.parseJsonBytes(ibc, ".universalError"));
+        assertTrue(ICS24.isUniversalError(vm.parseJsonBytes(ibc, ".universalError")));
+        uint256 count = 0;
+        for (; vm.keyExistsJson(ibc, item(".acknowledgements", count, "")); ++count) {
+            bytes[] memory items = vm.parseJsonBytesArray(ibc, item(".acknowledgements", count, ".acknowledgements"));
+            assertEq(
+                ICS24.acknowledgementCommitment(items),
+                vm.parseJsonBytes32(ibc, item(".acknowledgements", count, ".commitment"))
+            );
+        }
+        assertEq(count, 3);
+    }
+
+    function test_keys_are_as_published() public view {
+        uint256 count = 0;
+        for (; vm.keyExistsJson(ibc, item(".paths", count, "")); ++count) {
+            string memory kind = vm.parseJsonString(ibc, item(".paths", count, ".kind"));
+            string memory client = vm.parseJsonString(ibc, item(".paths", count, ".client"));
+            uint64 sequence = uint64(vm.parseJsonUint(ibc, item(".paths", count, ".sequence")));
+            bytes32 key;
+            if (same(kind, "commitment")) key = ICS24.commitmentKey(client, sequence);
+            else if (same(kind, "receipt")) key = ICS24.receiptKey(client, sequence);
+            else if (same(kind, "acknowledgement")) key = ICS24.acknowledgementKey(client, sequence);
+            assertEq(key, vm.parseJsonBytes32(ibc, item(".paths", count, ".key")));
+        }
+        assertEq(count, 6);
+    }
+
+    function test_interoperable_addresses_have_one_encoding() public view {
+        string memory json = vm.readFile("../vectors/interoperable.json");
+        uint256 count = 0;
+        for (; vm.keyExistsJson(json, item(".valid", count, "")); ++count) {
+            bytes memory data = vm.parseJsonBytes(json, item(".valid", count, ".data"));
+            assertTrue(Interoperable.isLedger(data) || Interoperable.ledgerOf(data).length > 0);
+        }
+        assertEq(count, 5);
+        for (count = 0; vm.keyExistsJson(json, item(".malformed", count, "")); ++count) {
+            bytes memory data = vm.parseJsonBytes(json, item(".malformed", count, ".data"));
+            string memory why = vm.parseJsonString(json, item(".malformed", count, ".why"));
+            assertFalse(Interoperable.isLedger(data), why);
+            assertEq(Interoperable.ledgerOf(data), "", why);
+        }
+        assertEq(count, 10);
+    }
+
+    function test_payloads_are_the_documented_tuples() public view {
+        string memory json = vm.readFile("../vectors/payloads.json");
+        assertEq(
+            abi.encode(
+                uint8(1),
+                vm.parseJsonBytes(json, ".model.home"),
+                vm.parseJsonAddress(json, ".model.publisher"),
+                vm.parseJsonString(json, ".model.name"),
+                vm.parseJsonBytes(json, ".model.sender"),
+                vm.parseJsonBytes(json, ".model.recipient")
+            ),
+            vm.parseJsonBytes(json, ".model.value")
+        );
+        assertEq(
+            abi.encode(
+                uint8(2),
+                uint256(vm.parseJsonBytes32(json, ".licence.modelId")),
+                vm.parseJsonString(json, ".licence.version"),
+                vm.parseJsonBytes(json, ".licence.consumer"),
+                vm.parseJsonAddress(json, ".licence.currency"),
+                uint256(vm.parseJsonBytes32(json, ".licence.amount"))
+            ),
+            vm.parseJsonBytes(json, ".licence.value")
+        );
+        assertEq(
+            abi.encode(
+                uint8(3),
+                vm.parseJsonBytes(json, ".message.sender"),
+                vm.parseJsonBytes(json, ".message.recipient"),
+                vm.parseJsonBytes(json, ".message.payload")
+            ),
+            vm.parseJsonBytes(json, ".message.value")
+        );
+    }
+
+    function test_identifiers_are_those_that_ibc_go_takes() public view {
+        assertTrue(this.isClientId("07-tendermint-0"));
+        assertTrue(this.isClientId("abcXYZ09._+-#[]<>"));
+        assertFalse(this.isClientId("seven77"));
+        assertTrue(this.isPort("a1"));
+        assertFalse(this.isPort("a"));
+        for (uint256 c = 0; c < 256; ++c) {
+            bool allowed = (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x5a) || (c >= 0x61 && c <= 0x7a) || c == 0x2e
+                || c == 0x5f || c == 0x2b || c == 0x2d || c == 0x23 || c == 0x5b || c == 0x5d || c == 0x3c || c == 0x3e;
+            assertEq(this.isPort(string(abi.encodePacked("port", bytes1(uint8(c))))), allowed);
+        }
+    }
+
+    function isClientId(string calldata id) external pure returns (bool) {
+        return ICS24.isClientId(id);
+    }
+
+    function isPort(string calldata id) external pure returns (bool) {
+        return ICS24.isPort(id);
+    }
+
+    function item(string memory list, uint256 index, string memory member) private pure returns (string memory) {
+        return string.concat(list, "[", vm.toString(index), "]", member);
+    }
+
+    function same(string memory left, string memory right) private pure returns (bool) {
+        return keccak256(bytes(left)) == keccak256(bytes(right));
+    }
+}
