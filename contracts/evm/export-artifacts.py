@@ -24,6 +24,7 @@ SOURCES = {
     "CommitteeClient": "src/clients/CommitteeClient.sol",
     "Gateway": "src/gateway/Gateway.sol",
     "LicenceMarket": "src/models/LicenceMarket.sol",
+    "MessagePort": "src/gateway/MessagePort.sol",
     "ModelBridge": "src/models/ModelBridge.sol",
     "ModelRegistry": "src/models/ModelRegistry.sol",
     "ReceiptLog": "src/models/ReceiptLog.sol",

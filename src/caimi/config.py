@@ -225,11 +225,13 @@ wait_seconds = 120
 # finality = "finalized"        # or "depth:12"
 # deployed_at = 0               # block of the deployment
 # [ledgers.contracts]
+# authority = "0x..."
 # gateway = "0x..."
 # registry = "0x..."
 # bridge = "0x..."
 # market = "0x..."
 # receipts = "0x..."
+# messages = "0x..."
 
 # [committee]
 # group_key = "0x..."

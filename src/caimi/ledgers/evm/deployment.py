@@ -27,7 +27,7 @@ from caimi.ledgers.port import Call, LedgerId, Outbox, Signer, TxReceipt
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
 
-NAMES = ("authority", "gateway", "registry", "bridge", "market", "receipts")
+NAMES = ("authority", "gateway", "registry", "bridge", "market", "receipts", "messages")
 BRIDGE_ROLE = 1
 GUARDIAN_ROLE = 2
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -129,11 +129,12 @@ async def deploy(
             works.create("receipts", chain, "ReceiptLog"),
         )
     )
-    bridge, market = (
+    bridge, market, messages = (
         done.created
         for done in await asyncio.gather(
             works.create("bridge", chain, "ModelBridge", gateway, registry, authority),
             works.create("market", chain, "LicenceMarket", gateway, registry),
+            works.create("messages", chain, "MessagePort", gateway),
         )
     )
     contracts = {
@@ -143,6 +144,7 @@ async def deploy(
         "bridge": bridge,
         "market": market,
         "receipts": receipts,
+        "messages": messages,
     }
     router = Contract(chain, gateway, artifact("Gateway").interface)
     await asyncio.gather(
@@ -153,6 +155,10 @@ async def deploy(
         works.submit(
             "port-licence",
             router.call("Registering the market", "addApplication", "licence", market),
+        ),
+        works.submit(
+            "port-erc7786",
+            router.call("Registering messages", "addApplication", "erc7786", messages),
         ),
     )
     return Deployment(chain.ledger, contracts, created.height)

@@ -38,7 +38,7 @@ class Standing:
 async def standing(chain: Chain, sender: bytes, attempts: Sequence[Attempt]) -> Standing:
     """Look for the attempts' receipts and the account's next nonce, in one round trip.
 
-    The nonce is read first, so that a transaction included in between is not taken for displaced.
+    A node may answer in any order, so a used nonce without a receipt proves nothing at once.
     """
     nonce, *receipts = await chain.rpc.gather(
         [("eth_getTransactionCount", [hexed(sender), "latest"])]

@@ -38,10 +38,16 @@ _MAX_ATTEMPTS = 64
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait, in seconds: before replacing, before giving up, and between looks."""
+    """How long to wait, in seconds: before replacing, before giving up, and between looks.
+
+    `displaced_after` is how long a used nonce must go without a receipt of ours before another
+    transaction is believed to have taken it: nodes show a new state before its receipts, and who
+    believes it too early pays twice.
+    """
 
     stuck_after: float = 30.0
     give_up_after: float = 300.0
+    displaced_after: float = 10.0
     first_look: float = 0.02
     longest_look: float = 1.0
 
@@ -167,6 +173,7 @@ class _Watch:
         self._key = key
         self._attempts = attempts
         self._chain = sender._chain
+        self._missing_since: float | None = None
 
     @property
     def newest(self) -> Attempt:
@@ -218,7 +225,12 @@ class _Watch:
                     return await accepted(self._chain, self._sender._events, now.outcome)
                 raise await failure(self._chain, self._account, now.outcome)
             if now.next_nonce > self.newest.nonce and await self._dead():
-                return None
+                if self._missing_since is None:
+                    self._missing_since = clock()
+                if clock() - self._missing_since >= patience.displaced_after:
+                    return None
+            else:
+                self._missing_since = None
             if clock() - began >= patience.give_up_after:
                 raise TransactionStuck(
                     f"{self.newest.call.what}: transaction {self.newest.tx} was not included on "
