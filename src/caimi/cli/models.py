@@ -269,7 +269,7 @@ def run(
         raise typer.BadParameter("a receipt comes from a worker: add --worker any")
 
     async def work(net: AsyncNetwork) -> None:
-        from caimi.inference.tensors import read_tensors, write_tensors
+        from caimi.inference.tensor_files import read_tensors, write_tensors
 
         if worker is None:
             with progress_bars(quiet=as_json) as progress:

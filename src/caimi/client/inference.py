@@ -12,8 +12,8 @@ from caimi.client.context import Context
 from caimi.client.pull import Pulled
 from caimi.client.resolve import resolve
 from caimi.errors.inference import ModelNotRunnable, ReceiptInvalid
-from caimi.inference.batch import Inclusion
 from caimi.inference.engine import Session
+from caimi.inference.inclusion import Inclusion
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import NONCE_BYTES, SignedReceipt
 from caimi.inference.tensors import Array, Tensors, hash_tensors

@@ -26,8 +26,8 @@ from caimi.config import Config
 from caimi.custody.keys import GroupKey
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
-from caimi.inference.batch import Inclusion
 from caimi.inference.engine import Session
+from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Tensors
 from caimi.journal import Journal

@@ -11,7 +11,7 @@ from caimi.client.context import Context
 from caimi.client.resolve import Resolved, fetch_manifest, resolve
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ReceiptMalformed
-from caimi.inference.batch import Inclusion
+from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import MAX_RECEIPT_BYTES, SignedReceipt
 from caimi.inference.verification import (
     FAILED,

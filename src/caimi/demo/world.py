@@ -21,8 +21,9 @@ from caimi.client.context import Context
 from caimi.client.keyring import Identity
 from caimi.custody.keys import GroupKey
 from caimi.errors.operations import UsageError
-from caimi.inference.batch import ReceiptLog, ReceiptStore
+from caimi.inference.batch import ReceiptLog
 from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.journal import Journal
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil

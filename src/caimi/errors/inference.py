@@ -89,3 +89,11 @@ class NotAnchored(InferenceError):
     code = "CAIMI-R010"
     why = "Workers anchor receipts in batches."
     next_step = "Ask again after the worker's batch window."
+
+
+class TensorsNotWritten(InferenceError):
+    """Outputs cannot be written to the file."""
+
+    code = "CAIMI-R011"
+    why = "The file's name or place is unfit, the disk is full, or JSON lacks a value such as NaN."
+    next_step = "Write to a .npz file in a directory that exists."

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import onnx
 import onnxruntime as ort
 
 from caimi.errors.inference import ModelNotRunnable, RunFailed
+from caimi.errors.models import ManifestMalformed
 from caimi.inference.tensors import Array, Tensors, check_tensors
 from caimi.models.tensor import UNKNOWN, Tensor
 
@@ -20,10 +22,10 @@ _DTYPES = {"float": "float32", "double": "float64"}
 class OnnxSession:
     """A model in ONNX Runtime."""
 
-    def __init__(self, session: ort.InferenceSession) -> None:
+    def __init__(self, session: ort.InferenceSession, scalars: frozenset[str]) -> None:
         self._session = session
-        self._inputs = tuple(_spec(entry) for entry in session.get_inputs())
-        self._outputs = tuple(_spec(entry) for entry in session.get_outputs())
+        self._inputs = tuple(_spec(entry, scalars) for entry in session.get_inputs())
+        self._outputs = tuple(_spec(entry, scalars) for entry in session.get_outputs())
         self._names = [spec.name for spec in self._outputs]
 
     @property
@@ -61,16 +63,33 @@ class OnnxEngine:
         options.log_severity_level = 4
         try:
             session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-            return OnnxSession(session)
+            return OnnxSession(session, _scalars(model, session))
+        except ModelNotRunnable:
+            raise
+        except ManifestMalformed as error:
+            raise ModelNotRunnable(f"{model.name}: {error.what}") from error
         except Exception as error:  # onnxruntime raises classes without a common public base
             raise ModelNotRunnable(
                 f"{model.name}: ONNX Runtime says: {str(error)[:300]}"
             ) from error
 
 
-def _spec(entry: Any) -> Tensor:  # noqa: ANN401 - onnxruntime is untyped
+def _spec(entry: Any, scalars: frozenset[str]) -> Tensor:  # noqa: ANN401 - untyped library
     found = _TENSOR.fullmatch(entry.type)
     if found is None:
         raise ModelNotRunnable(f"{entry.name!r} is {entry.type}, which is no tensor.")
-    shape = tuple(size if isinstance(size, int) else (size or UNKNOWN) for size in entry.shape)
+    sizes = tuple(size if isinstance(size, int) else (size or UNKNOWN) for size in entry.shape)
+    shape = sizes if sizes or entry.name in scalars else None
     return Tensor(entry.name, _DTYPES.get(found[1], found[1]), shape)
+
+
+def _scalars(model: Path, session: ort.InferenceSession) -> frozenset[str]:
+    """Name what the file declares as scalars: ONNX Runtime shows tensors of open rank alike."""
+    if all(entry.shape for entry in (*session.get_inputs(), *session.get_outputs())):
+        return frozenset()
+    graph = onnx.load(model, load_external_data=False).graph
+    return frozenset(
+        value.name
+        for value in (*graph.input, *graph.output)
+        if value.type.tensor_type.HasField("shape") and not value.type.tensor_type.shape.dim
+    )

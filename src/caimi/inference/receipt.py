@@ -9,6 +9,7 @@ computed here directly, since a worker signs thousands a second.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +24,9 @@ from caimi.ledgers.port import Signer
 from caimi.merkle import leaf_hash
 
 MAX_RECEIPT_BYTES: Final = 1 << 16
+MAX_TEXT: Final = 128
+MAX_TIME: Final = (1 << 53) - 1
+"""The largest whole number that RFC 8785 lets JSON carry."""
 NONCE_BYTES: Final = 32
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _TYPE_HASH: Final = keccak256(
@@ -34,6 +38,8 @@ _PREFIX: Final = b"\x19\x01" + keccak256(
     + keccak256(b"CAIMI Receipt")
     + keccak256(b"1")
 )
+_PRICE: Final = re.compile(r"0|[1-9][0-9]{0,77}")
+_HEX: Final = re.compile(r"0x([0-9a-f]*)")
 _text_hash = lru_cache(maxsize=1024)(lambda text: keccak256(text.encode()))
 
 
@@ -60,10 +66,12 @@ class Receipt:
         hashes = (self.model_id, self.manifest, self.input_hash, self.output_hash, self.nonce)
         if any(len(value) != 32 for value in hashes) or len(self.worker) != 20:
             raise ReceiptMalformed("A hash of the receipt has not 32 bytes, or its worker not 20.")
-        if not 0 <= self.price < 1 << 256 or not 0 <= self.time < 1 << 64:
+        if not 0 <= self.price < 1 << 256 or not 0 <= self.time <= MAX_TIME:
             raise ReceiptMalformed("The receipt's price or time is out of range.")
-        if any(not 1 <= len(text) <= 128 for text in (self.ledger, self.version, self.engine)):
-            raise ReceiptMalformed("A text of the receipt is empty or too long.")
+        if not all(_is_plain(text) for text in (self.ledger, self.version, self.engine)):
+            raise ReceiptMalformed(
+                f"A text of the receipt is not 1 to {MAX_TEXT} printable ASCII characters."
+            )
 
     @property
     def digest(self) -> bytes:
@@ -132,27 +140,29 @@ class SignedReceipt:
 
     def to_json(self) -> str:
         """Write the canonical JSON form (RFC 8785)."""
+        return rfc8785.dumps(self.as_document()).decode()
+
+    def as_document(self) -> dict[str, str | int]:
+        """Give the JSON form as an object."""
         said = self.receipt
-        return rfc8785.dumps(
-            {
-                "ledger": said.ledger,
-                "modelId": _text(said.model_id),
-                "version": said.version,
-                "manifest": _text(said.manifest),
-                "inputHash": _text(said.input_hash),
-                "outputHash": _text(said.output_hash),
-                "engine": said.engine,
-                "price": str(said.price),
-                "nonce": _text(said.nonce),
-                "time": said.time,
-                "worker": _text(said.worker),
-                "signature": _text(self.signature),
-            }
-        ).decode()
+        return {
+            "ledger": said.ledger,
+            "modelId": _text(said.model_id),
+            "version": said.version,
+            "manifest": _text(said.manifest),
+            "inputHash": _text(said.input_hash),
+            "outputHash": _text(said.output_hash),
+            "engine": said.engine,
+            "price": str(said.price),
+            "nonce": _text(said.nonce),
+            "time": said.time,
+            "worker": _text(said.worker),
+            "signature": _text(self.signature),
+        }
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SignedReceipt:
-        """Parse the one canonical form.
+        """Parse the one canonical form; a line end after it, as editors add, is no part of it.
 
         Raises:
             ReceiptMalformed: it is anything else.
@@ -160,11 +170,12 @@ class SignedReceipt:
         if len(text) > MAX_RECEIPT_BYTES:
             raise ReceiptMalformed(f"A receipt has at most {MAX_RECEIPT_BYTES} bytes.")
         try:
-            document = json.loads(text)
+            plain = text if isinstance(text, str) else text.decode("ascii")
+            document = json.loads(plain)
         except (ValueError, RecursionError) as error:
             raise ReceiptMalformed("The receipt is not JSON.") from error
         parsed = cls.from_document(document)
-        if parsed.to_json() != (text if isinstance(text, str) else text.decode()).strip():
+        if parsed.to_json() != plain.removesuffix("\n"):
             raise ReceiptMalformed("The receipt is not in canonical form.")
         return parsed
 
@@ -186,7 +197,7 @@ class SignedReceipt:
                 "worker": str(worker),
                 "signature": str(signature),
                 **rest,
-            } if not rest and price.isascii() and price.isdigit() and len(price) <= 78:
+            } if not rest and type(time) is int and _PRICE.fullmatch(price):
                 receipt = Receipt(
                     ledger=ledger,
                     model_id=_bytes(model_id, 32),
@@ -209,9 +220,11 @@ def _text(value: bytes) -> str:
 
 
 def _bytes(text: str, size: int) -> bytes:
-    if not text.startswith("0x") or len(text) != 2 + 2 * size:
-        raise ReceiptMalformed(f"A field must be 0x and {2 * size} hex digits.")
-    try:
-        return bytes.fromhex(text[2:])
-    except ValueError as error:
-        raise ReceiptMalformed(f"A field must be 0x and {2 * size} hex digits.") from error
+    found = _HEX.fullmatch(text)
+    if found is None or len(found[1]) != 2 * size:
+        raise ReceiptMalformed(f"A field must be 0x and {2 * size} lower-case hex digits.")
+    return bytes.fromhex(found[1])
+
+
+def _is_plain(text: str) -> bool:
+    return 1 <= len(text) <= MAX_TEXT and text.isascii() and text.isprintable()

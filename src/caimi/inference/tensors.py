@@ -1,25 +1,20 @@
-"""Tensors by signature: reading, checking, writing, hashing."""
+"""Named tensors: hashing them, and checking them against a signature."""
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
+import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from caimi.errors.inference import UnreadableTensors, WrongInput
-from caimi.hashing import sha256
+from caimi.errors.inference import WrongInput
 from caimi.models.tensor import UNKNOWN, Tensor
 
 Array = npt.NDArray[np.generic]
 Tensors = Mapping[str, Array]
 
-MAX_FILE_BYTES: Final = 1 << 30
 MAX_TENSORS: Final = 1024
 _DOMAIN: Final = b"caimi/tensors/v1"
 _SYMBOLIC_SIZE: Final = 8
@@ -33,25 +28,28 @@ def hash_tensors(tensors: Tensors) -> bytes:
     the elements, little-endian in C order. Numbers are big-endian. String tensors are hashed as
     UTF-8, each with a length of 8 bytes before it.
     """
-    parts = [_DOMAIN, len(tensors).to_bytes(4)]
+    state = hashlib.sha256(_DOMAIN + len(tensors).to_bytes(4))
     for name in sorted(tensors):
         value = tensors[name]
-        text, kind = name.encode(), _dtype_name(value)
-        parts += [len(text).to_bytes(2), text, len(kind).to_bytes(1), kind.encode()]
-        parts += [value.ndim.to_bytes(1), *(size.to_bytes(8) for size in value.shape)]
-        parts.append(_elements(value))
-    return sha256(b"".join(parts))
+        text, kind = name.encode(), dtype_name(value).encode()
+        sizes = b"".join(size.to_bytes(8) for size in value.shape)
+        state.update(len(text).to_bytes(2) + text + len(kind).to_bytes(1) + kind)
+        state.update(value.ndim.to_bytes(1) + sizes)
+        state.update(_elements(value))
+    return state.digest()
 
 
-def _dtype_name(value: Array) -> str:
-    return "string" if value.dtype.kind in "OUS" else value.dtype.name
+def dtype_name(value: Array) -> str:
+    """Give the name of the elements' type, as signatures and hashes have it."""
+    return "string" if value.dtype.kind in "OU" else value.dtype.name
 
 
-def _elements(value: Array) -> bytes:
-    if value.dtype.kind in "OUS":
+def _elements(value: Array) -> bytes | memoryview:
+    if value.dtype.kind in "OU":
         texts = [str(item).encode() for item in value.ravel()]
         return b"".join(len(text).to_bytes(8) + text for text in texts)
-    return value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
+    little = value.astype(value.dtype.newbyteorder("<"), order="C", copy=False)
+    return little.reshape(-1).view(np.uint8).data
 
 
 def check_tensors(tensors: Tensors, signature: Sequence[Tensor]) -> dict[str, Array]:
@@ -76,13 +74,26 @@ def check_tensors(tensors: Tensors, signature: Sequence[Tensor]) -> dict[str, Ar
 
 
 def _check(value: Array, spec: Tensor, sizes: dict[str, int]) -> Array:
-    if _dtype_name(value) != spec.dtype:
-        raise WrongInput(f"Input {spec.name!r} is {_dtype_name(value)}, not {spec.dtype}.")
+    if dtype_name(value) != spec.dtype:
+        raise WrongInput(f"Input {spec.name!r} is {dtype_name(value)}, not {spec.dtype}.")
     if spec.shape is not None and not _fits(value.shape, spec.shape, sizes):
         raise WrongInput(
             f"Input {spec.name!r} has shape {list(value.shape)}, not {list(spec.shape)}."
         )
-    return np.ascontiguousarray(value)
+    if spec.dtype == "string":
+        return _texts(value, spec)
+    return value.astype(value.dtype.newbyteorder("="), order="C", copy=False)
+
+
+def _texts(value: Array, spec: Tensor) -> Array:
+    try:
+        for text in value.ravel():
+            if not isinstance(text, str):
+                raise WrongInput(f"Input {spec.name!r} has an element that is no string.")
+            text.encode()
+    except UnicodeEncodeError as error:
+        raise WrongInput(f"Input {spec.name!r} has a string that is no Unicode text.") from error
+    return value.astype(object)
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...], sizes: dict[str, int]) -> bool:
@@ -91,114 +102,6 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...], sizes: dict[str
         or size == (sizes.setdefault(asked, size) if isinstance(asked, str) else asked)
         for size, asked in zip(shape, wanted, strict=True)
     )
-
-
-def read_tensors(path: Path, signature: Sequence[Tensor]) -> dict[str, Array]:
-    """Read inputs from a .npy, .npz or .json file, and check them against a signature.
-
-    A .npy file, or a JSON list, is the model's only input. JSON numbers take the declared types.
-
-    Raises:
-        UnreadableTensors: the file is none of these, too large, or holds pickled objects.
-        WrongInput: a tensor does not fit the signature.
-    """
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise UnreadableTensors(f"{path} has {size} bytes, more than {MAX_FILE_BYTES}.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnreadableTensors(f"{path} cannot be read: {error.strerror}.") from error
-    match path.suffix:
-        case ".npy":
-            return check_tensors({_only(signature).name: _load_npy(data, path)}, signature)
-        case ".npz":
-            return check_tensors(_load_npz(data, path), signature)
-        case ".json":
-            return parse_json(data, signature)
-    raise UnreadableTensors(f"{path} is neither .npy nor .npz nor .json.")
-
-
-def _load_npy(data: bytes, path: Path) -> Array:
-    try:
-        loaded = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
-        raise UnreadableTensors(f"{path} is no plain .npy file: {error}.") from error
-    if not isinstance(loaded, np.ndarray):
-        raise UnreadableTensors(f"{path} is no plain .npy file.")
-    return loaded
-
-
-def _load_npz(data: bytes, path: Path) -> dict[str, Array]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            total = sum(member.file_size for member in members)
-            if len(members) > MAX_TENSORS or total > MAX_FILE_BYTES:
-                raise UnreadableTensors(
-                    f"{path} unpacks to {len(members)} tensors of {total} bytes, more than it may."
-                )
-            return {
-                member.filename.removesuffix(".npy"): _load_npy(archive.read(member), path)
-                for member in members
-            }
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise UnreadableTensors(f"{path} is no .npz file: {error}.") from error
-
-
-def parse_json(data: bytes, signature: Sequence[Tensor]) -> dict[str, Array]:
-    """Read inputs from JSON: an object of nested lists by name, or a list for the only input.
-
-    Raises:
-        UnreadableTensors: it is not such JSON.
-        WrongInput: a tensor does not fit the signature.
-    """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableTensors(f"The input is not JSON: {error}.") from error
-    if isinstance(document, list):
-        document = {_only(signature).name: document}
-    if not isinstance(document, dict):
-        raise UnreadableTensors("The input is neither a JSON object nor a list.")
-    specs = {spec.name: spec for spec in signature}
-    return check_tensors(
-        {name: _from_lists(name, value, specs.get(name)) for name, value in document.items()},
-        signature,
-    )
-
-
-def _from_lists(name: str, value: object, spec: Tensor | None) -> Array:
-    if spec is None:
-        return np.zeros(())
-    dtype = np.dtype(object) if spec.dtype == "string" else np.dtype(spec.dtype)
-    try:
-        return np.array(value, dtype=dtype)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise WrongInput(f"Input {name!r} is no array of {spec.dtype}: {error}.") from error
-
-
-def _only(signature: Sequence[Tensor]) -> Tensor:
-    if len(signature) != 1:
-        names = ", ".join(spec.name for spec in signature)
-        raise WrongInput(f"The model takes {len(signature)} inputs: name them ({names}).")
-    return signature[0]
-
-
-def write_tensors(path: Path, tensors: Tensors) -> None:
-    """Write tensors as .npz or .json.
-
-    Raises:
-        UnreadableTensors: the file's name ends otherwise.
-    """
-    match path.suffix:
-        case ".npz":
-            np.savez(path, allow_pickle=False, **dict(tensors))
-        case ".json":
-            lists = {name: value.tolist() for name, value in tensors.items()}
-            path.write_text(json.dumps(lists), encoding="utf-8")
-        case _:
-            raise UnreadableTensors(f"{path} is neither .npz nor .json.")
 
 
 def random_tensors(signature: Sequence[Tensor], seed: int) -> dict[str, Array]:

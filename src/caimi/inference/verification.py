@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from caimi.errors.base import CaimiError
-from caimi.inference.batch import Inclusion
 from caimi.inference.engine import Session
+from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Tensors, hash_tensors
 from caimi.ledgers.port import Ledger

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from caimi.errors.inference import WorkerBusy
 from caimi.inference.batch import ReceiptLog
 from caimi.inference.engine import Engine, Session
-from caimi.inference.receipt import NONCE_BYTES, Receipt, SignedReceipt
+from caimi.inference.receipt import Receipt, SignedReceipt
+from caimi.inference.runners import Runners
 from caimi.inference.tensors import Array, Tensors, hash_tensors
 from caimi.ledgers.port import Signer
 from caimi.uri import ModelUri
@@ -49,7 +50,8 @@ class Answer:
 class Worker:
     """Runs models with `engine` and signs receipts with `signer`; `price` is asked for each answer.
 
-    Receipts are in `receipts` durably before an answer leaves. `clock` gives Unix seconds.
+    Receipts are in `receipts` durably before an answer leaves. `clock` gives Unix seconds. At most
+    `at_once` requests are under way, and `threads` of them run, one a processor by default.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Worker:
         *,
         price: int = 0,
         at_once: int = MAX_AT_ONCE,
+        threads: int | None = None,
     ) -> None:
         self._engine = engine
         self._models = models
@@ -70,6 +73,7 @@ class Worker:
         self._clock = clock
         self._price = price
         self._places = at_once
+        self._runners: Runners[Answer] = Runners(threads)
 
     @property
     def account(self) -> bytes:
@@ -82,13 +86,14 @@ class Worker:
         Raises:
             WorkerBusy: too many requests are under way.
             ModelNotServed, WrongInput, RunFailed: as the model and the engine say.
+            ReceiptStoreDamaged: the receipt could not be written down, so there is no answer.
         """
         if self._places <= 0:
             raise WorkerBusy("The worker is at its limit of requests at a time.")
         self._places -= 1
         try:
             served = await self._models.serve(uri)
-            answer = await asyncio.to_thread(self.answer, served, inputs, nonce)
+            answer = await self._runners.run(partial(self.answer, served, inputs, nonce))
             await self._receipts.add(answer.receipt)
             return answer
         finally:
@@ -111,6 +116,3 @@ class Worker:
             nonce=nonce,
         )
         return Answer(outputs, receipt.sign(self._signer))
-
-
-__all__ = ["NONCE_BYTES", "Answer", "Models", "ServedModel", "Worker"]

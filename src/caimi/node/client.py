@@ -14,7 +14,7 @@ from caimi.custody.request import ShareResponse, SignedShareRequest
 from caimi.custody.unlock import refused
 from caimi.errors.custody import CustodianUnreachable, MalformedEncoding
 from caimi.errors.node import NodeRefused, NodeUnreachable
-from caimi.inference.batch import Inclusion
+from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Array, Tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json

@@ -16,8 +16,9 @@ from fastapi import FastAPI
 from caimi.client.network import AsyncNetwork
 from caimi.config import Config, read_toml
 from caimi.errors.base import CaimiError
-from caimi.inference.batch import ReceiptLog, ReceiptStore, anchor_receipts
+from caimi.inference.batch import ReceiptLog, anchor_receipts
 from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.signer import LocalSigner
@@ -91,15 +92,14 @@ async def run_worker(config: Config, key: str, host: str, port: int, anchor_seco
             ReceiptLog(receipts),
             time.time,
         )
-        section = next(entry for entry in config.workers if entry.url.endswith(f":{port}"))
-        ledger = context.ledger(section.ledger)
 
         async def anchor() -> None:
             while True:
-                try:
-                    await anchor_receipts(receipts, ledger, context.identity.signer)
-                except CaimiError as error:
-                    _log.warning("%s", error)
+                for ledger in context.ledgers.values():
+                    try:
+                        await anchor_receipts(receipts, ledger, context.identity.signer)
+                    except CaimiError as error:
+                        _log.warning("%s", error)
                 await asyncio.sleep(anchor_seconds)
 
         anchoring = asyncio.create_task(anchor())

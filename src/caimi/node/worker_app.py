@@ -6,15 +6,15 @@ the number of requests at once, and the models that the worker holds licences of
 
 from __future__ import annotations
 
-import json
+import asyncio
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter
 
 from caimi.errors.node import RequestInvalid
-from caimi.inference.batch import ReceiptStore
 from caimi.inference.receipt import NONCE_BYTES
+from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.inference.worker import Worker
 from caimi.node.http import bytes_field, json_object, service, text_field
@@ -43,7 +43,7 @@ def create_worker_app(worker: Worker, receipts: ReceiptStore) -> FastAPI:
         answers.inc()
         document = {
             "outputs": tensors_to_json(answer.outputs),
-            "receipt": json.loads(answer.receipt.to_json()),
+            "receipt": answer.receipt.as_document(),
         }
         return JSONResponse(document)
 
@@ -55,6 +55,7 @@ def create_worker_app(worker: Worker, receipts: ReceiptStore) -> FastAPI:
             wanted = bytes.fromhex(digest[2:])
         except ValueError as error:
             raise RequestInvalid("A receipt is named by 0x and 64 hex digits.") from error
-        return JSONResponse(receipts.inclusion(wanted).as_document())
+        inclusion = await asyncio.to_thread(receipts.inclusion, wanted)
+        return JSONResponse(inclusion.as_document())
 
     return app

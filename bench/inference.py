@@ -1,0 +1,122 @@
+"""Verified inference against raw ONNX Runtime, and signed receipts a second.
+
+Both run on the worker's real path: inputs hashed, model run, outputs hashed, receipt signed, and
+written to disk before the answer is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from bench.resnet import resnet50
+from bench.result import Result
+from caimi.datasets import train
+from caimi.inference.batch import ReceiptLog
+from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.receipt import NONCE_BYTES
+from caimi.inference.receipt_store import ReceiptStore
+from caimi.inference.tensors import Tensors
+from caimi.inference.worker import ServedModel, Worker
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.uri import ModelUri
+
+WARM_UP, PAIRS = 3, 25
+REQUESTERS, RECEIPTS, ROUNDS = 64, 4_000, 5
+URI = ModelUri("eip155:31337", bytes(32), "1.0.0")
+
+
+class OneModel:
+    """Serves one model (port `Models`)."""
+
+    def __init__(self, served: ServedModel) -> None:
+        self._served = served
+
+    async def serve(self, uri: ModelUri) -> ServedModel:
+        return self._served
+
+
+@contextmanager
+def worker_of(model: bytes) -> Iterator[tuple[Worker, Path]]:
+    """A worker that serves `model`, its receipts on disk; gives the model's file too."""
+    with tempfile.TemporaryDirectory(prefix="caimi-bench-") as name:
+        folder = Path(name)
+        file = folder / "model.onnx"
+        file.write_bytes(model)
+        engine = OnnxEngine()
+        served = ServedModel(URI, secrets.token_bytes(32), engine.load(file))
+        store = ReceiptStore(folder / "receipts.sqlite")
+        try:
+            log = ReceiptLog(store)
+            yield Worker(engine, OneModel(served), LocalSigner.generate(), log, time.time), file
+        finally:
+            store.close()
+
+
+def measure() -> list[Result]:
+    """Give both figures."""
+    return [asyncio.run(_resnet50()), asyncio.run(_receipts())]
+
+
+async def _resnet50() -> Result:
+    with worker_of(resnet50(seed=0)) as (worker, file):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        raw = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        image = np.random.default_rng(1).standard_normal((1, 3, 224, 224)).astype(np.float32)
+        inputs: Tensors = {"image": image}
+        pairs = []
+        for turn in range(WARM_UP + PAIRS):
+            ours, theirs = 0.0, 0.0
+            for verified in (True, False) if turn % 2 else (False, True):
+                began = time.perf_counter()
+                if verified:
+                    await worker.infer(URI, inputs, secrets.token_bytes(NONCE_BYTES))
+                    ours = time.perf_counter() - began
+                else:
+                    raw.run(None, {"image": image})
+                    theirs = time.perf_counter() - began
+            pairs.append((ours, theirs))
+    pairs = pairs[WARM_UP:]
+    ratio = median(theirs / ours for ours, theirs in pairs)
+    return Result(
+        "inference_resnet50_ratio",
+        ratio,
+        "of the peer's throughput",
+        "ONNX Runtime, images/s",
+        1 / median(theirs for _, theirs in pairs),
+        ratio,
+        floor=0.95,
+    )
+
+
+async def _receipts() -> Result:
+    trained = train("breast-cancer", seed=0)
+    name = onnx.load_from_string(trained.onnx).graph.input[0].name
+    with worker_of(trained.onnx) as (worker, _):
+
+        async def ask(requests: int, first: int) -> None:
+            for number in range(first, first + requests):
+                row = number % len(trained.holdout_x)
+                inputs = {name: trained.holdout_x[row : row + 1]}
+                await worker.infer(URI, inputs, secrets.token_bytes(NONCE_BYTES))
+
+        async def round_of(receipts: int) -> float:
+            began = time.perf_counter()
+            each = receipts // REQUESTERS
+            await asyncio.gather(*(ask(each, each * place) for place in range(REQUESTERS)))
+            return each * REQUESTERS / (time.perf_counter() - began)
+
+        await round_of(RECEIPTS // 4)
+        rates = [await round_of(RECEIPTS) for _ in range(ROUNDS)]
+    return Result("receipts_per_second", median(rates), "receipts/s", floor=2000)

@@ -1,0 +1,213 @@
+"""Tensors in files: .npy and .npz as NumPy writes them, and JSON lists.
+
+Nothing in a file is run, and nothing is unpacked before its size is known and bounded.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import stat
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.lib import format as npy
+
+from caimi.errors.inference import TensorsNotWritten, UnreadableTensors, WrongInput
+from caimi.inference.tensors import MAX_TENSORS, Array, Tensors, check_tensors
+from caimi.models.tensor import Tensor
+
+MAX_FILE_BYTES: Final = 1 << 30
+_HEADERS: Final = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+_PLAIN_KINDS: Final = "biufcU"
+_PACKING: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_JSON_KINDS: Final = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "c": "iuf"}
+
+
+def read_tensors(path: Path, signature: Sequence[Tensor]) -> dict[str, Array]:
+    """Read inputs from a .npy, .npz or .json file, and check them against a signature.
+
+    A .npy file, or a JSON list, is the model's only input. JSON numbers take the declared types.
+
+    Raises:
+        UnreadableTensors: the file is none of these, too large, or holds pickled objects.
+        WrongInput: a tensor does not fit the signature.
+    """
+    data = _read(path)
+    match path.suffix:
+        case ".npy":
+            return check_tensors({_only(signature).name: _parse_npy(data, path)}, signature)
+        case ".npz":
+            return check_tensors(_parse_npz(data, path), signature)
+        case ".json":
+            return parse_json(data, signature)
+    raise UnreadableTensors(f"{path} is neither .npy nor .npz nor .json.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its other end
+            raise UnreadableTensors(f"{path} is no file.")
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise UnreadableTensors(f"{path} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise UnreadableTensors(f"{path} has more than {MAX_FILE_BYTES} bytes.")
+    return data
+
+
+def _parse_npy(data: bytes, path: Path) -> Array:
+    file = io.BytesIO(data)
+    try:
+        header = _HEADERS[npy.read_magic(file)]
+        shape, fortran, dtype = header(file)
+    except (KeyError, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
+        raise UnreadableTensors(f"{path} has no .npy header: {error}.") from error
+    if dtype.hasobject or dtype.kind not in _PLAIN_KINDS or not dtype.itemsize:
+        raise UnreadableTensors(f"{path} holds {dtype}, which is no plain type of elements.")
+    declared = math.prod(shape) * dtype.itemsize
+    if any(size < 0 for size in shape) or declared != len(data) - file.tell():
+        raise UnreadableTensors(
+            f"{path} holds {len(data) - file.tell()} bytes for shape {shape} of {dtype}."
+        )
+    try:
+        flat = np.frombuffer(data, dtype, offset=file.tell()) if declared else np.empty(0, dtype)
+        return flat.reshape(shape, order="F" if fortran else "C").copy()
+    except (ValueError, OverflowError) as error:
+        raise UnreadableTensors(f"{path} has the impossible shape {shape}.") from error
+
+
+def _parse_npz(data: bytes, path: Path) -> dict[str, Array]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            total = sum(member.file_size for member in members)
+            if len(members) > MAX_TENSORS or total > MAX_FILE_BYTES:
+                raise UnreadableTensors(
+                    f"{path} unpacks to {len(members)} tensors of {total} bytes, more than it may."
+                )
+            tensors = {
+                member.filename.removesuffix(".npy"): _parse_npy(_unpack(archive, member), path)
+                for member in members
+            }
+    except _DAMAGED_ZIP as error:
+        raise UnreadableTensors(f"{path} is no .npz file: {error}.") from error
+    if len(tensors) != len(members):
+        raise UnreadableTensors(f"{path} holds two tensors of one name.")
+    return tensors
+
+
+_DAMAGED_ZIP: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+)
+
+
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Unpack a member, no further than the size it declares: that may be a lie."""
+    if member.compress_type not in _PACKING:
+        raise zipfile.BadZipFile(f"{member.filename[:80]!r} is packed as no .npz member is")
+    with archive.open(member) as packed:
+        data = packed.read(member.file_size)
+        if len(data) != member.file_size or packed.read(1):
+            raise zipfile.BadZipFile(f"{member.filename[:80]!r} is not as long as declared")
+    return data
+
+
+def parse_json(data: bytes, signature: Sequence[Tensor]) -> dict[str, Array]:
+    """Read inputs from JSON: an object of nested lists by name, or a list for the only input.
+
+    Raises:
+        UnreadableTensors: it is not such JSON; NaN and Infinity are not.
+        WrongInput: a tensor does not fit the signature, or a number does not fit its type.
+    """
+    try:
+        document = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableTensors(f"The input is not JSON: {error}.") from error
+    if isinstance(document, list):
+        document = {_only(signature).name: document}
+    if not isinstance(document, dict):
+        raise UnreadableTensors("The input is neither a JSON object nor a list.")
+    specs = {spec.name: spec for spec in signature}
+    return check_tensors(
+        {name: _from_lists(name, value, specs.get(name)) for name, value in document.items()},
+        signature,
+    )
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _from_lists(name: str, value: object, spec: Tensor | None) -> Array:
+    if spec is None:
+        return np.zeros(())
+    try:
+        if spec.dtype == "string":
+            return np.array(value, dtype=object)
+        return _numbers(value, np.dtype(spec.dtype))
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise WrongInput(f"Input {name!r} is no array of {spec.dtype}: {error}.") from error
+
+
+def _numbers(value: Any, dtype: np.dtype[Any]) -> Array:  # noqa: ANN401 - what JSON gave
+    as_written = np.array(value)
+    if as_written.size and as_written.dtype.kind not in _JSON_KINDS.get(dtype.kind, ""):
+        raise ValueError(f"it holds {as_written.dtype}")
+    with np.errstate(over="ignore"):
+        numbers = np.array(value, dtype=dtype)
+    if dtype.kind in "fc" and not np.isfinite(numbers).all():
+        raise OverflowError("a number is too large for it")
+    return numbers
+
+
+def _only(signature: Sequence[Tensor]) -> Tensor:
+    if len(signature) != 1:
+        names = ", ".join(spec.name for spec in signature)
+        raise WrongInput(f"The model takes {len(signature)} inputs: name them ({names}).")
+    return signature[0]
+
+
+def write_tensors(path: Path, tensors: Tensors) -> None:
+    """Write tensors as .npz or .json.
+
+    Raises:
+        TensorsNotWritten: the file's name ends otherwise, it cannot be written, or the tensors have
+            values that JSON lacks.
+    """
+    try:
+        match path.suffix:
+            case ".npz":
+                _write_npz(path, tensors)
+            case ".json":
+                lists = {name: value.tolist() for name, value in tensors.items()}
+                path.write_text(json.dumps(lists, allow_nan=False), encoding="utf-8")
+            case _:
+                raise TensorsNotWritten(f"{path} is neither .npz nor .json.")
+    except (ValueError, TypeError) as error:
+        raise TensorsNotWritten(f"{path} cannot hold these values: {error}.") from error
+    except OSError as error:
+        raise TensorsNotWritten(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _write_npz(path: Path, tensors: Tensors) -> None:
+    # numpy.savez takes names as keyword arguments, and so cannot write a tensor named `file`.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, value in tensors.items():
+            plain = value.astype(str) if value.dtype.kind == "O" else value
+            if plain is not value and not np.array_equal(plain.astype(object), value):
+                raise ValueError("NumPy drops NUL at the end of a string")
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy.write_array(member, plain, allow_pickle=False)
