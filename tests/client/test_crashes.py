@@ -1,4 +1,4 @@
-"""A process killed at any point of an operation: running it again completes it, and nothing twice."""
+"""A process killed at any point of an operation: running it again completes it, nothing twice."""
 
 from __future__ import annotations
 

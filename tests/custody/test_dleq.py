@@ -1,9 +1,10 @@
 from dataclasses import replace
 
-from caimi.custody.dleq import Proof, Statement, holds, prove
-from caimi.custody.group import ORDER, SECOND_GENERATOR, generator_times, hash_to_scalar
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from caimi.custody.dleq import Proof, Statement, holds, prove
+from caimi.custody.group import ORDER, SECOND_GENERATOR, generator_times, hash_to_scalar
 
 
 def statement(secret):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from caimi.datasets import train
+
 PROOFS = {
     "1 network",
     "2 publish",
@@ -63,8 +65,6 @@ def test_every_step_is_proved(arguments: list[str]) -> None:
 
 @pytest.mark.e2e
 def test_a_users_own_model_goes_the_same_way(tmp_path: Path) -> None:
-    from caimi.datasets import train
-
     model = tmp_path / "mine.onnx"
     model.write_bytes(train("breast-cancer", seed=3).onnx)
     assert demo("--model", str(model))["ok"] is True

@@ -83,12 +83,30 @@ def demo(
 
 
 def _show(report: Report) -> None:
-    table = Table(title="What was proved", title_justify="left", show_lines=True)
-    for column in ("step", "ledger", "transaction", "seconds", "proof"):
-        table.add_column(column, overflow="fold")
+    ids = sorted({name for step in report.steps for name in _ledgers(step)})
+    letters = {name: chr(ord("A") + place) for place, name in enumerate(ids)}
+    table = Table(title="What was proved", title_justify="left", header_style="bold", expand=True)
+    table.add_column("step", no_wrap=True)
+    table.add_column("ledger", no_wrap=True)
+    table.add_column("transaction", no_wrap=True)
+    table.add_column("s", justify="right", no_wrap=True)
+    table.add_column("proof", overflow="fold", ratio=1)
     for step in report.steps:
-        short = f"{step.tx[:10]}…" if step.tx else ""
-        table.add_row(step.name, step.ledger, short, f"{step.seconds:.2f}", escape(step.proved))
+        where = " → ".join(letters[name] for name in _ledgers(step))
+        short = f"{step.tx[:8]}…" if step.tx else ""
+        table.add_row(
+            step.name,
+            where if len(_ledgers(step)) < len(ids) else "all",
+            short,
+            f"{step.seconds:.2f}",
+            escape(step.proved),
+        )
     out.print(table)
+    named = ", ".join(f"{letter} is {name}" for name, letter in letters.items())
     total = sum(step.seconds for step in report.steps)
-    out.print(f"All {len(report.steps)} steps proved in {total:.1f} s.")
+    out.print(f"Ledgers: {named}.", highlight=False)
+    out.print(f"All {len(report.steps)} steps proved in {total:.1f} s.", highlight=False)
+
+
+def _ledgers(step: Step) -> list[str]:
+    return [name for name in step.ledger.replace(" → ", ", ").split(", ") if name]
