@@ -186,6 +186,22 @@ def test_an_envelope_of_another_kind_is_refused(change):
         verify_bundle(json.dumps(document).encode(), SIGNER.public_key, DIGESTS)
 
 
+def test_a_strangers_signature_under_the_publishers_name_is_refused():
+    stranger = PackageSigner.generate()
+    forged = json.loads(stranger.sign("m", DIGESTS))
+    verify_bundle(json.dumps(forged).encode(), stranger.public_key, DIGESTS)
+    forged["verificationMaterial"] = DOCUMENT["verificationMaterial"]
+    with pytest.raises(InvalidPackageSignature, match="not made with the key"):
+        verify_bundle(json.dumps(forged).encode(), SIGNER.public_key, DIGESTS)
+
+
+def test_an_edited_statement_under_the_old_signature_is_refused():
+    edited = json.loads(resigned(lambda s: s["predicate"]["resources"].reverse()))
+    edited["dsseEnvelope"]["signatures"] = DOCUMENT["dsseEnvelope"]["signatures"]
+    with pytest.raises(InvalidPackageSignature, match="not made with the key"):
+        verify_bundle(json.dumps(edited).encode(), SIGNER.public_key, DIGESTS)
+
+
 def test_duplicate_keys_in_a_bundle_are_refused():
     doubled = BUNDLE.replace(b"{", b'{"mediaType": "x",', 1)
     with pytest.raises(InvalidPackageSignature):

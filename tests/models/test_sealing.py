@@ -1,4 +1,5 @@
 import asyncio
+import os
 import tempfile
 import threading
 from pathlib import Path
@@ -186,20 +187,22 @@ async def test_a_file_that_changed_since_it_was_looked_at_is_refused(tmp_path, c
         await world.seal()
 
 
-class Shrinking(LocalStore):
-    """Truncates the source while the first chunk is being stored."""
+class Meddling(LocalStore):
+    """Resizes the source while the first chunk is being stored."""
 
     victim: Path
+    size: int
 
     def put_blocking(self, data, function=HashFunction.SHA2_256):
-        self.victim.write_bytes(b"")
+        os.truncate(self.victim, self.size)
         return super().put_blocking(data, function)
 
 
-async def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path):
+@pytest.mark.parametrize("size", [0, 40 * CHUNK + 1])
+async def test_a_file_that_is_resized_while_it_is_read_is_refused(tmp_path, size):
     world = World(tmp_path, {"a": pattern(40 * CHUNK)})
-    store = Shrinking(tmp_path / "other")
-    store.victim = world.source / "a"
+    store = Meddling(tmp_path / "other")
+    store.victim, store.size = world.source / "a", size
     with pytest.raises(SourceChanged):
         await world.seal(store=store)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import secrets
 import stat
@@ -32,6 +31,7 @@ from caimi.errors.storage import (
 )
 from caimi.storage.cid import Cid, HashFunction, Octets
 from caimi.storage.port import MAX_OBJECT_BYTES
+from caimi.storage.whole_file import read_bounded, write_whole
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,8 +40,6 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _UNUSABLE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
 )
-_PAGE: Final = 4096
-_DIRECT_FROM: Final = 1024 * 1024
 _ABANDONED_SECONDS: Final = 24 * 3600
 
 
@@ -176,7 +174,7 @@ class LocalStore:
             try:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise OSError(errno.ENOTDIR, "not a plain file")
-                return _read_bounded(descriptor)
+                return read_bounded(descriptor, MAX_OBJECT_BYTES)
             finally:
                 os.close(descriptor)
 
@@ -185,7 +183,7 @@ class LocalStore:
         descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=self._incoming)
         try:
             try:
-                _write_whole(descriptor, memoryview(data).cast("B"))
+                write_whole(descriptor, memoryview(data).cast("B"))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -230,54 +228,9 @@ class LocalStore:
                     os.unlink(name, dir_fd=self._incoming)
 
 
-def _write_whole(descriptor: int, data: memoryview) -> None:
-    """Write all of `data`: large objects past the page cache where system and buffer allow it.
-
-    Objects are synchronised at once and seldom read soon, so caching them only costs a copy and
-    drives out what others have cached. Needs a page-aligned buffer, as an anonymous `mmap` is.
-    """
-    aligned = len(data) - len(data) % _PAGE
-    if aligned >= _DIRECT_FROM:
-        # A file system without direct access, or a buffer that is not aligned, says EINVAL.
-        with contextlib.suppress(_NotDirect), _direct(descriptor):
-            while aligned:
-                written = os.write(descriptor, data[:aligned])
-                data, aligned = data[written:], aligned - written
-    while data:
-        data = data[os.write(descriptor, data) :]
-
-
-class _NotDirect(Exception):
-    """The write at hand cannot bypass the page cache."""
-
-
-@contextlib.contextmanager
-def _direct(descriptor: int) -> Iterator[None]:
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT)
-        yield
-    except OSError as error:
-        if error.errno == errno.EINVAL:
-            raise _NotDirect from error
-        raise
-    finally:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
-
-
 def _entries(directory: int) -> Sequence[str]:
     with os.scandir(directory) as entries:
         return sorted(entry.name for entry in entries)
-
-
-def _read_bounded(descriptor: int) -> bytes:
-    """Read to the end, but never more than one byte over the bound."""
-    size = min(os.fstat(descriptor).st_size, MAX_OBJECT_BYTES) + 1
-    parts = []
-    while size > 0 and (part := os.read(descriptor, size)):
-        parts.append(part)
-        size -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _gather(stream: AsyncIterable[bytes]) -> bytearray:
