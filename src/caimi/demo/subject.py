@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from caimi.datasets import TrainedModel, train
+from caimi.datasets import INPUT, TrainedModel, train
 from caimi.demo.report import require
 from caimi.inference.tensors import random_tensors
 from caimi.models.card import Dataset, ModelCard
@@ -48,9 +48,9 @@ def trained_subject(dataset: str, folder: Path) -> Subject:
         package=_write(folder / "1.0.0", first),
         improved=_write(folder / "1.1.0", second),
         model_bytes=first.onnx,
-        inputs={"X": first.holdout_x},
+        inputs={INPUT: first.holdout_x},
         judge=judge,
-        metrics={"accuracy": first.accuracy},
+        metrics=first.metrics,
         datasets=[Dataset(name=f"scikit-learn {dataset}", sha256=first.dataset_sha256)],
         card=ModelCard(description=f"A classifier of scikit-learn's {dataset} data."),
     )
