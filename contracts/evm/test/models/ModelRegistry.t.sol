@@ -260,6 +260,20 @@ contract ModelRegistryTest is Test {
         registry.publishFromBatch(batchId, publication, proof, signature);
     }
 
+    /// @dev StandardMerkleTree.of of the publications (alice, tumour-mlp, 1.0.0), (alice, tumour-mlp, 1.1.0) and
+    ///      (bob, digits, 0.1) in the registry at 0xCA101 on chain 31337, by the stock library.
+    function test_a_tree_of_the_stock_library_is_understood() public {
+        ModelRegistry fixedRegistry = ModelRegistry(address(0xCA101));
+        vm.etch(address(fixedRegistry), address(registry).code);
+        uint256 batchId = fixedRegistry.anchorBatch(
+            0x6342da6c05d48e1a3483a6399d2e5c11e7fcabfdd3e8464ba383f8692f524563, 3
+        );
+        bytes32[] memory proof = new bytes32[](1);
+        proof[0] = 0xad5e666fb7a539e28a8ee345cbd34788def539c4a28a0e55a97d9bf8328e75b7;
+        Publication memory publication = Publication(ALICE, "tumour-mlp", "1.0.0", MANIFEST);
+        assertTrue(fixedRegistry.isAnchored(batchId, publication, proof));
+    }
+
     function test_a_batch_tells_when_and_by_whom_it_was_anchored() public {
         vm.prank(BOB);
         vm.expectEmit(address(registry));

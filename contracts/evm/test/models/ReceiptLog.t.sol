@@ -64,6 +64,18 @@ contract ReceiptLogTest is Test {
         assertFalse(log.isAnchored(WORKER, 0, first, proof), "zero root");
     }
 
+    /// @dev StandardMerkleTree.of([[0x1111..11], [0x2222..22], [0x3333..33]], ["bytes32"]).
+    function test_a_tree_of_the_stock_library_is_understood() public {
+        bytes32 root = 0xa9b9d19e00269b8e357d6b17ae987e7f306e63b8e77615ce706ec522974d2fea;
+        bytes32[] memory proof = new bytes32[](2);
+        proof[0] = 0x0f7e1163c9397953c541dc1b3e1fdde14cb0452e6ee4f9e81cd9665cd5f01774;
+        proof[1] = 0xf71106156f6c6fb1e886f1022b84b417bc07ade1ba787da2e849607e605475b7;
+        vm.prank(WORKER);
+        log.anchor(root, 3);
+        bytes32 receipt = 0x1111111111111111111111111111111111111111111111111111111111111111;
+        assertTrue(log.isAnchored(WORKER, root, receipt, proof));
+    }
+
     function _leaf(bytes32 digest) private pure returns (bytes32) {
         return keccak256(bytes.concat(keccak256(abi.encode(digest))));
     }
