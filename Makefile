@@ -9,6 +9,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+SLITHER := .venv-slither
 EVM := contracts/evm
 NODE_BIN := $(CURDIR)/$(EVM)/node_modules/.bin
 
@@ -76,8 +77,9 @@ forge: $(EVM)/node_modules/.installed ## Run the contracts' unit, fuzz and invar
 	cd $(EVM) && forge test
 
 .PHONY: slither
-slither: dev ## Analyse the contracts; any finding above low fails
-	cd $(EVM) && $(CURDIR)/$(BIN)/slither . --fail-medium --filter-paths '(^|/)(test|node_modules)/' \
+slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the contracts; any finding above low fails
+	cd $(EVM) && FOUNDRY_OUT=cache/slither FOUNDRY_CACHE_PATH=cache/slither-files \
+		$(CURDIR)/$(SLITHER)/bin/slither . --fail-medium --filter-paths '(^|/)(test|node_modules)/' \
 		--exclude-dependencies --exclude-informational --exclude-optimization
 
 .PHONY: unit
@@ -99,10 +101,11 @@ lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer rel
 	$(PIP_COMPILE) $(LOCK_ARGS) --build-deps-for editable --output-file requirements/runtime.txt pyproject.toml
 	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/dev.txt requirements/runtime.txt requirements/dev.in
 	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/bench.txt requirements/runtime.txt requirements/bench.in
+	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/slither.txt requirements/slither.in
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built
-	rm -rf $(VENV) $(EVM)/node_modules $(EVM)/out $(EVM)/cache build dist \
+	rm -rf $(VENV) $(SLITHER) $(EVM)/node_modules $(EVM)/out $(EVM)/cache build dist \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -130,6 +133,13 @@ $(VENV)/.dev: requirements/dev.txt requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing what CAIMI and its checks need into $(VENV)"
 	@$(PIP_INSTALL) --require-hashes -r $<
 	@touch $@ $(VENV)/.runtime
+
+# Slither needs an older web3 than CAIMI.
+$(SLITHER)/.installed: requirements/slither.txt
+	@echo "Installing Slither into $(SLITHER)"
+	@"$$(scripts/find-python)" -m venv $(SLITHER)
+	@$(SLITHER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 $(VENV)/.bench: requirements/bench.txt requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing what CAIMI and its benchmarks need into $(VENV)"
