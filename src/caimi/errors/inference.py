@@ -9,6 +9,8 @@ class InferenceError(CaimiError):
     """A model cannot be run, or an answer cannot be trusted."""
 
     code = "CAIMI-R000"
+    why = "The model, its input or its receipt is not as it must be."
+    next_step = "See the message above."
 
 
 class UnreadableTensors(InferenceError):

@@ -9,6 +9,8 @@ class MessagingError(CaimiError):
     """Something about messages between ledgers is wrong."""
 
     code = "CAIMI-M000"
+    why = "A packet, a checkpoint or a proof is not as it must be."
+    next_step = "See the message above; nothing was done with it."
 
 
 class InvalidCheckpoint(MessagingError):
