@@ -6,7 +6,6 @@ dtype, shape and offsets), then the data. The reference reader does the checking
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Iterator
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from safetensors import SafetensorError, safe_open
 
 from caimi.errors.models import InvalidModel
+from caimi.json_text import read_json
 from caimi.models.files import PackageFile
 from caimi.models.weights import NonFinite, non_finite
 from caimi.storage.cid import Octets
@@ -45,7 +45,7 @@ def check_safetensors(file: PackageFile) -> list[NonFinite]:
 
 def _tensors(view: memoryview) -> Iterator[tuple[str, str, Octets]]:
     length = int.from_bytes(view[:8], "little")
-    header = json.loads(bytes(view[8 : 8 + length]))
+    header = read_json(bytes(view[8 : 8 + length]))
     for name, entry in header.items():
         if name != "__metadata__" and entry["dtype"] in _DTYPES:
             start, end = (8 + length + offset for offset in entry["data_offsets"])

@@ -1,6 +1,6 @@
 """Sealing: from a package's plain files to sealed chunks in a store, in one pass.
 
-Each byte is read once. One thread reads and hashes the plain file; two more encrypt chunks, hash
+Each byte is read once. One thread reads and hashes the plain file; others encrypt chunks, hash
 them and write them to the store, so that one core's hashing overlaps with the other's and with the
 disk. A few chunk buffers go round; memory does not grow with the package.
 """
@@ -39,8 +39,8 @@ from caimi.models.signing import PackageSigner
 from caimi.storage.cid import Cid, HashFunction
 from caimi.storage.port import BlockingStore, Store, blocking
 
-_WORKERS: Final = 2
-_BUFFERS: Final = 4
+_WORKERS: Final = 3
+_BUFFERS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final, cast
@@ -25,6 +24,7 @@ from model_signing._signing.signing import Payload
 from model_signing.manifest import FileManifestItem, Manifest, SerializationType
 
 from caimi.errors.models import InvalidPackageSignature
+from caimi.json_text import read_json
 
 MAX_BUNDLE_BYTES: Final = 16 * 1024 * 1024
 
@@ -168,4 +168,4 @@ def _json(data: bytes) -> Any:  # noqa: ANN401 - parsed JSON
             raise ValueError("a key appears twice")
         return dict(pairs)
 
-    return json.loads(data, object_pairs_hook=unique)
+    return read_json(data, object_pairs_hook=unique)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Final, NoReturn, TypeVar
 import rfc8785
 
 from caimi.errors.models import ManifestMalformed, ManifestNotCanonical, ManifestTooLarge
+from caimi.json_text import read_json
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def decode(data: bytes, limit: int) -> Json:
     if len(data) > limit:
         raise ManifestTooLarge(f"{len(data)} bytes; at most {limit} are allowed.")
     try:
-        value: Json = json.loads(
+        value: Json = read_json(
             data.decode(),
             object_pairs_hook=_object,
             parse_constant=_no_constant,
