@@ -42,7 +42,9 @@ library Interoperable {
         pure
         returns (bool valid, uint256 chainId, address account)
     {
-        if (interoperable.length > MAX_LENGTH) return (false, 0, address(0));
+        if (interoperable.length > MAX_LENGTH) {
+            return (false, 0, address(0));
+        }
         (valid, chainId, account) = InteroperableAddress.tryParseEvmV1(interoperable);
         valid = valid && keccak256(InteroperableAddress.formatEvmV1(chainId, account)) == keccak256(interoperable);
     }

@@ -178,9 +178,7 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
 
     function _unlock(string calldata clientId, uint256 modelId, address recipient) private {
         Passage storage passage = _passages[modelId];
-        require(
-            _isLocked(passage) && _same(passage.clientId, clientId), NotLockedTowards(modelId, clientId)
-        );
+        require(_isLocked(passage) && _same(passage.clientId, clientId), NotLockedTowards(modelId, clientId));
         delete _passages[modelId];
         registry.transferFrom(address(this), recipient, modelId);
     }
@@ -224,10 +222,7 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
     }
 
     /// @dev Ends a packet of ours, once. `current` says that the model is still where this packet put it.
-    function _end(PacketContext calldata context)
-        private
-        returns (uint256 modelId, bytes32 clientHash, bool current)
-    {
+    function _end(PacketContext calldata context) private returns (uint256 modelId, bytes32 clientHash, bool current) {
         clientHash = keccak256(bytes(context.sourceClient));
         modelId = _inFlight[clientHash][context.sequence];
         require(modelId != 0, UnknownPacket(clientHash, context.sequence));
@@ -244,21 +239,13 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
         require(fits, InvalidRecipient(recipient));
     }
 
-    function _encode(uint256 modelId, bytes memory sender, bytes memory recipient)
-        private
-        view
-        returns (bytes memory)
-    {
+    function _encode(uint256 modelId, bytes memory sender, bytes memory recipient) private view returns (bytes memory) {
         (address publisher, string memory name, bytes memory home) = _origin(modelId);
         return abi.encode(TAG, home, publisher, name, sender, recipient);
     }
 
     /// @dev What the model's id commits to.
-    function _origin(uint256 modelId)
-        private
-        view
-        returns (address publisher, string memory name, bytes memory home)
-    {
+    function _origin(uint256 modelId) private view returns (address publisher, string memory name, bytes memory home) {
         // How many versions there are does not travel.
         // slither-disable-next-line unused-return
         (publisher, name, home,) = registry.model(modelId);
@@ -269,9 +256,8 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
         uint8 tag;
         (tag, transfer.home, transfer.publisher, transfer.name, transfer.sender, transfer.recipient) =
             abi.decode(value, (uint8, bytes, address, string, bytes, bytes));
-        bytes memory canonical = abi.encode(
-            TAG, transfer.home, transfer.publisher, transfer.name, transfer.sender, transfer.recipient
-        );
+        bytes memory canonical =
+            abi.encode(TAG, transfer.home, transfer.publisher, transfer.name, transfer.sender, transfer.recipient);
         require(tag == TAG && keccak256(canonical) == keccak256(value), InvalidPayload());
     }
 

@@ -154,10 +154,7 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     }
 
     /// @inheritdoc IModelRegistry
-    function setAlias(uint256 modelId, string calldata name_, string calldata version)
-        external
-        onlyHomeOwner(modelId)
-    {
+    function setAlias(uint256 modelId, string calldata name_, string calldata version) external onlyHomeOwner(modelId) {
         require(ModelNames.isAlias(name_), InvalidAlias(name_));
         VersionRecord storage record = _requireVersion(modelId, keccak256(bytes(version)));
         require(!record.deprecated, VersionIsDeprecated(modelId, keccak256(bytes(version))));
@@ -279,9 +276,7 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     /// @dev All zero when the version is unknown.
     function getVersion(uint256 modelId, bytes32 versionId) external view returns (Version memory) {
         VersionRecord storage record = _versions[modelId][versionId];
-        return Version({
-            manifest: record.manifest, publishedAt: record.publishedAt, deprecated: record.deprecated
-        });
+        return Version({manifest: record.manifest, publishedAt: record.publishedAt, deprecated: record.deprecated});
     }
 
     /// @inheritdoc IModelRegistry

@@ -61,8 +61,7 @@ abstract contract PacketApp is IIBCApp {
     ) internal returns (uint64 sequence) {
         require(value.length <= MAX_VALUE_LENGTH, PayloadTooLarge(value.length));
         Payload[] memory payloads = new Payload[](1);
-        payloads[0] =
-            Payload({sourcePort: port, destPort: port, version: version, encoding: ENCODING, value: value});
+        payloads[0] = Payload({sourcePort: port, destPort: port, version: version, encoding: ENCODING, value: value});
         return gateway.sendPacket(clientId, timeoutTimestamp, payloads);
     }
 }

@@ -21,8 +21,7 @@ contract MarketHandler is ModelLedgers {
 
     constructor() {
         makeSites();
-        currencies =
-            [address(0), address(new Coin()), address(new TaxedCoin()), address(new ReenteringCoin())];
+        currencies = [address(0), address(new Coin()), address(new TaxedCoin()), address(new ReenteringCoin())];
         vm.startPrank(SELLER);
         for (uint256 v = 0; v < VERSIONS; ++v) {
             _model = on(0).registry.publish("model", vm.toString(v), keccak256("manifest"));

@@ -139,9 +139,7 @@ contract LicenceMarketTest is ModelLedgers {
     function test_unknown_and_deprecated_versions_are_not_sold() public {
         Site storage site = on(0);
         vm.prank(BUYER);
-        vm.expectRevert(
-            abi.encodeWithSelector(LicenceMarket.UnknownVersion.selector, model, keccak256("9.0.0"))
-        );
+        vm.expectRevert(abi.encodeWithSelector(LicenceMarket.UnknownVersion.selector, model, keccak256("9.0.0")));
         site.market.buy{value: AMOUNT}(model, "9.0.0", NATIVE, AMOUNT);
         vm.prank(SELLER);
         site.registry.deprecate(model, "1.0.0", "leaks");
@@ -258,8 +256,7 @@ contract LicenceMarketTest is ModelLedgers {
         bytes32 licenceId = market.licenceIdOf(model, VERSION_ID, accountOn(1, BUYER));
         _assertLive(licenceId, true);
         assertEq(
-            sent[packet].acknowledgements,
-            abi.encode(one(abi.encode(uint8(2), licenceId, abi.encodePacked(SELLER))))
+            sent[packet].acknowledgements, abi.encode(one(abi.encode(uint8(2), licenceId, abi.encodePacked(SELLER))))
         );
         vm.expectEmit(address(market));
         emit ILicenceMarket.PurchaseCompleted(purchaseId, licenceId, SELLER);
@@ -341,10 +338,7 @@ contract LicenceMarketTest is ModelLedgers {
     function test_the_home_ledger_believes_no_client_about_consumers_of_another() public {
         bytes memory consumer = accountOn(2, BUYER);
         bytes memory value = abi.encode(uint8(2), model, "1.0.0", consumer, NATIVE, AMOUNT);
-        _refuse(
-            value,
-            abi.encodeWithSelector(LicenceMarket.ConsumerNotBehindClient.selector, consumer, routes[0][1])
-        );
+        _refuse(value, abi.encodeWithSelector(LicenceMarket.ConsumerNotBehindClient.selector, consumer, routes[0][1]));
     }
 
     function test_an_order_has_one_encoding() public {
@@ -411,17 +405,13 @@ contract LicenceMarketTest is ModelLedgers {
 
     function test_a_token_that_only_says_it_paid_is_refused() public {
         LyingCoin lying = new LyingCoin();
-        _expectPaymentRefused(
-            lying, abi.encodeWithSelector(LicenceMarket.PaymentMismatch.selector, lying, AMOUNT, 0)
-        );
+        _expectPaymentRefused(lying, abi.encodeWithSelector(LicenceMarket.PaymentMismatch.selector, lying, AMOUNT, 0));
     }
 
     function test_a_token_that_returns_false_is_refused() public {
         RefusingCoin refusing = new RefusingCoin();
         refusing.mint(BUYER, AMOUNT);
-        _expectPaymentRefused(
-            refusing, abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, refusing)
-        );
+        _expectPaymentRefused(refusing, abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, refusing));
     }
 
     function test_an_account_that_is_no_token_is_refused() public {
@@ -519,8 +509,7 @@ contract LicenceMarketTest is ModelLedgers {
         if (currency != NATIVE) return _buyRemote(Coin(currency), amount);
         LicenceMarket market = on(1).market;
         vm.prank(BUYER);
-        purchaseId =
-            market.buyRemote{value: amount}(routes[1][0], model, "1.0.0", NATIVE, amount, inAnHour());
+        purchaseId = market.buyRemote{value: amount}(routes[1][0], model, "1.0.0", NATIVE, amount, inAnHour());
         packet = latest();
     }
 
@@ -545,9 +534,7 @@ contract LicenceMarketTest is ModelLedgers {
 
     function _assertReentryRefused(CallingCoin token) private view {
         assertFalse(token.went());
-        assertEq(
-            token.answer(), abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector)
-        );
+        assertEq(token.answer(), abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector));
     }
 
     function _assertRefunded(bytes32 purchaseId, address currency) private view {

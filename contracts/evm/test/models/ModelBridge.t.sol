@@ -203,9 +203,7 @@ contract ModelBridgeTest is ModelLedgers {
     function test_a_ledger_cannot_mint_a_second_copy() public {
         _move(0, 1, ALICE, BOB);
         bytes memory value = _value(0, ALICE, "tumour-mlp", abi.encodePacked(ALICE));
-        _refuse(
-            1, 0, value, abi.encodeWithSelector(IERC721Errors.ERC721InvalidSender.selector, address(0))
-        );
+        _refuse(1, 0, value, abi.encodeWithSelector(IERC721Errors.ERC721InvalidSender.selector, address(0)));
     }
 
     function test_a_home_that_is_no_account_of_an_evm_chain_is_refused() public {
@@ -309,9 +307,7 @@ contract ModelBridgeTest is ModelLedgers {
         vm.prank(ALICE);
         site.registry.approve(address(site.bridge), model);
         vm.prank(BOB);
-        vm.expectRevert(
-            abi.encodeWithSelector(IERC721Errors.ERC721IncorrectOwner.selector, BOB, model, ALICE)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721IncorrectOwner.selector, BOB, model, ALICE));
         site.bridge.send(routes[0][1], model, abi.encodePacked(BOB), inAnHour());
     }
 

@@ -44,9 +44,7 @@ contract ModelGasTest is ModelLedgers {
         ModelRegistry registry = on(0).registry;
         registry.anchorBatch(MANIFEST, 1);
         Publication memory publication = Publication(owner, "tumour-mlp", "1.0.0", MANIFEST);
-        bytes memory row = abi.encode(
-            owner, registry.modelIdOf(owner, "tumour-mlp"), keccak256("1.0.0"), MANIFEST
-        );
+        bytes memory row = abi.encode(owner, registry.modelIdOf(owner, "tumour-mlp"), keccak256("1.0.0"), MANIFEST);
         bytes32 root = keccak256(bytes.concat(keccak256(row)));
         bytes32[] memory proof = new bytes32[](10);
         for (uint256 i = 0; i < proof.length; ++i) {

@@ -90,9 +90,8 @@ abstract contract ModelLedgers is Network {
     function deliver(uint256 index) internal {
         Sent storage entry = sent[index];
         Packet memory packet = packetOf(index);
-        bytes memory proof = _prove(
-            entry.source, ICS24.commitmentKey(packet.sourceClient, packet.sequence), entry.commitment
-        );
+        bytes memory proof =
+            _prove(entry.source, ICS24.commitmentKey(packet.sourceClient, packet.sequence), entry.commitment);
         on(entry.dest).ledger.gateway.recvPackets(packet.destClient, only(packet), proof);
         observe();
     }

@@ -52,9 +52,7 @@ contract ModelRegistryTest is Test {
     // Publishing
 
     function test_a_model_id_follows_from_chain_registry_publisher_and_name() public view {
-        assertEq(
-            model, uint256(keccak256(abi.encode(uint256(31337), address(registry), ALICE, "tumour-mlp")))
-        );
+        assertEq(model, uint256(keccak256(abi.encode(uint256(31337), address(registry), ALICE, "tumour-mlp"))));
         assertEq(registry.modelIdOf(ALICE, "tumour-mlp"), model);
     }
 
@@ -78,8 +76,7 @@ contract ModelRegistryTest is Test {
 
     function test_a_version_is_published_once() public {
         vm.startPrank(ALICE);
-        bytes memory refusal =
-            abi.encodeWithSelector(ModelRegistry.VersionExists.selector, model, keccak256("1.0.0"));
+        bytes memory refusal = abi.encodeWithSelector(ModelRegistry.VersionExists.selector, model, keccak256("1.0.0"));
         vm.expectRevert(refusal);
         registry.publish("tumour-mlp", "1.0.0", OTHER);
         vm.expectRevert(refusal);
@@ -169,8 +166,7 @@ contract ModelRegistryTest is Test {
     function testFuzz_one_character_decides_as_the_specification_says(uint8 character) public {
         bytes memory text = abi.encodePacked("1", bytes1(character));
         bool allowed = (character >= 0x30 && character <= 0x39) || (character >= 0x41 && character <= 0x5a)
-            || (character >= 0x61 && character <= 0x7a) || character == 0x2b || character == 0x2d
-            || character == 0x2e;
+            || (character >= 0x61 && character <= 0x7a) || character == 0x2b || character == 0x2d || character == 0x2e;
         vm.prank(ALICE);
         if (!allowed) vm.expectPartialRevert(ModelRegistry.InvalidVersion.selector);
         registry.publish("tumour-mlp", string(text), MANIFEST);
@@ -265,9 +261,8 @@ contract ModelRegistryTest is Test {
     function test_a_tree_of_the_stock_library_is_understood() public {
         ModelRegistry fixedRegistry = ModelRegistry(address(0xCA101));
         vm.etch(address(fixedRegistry), address(registry).code);
-        uint256 batchId = fixedRegistry.anchorBatch(
-            0x6342da6c05d48e1a3483a6399d2e5c11e7fcabfdd3e8464ba383f8692f524563, 3
-        );
+        uint256 batchId =
+            fixedRegistry.anchorBatch(0x6342da6c05d48e1a3483a6399d2e5c11e7fcabfdd3e8464ba383f8692f524563, 3);
         bytes32[] memory proof = new bytes32[](1);
         proof[0] = 0xad5e666fb7a539e28a8ee345cbd34788def539c4a28a0e55a97d9bf8328e75b7;
         Publication memory publication = Publication(ALICE, "tumour-mlp", "1.0.0", MANIFEST);
@@ -313,8 +308,7 @@ contract ModelRegistryTest is Test {
     function test_a_signature_by_anyone_else_is_refused() public {
         (uint256 batchId, Publication memory publication, bytes32[] memory proof, bytes memory signature) =
             _anchored("batched", "2.0.0");
-        bytes memory refusal =
-            abi.encodeWithSelector(ModelRegistry.InvalidSignature.selector, publication.publisher);
+        bytes memory refusal = abi.encodeWithSelector(ModelRegistry.InvalidSignature.selector, publication.publisher);
         vm.expectRevert(refusal);
         registry.publishFromBatch(batchId, publication, proof, _sign(0xBAD, publication));
         vm.expectRevert(refusal);
@@ -439,8 +433,7 @@ contract ModelRegistryTest is Test {
 
     function test_only_the_bridge_mints_and_burns() public {
         (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
-        bytes memory refusal =
-            abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(this));
+        bytes memory refusal = abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(this));
         vm.expectRevert(refusal);
         registry.mintForeign(id, BOB, ALICE, "abroad", home);
         vm.expectRevert(refusal);

@@ -46,9 +46,7 @@ contract ReceiptLogTest is Test {
         log.anchor(keccak256("a"), 0);
     }
 
-    function testFuzz_a_receipt_is_anchored_only_with_its_proof(bytes32 first, bytes32 second, bytes32 other)
-        public
-    {
+    function testFuzz_a_receipt_is_anchored_only_with_its_proof(bytes32 first, bytes32 second, bytes32 other) public {
         vm.assume(other != first && other != second);
         bytes32 sibling = _leaf(second);
         bytes32 root = Hashes.commutativeKeccak256(_leaf(first), sibling);

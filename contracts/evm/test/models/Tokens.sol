@@ -88,7 +88,8 @@ contract GreedyCreditor {
     }
 
     receive() external payable {
-        try _market.withdraw(address(0)) {} catch {
+        try _market.withdraw(address(0)) {}
+        catch {
             caught = true;
         }
     }
