@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from caimi.errors.custody import MalformedEncoding
+from caimi.json_text import read_json
 
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
 
@@ -116,7 +116,7 @@ def _load_object(text: str | bytes, what: str, limit: int) -> Mapping[str, objec
     if len(text) > limit:
         raise MalformedEncoding(f"{what} is {len(text)} bytes long, more than {limit}")
     try:
-        value = json.loads(
+        value = read_json(
             text,
             object_pairs_hook=_no_duplicates(what),
             parse_float=_refuse_number(what),

@@ -8,7 +8,6 @@ computed here directly, since a worker signs thousands a second.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from coincurve import PublicKey
 
 from caimi.errors.inference import ReceiptInvalid, ReceiptMalformed
 from caimi.hashing import keccak256
+from caimi.json_text import read_json
 from caimi.ledgers.port import Signer
 from caimi.merkle import leaf_hash
 
@@ -171,7 +171,7 @@ class SignedReceipt:
             raise ReceiptMalformed(f"A receipt has at most {MAX_RECEIPT_BYTES} bytes.")
         try:
             plain = text if isinstance(text, str) else text.decode("ascii")
-            document = json.loads(plain)
+            document = read_json(plain)
         except (ValueError, RecursionError) as error:
             raise ReceiptMalformed("The receipt is not JSON.") from error
         parsed = cls.from_document(document)

@@ -9,9 +9,10 @@ import io
 import json
 import math
 import stat
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +21,39 @@ from numpy.lib import format as npy
 
 from caimi.errors.inference import TensorsNotWritten, UnreadableTensors, WrongInput
 from caimi.inference.tensors import MAX_TENSORS, Array, Tensors, check_tensors
+from caimi.json_text import read_json
 from caimi.models.tensor import Tensor
 
 MAX_FILE_BYTES: Final = 1 << 30
 _HEADERS: Final = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _PLAIN_KINDS: Final = "biufcU"
+_DAMAGED_HEADER: Final = (
+    KeyError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+"""What NumPy's reader of headers, which parses them as Python literals, may raise."""
 _PACKING: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_JSON_KINDS: Final = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "c": "iuf"}
+_DAMAGED_ZIP: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+)
+_JSON_TYPES: Final[Mapping[str, set[type]]] = {
+    "b": {bool},
+    "i": {int},
+    "u": {int},
+    "f": {int, float},
+}
 
 
 def read_tensors(path: Path, signature: Sequence[Tensor]) -> dict[str, Array]:
@@ -51,15 +78,17 @@ def read_tensors(path: Path, signature: Sequence[Tensor]) -> dict[str, Array]:
 
 def _read(path: Path) -> bytes:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its other end
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for its other end
             raise UnreadableTensors(f"{path} is no file.")
+        if found.st_size > MAX_FILE_BYTES:
+            raise UnreadableTensors(
+                f"{path} has {found.st_size} bytes, more than {MAX_FILE_BYTES} bytes."
+            )
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            return file.read(found.st_size)
     except OSError as error:
         raise UnreadableTensors(f"{path} cannot be read: {error.strerror}.") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise UnreadableTensors(f"{path} has more than {MAX_FILE_BYTES} bytes.")
-    return data
 
 
 def _parse_npy(data: bytes, path: Path) -> Array:
@@ -67,8 +96,8 @@ def _parse_npy(data: bytes, path: Path) -> Array:
     try:
         header = _HEADERS[npy.read_magic(file)]
         shape, fortran, dtype = header(file)
-    except (KeyError, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
-        raise UnreadableTensors(f"{path} has no .npy header: {error}.") from error
+    except _DAMAGED_HEADER as error:
+        raise UnreadableTensors(f"{path} has no .npy header: {str(error)[:200]}.") from error
     if dtype.hasobject or dtype.kind not in _PLAIN_KINDS or not dtype.itemsize:
         raise UnreadableTensors(f"{path} holds {dtype}, which is no plain type of elements.")
     declared = math.prod(shape) * dtype.itemsize
@@ -103,17 +132,6 @@ def _parse_npz(data: bytes, path: Path) -> dict[str, Array]:
     return tensors
 
 
-_DAMAGED_ZIP: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-)
-
-
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """Unpack a member, no further than the size it declares: that may be a lie."""
     if member.compress_type not in _PACKING:
@@ -133,7 +151,7 @@ def parse_json(data: bytes, signature: Sequence[Tensor]) -> dict[str, Array]:
         WrongInput: a tensor does not fit the signature, or a number does not fit its type.
     """
     try:
-        document = json.loads(data, parse_constant=_refuse_constant)
+        document = read_json(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise UnreadableTensors(f"The input is not JSON: {error}.") from error
     if isinstance(document, list):
@@ -163,12 +181,13 @@ def _from_lists(name: str, value: object, spec: Tensor | None) -> Array:
 
 
 def _numbers(value: Any, dtype: np.dtype[Any]) -> Array:  # noqa: ANN401 - what JSON gave
-    as_written = np.array(value)
-    if as_written.size and as_written.dtype.kind not in _JSON_KINDS.get(dtype.kind, ""):
-        raise ValueError(f"it holds {as_written.dtype}")
+    found = set(map(type, np.array(value, dtype=object).ravel()))
+    wrong = found - _JSON_TYPES.get(dtype.kind, set())
+    if wrong:
+        raise ValueError(f"it holds {wrong.pop().__name__}")
     with np.errstate(over="ignore"):
         numbers = np.array(value, dtype=dtype)
-    if dtype.kind in "fc" and not np.isfinite(numbers).all():
+    if dtype.kind == "f" and not np.isfinite(numbers).all():
         raise OverflowError("a number is too large for it")
     return numbers
 

@@ -82,7 +82,7 @@ def _check(value: Array, spec: Tensor, sizes: dict[str, int]) -> Array:
         )
     if spec.dtype == "string":
         return _texts(value, spec)
-    return value.astype(value.dtype.newbyteorder("="), order="C", copy=False)
+    return np.asarray(value.astype(value.dtype.newbyteorder("="), order="C", copy=False))
 
 
 def _texts(value: Array, spec: Tensor) -> Array:

@@ -18,6 +18,7 @@ from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Array, Tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json
+from caimi.json_text import read_json
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
 from caimi.uri import ModelUri
@@ -217,7 +218,7 @@ def _messages(messages: Sequence[SignedMessage]) -> str:
 
 def _object(text: str) -> dict[str, object] | None:
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except (json.JSONDecodeError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from caimi.errors.base import CaimiError
 from caimi.errors.custody import CustodianBusy, GrantRefused, InvalidRequestSignature
 from caimi.errors.node import RequestInvalid, RoleMissing
+from caimi.json_text import read_json
 
 MAX_BODY_BYTES = 4 << 20
 
@@ -71,7 +72,7 @@ async def json_object(request: Request, *fields: str) -> dict[str, object]:
     """
     body = await request.body()
     try:
-        document = json.loads(body)
+        document = read_json(body)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestInvalid(f"The body is not JSON: {error}.") from error
     if not isinstance(document, dict) or set(document) != set(fields):

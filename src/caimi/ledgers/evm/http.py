@@ -14,6 +14,7 @@ from web3.providers.async_base import AsyncJSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from caimi.errors.ledgers import LedgerAnswerInvalid
+from caimi.json_text import read_json
 
 Json: TypeAlias = Any
 """What JSON can say."""
@@ -93,7 +94,7 @@ class HttpProvider(AsyncJSONBaseProvider):
         if response.status_code in _RETRIABLE_STATUS:
             raise HttpInterrupted(f"HTTP status {response.status_code}")
         try:
-            return json.loads(read)
+            return read_json(read)
         except (ValueError, RecursionError) as error:
             if response.status_code != httpx.codes.OK:
                 raise HttpRefused(f"HTTP status {response.status_code}") from error

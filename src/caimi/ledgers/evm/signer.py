@@ -13,6 +13,7 @@ from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase
 from caimi.hashing import keccak256
+from caimi.json_text import read_json
 
 MAX_KEYSTORE_BYTES = 1 << 16
 _SCRYPT_N = 1 << 17
@@ -109,7 +110,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if len(text) > MAX_KEYSTORE_BYTES:
             raise ValueError("too large")
-        document = json.loads(text)
+        document = read_json(text)
     except (ValueError, RecursionError) as error:
         raise WrongPassphrase(f"The key {path} is not a V3 keystore.") from error
     if not isinstance(document, dict) or document.get("version") != 3:

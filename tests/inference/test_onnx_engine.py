@@ -1,0 +1,16 @@
+"""ONNX Runtime does what every engine must."""
+
+import onnxruntime
+import pytest
+from engine_conformance import EngineConformance
+
+from caimi.inference.onnx_engine import OnnxEngine
+
+
+class TestOnnxEngine(EngineConformance):
+    @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+    def engine(self, request: pytest.FixtureRequest) -> OnnxEngine:
+        return OnnxEngine(request.param)
+
+    def test_its_name_says_the_version(self, engine: OnnxEngine):
+        assert engine.id == f"onnxruntime/{onnxruntime.__version__}/cpu"

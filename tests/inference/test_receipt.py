@@ -1,0 +1,258 @@
+"""Receipts: one claim, one form, one signature; nothing else passes."""
+
+import json
+from dataclasses import fields, replace
+
+import pytest
+from coincurve import PrivateKey
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sha3 import keccak_256
+
+from caimi.errors.inference import ReceiptInvalid, ReceiptMalformed
+from caimi.inference.receipt import MAX_RECEIPT_BYTES, MAX_TIME, Receipt, SignedReceipt
+from caimi.ledgers.evm.signer import LocalSigner
+
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+SIGNER = LocalSigner(PrivateKey(b"\x07" * 32).secret)
+WORD = st.binary(min_size=32, max_size=32)
+TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=128)
+RECEIPTS = st.builds(
+    Receipt,
+    ledger=TEXT,
+    model_id=WORD,
+    version=TEXT,
+    manifest=WORD,
+    input_hash=WORD,
+    output_hash=WORD,
+    engine=TEXT,
+    price=st.integers(0, 2**256 - 1),
+    time=st.integers(0, MAX_TIME),
+    worker=st.just(SIGNER.account),
+    nonce=WORD,
+)
+TYPES = {
+    "EIP712Domain": [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}],
+    "Receipt": [
+        {"name": name, "type": kind}
+        for kind, name in (
+            line.split()
+            for line in [
+                "string ledger",
+                "bytes32 modelId",
+                "string version",
+                "bytes32 manifest",
+                "bytes32 inputHash",
+                "bytes32 outputHash",
+                "string engine",
+                "uint256 price",
+                "bytes32 nonce",
+                "uint64 time",
+                "address worker",
+            ]
+        )
+    ],
+}
+
+
+def example() -> Receipt:
+    return Receipt(
+        ledger="eip155:31337",
+        model_id=b"\x01" * 32,
+        version="1.0.0",
+        manifest=b"\x02" * 32,
+        input_hash=b"\x03" * 32,
+        output_hash=b"\x04" * 32,
+        engine="onnxruntime/1.23.2/cpu",
+        price=5,
+        time=1_700_000_000,
+        worker=SIGNER.account,
+        nonce=b"\x05" * 32,
+    )
+
+
+def typed_data(said: Receipt) -> dict[str, object]:
+    document = SignedReceipt(said, bytes(65)).as_document()
+    del document["signature"]
+    return {
+        "types": TYPES,
+        "primaryType": "Receipt",
+        "domain": {"name": "CAIMI Receipt", "version": "1"},
+        "message": document | {"price": said.price},
+    }
+
+
+def accepted(text: bytes) -> SignedReceipt | None:
+    try:
+        signed = SignedReceipt.from_json(text)
+        signed.verify()
+    except (ReceiptMalformed, ReceiptInvalid):
+        return None
+    return signed
+
+
+@given(RECEIPTS)
+def test_the_digest_is_what_eth_account_makes_of_the_typed_data(said):
+    message = encode_typed_data(full_message=typed_data(said))
+    oracle = keccak_256(b"\x19" + message.version + message.header + message.body).digest()
+    assert said.digest == oracle
+
+
+@settings(max_examples=20)
+@given(RECEIPTS)
+def test_a_wallet_recovers_the_worker(said):
+    signed = said.sign(SIGNER)
+    message = encode_typed_data(full_message=typed_data(said))
+    recovered = Account.recover_message(message, signature=signed.signature)
+    assert bytes.fromhex(recovered[2:]) == said.worker
+
+
+@given(RECEIPTS)
+def test_json_keeps_every_field(said):
+    signed = said.sign(SIGNER)
+    for form in (signed.to_json(), signed.to_json().encode(), signed.to_json() + "\n"):
+        assert SignedReceipt.from_json(form) == signed
+    assert SignedReceipt.from_document(json.loads(signed.to_json())) == signed
+    assert accepted(signed.to_json().encode()) == signed
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_no_flipped_bit_of_the_text_is_accepted(data):
+    text = bytearray(example().sign(SIGNER).to_json().encode())
+    at = data.draw(st.integers(0, 8 * len(text) - 1))
+    text[at // 8] ^= 1 << at % 8
+    assert accepted(bytes(text)) is None
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 10_000), st.binary(max_size=3), st.integers(0, 3))
+def test_no_edit_of_the_text_is_accepted(at, inserted, removed):
+    text = example().sign(SIGNER).to_json().encode()
+    at %= len(text) + 1
+    edited = text[:at] + inserted + text[at + removed :]
+    if edited not in (text, text + b"\n"):
+        assert accepted(edited) is None
+
+
+@settings(max_examples=200)
+@given(st.sampled_from([field.name for field in fields(Receipt)]), st.data())
+def test_no_flipped_bit_of_a_field_is_accepted(name, data):
+    signed = example().sign(SIGNER)
+    value = getattr(signed.receipt, name)
+    if isinstance(value, int):
+        other: object = value ^ 1 << data.draw(st.integers(0, 52))
+    else:
+        raw = bytearray(value.encode() if isinstance(value, str) else value)
+        at = data.draw(st.integers(0, 8 * len(raw) - 1))
+        raw[at // 8] ^= 1 << at % 8
+        other = raw.decode("latin1") if isinstance(value, str) else bytes(raw)
+    with pytest.raises((ReceiptInvalid, ReceiptMalformed)):
+        replace(signed, receipt=replace(signed.receipt, **{name: other})).verify()
+
+
+def test_no_flipped_bit_of_the_signature_is_accepted():
+    signed = example().sign(SIGNER)
+    for at in range(8 * 65):
+        raw = bytearray(signed.signature)
+        raw[at // 8] ^= 1 << at % 8
+        with pytest.raises(ReceiptInvalid):
+            replace(signed, signature=bytes(raw)).verify()
+
+
+def test_the_twin_of_a_signature_with_high_s_is_refused():
+    signed = example().sign(SIGNER)
+    high = ORDER - int.from_bytes(signed.signature[32:64])
+    twin = signed.signature[:32] + high.to_bytes(32) + bytes([55 - signed.signature[64]])
+    key = SIGNER.private_key.public_key
+    raw = twin[:64] + bytes([twin[64] - 27])
+    recovered = type(key).from_signature_and_message(raw, signed.receipt.digest, hasher=None)
+    assert recovered == key  # the same key signs with it, were it not for the rule
+    with pytest.raises(ReceiptInvalid):
+        replace(signed, signature=twin).verify()
+
+
+@pytest.mark.parametrize(
+    "signature", [b"", bytes(65), bytes(64) + b"\x1b", b"\xff" * 65, bytes(66)]
+)
+def test_what_is_no_signature_is_refused(signature):
+    with pytest.raises(ReceiptInvalid):
+        SignedReceipt(example(), signature).verify()
+
+
+def test_the_signature_of_another_worker_is_refused_naming_both():
+    other = LocalSigner.generate()
+    forged = SignedReceipt(example(), other.sign_digest(example().digest))
+    with pytest.raises(ReceiptInvalid) as refused:
+        forged.verify()
+    assert SIGNER.account.hex() in refused.value.what
+    assert other.account.hex() in refused.value.what
+
+
+def document() -> dict[str, object]:
+    return dict(example().sign(SIGNER).as_document())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"price": "05"}, {"price": "+5"}, {"price": "5 "}, {"price": "\u0665"}, {"price": ""}, {"price": 5},
+        {"price": str(2**256)}, {"price": "9" * 100}, {"price": "-1"},
+        {"time": True}, {"time": 1.0}, {"time": "1"}, {"time": -1}, {"time": MAX_TIME + 1},
+        {"modelId": "0x" + "AB" * 32}, {"modelId": "ab" * 33}, {"modelId": "0x" + "a " * 32},
+        {"modelId": "0x" + "ab" * 31}, {"nonce": "0X" + "05" * 32},
+        {"nonce": "0x" + "\u0665" * 64},
+        {"ledger": ""}, {"ledger": "x" * 129}, {"engine": "\ud800"}, {"engine": "a\nb"},
+        {"version": "1.0.0\0"}, {"version": None}, {"signature": "0x"},
+        {"worker": "0x" + "01" * 32},
+        {"more": 1},
+    ],
+)  # fmt: skip
+def test_a_field_out_of_form_is_refused(change):
+    with pytest.raises(ReceiptMalformed):
+        SignedReceipt.from_document(document() | change)
+
+
+@pytest.mark.parametrize("name", list(document()))
+def test_a_missing_field_is_refused(name):
+    lacking = {key: value for key, value in document().items() if key != name}
+    with pytest.raises(ReceiptMalformed):
+        SignedReceipt.from_document(lacking)
+
+
+def test_only_the_canonical_text_is_taken():
+    text = example().sign(SIGNER).to_json()
+    others = [
+        json.dumps(document()),
+        json.dumps(document(), indent=1),
+        text.replace('"engine"', '"engine":"x","engine"', 1),
+        text.replace("1.0.0", "\\u0031.0.0"),
+        f" {text}",
+        f"{text} ",
+        f"{text}\n\n",
+        text.encode("utf-16"),
+        b"\xef\xbb\xbf" + text.encode(),
+        text.replace("1700000000", "1.7e9"),
+    ]
+    for other in others:
+        with pytest.raises(ReceiptMalformed):
+            SignedReceipt.from_json(other)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "null", "1", "[" * 60_000, b"\xff\xfe", "x" * (MAX_RECEIPT_BYTES + 1),
+     '{"time":NaN}',
+     '{"time":' + "9" * 5000 + "}", "\ud800"],
+)  # fmt: skip
+def test_what_is_no_receipt_is_refused(text):
+    with pytest.raises(ReceiptMalformed):
+        SignedReceipt.from_json(text)
+
+
+def test_two_receipts_do_not_share_a_nonce_by_default():
+    said = {field.name: getattr(example(), field.name) for field in fields(Receipt)}
+    del said["nonce"]
+    assert Receipt(**said).nonce != Receipt(**said).nonce
