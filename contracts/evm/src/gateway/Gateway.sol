@@ -160,17 +160,8 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             return;
         }
         _commitments[key] = PENDING;
-        Payload[] calldata payloads = packet.payloads;
-        address[] memory applications = new address[](payloads.length);
-        bytes[] memory calls = new bytes[](payloads.length);
-        for (uint256 i = 0; i < payloads.length; ++i) {
-            applications[i] = _applicationAt(payloads[i].destPort);
-            calls[i] = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payloads[i]);
-        }
-        bytes[] memory acknowledgements;
-        try this.deliverAll(applications, calls) returns (bytes[] memory all) {
-            acknowledgements = all;
-        } catch (bytes memory failure) {
+        (bytes[] memory acknowledgements, bytes memory failure) = _deliver(packet);
+        if (acknowledgements.length == 0) {
             emit ReceiveFailed(clientHash, packet.sequence, _reasonOf(failure));
             acknowledgements = new bytes[](1);
             acknowledgements[0] = ICS24.UNIVERSAL_ERROR;
@@ -179,8 +170,46 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         emit AcknowledgementWritten(clientHash, packet.sequence, packet, acknowledgements);
     }
 
+    /// @dev In a frame of its own: when one payload fails, or its answer is no acknowledgement, all effects are undone.
+    ///      Nearly every packet has one payload; the frame for one costs 2 thousand gas less.
+    function _deliver(Packet calldata packet)
+        private
+        returns (bytes[] memory acknowledgements, bytes memory failure)
+    {
+        Payload[] calldata payloads = packet.payloads;
+        if (payloads.length == 1) {
+            bytes memory call = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payloads[0]);
+            try this.deliverOne(_applicationAt(payloads[0].destPort), call) returns (bytes memory acknowledgement) {
+                acknowledgements = new bytes[](1);
+                acknowledgements[0] = acknowledgement;
+            } catch (bytes memory reverted) {
+                failure = reverted;
+            }
+        } else {
+            address[] memory applications = new address[](payloads.length);
+            bytes[] memory calls = new bytes[](payloads.length);
+            for (uint256 i = 0; i < payloads.length; ++i) {
+                applications[i] = _applicationAt(payloads[i].destPort);
+                calls[i] = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payloads[i]);
+            }
+            try this.deliverAll(applications, calls) returns (bytes[] memory all) {
+                acknowledgements = all;
+            } catch (bytes memory reverted) {
+                failure = reverted;
+            }
+        }
+    }
+
+    /// @notice Delivers to an application, or undoes what it did. Called by the gateway itself only.
+    function deliverOne(address application, bytes calldata call)
+        external
+        onlySelf
+        returns (bytes memory acknowledgement)
+    {
+        return _deliverTo(application, call);
+    }
+
     /// @notice Delivers to all applications of a packet, or to none. Called by the gateway itself only.
-    /// @dev A frame of its own: when one payload fails, or its answer is no acknowledgement, all effects are undone.
     function deliverAll(address[] calldata applications, bytes[] calldata calls)
         external
         onlySelf
@@ -188,14 +217,16 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     {
         acknowledgements = new bytes[](calls.length);
         for (uint256 i = 0; i < calls.length; ++i) {
-            (bool success, bytes memory returned, bool whole) =
-                _callApplication(applications[i], calls[i], MAX_ACKNOWLEDGEMENT_LENGTH + 64);
-            require(success, ApplicationFailed(returned));
-            (success, acknowledgements[i]) = _decodeAcknowledgement(returned);
-            require(
-                success && whole, ApplicationFailed(abi.encodeWithSelector(InvalidAcknowledgement.selector))
-            );
+            acknowledgements[i] = _deliverTo(applications[i], calls[i]);
         }
+    }
+
+    function _deliverTo(address application, bytes memory call) private returns (bytes memory acknowledgement) {
+        (bool success, bytes memory returned, bool whole) =
+            _callApplication(application, call, MAX_ACKNOWLEDGEMENT_LENGTH + 64);
+        require(success, ApplicationFailed(returned));
+        (success, acknowledgement) = _decodeAcknowledgement(returned);
+        require(success && whole, ApplicationFailed(abi.encodeWithSelector(InvalidAcknowledgement.selector)));
     }
 
     // Ending what was sent

@@ -507,6 +507,8 @@ contract GatewayTest is Network {
 
     function test_frames_are_for_the_gateway_itself() public {
         vm.expectRevert(Gateway.OnlySelf.selector);
+        one.gateway.deliverOne(address(appA), "");
+        vm.expectRevert(Gateway.OnlySelf.selector);
         one.gateway.deliverAll(new address[](1), new bytes[](1));
         vm.expectRevert(Gateway.OnlySelf.selector);
         one.gateway.notifyAll(new address[](1), new bytes[](1));
