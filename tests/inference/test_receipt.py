@@ -198,7 +198,8 @@ def document() -> dict[str, object]:
 @pytest.mark.parametrize(
     "change",
     [
-        {"price": "05"}, {"price": "+5"}, {"price": "5 "}, {"price": "\u0665"}, {"price": ""}, {"price": 5},
+        {"price": "05"}, {"price": "+5"}, {"price": "5 "}, {"price": "\u0665"}, {"price": ""},
+        {"price": 5},
         {"price": str(2**256)}, {"price": "9" * 100}, {"price": "-1"},
         {"time": True}, {"time": 1.0}, {"time": "1"}, {"time": -1}, {"time": MAX_TIME + 1},
         {"modelId": "0x" + "AB" * 32}, {"modelId": "ab" * 33}, {"modelId": "0x" + "a " * 32},

@@ -1,0 +1,93 @@
+"""A worker that lies is found out by whoever asked it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx_models as models
+import pytest
+
+from caimi.client.inference import ask_worker
+from caimi.client.publish import publish
+from caimi.demo.world import World, start_world
+from caimi.errors.inference import ReceiptInvalid
+from caimi.inference.receipt import Receipt
+from caimi.inference.tensors import hash_tensors
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.models.package import Package
+
+INPUTS = {"x": np.ones((1, 4), np.float32)}
+OTHER = b"\x09" * 32
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with start_world("embedded", tmp_path) as started:
+        yield started
+
+
+class LyingWorker:
+    """Answers with a receipt of what it likes, signed with its own key (port `WorkerClient`)."""
+
+    def __init__(self, manifest: bytes) -> None:
+        self._signer = LocalSigner.generate()
+        self._manifest = manifest
+        self.lies: dict[str, object] = {}
+        self.shown: dict[str, np.ndarray] | None = None
+        self.stranger: LocalSigner | None = None
+
+    async def infer(self, uri, inputs, nonce):
+        outputs = {"y": np.full((1,), 7.0, np.float32)}
+        honest = Receipt(
+            ledger=uri.ledger,
+            model_id=uri.model_id,
+            version=uri.selector,
+            manifest=self._manifest,
+            input_hash=hash_tensors(inputs),
+            output_hash=hash_tensors(outputs),
+            engine="lies/1",
+            price=0,
+            time=1,
+            worker=self._signer.account,
+            nonce=nonce,
+        )
+        said = replace(honest, **self.lies)
+        return self.shown or outputs, said.sign(self.stranger or self._signer)
+
+    async def inclusion(self, receipt):
+        raise AssertionError("nobody asks")
+
+
+async def test_each_lie_of_a_worker_is_named(world, tmp_path):
+    file = models.saved(tmp_path, models.perceptron())
+    done = await publish(
+        world.publisher,
+        Package.from_path(file),
+        ledger=world.a.id,
+        name="m",
+        version="1.0.0",
+        price="5",
+    )
+    worker = LyingWorker(bytes.fromhex(done.manifest))
+    answer = await ask_worker(world.consumer, worker, done.uri, INPUTS)
+    assert answer.outputs["y"] == 7
+    for lie, named in (
+        ({"ledger": "eip155:1"}, "ledger"),
+        ({"model_id": OTHER}, "model"),
+        ({"version": "2.0.0"}, "version"),
+        ({"manifest": OTHER}, "manifest"),
+        ({"input_hash": OTHER}, "input"),
+        ({"output_hash": OTHER}, "output"),
+        ({"nonce": OTHER}, "request"),
+    ):
+        worker.lies = lie
+        with pytest.raises(ReceiptInvalid, match=rf"another {named}\."):
+            await ask_worker(world.consumer, worker, done.uri, INPUTS)
+    worker.lies = {}
+    worker.shown = {"y": np.full((1,), 8.0, np.float32)}
+    with pytest.raises(ReceiptInvalid, match=r"another output\."):
+        await ask_worker(world.consumer, worker, done.uri, INPUTS)
+    worker.shown, worker.stranger = None, LocalSigner.generate()
+    with pytest.raises(ReceiptInvalid, match="signed these bytes"):
+        await ask_worker(world.consumer, worker, done.uri, INPUTS)
