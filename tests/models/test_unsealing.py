@@ -125,7 +125,7 @@ async def test_a_missing_chunk_is_named_and_its_return_completes_the_pull(
     with pytest.raises(ChunkMissing, match=rf"Chunk {index} of 'a\.bin'"):
         await unseal(manifest, world.store, world.key, tmp_path / "out")
     nothing_left(tmp_path)
-    await world.store.put(data)
+    await world.store.put(data, lost.function)
     report = await unseal(manifest, world.store, world.key, tmp_path / "out")
     # Chunks before the missing one were kept, and are not opened again.
     assert report.resumed_bytes == index * CHUNK
@@ -192,7 +192,7 @@ async def test_chunks_of_another_version_or_model_are_refused(world, manifest, t
     await world.store.put(await twin.store.get(theirs.signature.cid))
     for chunks in theirs.sealing.files:
         for cid in chunks:
-            await world.store.put(await twin.store.get(cid))
+            await world.store.put(await twin.store.get(cid), cid.function)
     wrong = with_chunks(manifest, theirs.sealing.files)
     with pytest.raises(ChunkMisplaced):
         await unseal(wrong, world.store, world.key, tmp_path / "out")

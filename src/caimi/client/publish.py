@@ -25,7 +25,7 @@ from caimi.ledgers.port import Ledger, LedgerId, Price, TxReceipt
 from caimi.models.card import Dataset, ModelCard
 from caimi.models.manifest import Manifest
 from caimi.models.package import Package
-from caimi.models.sealed_form import Capsule
+from caimi.models.publication import build_manifest
 from caimi.models.sealing import seal
 from caimi.uri import ModelUri
 
@@ -172,21 +172,15 @@ async def _seal(
     )
     public_key = context.group.public_key
     capsule = tdh2.encrypt(public_key, key.secret, label_for(model_id, version))
-    return Manifest(
+    return build_manifest(
+        sealed,
         name=name,
-        version=version,
-        model_id=model_id,
         publisher=context.identity.account_on(ledger.id),
-        files=sealed.files,
-        framework=package.framework,
+        capsule=capsule.to_bytes(),
+        group_key=public_key.to_bytes(),
         licence=said.licence,
-        sealing=sealed.form,
-        signature=sealed.signature,
-        capsule=Capsule(capsule.to_bytes(), public_key.to_bytes()),
-        inputs=package.inputs,
-        outputs=package.outputs,
         parent=await _newest(ledger, model_id),
-        datasets=tuple(said.datasets),
+        datasets=said.datasets,
         metrics=said.metrics,
         card=said.card,
     )
