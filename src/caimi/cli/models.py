@@ -14,6 +14,7 @@ from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
+    from caimi.client.verify import Verified
     from caimi.models.tensor import Tensor
 
 LedgerOption = Annotated[
@@ -301,22 +302,36 @@ def verify(
     directory: Annotated[
         Path | None, typer.Option("--files", help="Plain files to check against the manifest.")
     ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option("--input", "-i", help="The input that a receipt is about.")
+    ] = None,
+    outputs: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The output that a receipt is about.")
+    ] = None,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Run the receipt's model here on --input, and compare.")
+    ] = False,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a published version, pulled files, or a worker's receipt. Exits 1 when a check fails.
 
-    Example: [bold]caimi verify receipt.json[/bold]
+    Example: [bold]caimi verify receipt.json -i rows.npy -o answer.json --rerun[/bold]
     """
+    about_receipt = rerun or inputs is not None or outputs is not None
 
     async def work(net: AsyncNetwork) -> bool:
         if subject.startswith("caimi:"):
+            if about_receipt:
+                raise UsageError("--input, --output and --rerun go with a receipt.")
             result = await net.verify(subject, directory)
-        elif directory is None:
-            result = await net.verify_receipt(subject)
-        else:
+        elif directory is not None:
             raise UsageError("--files goes with a model URI, not with a receipt.")
+        elif about_receipt:
+            result = await _verify_receipt(net, Path(subject), inputs, outputs, rerun=rerun)
+        else:
+            result = await net.verify_receipt(subject)
         if as_json:
             print_json({"ok": result.ok, "subject": result.subject, "checks": result.checks})
         else:
@@ -330,6 +345,24 @@ def verify(
 
     if not with_network(config, key, as_json, work):
         raise typer.Exit(1)
+
+
+async def _verify_receipt(
+    net: AsyncNetwork, receipt: Path, inputs: Path | None, outputs: Path | None, *, rerun: bool
+) -> Verified:
+    from caimi.client.verify import model_of, read_receipt
+    from caimi.inference.tensor_files import read_tensors
+
+    if rerun and inputs is None:
+        raise UsageError("--rerun needs --input: the model is run on it.")
+    uri = str(model_of(read_receipt(receipt)))
+    manifest = (await net.show(uri)).manifest
+    return await net.verify_receipt(
+        receipt,
+        inputs=None if inputs is None else read_tensors(inputs, manifest.inputs),
+        outputs=None if outputs is None else read_tensors(outputs, manifest.outputs),
+        session=await net.load(uri) if rerun else None,
+    )
 
 
 def history(

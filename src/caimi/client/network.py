@@ -30,6 +30,7 @@ from caimi.inference.engine import Session
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Tensors
+from caimi.inference.verification import Evidence
 from caimi.journal import Journal
 from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.port import AliasChange, Ledger, LedgerId, TxReceipt
@@ -195,10 +196,22 @@ class AsyncNetwork:
             self.context, uri, Path(directory) if directory is not None else None
         )
 
-    async def verify_receipt(self, path: str | Path) -> Verified:
-        """Check a worker's receipt: its signature, its model, and its batch if it is anchored."""
+    async def verify_receipt(
+        self,
+        path: str | Path,
+        *,
+        inputs: Tensors | None = None,
+        outputs: Tensors | None = None,
+        session: Session | None = None,
+    ) -> Verified:
+        """Check a worker's receipt: its signature, its model, and its batch if it is anchored.
+
+        With `inputs` and `outputs`, also that it is about these; with `session`, which `load` gives
+        for the receipt's model, also that running the model again gives the same answer.
+        """
         signed = await asyncio.to_thread(read_receipt, Path(path))
-        return await verify_receipt(self.context, signed, await self._inclusion(signed))
+        evidence = Evidence(await self._inclusion(signed), inputs, outputs, session)
+        return await verify_receipt(self.context, signed, evidence)
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
         """Ask the worker that signed for the inclusion proof; None when it has none to give."""

@@ -11,16 +11,15 @@ from caimi.client.context import Context
 from caimi.client.resolve import Resolved, fetch_manifest, resolve
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ReceiptMalformed
-from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import MAX_RECEIPT_BYTES, SignedReceipt
 from caimi.inference.verification import (
     FAILED,
+    NO_EVIDENCE,
     PASSED,
     UNCHECKED,
     Check,
-    check_inclusion,
-    check_model,
-    check_signature,
+    Evidence,
+    check_receipt,
 )
 from caimi.models.manifest import Manifest
 from caimi.models.unsealing import fetch_bundle
@@ -104,22 +103,27 @@ def _not_deprecated(resolved: Resolved) -> Check:
 
 
 async def verify_receipt(
-    context: Context, signed: SignedReceipt, inclusion: Inclusion | None
+    context: Context, signed: SignedReceipt, evidence: Evidence = NO_EVIDENCE
 ) -> Verified:
-    """Check a receipt's signature, its model on the ledger, and its batch where a proof is given.
+    """Check a receipt: signature, model on its ledger, and whatever `evidence` allows.
 
     Raises:
         UnknownLedger: the receipt's ledger is not configured.
+        LedgerUnavailable: it does not answer.
     """
     home = context.ledger(signed.receipt.ledger)
-    return Verified(
-        f"receipt 0x{signed.receipt.digest.hex()}",
-        (
-            check_signature(signed),
-            await check_model(signed, home),
-            await check_inclusion(signed, inclusion, home),
-        ),
-    )
+    checks = await check_receipt(signed, home, evidence)
+    return Verified(f"receipt 0x{signed.receipt.digest.hex()}", checks)
+
+
+def model_of(signed: SignedReceipt) -> ModelUri:
+    """Name the model version that a receipt is about.
+
+    Raises:
+        InvalidModelUri: what the receipt says is no name of one.
+    """
+    said = signed.receipt
+    return ModelUri(said.ledger, said.model_id, said.version)
 
 
 def read_receipt(path: Path) -> SignedReceipt:

@@ -21,7 +21,7 @@ from caimi.errors.custody import NotEnoughShares
 from caimi.errors.operations import TransferRefunded
 from caimi.inference.batch import anchor_receipts
 from caimi.inference.tensors import hash_tensors
-from caimi.inference.verification import FAILED, PASSED
+from caimi.inference.verification import FAILED, PASSED, Evidence
 from caimi.uri import ModelUri
 
 NAME = "demo-model"
@@ -152,7 +152,8 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
     """Step 5: pull, run, and compare with a worker's signed answer."""
     with report.step("5 pull and run", world.b.id) as step:
         pulled = await pull.pull(world.consumer, uri, world.folder / "pulled")
-        outputs = open_session(pulled).run(subject.inputs)
+        session = open_session(pulled)
+        outputs = session.run(subject.inputs)
         said = subject.judge(outputs)
         step.prove(f"every hash and the signature hold; ONNX Runtime: {said}")
     with report.step("5 worker", world.b.id) as step:
@@ -164,7 +165,8 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
         anchoring = await anchor_receipts(world.receipts, world.a, world.working.identity.signer)
         require(anchoring is not None, "There was no receipt to anchor.")
         inclusion = await world.worker.inclusion(answer.receipt)
-        checked = await verify_receipt(world.consumer, answer.receipt, inclusion)
+        evidence = Evidence(inclusion, subject.inputs, answer.outputs, session)
+        checked = await verify_receipt(world.consumer, answer.receipt, evidence)
         require(
             all(check.state == PASSED for check in checked.checks),
             f"The receipt does not verify: {checked.checks}",
@@ -178,7 +180,7 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
         true = answer.receipt.receipt
         flipped = bytes([true.output_hash[0] ^ 1]) + true.output_hash[1:]
         forged = replace(answer.receipt, receipt=replace(true, output_hash=flipped))
-        checked = await verify_receipt(world.consumer, forged, inclusion)
+        checked = await verify_receipt(world.consumer, forged, evidence)
         failed = [check.name for check in checked.checks if check.state == FAILED]
         require("signed by its worker" in failed, "A forged receipt was accepted.")
         step.prove(f"a receipt with one bit changed fails: {', '.join(failed)}")

@@ -1,19 +1,30 @@
-"""Checking a receipt: by itself, against the ledger, and by running the model again."""
+"""Checking a receipt: by itself, against its ledger, against data, and by running the model again.
+
+What a check looks at may come from the worker, so nothing is taken as the receipt's before its hash
+is: a worker may sign one answer and show another.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from caimi.errors.base import CaimiError
+from caimi.errors.inference import ReceiptInvalid, RunFailed, WrongInput
+from caimi.errors.ledgers import UnknownVersion
 from caimi.inference.engine import Session
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
-from caimi.inference.tensors import Tensors, hash_tensors
+from caimi.inference.tensors import Array, Tensors, dtype_name, hash_tensors
 from caimi.ledgers.port import Ledger
 
 PASSED, FAILED, UNCHECKED = "passed", "failed", "unchecked"
+_RELATIVE: Final = {"float16": 1e-2}
+_RELATIVE_ELSE: Final = 1e-4
+_ABSOLUTE: Final = 1e-6
+"""How far values of another machine may lie from ours: relative to ours by type, and absolutely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +41,68 @@ class Check:
         return cls(name, PASSED if holds else FAILED, detail)
 
 
-def check_signature(signed: SignedReceipt) -> Check:
-    """Check that the worker it names signed the receipt."""
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a receipt can be checked against besides its ledger; what is None is not checked.
+
+    `session` has the model that the receipt names, opened from files that were checked: it is run
+    on `inputs`.
+    """
+
+    inclusion: Inclusion | None = None
+    inputs: Tensors | None = None
+    outputs: Tensors | None = None
+    session: Session | None = None
+
+
+NO_EVIDENCE: Final = Evidence()
+
+
+async def check_receipt(
+    signed: SignedReceipt, home: Ledger, evidence: Evidence = NO_EVIDENCE
+) -> tuple[Check, ...]:
+    """Check a receipt in every way that `evidence` allows; `home` is the ledger it names.
+
+    Raises:
+        LedgerUnavailable: the ledger does not answer, so nothing can be said.
+    """
+    said = signed.receipt
+    inputs = _check_hash("its input is the one given", evidence.inputs, said.input_hash)
+    outputs = _check_hash("its output is the one given", evidence.outputs, said.output_hash)
+    return (
+        _check_signature(signed),
+        await _check_model(signed, home),
+        await _check_inclusion(signed, evidence.inclusion, home),
+        inputs,
+        outputs,
+        await asyncio.to_thread(_check_by_running, signed, evidence, inputs, outputs),
+    )
+
+
+def _check_signature(signed: SignedReceipt) -> Check:
     name = "signed by its worker"
     try:
         signed.verify()
-    except CaimiError as error:
+    except ReceiptInvalid as error:
         return Check(name, FAILED, error.what)
     return Check(name, PASSED, f"0x{signed.receipt.worker.hex()}")
 
 
-async def check_model(signed: SignedReceipt, home: Ledger) -> Check:
-    """Check that the home ledger has the version with the manifest that the receipt names."""
+async def _check_model(signed: SignedReceipt, home: Ledger) -> Check:
     said, name = signed.receipt, "model version on its ledger"
     try:
         version = await home.registry.version(said.model_id, said.version)
-    except CaimiError as error:
+    except UnknownVersion as error:
         return Check(name, FAILED, error.what)
-    return Check.of(
-        name, version.manifest == said.manifest, f"manifest 0x{version.manifest.hex()[:16]}…"
-    )
+    found = f"manifest 0x{version.manifest.hex()[:16]}…"
+    if version.manifest != said.manifest:
+        return Check(name, FAILED, f"{found} there, 0x{said.manifest.hex()[:16]}… in the receipt")
+    return Check(name, PASSED, found)
 
 
-async def check_inclusion(
+async def _check_inclusion(
     signed: SignedReceipt, inclusion: Inclusion | None, home: Ledger
 ) -> Check:
-    """Check that the receipt is in a batch its worker anchored on the home ledger."""
     name = "anchored by its worker"
     if inclusion is None:
         return Check(name, UNCHECKED, "no inclusion proof was given")
@@ -66,31 +113,60 @@ async def check_inclusion(
     return Check.of(name, time is not None, f"{detail} at {time}" if time else f"{detail}: never")
 
 
-def check_tensors_hash(name: str, tensors: Tensors | None, expected: bytes) -> Check:
-    """Check that tensors are the ones whose hash the receipt names."""
+def _check_hash(name: str, tensors: Tensors | None, expected: bytes) -> Check:
     if tensors is None:
         return Check(name, UNCHECKED, "not given")
-    return Check.of(name, hash_tensors(tensors) == expected)
+    given = hash_tensors(tensors)
+    detail = f"0x{expected.hex()[:16]}…"
+    if given != expected:
+        detail = f"0x{given.hex()[:16]}… given, {detail} in the receipt"
+    return Check.of(name, given == expected, detail)
 
 
-def check_by_running(
-    signed: SignedReceipt, session: Session, inputs: Tensors, outputs: Tensors | None
+def _check_by_running(
+    signed: SignedReceipt, evidence: Evidence, inputs: Check, outputs: Check
 ) -> Check:
-    """Run the model again and compare: bit for bit, or within 1e-4 where the outputs are given.
-
-    ONNX Runtime's bits depend on the machine, so a difference in bits alone is told, not failed.
-    """
-    name, again = "same answer when run again", session.run(inputs)
+    name = "same answer when run again"
+    if evidence.session is None or evidence.inputs is None:
+        return Check(name, UNCHECKED, "needs the model and the input")
+    if inputs.state != PASSED:
+        return Check(name, UNCHECKED, "the input given is not the receipt's")
+    try:
+        again = evidence.session.run(evidence.inputs)
+    except (WrongInput, RunFailed) as error:
+        return Check(name, FAILED, error.what)
     if hash_tensors(again) == signed.receipt.output_hash:
         return Check(name, PASSED, "bit for bit")
-    if outputs is None:
-        return Check(
-            name, FAILED, "other bits, and no outputs were given to compare within tolerance"
-        )
-    close = set(again) == set(outputs) and all(
-        np.allclose(again[key], outputs[key], rtol=1e-4, atol=1e-6, equal_nan=True)
-        if again[key].dtype.kind == "f"
-        else np.array_equal(again[key], outputs[key])
-        for key in again
-    )
-    return Check.of(name, close, "within 1e-4, on another machine's arithmetic")
+    given = evidence.outputs if outputs.state == PASSED else None
+    return Check.of(name, *_compare(again, given))
+
+
+def _compare(again: Tensors, given: Tensors | None) -> tuple[bool, str]:
+    """Compare values where bits differ.
+
+    Bits depend on the machine, so other bits alone convict nobody; but without the receipt's output
+    there are only bits to compare, and what cannot be confirmed does not pass.
+    """
+    if given is None:
+        return False, "other bits; give the receipt's output to compare values"
+    different = _differences(again, given)
+    if different:
+        return False, f"other values in {', '.join(different)}"
+    return True, "other bits, the same values within what machines differ by"
+
+
+def _differences(again: Tensors, given: Tensors) -> list[str]:
+    return [
+        name
+        for name in sorted({*again, *given})
+        if name not in again or name not in given or not _is_close(given[name], again[name])
+    ]
+
+
+def _is_close(given: Array, again: Array) -> bool:
+    if given.shape != again.shape or dtype_name(given) != dtype_name(again):
+        return False
+    if again.dtype.kind not in "fc":
+        return np.array_equal(given, again)
+    relative = _RELATIVE.get(again.dtype.name, _RELATIVE_ELSE)
+    return bool(np.allclose(given, again, rtol=relative, atol=_ABSOLUTE, equal_nan=True))
