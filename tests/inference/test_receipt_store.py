@@ -154,8 +154,8 @@ def test_a_batch_is_bounded(store, monkeypatch):
 
 def test_receipts_are_anchored_where_their_models_are(store):
     there = LedgerId("eip155:31338")
-    store.add([*receipts(2), *receipts(3, there)])
-    assert (store.next_batch(HOME).size, store.next_batch(there).size) == (2, 3)
+    store.add([*receipts(2), *receipts(3, there), *receipts(1)])
+    assert (store.next_batch(there).size, store.next_batch(HOME).size) == (3, 3)
     assert store.next_batch(LedgerId("eip155:1")) is None
 
 
@@ -287,6 +287,19 @@ async def test_a_full_disk_is_a_named_error_and_the_store_goes_on_afterwards(sto
     await log.add(after)
     await log.add(before)
     assert store.next_batch(HOME).size >= 2
+
+
+def test_what_failed_half_way_is_undone_and_the_store_goes_on(store, monkeypatch):
+    class NoTree:
+        def __init__(self, _leaves):
+            raise Killed
+
+    store.add(receipts(2))
+    with monkeypatch.context() as broken, pytest.raises(Killed):
+        broken.setattr(receipt_store, "MerkleTree", NoTree)
+        store.next_batch(HOME)
+    store.add(receipts(1))
+    assert store.next_batch(HOME).size == 3
 
 
 async def test_concurrent_receipts_are_all_on_disk_when_they_are_told_to_be(store, tmp_path):
