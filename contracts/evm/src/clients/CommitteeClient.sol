@@ -34,6 +34,7 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
     error EmptyOrigin();
     error WrongOrigin(bytes32 origin);
     error UnknownCommittee(bytes32 committee);
+    error UnknownEpoch(uint64 epoch);
     error CommitteeExpired(bytes32 committee, uint64 validUntil);
     error InvalidThreshold(uint16 threshold, uint256 members);
     error InvalidMember(address member);
@@ -127,13 +128,13 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
     }
 
     /// @inheritdoc ICommitteeClient
-    function committee(uint64 epoch_)
+    function committee(uint64 number)
         external
         view
         returns (bytes32 hash, uint16 threshold, address[] memory members, uint64 validUntil)
     {
-        hash = _hashes[epoch_];
-        require(hash != 0, UnknownCommittee(0));
+        hash = _hashes[number];
+        require(hash != 0, UnknownEpoch(number));
         Committee storage known = _committees[hash];
         return (hash, known.threshold, MemberList.unpack(MemberList.load(known.members)), known.validUntil);
     }
@@ -252,6 +253,8 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
                 s := mload(add(signature, 0x20))
                 v := byte(0, mload(add(signature, 0x40)))
             }
+            // The third value only details the failure.
+            // slither-disable-next-line unused-return
             (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, v, r, s);
             address member = MemberList.memberAt(members, i);
             require(failure == ECDSA.RecoverError.NoError && signer == member, InvalidSignature(member));

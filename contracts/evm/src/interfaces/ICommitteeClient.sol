@@ -61,7 +61,7 @@ interface ICommitteeClient is ILightClient {
 
     function origin() external view returns (bytes32);
     function epoch() external view returns (uint64);
-    function committee(uint64 epoch)
+    function committee(uint64 number)
         external
         view
         returns (bytes32 hash, uint16 threshold, address[] memory members, uint64 validUntil);

@@ -374,6 +374,11 @@ contract CommitteeClientTest is Committee {
         client.verifyMembership(leafKeys, values, abi.encode(fresh));
     }
 
+    function test_an_epoch_that_never_was_has_no_committee() public {
+        vm.expectRevert(abi.encodeWithSelector(CommitteeClient.UnknownEpoch.selector, uint64(1)));
+        client.committee(1);
+    }
+
     function test_only_the_current_committee_rotates_and_once_an_epoch() public {
         Keys memory next = makeKeys(1, 2, 3, 2);
         (uint256 signers, bytes memory signatures) = signRotation(keys, next);
