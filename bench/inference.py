@@ -30,7 +30,7 @@ from caimi.inference.worker import ServedModel, Worker
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.uri import ModelUri
 
-IMAGES, IN_FLIGHT, PAIRS = 8, 2, 25
+IMAGES, IN_FLIGHT, PAIRS = 24, 2, 9
 REQUESTERS, RECEIPTS, ROUNDS = 64, 4_000, 5
 URI = ModelUri("eip155:31337", bytes(32), "1.0.0")
 
