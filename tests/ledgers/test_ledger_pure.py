@@ -21,7 +21,7 @@ from caimi.errors.ledgers import (
     PriceChanged,
     TransactionReverted,
 )
-from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase
+from caimi.errors.operations import KeyExists, KeyMissing
 from caimi.hashing import keccak256
 from caimi.ledgers.evm import abi
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
@@ -288,7 +288,7 @@ def test_a_key_survives_its_keystore_and_is_shown_nowhere(tmp_path: Path):
     assert LocalSigner.address_in(path) == signer.account
     assert repr(signer) == f"LocalSigner(0x{signer.account.hex()})"
     assert Account.decrypt(json.loads(path.read_text()), "correct horse")
-    with pytest.raises(WrongPassphrase):
+    with pytest.raises(KeyLocked):
         LocalSigner.load(path, b"wrong horse")
     with pytest.raises(KeyExists):
         signer.save(path, b"again", scrypt_n=2)
@@ -300,9 +300,9 @@ def test_a_missing_or_damaged_keystore_is_named(tmp_path: Path):
     path = tmp_path / "bad.json"
     for text in ("", "{", "[]", "{}", '{"version": 3}', '{"version": 1}', " " * 70_000, "[" * 9000):
         path.write_text(text)
-        with pytest.raises(WrongPassphrase):
+        with pytest.raises(KeyLocked):
             LocalSigner.load(path, b"x")
-        with pytest.raises(WrongPassphrase):
+        with pytest.raises(KeyLocked):
             LocalSigner.address_in(path)
 
 
@@ -312,7 +312,7 @@ def test_a_keystore_that_names_another_address_is_refused(tmp_path: Path):
     document = json.loads(path.read_text())
     document["address"] = "11" * 20
     path.write_text(json.dumps(document))
-    with pytest.raises(WrongPassphrase, match="does not belong"):
+    with pytest.raises(KeyLocked, match="does not belong"):
         LocalSigner.load(path, b"x")
 
 

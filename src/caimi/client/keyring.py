@@ -10,7 +10,7 @@ from pathlib import Path
 
 from caimi.chains import AccountId
 from caimi.config import Config
-from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase
+from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.models.signing import PackageSigner
 
@@ -49,7 +49,7 @@ class Keyring:
 
         Raises:
             KeyExists: the name is taken.
-            WrongPassphrase: there is no passphrase to protect them with.
+            KeyLocked: there is no passphrase to protect them with.
         """
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._account_file(name).exists():
@@ -65,7 +65,7 @@ class Keyring:
 
         Raises:
             KeyMissing: there is no such key, or none could be chosen.
-            WrongPassphrase: the passphrase does not open it.
+            KeyLocked: the passphrase does not open it.
         """
         chosen = name or self._default or self._only()
         if not self._account_file(chosen).is_file():
@@ -94,7 +94,7 @@ class Keyring:
         """Find the passphrase: ``$CAIMI_PASSPHRASE``, the configured file, or a prompt.
 
         Raises:
-            WrongPassphrase: none is given, or others can read the file.
+            KeyLocked: none is given, or others can read the file.
         """
         given = os.environ.get(PASSPHRASE_VARIABLE)
         if given:
@@ -102,7 +102,7 @@ class Keyring:
         if self._passphrase_file is not None:
             return read_secret_file(self._passphrase_file)
         if self._ask is None:
-            raise WrongPassphrase("No passphrase was given, and there is nobody to ask.")
+            raise KeyLocked("No passphrase was given, and there is nobody to ask.")
         return self._ask(prompt).encode()
 
     def _account_file(self, name: str) -> Path:
@@ -116,19 +116,19 @@ def read_secret_file(path: Path) -> bytes:
     """Read a passphrase file, refusing one that others can read.
 
     Raises:
-        WrongPassphrase: it is missing, empty, or its mode lets others in.
+        KeyLocked: it is missing, empty, or its mode lets others in.
     """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_bytes().strip()
     except OSError as error:
-        raise WrongPassphrase(f"The passphrase file {path} cannot be read: {error}.") from error
+        raise KeyLocked(f"The passphrase file {path} cannot be read: {error}.") from error
     if mode & 0o077:
-        raise WrongPassphrase(
+        raise KeyLocked(
             f"The passphrase file {path} has mode {mode:03o}.",
             why="Others on this machine can read it.",
             next_step=f"Run `chmod 600 {path}`.",
         )
     if not text:
-        raise WrongPassphrase(f"The passphrase file {path} is empty.")
+        raise KeyLocked(f"The passphrase file {path} is empty.")
     return text

@@ -68,7 +68,7 @@ class AsyncNetwork:
         """Open the key and connect to everything the configuration names.
 
         Raises:
-            KeyMissing, WrongPassphrase: the key cannot be opened.
+            KeyMissing, KeyLocked: the key cannot be opened.
         """
         identity = await asyncio.to_thread(Keyring(config, ask).open, key)
         async with AsyncExitStack() as stack:

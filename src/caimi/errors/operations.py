@@ -47,7 +47,7 @@ class KeyExists(CaimiError):
     next_step = "Choose another name."
 
 
-class WrongPassphrase(CaimiError):
+class KeyLocked(CaimiError):
     """A key could not be opened."""
 
     code = "CAIMI-C006"

@@ -39,7 +39,7 @@ async def run_node(settings_file: Path, passphrase: bytes) -> None:
     """Serve a validator and custodian until the process is told to stop.
 
     Raises:
-        ConfigInvalid, WrongPassphrase, LedgerUnavailable…: it cannot start.
+        ConfigInvalid, KeyLocked, LedgerUnavailable…: it cannot start.
     """
     settings = read_toml(settings_file, NodeSettings)
     signer = await asyncio.to_thread(LocalSigner.load, settings.path(settings.keystore), passphrase)

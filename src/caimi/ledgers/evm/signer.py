@@ -11,7 +11,7 @@ from typing import Any
 from coincurve import PrivateKey
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
-from caimi.errors.operations import KeyExists, KeyMissing, WrongPassphrase
+from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
 from caimi.hashing import keccak256
 from caimi.json_text import read_json
 
@@ -39,16 +39,16 @@ class LocalSigner:
 
         Raises:
             KeyMissing: there is no such file.
-            WrongPassphrase: the passphrase is wrong, or the file is damaged.
+            KeyLocked: the passphrase is wrong, or the file is damaged.
         """
         document = _read(path)
         try:
             secret = bytes(decode_keyfile_json(document, passphrase))
             signer = cls(secret)
         except (ValueError, KeyError, TypeError, NotImplementedError) as error:
-            raise WrongPassphrase(f"The key {path} does not open with this passphrase.") from error
+            raise KeyLocked(f"The key {path} does not open with this passphrase.") from error
         if "address" in document and signer.account != _address(document, path):
-            raise WrongPassphrase(f"The key {path} does not belong to the address it names.")
+            raise KeyLocked(f"The key {path} does not belong to the address it names.")
         return signer
 
     @staticmethod
@@ -57,7 +57,7 @@ class LocalSigner:
 
         Raises:
             KeyMissing: there is no such file.
-            WrongPassphrase: the file is damaged.
+            KeyLocked: the file is damaged.
         """
         return _address(_read(path), path)
 
@@ -112,9 +112,9 @@ def _read(path: Path) -> dict[str, Any]:
             raise ValueError("too large")
         document = read_json(text)
     except (ValueError, RecursionError) as error:
-        raise WrongPassphrase(f"The key {path} is not a V3 keystore.") from error
+        raise KeyLocked(f"The key {path} is not a V3 keystore.") from error
     if not isinstance(document, dict) or document.get("version") != 3:
-        raise WrongPassphrase(f"The key {path} is not a V3 keystore.")
+        raise KeyLocked(f"The key {path} is not a V3 keystore.")
     return document
 
 
@@ -122,7 +122,7 @@ def _address(document: dict[str, Any], path: Path) -> bytes:
     try:
         address = bytes.fromhex(document["address"].removeprefix("0x"))
     except (KeyError, AttributeError, ValueError) as error:
-        raise WrongPassphrase(f"The key {path} does not say its address.") from error
+        raise KeyLocked(f"The key {path} does not say its address.") from error
     if len(address) != 20:
-        raise WrongPassphrase(f"The key {path} does not say its address.")
+        raise KeyLocked(f"The key {path} does not say its address.")
     return address
