@@ -21,7 +21,7 @@ from caimi.errors.ledgers import (
     PriceChanged,
     TransactionReverted,
 )
-from caimi.errors.operations import KeyExists, KeyMissing
+from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
 from caimi.hashing import keccak256
 from caimi.ledgers.evm import abi
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
@@ -329,7 +329,10 @@ def test_a_signature_recovers_to_the_account(digest: bytes):
 # --- records --------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.binary(min_size=20, max_size=20), min_size=6, max_size=6), st.integers(0, 2**40))
+@given(
+    st.lists(st.binary(min_size=20, max_size=20), min_size=len(NAMES), max_size=len(NAMES)),
+    st.integers(0, 2**40),
+)
 def test_a_deployment_is_read_back(addresses: list[bytes], height: int):
     made = Deployment(EIP155_7, dict(zip(NAMES, addresses, strict=True)), height)
     assert Deployment.from_dict(json.loads(json.dumps(made.as_dict()))) == made

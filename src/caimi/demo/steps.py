@@ -53,7 +53,7 @@ def show_network(world: World, report: Report) -> None:
         require(len(world.nodes) == 5, "There are not five nodes.")
         step.prove(
             f"{len(world.ledgers)} ledgers with chain ids {', '.join(world.names)}; "
-            f"{group.total} validators made key 0x{group.public_key.to_bytes().hex()[:10]}… by DKG; "
+            f"{group.total} validators made key 0x{group.public_key.to_bytes().hex()[:8]}… by DKG, "
             f"any {group.threshold} open, no one holds it"
         )
 
