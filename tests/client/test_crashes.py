@@ -16,8 +16,11 @@ from caimi.client.purchase import buy
 from caimi.client.resolve import locate
 from caimi.client.transfer import transfer
 from caimi.demo.world import World, start_world
+from caimi.errors.storage import StorageError
 from caimi.journal import Journal
 from caimi.models.package import Package
+from caimi.storage.cid import Cid, HashFunction
+from caimi.storage.local import LocalStore
 from caimi.uri import ModelUri
 
 T = TypeVar("T")
@@ -44,6 +47,20 @@ class MortalJournal(Journal):
             self._left = -1
             raise Killed
         return result
+
+
+class CutOffStore(LocalStore):
+    """A store whose line drops after the first sealed chunk."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._chunks = 0
+
+    def get_blocking(self, cid: Cid) -> bytes:
+        self._chunks += cid.function is HashFunction.BLAKE3
+        if self._chunks > 1:
+            raise StorageError("The line to the store dropped.")
+        return super().get_blocking(cid)
 
 
 @pytest.fixture
@@ -142,13 +159,9 @@ async def test_a_pull_that_was_cut_off_is_completed(world: World, tmp_path: Path
         world.publisher, package(tmp_path, content), ledger=world.a.id, name="m", version="1.0.0"
     )
     target = tmp_path / "pulled"
-
-    def die(stage: str, bytes_done: int, total: int | None) -> None:
-        if bytes_done > len(content) // 2:
-            raise Killed
-
-    with pytest.raises(Killed):
-        await pull(world.publisher, done.uri, target, progress=die)
-    assert not (target / "model.bin").exists() or (target / "model.bin").read_bytes() == content
+    cut_off = replace(world.publisher, store=CutOffStore(world.store.root))
+    with pytest.raises(StorageError):
+        await pull(cut_off, done.uri, target)
+    assert not target.exists()
     await pull(world.publisher, done.uri, target)
     assert (target / "model.bin").read_bytes() == content
