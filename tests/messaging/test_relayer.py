@@ -7,7 +7,9 @@ import pytest
 from world import Chain, KeySigner, World
 
 from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
-from caimi.errors.messaging import NotEnoughAttestations, RangeTooLarge
+from caimi.errors.messaging import EventsMissing, NotEnoughAttestations, RangeTooLarge
+from caimi.ledgers.port import SentPacket, WrittenAcknowledgement
+from caimi.messaging.open_packets import MAX_UNTOLD, OpenPackets
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.retries import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Retries
 
@@ -421,6 +423,145 @@ async def test_packets_far_apart_are_proved_in_ranges_validators_accept(
         a.mine(gap)
     await world.settle(world.relayer())
     assert len(a.state.ended) == 4
+
+
+async def test_a_batch_with_too_much_between_its_packets_is_proved_in_parts(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.validator.MAX_FACTS", 3)
+    world = World(tmp_path, ledgers=3)
+    a, b, c = world.chains
+    for _ in range(4):
+        a.send(b)
+        a.send(c)
+    relayer = world.relayer(views=world.views([a, b]))
+    done = await world.settle(relayer)
+    assert not done.failures
+    assert len(a.state.ended) == 4
+    world.close()
+
+
+async def test_a_block_with_too_much_in_it_is_reported_and_does_not_hold_up_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.validator.MAX_FACTS", 2)
+    a, b = world.chains
+    for _ in range(3):
+        a.send(b)
+    for place, entry in enumerate(a.state.sent):
+        a.state.sent[place] = replace(entry, height=3)
+    world.mine()
+    a.send(b)
+    world.finalize()
+    progress = await world.relayer().step()
+    assert {type(error) for error in progress.failures} == {RangeTooLarge}
+    assert effects(b) == 1
+
+
+@pytest.mark.parametrize("left_out", [1, 2, 3])
+async def test_a_packet_whose_event_a_node_left_out_is_noticed_and_carried(
+    world: World, left_out: int
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    views[a.id].omits = lambda entry: entry.packet.sequence == left_out
+    for _ in range(3):
+        a.send(b)
+    world.finalize()
+    relayer = world.relayer(views=views)
+    progress = await relayer.step()
+    assert [type(error) for error in progress.failures[-1:]] == [EventsMissing]
+    assert f"packet {left_out} of" in progress.failures[-1].what
+    views[a.id].omits = lambda entry: False
+    await world.settle(relayer)
+    assert len(a.state.ended) == 3
+    assert relayer._open[a.id].missing is None
+
+
+async def test_an_acknowledgement_whose_event_a_node_left_out_is_noticed_and_carried(
+    world: World,
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    views[b.id].omits = lambda entry: isinstance(entry, WrittenAcknowledgement)
+    a.send(b)
+    relayer = world.relayer(views=views)
+    done = await world.settle(relayer, steps=2)
+    assert [type(error) for error in done.failures] == [EventsMissing]
+    views[b.id].omits = lambda entry: False
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
+    for known in relayer._open.values():
+        assert (known.sent, known.written) == ({}, {})
+
+
+async def test_a_node_that_always_leaves_out_an_event_is_read_again_ever_more_rarely(
+    world: World,
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    views[a.id].omits = lambda entry: isinstance(entry, SentPacket) and entry.packet.sequence == 1
+    a.send(b)
+    a.send(b)
+    relayer = world.relayer(views=views)
+    done = await world.settle(relayer, steps=30)
+    assert 1 < sum(isinstance(error, EventsMissing) for error in done.failures) <= 4
+    assert list(a.state.ended) == [(a.routes[0].client_id, 2)]
+
+
+async def test_events_left_out_of_packets_that_ended_are_not_missed(world: World) -> None:
+    a, b = world.chains
+    for _ in range(3):
+        a.send(b)
+    await world.settle(world.relayer())
+    a.send(b)
+    views = world.views()
+    views[a.id].omits = lambda entry: entry.packet.sequence <= 2
+    relayer = world.relayer(views=views)
+    assert not (await world.settle(relayer)).failures
+    assert len(a.state.ended) == 4
+    assert relayer._open[a.id]._untold == set()
+
+
+async def test_an_acknowledgement_in_blocks_not_read_yet_is_not_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.open_packets.SCAN_BLOCKS", 10)
+    a, b = world.chains
+    b.mine(60)
+    a.send(b)
+    world.finalize()
+    await world.settle(world.relayer(), steps=1)
+    assert (effects(b), len(a.state.ended)) == (1, 0)
+    done = await world.settle(world.relayer(), steps=12)
+    assert not done.failures
+    assert len(a.state.ended) == 1
+
+
+async def test_a_node_that_makes_up_sequences_fills_no_memory(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    views = world.views()
+    views[a.id].forged = [SentPacket(replace(packet, sequence=(1 << 64) - 1), "0x", 1)]
+    world.finalize()
+    known = OpenPackets(views[a.id], views)
+    await known.scan()
+    assert len(known._untold) == MAX_UNTOLD
+
+
+async def test_a_route_that_a_node_showed_late_loses_no_packet(world: World) -> None:
+    a, b = world.chains
+    views = world.views()
+    routes, a.routes[:] = list(a.routes), []
+    relayer = world.relayer(views=views)
+    a.routes.extend(routes)
+    a.send(b)
+    a.routes.clear()
+    world.finalize()
+    await relayer.step()
+    a.routes.extend(routes)
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
 
 
 async def test_run_carries_until_it_is_cancelled(world: World) -> None:

@@ -85,6 +85,11 @@ class Relaying(RuleBasedStateMachine):
     def a_relayers_node_lags(self, which: int, chain: int, blocks: int) -> None:
         self.views[which][self.world.chains[chain].id].behind = blocks
 
+    @rule(which=RELAYER, chain=CHAIN, left_out=st.sets(st.integers(1, 12)))
+    def a_relayers_node_leaves_out_events(self, which: int, chain: int, left_out: set[int]) -> None:
+        node = self.views[which][self.world.chains[chain].id]
+        node.omits = lambda entry: entry.packet.sequence in left_out
+
     @rule(place=st.integers(0, 2), chain=CHAIN, blocks=st.integers(0, 8))
     def a_validators_node_lags(self, place: int, chain: int, blocks: int) -> None:
         self.world.nodes[place][self.world.chains[chain].id].behind = blocks
@@ -120,9 +125,10 @@ class Relaying(RuleBasedStateMachine):
         for views in (*self.views, *self.world.nodes):
             for node in views.values():
                 node.behind = node.fails_next = 0
+                node.omits = lambda entry: False
         for door in self.world.doors:
             door.down = False
-        for _ in range(3):
+        for _ in range(6):
             self.world.pass_time(1_200)
             self._run(self.world.settle(self.relayers[0], steps=3))
         for chain in self.world.chains:

@@ -13,6 +13,7 @@ from world import KeySigner, NodeView, World
 
 from caimi.errors.messaging import (
     AlreadySignedOtherwise,
+    EventsMissing,
     NotFinal,
     NotFollowed,
     NothingToAttest,
@@ -76,6 +77,63 @@ async def test_ranges_out_of_bounds_are_refused(world: World, start: int, height
         await world.doors[0].validator.attest(world.chains[0].id, start, height)
 
 
+async def test_a_range_with_too_much_in_it_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.validator.MAX_FACTS", 3)
+    a, b = world.chains
+    for _ in range(4):
+        a.send(b)
+    world.finalize()
+    validator = world.doors[0].validator
+    with pytest.raises(RangeTooLarge, match="more than 3"):
+        await validator.attest(a.id, 0, 4)
+    assert (await validator.attest(a.id, 1, 4)).statement.size == 3
+
+
+async def test_a_range_read_in_pieces_has_the_root_of_the_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = world.chains
+    for _ in range(3):
+        a.send(b)
+        b.send(a)
+        await world.settle(world.relayer(), steps=2)
+    validator = world.doors[0].validator
+    whole = await validator.attest(a.id, 0, a.final_height)
+    monkeypatch.setattr("caimi.messaging.validator._READ_BLOCKS", 2)
+    assert await validator.attest(a.id, 0, a.final_height) == whole
+    assert whole.statement.size >= 5
+
+
+@pytest.mark.parametrize(("left_out", "piece"), [(1, 500), (2, 500), (1, 1), (2, 2)])
+async def test_nothing_is_signed_when_the_node_leaves_out_a_packet_between_others(
+    world: World, left_out: int, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.validator._READ_BLOCKS", piece)
+    a, b = world.chains
+    for _ in range(4):
+        a.send(b)
+    world.finalize()
+    node(world).omits = lambda entry: entry.packet.sequence == 1 + left_out
+    validator = world.doors[0].validator
+    with pytest.raises(EventsMissing, match=f"Packet {2 + left_out} "):
+        await validator.attest(a.id, 0, a.final_height)
+    node(world).omits = lambda entry: False
+    assert (await validator.attest(a.id, 0, a.final_height)).statement.size == 4
+
+
+async def test_the_packets_of_two_routes_are_counted_apart(tmp_path: Path) -> None:
+    world = World(tmp_path, ledgers=3)
+    a, b, c = world.chains
+    for other in (b, c, c, b, c):
+        a.send(other)
+    world.finalize()
+    attestation = await world.doors[0].validator.attest(a.id, 0, a.final_height)
+    assert attestation.statement.size == 5
+    world.close()
+
+
 @pytest.mark.parametrize("count", [0, MAX_ABSENCES + 1])
 async def test_too_many_absences_or_none_are_refused(world: World, count: int) -> None:
     world.mine(10)
@@ -129,7 +187,7 @@ async def test_it_never_signs_two_roots_for_one_range(world: World) -> None:
     height = a.final_height
     first = await validator.attest(a.id, 0, height)
     assert await validator.attest(a.id, 0, height) == first
-    node(world).forged = [SentPacket(replace(packet, sequence=9), "0x", 1)]
+    node(world).forged = [SentPacket(replace(packet, sequence=2), "0x", 1)]
     with pytest.raises(AlreadySignedOtherwise):
         await validator.attest(a.id, 0, height)
 
@@ -154,7 +212,7 @@ async def test_it_keeps_its_word_after_a_restart(world: World, tmp_path: Path) -
     world.stores[0] = SqliteSignedStore(tmp_path / "0.sqlite")
     again = Validator(world.signers[0], world.committee, world.nodes[0], world.stores[0])
     assert await again.attest(a.id, 0, a.final_height) == first
-    node(world).forged = [SentPacket(replace(packet, sequence=9), "0x", 1)]
+    node(world).forged = [SentPacket(replace(packet, sequence=2), "0x", 1)]
     with pytest.raises(AlreadySignedOtherwise):
         await again.attest(a.id, 0, a.final_height)
 

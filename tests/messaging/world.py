@@ -50,7 +50,8 @@ from caimi.messaging.ibc import (
     packet_commitment,
     receipt_key,
 )
-from caimi.messaging.relayer import Progress, Relayer
+from caimi.messaging.progress import Progress
+from caimi.messaging.relayer import Relayer
 from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator
 
@@ -381,6 +382,8 @@ class NodeView:
         self.behind = 0
         """How many blocks this node has not seen yet."""
         self.forged: list[SentPacket] = []
+        self.omits: Callable[[SentPacket | WrittenAcknowledgement], bool] = lambda entry: False
+        """Which events this node leaves out without a word."""
         self.ahead_finality = 0
         """How many blocks too many this node calls final."""
         self.time_shift = 0
@@ -429,13 +432,14 @@ class NodeView:
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
         await self._asked("sent")
         state = self.chain.states[self._height(to_height)]
-        every = [*state.sent, *self.forged]
+        every = [entry for entry in (*state.sent, *self.forged) if not self.omits(entry)]
         return [entry for entry in every if from_height < entry.height <= to_height]
 
     async def written(self, from_height: int, to_height: int) -> list[WrittenAcknowledgement]:
         await self._asked("written")
         state = self.chain.states[self._height(to_height)]
-        return [entry for entry in state.written if from_height < entry.height <= to_height]
+        every = [entry for entry in state.written if not self.omits(entry)]
+        return [entry for entry in every if from_height < entry.height <= to_height]
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
         await self._asked("commitments")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from caimi.errors.messaging import EventsMissing
 from caimi.ledgers.port import Block, Ledger, LedgerId, Route, SentPacket, WrittenAcknowledgement
 from caimi.messaging.ibc import commitment_key
 
 SCAN_BLOCKS = 5_000
+MAX_UNTOLD = 1_000
 _ENDED = bytes(32)
 
 
@@ -28,6 +30,9 @@ class OpenPackets:
     It holds what the ledger shows in its final blocks so far; after a restart it is read again.
     `sent` is by (source client, sequence), `written` by (destination client, sequence): each of
     the two ledgers guarantees its own names to be unique, and nobody guarantees the other's.
+
+    A node can leave out events without a word: one of several behind an address that lags, say.
+    `missing` is set once the ledger's state shows that this happened; then read again.
     """
 
     ledger: Ledger
@@ -37,10 +42,17 @@ class OpenPackets:
     routes: tuple[Route, ...] = field(default=(), init=False)
     sent: dict[tuple[str, int], SentPacket] = field(default_factory=dict, init=False)
     written: dict[tuple[str, int], WrittenAcknowledgement] = field(default_factory=dict, init=False)
+    missing: EventsMissing | None = field(default=None, init=False)
     _newest: dict[str, int] = field(default_factory=dict, init=False)
+    _untold: set[tuple[str, int]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Read all blocks again in the scans to come; what is known stays known."""
         self.scanned = max(0, self.ledger.deployed_at - 1)
+        self.missing = None
 
     @property
     def behind(self) -> bool:
@@ -61,15 +73,23 @@ class OpenPackets:
         clients = {route.client_id for route in self.routes}
         sent = await self.ledger.gateway.sent(self.scanned, upto)
         written = await self.ledger.gateway.written(self.scanned, upto)
+        for client in clients:
+            self._newest.setdefault(client, 0)
         for entry in sent:
-            client, sequence = entry.packet.source_client, entry.packet.sequence
-            if client in clients:
-                self.sent[client, sequence] = entry
-                self._newest[client] = max(sequence, self._newest.get(client, 0))
+            if entry.packet.source_client in clients:
+                self._note(entry)
         for ack in written:
             if ack.packet.dest_client in clients:
                 self.written[ack.packet.dest_client, ack.packet.sequence] = ack
         self.scanned = upto
+
+    def _note(self, entry: SentPacket) -> None:
+        client, sequence = entry.packet.source_client, entry.packet.sequence
+        self.sent[client, sequence] = entry
+        # Clients number their packets from 1, without gaps (ICS-04 v2).
+        skipped = range(max(self._newest[client] + 1, sequence - MAX_UNTOLD), sequence)
+        self._untold.update((client, number) for number in skipped)
+        self._newest[client] = sequence
 
     async def forget_ended(self, others: Mapping[LedgerId, OpenPackets]) -> None:
         """Drop packets that ended for good, and the acknowledgements other ledgers wrote for them.
@@ -79,12 +99,18 @@ class OpenPackets:
         """
         if self.final is None:
             return
-        names = list(self.sent)
+        untold = list(self._untold)
+        if not self.behind:
+            untold += [(client, newest + 1) for client, newest in self._newest.items()]
+        names = [*self.sent, *untold]
         keys = [commitment_key(client, sequence) for client, sequence in names]
         live = await self.ledger.gateway.commitments(keys, self.final.height) if keys else []
         for name, commitment in zip(names, live, strict=True):
             if commitment == _ENDED:
-                del self.sent[name]
+                self.sent.pop(name, None)
+                self._untold.discard(name)
+            elif name not in self.sent:
+                self.missing = EventsMissing(f"No event tells of packet {name[1]} of {name[0]}.")
         for route in self.routes:
             written = others[route.counterparty].written
             newest = self._newest.get(route.client_id, 0)
@@ -93,8 +119,22 @@ class OpenPackets:
                     client == route.counterparty_client_id
                     and sequence <= newest
                     and (route.client_id, sequence) not in self.sent
+                    and (route.client_id, sequence) not in self._untold
                 ):
                     del written[client, sequence]
+
+    async def find_missing(self, received: Sequence[tuple[str, int]]) -> None:
+        """Notice when an acknowledgement in the blocks read was not in their events."""
+        unseen = [name for name in received if name not in self.written]
+        if self.final is None or self.behind or not unseen:
+            return
+        for (client, sequence), present in zip(
+            unseen, await self.ledger.gateway.receipts(unseen, self.final.height), strict=True
+        ):
+            if present:
+                self.missing = EventsMissing(
+                    f"No event tells of the acknowledgement of packet {sequence} for {client}."
+                )
 
     async def sort(self, route: Route, other: OpenPackets) -> Sorted:
         """Sort this ledger's open packets towards `route` by what the other ledger has done."""
@@ -111,6 +151,9 @@ class OpenPackets:
         places = [(entry.packet.dest_client, entry.packet.sequence) for entry in packets]
         received = await other.ledger.gateway.receipts(places) if places else []
         now = (await other.ledger.head()).time
+        await other.find_missing(
+            [n for n, present in zip(places, received, strict=True) if present]
+        )
         deliver, acknowledge, time_out = [], [], []
         for entry, place, present in zip(packets, places, received, strict=True):
             if place in other.written:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import CallInvalid, LedgerRefused, TransactionReverted
 from caimi.errors.messaging import InvalidProof, RangeTooLarge
 from caimi.hashing import keccak256
@@ -24,49 +23,21 @@ from caimi.ledgers.port import (
     Route,
     SentPacket,
     Signer,
-    TxReceipt,
     WrittenAcknowledgement,
 )
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
 from caimi.messaging.checkpoint import Kind
 from caimi.messaging.ibc import acknowledgement_key, commitment_key, receipt_key
 from caimi.messaging.open_packets import OpenPackets
+from caimi.messaging.progress import Carried, E, Entry, Progress
 from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.retries import Retries
 from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, read_tree
 
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
-Entry: TypeAlias = SentPacket | WrittenAcknowledgement
-E = TypeVar("E", SentPacket, WrittenAcknowledgement)
-
 # What one packet of a batch can be the cause of: it does not prove, the contract or the node
 # refuses it, or there are too many for one transaction.
 _MAY_BE_ONE_PACKET = (TransactionReverted, LedgerRefused, CallInvalid, InvalidProof)
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """One transaction that moved packets. `what` is deliver, acknowledge or time out."""
-
-    what: str
-    route: Route
-    packets: int
-    receipt: TxReceipt
-
-
-@dataclass(slots=True)
-class Progress:
-    """What one step did, and what it could not do; `behind` when blocks are left to read."""
-
-    carried: list[Carried] = field(default_factory=list)
-    failures: list[CaimiError] = field(default_factory=list)
-    behind: bool = False
-
-    @property
-    def did_anything(self) -> bool:
-        """Whether a transaction was sent."""
-        return bool(self.carried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +74,7 @@ class Relayer:
         self._observe = observe
         self._open = {name: OpenPackets(ledger, ledgers) for name, ledger in ledgers.items()}
         self._retries = Retries(clock)
+        self._rereadings = Retries(clock)
 
     async def run(self, poll_seconds: float) -> None:
         """Carry for ever; failures are logged and tried again, more slowly while nothing works."""
@@ -123,16 +95,18 @@ class Relayer:
         """
         progress = Progress()
         known = self._open.values()
-        await asyncio.gather(*(self._guard(progress, each.scan()) for each in known))
+        await asyncio.gather(*(progress.attempt(each.scan) for each in known))
         await asyncio.gather(
-            *(self._guard(progress, each.forget_ended(self._open)) for each in known)
+            *(progress.attempt(partial(each.forget_ended, self._open)) for each in known)
         )
         ways = [
             _Way(each, self._open[route.counterparty], route)
             for each in known
             for route in each.routes
         ]
-        await asyncio.gather(*(self._guard(progress, self._carry(progress, way)) for way in ways))
+        await asyncio.gather(
+            *(progress.attempt(partial(self._carry, progress, way)) for way in ways)
+        )
         self._retries.keep(
             {
                 (what, name, *packet)
@@ -141,24 +115,25 @@ class Relayer:
                 for packet in each.sent
             }
         )
+        self._read_again_where_events_are_missing(progress)
         progress.behind = any(each.behind for each in known)
         return progress
 
-    async def _guard(self, progress: Progress, work: Awaitable[T]) -> T | None:
-        try:
-            return await work
-        except CaimiError as error:
-            progress.failures.append(error)
-            return None
+    def _read_again_where_events_are_missing(self, progress: Progress) -> None:
+        for name, each in self._open.items():
+            if each.missing is not None and self._rereadings.due(name):
+                progress.failures.append(each.missing)
+                self._rereadings.tried([name])
+                each.read_again()
 
     async def _carry(self, progress: Progress, way: _Way) -> None:
         found = await way.source.sort(way.route, way.other)
         for packets in self._batches(way, "deliver", found.deliver):
-            await self._guard(progress, self._deliver(progress, way, packets))
+            await progress.attempt_in_parts(packets, partial(self._deliver, progress, way))
         for acks in self._batches(way, "acknowledge", found.acknowledge):
-            await self._guard(progress, self._acknowledge(progress, way, acks))
+            await progress.attempt_in_parts(acks, partial(self._acknowledge, progress, way))
         for late in self._batches(way, "time out", found.time_out):
-            await self._guard(progress, self._time_out(progress, way, late))
+            await progress.attempt(partial(self._time_out, progress, way, late))
 
     async def _deliver(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
         client = way.route.counterparty_client_id

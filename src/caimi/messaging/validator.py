@@ -6,15 +6,23 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from caimi.errors.messaging import NotFinal, NotFollowed, RangeTooLarge, ReceivedAfterAll
+from caimi.errors.messaging import (
+    EventsMissing,
+    NotFinal,
+    NotFollowed,
+    RangeTooLarge,
+    ReceivedAfterAll,
+)
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Committee, Gateway, Ledger, LedgerId, Signer
+from caimi.ledgers.port import Committee, Gateway, Ledger, LedgerId, SentPacket, Signer
 from caimi.messaging.checkpoint import Attestation, Kind
 from caimi.messaging.proof import Tree, absence_facts, range_facts, statement_of
 from caimi.messaging.signed_store import SignedStore
 
 MAX_BLOCKS: Final = 10_000
 MAX_ABSENCES: Final = 1_000
+MAX_FACTS: Final = 65_536
+_READ_BLOCKS: Final = 500
 
 
 async def read_tree(gateway: Gateway, from_height: int, height: int) -> Tree:
@@ -22,11 +30,33 @@ async def read_tree(gateway: Gateway, from_height: int, height: int) -> Tree:
 
     Raises:
         NothingToAttest: the range is empty.
+        RangeTooLarge: it holds more than `MAX_FACTS` packets and acknowledgements.
+        EventsMissing: the node leaves out a packet between two others.
     """
-    sent, written = await asyncio.gather(
-        gateway.sent(from_height, height), gateway.written(from_height, height)
-    )
-    return Tree.of(range_facts(sent, written))
+    facts: list[tuple[bytes, bytes]] = []
+    newest: dict[str, int] = {}
+    # Of one piece after another only the hashes are kept: packets may be large.
+    for start in range(from_height, height, _READ_BLOCKS):
+        end = min(start + _READ_BLOCKS, height)
+        sent, written = await asyncio.gather(gateway.sent(start, end), gateway.written(start, end))
+        _check_gapless(sent, newest)
+        facts += await asyncio.to_thread(range_facts, sent, written)
+        if len(facts) > MAX_FACTS:
+            raise RangeTooLarge(
+                f"Blocks ({from_height}, {height}] hold more than {MAX_FACTS} packets and "
+                "acknowledgements."
+            )
+    return await asyncio.to_thread(Tree.of, facts)
+
+
+def _check_gapless(sent: Sequence[SentPacket], newest: dict[str, int]) -> None:
+    """Check that each client's packets count up by one (ICS-04 v2), from `newest` on."""
+    for entry in sent:
+        client, sequence = entry.packet.source_client, entry.packet.sequence
+        expected = newest.get(client, sequence - 1) + 1
+        if sequence != expected:
+            raise EventsMissing(f"Packet {sequence} of {client} came instead of {expected}.")
+        newest[client] = sequence
 
 
 class Validator:
@@ -57,9 +87,11 @@ class Validator:
 
         Raises:
             NotFollowed: the ledger is not followed.
-            RangeTooLarge: more than `MAX_BLOCKS` blocks, or an empty or backward range.
+            RangeTooLarge: more than `MAX_BLOCKS` blocks or `MAX_FACTS` packets and
+                acknowledgements, or an empty or backward range.
             NotFinal: `height` is not final in this validator's view.
             NothingToAttest: nothing happened in the range.
+            EventsMissing: this validator's node leaves out a packet.
             AlreadySignedOtherwise: the ledger changed below its finality.
         """
         source = self._followed(ledger)
