@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caimi.client.context import Context
+from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import ManifestMismatch, UnknownSelector
 from caimi.ledgers.port import Ledger, LedgerId, ModelRecord, VersionRecord
 from caimi.models.manifest import Manifest
@@ -60,13 +61,20 @@ async def _select(ledger: Ledger, uri: ModelUri) -> VersionRecord:
             raise UnknownSelector(f"{uri} has no version that is not deprecated.")
         return live[-1]
     if not wanted[0].isdigit():
-        name, wanted = wanted, await ledger.registry.alias(uri.model_id, wanted)
-        if not wanted:
-            raise UnknownSelector(f"{uri} has no alias {name!r}.")
+        wanted = await _alias(ledger, uri, wanted)
     for version in versions:
         if version.version == wanted:
             return version
     raise UnknownSelector(f"{uri} has no version {wanted!r}.")
+
+
+async def _alias(ledger: Ledger, uri: ModelUri, name: str) -> str:
+    try:
+        return await ledger.registry.alias(uri.model_id, name)
+    except TransactionReverted as refusal:
+        if refusal.error != "UnknownAlias":
+            raise
+        raise UnknownSelector(f"{uri} has no alias {name!r}.") from refusal
 
 
 async def fetch_manifest(context: Context, resolved: Resolved) -> Manifest:

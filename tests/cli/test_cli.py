@@ -1,0 +1,96 @@
+"""Commands say what they do, fail with a code and a reason, and start fast."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from caimi.cli.app import app
+
+runner = CliRunner()
+
+
+def commands(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+        return
+    for name, child in children.items():
+        yield from commands(child, (*path, name))
+
+
+ALL = list(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ALL], ids=" ".join)
+def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
+    done = runner.invoke(app, [*path, "--help"])
+    assert done.exit_code == 0
+    assert "Example: caimi" in done.output
+
+
+@pytest.mark.parametrize(("path", "command"), [entry for entry in ALL if entry[0][0] != "service"])
+def test_every_command_can_print_json(path: tuple[str, ...], command: click.Command) -> None:
+    assert any("--json" in parameter.opts for parameter in command.params)
+
+
+def test_init_writes_a_file_once(tmp_path: Path) -> None:
+    first = runner.invoke(app, ["init", str(tmp_path), "--json"])
+    assert first.exit_code == 0
+    assert (tmp_path / "caimi.toml").exists()
+    again = runner.invoke(app, ["init", str(tmp_path), "--json"])
+    assert again.exit_code == 1
+    assert json.loads(again.output)["error"]["code"] == "CAIMI-C021"
+
+
+def test_keys_are_made_listed_and_never_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAIMI_PASSPHRASE", "correct horse")
+    (tmp_path / "caimi.toml").write_text("")
+    at = ["--config", str(tmp_path / "caimi.toml"), "--json"]
+    made = runner.invoke(app, ["keys", "new", "alice", *at])
+    account = json.loads(made.output)["account"]
+    listed = json.loads(runner.invoke(app, ["keys", "list", *at]).output)
+    assert listed["keys"] == [{"name": "alice", "account": account}]
+    assert runner.invoke(app, ["keys", "new", "alice", *at]).exit_code == 1
+    keystore = json.loads((tmp_path / "keys" / "alice.json").read_text())
+    assert keystore["version"] == 3
+    assert b"ENCRYPTED" in (tmp_path / "keys" / "alice.signing.pem").read_bytes()
+    for file in (tmp_path / "keys").iterdir():
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_passphrase_file_that_others_can_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CAIMI_PASSPHRASE", raising=False)
+    (tmp_path / "secret").write_text("correct horse")
+    (tmp_path / "secret").chmod(0o644)
+    (tmp_path / "caimi.toml").write_text('[keys]\npassphrase_file = "secret"\n')
+    at = ["--config", str(tmp_path / "caimi.toml"), "--json"]
+    done = runner.invoke(app, ["keys", "new", "alice", *at])
+    assert json.loads(done.output)["error"]["code"] == "CAIMI-C006"
+    assert "chmod 600" in json.loads(done.output)["error"]["next"]
+
+
+def test_an_error_says_what_why_and_what_next(tmp_path: Path) -> None:
+    done = runner.invoke(app, ["search", "--config", str(tmp_path / "none.toml"), "--json"])
+    assert done.exit_code == 1
+    error = json.loads(done.output)["error"]
+    assert error["code"] == "CAIMI-C001"
+    assert all(error[key] for key in ("what", "why", "next"))
+
+
+def test_status_without_a_network_says_how_to_start_one(tmp_path: Path) -> None:
+    done = runner.invoke(app, ["devnet", "status", "-d", str(tmp_path), "--json"])
+    assert done.exit_code == 1
+    assert "devnet up" in json.loads(done.output)["error"]["next"]

@@ -1,0 +1,242 @@
+"""What a publisher or consumer does wrong, or what goes wrong for them, ends in a named error."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from caimi.client.catalogue import search
+from caimi.client.publish import publish
+from caimi.client.pull import pull
+from caimi.client.purchase import buy
+from caimi.client.release import deprecate, set_alias
+from caimi.client.resolve import resolve
+from caimi.client.transfer import transfer
+from caimi.client.verify import verify_version
+from caimi.demo.world import World, start_world
+from caimi.errors.custody import NotEnoughShares
+from caimi.errors.ids import InvalidModelUri
+from caimi.errors.ledgers import InsufficientFunds, TransactionReverted, UnknownModel
+from caimi.errors.operations import (
+    AlreadyLicensed,
+    NotForSale,
+    NotTheOwner,
+    PriceAboveLimit,
+    PurchaseRefunded,
+    StillInFlight,
+    UnknownLedger,
+    UnknownSelector,
+    VersionTaken,
+)
+from caimi.errors.storage import ChunkMissing, ObjectMissing
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Price
+from caimi.models.package import Package
+from caimi.storage.cid import HashFunction
+from caimi.uri import ModelUri
+
+COIN = 10**18
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with start_world("embedded", tmp_path) as started:
+        yield started
+
+
+def package(folder: Path, content: bytes = b"weights") -> Package:
+    file = folder / "model.bin"
+    file.write_bytes(content)
+    return Package.from_path(file)
+
+
+async def published(world: World, folder: Path, price: str | None = "5") -> str:
+    done = await publish(
+        world.publisher, package(folder), ledger=world.a.id, name="m", version="1.0.0", price=price
+    )
+    return done.uri
+
+
+async def test_names_that_lead_nowhere(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    bare = str(ModelUri.parse(uri).with_selector(None))
+    for text, kind in (
+        (f"{bare}@2.0.0", UnknownSelector),
+        (f"{bare}@production", UnknownSelector),
+        (bare.replace("31337", "1"), UnknownLedger),
+        (bare[:-1] + ("0" if bare[-1] != "0" else "1"), UnknownModel),
+        ("caimi:garbage", InvalidModelUri),
+    ):
+        with pytest.raises(kind):
+            await resolve(world.consumer, text)
+
+
+async def test_no_selector_names_the_newest_version_that_is_not_deprecated(
+    world: World, tmp_path: Path
+) -> None:
+    uri = await published(world, tmp_path)
+    bare = ModelUri.parse(uri).with_selector(None)
+    await publish(
+        world.publisher, package(tmp_path, b"v2"), ledger=world.a.id, name="m", version="2.0.0"
+    )
+    assert (await resolve(world.consumer, bare)).version.version == "2.0.0"
+    await deprecate(world.publisher, f"{bare}@2.0.0", "wrong")
+    assert (await resolve(world.consumer, bare)).version.version == "1.0.0"
+    await set_alias(world.publisher, uri, "stable")
+    assert (await resolve(world.consumer, f"{bare}@stable")).version.version == "1.0.0"
+
+
+async def test_a_version_is_published_once(world: World, tmp_path: Path) -> None:
+    await published(world, tmp_path)
+    with pytest.raises(VersionTaken):
+        await publish(
+            world.publisher,
+            package(tmp_path, b"other"),
+            ledger=world.a.id,
+            name="m",
+            version="1.0.0",
+        )
+
+
+async def test_publishing_the_same_again_changes_nothing(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    before = len(await world.a.registry.history(ModelUri.parse(uri).model_id))
+    assert await published(world, tmp_path) == uri
+    assert len(await world.a.registry.history(ModelUri.parse(uri).model_id)) == before
+
+
+async def test_a_second_purchase_is_refused_and_costs_nothing(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    await buy(world.consumer, uri, ledger=world.b.id)
+    account = world.consumer.identity.signer.account
+    before = await world.b.balance(account)
+    with pytest.raises(AlreadyLicensed):
+        await buy(world.consumer, uri, ledger=world.b.id)
+    assert await world.b.balance(account) == before
+
+
+async def test_prices_are_looked_at_before_anything_is_paid(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    with pytest.raises(PriceAboveLimit):
+        await buy(world.consumer, uri, ledger=world.b.id, max_price="4.99")
+    model_id = ModelUri.parse(uri).model_id
+    withdrawn = world.a.market.set_prices(model_id, [Price(world.b.id, b"", 0, offered=False)])
+    await world.a.submit(withdrawn, world.publisher.identity.signer)
+    with pytest.raises(NotForSale):
+        await buy(world.consumer, uri, ledger=world.b.id)
+
+
+async def test_a_price_that_changed_on_the_way_refunds(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    model_id, account = ModelUri.parse(uri).model_id, world.consumer.identity.signer.account
+    before = await world.b.balance(account)
+    changed = False
+
+    async def change_then_carry() -> None:
+        nonlocal changed
+        if not changed:
+            changed = True
+            dearer = world.a.market.set_prices(model_id, [Price(world.b.id, b"", 6 * COIN)])
+            await world.a.submit(dearer, world.publisher.identity.signer)
+        await world.carry()
+
+    with pytest.raises(PurchaseRefunded):
+        await buy(replace(world.consumer, carry=change_then_carry), uri, ledger=world.b.id)
+    assert before - await world.b.balance(account) < COIN // 10
+    assert await world.b.market.owed(world.publisher.identity.signer.account) == 0
+    await buy(world.consumer, uri, ledger=world.b.id)
+
+
+async def test_a_purchase_nobody_carries_in_time_refunds(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    account = world.consumer.identity.signer.account
+    before = await world.b.balance(account)
+    late = replace(world.consumer, carry=lambda: world.carry_late(world.a, 61))
+    with pytest.raises(PurchaseRefunded):
+        await buy(late, uri, ledger=world.b.id, timeout_seconds=60)
+    assert before - await world.b.balance(account) < COIN // 10
+
+
+async def test_without_a_relayer_the_wait_ends_and_can_be_taken_up(
+    world: World, tmp_path: Path
+) -> None:
+    uri = await published(world, tmp_path)
+
+    async def nobody() -> None:
+        return None
+
+    with pytest.raises(StillInFlight):
+        await buy(replace(world.consumer, carry=nobody, wait_seconds=0.2), uri, ledger=world.b.id)
+    await buy(world.consumer, uri, ledger=world.b.id)
+    assert await world.b.market.owed(world.publisher.identity.signer.account) == 5 * COIN
+
+
+async def test_who_cannot_pay_is_told_what_is_missing(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    poor = replace(world.consumer.identity, signer=LocalSigner.generate())
+    with pytest.raises((InsufficientFunds, TransactionReverted)):
+        await buy(replace(world.consumer, identity=poor), uri, ledger=world.b.id)
+
+
+async def test_only_the_owner_moves_and_releases(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    account = world.consumer.identity.signer.account
+    with pytest.raises(NotTheOwner):
+        await transfer(world.consumer, uri, to=world.c.id, recipient=account)
+    with pytest.raises(TransactionReverted):
+        await set_alias(world.consumer, uri, "mine")
+
+
+async def test_a_model_on_its_way_cannot_be_sent_again(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    account = world.publisher.identity.signer.account
+
+    async def nobody() -> None:
+        return None
+
+    waiting = replace(world.publisher, carry=nobody, wait_seconds=0.2)
+    with pytest.raises(StillInFlight):
+        await transfer(waiting, uri, to=world.c.id, recipient=account)
+    with pytest.raises(StillInFlight):
+        await transfer(waiting, uri, to=world.b.id, recipient=account)
+    await transfer(world.publisher, uri, to=world.c.id, recipient=account)
+
+
+async def test_a_store_that_lost_something_is_found_out(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    async for cid in world.store.list():
+        if cid.function is HashFunction.BLAKE3:
+            await world.store.delete(cid)
+    checked = await verify_version(world.consumer, uri, None)
+    assert [check.state for check in checked.checks if "chunks" in check.name] == ["failed"]
+    with pytest.raises(ChunkMissing):
+        await pull(world.publisher, uri, tmp_path / "out")
+    async for cid in world.store.list():
+        await world.store.delete(cid)
+    with pytest.raises(ObjectMissing):
+        await pull(world.publisher, uri, tmp_path / "out")
+
+
+async def test_a_revoked_licence_opens_nothing(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    bought = await buy(world.consumer, uri, ledger=world.b.id)
+    revoked = world.a.market.revoke(bytes.fromhex(bought.licence_id[2:]))
+    await world.a.submit(revoked, world.publisher.identity.signer)
+    with pytest.raises(NotEnoughShares):
+        await pull(world.consumer, uri, tmp_path / "out")
+
+
+async def test_the_owner_needs_no_licence(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    await pull(world.publisher, uri, tmp_path / "out")
+    assert (tmp_path / "out" / "model.bin").read_bytes() == b"weights"
+
+
+async def test_a_search_finds_by_a_part_of_the_name(world: World, tmp_path: Path) -> None:
+    uri = await published(world, tmp_path)
+    assert [found.name for found in await search(world.consumer, "M")] == ["m"]
+    assert await search(world.consumer, "nothing") == []
+    assert await search(world.consumer, ModelUri.parse(uri).model_id.hex()[:12])

@@ -1,0 +1,154 @@
+"""A node's HTTP API refuses what it must, by name, and gives away nothing."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from caimi.demo.world import World, start_world
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.node.app import create_app
+from caimi.node.node import Node
+from caimi.node.settings import MemberSection, NodeSettings
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with start_world("embedded", tmp_path) as started:
+        yield started
+
+
+def client(node: Node) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=create_app(node))
+    return httpx.AsyncClient(transport=transport, base_url="http://node")
+
+
+def member(index: int, signer: LocalSigner) -> MemberSection:
+    return MemberSection(
+        index=index,
+        account=f"0x{signer.account.hex()}",
+        public_key=f"0x{signer.private_key.public_key.format().hex()}",
+    )
+
+
+def fresh_node(folder: Path) -> Node:
+    signers = sorted((LocalSigner.generate() for _ in range(3)), key=lambda s: s.account)
+    settings = NodeSettings(
+        index=1,
+        port=1,
+        threshold=2,
+        committee=[member(at, signer) for at, signer in enumerate(signers, start=1)],
+        ledgers=[],
+        home=folder,
+    )
+    return Node(settings, signers[0], {}, secrets.token_bytes(16))
+
+
+async def code_of(response: httpx.Response) -> str:
+    return response.json()["code"]
+
+
+async def test_health_and_identity_tell_what_is_public(world: World) -> None:
+    async with client(world.nodes[0]) as http:
+        health = await http.get("/health")
+        assert health.status_code == 200
+        assert health.json()["ok"] is True
+        identity = (await http.get("/v1/identity")).json()
+        assert identity["roles"] == ["validator", "custodian"]
+        secret = world.nodes[0].signer.private_key.secret.hex()
+        assert secret not in json.dumps(identity)
+        assert "caimi_attestations" in (await http.get("/metrics")).text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/checkpoints", "{"),
+        ("/v1/checkpoints", "[]"),
+        ("/v1/checkpoints", '{"ledger": "eip155:31337"}'),
+        ("/v1/checkpoints", '{"ledger": "eip155:31337", "from": -1, "height": 1}'),
+        ("/v1/checkpoints", '{"ledger": "eip155:31337", "from": true, "height": 1}'),
+        ("/v1/checkpoints", '{"ledger": 5, "from": 0, "height": 1}'),
+        ("/v1/checkpoints", '{"ledger": "eip155:31337", "from": 0, "height": 1, "x": 1}'),
+        ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["a"]]}'),
+        ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["a", 0]]}'),
+        ("/v1/dkg/enrol", '{"session": "0x00"}'),
+        ("/v1/dkg/enrol", '{"session": "zz"}'),
+        ("/v1/dkg/advance", '{"messages": 5}'),
+        ("/v1/checkpoints", "[" * 100_000),
+    ],
+)
+async def test_malformed_requests_are_refused_by_name(world: World, path: str, body: str) -> None:
+    async with client(world.nodes[0]) as http:
+        response = await http.post(path, content=body)
+        assert response.status_code == 400
+        assert await code_of(response) == "CAIMI-N001"
+
+
+async def test_a_body_that_is_too_large_or_of_unknown_length_is_not_read(world: World) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    async with client(world.nodes[0]) as http:
+        for content in (b" " * (5 << 20), endless()):
+            assert await code_of(await http.post("/v1/shares", content=content)) == "CAIMI-N001"
+
+
+async def test_a_ledger_that_is_not_followed_is_not_attested(world: World) -> None:
+    async with client(world.nodes[0]) as http:
+        body = {"ledger": "eip155:5", "from": 0, "height": 1}
+        assert await code_of(await http.post("/v1/checkpoints", json=body)) == "CAIMI-M008"
+
+
+async def test_a_height_that_is_not_final_is_not_attested(world: World) -> None:
+    async with client(world.nodes[0]) as http:
+        body = {"ledger": world.a.id, "from": 9_000, "height": 9_001}
+        assert await code_of(await http.post("/v1/checkpoints", json=body)) == "CAIMI-M005"
+
+
+async def test_a_node_with_a_share_takes_part_in_no_second_key_generation(world: World) -> None:
+    async with client(world.nodes[0]) as http:
+        response = await http.post("/v1/dkg/enrol", json={"session": f"0x{'ab' * 32}"})
+        assert await code_of(response) == "CAIMI-N003"
+
+
+async def test_a_node_without_a_share_gives_none(tmp_path: Path, world: World) -> None:
+    (tmp_path / "fresh").mkdir()
+    async with client(fresh_node(tmp_path / "fresh")) as http:
+        identity = (await http.get("/v1/identity")).json()
+        assert identity["roles"] == ["validator"]
+        assert identity["group_key"] is None
+
+
+async def test_a_ceremony_with_other_members_is_refused(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    ours, stranger = fresh_node(tmp_path / "one"), fresh_node(tmp_path / "two")
+    session = {"session": f"0x{'ab' * 32}"}
+    async with client(ours) as http, client(stranger) as other:
+        enrolments = [
+            (await http.post("/v1/dkg/enrol", json=session)).json(),
+            (await other.post("/v1/dkg/enrol", json=session)).json(),
+        ]
+        body = {**session, "threshold": 2, "members": enrolments}
+        response = await http.post("/v1/dkg/start", json=body)
+        assert response.status_code == 400
+        assert "settings" in response.json()["what"]
+
+
+async def test_a_step_of_an_unknown_ceremony_is_refused(tmp_path: Path) -> None:
+    async with client(fresh_node(tmp_path)) as http:
+        response = await http.post("/v1/dkg/advance", json={"messages": []})
+        assert await code_of(response) == "CAIMI-N004"
+
+
+async def test_a_restarted_node_is_a_custodian_again(world: World) -> None:
+    before = world.nodes[0]
+    again = Node(before.settings, before.signer, {}, before._passphrase)
+    await again.open()
+    assert again.custodian().key_share == before.custodian().key_share

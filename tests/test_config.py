@@ -1,0 +1,81 @@
+"""The configuration is read strictly, and says what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from caimi.config import EXAMPLE, MAX_CONFIG_BYTES, Config, load_config
+from caimi.errors.operations import ConfigInvalid, ConfigMissing, UnknownLedger
+
+LEDGER = """
+[[ledgers]]
+id = "eip155:1"
+name = "main"
+rpc = "http://127.0.0.1:8545"
+deployed_at = 3
+[ledgers.contracts]
+gateway = "0x1111111111111111111111111111111111111111"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "caimi.toml"
+    file.write_text(text)
+    return file
+
+
+def test_the_example_is_valid_and_survives_its_own_text(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, EXAMPLE))
+    assert load_config(write(tmp_path, config.dump())) == config
+
+
+def test_a_ledger_is_found_by_id_and_by_name(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, LEDGER))
+    assert config.ledger("main") == config.ledger("eip155:1")
+    with pytest.raises(UnknownLedger, match="main"):
+        config.ledger("other")
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "")).path("store") == tmp_path.resolve() / "store"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nonsense = 1", "nonsense"),
+        ("home = '/'", "home"),
+        ("state = 5", "state"),
+        ("= broken", "not TOML"),
+        ("[relay]\nmode = 'magic'", "relay.mode"),
+        ("[relay]\nwait_seconds = 0", "wait_seconds"),
+        (LEDGER.replace("eip155:1", "nowhere"), "id"),
+        (LEDGER.replace("http://", "ftp://"), "rpc"),
+        (LEDGER.replace("http://", "http://user:secret@"), "rpc"),
+        (LEDGER.replace("0x11", "0xzz"), "contracts"),
+        (LEDGER + LEDGER, "same id"),
+        (LEDGER + LEDGER.replace("eip155:1", "eip155:2"), "same name"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigInvalid, match=said):
+        load_config(write(tmp_path, text))
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="larger"):
+        load_config(write(tmp_path, "#" * (MAX_CONFIG_BYTES + 1)))
+
+
+def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAIMI_CONFIG", raising=False)
+    with pytest.raises(ConfigMissing, match="nothing"):
+        load_config(tmp_path / "nothing.toml")
+
+
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAIMI_CONFIG", str(write(tmp_path, LEDGER)))
+    assert isinstance(load_config(), Config)
+    assert load_config().ledgers[0].name == "main"
