@@ -1,0 +1,159 @@
+"""The README's tour on a real local network: anvil processes, five nodes, a relayer, a worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import caimi
+from caimi.client.batch import Release
+from caimi.datasets import train
+
+pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
+CAIMI = [sys.executable, "-m", "caimi.cli"]
+
+
+class Devnet:
+    """A running network in a directory, driven by the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *arguments: str, status: int = 0) -> dict[str, Any]:
+        done = subprocess.run(
+            [*CAIMI, *arguments, "--json"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout)
+
+    def kill(self, name: str) -> None:
+        listed = json.loads((self.folder / ".caimi" / "processes.json").read_text())
+        os.kill(next(entry["pid"] for entry in listed if entry["name"] == name), signal.SIGKILL)
+        time.sleep(0.5)
+
+    def publish(self, name: str) -> str:
+        arguments = ("-n", name, "-v", "1.0.0", "-l", "a", "--price", "5", "-k", "alice")
+        return self.run("publish", "model.onnx", *arguments)["uri"]
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
+    folder = tmp_path_factory.mktemp("devnet")
+    trained = train("breast-cancer", seed=0)
+    (folder / "model.onnx").write_bytes(trained.onnx)
+    np.save(folder / "rows.npy", trained.holdout_x[:5])
+    network = Devnet(folder)
+    network.run("devnet", "up")
+    try:
+        yield network
+    finally:
+        network.run("devnet", "down")
+
+
+def test_the_tour(net: Devnet) -> None:
+    assert net.run("devnet", "status")["ok"] is True
+    uri = net.publish("tumour-mlp")
+    found = net.run("search", "tumour", "-k", "bob")["models"]
+    assert [model["name"] for model in found] == ["tumour-mlp"]
+    bare = found[0]["uri"]
+    assert net.run("buy", uri, "-l", "b", "-k", "bob")["ledger"] == "eip155:31338"
+    again = net.run("buy", uri, "-l", "b", "-k", "bob", status=1)
+    assert again["error"]["code"] == "CAIMI-C011"
+    net.run("pull", uri, "opened", "-k", "bob")
+    assert (net.folder / "opened/model.onnx").read_bytes() == (
+        net.folder / "model.onnx"
+    ).read_bytes()
+    assert net.run("verify", uri, "--files", "opened", "-k", "bob")["ok"] is True
+    here = net.run("run", uri, "-i", "rows.npy", "-k", "bob")["outputs"]
+    net.run("buy", uri, "-l", "a", "-k", "worker")
+    asked = ("-i", "rows.npy", "--worker", "any", "--receipt", "receipt.json")
+    assert net.run("run", uri, *asked, "-k", "bob")["outputs"] == here
+    assert net.run("verify", "receipt.json", "-k", "bob")["ok"] is True
+    text = (net.folder / "receipt.json").read_text()
+    place = text.index('"outputHash":"0x') + len('"outputHash":"0x')
+    other = "0" if text[place] != "0" else "1"
+    (net.folder / "forged.json").write_text(text[:place] + other + text[place + 1 :])
+    assert net.run("verify", "forged.json", "-k", "bob", status=1)["ok"] is False
+    net.run("alias", uri, "production", "-k", "alice")
+    for key, recipient, ledger in (("alice", "bob", "c"), ("bob", "alice", "a")):
+        net.run("transfer", bare, "--to", recipient, "-l", ledger, "-k", key)
+    events = [line["event"] for line in net.run("history", bare)["history"]]
+    assert {"VersionPublished", "LicenceGranted", "ModelSent", "AliasSet"} <= set(events)
+
+
+def test_the_sdk_does_the_same_in_a_few_lines(net: Devnet) -> None:
+    config = net.folder / "caimi.toml"
+    with caimi.connect(config, key="alice") as alice:
+        model = alice.publish(
+            net.folder / "model.onnx",
+            ledger="eip155:31337",
+            name="in-python",
+            version="1.0.0",
+            price="5",
+        )
+        anchored = alice.publish_many(
+            [Release(f"m-{number}", "1.0.0", b"{}") for number in range(20)], ledger="a"
+        )
+        assert len({entry.batch_id for entry in anchored}) == 1
+    with caimi.connect(config, key="bob") as bob:
+        bob.buy(model.uri, ledger="eip155:31338")
+        session = bob.load(model.uri)
+        outputs = session.run({"input": np.load(net.folder / "rows.npy")})
+        assert outputs["label"].shape == (5,)
+        assert bob.verify(model.uri).ok
+
+
+def test_a_purchase_that_was_killed_is_completed_and_paid_once(net: Devnet) -> None:
+    uri = net.publish("killed")
+    for delay in (0.8, 1.6, 2.4):
+        with subprocess.Popen(
+            [*CAIMI, "buy", uri, "-l", "b", "-k", "bob"],
+            cwd=net.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            time.sleep(delay)
+            process.kill()
+    done = subprocess.run(
+        [*CAIMI, "buy", uri, "-l", "b", "-k", "bob", "--json"],
+        cwd=net.folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    document = json.loads(done.stdout)
+    assert document["ok"] is True or document["error"]["code"] == "CAIMI-C011"
+    bare = uri.split("@", maxsplit=1)[0]
+    events = [line["event"] for line in net.run("history", bare)["history"]]
+    assert events.count("PurchaseOpened") == 1
+    assert events.count("LicenceGranted") == 1
+
+
+def test_two_dead_nodes_are_named_and_harm_nobody(net: Devnet) -> None:
+    uri = net.publish("without-two")
+    for name in ("node-2", "node-5"):
+        net.kill(name)
+    health = net.run("devnet", "status", status=1)["processes"]
+    assert [line["name"] for line in health if not line["ok"]] == ["node-2", "node-5"]
+    net.run("buy", uri, "-l", "b", "-k", "bob")
+    net.run("pull", uri, "opened-without-two", "-k", "bob")
+    net.kill("node-1")
+    refusal = net.run("pull", uri, "never", "-k", "bob", status=1)["error"]
+    assert refusal["code"] == "CAIMI-K006"
+    assert not (net.folder / "never").exists()
