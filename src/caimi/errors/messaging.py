@@ -91,3 +91,11 @@ class NotEnoughAttestations(MessagingError):
     code = "CAIMI-M012"
     why = "Too many are unreachable, behind, or of another opinion."
     next_step = "Wait and relay again; see what each validator answered above."
+
+
+class EventsMissing(MessagingError):
+    """A node left out events of a ledger."""
+
+    code = "CAIMI-M013"
+    why = "Packets are numbered without gaps; a node that lags or prunes can leave some out."
+    next_step = "If it keeps happening, use another node of that ledger."
