@@ -53,6 +53,28 @@ async def test_many_packets_share_a_transaction(world: World) -> None:
     assert (b.transactions, len(a.state.ended)) == (2, 10)
 
 
+async def test_a_batch_does_not_wait_for_the_block_of_another(world: World) -> None:
+    a, b = world.chains
+    for _ in range(2):
+        a.send(b)
+    world.finalize()
+    views = world.views()
+
+    another = asyncio.Event()
+
+    async def until_another_is_submitted() -> None:
+        views[b.id].before_submit = submitted
+        await another.wait()
+
+    async def submitted() -> None:
+        another.set()
+
+    views[b.id].before_submit = until_another_is_submitted
+    async with asyncio.timeout(5):
+        await world.relayer(views=views, batch=1).step()
+    assert (effects(b), b.transactions) == (2, 2)
+
+
 async def test_packets_go_both_ways_between_three_ledgers(tmp_path) -> None:
     world = World(tmp_path, ledgers=3)
     for here in world.chains:

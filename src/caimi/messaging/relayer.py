@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,6 +35,9 @@ from caimi.messaging.retries import Retries
 from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, read_tree
 
 _log = logging.getLogger(__name__)
+# While one batch's transaction waits for its block, others' signatures are gathered.
+_BATCHES_AT_ONCE = 4
+
 # What one packet of a batch can be the cause of: it does not prove, the contract or the node
 # refuses it, or there are too many for one transaction.
 _MAY_BE_ONE_PACKET = (TransactionReverted, LedgerRefused, CallInvalid, InvalidProof)
@@ -128,12 +131,23 @@ class Relayer:
 
     async def _carry(self, progress: Progress, way: _Way) -> None:
         found = await way.source.sort(way.route, way.other)
-        for packets in self._batches(way, "deliver", found.deliver):
-            await progress.attempt_in_parts(packets, partial(self._deliver, progress, way))
-        for acks in self._batches(way, "acknowledge", found.acknowledge):
-            await progress.attempt_in_parts(acks, partial(self._acknowledge, progress, way))
-        for late in self._batches(way, "time out", found.time_out):
-            await progress.attempt(partial(self._time_out, progress, way, late))
+        turns = asyncio.Semaphore(_BATCHES_AT_ONCE)
+
+        async def carry(batch: Sequence[E], work: Callable[[Sequence[E]], Awaitable[None]]) -> None:
+            async with turns:
+                await progress.attempt_in_parts(batch, work)
+
+        deliver = partial(self._deliver, progress, way)
+        acknowledge = partial(self._acknowledge, progress, way)
+        time_out = partial(self._time_out, progress, way)
+        await asyncio.gather(
+            *(carry(batch, deliver) for batch in self._batches(way, "deliver", found.deliver)),
+            *(
+                carry(acks, acknowledge)
+                for acks in self._batches(way, "acknowledge", found.acknowledge)
+            ),
+            *(carry(batch, time_out) for batch in self._batches(way, "time out", found.time_out)),
+        )
 
     async def _deliver(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
         client = way.route.counterparty_client_id
