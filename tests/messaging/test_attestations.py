@@ -10,7 +10,7 @@ from world import Door, KeySigner, World
 
 from caimi.errors.messaging import NotEnoughAttestations
 from caimi.messaging.attestations import gather_signatures
-from caimi.messaging.checkpoint import Attestation, Statement, recover
+from caimi.messaging.checkpoint import Attestation, Statement, make_committee, recover
 from caimi.messaging.proof import SignedStatement
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -137,6 +137,13 @@ async def test_a_validator_of_another_opinion_is_outvoted(world: World) -> None:
     world.nodes[0][world.chains[0].id].time_shift = 5
     signed = await gather(world, said, world.doors)
     assert world.committee.members.index(world.signers[0].account) not in signed.signatures
+
+
+async def test_validators_of_another_epoch_do_not_count(world: World) -> None:
+    said = await expected(world)
+    later = make_committee(2, 2, world.committee.members)
+    with pytest.raises(NotEnoughAttestations, match=r"0 of the 2.*something else"):
+        await gather(world, replace(said, committee=later.hash), world.doors)
 
 
 async def test_cancelling_leaves_no_question_open(world: World) -> None:

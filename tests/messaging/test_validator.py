@@ -21,7 +21,7 @@ from caimi.errors.messaging import (
     ReceivedAfterAll,
     SignedStoreDamaged,
 )
-from caimi.ledgers.port import LedgerId, SentPacket
+from caimi.ledgers.port import Block, LedgerId, SentPacket
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.proof import absence_facts, range_facts
 from caimi.messaging.signed_store import SqliteSignedStore
@@ -279,6 +279,34 @@ async def test_concurrent_questions_get_one_answer(world: World) -> None:
     validator = world.doors[0].validator
     answers = await asyncio.gather(*(validator.attest(a.id, 0, a.final_height) for _ in range(20)))
     assert len(set(answers)) == 1
+
+
+async def test_many_questions_at_once_wait_for_their_turn_and_are_all_answered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    validator, height = world.doors[0].validator, a.final_height
+    finalized, slow = node(world).finalized, asyncio.Event()
+    reading = 0
+
+    async def slowly() -> Block:
+        nonlocal reading
+        reading += 1
+        await slow.wait()
+        return await finalized()
+
+    monkeypatch.setattr(node(world), "finalized", slowly)
+    questions = [asyncio.create_task(validator.attest(a.id, 0, height)) for _ in range(20)]
+    absences = [("caimi-11-10", 1)]
+    questions += [
+        asyncio.create_task(validator.attest_absence(a.id, height, absences)) for _ in range(20)
+    ]
+    await asyncio.sleep(0.01)
+    assert reading == 16
+    slow.set()
+    assert len(set(await asyncio.gather(*questions))) == 2
 
 
 def statement(**changes: Any) -> Statement:

@@ -23,6 +23,8 @@ MAX_BLOCKS: Final = 10_000
 MAX_ABSENCES: Final = 1_000
 MAX_FACTS: Final = 65_536
 _READ_BLOCKS: Final = 500
+# Anyone may ask: what all questions together cost in memory, and the node, is bounded.
+_QUESTIONS_AT_ONCE: Final = 16
 
 
 async def read_tree(gateway: Gateway, from_height: int, height: int) -> Tree:
@@ -76,6 +78,7 @@ class Validator:
         self._committee = committee
         self._ledgers = ledgers
         self._signed = signed
+        self._turns = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
 
     @property
     def account(self) -> bytes:
@@ -99,9 +102,10 @@ class Validator:
             raise RangeTooLarge(
                 f"Blocks ({from_height}, {height}] are not 1 to {MAX_BLOCKS} blocks."
             )
-        await self._check_final(source, height)
-        tree = await read_tree(source.gateway, from_height, height)
-        return await self._sign(source, Kind.CHECKPOINT, (from_height, height), tree)
+        async with self._turns:
+            await self._check_final(source, height)
+            tree = await read_tree(source.gateway, from_height, height)
+            return await self._sign(source, Kind.CHECKPOINT, (from_height, height), tree)
 
     async def attest_absence(
         self, ledger: LedgerId, height: int, packets: Sequence[tuple[str, int]]
@@ -120,13 +124,16 @@ class Validator:
             raise RangeTooLarge(f"{len(packets)} packets are not 1 to {MAX_ABSENCES}.")
         if any(not 0 < sequence < 1 << 64 for _, sequence in packets):
             raise RangeTooLarge("Sequences are from 1 to 2**64 - 1.")
-        await self._check_final(source, height)
-        received = await source.gateway.receipts(packets, at=height)
-        for (client, sequence), present in zip(packets, received, strict=True):
-            if present:
-                raise ReceivedAfterAll(f"Packet {sequence} for {client} was received on {ledger}.")
-        tree = Tree.of(absence_facts(packets))
-        return await self._sign(source, Kind.ABSENCE, (height, height), tree)
+        async with self._turns:
+            await self._check_final(source, height)
+            received = await source.gateway.receipts(packets, at=height)
+            for (client, sequence), present in zip(packets, received, strict=True):
+                if present:
+                    raise ReceivedAfterAll(
+                        f"Packet {sequence} for {client} was received on {ledger}."
+                    )
+            tree = Tree.of(absence_facts(packets))
+            return await self._sign(source, Kind.ABSENCE, (height, height), tree)
 
     def _followed(self, ledger: LedgerId) -> Ledger:
         if ledger not in self._ledgers:
