@@ -74,7 +74,10 @@ def test_the_tour(net: Devnet) -> None:
     assert net.run("buy", uri, "-l", "b", "-k", "bob")["ledger"] == "eip155:31338"
     again = net.run("buy", uri, "-l", "b", "-k", "bob", status=1)
     assert again["error"]["code"] == "CAIMI-C011"
-    net.run("pull", uri, "opened", "-k", "bob")
+    net.run("pull", uri, "opened", "--bundle", "opened", "-k", "bob")
+    official = [sys.executable, "-m", "model_signing", "verify", "key", "opened"]
+    signed = ["--signature", "opened.sig", "--public_key", "opened.pem"]
+    subprocess.run([*official, *signed], cwd=net.folder, check=True, timeout=60)
     assert (net.folder / "opened/model.onnx").read_bytes() == (
         net.folder / "model.onnx"
     ).read_bytes()

@@ -14,6 +14,7 @@ from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
+    from caimi.client.pull import Pulled
     from caimi.client.verify import Verified
     from caimi.models.tensor import Tensor
 
@@ -217,6 +218,10 @@ def transfer(
 def pull(
     uri: UriArgument,
     directory: Annotated[Path, typer.Argument(help="Where to put the plain files.")],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Also write BUNDLE.sig and BUNDLE.pem, for `model_signing verify key`."),
+    ] = None,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -226,24 +231,34 @@ def pull(
     Example: [bold]caimi pull caimi:eip155:31337:0x…@1.0.0 ./model -k bob[/bold]
     """
 
-    async def work(net: AsyncNetwork) -> None:
+    async def work(net: AsyncNetwork) -> Pulled:
         with progress_bars(quiet=as_json) as progress:
-            done = await net.pull(uri, directory, progress=progress)
-        if as_json:
-            print_json(
-                {
-                    "ok": True,
-                    "uri": done.uri,
-                    "directory": done.directory,
-                    "files": done.files,
-                    "custodians": [str(outcome) for outcome in done.outcomes],
-                }
-            )
-            return
-        facts("Pulled", {"uri": done.uri, "directory": done.directory})
-        table("Custodians", ("outcome",), [(outcome,) for outcome in done.outcomes])
+            return await net.pull(uri, directory, progress=progress)
 
-    with_network(config, key, as_json, work)
+    done = with_network(config, key, as_json, work)
+    if bundle is not None:
+        signature, public_key = Path(f"{bundle}.sig"), Path(f"{bundle}.pem")
+        signature.write_bytes(done.bundle)
+        public_key.write_text(done.public_key, encoding="ascii")
+    if as_json:
+        print_json(
+            {
+                "ok": True,
+                "uri": done.uri,
+                "directory": done.directory,
+                "files": done.files,
+                "custodians": [str(outcome) for outcome in done.outcomes],
+            }
+        )
+        return
+    facts("Pulled", {"uri": done.uri, "directory": done.directory})
+    table("Custodians", ("outcome",), [(outcome,) for outcome in done.outcomes])
+    if bundle is not None:
+        out.print(
+            f"Check: model_signing verify key {directory} --signature {signature} "
+            f"--public_key {public_key}",
+            soft_wrap=True,
+        )
 
 
 def run(

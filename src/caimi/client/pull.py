@@ -29,13 +29,18 @@ class Unlocked:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A model's plain files, every hash and the publisher's signature checked."""
+    """A model's plain files, every hash and the publisher's signature checked.
+
+    `bundle` and `public_key` (PEM) are what ``model_signing verify key`` takes for `directory`.
+    """
 
     uri: str
     directory: Path
     files: tuple[str, ...]
     manifest: Manifest
     outcomes: tuple[Outcome, ...]
+    bundle: bytes
+    public_key: str
 
 
 async def pull(
@@ -60,7 +65,7 @@ async def pull(
     progress("unlock", 0, 1)
     unlocked = await unlock_version(context, resolved, manifest, consumer)
     progress("unlock", 1, 1)
-    await unseal(
+    opened = await unseal(
         manifest,
         context.store,
         unlocked.key,
@@ -73,6 +78,8 @@ async def pull(
         tuple(entry.path for entry in manifest.files),
         manifest,
         unlocked.outcomes,
+        opened.bundle,
+        opened.public_key,
     )
 
 
