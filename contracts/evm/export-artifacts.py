@@ -35,7 +35,7 @@ def build(out: Path) -> None:
     """Compile everything that is shipped into `out`."""
     subprocess.run(  # noqa: S603 - our own tool, our own arguments
         [
-            str(HERE / "node_modules" / ".bin" / "forge"),
+            str(next(HERE.glob("node_modules/@foundry-rs/forge-*/bin/forge"))),
             "build",
             "--force",
             "--quiet",
