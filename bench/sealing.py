@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from caimi.storage.local import LocalStore
 
 SIZE = 1 << 30
 PIECE = 4 << 20
-ROUNDS = 3
+ROUNDS = 5
 
 
 def measure() -> list[Result]:
@@ -41,14 +42,10 @@ def measure() -> list[Result]:
                 output.write(os.urandom(PIECE))
         rows = []
         for number in range(ROUNDS):
-            rows.append(
-                (
-                    _seal(file.parent, folder / f"store-{number}"),
-                    _openssl(file),
-                    _official(folder, file.parent),
-                )
-            )
-            subprocess.run(["rm", "-rf", str(folder / f"store-{number}")], check=True)
+            store = folder / f"store-{number}"
+            sealed = _seal(file.parent, store)
+            shutil.rmtree(store)
+            rows.append((sealed, _openssl(file), _official(folder, file.parent)))
         memory = _memory(file.parent, folder / "store-memory")
     middle = ROUNDS // 2
     ours = sorted(row[0] for row in rows)[middle]
@@ -80,6 +77,7 @@ def measure() -> list[Result]:
 
 def _seal(model: Path, store: Path) -> float:
     signer = PackageSigner.generate()
+    os.sync()  # what earlier rounds left to write is not ours
     began = time.perf_counter()
     package = Package.from_path(model)
     asyncio.run(

@@ -12,7 +12,7 @@ from caimi.storage.cid import Cid
 
 ALGORITHM: Final = "AES-256-GCM-STREAM"
 MIN_CHUNK_BYTES: Final = 64 * 1024
-DEFAULT_CHUNK_BYTES: Final = 4 * 1024 * 1024
+DEFAULT_CHUNK_BYTES: Final = 8 * 1024 * 1024
 MAX_CHUNK_BYTES: Final = 16 * 1024 * 1024
 MAX_FILES: Final = 10_000
 MAX_CHUNKS: Final = 2**18

@@ -39,8 +39,8 @@ from caimi.models.signing import PackageSigner
 from caimi.storage.cid import Cid, HashFunction
 from caimi.storage.port import BlockingStore, Store, blocking
 
-_WORKERS: Final = 3
-_BUFFERS: Final = 5
+_WORKERS: Final = 4
+_BUFFERS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
