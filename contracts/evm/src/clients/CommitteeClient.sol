@@ -82,6 +82,11 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
         _install(epoch_, threshold, members);
     }
 
+    /// @inheritdoc ILightClient
+    function clientType() external pure returns (string memory) {
+        return "caimi-committee";
+    }
+
     // Proofs
 
     /// @inheritdoc ILightClient

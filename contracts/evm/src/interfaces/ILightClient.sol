@@ -18,6 +18,9 @@ interface ILightClient {
         view
         returns (uint64 height, uint64 time);
 
+    /// @notice Which kind of client this is, so that whoever builds proofs knows their encoding.
+    function clientType() external view returns (string memory);
+
     /// @notice Whether the client has been frozen and proves nothing any more.
     function frozen() external view returns (bool);
 }
