@@ -122,7 +122,7 @@ class Crossing:
 
     async def deliver(self, packets: Sequence[Packet], height: int, first: int | None = None):
         blocks = (height - 1 if first is None else first, height)
-        tree = await read_tree(self.b.gateway, *blocks)
+        tree = await read_tree(self.b.gateway, blocks[0], await self.b.block(height))
         keys = [commitment_key(p.source_client, p.sequence) for p in packets]
         proof = await self.pair.prove(
             self.b, self.a, self.on_a, Kind.CHECKPOINT, tree, blocks, keys
@@ -134,7 +134,7 @@ class Crossing:
 
     async def acknowledge(self, height: int):
         (written,) = await self.a.gateway.written(height - 1, height)
-        tree = await read_tree(self.a.gateway, height - 1, height)
+        tree = await read_tree(self.a.gateway, height - 1, await self.a.block(height))
         packet = written.packet
         proof = await self.pair.prove(
             self.a,

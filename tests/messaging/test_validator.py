@@ -16,14 +16,15 @@ from caimi.errors.messaging import (
     EventsMissing,
     NotFinal,
     NotFollowed,
-    NothingToAttest,
     RangeTooLarge,
     ReceivedAfterAll,
     SignedStoreDamaged,
 )
+from caimi.hashing import keccak256
 from caimi.ledgers.port import Block, LedgerId, SentPacket
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
-from caimi.messaging.proof import absence_facts, range_facts
+from caimi.messaging.ibc import commitment_key
+from caimi.messaging.proof import Tree, absence_facts, block_key, range_facts
 from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, Validator
 
@@ -43,7 +44,7 @@ async def test_a_checkpoint_states_every_packet_and_acknowledgement_of_its_range
     attestation = await world.doors[0].validator.attest(a.id, 0, a.final_height)
     facts = range_facts(a.state.sent, a.state.written)
     assert len(facts) == 2
-    assert attestation.statement.size == 2
+    assert attestation.statement.size == 2 + 1  # and the block's hash
     assert attestation.statement.time == a.blocks[a.final_height].time
     assert attestation.signer() == world.signers[0].account
 
@@ -80,15 +81,15 @@ async def test_ranges_out_of_bounds_are_refused(world: World, start: int, height
 async def test_a_range_with_too_much_in_it_is_refused(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("caimi.messaging.validator.MAX_FACTS", 3)
+    monkeypatch.setattr("caimi.messaging.validator.MAX_FACTS", 4)
     a, b = world.chains
     for _ in range(4):
         a.send(b)
     world.finalize()
     validator = world.doors[0].validator
-    with pytest.raises(RangeTooLarge, match="more than 3"):
+    with pytest.raises(RangeTooLarge, match="more than 4"):
         await validator.attest(a.id, 0, 4)
-    assert (await validator.attest(a.id, 1, 4)).statement.size == 3
+    assert (await validator.attest(a.id, 1, 4)).statement.size == 3 + 1
 
 
 async def test_a_range_read_in_pieces_has_the_root_of_the_whole(
@@ -103,7 +104,7 @@ async def test_a_range_read_in_pieces_has_the_root_of_the_whole(
     whole = await validator.attest(a.id, 0, a.final_height)
     monkeypatch.setattr("caimi.messaging.validator._READ_BLOCKS", 2)
     assert await validator.attest(a.id, 0, a.final_height) == whole
-    assert whole.statement.size >= 5
+    assert whole.statement.size >= 5 + 1
 
 
 @pytest.mark.parametrize(("left_out", "piece"), [(1, 500), (2, 500), (1, 1), (2, 2)])
@@ -120,7 +121,7 @@ async def test_nothing_is_signed_when_the_node_leaves_out_a_packet_between_other
     with pytest.raises(EventsMissing, match=f"Packet {2 + left_out} "):
         await validator.attest(a.id, 0, a.final_height)
     node(world).omits = lambda entry: False
-    assert (await validator.attest(a.id, 0, a.final_height)).statement.size == 4
+    assert (await validator.attest(a.id, 0, a.final_height)).statement.size == 4 + 1
 
 
 async def test_the_packets_of_two_routes_are_counted_apart(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ async def test_the_packets_of_two_routes_are_counted_apart(tmp_path: Path) -> No
         a.send(other)
     world.finalize()
     attestation = await world.doors[0].validator.attest(a.id, 0, a.final_height)
-    assert attestation.statement.size == 5
+    assert attestation.statement.size == 5 + 1
     world.close()
 
 
@@ -151,10 +152,19 @@ async def test_an_absence_of_an_impossible_sequence_is_refused(world: World, seq
         )
 
 
-async def test_nothing_is_signed_for_a_range_in_which_nothing_happened(world: World) -> None:
+async def test_a_range_in_which_nothing_happened_states_its_last_blocks_hash(
+    world: World,
+) -> None:
     world.mine(10)
-    with pytest.raises(NothingToAttest):
-        await world.doors[0].validator.attest(world.chains[0].id, 0, 5)
+    a = world.chains[0]
+    said = (await world.doors[0].validator.attest(a.id, 0, 5)).statement
+    assert (said.size, said.root) == (1, Tree.of([(block_key(5), a.blocks[5].hash)]).merkle.root)
+
+
+def test_a_blocks_key_is_the_hash_of_its_path_and_no_packets() -> None:
+    assert block_key(5) == keccak256(b"blocks/" + bytes(7) + b"\x05")
+    # A client id holds no slash (contracts/evm/src/gateway/Gateway.sol numbers them).
+    assert block_key(5) != commitment_key("blocks", 5)
 
 
 async def test_the_absence_of_a_received_packet_is_not_signed(world: World) -> None:

@@ -31,14 +31,15 @@ async def offer_forged_proof(
     """
     newest = await _newest(source, route)
     blocks = (newest.height - 1, newest.height)
-    tree = await read_tree(source.gateway, *blocks)
+    block = await source.block(newest.height)
+    tree = await read_tree(source.gateway, newest.height - 1, block)
     committee = await destination.gateway.committee(route.counterparty_client_id)
     statement = statement_of(
         Kind.CHECKPOINT,
         keccak256(source.gateway.address),
         committee,
         blocks,
-        (await source.block(newest.height)).time,
+        block.time,
         tree,
     )
     ledger = source.id

@@ -38,11 +38,11 @@ class NotFinal(MessagingError):
 
 
 class NothingToAttest(MessagingError):
-    """A range holds no packet and no acknowledgement."""
+    """A tree was asked for with no fact in it."""
 
     code = "CAIMI-M006"
     why = "An empty tree has no root, and zero is never a valid root."
-    next_step = "Ask for a range in which something happened."
+    next_step = "Name at least one fact."
 
 
 class RangeTooLarge(MessagingError):

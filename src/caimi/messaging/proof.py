@@ -9,7 +9,8 @@ from typing import Final
 from eth_abi.abi import encode
 
 from caimi.errors.messaging import InvalidProof, NothingToAttest
-from caimi.ledgers.port import Committee, SentPacket, WrittenAcknowledgement
+from caimi.hashing import keccak256
+from caimi.ledgers.port import Block, Committee, SentPacket, WrittenAcknowledgement
 from caimi.merkle import MerkleTree, leaf_hash
 from caimi.messaging.checkpoint import ABI_TYPES, Kind, Statement
 from caimi.messaging.ibc import (
@@ -21,6 +22,7 @@ from caimi.messaging.ibc import (
 )
 
 ABSENT: Final = bytes(32)
+_BLOCKS: Final = b"blocks/"
 _PROOF_TYPE: Final = f"(({','.join(ABI_TYPES)}),uint256,bytes,bytes32[],bool[])"
 
 
@@ -46,10 +48,23 @@ class Tree:
         )
 
 
+def block_key(height: int) -> bytes:
+    """Give the key of a block's hash in a checkpoint's tree.
+
+    A slash cannot stand in a client id, so no packet's key is the hash of such bytes.
+    """
+    return keccak256(_BLOCKS + height.to_bytes(8, "big"))
+
+
+def block_fact(block: Block) -> tuple[bytes, bytes]:
+    """Give the fact that every checkpoint states of its last block: its hash."""
+    return block_key(block.height), block.hash
+
+
 def range_facts(
     sent: Sequence[SentPacket], written: Sequence[WrittenAcknowledgement]
 ) -> list[tuple[bytes, bytes]]:
-    """Give a checkpoint's facts: the packets sent and acknowledgements written in its range."""
+    """Give a checkpoint's facts besides `block_fact`: what was sent and written in its range."""
     packets = [
         (
             commitment_key(entry.packet.source_client, entry.packet.sequence),

@@ -211,9 +211,9 @@ class Relayer:
         ledger = source.ledger
         heights = [entry.height for entry in batch]
         blocks = (min(heights) - 1, max(heights))
-        tree = await read_tree(ledger.gateway, *blocks)
-        committee = await verifier.gateway.committee(client)
         block = await ledger.block(blocks[1])
+        tree = await read_tree(ledger.gateway, blocks[0], block)
+        committee = await verifier.gateway.committee(client)
         origin = keccak256(ledger.gateway.address)
         signed = await gather_signatures(
             statement_of(Kind.CHECKPOINT, origin, committee, blocks, block.time, tree),

@@ -14,9 +14,9 @@ from caimi.errors.messaging import (
     ReceivedAfterAll,
 )
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Committee, Gateway, Ledger, LedgerId, SentPacket, Signer
+from caimi.ledgers.port import Block, Committee, Gateway, Ledger, LedgerId, SentPacket, Signer
 from caimi.messaging.checkpoint import Attestation, Kind
-from caimi.messaging.proof import Tree, absence_facts, range_facts, statement_of
+from caimi.messaging.proof import Tree, absence_facts, block_fact, range_facts, statement_of
 from caimi.messaging.signed_store import SignedStore
 
 MAX_BLOCKS: Final = 10_000
@@ -27,15 +27,17 @@ _READ_BLOCKS: Final = 500
 _QUESTIONS_AT_ONCE: Final = 16
 
 
-async def read_tree(gateway: Gateway, from_height: int, height: int) -> Tree:
-    """Read the tree of blocks (from_height, height] off a ledger; a pure function of the ledger.
+async def read_tree(gateway: Gateway, from_height: int, block: Block) -> Tree:
+    """Read the tree of the blocks after `from_height` up to `block` off a ledger.
+
+    A pure function of the ledger: what was sent and written in these blocks, and `block`'s hash.
 
     Raises:
-        NothingToAttest: the range is empty.
         RangeTooLarge: it holds more than `MAX_FACTS` packets and acknowledgements.
         EventsMissing: the node leaves out a packet between two others.
     """
-    facts: list[tuple[bytes, bytes]] = []
+    height = block.height
+    facts = [block_fact(block)]
     newest: dict[str, int] = {}
     # Of one piece after another only the hashes are kept: packets may be large.
     for start in range(from_height, height, _READ_BLOCKS):
@@ -93,7 +95,6 @@ class Validator:
             RangeTooLarge: more than `MAX_BLOCKS` blocks or `MAX_FACTS` packets and
                 acknowledgements, or an empty or backward range.
             NotFinal: `height` is not final in this validator's view.
-            NothingToAttest: nothing happened in the range.
             EventsMissing: this validator's node leaves out a packet.
             AlreadySignedOtherwise: the ledger changed below its finality.
         """
@@ -104,8 +105,9 @@ class Validator:
             )
         async with self._turns:
             await self._check_final(source, height)
-            tree = await read_tree(source.gateway, from_height, height)
-            return await self._sign(source, Kind.CHECKPOINT, (from_height, height), tree)
+            block = await source.block(height)
+            tree = await read_tree(source.gateway, from_height, block)
+            return await self._sign(source, Kind.CHECKPOINT, from_height, block, tree)
 
     async def attest_absence(
         self, ledger: LedgerId, height: int, packets: Sequence[tuple[str, int]]
@@ -133,7 +135,8 @@ class Validator:
                         f"Packet {sequence} for {client} was received on {ledger}."
                     )
             tree = Tree.of(absence_facts(packets))
-            return await self._sign(source, Kind.ABSENCE, (height, height), tree)
+            block = await source.block(height)
+            return await self._sign(source, Kind.ABSENCE, height, block, tree)
 
     def _followed(self, ledger: LedgerId) -> Ledger:
         if ledger not in self._ledgers:
@@ -146,9 +149,9 @@ class Validator:
             raise NotFinal(f"Block {height} of {source.id} is not final; {final.height} is.")
 
     async def _sign(
-        self, source: Ledger, kind: Kind, blocks: tuple[int, int], tree: Tree
+        self, source: Ledger, kind: Kind, from_height: int, block: Block, tree: Tree
     ) -> Attestation:
-        block = await source.block(blocks[1])
+        blocks = (from_height, block.height)
         statement = statement_of(
             kind, keccak256(source.gateway.address), self._committee, blocks, block.time, tree
         )
