@@ -132,10 +132,9 @@ class Crossing:
             self.a.gateway.receive(self.on_a, ordered, proof.data), self.pair.rich
         )
 
-    async def acknowledge(self, height: int):
+    async def acknowledge(self, packet: Packet, height: int):
         (written,) = await self.a.gateway.written(height - 1, height)
         tree = await read_tree(self.a.gateway, height - 1, await self.a.block(height))
-        packet = written.packet
         proof = await self.pair.prove(
             self.a,
             self.b,
@@ -187,7 +186,7 @@ async def test_a_remote_purchase_ends_in_a_licence_at_home(crossing: Crossing):
     consumer = c.b.address_of(c.bob.account)
     assert (await c.a.market.licence(c.model_id, "1.0.0", consumer)).live
     assert await c.a.gateway.receipts([(c.on_a, packet.sequence), (c.on_a, 999)]) == [True, False]
-    await c.acknowledge(delivered.height)
+    await c.acknowledge(packet, delivered.height)
     found = await c.b.market.purchase_of(c.on_b, c.model_id, "1.0.0", c.bob.account)
     assert found is not None
     assert (found.purchase_id, found.state) == (purchase_id, PurchaseState.COMPLETED)
@@ -209,7 +208,7 @@ async def test_a_wrong_amount_comes_back(crossing: Crossing):
     c = crossing
     purchase_id, packet, height = await c.buy(amount=499)
     delivered = await c.deliver([packet], height)
-    await c.acknowledge(delivered.height)
+    await c.acknowledge(packet, delivered.height)
     assert (await c.b.market.purchase(purchase_id)).state is PurchaseState.REFUNDED
     assert await c.b.market.owed(c.bob.account) in (0, 499)
 
@@ -272,7 +271,7 @@ async def test_a_transfer_completes_and_its_outcome_is_known(crossing: Crossing)
     arrived = await c.b.registry.model(c.model_id)
     assert arrived.owner == c.bob.account
     assert arrived.home == c.a.registry.address
-    await swapped.acknowledge(delivered.height)
+    await swapped.acknowledge(packet, delivered.height)
     assert await c.a.bridge.outcome(c.model_id, c.on_a, sequence) == "completed"
     lock = await c.a.bridge.lock(c.model_id)
     assert lock is not None

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from world import World
+from world import World, sequence_of
 
 from caimi.messaging.proof import range_facts
 
@@ -88,7 +88,7 @@ class Relaying(RuleBasedStateMachine):
     @rule(which=RELAYER, chain=CHAIN, left_out=st.sets(st.integers(1, 12)))
     def a_relayers_node_leaves_out_events(self, which: int, chain: int, left_out: set[int]) -> None:
         node = self.views[which][self.world.chains[chain].id]
-        node.omits = lambda entry: entry.packet.sequence in left_out
+        node.omits = lambda entry: sequence_of(entry) in left_out
 
     @rule(place=st.integers(0, 2), chain=CHAIN, blocks=st.integers(0, 8))
     def a_validators_node_lags(self, place: int, chain: int, blocks: int) -> None:

@@ -190,6 +190,10 @@ class State:
         return State(**contents)
 
 
+def sequence_of(entry: SentPacket | WrittenAcknowledgement) -> int:
+    return entry.packet.sequence if isinstance(entry, SentPacket) else entry.sequence
+
+
 @dataclass
 class Chain:
     """One ledger. Every transaction makes a block; `depth` blocks later it is final."""
@@ -301,7 +305,9 @@ class Chain:
                 if not fails:
                     state.effects[client, packet.sequence] += 1
                 state.commitments[key] = acknowledgement_commitment(acks)
-                state.written.append(WrittenAcknowledgement(packet, acks, "0x", len(self.blocks)))
+                state.written.append(
+                    WrittenAcknowledgement(client, packet.sequence, acks, "0x", len(self.blocks))
+                )
 
         return self.execute(change)
 

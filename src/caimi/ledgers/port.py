@@ -364,7 +364,8 @@ class SentPacket:
 class WrittenAcknowledgement:
     """The acknowledgements this ledger's gateway wrote for a packet it received."""
 
-    packet: Packet
+    dest_client: str
+    sequence: int
     acknowledgements: tuple[bytes, ...]
     tx: str
     height: int

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from caimi.errors.messaging import EventsMissing
-from caimi.ledgers.port import Block, Ledger, LedgerId, Route, SentPacket, WrittenAcknowledgement
+from caimi.ledgers.port import (
+    Block,
+    Ledger,
+    LedgerId,
+    Packet,
+    Route,
+    SentPacket,
+    WrittenAcknowledgement,
+)
 from caimi.messaging.ibc import commitment_key
 
 SCAN_BLOCKS = 5_000
@@ -15,11 +23,20 @@ _ENDED = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredPacket:
+    """A packet with the acknowledgements that the other ledger wrote for it at `height`."""
+
+    packet: Packet
+    acknowledgements: tuple[bytes, ...]
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sorted:
     """A route's open packets by what can be done with them now."""
 
     deliver: tuple[SentPacket, ...] = ()
-    acknowledge: tuple[WrittenAcknowledgement, ...] = ()
+    acknowledge: tuple[AnsweredPacket, ...] = ()
     time_out: tuple[SentPacket, ...] = ()
 
 
@@ -79,8 +96,8 @@ class OpenPackets:
             if entry.packet.source_client in clients:
                 self._note(entry)
         for ack in written:
-            if ack.packet.dest_client in clients:
-                self.written[ack.packet.dest_client, ack.packet.sequence] = ack
+            if ack.dest_client in clients:
+                self.written[ack.dest_client, ack.sequence] = ack
         self.scanned = upto
 
     def _note(self, entry: SentPacket) -> None:
@@ -157,7 +174,10 @@ class OpenPackets:
         deliver, acknowledge, time_out = [], [], []
         for entry, place, present in zip(packets, places, received, strict=True):
             if place in other.written:
-                acknowledge.append(replace(other.written[place], packet=entry.packet))
+                answer = other.written[place]
+                acknowledge.append(
+                    AnsweredPacket(entry.packet, answer.acknowledgements, answer.height)
+                )
             elif present:
                 continue  # until its acknowledgement is final
             elif entry.packet.timeout > now:

@@ -8,10 +8,11 @@ from typing import TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import RangeTooLarge
-from caimi.ledgers.port import Route, SentPacket, TxReceipt, WrittenAcknowledgement
+from caimi.ledgers.port import Route, SentPacket, TxReceipt
+from caimi.messaging.open_packets import AnsweredPacket
 
-Entry: TypeAlias = SentPacket | WrittenAcknowledgement
-E = TypeVar("E", SentPacket, WrittenAcknowledgement)
+Entry: TypeAlias = SentPacket | AnsweredPacket
+E = TypeVar("E", SentPacket, AnsweredPacket)
 
 
 @dataclass(frozen=True, slots=True)

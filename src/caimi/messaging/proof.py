@@ -74,7 +74,7 @@ def range_facts(
     ]
     return packets + [
         (
-            acknowledgement_key(entry.packet.dest_client, entry.packet.sequence),
+            acknowledgement_key(entry.dest_client, entry.sequence),
             acknowledgement_commitment(entry.acknowledgements),
         )
         for entry in written

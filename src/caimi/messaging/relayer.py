@@ -23,12 +23,11 @@ from caimi.ledgers.port import (
     Route,
     SentPacket,
     Signer,
-    WrittenAcknowledgement,
 )
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
 from caimi.messaging.checkpoint import Kind
 from caimi.messaging.ibc import acknowledgement_key, commitment_key, receipt_key
-from caimi.messaging.open_packets import OpenPackets
+from caimi.messaging.open_packets import AnsweredPacket, OpenPackets
 from caimi.messaging.progress import Carried, E, Entry, Progress
 from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.retries import Retries
@@ -162,12 +161,12 @@ class Relayer:
         await self._send(progress, "deliver", way, way.other.ledger, batch, call)
 
     async def _acknowledge(
-        self, progress: Progress, way: _Way, batch: Sequence[WrittenAcknowledgement]
+        self, progress: Progress, way: _Way, batch: Sequence[AnsweredPacket]
     ) -> None:
         client = way.route.client_id
         signed, tree = await self._checkpoint(way.other, way.source.ledger, client, batch)
 
-        def call(part: Sequence[WrittenAcknowledgement]) -> Call:
+        def call(part: Sequence[AnsweredPacket]) -> Call:
             keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in part]
             proof = signed.prove(tree, keys)
             entries = [part[place] for place in proof.order]

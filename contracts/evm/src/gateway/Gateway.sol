@@ -13,6 +13,7 @@ import {IIBCApp, PacketContext} from "../interfaces/IIBCApp.sol";
 import {ILightClient} from "../interfaces/ILightClient.sol";
 import {Interoperable} from "../models/Interoperable.sol";
 import {BoundedCall} from "./BoundedCall.sol";
+import {IBCProto} from "./IBCProto.sol";
 import {ICS24} from "./ICS24.sol";
 
 /// @notice IBC v2 router of one EVM ledger: ICS-26 with the commitments of ICS-24, as ibc-go's 04-channel/v2 does it.
@@ -22,7 +23,8 @@ import {ICS24} from "./ICS24.sol";
 ///        proof of its acknowledgement, or of the receipt's absence at a time not before its timeout;
 ///      - all payloads of a packet take effect, or none;
 ///      - the outcome of a callback does not depend on who delivers: it has exactly CALLBACK_GAS, or nothing happens;
-///      - nothing but registered applications and light clients is called, so no message can reach anything else.
+///      - nothing but registered applications and light clients is called, so no message can reach anything else;
+///      - a pause stops sending and receiving on one route, never the end of a packet that was sent.
 ///
 ///      Commitments are in a mapping at storage slot COMMITMENTS_SLOT, keyed by keccak256 of the ICS-24 path, so that
 ///      eth_getProof proves what is there and what is not. There is no slot for receipts: a receipt and its
@@ -30,21 +32,27 @@ import {ICS24} from "./ICS24.sol";
 ///      {hasReceipt} reads it. A client that verifies storage proofs must take the absence of the receipt
 ///      (path 0x02) from the slot of the acknowledgement; what validators attest as absent is the receipt.
 ///
-///      Restricted functions: {addClient}, {setCounterparty}, {recoverClient}, {addApplication}.
+///      Restricted functions: {addClient}, {setCounterparty}, {recoverClient}, {migrateClient}, {addApplication},
+///      {unpauseRoute} and, for guardians, {pauseRoute}.
 contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
-    /// @dev One way to one other ledger.
+    /// @dev One way to one other ledger. What sending reads and writes is in the first slot.
     struct Route {
         ILightClient client;
         uint64 nextSequenceSend;
+        bool paused;
+        bool migrated; // `previous` is set
         string counterparty;
         bytes ledger;
+        ILightClient previous;
+        uint64 previousUntil; // seconds
     }
 
     error UnknownClient(string clientId);
     error NoCounterparty(string clientId);
     error CounterpartyAlreadySet(string clientId);
     error InvalidClientId(string clientId);
-    error ClientFrozen(string clientId);
+    error RoutePaused(string clientId);
+    error RouteNotPaused(string clientId);
     error ClientNotFrozen(string clientId);
     error InvalidLightClient(address client);
     error InvalidLedger(bytes ledger);
@@ -61,6 +69,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     error CommitmentMismatch(uint64 sequence);
     error TimeoutNotReached(uint64 sequence, uint64 timeoutTimestamp, uint64 provedTime);
     error InvalidAcknowledgement();
+    error NotPending(string destClient, uint64 sequence);
     error EmptyBatch();
     error LengthMismatch();
     error OnlySelf();
@@ -75,13 +84,16 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     uint256 public constant CALLBACK_GAS = 1_000_000;
     uint256 public constant MAX_ACKNOWLEDGEMENT_LENGTH = 8_192;
     uint256 public constant MAX_REASON_LENGTH = 512;
-    /// @dev Holds the place of an acknowledgement while applications run. Clients never see it.
+    /// @dev Holds the place of an acknowledgement while applications run, and until one that answers later has done so.
+    ///      No acknowledgement has this commitment (it is no known hash), so none can be proved in the meantime.
     bytes32 private constant PENDING = bytes32(uint256(1));
 
     mapping(bytes32 path => bytes32 commitment) private _commitments;
     mapping(bytes32 clientHash => Route) private _routes;
     mapping(bytes32 portHash => IIBCApp) private _applications;
     mapping(bytes32 ledgerHash => string clientId) private _defaultClients;
+    /// @dev Who owes the acknowledgement at a key.
+    mapping(bytes32 key => address application) private _pending;
     uint256 private _routeCount;
 
     constructor(address authority) AccessManaged(authority) {}
@@ -99,25 +111,28 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         external
         returns (uint64 sequence)
     {
-        (Route storage route, bytes32 clientHash, string memory destClient) = _route(sourceClient);
-        require(!route.client.frozen(), ClientFrozen(sourceClient));
+        (Route storage route, bytes32 clientHash, string memory destClient) = _openRoute(sourceClient);
         require(
             timeoutTimestamp > block.timestamp && timeoutTimestamp - block.timestamp <= MAX_TIMEOUT,
             InvalidTimeout(timeoutTimestamp, block.timestamp)
         );
         _checkPayloads(payloads);
         for (uint256 i = 0; i < payloads.length; ++i) {
-            Payload calldata payload = payloads[i];
-            require(
-                msg.sender == _applicationAt(payload.sourcePort), NotApplication(payload.sourcePort, msg.sender)
-            );
-            require(ICS24.isPort(payload.destPort), InvalidPort(payload.destPort));
+            _checkPorts(payloads[i].sourcePort, payloads[i].destPort);
         }
 
         sequence = route.nextSequenceSend++;
-        _commitments[ICS24.commitmentKey(sourceClient, sequence)] =
-            ICS24.packetCommitment(destClient, timeoutTimestamp, payloads);
-        emit PacketSent(clientHash, sequence, Packet(sequence, sourceClient, destClient, timeoutTimestamp, payloads));
+        (bytes memory packet, bytes32 commitment) =
+            IBCProto.encodePacket(sequence, sourceClient, destClient, timeoutTimestamp, payloads);
+        _commitments[ICS24.commitmentKey(sourceClient, sequence)] = commitment;
+        emit PacketSent(clientHash, sequence, packet);
+    }
+
+    /// @dev The caller is the application at the one; the other may be a port. One that is registered here is.
+    function _checkPorts(string calldata sourcePort, string calldata destPort) private view {
+        bytes32 sourceHash = keccak256(bytes(sourcePort));
+        require(msg.sender == address(_applications[sourceHash]), NotApplication(sourcePort, msg.sender));
+        require(keccak256(bytes(destPort)) == sourceHash || ICS24.isPort(destPort), InvalidPort(destPort));
     }
 
     // Receiving
@@ -127,7 +142,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         external
         nonReentrant
     {
-        (Route storage route, bytes32 clientHash, string memory sourceClient) = _route(destClient);
+        (Route storage route, bytes32 clientHash, string memory sourceClient) = _openRoute(destClient);
         require(packets.length > 0, EmptyBatch());
         bytes32[] memory keys = new bytes32[](packets.length);
         bytes32[] memory values = new bytes32[](packets.length);
@@ -142,12 +157,10 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             // What one packet needed serves the next, or a batch would pay for its memory squared.
             Memory.unsafeSetFreeMemoryPointer(free);
         }
-        // A packet that was sent stays sent: when does not matter.
-        // slither-disable-next-line unused-return
-        route.client.verifyMembership(keys, values, proof);
+        uint64 height = _verifyMembership(route, keys, values, proof);
 
         for (uint256 i = 0; i < packets.length; ++i) {
-            _receive(clientHash, packets[i]);
+            _receive(clientHash, packets[i], height);
             Memory.unsafeSetFreeMemoryPointer(free);
         }
     }
@@ -155,32 +168,68 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     /// @dev The slot is taken before applications run, so that none can have the packet delivered again.
     ///      Whoever calls is locked out of all that writes this slot; {sendPacket} is open and writes fresh ones only.
     // slither-disable-next-line reentrancy-no-eth
-    function _receive(bytes32 clientHash, Packet calldata packet) private {
+    function _receive(bytes32 clientHash, Packet calldata packet, uint64 height) private {
         bytes32 key = ICS24.acknowledgementKey(packet.destClient, packet.sequence);
         if (_commitments[key] != 0 || block.timestamp >= packet.timeoutTimestamp) {
             emit PacketSkipped(clientHash, packet.sequence);
             return;
         }
         _commitments[key] = PENDING;
-        (bytes[] memory acknowledgements, bytes memory failure) = _deliver(packet);
+        (bytes[] memory acknowledgements, bytes memory failure) = _deliver(packet, height);
         if (acknowledgements.length == 0) {
-            emit ReceiveFailed(clientHash, packet.sequence, _reasonOf(failure));
+            bytes memory reason = _reasonOf(failure);
+            if (reason.length == 4 && bytes4(reason) == IIBCApp.NotYet.selector) {
+                delete _commitments[key];
+                emit PacketSkipped(clientHash, packet.sequence);
+                return;
+            }
+            emit ReceiveFailed(clientHash, packet.sequence, reason);
             acknowledgements = new bytes[](1);
             acknowledgements[0] = ICS24.UNIVERSAL_ERROR;
+        } else if (acknowledgements[0].length == 0) {
+            _pending[key] = _applicationAt(packet.payloads[0].destPort);
+            emit AcknowledgementDeferred(clientHash, packet.sequence);
+            return;
         }
+        _writeAcknowledgement(key, clientHash, packet.sequence, acknowledgements);
+    }
+
+    function _writeAcknowledgement(
+        bytes32 key,
+        bytes32 clientHash,
+        uint64 sequence,
+        bytes[] memory acknowledgements
+    ) private {
         _commitments[key] = ICS24.acknowledgementCommitment(acknowledgements);
-        emit AcknowledgementWritten(clientHash, packet.sequence, packet, acknowledgements);
+        emit AcknowledgementWritten(clientHash, sequence, IBCProto.encodeAcknowledgement(acknowledgements));
+    }
+
+    /// @inheritdoc IGateway
+    /// @dev Not locked, as {sendPacket}: it writes a slot that only its caller may write, once.
+    function writeAcknowledgement(string calldata destClient, uint64 sequence, bytes calldata acknowledgement)
+        external
+    {
+        bytes32 key = ICS24.acknowledgementKey(destClient, sequence);
+        require(_pending[key] == msg.sender, NotPending(destClient, sequence));
+        require(
+            acknowledgement.length > 0 && acknowledgement.length <= MAX_ACKNOWLEDGEMENT_LENGTH,
+            InvalidAcknowledgement()
+        );
+        delete _pending[key];
+        bytes[] memory acknowledgements = new bytes[](1);
+        acknowledgements[0] = acknowledgement;
+        _writeAcknowledgement(key, keccak256(bytes(destClient)), sequence, acknowledgements);
     }
 
     /// @dev In a frame of its own: when one payload fails, or its answer is no acknowledgement, all effects are undone.
     ///      Nearly every packet has one payload; the frame for one costs 3 thousand gas less.
-    function _deliver(Packet calldata packet)
+    function _deliver(Packet calldata packet, uint64 height)
         private
         returns (bytes[] memory acknowledgements, bytes memory failure)
     {
         Payload[] calldata payloads = packet.payloads;
         if (payloads.length == 1) {
-            bytes memory call = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payloads[0]);
+            bytes memory call = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payloads[0], height);
             try this.deliverOne(_applicationAt(payloads[0].destPort), call) returns (bytes memory acknowledgement) {
                 acknowledgements = new bytes[](1);
                 acknowledgements[0] = acknowledgement;
@@ -192,7 +241,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             bytes[] memory calls = new bytes[](payloads.length);
             for (uint256 i = 0; i < payloads.length; ++i) {
                 applications[i] = _applicationAt(payloads[i].destPort);
-                calls[i] = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payloads[i]);
+                calls[i] = _encodeContext(IIBCApp.onRecvPacket.selector, packet, payloads[i], height);
             }
             try this.deliverAll(applications, calls) returns (bytes[] memory all) {
                 acknowledgements = all;
@@ -220,6 +269,11 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         acknowledgements = new bytes[](calls.length);
         for (uint256 i = 0; i < calls.length; ++i) {
             acknowledgements[i] = _deliverTo(applications[i], calls[i]);
+            // Only one that is alone may answer later, as in ibc-go.
+            require(
+                acknowledgements[i].length > 0,
+                ApplicationFailed(abi.encodeWithSelector(InvalidAcknowledgement.selector))
+            );
         }
     }
 
@@ -257,7 +311,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         }
         // An acknowledgement stays written: when does not matter.
         // slither-disable-next-line unused-return
-        route.client.verifyMembership(keys, values, proof);
+        _verifyMembership(route, keys, values, proof);
 
         for (uint256 i = 0; i < packets.length; ++i) {
             Packet calldata packet = packets[i];
@@ -288,9 +342,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             _checkRoute(packets[i], clientHash, destHash);
             keys[i] = ICS24.receiptKey(destClient, packets[i].sequence);
         }
-        // The height at which nothing was there says no more than its time does.
-        // slither-disable-next-line unused-return
-        (, uint64 time) = route.client.verifyAbsence(keys, proof);
+        uint64 time = _verifyAbsence(route, keys, proof);
 
         for (uint256 i = 0; i < packets.length; ++i) {
             Packet calldata packet = packets[i];
@@ -299,7 +351,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             );
             bytes[] memory calls = new bytes[](packet.payloads.length);
             for (uint256 j = 0; j < calls.length; ++j) {
-                calls[j] = _encodeContext(IIBCApp.onTimeoutPacket.selector, packet, packet.payloads[j]);
+                calls[j] = _encodeContext(IIBCApp.onTimeoutPacket.selector, packet, packet.payloads[j], 0);
             }
             if (_end(clientHash, packet, calls)) emit PacketTimedOut(clientHash, packet.sequence);
             Memory.unsafeSetFreeMemoryPointer(free);
@@ -402,6 +454,43 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IGateway
+    function migrateClient(string calldata clientId, ILightClient client) external restricted {
+        Route storage route = _existing(clientId);
+        require(address(client).code.length > 0 && !client.frozen(), InvalidLightClient(address(client)));
+        route.previous = route.client;
+        route.previousUntil = uint64(block.timestamp) + MAX_TIMEOUT;
+        route.migrated = true;
+        route.client = client;
+        emit ClientMigrated(clientId, address(client), route.previousUntil);
+    }
+
+    /// @inheritdoc IGateway
+    function pauseRoute(string calldata clientId) external restricted {
+        _pause(clientId);
+    }
+
+    /// @inheritdoc IGateway
+    function pauseFrozenRoute(string calldata clientId) external {
+        require(_existing(clientId).client.frozen(), ClientNotFrozen(clientId));
+        _pause(clientId);
+    }
+
+    function _pause(string calldata clientId) private {
+        Route storage route = _existing(clientId);
+        require(!route.paused, RoutePaused(clientId));
+        route.paused = true;
+        emit RoutePauseChanged(clientId, true);
+    }
+
+    /// @inheritdoc IGateway
+    function unpauseRoute(string calldata clientId) external restricted {
+        Route storage route = _existing(clientId);
+        require(route.paused, RouteNotPaused(clientId));
+        route.paused = false;
+        emit RoutePauseChanged(clientId, false);
+    }
+
+    /// @inheritdoc IGateway
     function addApplication(string calldata port, IIBCApp application) external restricted {
         require(ICS24.isPort(port), InvalidPort(port));
         require(
@@ -429,6 +518,11 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     /// @inheritdoc IGateway
     function nextSequenceSend(string calldata clientId) external view returns (uint64) {
         return _existing(clientId).nextSequenceSend;
+    }
+
+    /// @inheritdoc IGateway
+    function routePaused(string calldata clientId) external view returns (bool) {
+        return _existing(clientId).paused;
     }
 
     /// @inheritdoc IGateway
@@ -468,6 +562,54 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         require(address(route.client) != address(0), UnknownClient(clientId));
         counterparty = route.counterparty;
         require(bytes(counterparty).length > 0, NoCounterparty(clientId));
+    }
+
+    function _openRoute(string calldata clientId)
+        private
+        view
+        returns (Route storage route, bytes32 clientHash, string memory counterparty)
+    {
+        (route, clientHash, counterparty) = _route(clientId);
+        require(!route.paused, RoutePaused(clientId));
+    }
+
+    /// @dev What the route's client proves; for some time after a migration, also what the one before it does.
+    function _verifyMembership(
+        Route storage route,
+        bytes32[] memory keys,
+        bytes32[] memory values,
+        bytes calldata proof
+    ) private view returns (uint64 height) {
+        if (!_hasPrevious(route)) {
+            (height,) = route.client.verifyMembership(keys, values, proof);
+        } else {
+            try route.client.verifyMembership(keys, values, proof) returns (uint64 height_, uint64) {
+                height = height_;
+            } catch {
+                (height,) = route.previous.verifyMembership(keys, values, proof);
+            }
+        }
+    }
+
+    /// @dev As {_verifyMembership}.
+    function _verifyAbsence(Route storage route, bytes32[] memory keys, bytes calldata proof)
+        private
+        view
+        returns (uint64 time)
+    {
+        if (!_hasPrevious(route)) {
+            (, time) = route.client.verifyAbsence(keys, proof);
+        } else {
+            try route.client.verifyAbsence(keys, proof) returns (uint64, uint64 time_) {
+                time = time_;
+            } catch {
+                (, time) = route.previous.verifyAbsence(keys, proof);
+            }
+        }
+    }
+
+    function _hasPrevious(Route storage route) private view returns (bool) {
+        return route.migrated && block.timestamp < route.previousUntil;
     }
 
     /// @dev The packet goes from the one client to the other.
@@ -514,12 +656,12 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         view
         returns (PacketContext memory)
     {
-        return PacketContext(packet.sourceClient, packet.destClient, packet.sequence, payload, msg.sender);
+        return PacketContext(packet.sourceClient, packet.destClient, packet.sequence, payload, msg.sender, 0);
     }
 
     /// @dev abi.encodeWithSelector(selector, _context(...)) without the copy in memory, 3 thousand gas less: the
     ///      encoding of one dynamic tuple is that of its members behind an offset.
-    function _encodeContext(bytes4 selector, Packet calldata packet, Payload calldata payload)
+    function _encodeContext(bytes4 selector, Packet calldata packet, Payload calldata payload, uint64 height)
         private
         view
         returns (bytes memory)
@@ -527,7 +669,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         return bytes.concat(
             selector,
             bytes32(uint256(0x20)),
-            abi.encode(packet.sourceClient, packet.destClient, packet.sequence, payload, msg.sender)
+            abi.encode(packet.sourceClient, packet.destClient, packet.sequence, payload, msg.sender, height)
         );
     }
 
@@ -545,7 +687,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         if (!success && returned.length > MAX_REASON_LENGTH) returned = Bytes.slice(returned, 0, MAX_REASON_LENGTH);
     }
 
-    /// @dev Reads abi.encode(bytes) strictly and in place; what is not an acknowledgement is a failure.
+    /// @dev Reads abi.encode(bytes) strictly and in place; what is neither an acknowledgement nor empty is a failure.
     function _decodeAcknowledgement(bytes memory returned)
         private
         pure
@@ -558,7 +700,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             offset := mload(add(returned, 0x20))
             acknowledgement := add(returned, 0x40)
         }
-        valid = offset == 0x20 && acknowledgement.length > 0 && acknowledgement.length <= returned.length - 64
+        valid = offset == 0x20 && acknowledgement.length <= returned.length - 64
             && !ICS24.isUniversalError(acknowledgement);
     }
 

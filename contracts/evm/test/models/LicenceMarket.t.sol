@@ -563,7 +563,8 @@ contract LicenceMarketTest is ModelLedgers {
             routes[0][1],
             9,
             Payload("licence", "licence", "caimi-licence-1", "application/x-solidity-abi", value),
-            address(this)
+            address(this),
+            0
         );
     }
 

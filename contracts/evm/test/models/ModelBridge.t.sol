@@ -409,7 +409,8 @@ contract ModelBridgeTest is ModelLedgers {
             routes[dest][from],
             9,
             Payload("model", "model", "caimi-model-1", "application/x-solidity-abi", value),
-            address(this)
+            address(this),
+            0
         );
     }
 

@@ -9,6 +9,7 @@ import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
 import {Network} from "../Network.sol";
+import {ProtoReader} from "../ProtoReader.sol";
 import {Vm} from "../Vm.sol";
 
 /// @notice Three ledgers with registry, bridge and market, every two joined, and a relayer that does as it is told.
@@ -76,7 +77,7 @@ abstract contract ModelLedgers is Network {
             for (uint256 i = 0; i < SITES; ++i) {
                 if (logs[n].emitter != address(sites[i].ledger.gateway)) continue;
                 if (logs[n].topics[0] == IGateway.PacketSent.selector) _noteSent(i, logs[n].data);
-                if (logs[n].topics[0] == IGateway.AcknowledgementWritten.selector) _noteAnswer(logs[n].data);
+                if (logs[n].topics[0] == IGateway.AcknowledgementWritten.selector) _noteAnswer(logs[n]);
             }
         }
         return sent.length;
@@ -175,7 +176,7 @@ abstract contract ModelLedgers is Network {
     }
 
     function _noteSent(uint256 source, bytes memory data) private {
-        Packet memory packet = abi.decode(data, (Packet));
+        Packet memory packet = ProtoReader.packetOf(abi.decode(data, (bytes)));
         bytes32 clientHash = keccak256(bytes(packet.sourceClient));
         uint256 dest = 0;
         while (keccak256(bytes(routes[source][dest])) != clientHash) ++dest;
@@ -185,9 +186,16 @@ abstract contract ModelLedgers is Network {
         _indexPlusOne[clientHash][packet.sequence] = sent.length;
     }
 
-    function _noteAnswer(bytes memory data) private {
-        (Packet memory packet, bytes[] memory acknowledgements) = abi.decode(data, (Packet, bytes[]));
-        uint256 index = _indexPlusOne[keccak256(bytes(packet.sourceClient))][packet.sequence] - 1;
-        sent[index].acknowledgements = abi.encode(acknowledgements);
+    /// @dev The event names the destination's client; what was sent is known by the source's.
+    function _noteAnswer(Vm.Log memory log) private {
+        for (uint256 source = 0; source < SITES; ++source) {
+            for (uint256 dest = 0; dest < SITES; ++dest) {
+                if (source == dest || keccak256(bytes(routes[dest][source])) != log.topics[1]) continue;
+                uint256 index =
+                    _indexPlusOne[keccak256(bytes(routes[source][dest]))][uint64(uint256(log.topics[2]))] - 1;
+                sent[index].acknowledgements =
+                    abi.encode(ProtoReader.acknowledgementsOf(abi.decode(log.data, (bytes))));
+            }
+        }
     }
 }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
-from caimi.errors.ledgers import TransactionReverted
+from caimi.errors.ledgers import EventInvalid, TransactionReverted
+from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import Interface, Value
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader, RawLog
-from caimi.ledgers.evm.packets import from_tuple, to_tuple
+from caimi.ledgers.evm.packets import to_tuple
+from caimi.ledgers.ibc_proto import decode_acknowledgements, decode_packet
 from caimi.ledgers.port import (
     Call,
     Committee,
@@ -33,6 +35,7 @@ class EvmGateway:
         self._contract = contract
         self._events = events
         self._clients = clients
+        self._client_ids: dict[bytes, str] = {}  # by their hashes, as events name them
 
     async def routes(self) -> list[Route]:
         """List the routes that have a counterparty; ids count up, so no log is searched."""
@@ -45,6 +48,7 @@ class EvmGateway:
                 if refusal.error == "UnknownClient":
                     break
                 raise
+            self._client_ids[keccak256(client_id.encode())] = client_id
             if counterparty:
                 known = InteroperableAddress.from_bytes(ledger).ledger
                 routes.append(Route(client_id, counterparty, LedgerId(known)))
@@ -65,18 +69,32 @@ class EvmGateway:
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
         """List packets committed in blocks (from_height, to_height], in log order."""
         return [
-            SentPacket(from_tuple(values["packet"]), log.tx, log.height)
+            SentPacket(decode_packet(values["packet"]), log.tx, log.height)
             for log, values in await self._logs("PacketSent", from_height, to_height)
         ]
 
     async def written(self, from_height: int, to_height: int) -> list[WrittenAcknowledgement]:
-        """List acknowledgements written in blocks (from_height, to_height], in log order."""
-        return [
-            WrittenAcknowledgement(
-                from_tuple(values["packet"]), tuple(values["acknowledgements"]), log.tx, log.height
-            )
-            for log, values in await self._logs("AcknowledgementWritten", from_height, to_height)
-        ]
+        """List acknowledgements written in blocks (from_height, to_height], in log order.
+
+        Raises:
+            EventInvalid: one is for a client that the gateway does not have.
+        """
+        logs = await self._logs("AcknowledgementWritten", from_height, to_height)
+        if any(values["clientHash"] not in self._client_ids for _, values in logs):
+            await self.routes()
+        try:
+            return [
+                WrittenAcknowledgement(
+                    self._client_ids[values["clientHash"]],
+                    values["sequence"],
+                    decode_acknowledgements(values["acknowledgement"]),
+                    log.tx,
+                    log.height,
+                )
+                for log, values in logs
+            ]
+        except KeyError as error:
+            raise EventInvalid("An acknowledgement is for a client that there is not.") from error
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
         """Give the 32-byte commitments stored at `keys`; zero when absent."""

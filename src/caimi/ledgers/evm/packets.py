@@ -1,11 +1,10 @@
-"""IBC v2 packets between the port and the contracts' tuples, and the keys they are stored under."""
+"""IBC v2 packets as the contracts take them, and the keys they are stored under."""
 
 from __future__ import annotations
 
-from caimi.errors.ledgers import EventInvalid
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import Value
-from caimi.ledgers.port import Packet, Payload
+from caimi.ledgers.port import Packet
 
 _COMMITMENT = b"\x01"
 
@@ -24,18 +23,3 @@ def to_tuple(packet: Packet) -> Value:
         packet.timeout,
         [(p.source_port, p.dest_port, p.version, p.encoding, p.value) for p in packet.payloads],
     )
-
-
-def from_tuple(fields: Value) -> Packet:
-    """Take a packet from a decoded event.
-
-    Raises:
-        EventInvalid: it has another shape.
-    """
-    try:
-        sequence, source, dest, timeout, payloads = fields
-        return Packet(
-            sequence, source, dest, timeout, tuple(Payload(*payload) for payload in payloads)
-        )
-    except (TypeError, ValueError) as error:
-        raise EventInvalid("A packet in a log has another shape.") from error
