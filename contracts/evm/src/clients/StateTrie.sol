@@ -99,8 +99,8 @@ library StateTrie {
             leaf ? count == NIBBLES - depth : count > 0 && count < NIBBLES - depth, InvalidNode(i)
         );
         for (uint256 j = 0; j < count; ++j) {
-            uint8 at = uint8(compact[(first + j) / 2]);
-            if (((first + j) % 2 == 0 ? at >> 4 : at & 15) != _nibble(path, depth + j)) return (child, depth, true);
+            uint8 pair = uint8(compact[(first + j) / 2]);
+            if (((first + j) % 2 == 0 ? pair >> 4 : pair & 15) != _nibble(path, depth + j)) return (child, depth, true);
         }
         require(!leaf, SlotNotEmpty(slot));
         return (members[1], depth + count, false);
