@@ -35,8 +35,20 @@ def measure() -> list[Result]:
 class _Remembering:
     """Remembers nothing: the disk's speed is not what is measured here."""
 
-    def remember(self, statement: object) -> None:
+    def remember(self, statement: object, block_hash: bytes, contents: object) -> None:
         """Take a statement."""
+
+    def newest(self, origin: bytes, upto: int | None = None) -> None:
+        """Remember no block."""
+
+    def stop(self, origin: bytes, why: str) -> None:
+        """Go on."""
+
+    def stopped(self, origin: bytes) -> None:
+        """Go on."""
+
+    def clear(self, origin: bytes) -> None:
+        """Go on."""
 
 
 class _Local:

@@ -18,6 +18,15 @@ deployed_at = 3
 [ledgers.contracts]
 gateway = "0x1111111111111111111111111111111111111111"
 """
+ENDPOINTS = """
+[[ledgers]]
+id = "eip155:1"
+name = "main"
+rpc = "http://127.0.0.1:8545"
+endpoints = ["http://127.0.0.1:8546"]
+deployed_at = 3
+contracts = { gateway = "0x1111111111111111111111111111111111111111" }
+"""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -55,6 +64,9 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         (LEDGER.replace("http://", "ftp://"), "rpc"),
         (LEDGER.replace("http://", "http://user:secret@"), "rpc"),
         (LEDGER.replace("0x11", "0xzz"), "contracts"),
+        (ENDPOINTS.replace("8546", "8545"), "listed twice"),
+        (ENDPOINTS + "quorum = 1", "quorum"),
+        (ENDPOINTS + "quorum = 3", "quorum of 3 of 2"),
         (LEDGER + LEDGER, "same id"),
         (LEDGER + LEDGER.replace("eip155:1", "eip155:2"), "same name"),
     ],

@@ -9,10 +9,17 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, UnknownLedger
 
@@ -34,14 +41,29 @@ class Section(BaseModel):
 
 
 class LedgerSection(Section):
-    """One ledger: where it answers, what it trusts as final, and where our contracts are."""
+    """One ledger: where it answers, what it trusts as final, and where our contracts are.
+
+    `endpoints` are further nodes of the same ledger, best of other operators: a validator signs
+    only what none of them contradicts and `quorum` of them all show (by default every one).
+    """
 
     id: LedgerText
     name: Name
     rpc: HttpUrl
+    endpoints: Annotated[list[HttpUrl], Field(max_length=16, strict=False)] = []
+    quorum: Annotated[int, Field(ge=2, le=17)] | None = None
     finality: FinalityText = "finalized"
     deployed_at: Annotated[int, Field(ge=0)]
     contracts: dict[Name, HexAddress]
+
+    @model_validator(mode="after")
+    def _endpoints_are_different_and_enough(self) -> Self:
+        urls = [self.rpc, *self.endpoints]
+        if len(set(urls)) != len(urls):
+            raise ValueError("an endpoint is listed twice")
+        if self.quorum is not None and self.quorum > len(urls):
+            raise ValueError(f"a quorum of {self.quorum} of {len(urls)} endpoints is impossible")
+        return self
 
 
 class CustodianSection(Section):
@@ -222,6 +244,8 @@ wait_seconds = 120
 # id = "eip155:1"               # CAIP-2
 # name = "mainnet"
 # rpc = "http://127.0.0.1:8545"
+# endpoints = ["https://..."]    # further nodes: validators sign what none contradicts
+# quorum = 2                    # how many of all must answer; default every one
 # finality = "finalized"        # or "depth:12"
 # deployed_at = 0               # block of the deployment
 # [ledgers.contracts]

@@ -450,7 +450,7 @@ async def test_packets_far_apart_are_proved_in_ranges_validators_accept(
 async def test_a_batch_with_too_much_between_its_packets_is_proved_in_parts(
     tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("caimi.messaging.validator.MAX_FACTS", 3)
+    monkeypatch.setattr("caimi.messaging.reading.MAX_FACTS", 3)
     world = World(tmp_path, ledgers=3)
     a, b, c = world.chains
     for _ in range(4):
@@ -466,7 +466,7 @@ async def test_a_batch_with_too_much_between_its_packets_is_proved_in_parts(
 async def test_a_block_with_too_much_in_it_is_reported_and_does_not_hold_up_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("caimi.messaging.validator.MAX_FACTS", 2)
+    monkeypatch.setattr("caimi.messaging.reading.MAX_FACTS", 2)
     a, b = world.chains
     for _ in range(3):
         a.send(b)

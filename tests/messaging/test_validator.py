@@ -1,14 +1,10 @@
 """A validator signs what its own node shows to be final, once and for all."""
 
 import asyncio
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from world import KeySigner, NodeView, World, sequence_of
 
 from caimi.errors.messaging import (
@@ -81,13 +77,13 @@ async def test_ranges_out_of_bounds_are_refused(world: World, start: int, height
 async def test_a_range_with_too_much_in_it_is_refused(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("caimi.messaging.validator.MAX_FACTS", 4)
+    monkeypatch.setattr("caimi.messaging.reading.MAX_FACTS", 3)
     a, b = world.chains
     for _ in range(4):
         a.send(b)
     world.finalize()
     validator = world.doors[0].validator
-    with pytest.raises(RangeTooLarge, match="more than 4"):
+    with pytest.raises(RangeTooLarge, match="more than 3"):
         await validator.attest(a.id, 0, 4)
     assert (await validator.attest(a.id, 1, 4)).statement.size == 3 + 1
 
@@ -102,7 +98,7 @@ async def test_a_range_read_in_pieces_has_the_root_of_the_whole(
         await world.settle(world.relayer(), steps=2)
     validator = world.doors[0].validator
     whole = await validator.attest(a.id, 0, a.final_height)
-    monkeypatch.setattr("caimi.messaging.validator._READ_BLOCKS", 2)
+    monkeypatch.setattr("caimi.messaging.reading._READ_BLOCKS", 2)
     assert await validator.attest(a.id, 0, a.final_height) == whole
     assert whole.statement.size >= 5 + 1
 
@@ -111,7 +107,7 @@ async def test_a_range_read_in_pieces_has_the_root_of_the_whole(
 async def test_nothing_is_signed_when_the_node_leaves_out_a_packet_between_others(
     world: World, left_out: int, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("caimi.messaging.validator._READ_BLOCKS", piece)
+    monkeypatch.setattr("caimi.messaging.reading._READ_BLOCKS", piece)
     a, b = world.chains
     for _ in range(4):
         a.send(b)
@@ -245,7 +241,7 @@ async def test_dying_between_remembering_and_answering_is_harmless(world: World)
     await world.doors[0].validator.attest(a.id, 0, a.final_height)
 
 
-async def test_what_was_not_remembered_is_not_signed(world: World) -> None:
+async def test_what_was_not_remembered_is_not_signed(world: World, tmp_path: Path) -> None:
     a, b = world.chains
     a.send(b)
     world.finalize()
@@ -256,11 +252,12 @@ async def test_what_was_not_remembered_is_not_signed(world: World) -> None:
             asked.append(digest)
             return super().sign_digest(digest)
 
-    class Full:
-        def remember(self, statement: object) -> None:
+    class Full(SqliteSignedStore):
+        def remember(self, *_: object) -> None:
             raise SignedStoreDamaged("The disk is full.")
 
-    validator = Validator(Watching(1_000), world.committee, world.nodes[0], Full())
+    full = Full(tmp_path / "full.sqlite")
+    validator = Validator(Watching(1_000), world.committee, world.nodes[0], full)
     with pytest.raises(SignedStoreDamaged):
         await validator.attest(a.id, 0, a.final_height)
     assert asked == []
@@ -319,99 +316,9 @@ async def test_many_questions_at_once_wait_for_their_turn_and_are_all_answered(
     assert len(set(await asyncio.gather(*questions))) == 2
 
 
-def statement(**changes: Any) -> Statement:
-    base = Statement(Kind.CHECKPOINT, b"\x01" * 32, b"\x05" * 32, 1, 5, 100, b"\x02" * 32, 3)
-    return replace(base, **changes)
-
-
-def test_one_fact_may_be_remembered_any_number_of_times(world: World) -> None:
-    store = world.stores[0]
-    for _ in range(3):
-        store.remember(statement())
-    store.remember(statement(from_height=2, root=b"\x03" * 32))
-    store.remember(statement(origin=b"\x09" * 32, time=7))
-
-
-@pytest.mark.parametrize("change", [{"time": 101}, {"root": b"\x03" * 32}, {"size": 4}])
-def test_a_contradiction_is_refused_and_changes_nothing(world: World, change) -> None:
-    store = world.stores[0]
-    store.remember(statement())
-    with pytest.raises(AlreadySignedOtherwise):
-        store.remember(statement(**change))
-    store.remember(statement())
-
-
-def test_a_refused_statement_leaves_no_trace(world: World) -> None:
-    store = world.stores[0]
-    store.remember(statement())
-    with pytest.raises(AlreadySignedOtherwise):
-        store.remember(statement(from_height=2, time=999))
-    store.remember(statement(from_height=2, root=b"\x07" * 32))
-
-
-def test_heights_that_sqlite_cannot_hold_are_refused_by_name(world: World) -> None:
-    with pytest.raises(SignedStoreDamaged):
-        world.stores[0].remember(statement(height=(1 << 64) - 1))
-
-
-def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "signed.sqlite"
-    path.write_bytes(b"not a database, but long enough to be taken for one" * 100)
-    with pytest.raises(SignedStoreDamaged):
-        SqliteSignedStore(path)
-
-
-def test_a_store_whose_tables_were_changed_signs_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "changed.sqlite"
-    SqliteSignedStore(path).close()
-    with sqlite3.connect(path) as database:
-        database.execute("DROP TABLE ranges")
-        database.execute("CREATE TABLE ranges (other TEXT)")
-    store = SqliteSignedStore(path)
-    with pytest.raises(SignedStoreDamaged):
-        store.remember(statement())
-    store.close()
-
-
-def test_two_processes_on_one_file_cannot_contradict_each_other(
-    tmp_path: Path, world: World
-) -> None:
-    one, two = (SqliteSignedStore(tmp_path / "shared.sqlite") for _ in range(2))
-    one.remember(statement())
-    with pytest.raises(AlreadySignedOtherwise):
-        two.remember(statement(root=b"\x03" * 32))
-    one.close()
-    two.close()
-
-
-@given(
-    claims=st.lists(
-        st.tuples(st.integers(0, 2), st.integers(3, 5), st.integers(0, 1), st.integers(1, 2)),
-        max_size=20,
-    )
-)
-@settings(max_examples=25)
-def test_whatever_is_asked_the_accepted_statements_never_contradict(
-    tmp_path_factory: pytest.TempPathFactory, claims
-) -> None:
-    store = SqliteSignedStore(tmp_path_factory.mktemp("signed") / "signed.sqlite")
-    times: dict[int, int] = {}
-    roots: dict[tuple[int, int], int] = {}
-    for start, height, time, root in claims:
-        said = statement(from_height=start, height=height, time=time, root=bytes([root]) * 32)
-        try:
-            store.remember(said)
-        except AlreadySignedOtherwise:
-            assert times.get(height, time) != time or roots.get((start, height), root) != root
-        else:
-            assert times.setdefault(height, time) == time
-            assert roots.setdefault((start, height), root) == root
-    store.close()
-
-
 def test_an_attestation_of_absence_differs_from_one_of_presence() -> None:
-    present = statement()
-    absent = statement(kind=Kind.ABSENCE, from_height=5)
+    present = Statement(Kind.CHECKPOINT, b"\x01" * 32, b"\x05" * 32, 1, 5, 100, b"\x02" * 32, 3)
+    absent = replace(present, kind=Kind.ABSENCE, from_height=5)
     assert present.digest != absent.digest
     assert absence_facts([("client", 1)])[0][1] == bytes(32)
     assert Attestation(present, bytes(65)) != Attestation(absent, bytes(65))

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, ask_passphrase, guarded
+from caimi.cli.output import out
 
 app = typer.Typer(help="Run a node, a relayer or a worker.", no_args_is_help=True)
 
@@ -40,6 +41,26 @@ def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]
         asyncio.run(run_node(settings, passphrase.encode()))
 
     guarded(False, serve)
+
+
+@app.command()
+def clear(
+    settings: Annotated[Path, typer.Argument(help="The node's node.toml.")],
+    ledger: Annotated[str, typer.Argument(help="The ledger, by CAIP-2 id or name.")],
+) -> None:
+    """Let a validator sign a ledger again that was reorganised beyond its finality.
+
+    Stop the node first, and read docs/runbook.md: what it signed of the old fork stays signed.
+
+    Example: [bold]caimi service clear node-1/node.toml eip155:1[/bold]
+    """
+    from caimi.node.run import clear_ledger
+
+    def work() -> None:
+        why = clear_ledger(settings, ledger)
+        out.print(f"Signing had stopped: {why}" if why else "Signing had not stopped.")
+
+    guarded(False, work)
 
 
 @app.command()

@@ -69,6 +69,41 @@ class AlreadySignedOtherwise(MessagingError):
     next_step = "Compare several nodes of that ledger before doing anything else."
 
 
+class LedgerReorganised(AlreadySignedOtherwise):
+    """A block that a validator signed as final was replaced."""
+
+    code = "CAIMI-M020"
+    why = "The ledger was reorganised beyond its finality policy, or the nodes' view is forged."
+    next_step = (
+        "Signing of that ledger has stopped. See docs/runbook.md, "
+        "section CaimiValidatorReorganised."
+    )
+
+
+class SigningStopped(MessagingError):
+    """A validator signs nothing more of a ledger until its operator clears it."""
+
+    code = "CAIMI-M021"
+    why = "A block that it had signed as final was replaced."
+    next_step = "Its operator looks into it and runs `caimi service clear`; see docs/runbook.md."
+
+
+class EndpointsDisagree(MessagingError):
+    """A validator's endpoints of one ledger contradict each other about a final block."""
+
+    code = "CAIMI-M022"
+    why = "At least one is wrong, forked or forged, and nobody can tell which from here."
+    next_step = "Compare them with others; take the wrong one out of the settings."
+
+
+class TooFewEndpoints(MessagingError):
+    """Fewer of a validator's endpoints answer than must agree."""
+
+    code = "CAIMI-M023"
+    why = "Endpoints are down, prune what is asked for, or the quorum is impossible."
+    next_step = "See what each answered above; replace the ones that do not answer."
+
+
 class SignedStoreDamaged(MessagingError):
     """A validator's record of what it signed cannot be read or written."""
 

@@ -1,38 +1,93 @@
-"""A validator's memory of what it signed, so that it never contradicts itself."""
+"""A validator's memory of what it signed, so that it never contradicts itself.
+
+For every height it signed it keeps the block's time and hash, and for every block that a signed
+range covered what happened in it. What is kept so grows with the ledger and not with the questions:
+however many overlapping ranges are asked for, each block is remembered once.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
-from caimi.errors.messaging import AlreadySignedOtherwise, SignedStoreDamaged
+from caimi.errors.messaging import (
+    AlreadySignedOtherwise,
+    LedgerReorganised,
+    SignedStoreDamaged,
+    SigningStopped,
+)
 from caimi.messaging.checkpoint import Kind, Statement
 
-_SCHEMA = """
+T = TypeVar("T")
+_VERSION: Final = 2
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS blocks (
-    origin BLOB NOT NULL, height INTEGER NOT NULL, time INTEGER NOT NULL,
+    origin BLOB NOT NULL, height INTEGER NOT NULL, time INTEGER NOT NULL, hash BLOB NOT NULL,
     PRIMARY KEY (origin, height)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ranges (
-    origin BLOB NOT NULL, start INTEGER NOT NULL, height INTEGER NOT NULL,
-    root BLOB NOT NULL, size INTEGER NOT NULL,
-    PRIMARY KEY (origin, start, height)
+CREATE TABLE IF NOT EXISTS covered (
+    origin BLOB NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
+    PRIMARY KEY (origin, start)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS contents (
+    origin BLOB NOT NULL, height INTEGER NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (origin, height)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stops (
+    origin BLOB NOT NULL PRIMARY KEY, why TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cleared (
+    origin BLOB NOT NULL PRIMARY KEY, height INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = {_VERSION};
 """
 
 
-class SignedStore(Protocol):
-    """Remembers statements before they are signed."""
+@dataclass(frozen=True, slots=True)
+class SignedBlock:
+    """A block that was signed."""
 
-    def remember(self, statement: Statement) -> None:
-        """Write `statement` down durably.
+    height: int
+    hash: bytes
+
+
+class SignedStore(Protocol):
+    """Remembers statements before they are signed; an origin is a ledger's gateway, hashed."""
+
+    def remember(
+        self, statement: Statement, block_hash: bytes, contents: Mapping[int, bytes]
+    ) -> None:
+        """Write down durably that `statement` is about to be signed.
+
+        `block_hash` is that of its height, `contents` a digest for each block of its range in which
+        anything happened (none for an absence).
 
         Raises:
-            AlreadySignedOtherwise: it gives a height another time, or a range another root, than
-                an earlier one did.
+            LedgerReorganised: it gives a height another hash than an earlier one did. Signing is
+                stopped.
+            SigningStopped: signing was stopped for this origin.
+            AlreadySignedOtherwise: it gives a height another time, or a block other contents, than
+                an earlier one did, or time runs backwards between the two.
         """
+
+    def newest(self, origin: bytes, upto: int | None = None) -> SignedBlock | None:
+        """Give the highest signed block at or below `upto`, since the operator last cleared."""
+        ...
+
+    def stop(self, origin: bytes, why: str) -> None:
+        """Sign nothing more of `origin` until `clear`."""
+
+    def stopped(self, origin: bytes) -> str | None:
+        """Say why nothing more is signed of `origin`, or None when signing goes on."""
+        ...
+
+    def clear(self, origin: bytes) -> None:
+        """Sign again; what was signed stays true, so contradictions of it stay refused."""
 
 
 class SqliteSignedStore:
@@ -46,6 +101,11 @@ class SqliteSignedStore:
         self._lock = threading.Lock()
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if version not in ({0, _VERSION} if tables == 0 else {_VERSION}):
+                self._db.close()
+                raise SignedStoreDamaged(f"{path} is of version {version}, not {_VERSION}.")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
@@ -54,51 +114,169 @@ class SqliteSignedStore:
                 f"{path} is no record of signed statements: {error}."
             ) from error
 
-    def remember(self, statement: Statement) -> None:
+    def remember(
+        self, statement: Statement, block_hash: bytes, contents: Mapping[int, bytes]
+    ) -> None:
         """See `SignedStore.remember`; raises `SignedStoreDamaged` when it cannot be written."""
-        try:
-            with self._lock:
-                self._transact(statement)
-        except (sqlite3.Error, OverflowError) as error:
-            raise SignedStoreDamaged(
-                f"Blocks up to {statement.height} cannot be recorded: {error}."
-            ) from error
 
-    def _transact(self, statement: Statement) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
+        def write() -> None:
+            self._check_going_on(statement.origin)
+            self._remember_block(statement, block_hash)
+            if statement.kind is Kind.CHECKPOINT:
+                self._remember_contents(statement, contents)
+
         try:
-            self._remember(statement)
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._transact(write)
+        except LedgerReorganised as reorganised:
+            self.stop(statement.origin, reorganised.what)
             raise
-        self._db.execute("COMMIT")
 
-    def _remember(self, said: Statement) -> None:
-        block = (said.origin, said.height)
-        self._db.execute("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?)", (*block, said.time))
-        (time,) = self._db.execute(
-            "SELECT time FROM blocks WHERE origin = ? AND height = ?", block
-        ).fetchone()
-        if time != said.time:
-            raise AlreadySignedOtherwise(
-                f"Block {said.height} had time {time} when it was signed before, now {said.time}."
-            )
-        if said.kind is Kind.ABSENCE:
-            return
-        span = (said.origin, said.from_height, said.height)
-        self._db.execute(
-            "INSERT OR IGNORE INTO ranges VALUES (?, ?, ?, ?, ?)", (*span, said.root, said.size)
+    def newest(self, origin: bytes, upto: int | None = None) -> SignedBlock | None:
+        """See `SignedStore.newest`."""
+        query = (
+            "SELECT height, hash FROM blocks WHERE origin = ? AND height > ? AND height <= ? "
+            "ORDER BY height DESC LIMIT 1"
         )
-        signed = self._db.execute(
-            "SELECT root, size FROM ranges WHERE origin = ? AND start = ? AND height = ?", span
-        ).fetchone()
-        if signed != (said.root, said.size):
-            raise AlreadySignedOtherwise(
-                f"Blocks ({said.from_height}, {said.height}] had root 0x{signed[0].hex()} when "
-                f"they were signed before, now 0x{said.root.hex()}."
+
+        def read() -> SignedBlock | None:
+            above = self._cleared(origin)
+            top = (1 << 63) - 1 if upto is None else upto
+            row = self._db.execute(query, (origin, above, top)).fetchone()
+            return None if row is None else SignedBlock(*row)
+
+        return self._transact(read)
+
+    def stop(self, origin: bytes, why: str) -> None:
+        """See `SignedStore.stop`."""
+        self._transact(
+            lambda: self._db.execute("INSERT OR IGNORE INTO stops VALUES (?, ?)", (origin, why))
+        )
+
+    def stopped(self, origin: bytes) -> str | None:
+        """See `SignedStore.stopped`."""
+        return self._transact(lambda: self._why_stopped(origin))
+
+    def clear(self, origin: bytes) -> None:
+        """See `SignedStore.clear`."""
+
+        def write() -> None:
+            self._db.execute("DELETE FROM stops WHERE origin = ?", (origin,))
+            self._db.execute(
+                "INSERT OR REPLACE INTO cleared "
+                "SELECT ?, coalesce(max(height), 0) FROM blocks WHERE origin = ?",
+                (origin, origin),
             )
+
+        self._transact(write)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+    def _transact(self, work: Callable[[], T]) -> T:
+        try:
+            with self._lock:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    result = work()
+                except BaseException:
+                    self._db.execute("ROLLBACK")
+                    raise
+                self._db.execute("COMMIT")
+                return result
+        except (sqlite3.Error, OverflowError) as error:
+            raise SignedStoreDamaged(
+                f"The record of signed statements cannot be used: {error}."
+            ) from error
+
+    def _why_stopped(self, origin: bytes) -> str | None:
+        row = self._db.execute("SELECT why FROM stops WHERE origin = ?", (origin,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _cleared(self, origin: bytes) -> int:
+        row = self._db.execute("SELECT height FROM cleared WHERE origin = ?", (origin,)).fetchone()
+        return -1 if row is None else int(row[0])
+
+    def _check_going_on(self, origin: bytes) -> None:
+        why = self._why_stopped(origin)
+        if why is not None:
+            raise SigningStopped(why)
+
+    def _remember_block(self, said: Statement, block_hash: bytes) -> None:
+        place = (said.origin, said.height)
+        self._db.execute(
+            "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?)", (*place, said.time, block_hash)
+        )
+        time, signed = self._db.execute(
+            "SELECT time, hash FROM blocks WHERE origin = ? AND height = ?", place
+        ).fetchone()
+        if signed != block_hash:
+            what = (
+                f"Block {said.height} had hash 0x{signed.hex()} when it was signed before, now "
+                f"0x{block_hash.hex()}."
+            )
+            cleared = said.height <= self._cleared(said.origin)
+            raise AlreadySignedOtherwise(what) if cleared else LedgerReorganised(what)
+        if time != said.time:
+            raise AlreadySignedOtherwise(
+                f"Block {said.height} had time {time} when it was signed before, now {said.time}."
+            )
+        self._check_time_runs_forward(said)
+
+    def _check_time_runs_forward(self, said: Statement) -> None:
+        times = dict(
+            self._db.execute(
+                "SELECT height, time FROM blocks WHERE origin = ?1 AND height IN ("
+                "(SELECT max(height) FROM blocks WHERE origin = ?1 AND height < ?2), "
+                "(SELECT min(height) FROM blocks WHERE origin = ?1 AND height > ?2))",
+                (said.origin, said.height),
+            )
+        )
+        for height, time in times.items():
+            if (height < said.height and time > said.time) or (
+                height > said.height and time < said.time
+            ):
+                raise AlreadySignedOtherwise(
+                    f"Block {said.height} has time {said.time}, but block {height}, which was "
+                    f"signed before, has {time}: time ran backwards."
+                )
+
+    def _remember_contents(self, said: Statement, contents: Mapping[int, bytes]) -> None:
+        start, stop = said.from_height, said.height
+        near = self._db.execute(
+            "SELECT start, stop FROM covered WHERE origin = ? AND start <= ? AND stop >= ? "
+            "ORDER BY start",
+            (said.origin, stop, start),
+        ).fetchall()
+        known = dict(
+            self._db.execute(
+                "SELECT height, digest FROM contents WHERE origin = ? AND height > ? "
+                "AND height <= ?",
+                (said.origin, start, stop),
+            )
+        )
+        stops = [each for _, each in near]
+        for height in sorted({*known, *contents}):
+            place = bisect_left(stops, height)
+            seen_before = place < len(near) and near[place][0] < height
+            if seen_before and known.get(height) != contents.get(height):
+                raise AlreadySignedOtherwise(
+                    f"In block {height}, which was signed before, something else happened then."
+                )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO contents VALUES (?, ?, ?)",
+            ((said.origin, height, digest) for height, digest in contents.items()),
+        )
+        self._db.executemany(
+            "DELETE FROM covered WHERE origin = ? AND start = ?",
+            ((said.origin, each) for each, _ in near),
+        )
+        self._db.execute(
+            "INSERT INTO covered VALUES (?, ?, ?)",
+            (
+                said.origin,
+                min([start, *(each for each, _ in near)]),
+                max([stop, *stops]),
+            ),
+        )

@@ -3,83 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
+from caimi.errors.base import CaimiError
 from caimi.errors.messaging import (
-    EventsMissing,
+    AlreadySignedOtherwise,
+    EndpointsDisagree,
+    LedgerReorganised,
     NotFinal,
     NotFollowed,
     RangeTooLarge,
     ReceivedAfterAll,
+    SigningStopped,
+    TooFewEndpoints,
 )
-from caimi.hashing import keccak256
-from caimi.ledgers.port import Block, Committee, Gateway, Ledger, LedgerId, SentPacket, Signer
+from caimi.ledgers.port import Block, Committee, Ledger, LedgerId, Signer
 from caimi.messaging.checkpoint import Attestation, Kind
-from caimi.messaging.proof import Tree, absence_facts, block_fact, range_facts, statement_of
-from caimi.messaging.signed_store import SignedStore
+from caimi.messaging.proof import Tree, absence_facts, statement_of
+from caimi.messaging.reading import MAX_FACTS, read_tree
+from caimi.messaging.signed_store import SignedBlock, SignedStore
+from caimi.messaging.witnesses import Witnesses
 
+__all__ = ["MAX_ABSENCES", "MAX_BLOCKS", "MAX_FACTS", "Validator", "read_tree"]
+
+_log = logging.getLogger(__name__)
 MAX_BLOCKS: Final = 10_000
 MAX_ABSENCES: Final = 1_000
-MAX_FACTS: Final = 65_536
-_READ_BLOCKS: Final = 500
 # Anyone may ask: what all questions together cost in memory, and the node, is bounded.
 _QUESTIONS_AT_ONCE: Final = 16
+_ALARMING = (EndpointsDisagree, AlreadySignedOtherwise)
 
 
-async def read_tree(gateway: Gateway, from_height: int, block: Block) -> Tree:
-    """Read the tree of the blocks after `from_height` up to `block` off a ledger.
-
-    A pure function of the ledger: what was sent and written in these blocks, and `block`'s hash.
-
-    Raises:
-        RangeTooLarge: it holds more than `MAX_FACTS` packets and acknowledgements.
-        EventsMissing: the node leaves out a packet between two others.
-    """
-    height = block.height
-    facts = [block_fact(block)]
-    newest: dict[str, int] = {}
-    # Of one piece after another only the hashes are kept: packets may be large.
-    for start in range(from_height, height, _READ_BLOCKS):
-        end = min(start + _READ_BLOCKS, height)
-        sent, written = await asyncio.gather(gateway.sent(start, end), gateway.written(start, end))
-        _check_gapless(sent, newest)
-        facts += await asyncio.to_thread(range_facts, sent, written)
-        if len(facts) > MAX_FACTS:
-            raise RangeTooLarge(
-                f"Blocks ({from_height}, {height}] hold more than {MAX_FACTS} packets and "
-                "acknowledgements."
-            )
-    return await asyncio.to_thread(Tree.of, facts)
-
-
-def _check_gapless(sent: Sequence[SentPacket], newest: dict[str, int]) -> None:
-    """Check that each client's packets count up by one (ICS-04 v2), from `newest` on."""
-    for entry in sent:
-        client, sequence = entry.packet.source_client, entry.packet.sequence
-        expected = newest.get(client, sequence - 1) + 1
-        if sequence != expected:
-            raise EventsMissing(f"Packet {sequence} of {client} came instead of {expected}.")
-        newest[client] = sequence
+def log_alarm(ledger: LedgerId, error: CaimiError) -> None:
+    """Write an alarm to the log."""
+    _log.critical("%s: %s", ledger, error)
 
 
 class Validator:
     """A member of `committee` that follows `ledgers` on its own connections.
 
-    Anyone may ask it for attestations: they are statements about public facts.
+    Several endpoints of a ledger come as `Witnesses`. Anyone may ask it for attestations: they are
+    statements about public facts. `alarm` is told when what it sees of a ledger contradicts
+    itself or what was signed before: a person must look.
     """
 
     def __init__(
         self,
         signer: Signer,
         committee: Committee,
-        ledgers: Mapping[LedgerId, Ledger],
+        ledgers: Mapping[LedgerId, Ledger | Witnesses],
         signed: SignedStore,
+        *,
+        alarm: Callable[[LedgerId, CaimiError], None] = log_alarm,
     ) -> None:
         self._signer = signer
         self._committee = committee
-        self._ledgers = ledgers
+        self._ledgers = {
+            name: each if isinstance(each, Witnesses) else Witnesses.of(each)
+            for name, each in ledgers.items()
+        }
         self._signed = signed
+        self._alarm = alarm
         self._turns = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
 
     @property
@@ -96,7 +83,10 @@ class Validator:
                 acknowledgements, or an empty or backward range.
             NotFinal: `height` is not final in this validator's view.
             EventsMissing: this validator's node leaves out a packet.
-            AlreadySignedOtherwise: the ledger changed below its finality.
+            EndpointsDisagree, TooFewEndpoints: its nodes contradict each other, or too few answer.
+            LedgerReorganised: the ledger changed below its finality; signing stops.
+            SigningStopped: it did before, and the operator has not cleared it.
+            AlreadySignedOtherwise: its nodes contradict what was signed before.
         """
         source = self._followed(ledger)
         if not 0 <= from_height < height <= from_height + MAX_BLOCKS:
@@ -104,10 +94,21 @@ class Validator:
                 f"Blocks ({from_height}, {height}] are not 1 to {MAX_BLOCKS} blocks."
             )
         async with self._turns:
-            await self._check_final(source, height)
-            block = await source.block(height)
-            tree = await read_tree(source.gateway, from_height, block)
-            return await self._sign(source, Kind.CHECKPOINT, from_height, block, tree)
+            with self._alarming(ledger):
+                pin = await self._pin(source, height)
+                seen = await source.read_range(
+                    from_height, height, None if pin is None else pin.height
+                )
+                await self._check_pin(source, pin, seen.pinned)
+                reading = seen.what
+                return await self._sign(
+                    source,
+                    Kind.CHECKPOINT,
+                    from_height,
+                    reading.block,
+                    reading.tree,
+                    reading.contents,
+                )
 
     async def attest_absence(
         self, ledger: LedgerId, height: int, packets: Sequence[tuple[str, int]]
@@ -117,7 +118,7 @@ class Validator:
         Each is (destination client, sequence).
 
         Raises:
-            NotFollowed, NotFinal, AlreadySignedOtherwise: as `attest`.
+            NotFollowed, NotFinal, AlreadySignedOtherwise…: as `attest`.
             RangeTooLarge: no packets, more than `MAX_ABSENCES`, or a sequence that cannot be.
             ReceivedAfterAll: one was received.
         """
@@ -127,33 +128,99 @@ class Validator:
         if any(not 0 < sequence < 1 << 64 for _, sequence in packets):
             raise RangeTooLarge("Sequences are from 1 to 2**64 - 1.")
         async with self._turns:
-            await self._check_final(source, height)
-            received = await source.gateway.receipts(packets, at=height)
-            for (client, sequence), present in zip(packets, received, strict=True):
-                if present:
-                    raise ReceivedAfterAll(
-                        f"Packet {sequence} for {client} was received on {ledger}."
-                    )
-            tree = Tree.of(absence_facts(packets))
-            block = await source.block(height)
-            return await self._sign(source, Kind.ABSENCE, height, block, tree)
+            with self._alarming(ledger):
+                pin = await self._pin(source, height)
+                seen = await source.read_receipts(
+                    height, packets, None if pin is None else pin.height
+                )
+                await self._check_pin(source, pin, seen.pinned)
+                block, received = seen.what
+                for (client, sequence), present in zip(packets, received, strict=True):
+                    if present:
+                        raise ReceivedAfterAll(
+                            f"Packet {sequence} for {client} was received on {ledger}."
+                        )
+                tree = Tree.of(absence_facts(packets))
+                return await self._sign(source, Kind.ABSENCE, height, block, tree, {})
 
-    def _followed(self, ledger: LedgerId) -> Ledger:
+    async def look_back(self) -> None:
+        """Check that the newest block signed of each ledger still has the hash it had.
+
+        A ledger that changed below its finality stops being signed, before anyone asks for the
+        changed blocks. Nodes that do not answer, or lag, are waited for.
+
+        Raises:
+            SignedStoreDamaged: the record cannot be read.
+        """
+        for name, source in self._ledgers.items():
+            try:
+                with self._alarming(name):
+                    pin = await self._pin(source, None)
+                    if pin is not None:
+                        block = await source.block(pin.height)
+                        await self._check_pin(source, pin, block.hash)
+            except (NotFinal, TooFewEndpoints, SigningStopped, *_ALARMING) as error:
+                _log.info("%s: %s", name, error)
+
+    async def stopped(self) -> dict[LedgerId, str]:
+        """Tell which ledgers are not signed any more, and why."""
+        found = {}
+        for name, source in self._ledgers.items():
+            why = await asyncio.to_thread(self._signed.stopped, source.origin)
+            if why is not None:
+                found[name] = why
+        return found
+
+    def _followed(self, ledger: LedgerId) -> Witnesses:
         if ledger not in self._ledgers:
             raise NotFollowed(f"This validator does not follow {ledger}.")
         return self._ledgers[ledger]
 
-    async def _check_final(self, source: Ledger, height: int) -> None:
-        final = await source.finalized()
-        if height > final.height:
-            raise NotFinal(f"Block {height} of {source.id} is not final; {final.height} is.")
+    @contextmanager
+    def _alarming(self, ledger: LedgerId) -> Iterator[None]:
+        try:
+            yield
+        except _ALARMING as error:
+            self._alarm(ledger, error)
+            raise
+
+    async def _pin(self, source: Witnesses, upto: int | None) -> SignedBlock | None:
+        """Give the newest block signed so far, up to a height; it must not have changed since."""
+        origin = source.origin
+
+        def read() -> SignedBlock | None:
+            why = self._signed.stopped(origin)
+            if why is not None:
+                raise SigningStopped(why)
+            return self._signed.newest(origin, upto)
+
+        return await asyncio.to_thread(read)
+
+    async def _check_pin(
+        self, source: Witnesses, pin: SignedBlock | None, now: bytes | None
+    ) -> None:
+        if pin is None or now is None or now == pin.hash:
+            return
+        what = (
+            f"Block {pin.height} of {source.ledger.id} had hash 0x{pin.hash.hex()} when it was "
+            f"signed, now 0x{now.hex()}."
+        )
+        await asyncio.to_thread(self._signed.stop, source.origin, what)
+        raise LedgerReorganised(what)
 
     async def _sign(
-        self, source: Ledger, kind: Kind, from_height: int, block: Block, tree: Tree
+        self,
+        source: Witnesses,
+        kind: Kind,
+        from_height: int,
+        block: Block,
+        tree: Tree,
+        contents: Mapping[int, bytes],
     ) -> Attestation:
         blocks = (from_height, block.height)
-        statement = statement_of(
-            kind, keccak256(source.gateway.address), self._committee, blocks, block.time, tree
-        )
-        await asyncio.to_thread(self._signed.remember, statement)
-        return Attestation(statement, self._signer.sign_digest(statement.digest))
+        statement = statement_of(kind, source.origin, self._committee, blocks, block.time, tree)
+        # On disk first: dying between the two is harmless.
+        await asyncio.to_thread(self._signed.remember, statement, block.hash, contents)
+        # The key may be in another machine.
+        signature = await asyncio.to_thread(self._signer.sign_digest, statement.digest)
+        return Attestation(statement, signature)

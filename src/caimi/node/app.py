@@ -8,6 +8,7 @@ accepts only messages signed by the committee of the node's own settings.
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -16,6 +17,7 @@ from caimi.custody.dkg import Ceremony, Enrolment, SignedMessage
 from caimi.custody.dkg.ceremony import SESSION_BYTES
 from caimi.custody.keys import MAX_CUSTODIANS
 from caimi.custody.request import SignedShareRequest
+from caimi.errors.base import CaimiError
 from caimi.errors.node import RequestInvalid
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
@@ -55,25 +57,30 @@ def _add_attestations(app: FastAPI, node: Node) -> None:
     @app.post("/v1/checkpoints")
     async def checkpoint(request: Request) -> Response:
         body = await json_object(request, "ledger", "from", "height")
-        attestation = await node.validator.attest(
+        attesting = node.validator.attest(
             LedgerId(text_field(body, "ledger", 41)),
             number_field(body, "from"),
             number_field(body, "height"),
         )
-        return _attested(node, "checkpoint", attestation)
+        return await _attested(node, "checkpoint", attesting)
 
     @app.post("/v1/absences")
     async def absence(request: Request) -> Response:
         body = await json_object(request, "ledger", "height", "packets")
-        attestation = await node.validator.attest_absence(
+        attesting = node.validator.attest_absence(
             LedgerId(text_field(body, "ledger", 41)),
             number_field(body, "height"),
             [_packet_name(entry) for entry in list_field(body, "packets", MAX_ABSENCES)],
         )
-        return _attested(node, "absence", attestation)
+        return await _attested(node, "absence", attesting)
 
 
-def _attested(node: Node, kind: str, attestation: Attestation) -> Response:
+async def _attested(node: Node, kind: str, attesting: Awaitable[Attestation]) -> Response:
+    try:
+        attestation = await attesting
+    except CaimiError as error:
+        node.metrics.refusals.labels(error.code).inc()
+        raise
     node.metrics.attestations.labels(kind).inc()
     return Response(attestation.to_json(), media_type="application/json")
 

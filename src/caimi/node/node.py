@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,16 +19,20 @@ from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.signed_store import SqliteSignedStore
-from caimi.messaging.validator import Validator
+from caimi.messaging.validator import Validator, log_alarm
+from caimi.messaging.witnesses import Witnesses
 from caimi.node.key_generation import KeyGeneration
 from caimi.node.metrics import NodeMetrics
 from caimi.node.settings import NodeSettings
+
+_log = logging.getLogger(__name__)
 
 
 class Node:
     """The roles of one committee member over its own ledger connections.
 
-    `passphrase` protects the key share's file.
+    `passphrase` protects the key share's file. `witnesses` are the several endpoints of a ledger
+    that its validator compares; of a ledger without, the validator believes its one connection.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class Node:
         ledgers: Mapping[LedgerId, Ledger],
         passphrase: bytes,
         *,
+        witnesses: Mapping[LedgerId, Witnesses] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -50,8 +56,9 @@ class Node:
         self.validator = Validator(
             signer,
             make_committee(settings.epoch, settings.threshold, members),
-            ledgers,
+            {**ledgers, **(witnesses or {})},
             SqliteSignedStore(settings.path(settings.signed)),
+            alarm=self._alarm,
         )
         self.key_generation = KeyGeneration(
             signer.private_key,
@@ -74,6 +81,26 @@ class Node:
         if self._share_file.exists():
             share = await asyncio.to_thread(load_key_share, self._share_file, self._passphrase)
             self._become_custodian(share)
+
+    def _alarm(self, ledger: LedgerId, error: CaimiError) -> None:
+        log_alarm(ledger, error)
+        self.metrics.alarms.labels(ledger, error.code).inc()
+
+    async def look_back(self, every_seconds: float) -> None:
+        """Look for ever whether what was signed still stands, and how far each ledger is final."""
+        while True:
+            await self.validator.look_back()
+            stopped = await self.validator.stopped()
+            for name, ledger in self._ledgers.items():
+                self.metrics.signing_stopped.labels(name).set(name in stopped)
+                try:
+                    final = await ledger.finalized()
+                except CaimiError as error:
+                    _log.warning("%s: %s", name, error)
+                else:
+                    self.metrics.final_height.labels(name).set(final.height)
+                    self.metrics.final_time.labels(name).set(final.time)
+            await asyncio.sleep(every_seconds)
 
     async def _keep(self, share: KeyShare) -> None:
         await asyncio.to_thread(save_key_share, self._share_file, share, self._passphrase)
@@ -117,6 +144,7 @@ class Node:
         return {
             "ok": all(entry["ok"] for entry in results),
             "custodian": self._custodian is not None,
+            "signing_stopped": list(await self.validator.stopped()),
             "ledgers": dict(zip(self._ledgers, results, strict=True)),
         }
 

@@ -13,19 +13,24 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from caimi.chains import InteroperableAddress
 from caimi.client.network import AsyncNetwork
 from caimi.config import Config, read_toml
 from caimi.errors.base import CaimiError
+from caimi.errors.operations import UnknownLedger
+from caimi.hashing import keccak256
 from caimi.inference.batch import ReceiptLog, anchor_receipts
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
-from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
+from caimi.messaging.signed_store import SqliteSignedStore
+from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
 from caimi.node.client import Endpoint, HttpValidator
+from caimi.node.endpoints import open_endpoints
 from caimi.node.node import Node
 from caimi.node.serving import LicensedModels
 from caimi.node.settings import NodeSettings
@@ -33,6 +38,7 @@ from caimi.node.worker_app import create_worker_app
 
 _log = logging.getLogger(__name__)
 RELAY_POLL_SECONDS = 0.25
+LOOK_BACK_SECONDS = 10.0
 
 
 async def run_node(settings_file: Path, passphrase: bytes) -> None:
@@ -44,14 +50,42 @@ async def run_node(settings_file: Path, passphrase: bytes) -> None:
     settings = read_toml(settings_file, NodeSettings)
     signer = await asyncio.to_thread(LocalSigner.load, settings.path(settings.keystore), passphrase)
     async with AsyncExitStack() as stack:
-        ledgers = {}
+        ledgers: dict[LedgerId, Ledger] = {}
+        witnesses: dict[LedgerId, Witnesses] = {}
         for section in settings.ledgers:
-            ledger = await open_ledger(section)
-            stack.push_async_callback(ledger.aclose)
-            ledgers[LedgerId(section.id)] = ledger
-        node = Node(settings, signer, ledgers, passphrase)
+            views = await open_endpoints(stack, section)
+            ledgers[LedgerId(section.id)] = next(iter(views.values()))
+            witnesses[LedgerId(section.id)] = Witnesses(views, section.quorum)
+        node = Node(settings, signer, ledgers, passphrase, witnesses=witnesses)
         await node.open()
-        await _serve(create_app(node), settings.host, settings.port)
+        looking = asyncio.create_task(node.look_back(LOOK_BACK_SECONDS))
+        try:
+            await _serve(create_app(node), settings.host, settings.port)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+
+def clear_ledger(settings_file: Path, ledger: str) -> str | None:
+    """Let a validator sign `ledger` again, and give the reason why it had stopped.
+
+    Raises:
+        UnknownLedger: the settings do not list it.
+    """
+    settings = read_toml(settings_file, NodeSettings)
+    section = next((each for each in settings.ledgers if ledger in (each.id, each.name)), None)
+    if section is None:
+        raise UnknownLedger(f"{settings_file} lists no ledger {ledger!r}.")
+    here = InteroperableAddress.from_caip(section.id)
+    gateway = bytes.fromhex(section.contracts["gateway"][2:])
+    address = InteroperableAddress(here.chain_type, here.reference, gateway).to_bytes()
+    store = SqliteSignedStore(settings.path(settings.signed))
+    try:
+        why = store.stopped(keccak256(address))
+        store.clear(keccak256(address))
+    finally:
+        store.close()
+    return why
 
 
 async def run_relayer(config: Config, key: str) -> None:

@@ -62,6 +62,26 @@ async def open_ledger(
         LedgerUnavailable, WrongLedger, ContractMissing: see `EvmLedger.check`.
         DeploymentInvalid: the section does not name every contract.
     """
+    ledger = prepare_ledger(section, policy=policy, patience=patience)
+    try:
+        await ledger.check()
+    except BaseException:
+        await ledger.aclose()
+        raise
+    return ledger
+
+
+def prepare_ledger(
+    section: LedgerSection,
+    *,
+    policy: FeePolicy | None = None,
+    patience: Patience | None = None,
+) -> EvmLedger:
+    """Make a configured ledger ready to be asked, without asking it anything yet.
+
+    Raises:
+        DeploymentInvalid: the section does not name every contract.
+    """
     chain = http_chain(section.id, section.rpc, parse_finality(section.finality))
     deployment = Deployment.from_dict(
         {
@@ -70,13 +90,7 @@ async def open_ledger(
             "contracts": dict(section.contracts),
         }
     )
-    ledger = EvmLedger(chain, deployment, policy=policy, patience=patience)
-    try:
-        await ledger.check()
-    except BaseException:
-        await ledger.aclose()
-        raise
-    return ledger
+    return EvmLedger(chain, deployment, policy=policy, patience=patience)
 
 
 def evm_ledger(text: str) -> LedgerId:

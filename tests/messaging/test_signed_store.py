@@ -1,0 +1,218 @@
+"""What a validator signed is remembered, and nothing that contradicts it is signed."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caimi.errors.messaging import (
+    AlreadySignedOtherwise,
+    LedgerReorganised,
+    SignedStoreDamaged,
+    SigningStopped,
+)
+from caimi.messaging.checkpoint import Kind, Statement
+from caimi.messaging.signed_store import SignedBlock, SqliteSignedStore
+
+ORIGIN = b"\x01" * 32
+HASH = b"\x0a" * 32
+OTHER = b"\x0b" * 32
+HELD = {3: b"\x03" * 32, 5: b"\x05" * 32}
+
+
+def statement(**changes: Any) -> Statement:
+    base = Statement(Kind.CHECKPOINT, ORIGIN, b"\x05" * 32, 1, 5, 100, b"\x02" * 32, 3)
+    return replace(base, **changes)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteSignedStore]:
+    made = SqliteSignedStore(tmp_path / "signed.sqlite")
+    yield made
+    made.close()
+
+
+def rows(path: Path, table: str) -> int:
+    with sqlite3.connect(path) as database:
+        (count,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(count)
+
+
+def test_one_fact_may_be_remembered_any_number_of_times(store: SqliteSignedStore) -> None:
+    for _ in range(3):
+        store.remember(statement(), HASH, HELD)
+    store.remember(statement(from_height=2), HASH, HELD)
+    store.remember(statement(origin=b"\x09" * 32, time=7), OTHER, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "contents"),
+    [
+        ({"time": 101}, HELD),
+        ({}, {}),
+        ({}, {3: HELD[3]}),
+        ({}, {**HELD, 4: b"\x04" * 32}),
+        ({}, {**HELD, 3: OTHER}),
+        ({"from_height": 4}, {5: OTHER}),
+        ({"from_height": 0}, {1: OTHER, 5: HELD[5]}),
+    ],
+)
+def test_a_contradiction_is_refused_and_changes_nothing(
+    store: SqliteSignedStore, change: dict[str, int], contents: Mapping[int, bytes]
+) -> None:
+    store.remember(statement(), HASH, HELD)
+    with pytest.raises(AlreadySignedOtherwise):
+        store.remember(statement(**change), HASH, contents)
+    store.remember(statement(), HASH, HELD)
+    store.remember(statement(from_height=0), HASH, {**HELD, 1: OTHER})
+
+
+@pytest.mark.parametrize(("height", "time"), [(9, 99), (3, 101)])
+def test_time_never_runs_backwards_between_two_signed_heights(
+    store: SqliteSignedStore, height: int, time: int
+) -> None:
+    store.remember(statement(), HASH, HELD)
+    with pytest.raises(AlreadySignedOtherwise, match="backwards"):
+        store.remember(
+            statement(kind=Kind.ABSENCE, from_height=height, height=height, time=time), OTHER, {}
+        )
+    store.remember(
+        statement(kind=Kind.ABSENCE, from_height=height, height=height, time=100), OTHER, {}
+    )
+
+
+def test_another_hash_of_a_signed_height_stops_signing_for_good(
+    store: SqliteSignedStore, tmp_path: Path
+) -> None:
+    store.remember(statement(), HASH, HELD)
+    with pytest.raises(LedgerReorganised):
+        store.remember(statement(), OTHER, HELD)
+    again = SqliteSignedStore(tmp_path / "signed.sqlite")
+    with pytest.raises(SigningStopped, match="Block 5 had hash 0x0a"):
+        again.remember(statement(from_height=5, height=6), HASH, {})
+    assert again.stopped(ORIGIN) is not None
+    again.remember(statement(origin=b"\x09" * 32), HASH, HELD)
+    again.close()
+
+
+def test_a_cleared_store_signs_on_and_still_contradicts_nothing(store: SqliteSignedStore) -> None:
+    store.remember(statement(), HASH, HELD)
+    assert store.newest(ORIGIN) == SignedBlock(5, HASH)
+    store.stop(ORIGIN, "block 5 was replaced")
+    store.clear(ORIGIN)
+    assert store.stopped(ORIGIN) is None
+    # What was signed on the abandoned fork is no measure of the new one…
+    assert store.newest(ORIGIN) is None
+    # … but is never contradicted, nor does asking for it stop signing again.
+    with pytest.raises(AlreadySignedOtherwise):
+        store.remember(statement(), OTHER, HELD)
+    with pytest.raises(AlreadySignedOtherwise):
+        store.remember(statement(height=6), OTHER, {})
+    store.remember(statement(from_height=5, height=6), OTHER, {})
+    assert store.newest(ORIGIN) == SignedBlock(6, OTHER)
+
+
+def test_the_newest_signed_block_up_to_a_height_is_found(store: SqliteSignedStore) -> None:
+    store.remember(statement(), HASH, HELD)
+    store.remember(statement(from_height=5, height=9), OTHER, {})
+    assert store.newest(ORIGIN, 8) == SignedBlock(5, HASH)
+    assert store.newest(ORIGIN, 9) == SignedBlock(9, OTHER)
+    assert store.newest(ORIGIN, 4) is None
+
+
+def test_what_is_kept_grows_with_the_ledger_and_not_with_the_questions(
+    store: SqliteSignedStore, tmp_path: Path
+) -> None:
+    contents = {height: bytes([height]) * 32 for height in range(1, 41, 2)}
+    for height in range(1, 41):
+        for start in range(height):
+            within = {at: each for at, each in contents.items() if start < at <= height}
+            store.remember(
+                statement(from_height=start, height=height), bytes([height]) * 32, within
+            )
+    path = tmp_path / "signed.sqlite"
+    assert (rows(path, "blocks"), rows(path, "contents"), rows(path, "covered")) == (40, 20, 1)
+
+
+def test_heights_that_sqlite_cannot_hold_are_refused_by_name(store: SqliteSignedStore) -> None:
+    with pytest.raises(SignedStoreDamaged):
+        store.remember(statement(height=(1 << 64) - 1), HASH, {})
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "signed.sqlite"
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(SignedStoreDamaged):
+        SqliteSignedStore(path)
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "signed.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE ranges (other TEXT)")
+    with pytest.raises(SignedStoreDamaged, match="version 0"):
+        SqliteSignedStore(path)
+
+
+def test_a_store_whose_tables_were_changed_signs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "changed.sqlite"
+    SqliteSignedStore(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE blocks")
+        database.execute("CREATE TABLE blocks (other TEXT)")
+    store = SqliteSignedStore(path)
+    with pytest.raises(SignedStoreDamaged):
+        store.remember(statement(), HASH, HELD)
+    store.close()
+
+
+def test_two_processes_on_one_file_cannot_contradict_each_other(
+    tmp_path: Path, store: SqliteSignedStore
+) -> None:
+    two = SqliteSignedStore(tmp_path / "signed.sqlite")
+    store.remember(statement(), HASH, HELD)
+    with pytest.raises(AlreadySignedOtherwise):
+        two.remember(statement(), HASH, {})
+    two.close()
+
+
+@given(
+    claims=st.lists(
+        st.tuples(
+            st.integers(0, 4),
+            st.integers(5, 8),
+            st.integers(0, 2),
+            st.dictionaries(st.integers(1, 8), st.integers(1, 2), max_size=4),
+        ),
+        max_size=15,
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_whatever_is_asked_the_accepted_statements_never_contradict(
+    tmp_path_factory: pytest.TempPathFactory, claims
+) -> None:
+    store = SqliteSignedStore(tmp_path_factory.mktemp("signed") / "signed.sqlite")
+    times: dict[int, int] = {}
+    blocks: dict[int, int | None] = {}
+    for start, height, time, held in claims:
+        contents = {at: bytes([what]) * 32 for at, what in held.items() if start < at <= height}
+        told = {at: held.get(at) for at in range(start + 1, height + 1)}
+        fits = (
+            times.get(height, time) == time
+            and all((t <= time) if h < height else (t >= time) for h, t in times.items())
+            and all(blocks.get(at, what) == what for at, what in told.items())
+        )
+        said = statement(from_height=start, height=height, time=time)
+        if fits:
+            store.remember(said, bytes([height]) * 32, contents)
+            times[height] = time
+            blocks.update(told)
+        else:
+            with pytest.raises(AlreadySignedOtherwise):
+                store.remember(said, bytes([height]) * 32, contents)
+    store.close()
