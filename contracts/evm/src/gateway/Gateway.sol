@@ -35,13 +35,20 @@ import {ICS24} from "./ICS24.sol";
 ///      Restricted functions: {addClient}, {setCounterparty}, {recoverClient}, {migrateClient}, {addApplication},
 ///      {unpauseRoute} and, for guardians, {pauseRoute}.
 contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
-    /// @dev One way to one other ledger. What sending reads and writes is in the first slot.
-    struct Route {
-        ILightClient client;
-        uint64 nextSequenceSend;
+    /// @dev What sending reads and writes, in one slot.
+    struct Head {
+        uint64 nextSequenceSend; // 0 when there is no such route
         bool paused;
         bool migrated; // `previous` is set
-        string counterparty;
+        uint8 length; // of the counterparty's id, 0 until it is set
+        bytes21 counterparty; // what fits of it
+    }
+
+    /// @dev One way to one other ledger.
+    struct Route {
+        Head head;
+        ILightClient client;
+        string counterparty; // when it is longer than the head's part
         bytes ledger;
         ILightClient previous;
         uint64 previousUntil; // seconds
@@ -84,6 +91,12 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     uint256 public constant CALLBACK_GAS = 1_000_000;
     uint256 public constant MAX_ACKNOWLEDGEMENT_LENGTH = 8_192;
     uint256 public constant MAX_REASON_LENGTH = 512;
+    uint256 private constant SHORT_ID_LENGTH = 21;
+    // Where the members of a {Head} begin in its word; the sequence is first.
+    uint256 private constant PAUSED_BITS = 64;
+    uint256 private constant MIGRATED_BITS = 72;
+    uint256 private constant LENGTH_BITS = 80;
+    uint256 private constant COUNTERPARTY_BITS = 88;
     /// @dev Holds the place of an acknowledgement while applications run, and until one that answers later has done so.
     ///      No acknowledgement has this commitment (it is no known hash), so none can be proved in the meantime.
     bytes32 private constant PENDING = bytes32(uint256(1));
@@ -111,28 +124,35 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         external
         returns (uint64 sequence)
     {
-        (Route storage route, bytes32 clientHash, string memory destClient) = _openRoute(sourceClient);
+        string memory clientId = sourceClient;
+        (Route storage route, bytes32 clientHash, string memory destClient, uint256 head) = _openRoute(clientId);
         require(
             timeoutTimestamp > block.timestamp && timeoutTimestamp - block.timestamp <= MAX_TIMEOUT,
             InvalidTimeout(timeoutTimestamp, block.timestamp)
         );
-        _checkPayloads(payloads);
+        uint256 length = 0;
         for (uint256 i = 0; i < payloads.length; ++i) {
-            _checkPorts(payloads[i].sourcePort, payloads[i].destPort);
+            Payload calldata payload = payloads[i];
+            length += _checkPayload(payload, i);
+            _checkPorts(payload);
         }
+        _checkTotal(payloads.length, length);
 
-        sequence = route.nextSequenceSend++;
+        sequence = uint64(head);
+        _setWord(route, head + 1); // 2^64 packets are never sent
         (bytes memory packet, bytes32 commitment) =
-            IBCProto.encodePacket(sequence, sourceClient, destClient, timeoutTimestamp, payloads);
-        _commitments[ICS24.commitmentKey(sourceClient, sequence)] = commitment;
+            IBCProto.encodePacket(sequence, clientId, destClient, timeoutTimestamp, payloads);
+        _commitments[ICS24.commitmentKey(clientId, sequence)] = commitment;
         emit PacketSent(clientHash, sequence, packet);
     }
 
     /// @dev The caller is the application at the one; the other may be a port. One that is registered here is.
-    function _checkPorts(string calldata sourcePort, string calldata destPort) private view {
-        bytes32 sourceHash = keccak256(bytes(sourcePort));
+    function _checkPorts(Payload calldata payload) private view {
+        string calldata sourcePort = payload.sourcePort;
+        string calldata destPort = payload.destPort;
+        bytes32 sourceHash = ICS24.hashOf(sourcePort);
         require(msg.sender == address(_applications[sourceHash]), NotApplication(sourcePort, msg.sender));
-        require(keccak256(bytes(destPort)) == sourceHash || ICS24.isPort(destPort), InvalidPort(destPort));
+        require(ICS24.hashOf(destPort) == sourceHash || ICS24.isPort(destPort), InvalidPort(destPort));
     }
 
     // Receiving
@@ -142,7 +162,8 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         external
         nonReentrant
     {
-        (Route storage route, bytes32 clientHash, string memory sourceClient) = _openRoute(destClient);
+        (Route storage route, bytes32 clientHash, string memory sourceClient, uint256 head) =
+            _openRoute(destClient);
         require(packets.length > 0, EmptyBatch());
         bytes32[] memory keys = new bytes32[](packets.length);
         bytes32[] memory values = new bytes32[](packets.length);
@@ -157,7 +178,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             // What one packet needed serves the next, or a batch would pay for its memory squared.
             Memory.unsafeSetFreeMemoryPointer(free);
         }
-        uint64 height = _verifyMembership(route, keys, values, proof);
+        uint64 height = _verifyMembership(route, head, keys, values, proof);
 
         for (uint256 i = 0; i < packets.length; ++i) {
             _receive(clientHash, packets[i], height);
@@ -294,7 +315,8 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         bytes[][] calldata acknowledgements,
         bytes calldata proof
     ) external nonReentrant {
-        (Route storage route, bytes32 clientHash, string memory destClient) = _route(sourceClient);
+        (Route storage route, bytes32 clientHash, string memory destClient, uint256 head) =
+            _route(sourceClient);
         require(packets.length > 0, EmptyBatch());
         require(packets.length == acknowledgements.length, LengthMismatch());
         bytes32[] memory keys = new bytes32[](packets.length);
@@ -311,7 +333,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         }
         // An acknowledgement stays written: when does not matter.
         // slither-disable-next-line unused-return
-        _verifyMembership(route, keys, values, proof);
+        _verifyMembership(route, head, keys, values, proof);
 
         for (uint256 i = 0; i < packets.length; ++i) {
             Packet calldata packet = packets[i];
@@ -333,7 +355,8 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         external
         nonReentrant
     {
-        (Route storage route, bytes32 clientHash, string memory destClient) = _route(sourceClient);
+        (Route storage route, bytes32 clientHash, string memory destClient, uint256 head) =
+            _route(sourceClient);
         require(packets.length > 0, EmptyBatch());
         bytes32[] memory keys = new bytes32[](packets.length);
         bytes32 destHash = keccak256(bytes(destClient));
@@ -342,7 +365,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             _checkRoute(packets[i], clientHash, destHash);
             keys[i] = ICS24.receiptKey(destClient, packets[i].sequence);
         }
-        uint64 time = _verifyAbsence(route, keys, proof);
+        uint64 time = _verifyAbsence(route, head, keys, proof);
 
         for (uint256 i = 0; i < packets.length; ++i) {
             Packet calldata packet = packets[i];
@@ -426,7 +449,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         clientId = string.concat("caimi-", Strings.toString(block.chainid), "-", Strings.toString(_routeCount++));
         Route storage route = _routes[keccak256(bytes(clientId))];
         route.client = client;
-        route.nextSequenceSend = 1;
+        route.head.nextSequenceSend = 1;
         route.ledger = counterpartyLedger;
         bytes32 ledgerHash = keccak256(counterpartyLedger);
         if (bytes(_defaultClients[ledgerHash]).length == 0) _defaultClients[ledgerHash] = clientId;
@@ -436,9 +459,12 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     /// @inheritdoc IGateway
     function setCounterparty(string calldata clientId, string calldata counterpartyClientId) external restricted {
         Route storage route = _existing(clientId);
-        require(bytes(route.counterparty).length == 0, CounterpartyAlreadySet(clientId));
+        require(route.head.length == 0, CounterpartyAlreadySet(clientId));
         require(ICS24.isClientId(counterpartyClientId), InvalidClientId(counterpartyClientId));
-        route.counterparty = counterpartyClientId;
+        bytes calldata id = bytes(counterpartyClientId);
+        route.head.length = uint8(id.length);
+        if (id.length <= SHORT_ID_LENGTH) route.head.counterparty = bytes21(id);
+        else route.counterparty = counterpartyClientId;
         emit CounterpartySet(clientId, counterpartyClientId);
     }
 
@@ -459,7 +485,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         require(address(client).code.length > 0 && !client.frozen(), InvalidLightClient(address(client)));
         route.previous = route.client;
         route.previousUntil = uint64(block.timestamp) + MAX_TIMEOUT;
-        route.migrated = true;
+        route.head.migrated = true;
         route.client = client;
         emit ClientMigrated(clientId, address(client), route.previousUntil);
     }
@@ -477,16 +503,16 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
 
     function _pause(string calldata clientId) private {
         Route storage route = _existing(clientId);
-        require(!route.paused, RoutePaused(clientId));
-        route.paused = true;
+        require(!route.head.paused, RoutePaused(clientId));
+        route.head.paused = true;
         emit RoutePauseChanged(clientId, true);
     }
 
     /// @inheritdoc IGateway
     function unpauseRoute(string calldata clientId) external restricted {
         Route storage route = _existing(clientId);
-        require(route.paused, RouteNotPaused(clientId));
-        route.paused = false;
+        require(route.head.paused, RouteNotPaused(clientId));
+        route.head.paused = false;
         emit RoutePauseChanged(clientId, false);
     }
 
@@ -517,12 +543,12 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
 
     /// @inheritdoc IGateway
     function nextSequenceSend(string calldata clientId) external view returns (uint64) {
-        return _existing(clientId).nextSequenceSend;
+        return _existing(clientId).head.nextSequenceSend;
     }
 
     /// @inheritdoc IGateway
     function routePaused(string calldata clientId) external view returns (bool) {
-        return _existing(clientId).paused;
+        return _existing(clientId).head.paused;
     }
 
     /// @inheritdoc IGateway
@@ -532,7 +558,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         returns (ILightClient client, string memory counterpartyClientId, bytes memory counterpartyLedger)
     {
         Route storage route = _existing(clientId);
-        return (route.client, route.counterparty, route.ledger);
+        return (route.client, _counterparty(route, _word(route)), route.ledger);
     }
 
     /// @inheritdoc IGateway
@@ -549,38 +575,65 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
 
     function _existing(string calldata clientId) private view returns (Route storage route) {
         route = _routes[keccak256(bytes(clientId))];
-        require(address(route.client) != address(0), UnknownClient(clientId));
+        require(route.head.nextSequenceSend != 0, UnknownClient(clientId));
     }
 
-    function _route(string calldata clientId)
+    function _route(string memory clientId)
         private
         view
-        returns (Route storage route, bytes32 clientHash, string memory counterparty)
+        returns (Route storage route, bytes32 clientHash, string memory counterparty, uint256 head)
     {
         clientHash = keccak256(bytes(clientId));
         route = _routes[clientHash];
-        require(address(route.client) != address(0), UnknownClient(clientId));
-        counterparty = route.counterparty;
-        require(bytes(counterparty).length > 0, NoCounterparty(clientId));
+        head = _word(route);
+        require(head != 0, UnknownClient(clientId));
+        require(uint8(head >> LENGTH_BITS) != 0, NoCounterparty(clientId));
+        counterparty = _counterparty(route, head);
     }
 
-    function _openRoute(string calldata clientId)
+    /// @dev The route's {Head} in one read.
+    function _word(Route storage route) private view returns (uint256 head) {
+        assembly ("memory-safe") {
+            head := sload(route.slot)
+        }
+    }
+
+    function _setWord(Route storage route, uint256 head) private {
+        assembly ("memory-safe") {
+            sstore(route.slot, head)
+        }
+    }
+
+    function _counterparty(Route storage route, uint256 head) private view returns (string memory id) {
+        uint256 length = uint8(head >> LENGTH_BITS);
+        if (length > SHORT_ID_LENGTH) return route.counterparty;
+        uint256 content = head >> COUNTERPARTY_BITS << COUNTERPARTY_BITS;
+        assembly ("memory-safe") {
+            id := mload(0x40)
+            mstore(id, length)
+            mstore(add(id, 0x20), content)
+            mstore(0x40, add(id, 0x40))
+        }
+    }
+
+    function _openRoute(string memory clientId)
         private
         view
-        returns (Route storage route, bytes32 clientHash, string memory counterparty)
+        returns (Route storage route, bytes32 clientHash, string memory counterparty, uint256 head)
     {
-        (route, clientHash, counterparty) = _route(clientId);
-        require(!route.paused, RoutePaused(clientId));
+        (route, clientHash, counterparty, head) = _route(clientId);
+        require(uint8(head >> PAUSED_BITS) == 0, RoutePaused(clientId));
     }
 
     /// @dev What the route's client proves; for some time after a migration, also what the one before it does.
     function _verifyMembership(
         Route storage route,
+        uint256 head,
         bytes32[] memory keys,
         bytes32[] memory values,
         bytes calldata proof
     ) private view returns (uint64 height) {
-        if (!_hasPrevious(route)) {
+        if (!_hasPrevious(route, head)) {
             (height,) = route.client.verifyMembership(keys, values, proof);
         } else {
             try route.client.verifyMembership(keys, values, proof) returns (uint64 height_, uint64) {
@@ -592,12 +645,12 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @dev As {_verifyMembership}.
-    function _verifyAbsence(Route storage route, bytes32[] memory keys, bytes calldata proof)
+    function _verifyAbsence(Route storage route, uint256 head, bytes32[] memory keys, bytes calldata proof)
         private
         view
         returns (uint64 time)
     {
-        if (!_hasPrevious(route)) {
+        if (!_hasPrevious(route, head)) {
             (, time) = route.client.verifyAbsence(keys, proof);
         } else {
             try route.client.verifyAbsence(keys, proof) returns (uint64, uint64 time_) {
@@ -608,8 +661,8 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         }
     }
 
-    function _hasPrevious(Route storage route) private view returns (bool) {
-        return route.migrated && block.timestamp < route.previousUntil;
+    function _hasPrevious(Route storage route, uint256 head) private view returns (bool) {
+        return uint8(head >> MIGRATED_BITS) != 0 && block.timestamp < route.previousUntil;
     }
 
     /// @dev The packet goes from the one client to the other.
@@ -624,16 +677,20 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     function _checkPayloads(Payload[] calldata payloads) private pure {
         uint256 length = 0;
         for (uint256 i = 0; i < payloads.length; ++i) {
-            Payload calldata payload = payloads[i];
-            require(
-                payload.value.length > 0 && !ICS24.isBlank(payload.version) && !ICS24.isBlank(payload.encoding),
-                InvalidPayload(i)
-            );
-            length += payload.value.length;
+            length += _checkPayload(payloads[i], i);
         }
+        _checkTotal(payloads.length, length);
+    }
+
+    function _checkPayload(Payload calldata payload, uint256 index) private pure returns (uint256 length) {
+        bool complete;
+        (complete, length) = ICS24.isComplete(payload);
+        require(complete, InvalidPayload(index));
+    }
+
+    function _checkTotal(uint256 count, uint256 length) private pure {
         require(
-            payloads.length > 0 && payloads.length <= MAX_PAYLOADS && length <= MAX_PAYLOADS_LENGTH,
-            InvalidPayloads(payloads.length, length)
+            count > 0 && count <= MAX_PAYLOADS && length <= MAX_PAYLOADS_LENGTH, InvalidPayloads(count, length)
         );
     }
 
@@ -674,7 +731,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     }
 
     function _applicationAt(string calldata port) private view returns (address) {
-        return address(_applications[keccak256(bytes(port))]);
+        return address(_applications[ICS24.hashOf(port)]);
     }
 
     /// @dev When the application fails, or there is none, `returned` is the capped reason.

@@ -21,7 +21,7 @@ library IBCProto {
     /// @dev Both in one pass, each field hashed where it was written: 5 thousand gas less than one after the other.
     function encodePacket(
         uint64 sequence,
-        string calldata sourceClient,
+        string memory sourceClient,
         string memory destClient,
         uint64 timeoutTimestamp,
         Payload[] calldata payloads
@@ -35,9 +35,9 @@ library IBCProto {
         uint256 hashes = fields + 0xa0;
         uint256 start = _begin();
         uint256 end = _putNumber(start, VARINT_1, sequence);
-        end = _putCalldata(end, BYTES_2, bytes(sourceClient));
+        end = _putMemory(end, BYTES_2, bytes(sourceClient));
         end = _putMemory(end, BYTES_3, bytes(destClient));
-        end = _putNumber(end, VARINT_4, timeoutTimestamp);
+        end = _putSeconds(end, VARINT_4, timeoutTimestamp);
         for (uint256 i = 0; i < payloads.length; ++i) {
             end = _putPayload(end, fields, payloads[i]);
             _sha256(fields, 0xa0, hashes + (i << 5));
@@ -59,29 +59,56 @@ library IBCProto {
         }
     }
 
-    /// @dev Leaves the five hashes at `fields`.
+    /// @dev Leaves the five hashes at `fields`. Checks that the five members, strings and bytes all, lie within the
+    ///      calldata. In assembly, with the members in a loop: a third of the gas.
     function _putPayload(uint256 at, uint256 fields, Payload calldata payload) private view returns (uint256 end) {
-        bytes calldata sourcePort = bytes(payload.sourcePort);
-        bytes calldata destPort = bytes(payload.destPort);
-        bytes calldata version = bytes(payload.version);
-        bytes calldata encoding = bytes(payload.encoding);
-        bytes calldata value = payload.value;
-        end = _putNumber(
-            at,
-            BYTES_5,
-            _size(sourcePort.length) + _size(destPort.length) + _size(version.length) + _size(encoding.length)
-                + _size(value.length)
-        );
-        end = _putCalldata(end, BYTES_1, sourcePort);
-        _sha256(end - sourcePort.length, sourcePort.length, fields);
-        end = _putCalldata(end, BYTES_2, destPort);
-        _sha256(end - destPort.length, destPort.length, fields + 0x20);
-        end = _putCalldata(end, BYTES_3, version);
-        _sha256(end - version.length, version.length, fields + 0x40);
-        end = _putCalldata(end, BYTES_4, encoding);
-        _sha256(end - encoding.length, encoding.length, fields + 0x60);
-        end = _putCalldata(end, BYTES_5, value);
-        _sha256(end - value.length, value.length, fields + 0x80);
+        uint256 start = at + 2; // behind a tag and a length below 128
+        assembly ("memory-safe") {
+            end := start
+            for { let i := 0 } lt(i, 0xa0) { i := add(i, 0x20) } {
+                let offset := calldataload(add(payload, i))
+                let part := add(payload, offset)
+                let length := calldataload(part)
+                part := add(part, 0x20)
+                // What is larger than any calldata is refused first: no sum wraps.
+                if or(shr(64, or(offset, length)), gt(add(part, length), calldatasize())) { revert(0, 0) }
+                let tag := add(BYTES_1, shr(2, i))
+                switch gt(length, 0x7f)
+                case 0 {
+                    // Both bytes at once; nothing of what is empty.
+                    mstore(end, shl(240, or(shl(8, tag), length)))
+                    end := add(end, shl(1, gt(length, 0)))
+                }
+                default {
+                    mstore8(end, tag)
+                    end := add(end, 1)
+                    let rest := length
+                    for {} gt(rest, 0x7f) { rest := shr(7, rest) } {
+                        mstore8(end, or(rest, 0x80)) // its low byte
+                        end := add(end, 1)
+                    }
+                    mstore8(end, rest)
+                    end := add(end, 1)
+                }
+                calldatacopy(end, part, length)
+                if iszero(staticcall(gas(), 2, end, length, add(fields, i), 0x20)) { invalid() }
+                end := add(end, length)
+            }
+        }
+        uint256 size = end - start;
+        if (size > 0x7f) {
+            // The length takes more than the byte that was left for it.
+            uint256 moved = start;
+            for (uint256 rest = size >> 7; rest != 0; rest >>= 7) {
+                ++moved;
+            }
+            assembly ("memory-safe") {
+                mcopy(moved, start, size)
+            }
+            end = moved + size;
+        }
+        // slither-disable-next-line unused-return
+        _putNumber(at, BYTES_5, size);
     }
 
     /// @notice Acknowledgement{1: app_acknowledgements}.
@@ -92,15 +119,6 @@ library IBCProto {
             end = _putMemory(end, BYTES_1, acknowledgements[i]);
         }
         return _finish(start, end);
-    }
-
-    /// @dev Of a field of `length` bytes with its tag.
-    function _size(uint256 length) private pure returns (uint256 size) {
-        if (length == 0) return 0;
-        size = 2 + length;
-        for (uint256 rest = length >> 7; rest != 0; rest >>= 7) {
-            ++size;
-        }
     }
 
     // Writing at a cursor behind the free memory, whose pointer moves once, in {_finish}. Nothing else may allocate
@@ -139,7 +157,7 @@ library IBCProto {
             mstore8(at, tag)
             end := add(at, 1)
             for {} gt(value, 0x7f) { value := shr(7, value) } {
-                mstore8(end, or(0x80, and(value, 0x7f)))
+                mstore8(end, or(value, 0x80)) // its low byte
                 end := add(end, 1)
             }
             mstore8(end, value)
@@ -147,12 +165,15 @@ library IBCProto {
         }
     }
 
-    function _putCalldata(uint256 at, uint256 tag, bytes calldata part) private pure returns (uint256 end) {
-        if (part.length == 0) return at;
-        end = _putNumber(at, tag, part.length);
+    /// @dev {_putNumber} of a time, which takes five groups until the year 3058: those at once.
+    function _putSeconds(uint256 at, uint256 tag, uint256 value) private pure returns (uint256 end) {
+        if (value >> 28 == 0 || value >> 35 != 0) return _putNumber(at, tag, value);
         assembly ("memory-safe") {
-            calldatacopy(end, part.offset, part.length)
-            end := add(end, part.length)
+            let groups := or(shl(24, and(value, 0x7f)), shl(16, and(shr(7, value), 0x7f)))
+            groups := or(groups, or(shl(8, and(shr(14, value), 0x7f)), and(shr(21, value), 0x7f)))
+            groups := or(shl(8, or(groups, 0x80808080)), shr(28, value))
+            mstore(at, shl(208, or(shl(40, tag), groups)))
+            end := add(at, 6)
         }
     }
 

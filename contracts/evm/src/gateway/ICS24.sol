@@ -17,17 +17,17 @@ library ICS24 {
 
     /// @notice Where the commitment of a packet is stored on the ledger that sent it.
     function commitmentKey(string memory sourceClient, uint64 sequence) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(sourceClient, uint8(1), sequence));
+        return _key(sourceClient, 1, sequence);
     }
 
     /// @notice Where the receipt of a packet is stored on the ledger it is for.
     function receiptKey(string memory destClient, uint64 sequence) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(destClient, uint8(2), sequence));
+        return _key(destClient, 2, sequence);
     }
 
     /// @notice Where the acknowledgement of a packet is stored on the ledger it is for.
     function acknowledgementKey(string memory destClient, uint64 sequence) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(destClient, uint8(3), sequence));
+        return _key(destClient, 3, sequence);
     }
 
     /// @notice The commitment of a packet.
@@ -80,12 +80,52 @@ library ICS24 {
         return _isIdentifier(bytes(id), 2, 128);
     }
 
-    /// @notice Whether nothing but spaces and control characters is in `text`.
-    function isBlank(string calldata text) internal pure returns (bool) {
+    /// @notice keccak256(bytes(text)), 200 gas cheaper: nothing is allocated.
+    function hashOf(string calldata text) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let at := mload(0x40)
+            calldatacopy(at, text.offset, text.length)
+            hash := keccak256(at, text.length)
+        }
+    }
+
+    /// @notice Whether a payload has a value, and a version and an encoding with something visible in them.
+    /// @dev Where the members are is not checked here, to be 1,000 gas cheaper: who hashes the payload checks that they
+    ///      lie within the calldata, or undoes everything.
+    function isComplete(Payload calldata payload) internal pure returns (bool complete, uint256 valueLength) {
+        assembly ("memory-safe") {
+            // Nearly all begin with something visible.
+            let part := add(payload, calldataload(add(payload, 0x40)))
+            complete := and(gt(calldataload(part), 0), gt(byte(0, calldataload(add(part, 0x20))), 0x20))
+            part := add(payload, calldataload(add(payload, 0x60)))
+            complete := and(complete, and(gt(calldataload(part), 0), gt(byte(0, calldataload(add(part, 0x20))), 0x20)))
+            valueLength := calldataload(add(payload, calldataload(add(payload, 0x80))))
+        }
+        if (!complete) complete = !_isBlank(payload.version) && !_isBlank(payload.encoding);
+        complete = complete && valueLength != 0;
+    }
+
+    /// @dev Whether nothing but spaces and control characters is in `text`.
+    function _isBlank(string calldata text) private pure returns (bool) {
         for (uint256 i = 0; i < bytes(text).length; ++i) {
-            if (uint8(bytes(text)[i]) > 0x20) return false;
+            uint256 character;
+            assembly ("memory-safe") {
+                character := byte(0, calldataload(add(text.offset, i)))
+            }
+            if (character > 0x20) return false;
         }
         return true;
+    }
+
+    /// @dev keccak256(abi.encodePacked(clientId, kind, sequence)), 400 gas cheaper: nothing is allocated.
+    function _key(string memory clientId, uint8 kind, uint64 sequence) private pure returns (bytes32 key) {
+        assembly ("memory-safe") {
+            let at := mload(0x40)
+            let length := mload(clientId)
+            mcopy(at, add(clientId, 0x20), length)
+            mstore(add(at, length), or(shl(248, kind), shl(184, sequence)))
+            key := keccak256(at, add(length, 9))
+        }
     }
 
     function _isIdentifier(bytes calldata id, uint256 min, uint256 max) private pure returns (bool) {

@@ -47,8 +47,8 @@ contract GatewayGasTest is Network {
         vm.snapshotValue("send 32 bytes", sent);
         vm.snapshotValue("receive 1 of 32 bytes, 3 of 5", received);
         vm.snapshotValue("acknowledge 1 of 32 bytes, 3 of 5", acknowledged);
-        assertLe(sent, 90_000);
-        assertLe(received, 137_000);
+        assertLe(sent, 66_500);
+        assertLe(received, 124_000);
         assertLe(acknowledged, 105_000);
     }
 
@@ -56,7 +56,7 @@ contract GatewayGasTest is Network {
         (, uint256 received, uint256 acknowledged) = deliver(100, bytes.concat(keccak256("value")));
         vm.snapshotValue("receive each of 100 of 32 bytes, 3 of 5", received);
         vm.snapshotValue("acknowledge each of 100 of 32 bytes, 3 of 5", acknowledged);
-        assertLe(received, 64_000);
+        assertLe(received, 54_000);
         assertLe(acknowledged, 31_000);
     }
 
