@@ -13,7 +13,11 @@ import typer
 from caimi.cli.options import ConfigOption, ask_passphrase, guarded
 from caimi.cli.output import out
 
-app = typer.Typer(help="Run a node, a relayer or a worker.", no_args_is_help=True)
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, help="Port on 127.0.0.1 for Prometheus' /metrics."),
+]
+app = typer.Typer(help="Run a node, a relayer, a watcher or a worker.", no_args_is_help=True)
 
 
 def _log() -> None:
@@ -66,6 +70,7 @@ def clear(
 @app.command()
 def relayer(
     key: Annotated[str, typer.Option("--key", "-k", help="Key that pays for the transactions.")],
+    metrics_port: MetricsPort = None,
     config: ConfigOption = None,
 ) -> None:
     """Carry packets between the configured ledgers. Any number may run at once.
@@ -76,7 +81,32 @@ def relayer(
     from caimi.node.run import run_relayer
 
     _log()
-    guarded(False, lambda: asyncio.run(run_relayer(load_config(config), key)))
+    guarded(False, lambda: asyncio.run(run_relayer(load_config(config), key, metrics_port)))
+
+
+@app.command()
+def watcher(
+    key: Annotated[str, typer.Option("--key", "-k", help="A guardian's key: it can only stop.")],
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds that this watcher's nodes may lag behind.")
+    ] = 15.0,
+    metrics_port: MetricsPort = None,
+    config: ConfigOption = None,
+) -> None:
+    """Compare every delivery with its source, and pause a route where they differ.
+
+    Run it on other machines, with other RPC providers, than validators and relayers.
+
+    Example: [bold]caimi service watcher -k guardian --metrics-port 9300[/bold]
+    """
+    from caimi.config import load_config
+    from caimi.node.run import run_watcher
+
+    _log()
+    guarded(
+        False,
+        lambda: asyncio.run(run_watcher(load_config(config), key, patience, metrics_port)),
+    )
 
 
 @app.command()

@@ -104,6 +104,46 @@ class TooFewEndpoints(MessagingError):
     next_step = "See what each answered above; replace the ones that do not answer."
 
 
+class ForgedDelivery(MessagingError):
+    """A ledger received a packet that its counterparty did not send."""
+
+    code = "CAIMI-M030"
+    why = "A threshold of the route's committee signed what is not on the source."
+    next_step = "The route is paused. See docs/runbook.md, section CaimiForgery."
+
+
+class ForgedAbsence(MessagingError):
+    """A packet timed out although it had been received."""
+
+    code = "CAIMI-M031"
+    why = "A threshold of the route's committee signed the absence of what is there."
+    next_step = "The route is paused. See docs/runbook.md, section CaimiForgery."
+
+
+class ForgedAcknowledgement(MessagingError):
+    """A packet was acknowledged although it had not been received."""
+
+    code = "CAIMI-M032"
+    why = "A threshold of the route's committee signed an acknowledgement that is not there."
+    next_step = "The route is paused. See docs/runbook.md, section CaimiForgery."
+
+
+class ContradictingStatements(MessagingError):
+    """A committee signed two contents of one range of blocks."""
+
+    code = "CAIMI-M033"
+    why = "A threshold of its keys is in wrong hands, or the ledger broke its finality."
+    next_step = "The client is frozen, the route paused. See docs/runbook.md, section CaimiForgery."
+
+
+class DeliveryUnreadable(MessagingError):
+    """A packet was delivered in a way that does not show its contents to the watcher."""
+
+    code = "CAIMI-M034"
+    why = "It came through another contract, and the watcher's node gives no traces of calls."
+    next_step = "Give the watcher a node with debug_traceTransaction. Nothing was paused."
+
+
 class SignedStoreDamaged(MessagingError):
     """A validator's record of what it signed cannot be read or written."""
 

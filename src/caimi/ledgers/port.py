@@ -372,6 +372,34 @@ class WrittenAcknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A packet that a ledger received: (destination client, sequence).
+
+    `packet` is as it was delivered and `proof` what proved it; None and empty when the transaction
+    does not show them. `deferred` when its acknowledgement is written later.
+    """
+
+    dest_client: str
+    sequence: int
+    height: int
+    tx: str
+    deferred: bool
+    packet: Packet | None
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A packet that ended on the ledger that sent it: acknowledged, or else timed out."""
+
+    source_client: str
+    sequence: int
+    height: int
+    tx: str
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A client registered at a gateway: this ledger's view of one other ledger."""
 

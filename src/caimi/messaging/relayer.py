@@ -78,6 +78,11 @@ class Relayer:
         self._retries = Retries(clock)
         self._rereadings = Retries(clock)
 
+    @property
+    def open_packets(self) -> list[OpenPackets]:
+        """What is known of each ledger's packets that have not ended."""
+        return list(self._open.values())
+
     async def run(self, poll_seconds: float) -> None:
         """Carry for ever; failures are logged and tried again, more slowly while nothing works."""
         delay = poll_seconds

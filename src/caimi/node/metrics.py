@@ -1,46 +1,214 @@
-"""What a node counts, for Prometheus."""
+"""What services count, for Prometheus; docs/runbook.md says what to do about it."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from caimi.errors.base import CaimiError
+from caimi.errors.messaging import MessagingError
+from caimi.ledgers.port import LedgerId
+from caimi.messaging.attestations import ValidatorClient
+from caimi.messaging.checkpoint import Attestation
+from caimi.messaging.open_packets import OpenPackets
+from caimi.messaging.progress import Carried
+from caimi.messaging.watcher import Watched
+
+_COINS: Final = "in the ledger's smallest coin"
 
 
 class NodeMetrics:
-    """Counters of one node, in a registry of its own so that several nodes fit in one process."""
+    """What one node counts, in a registry of its own so that several nodes fit in one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.attestations = Counter(
-            "caimi_attestations",
-            "Checkpoints and absences signed",
-            ["kind"],
-            registry=self.registry,
+        self.attestations = self._counter(
+            "caimi_attestations", "Checkpoints and absences signed", "kind"
         )
-        self.refusals = Counter(
+        self.refusals = self._counter(
             "caimi_attestations_refused",
             "Checkpoints and absences refused, by the error's code",
-            ["code"],
-            registry=self.registry,
+            "code",
         )
-        self.alarms = Counter(
+        self.alarms = self._counter(
             "caimi_validator_alarms",
             "Contradictions seen in a ledger, by the error's code: a person must look",
-            ["ledger", "code"],
-            registry=self.registry,
+            "ledger",
+            "code",
         )
-        self.signing_stopped = Gauge(
+        self.signing_stopped = self._gauge(
             "caimi_signing_stopped",
             "1 when nothing more is signed of the ledger until an operator clears it",
-            ["ledger"],
+            "ledger",
+        )
+        self.final_height = self._gauge("caimi_final_height", "Newest final block", "ledger")
+        self.final_time = self._gauge(
+            "caimi_final_time_seconds", "Time of the newest final block, Unix seconds", "ledger"
+        )
+        self.shares = self._counter("caimi_shares", "Decryption shares given")
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, registry=self.registry)
+
+    def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(name, what, labels, registry=self.registry)
+
+
+class RelayerMetrics:
+    """What one relayer counts."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        route = ("ledger", "client")
+        self.waiting = Gauge(
+            "caimi_packets_waiting",
+            "Packets sent on a ledger over a client that have not ended",
+            route,
             registry=self.registry,
         )
-        self.final_height = Gauge(
-            "caimi_final_height", "Newest final block", ["ledger"], registry=self.registry
-        )
-        self.final_time = Gauge(
-            "caimi_final_time_seconds",
-            "Time of the newest final block, Unix seconds",
-            ["ledger"],
+        self.oldest = Gauge(
+            "caimi_oldest_packet_seconds",
+            "Age of the oldest packet that has not ended",
+            route,
             registry=self.registry,
         )
-        self.shares = Counter("caimi_shares", "Decryption shares given", registry=self.registry)
+        self.packets = Counter(
+            "caimi_packets_carried",
+            "Packets delivered, acknowledged and timed out, by the ledger that was written to",
+            ("what", "ledger"),
+            registry=self.registry,
+        )
+        self.gas = Counter(
+            "caimi_relayer_gas", "Gas spent", ("what", "ledger"), registry=self.registry
+        )
+        self.fees = Counter(
+            "caimi_relayer_fees", f"Fees paid, {_COINS}", ("ledger",), registry=self.registry
+        )
+        self.balance = Gauge(
+            "caimi_relayer_balance",
+            f"What the relayer has to pay fees with, {_COINS}",
+            ("ledger",),
+            registry=self.registry,
+        )
+        self.signatures = Counter(
+            "caimi_signatures",
+            "Attestations that a validator gave when asked",
+            ("validator",),
+            registry=self.registry,
+        )
+        self.missing_signatures = Counter(
+            "caimi_signatures_missing",
+            "Attestations that a validator did not give, by the error's code",
+            ("validator", "code"),
+            registry=self.registry,
+        )
+
+    def carried(self, done: Carried) -> None:
+        """Count one transaction."""
+        ledger = done.receipt.ledger
+        self.packets.labels(done.what, ledger).inc(done.packets)
+        self.gas.labels(done.what, ledger).inc(done.receipt.work)
+        self.fees.labels(ledger).inc(done.receipt.fee)
+
+    def counted(self, validators: Iterable[ValidatorClient]) -> list[ValidatorClient]:
+        """Give `validators` so that their answers are counted."""
+        return [_Counted(each, self) for each in validators]
+
+    async def measure(self, known: Iterable[OpenPackets], account: bytes) -> None:
+        """Set the queue's gauges, and `account`'s balance.
+
+        Raises:
+            LedgerUnavailable…: a ledger does not answer.
+        """
+        for each in known:
+            ledger = each.ledger
+            for route in each.routes:
+                heights = [
+                    entry.height
+                    for (client, _), entry in each.sent.items()
+                    if client == route.client_id
+                ]
+                self.waiting.labels(ledger.id, route.client_id).set(len(heights))
+                age = 0.0
+                if heights:
+                    sent_at = (await ledger.block(min(heights))).time
+                    age = max(0.0, self._clock() - sent_at)
+                self.oldest.labels(ledger.id, route.client_id).set(age)
+            self.balance.labels(ledger.id).set(await ledger.balance(account))
+
+
+class WatcherMetrics:
+    """What one watcher counts."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        self.findings = Counter(
+            "caimi_watcher_findings",
+            "Contradictions found between two ledgers, by the error's code",
+            ("ledger", "client", "code"),
+            registry=self.registry,
+        )
+        self.paused = Gauge(
+            "caimi_route_paused",
+            "1 while a route is paused",
+            ("ledger", "client"),
+            registry=self.registry,
+        )
+        self.failures = Counter(
+            "caimi_watcher_failures",
+            "Steps that could not read or write a ledger, by the error's code",
+            ("code",),
+            registry=self.registry,
+        )
+        self.seen = Gauge(
+            "caimi_watcher_seen_seconds",
+            "When everything was last read and judged without a failure, Unix seconds",
+            registry=self.registry,
+        )
+
+    def found(self, ledger: LedgerId, client: str, finding: MessagingError) -> None:
+        """Count one finding."""
+        self.findings.labels(ledger, client, finding.code).inc()
+
+    def stepped(self, watched: Watched) -> None:
+        """Take one step's result."""
+        for failure in watched.failures:
+            self.failures.labels(failure.code).inc()
+        for (ledger, client), paused in watched.paused.items():
+            self.paused.labels(ledger, client).set(paused)
+        if not watched.failures:
+            self.seen.set(self._clock())
+
+
+class _Counted:
+    """A validator whose answers are counted (port `ValidatorClient`)."""
+
+    def __init__(self, validator: ValidatorClient, metrics: RelayerMetrics) -> None:
+        self._validator = validator
+        self._metrics = metrics
+        self.name = validator.name
+
+    async def attest(self, ledger: LedgerId, from_height: int, height: int) -> Attestation:
+        try:
+            return self._count(await self._validator.attest(ledger, from_height, height))
+        except CaimiError as error:
+            self._metrics.missing_signatures.labels(self.name, error.code).inc()
+            raise
+
+    async def attest_absence(
+        self, ledger: LedgerId, height: int, packets: Sequence[tuple[str, int]]
+    ) -> Attestation:
+        try:
+            return self._count(await self._validator.attest_absence(ledger, height, packets))
+        except CaimiError as error:
+            self._metrics.missing_signatures.labels(self.name, error.code).inc()
+            raise
+
+    def _count(self, attestation: Attestation) -> Attestation:
+        self._metrics.signatures.labels(self.name).inc()
+        return attestation

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from caimi.chains import InteroperableAddress
+from caimi.client.keyring import Keyring
 from caimi.client.network import AsyncNetwork
 from caimi.config import Config, read_toml
 from caimi.errors.base import CaimiError
@@ -23,14 +25,19 @@ from caimi.inference.batch import ReceiptLog, anchor_receipts
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
+from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
+from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.signed_store import SqliteSignedStore
+from caimi.messaging.watcher import PATIENCE_SECONDS, WatchedLedger, Watcher
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
 from caimi.node.client import Endpoint, HttpValidator
 from caimi.node.endpoints import open_endpoints
+from caimi.node.http import service
+from caimi.node.metrics import RelayerMetrics, WatcherMetrics
 from caimi.node.node import Node
 from caimi.node.serving import LicensedModels
 from caimi.node.settings import NodeSettings
@@ -39,6 +46,8 @@ from caimi.node.worker_app import create_worker_app
 _log = logging.getLogger(__name__)
 RELAY_POLL_SECONDS = 0.25
 LOOK_BACK_SECONDS = 10.0
+MEASURE_SECONDS = 5.0
+WATCH_POLL_SECONDS = 2.0
 
 
 async def run_node(settings_file: Path, passphrase: bytes) -> None:
@@ -88,7 +97,7 @@ def clear_ledger(settings_file: Path, ledger: str) -> str | None:
     return why
 
 
-async def run_relayer(config: Config, key: str) -> None:
+async def run_relayer(config: Config, key: str, metrics_port: int | None = None) -> None:
     """Carry packets between the configured ledgers until the process is told to stop."""
     async with _network(config, key) as network, AsyncExitStack() as stack:
         validators = []
@@ -96,20 +105,78 @@ async def run_relayer(config: Config, key: str) -> None:
             endpoint = Endpoint(custodian.url)
             stack.push_async_callback(endpoint.aclose)
             validators.append(HttpValidator(endpoint))
-        relayer = Relayer(
-            network.context.ledgers,
-            validators,
-            network.context.identity.signer,
-            observe=lambda carried: _log.info(
+        metrics = RelayerMetrics()
+        signer = network.context.identity.signer
+
+        def observe(carried: Carried) -> None:
+            metrics.carried(carried)
+            _log.info(
                 "%s: %d packets of %s, %s on %s",
                 carried.what,
                 carried.packets,
                 carried.route.client_id,
                 carried.receipt.tx,
                 carried.receipt.ledger,
-            ),
+            )
+
+        relayer = Relayer(
+            network.context.ledgers, metrics.counted(validators), signer, observe=observe
         )
-        await relayer.run(RELAY_POLL_SECONDS)
+
+        async def measure() -> None:
+            while True:
+                try:
+                    await metrics.measure(relayer.open_packets, signer.account)
+                except CaimiError as error:
+                    _log.warning("%s", error)
+                await asyncio.sleep(MEASURE_SECONDS)
+
+        await _run_all(
+            relayer.run(RELAY_POLL_SECONDS),
+            measure(),
+            *_metrics_server("CAIMI relayer", metrics.registry, metrics_port),
+        )
+
+
+async def run_watcher(
+    config: Config,
+    key: str,
+    patience_seconds: float = PATIENCE_SECONDS,
+    metrics_port: int | None = None,
+) -> None:
+    """Watch the configured ledgers, pausing routes as guardian `key`, until told to stop."""
+    async with AsyncExitStack() as stack:
+        signer = await asyncio.to_thread(lambda: Keyring(config).open(key).signer)
+        ledgers: dict[LedgerId, WatchedLedger] = {}
+        for section in config.ledgers:
+            ledger = await open_ledger(section)
+            stack.push_async_callback(ledger.aclose)
+            ledgers[ledger.id] = ledger
+        metrics = WatcherMetrics()
+        watcher = Watcher(ledgers, signer, patience_seconds=patience_seconds, observe=metrics.found)
+        await _run_all(
+            watcher.run(WATCH_POLL_SECONDS, metrics.stepped),
+            *_metrics_server("CAIMI watcher", metrics.registry, metrics_port),
+        )
+
+
+def _metrics_server(
+    title: str, registry: CollectorRegistry, port: int | None
+) -> list[Coroutine[None, None, None]]:
+    return [] if port is None else [_serve(service(title, registry), "127.0.0.1", port)]
+
+
+async def _run_all(*works: Coroutine[None, None, None]) -> None:
+    """Run until one ends or fails, and then end the others."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_worker(config: Config, key: str, host: str, port: int, anchor_seconds: float) -> None:

@@ -168,6 +168,7 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
     authority = Contract(chain, contracts["authority"], artifact("AccessManager").interface)
     registry = artifact("ModelRegistry").interface
     bridge = artifact("ModelBridge").interface
+    gateway = artifact("Gateway").interface
     assign = authority.interface["setTargetFunctionRole"]
     grant = authority.interface["grantRole"]
     label = authority.interface["labelRole"]
@@ -178,6 +179,7 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
         grant.encode(BRIDGE_ROLE, contracts["bridge"], 0),
         label.encode(GUARDIAN_ROLE, "guardian"),
         assign.encode(contracts["bridge"], [bridge["pause"].selector], GUARDIAN_ROLE),
+        assign.encode(contracts["gateway"], [gateway["pauseRoute"].selector], GUARDIAN_ROLE),
         grant.encode(GUARDIAN_ROLE, guardian, 0),
     ]
     return authority.call("Setting roles", "multicall", steps)

@@ -181,6 +181,7 @@ def _transaction(
         "nonce": hex(int(transaction.nonce)),
         "from": _hex(transaction.sender),
         "to": _hex(transaction.to) if transaction.to else None,
+        "input": _hex(transaction.data),
         "blockNumber": None if header is None else hex(header.block_number),
         "blockHash": None if header is None else _hex(header.hash),
     }

@@ -14,7 +14,6 @@ from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
-from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import EvmMarket
@@ -22,6 +21,7 @@ from caimi.ledgers.evm.outgoing import sender_of
 from caimi.ledgers.evm.receipts import EvmReceiptLog
 from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.transactions import Patience, Sender
+from caimi.ledgers.evm.watching import WatchableGateway
 from caimi.ledgers.port import Block, Call, LedgerId, Outbox, SignedCall, Signer, TxReceipt
 
 _FIRST_LOOK = 0.05
@@ -70,7 +70,7 @@ class EvmLedger:
             ModelHistory(chain, events, places, self.deployed_at),
         )
         self.market = EvmMarket(contracts["market"])
-        self.gateway = EvmGateway(
+        self.gateway = WatchableGateway(
             contracts["gateway"],
             self.address_of(contracts["gateway"].address),
             events,

@@ -1,0 +1,130 @@
+"""What a watcher sees of an EVM gateway beyond the port: deliveries as they were called, pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from eth_abi.exceptions import DecodingError
+
+from caimi.errors.ledgers import LedgerAnswerInvalid
+from caimi.ledgers.evm.abi import Value, decode
+from caimi.ledgers.evm.contract import Contract
+from caimi.ledgers.evm.gateway import EvmGateway
+from caimi.ledgers.evm.quantities import data, fields
+from caimi.ledgers.evm.rpc import RpcRefusal
+from caimi.ledgers.port import Call, Delivery, Ending, Packet, Payload
+
+_TRACE = {"tracer": "callTracer"}
+
+
+class WatchableGateway(EvmGateway):
+    """The gateway of one EVM ledger, for a watcher (port `WatchedGateway`)."""
+
+    async def delivered(self, from_height: int, to_height: int) -> list[Delivery]:
+        """List packets received in blocks (from_height, to_height], as they were delivered."""
+        logs = [
+            (log, values, name == "AcknowledgementDeferred")
+            for name in ("AcknowledgementWritten", "AcknowledgementDeferred")
+            for log, values in await self._logs(name, from_height, to_height)
+        ]
+        logs.sort(key=lambda entry: (entry[0].height, entry[0].index))
+        await self._learn_clients([values["clientHash"] for _, values, _ in logs])
+        shown = {tx: await self._received_in(tx) for tx in {log.tx for log, _, _ in logs}}
+        found = []
+        for log, values, deferred in logs:
+            client = self._client_ids.get(values["clientHash"])
+            if client is None:
+                raise LedgerAnswerInvalid(f"{log.tx} is of a client that there is not.")
+            packet, proof = shown[log.tx].get((client, values["sequence"]), (None, b""))
+            found.append(
+                Delivery(client, values["sequence"], log.height, log.tx, deferred, packet, proof)
+            )
+        return found
+
+    async def ended(self, from_height: int, to_height: int) -> list[Ending]:
+        """List packets that ended in blocks (from_height, to_height]."""
+        found = []
+        for name in ("PacketAcknowledged", "PacketTimedOut"):
+            logs = await self._logs(name, from_height, to_height)
+            await self._learn_clients([values["clientHash"] for _, values in logs])
+            for log, values in logs:
+                client = self._client_ids.get(values["clientHash"])
+                if client is None:
+                    raise LedgerAnswerInvalid(f"{log.tx} is of a client that there is not.")
+                found.append(
+                    Ending(
+                        client,
+                        values["sequence"],
+                        log.height,
+                        log.tx,
+                        name == "PacketAcknowledged",
+                    )
+                )
+        return found
+
+    async def route_paused(self, client_id: str) -> bool:
+        """Tell whether a route is paused."""
+        (paused,) = await self._contract.read("routePaused", client_id)
+        return bool(paused)
+
+    def pause_route(self, client_id: str) -> Call:
+        """Stop sending and receiving over a route; guardians only."""
+        return self._contract.call(f"Pausing {client_id}", "pauseRoute", client_id)
+
+    async def report_conflict(self, client_id: str, first: bytes, second: bytes) -> Call:
+        """Freeze a committee's client by two statements that contradict each other."""
+        address, _, _ = await self._contract.read("getClient", client_id)
+        client = Contract(self._contract.chain, address, self._clients)
+        return client.call(f"Reporting a conflict of {client_id}", "reportConflict", first, second)
+
+    async def _learn_clients(self, hashes: Sequence[bytes]) -> None:
+        if any(each not in self._client_ids for each in hashes):
+            await self.routes()
+
+    async def _received_in(self, tx: str) -> dict[tuple[str, int], tuple[Packet, bytes]]:
+        """Give the packets that a transaction delivered, with their proofs."""
+        found: dict[tuple[str, int], tuple[Packet, bytes]] = {}
+        for call in await self._calls(tx):
+            for packet, proof in self._packets_of(call):
+                found[packet.dest_client, packet.sequence] = (packet, proof)
+        return found
+
+    async def _calls(self, tx: str) -> list[bytes]:
+        rpc = self._contract.chain.rpc
+        sent = await rpc.ask("eth_getTransactionByHash", tx)
+        target, given = fields(sent, "to", "input")
+        if target is not None and data(target, 20) == self._contract.address:
+            return [data(given)]
+        try:
+            return list(self._inner_calls(await rpc.ask("debug_traceTransaction", tx, _TRACE)))
+        except RpcRefusal:
+            return []
+
+    def _inner_calls(self, root: object) -> Iterator[bytes]:
+        frames = [root]
+        while frames:
+            frame = frames.pop()
+            if not isinstance(frame, dict) or frame.get("error") is not None:
+                continue
+            # A delegated call runs the gateway's code on somebody else's storage.
+            if frame.get("type") == "CALL" and frame.get("to") is not None:
+                target, given = fields(frame, "to", "input")
+                if data(target, 20) == self._contract.address:
+                    yield data(given)
+            inner = frame.get("calls")
+            frames += inner if isinstance(inner, list) else []
+
+    def _packets_of(self, call: bytes) -> list[tuple[Packet, bytes]]:
+        method = self._contract.interface["recvPackets"]
+        if call[:4] != method.selector:
+            return []
+        try:
+            _, packets, proof = decode(method.inputs, call[4:])
+        except DecodingError:
+            return []
+        return [(_packet(each), proof) for each in packets]
+
+
+def _packet(fields_: Value) -> Packet:
+    sequence, source, dest, timeout, payloads = fields_
+    return Packet(sequence, source, dest, timeout, tuple(Payload(*each) for each in payloads))

@@ -1,0 +1,310 @@
+"""A watcher pauses a route on two deployed ledgers when a committee's stolen keys forge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field, replace
+
+import pytest
+from ledger_site import COIN, IMPATIENT
+from subprocess_anvil import anvil_process
+
+from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
+from caimi.errors.messaging import MessagingError
+from caimi.hashing import keccak256
+from caimi.ledgers.evm.anvil import AnvilOptions, free_port
+from caimi.ledgers.evm.connect import embedded_chain, http_chain
+from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Block, Call, LedgerId, Packet, Payload
+from caimi.messaging.checkpoint import Kind
+from caimi.messaging.ibc import (
+    acknowledgement_commitment,
+    acknowledgement_key,
+    commitment_key,
+    packet_commitment,
+    receipt_key,
+)
+from caimi.messaging.proof import (
+    SignedStatement,
+    Tree,
+    absence_facts,
+    block_fact,
+    statement_of,
+)
+from caimi.messaging.reading import read_tree
+from caimi.messaging.watcher import Watcher
+
+A, B = 31601, 31602
+PATIENCE = 10.0
+
+
+@dataclass
+class Heist:
+    """Two joined ledgers, a watcher on connections of its own, and a thief with every key."""
+
+    a: EvmLedger
+    b: EvmLedger
+    on_a: str
+    on_b: str
+    rich: LocalSigner
+    members: list[LocalSigner]
+    watcher: Watcher
+    now: list[float]
+    found: list[tuple[LedgerId, str, MessagingError]] = field(default_factory=list)
+
+    async def send(self) -> tuple[Packet, int]:
+        """Send a message from B to A; gives the packet and its height."""
+        timeout = (await self.b.head()).time + 3600
+        model = self.a.registry.model_id(self.rich.account, "m")
+        call = self.b.market.buy_remote(self.on_b, model, "1.0.0", b"", 500, timeout)
+        receipt = await self.b.submit(call, self.rich)
+        (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
+        return sent.packet, receipt.height
+
+    async def sign(self, kind: Kind, of: EvmLedger, at: str, blocks, time: int, tree: Tree):
+        verifier, client = (self.a, self.on_a) if at == "a" else (self.b, self.on_b)
+        committee = await verifier.gateway.committee(client)
+        origin = keccak256(of.gateway.address)
+        said = statement_of(kind, origin, committee, blocks, time, tree)
+        return SignedStatement(
+            said, {n: self.members[n].sign_digest(said.digest) for n in range(3)}
+        )
+
+    async def deliver(
+        self, packet: Packet, *, height: int | None = None, through: bytes = b""
+    ) -> None:
+        """Deliver to A; without a height of the true tree the proof is forged."""
+        if height is not None:
+            block = await self.b.block(height)
+            tree = await read_tree(self.b.gateway, height - 1, block)
+        else:
+            block = await self.b.head()
+            key = commitment_key(packet.source_client, packet.sequence)
+            tree = Tree.of([block_fact(block), (key, packet_commitment(packet))])
+        blocks = (block.height - 1, block.height)
+        signed = await self.sign(Kind.CHECKPOINT, self.b, "a", blocks, block.time, tree)
+        proof = signed.prove(tree, [commitment_key(packet.source_client, packet.sequence)])
+        call = self.a.gateway.receive(self.on_a, [packet], proof.data)
+        await self.a.submit(replace(call, target=through or call.target), self.rich)
+
+    async def time_out(self, packet: Packet) -> None:
+        """Time `packet` out on B with a forged absence."""
+        tree = Tree.of(absence_facts([(packet.dest_client, packet.sequence)]))
+        height = (await self.a.head()).height
+        signed = await self.sign(Kind.ABSENCE, self.a, "b", (height, height), packet.timeout, tree)
+        proof = signed.prove(tree, [receipt_key(packet.dest_client, packet.sequence)])
+        await self.b.submit(self.b.gateway.time_out(self.on_b, [packet], proof.data), self.rich)
+
+    async def acknowledge(self, packet: Packet, acks: list[bytes]) -> None:
+        """Acknowledge `packet` on B with an acknowledgement that A never wrote."""
+        block: Block = await self.a.head()
+        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        tree = Tree.of([block_fact(block), (key, acknowledgement_commitment(acks))])
+        blocks = (block.height - 1, block.height)
+        signed = await self.sign(Kind.CHECKPOINT, self.a, "b", blocks, block.time, tree)
+        proof = signed.prove(tree, [key])
+        call = self.b.gateway.acknowledge(self.on_b, [packet], [acks], proof.data)
+        await self.b.submit(call, self.rich)
+
+    async def paused(self) -> tuple[bool, bool]:
+        return (
+            await self.a.gateway.route_paused(self.on_a),
+            await self.b.gateway.route_paused(self.on_b),
+        )
+
+    @property
+    def codes(self) -> list[str]:
+        return [error.code for _, _, error in self.found]
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("anvil", marks=pytest.mark.anvil)])
+def reach(request) -> Iterator[tuple]:
+    rich, guardian = LocalSigner.generate(), LocalSigner.generate()
+    coins = {rich.account: 1_000_000 * COIN, guardian.account: 1_000 * COIN}
+    if request.param == "embedded":
+        chains = {number: EmbeddedChain(number, coins) for number in (A, B)}
+        yield lambda number: embedded_chain(chains[number]), rich, guardian
+        return
+    with ExitStack() as stack:
+        options = {number: AnvilOptions(number, free_port()) for number in (A, B)}
+        for each in options.values():
+            stack.enter_context(anvil_process(each, coins))
+        yield (
+            lambda number: http_chain(f"eip155:{number}", options[number].url, Depth(0)),
+            rich,
+            guardian,
+        )
+
+
+@pytest.fixture
+async def heist(reach) -> AsyncIterator[Heist]:
+    connect, rich, guardian = reach
+    members = sorted((LocalSigner.generate() for _ in range(4)), key=lambda m: m.account)
+    async with AsyncExitStack() as stack:
+        deployments = {}
+        for number in (A, B):
+            chain = connect(number)
+            stack.push_async_callback(chain.rpc.aclose)
+            deployments[number] = await deploy(chain, rich, guardian=guardian.account)
+
+        def ledger(number: int) -> EvmLedger:
+            made = EvmLedger(connect(number), deployments[number], patience=IMPATIENT)
+            stack.push_async_callback(made.aclose)
+            return made
+
+        a, b = ledger(A), ledger(B)
+        committee = Signers(0, 3, tuple(m.account for m in members))
+        on_a, on_b = await connect_ledgers(a, b, committee, rich)
+        now = [0.0]
+        found: list[tuple[LedgerId, str, MessagingError]] = []
+        watcher = Watcher(
+            {a.id: ledger(A), b.id: ledger(B)},
+            guardian,
+            patience_seconds=PATIENCE,
+            observe=lambda *finding: found.append(finding),
+            clock=lambda: now[0],
+        )
+        yield Heist(a, b, on_a, on_b, rich, members, watcher, now, found)
+
+
+async def test_honest_traffic_is_left_alone(heist: Heist) -> None:
+    packet, height = await heist.send()
+    await heist.deliver(packet, height=height)
+    for _ in range(3):
+        heist.now[0] += PATIENCE
+        watched = await heist.watcher.step()
+        assert (watched.findings, watched.failures) == ([], [])
+    assert await heist.paused() == (False, False)
+    assert (heist.watcher._judged, heist.watcher._first_seen) == ({}, {})
+
+
+async def test_a_delivery_that_was_never_sent_pauses_the_route_on_both_sides(heist: Heist) -> None:
+    true, _ = await heist.send()
+    forged = replace(true, sequence=9)
+    await heist.deliver(forged)
+    assert (await heist.watcher.step()).findings == []  # its node may lag
+    heist.now[0] += PATIENCE
+    watched = await heist.watcher.step()
+    assert watched.failures == []
+    assert [error.code for error in watched.findings] == ["CAIMI-M030"]
+    assert await heist.paused() == (True, True)
+    with pytest.raises(TransactionReverted, match="RoutePaused"):
+        await heist.deliver(replace(true, sequence=10))
+    assert (await heist.watcher.step()).findings == []
+
+
+async def test_a_delivery_with_other_contents_than_were_sent_pauses_at_once(heist: Heist) -> None:
+    true, _ = await heist.send()
+    payload = true.payloads[0]
+    forged = replace(true, payloads=(Payload(*_five(payload, b"stolen")),))
+    await heist.deliver(forged)
+    watched = await heist.watcher.step()
+    assert [error.code for error in watched.findings] == ["CAIMI-M030"]
+    assert "other contents" in watched.findings[0].what
+    assert await heist.paused() == (True, True)
+
+
+async def test_a_delivery_through_another_contract_is_seen_through_or_told_of(
+    heist: Heist, request: pytest.FixtureRequest
+) -> None:
+    true, _ = await heist.send()
+    forged = replace(true, payloads=(Payload(*_five(true.payloads[0], b"stolen")),))
+    gateway = heist.a.deployment.contracts["gateway"]
+    # Forwards whatever it is called with to the gateway.
+    code = bytes.fromhex(f"365f5f375f5f365f5f73{gateway.hex()}5af16026575f5ffd5b00")
+    creation = bytes([0x60, len(code)]) + bytes.fromhex("8060095f395ff3") + code
+    made = await heist.a.submit(Call(heist.a.id, "Deploying", b"", creation), heist.rich)
+    await heist.deliver(forged, through=made.created)
+    await heist.watcher.step()
+    if "anvil" in request.node.name:  # it traces calls
+        assert heist.codes == ["CAIMI-M030"]
+        assert await heist.paused() == (True, True)
+    else:
+        assert heist.codes == ["CAIMI-M034"]
+        assert await heist.paused() == (False, False)
+
+
+async def test_a_timeout_of_what_was_received_pauses_the_route(heist: Heist) -> None:
+    packet, height = await heist.send()
+    await heist.deliver(packet, height=height)
+    for ledger in (heist.a, heist.b):
+        await _pass(ledger, 4_000)
+    await heist.time_out(packet)
+    await heist.watcher.step()
+    assert heist.codes == ["CAIMI-M031"]
+    assert await heist.paused() == (True, True)
+
+
+async def test_an_acknowledgement_of_what_was_never_received_pauses_the_route(
+    heist: Heist,
+) -> None:
+    packet, _ = await heist.send()
+    await heist.acknowledge(packet, [b"\x01"])
+    await heist.watcher.step()
+    assert heist.codes == []
+    heist.now[0] += PATIENCE
+    await heist.watcher.step()
+    assert heist.codes == ["CAIMI-M032"]
+    assert await heist.paused() == (True, True)
+
+
+async def test_two_contents_signed_for_one_range_freeze_the_client(heist: Heist) -> None:
+    packet, height = await heist.send()
+    await heist.deliver(packet, height=height)
+    other, head = replace(packet, sequence=7), await heist.b.block(height)
+    key = commitment_key(other.source_client, 7)
+    tree = Tree.of([block_fact(head), (key, packet_commitment(other))])
+    signed = await heist.sign(Kind.CHECKPOINT, heist.b, "a", (height - 1, height), head.time, tree)
+    proof = signed.prove(tree, [key])
+    call = heist.a.gateway.receive(heist.on_a, [other], proof.data)
+    await heist.a.submit(call, heist.rich)
+    watched = await heist.watcher.step()
+    assert watched.failures == []
+    assert heist.codes == ["CAIMI-M033"]
+    with pytest.raises(TransactionReverted, match=r"ClientFrozen|RoutePaused"):
+        await heist.deliver(replace(packet, sequence=8))
+    assert await heist.paused() == (True, True)
+
+
+async def test_a_watcher_whose_node_is_down_pauses_nothing_and_says_so(
+    heist: Heist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true, _ = await heist.send()
+    await heist.deliver(replace(true, sequence=9))
+    view = heist.watcher._views[heist.b.id].ledger
+
+    async def down() -> Block:
+        raise LedgerUnavailable("down")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(view, "head", down)
+        for _ in range(3):
+            heist.now[0] += PATIENCE
+            watched = await heist.watcher.step()
+            assert watched.failures
+            assert watched.findings == []
+    assert await heist.paused() == (False, False)
+    await heist.watcher.step()
+    heist.now[0] += PATIENCE
+    await heist.watcher.step()
+    assert await heist.paused() == (True, True)
+
+
+async def _pass(ledger: EvmLedger, seconds: int) -> None:
+    await ledger.chain.rpc.ask("evm_increaseTime", seconds)
+    await ledger.chain.rpc.ask("evm_mine")
+
+
+def _five(payload: Payload, value: bytes) -> tuple[str, str, str, str, bytes]:
+    return (
+        payload.source_port,
+        payload.dest_port,
+        payload.version,
+        payload.encoding,
+        value,
+    )

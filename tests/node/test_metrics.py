@@ -1,0 +1,103 @@
+"""What services count is what happened."""
+
+from __future__ import annotations
+
+import pytest
+
+from caimi.errors.messaging import ForgedDelivery, NotFinal
+from caimi.ledgers.port import Block, LedgerId, Packet, Route, SentPacket, TxReceipt
+from caimi.messaging.checkpoint import Attestation, Kind, Statement
+from caimi.messaging.open_packets import OpenPackets
+from caimi.messaging.progress import Carried
+from caimi.messaging.watcher import Watched
+from caimi.node.metrics import RelayerMetrics, WatcherMetrics
+
+A, B = LedgerId("eip155:1"), LedgerId("eip155:2")
+ROUTE = Route("caimi-1-0", "caimi-2-0", B)
+
+
+class Ledger:
+    """As much of a ledger as measuring asks for."""
+
+    id = A
+    deployed_at = 1
+
+    async def block(self, height: int) -> Block:
+        return Block(height, 1_000 + height, bytes(32))
+
+    async def balance(self, account: bytes) -> int:
+        return 7
+
+
+class Validator:
+    name = "v"
+
+    def __init__(self) -> None:
+        self.behind = False
+
+    async def attest(self, ledger: LedgerId, from_height: int, height: int) -> Attestation:
+        if self.behind:
+            raise NotFinal("not yet")
+        said = Statement(Kind.CHECKPOINT, bytes(32), bytes(32), 1, 2, 3, b"\x01" * 32, 1)
+        return Attestation(said, bytes(65))
+
+    async def attest_absence(self, ledger, height, packets) -> Attestation:
+        raise NotFinal("not yet")
+
+
+async def test_the_queue_and_the_age_of_its_oldest_packet_are_measured() -> None:
+    metrics = RelayerMetrics(clock=lambda: 1_100.0)
+    known = OpenPackets(Ledger(), {A, B})  # type: ignore[arg-type]
+    known.routes = (ROUTE,)
+
+    def value(name: str) -> float | None:
+        return metrics.registry.get_sample_value(name, {"ledger": A, "client": "caimi-1-0"})
+
+    for sequence, height in ((1, 60), (2, 40)):
+        packet = Packet(sequence, "caimi-1-0", "caimi-2-0", 9_999, ())
+        known.sent["caimi-1-0", sequence] = SentPacket(packet, "0x", height)
+    known.sent["caimi-1-9", 1] = SentPacket(Packet(1, "caimi-1-9", "x", 9, ()), "0x", 1)
+    await metrics.measure([known], b"me")
+    assert (value("caimi_packets_waiting"), value("caimi_oldest_packet_seconds")) == (2.0, 60.0)
+    known.sent.clear()
+    await metrics.measure([known], b"me")
+    assert (value("caimi_packets_waiting"), value("caimi_oldest_packet_seconds")) == (0.0, 0.0)
+    assert metrics.registry.get_sample_value("caimi_relayer_balance", {"ledger": A}) == 7.0
+
+
+def test_gas_and_fees_are_counted_where_they_were_spent() -> None:
+    metrics = RelayerMetrics()
+    for _ in range(2):
+        metrics.carried(Carried("deliver", ROUTE, 5, TxReceipt(B, "0x", 1, 1, 100, 300)))
+    labels = {"what": "deliver", "ledger": B}
+    assert metrics.registry.get_sample_value("caimi_packets_carried_total", labels) == 10.0
+    assert metrics.registry.get_sample_value("caimi_relayer_gas_total", labels) == 200.0
+    assert metrics.registry.get_sample_value("caimi_relayer_fees_total", {"ledger": B}) == 600.0
+
+
+async def test_signatures_are_counted_by_validator_and_missing_ones_by_reason() -> None:
+    metrics = RelayerMetrics()
+    inner = Validator()
+    (validator,) = metrics.counted([inner])
+    await validator.attest(A, 0, 1)
+    inner.behind = True
+    with pytest.raises(NotFinal):
+        await validator.attest(A, 0, 1)
+    with pytest.raises(NotFinal):
+        await validator.attest_absence(A, 1, [("c", 1)])
+    value = metrics.registry.get_sample_value
+    assert value("caimi_signatures_total", {"validator": "v"}) == 1.0
+    assert value("caimi_signatures_missing_total", {"validator": "v", "code": "CAIMI-M005"}) == 2.0
+
+
+def test_findings_pauses_and_blindness_of_a_watcher_are_told() -> None:
+    metrics = WatcherMetrics(clock=lambda: 50.0)
+    value = metrics.registry.get_sample_value
+    metrics.found(A, "caimi-1-0", ForgedDelivery("a packet"))
+    metrics.stepped(Watched(failures=[NotFinal("x")], paused={(A, "caimi-1-0"): True}))
+    place = {"ledger": A, "client": "caimi-1-0"}
+    assert value("caimi_watcher_findings_total", {**place, "code": "CAIMI-M030"}) == 1.0
+    assert value("caimi_route_paused", place) == 1.0
+    assert value("caimi_watcher_seen_seconds") == 0.0
+    metrics.stepped(Watched())
+    assert value("caimi_watcher_seen_seconds") == 50.0
