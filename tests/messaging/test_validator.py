@@ -310,7 +310,9 @@ async def test_many_questions_at_once_wait_for_their_turn_and_are_all_answered(
     questions += [
         asyncio.create_task(validator.attest_absence(a.id, height, absences)) for _ in range(20)
     ]
-    await asyncio.sleep(0.01)
+    while reading < 16:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
     assert reading == 16
     slow.set()
     assert len(set(await asyncio.gather(*questions))) == 2
