@@ -370,6 +370,13 @@ contract StorageProofClientTest is CommitteeFacts {
         assertEq(_client.gateway(), vm.parseJsonAddress(_json, ".gateway"));
     }
 
+    function test_an_inner_client_that_proves_although_it_is_frozen_is_not_believed() public {
+        Fact memory fact = present(1);
+        StorageProofClient other = new StorageProofClient(new Stubborn(), _client.gateway());
+        vm.expectRevert(StorageProofClient.ClientFrozen.selector);
+        other.verifyMembership(fact.keys, fact.values, fact.proof);
+    }
+
     // Short forms
 
     /// @dev The inner committee's proof of the hash of the block at `height`.
@@ -460,5 +467,28 @@ contract StorageProofClientTest is CommitteeFacts {
         for (uint256 i = 0; i < 17; ++i) {
             members[i] = i == place ? child : bytes(hex"80");
         }
+    }
+}
+
+/// @dev A client of somebody else's that breaks its word: frozen, and proves all the same.
+contract Stubborn is ILightClient {
+    function verifyMembership(bytes32[] calldata, bytes32[] calldata, bytes calldata)
+        external
+        pure
+        returns (uint64, uint64)
+    {
+        return (1, 1);
+    }
+
+    function verifyAbsence(bytes32[] calldata, bytes calldata) external pure returns (uint64, uint64) {
+        return (1, 1);
+    }
+
+    function clientType() external pure returns (string memory) {
+        return "stubborn";
+    }
+
+    function frozen() external pure returns (bool) {
+        return true;
     }
 }
