@@ -22,12 +22,15 @@ ACCESS_MANAGER = "node_modules/@openzeppelin/contracts/access/manager/AccessMana
 SOURCES = {
     "AccessManager": ACCESS_MANAGER,
     "CommitteeClient": "src/clients/CommitteeClient.sol",
+    "CompositeClient": "src/clients/CompositeClient.sol",
     "Gateway": "src/gateway/Gateway.sol",
     "LicenceMarket": "src/models/LicenceMarket.sol",
     "MessagePort": "src/gateway/MessagePort.sol",
     "ModelBridge": "src/models/ModelBridge.sol",
     "ModelRegistry": "src/models/ModelRegistry.sol",
+    "OptimisticClient": "src/clients/OptimisticClient.sol",
     "ReceiptLog": "src/models/ReceiptLog.sol",
+    "StorageProofClient": "src/clients/StorageProofClient.sol",
 }
 
 

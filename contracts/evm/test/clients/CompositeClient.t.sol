@@ -206,11 +206,11 @@ contract CompositeClientTest is CommitteeFacts {
         }
     }
 
-    /// @dev Proved by the first at 15 and by the last at 12.
+    /// @dev Proved by the first at 12 and by the last at 15.
     function both(Fact memory fact) private view returns (Fact memory) {
         bytes[] memory proofs = new bytes[](3);
-        proofs[0] = signed(_keys[0], fact, 15).proof;
-        proofs[2] = signed(_keys[2], fact, 12).proof;
+        proofs[2] = signed(_keys[2], fact, 15).proof;
+        proofs[0] = signed(_keys[0], fact, 12).proof;
         fact.proof = abi.encode(proofs);
         return fact;
     }

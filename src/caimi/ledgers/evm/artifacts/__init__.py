@@ -13,11 +13,14 @@ from caimi.ledgers.evm.abi import Interface
 CONTRACTS = (
     "AccessManager",
     "CommitteeClient",
+    "CompositeClient",
     "Gateway",
     "LicenceMarket",
     "ModelBridge",
     "ModelRegistry",
+    "OptimisticClient",
     "ReceiptLog",
+    "StorageProofClient",
 )
 """Every contract that is shipped."""
 
