@@ -130,7 +130,7 @@ contract CompositeClient is ILightClient {
             uint256 size = uint256(bytes32(proof[start - 32:start]));
             require(size <= length - start, MalformedProof());
             places[i] = proof[start:start + size];
-            uint256 padded = (size + 31) / 32 * 32;
+            uint256 padded = (size + 31) & ~uint256(31);
             require(padded <= length - start, MalformedProof());
             for (uint256 j = start + size; j < start + padded; ++j) {
                 require(proof[j] == 0, MalformedProof());

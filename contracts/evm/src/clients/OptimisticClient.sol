@@ -113,7 +113,7 @@ contract OptimisticClient is IOptimisticClient, AccessManaged {
         id = ++_count;
         uint64 deadline = uint64(block.timestamp) + challengeWindow;
         _claims[id] = Claim(
-            from, height, time, size, ClaimState.Open, deadline, _latest, msg.sender, address(0), root
+            from, height, time, size, ClaimState.Open, msg.sender, deadline, address(0), _latest, root
         );
         _latest = id;
         emit Proposed(id, msg.sender, from, height, time, root, size, deadline);
@@ -185,6 +185,8 @@ contract OptimisticClient is IOptimisticClient, AccessManaged {
             _settle(id, ClaimState.Rejected);
             owed[claim.challenger] += 2 * bond;
             // Not further than the claims that were open with it: those before are accepted.
+            // A state is one of six, not a balance that somebody else could shift.
+            // slither-disable-next-line incorrect-equality
             while (_claims[_latest].state == ClaimState.Rejected) _latest = _claims[_latest].previous;
         }
     }

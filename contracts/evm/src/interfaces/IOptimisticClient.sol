@@ -21,10 +21,10 @@ struct Claim {
     uint64 time;
     uint32 size;
     ClaimState state;
-    uint64 deadline; // of its window, or of its confirmation once it is challenged
-    uint64 previous; // the claim before it that was not rejected
     address proposer;
+    uint64 deadline; // of its window, or of its confirmation once it is challenged
     address challenger;
+    uint64 previous; // the claim before it that was not rejected
     bytes32 root;
 }
 
