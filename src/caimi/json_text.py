@@ -12,7 +12,7 @@ import re
 from typing import Any, Final
 
 MAX_DEPTH: Final = 100
-_TEXTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TEXTS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKETS: Final = re.compile(r"[\[{]+|[\]}]+")
 
 

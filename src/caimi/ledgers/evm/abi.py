@@ -9,50 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from eth_abi.codec import ABICodec
-from eth_abi.decoding import AddressDecoder
-from eth_abi.encoding import AddressEncoder
-from eth_abi.exceptions import DecodingError, EncodingError
-from eth_abi.registry import BaseEquals, registry
-
 from caimi.errors.ledgers import CallInvalid, EventInvalid, LedgerAnswerInvalid
 from caimi.hashing import keccak256
+from caimi.ledgers.evm.abi_codec import DecodingError, EncodingError, Value, codec_of
 
 AbiEntry: TypeAlias = Mapping[str, Any]
-Value: TypeAlias = Any
-"""What an ABI type holds: int, bool, bytes, str, or tuples of these."""
-
-
-class _BytesAddressDecoder(AddressDecoder):
-    @staticmethod
-    def decoder_fn(data: bytes) -> bytes:  # type: ignore[override]
-        return bytes(data)
-
-
-class _BytesAddressEncoder(AddressEncoder):
-    @classmethod
-    def validate_value(cls, value: Value) -> None:
-        if not isinstance(value, bytes) or len(value) != 20:
-            cls.invalidate_value(value, msg="an address has 20 bytes")
-
-    @classmethod
-    def encode_fn(cls, value: bytes) -> bytes:  # type: ignore[override]
-        return value
-
-
-def _codec() -> ABICodec:
-    own = registry.copy()  # type: ignore[no-untyped-call]
-    own.unregister("address")
-    own.register(
-        BaseEquals("address", with_sub=False),  # type: ignore[no-untyped-call]
-        _BytesAddressEncoder,
-        _BytesAddressDecoder,
-        label="address",
-    )
-    return ABICodec(own)
-
-
-_CODEC = _codec()
 
 
 def encode(types: Sequence[str], values: Sequence[Value]) -> bytes:
@@ -62,8 +23,8 @@ def encode(types: Sequence[str], values: Sequence[Value]) -> bytes:
         CallInvalid: a value does not fit its type.
     """
     try:
-        return _CODEC.encode(types, values)
-    except (EncodingError, ValueError, OverflowError) as error:
+        return codec_of(tuple(types)).encode(values)
+    except EncodingError as error:
         raise CallInvalid(f"A value does not fit ({', '.join(types)}): {error}.") from error
 
 
@@ -73,10 +34,8 @@ def decode(types: Sequence[str], data: bytes) -> tuple[Value, ...]:
     Raises:
         DecodingError: `data` is not an encoding of them.
     """
-    try:
-        return tuple(_CODEC.decode(types, data))
-    except (ValueError, OverflowError) as error:
-        raise DecodingError(str(error)) from error
+    values: tuple[Value, ...] = codec_of(tuple(types)).decode(data, 0)[0]
+    return values
 
 
 def type_of(entry: AbiEntry) -> str:

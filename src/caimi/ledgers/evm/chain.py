@@ -12,7 +12,8 @@ from caimi.errors.ledgers import (
     TransactionReverted,
     WrongLedger,
 )
-from caimi.ledgers.evm.abi import Method, Value
+from caimi.ledgers.evm.abi import Method
+from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.finality import Depth, Finality
 from caimi.ledgers.evm.http import Json
 from caimi.ledgers.evm.quantities import data, fields, hexed, quantity

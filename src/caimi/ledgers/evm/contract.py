@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caimi.errors.ledgers import CallInvalid
-from caimi.ledgers.evm.abi import Interface, Value
+from caimi.ledgers.evm.abi import Interface
+from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.chain import Chain, Read
 from caimi.ledgers.port import Call
 

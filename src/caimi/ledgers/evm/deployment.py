@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caimi.errors.ledgers import DeploymentInvalid
-from caimi.ledgers.evm.abi import Value, encode
+from caimi.ledgers.evm.abi import encode
+from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.contract import Contract

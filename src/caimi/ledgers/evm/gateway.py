@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import EventInvalid, TransactionReverted
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.abi import Interface, Value
+from caimi.ledgers.evm.abi import Interface
+from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader, RawLog
 from caimi.ledgers.evm.packets import to_tuple

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, LedgerError
-from caimi.ledgers.evm.abi import EventType, Interface, Value
+from caimi.ledgers.evm.abi import EventType, Interface
+from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.rpc import RpcRefusal

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.abi import Value, encode
+from caimi.ledgers.evm.abi import encode
+from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.contract import Contract, account, coin, word
 from caimi.ledgers.evm.registry import version_id
 from caimi.ledgers.port import Call, LedgerId, Licence, Price, Purchase, PurchaseState

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.abi import Value
+from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.port import Packet
 
 _COMMITMENT = b"\x01"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from caimi.errors.ledgers import TransactionReverted, UnknownModel, UnknownVersion
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.abi import Value
+from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.contract import Contract, account, word
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.logs import EventReader

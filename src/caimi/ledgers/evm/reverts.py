@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from eth_abi.exceptions import DecodingError
-
 from caimi.errors import ledgers as errors
 from caimi.errors.ledgers import TransactionReverted
-from caimi.ledgers.evm.abi import ErrorType, Value
+from caimi.ledgers.evm.abi import ErrorType
+from caimi.ledgers.evm.abi_codec import DecodingError, Value
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 
 _ERROR = ErrorType("Error", bytes.fromhex("08c379a0"), (("message", "string"),))
