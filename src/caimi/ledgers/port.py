@@ -34,7 +34,8 @@ class Call:
     """A state change that a facet has built and nobody has sent yet.
 
     `what` says it in words for progress displays and errors; `target`, `data` and `value` mean
-    something only to the ledger that built it.
+    something only to the ledger that built it. `work` is what the caller knows to suffice (gas on
+    EVM ledgers); 0, or too little, has the ledger estimate it, which costs a node far more.
     """
 
     ledger: LedgerId
@@ -42,6 +43,7 @@ class Call:
     target: bytes
     data: bytes
     value: int = 0
+    work: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from caimi.errors.ledgers import CallInvalid, LedgerRefused, TransactionReverted
@@ -32,6 +32,7 @@ from caimi.messaging.progress import Carried, E, Entry, Progress
 from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.retries import Retries
 from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, read_tree
+from caimi.messaging.workload import Workload
 
 _log = logging.getLogger(__name__)
 # While one batch's transaction waits for its block, others' signatures are gathered.
@@ -77,6 +78,7 @@ class Relayer:
         self._open = {name: OpenPackets(ledger, ledgers) for name, ledger in ledgers.items()}
         self._retries = Retries(clock)
         self._rereadings = Retries(clock)
+        self._workload = Workload()
 
     @property
     def open_packets(self) -> list[OpenPackets]:
@@ -215,16 +217,27 @@ class Relayer:
         ledger = source.ledger
         heights = [entry.height for entry in batch]
         blocks = (min(heights) - 1, max(heights))
-        block = await ledger.block(blocks[1])
-        tree = await read_tree(ledger.gateway, blocks[0], block)
-        committee = await verifier.gateway.committee(client)
-        origin = keccak256(ledger.gateway.address)
-        signed = await gather_signatures(
-            statement_of(Kind.CHECKPOINT, origin, committee, blocks, block.time, tree),
-            committee,
-            self._validators,
-            lambda validator: validator.attest(ledger.id, *blocks),
-        )
+        # Validators read the blocks while we do.
+        asked = {
+            id(validator): asyncio.create_task(validator.attest(ledger.id, *blocks))
+            for validator in self._validators
+        }
+        try:
+            block, committee = await asyncio.gather(
+                ledger.block(blocks[1]), verifier.gateway.committee(client)
+            )
+            tree = await read_tree(ledger.gateway, blocks[0], block)
+            origin = keccak256(ledger.gateway.address)
+            signed = await gather_signatures(
+                statement_of(Kind.CHECKPOINT, origin, committee, blocks, block.time, tree),
+                committee,
+                self._validators,
+                lambda validator: asked[id(validator)],
+            )
+        finally:
+            for task in asked.values():
+                task.cancel()
+            await asyncio.gather(*asked.values(), return_exceptions=True)
         return signed, tree
 
     async def _send(
@@ -238,11 +251,13 @@ class Relayer:
     ) -> None:
         """Send one transaction for `batch`; when it is refused, one for each half, and so on."""
         self._retries.tried(_name(what, way, entry) for entry in batch)
+        kind = (what, way.source.ledger.id, way.route.client_id)
         parts = [batch]
         while parts:
             part = parts.pop()
             try:
-                receipt = await ledger.submit(call(part), self._signer)
+                built = replace(call(part), work=self._workload.limit(kind, len(part)))
+                receipt = await ledger.submit(built, self._signer)
             except _MAY_BE_ONE_PACKET as error:
                 if len(part) == 1:
                     progress.failures.append(error)
@@ -250,6 +265,7 @@ class Relayer:
                     half = len(part) // 2
                     parts += [part[half:], part[:half]]
                 continue
+            self._workload.took(kind, len(part), receipt.work)
             carried = Carried(what, way.route, len(part), receipt)
             progress.carried.append(carried)
             self._observe(carried)

@@ -41,7 +41,7 @@ class HttpProvider(AsyncJSONBaseProvider):
         self.url = url
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
-            limits=httpx.Limits(max_connections=16, max_keepalive_connections=8),
+            limits=httpx.Limits(max_connections=16, max_keepalive_connections=16),
             headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
             follow_redirects=False,
         )

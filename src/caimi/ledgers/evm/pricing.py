@@ -9,7 +9,7 @@ from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.fees import FeePolicy, Fees
 from caimi.ledgers.evm.http import Json
 from caimi.ledgers.evm.quantities import fields, hexed, quantity
-from caimi.ledgers.evm.rpc import RpcRefusal
+from caimi.ledgers.evm.rpc import Request, RpcRefusal
 from caimi.ledgers.port import Call
 
 
@@ -32,19 +32,27 @@ def message(call: Call, sender: bytes) -> dict[str, str]:
 async def price(chain: Chain, policy: FeePolicy, call: Call, sender: bytes) -> Priced:
     """Estimate gas with a margin, choose fees, and check the balance, in one round trip.
 
+    A node finds an estimate by some twenty trials; where the call brings its `work`, one trial with
+    that much gas is all, and only when it fails there is an estimate.
+
     Raises:
         TransactionReverted: the contract would refuse the call now.
         InsufficientFunds: the account cannot pay value and highest fee; says how much is missing.
         FeeAboveCap: fees are above the policy's cap.
     """
+    estimating: Request = ("eth_estimateGas", [message(call, sender)])
+    trial: Request = ("eth_call", [{**message(call, sender), "gas": hex(call.work)}, "latest"])
     estimate, held, head, tip = await chain.rpc.gather(
         [
-            ("eth_estimateGas", [message(call, sender)]),
+            trial if call.work else estimating,
             ("eth_getBalance", [hexed(sender), "latest"]),
             ("eth_getBlockByNumber", ["latest", False]),
             ("eth_maxPriorityFeePerGas", []),
         ]
     )
+    known = call.work > 0 and not isinstance(estimate, RpcRefusal)
+    if call.work and (not known or call.work > _block_gas(chain, head)):
+        known, (estimate,) = False, await chain.rpc.gather([estimating])
     balance = quantity(_sure(chain, held))
     if balance < call.value:
         raise insufficient(chain, call, sender, balance, call.value)
@@ -52,7 +60,7 @@ async def price(chain: Chain, policy: FeePolicy, call: Call, sender: bytes) -> P
         if "insufficient funds" in estimate.message.lower():
             raise insufficient(chain, call, sender, balance, max(call.value, balance + 1))
         raise chain.refused(call.what, estimate) from estimate
-    gas = policy.gas(quantity(estimate))
+    gas = call.work if known else policy.gas(quantity(estimate))
     fees = policy.offer(*_market(_sure(chain, head), tip))
     needed = call.value + gas * fees.most
     if balance < needed:
@@ -86,6 +94,11 @@ def _market(head: Json, tip: Json) -> tuple[int, int]:
     (base,) = fields(head, "baseFeePerGas")
     # A node without the method (it is not in every specification) suggests nothing.
     return quantity(base), 10**9 if isinstance(tip, RpcRefusal) else quantity(tip)
+
+
+def _block_gas(chain: Chain, head: Json) -> int:
+    (limit,) = fields(_sure(chain, head), "gasLimit")
+    return quantity(limit)
 
 
 def _sure(chain: Chain, result: Json) -> Json:
