@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eth_abi.exceptions import DecodingError
-
 from caimi.errors.ledgers import LedgerAnswerInvalid
-from caimi.ledgers.evm.abi import Value, decode
+from caimi.ledgers.evm.abi import decode
+from caimi.ledgers.evm.abi_codec import DecodingError, Value
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.quantities import data, fields
