@@ -295,12 +295,14 @@ async def test_many_questions_at_once_wait_for_their_turn_and_are_all_answered(
     a.send(b)
     world.finalize()
     validator, height = world.doors[0].validator, a.final_height
-    finalized, slow = node(world).finalized, asyncio.Event()
+    finalized, slow, busy = node(world).finalized, asyncio.Event(), asyncio.Event()
     reading = 0
 
     async def slowly() -> Block:
         nonlocal reading
         reading += 1
+        if reading == 16:
+            busy.set()
         await slow.wait()
         return await finalized()
 
@@ -310,8 +312,7 @@ async def test_many_questions_at_once_wait_for_their_turn_and_are_all_answered(
     questions += [
         asyncio.create_task(validator.attest_absence(a.id, height, absences)) for _ in range(20)
     ]
-    while reading < 16:
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(busy.wait(), 5)
     await asyncio.sleep(0.05)
     assert reading == 16
     slow.set()

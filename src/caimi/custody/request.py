@@ -12,14 +12,12 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
-from coincurve import PublicKey
 from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from caimi.custody.delivery import RECIPIENT_PUBLIC_BYTES, SEALED_OVERHEAD, check_recipient
 from caimi.custody.encoding import Fields, hex_text
-from caimi.custody.group import ORDER
 from caimi.custody.keys import MAX_CUSTODIANS
 from caimi.custody.label import MODEL_ID_BYTES, VERSION_CHARACTERS, label_for
 from caimi.errors.custody import (
@@ -28,6 +26,7 @@ from caimi.errors.custody import (
     StaleRequest,
 )
 from caimi.ledgers.port import Signer
+from caimi.signatures import MalformedSignature, recover_account
 
 FRESHNESS_SECONDS: Final = 120
 MAX_REQUEST_BYTES: Final = 32_768
@@ -222,14 +221,7 @@ def _address_of(consumer: str) -> bytes:
 
 
 def _recover(digest: bytes, signature: bytes) -> bytes:
-    if len(signature) != 65 or signature[64] not in (27, 28):
-        raise InvalidRequestSignature("a signature must be 65 bytes: r, s, and v of 27 or 28")
-    if int.from_bytes(signature[32:64], "big") > ORDER // 2:
-        raise InvalidRequestSignature("the signature's s is high, so it could be a copy")
     try:
-        key = PublicKey.from_signature_and_message(
-            signature[:64] + bytes([signature[64] - 27]), digest, hasher=None
-        )
-    except ValueError as error:
-        raise InvalidRequestSignature("the signature belongs to no account") from error
-    return keccak(key.format(compressed=False)[1:])[12:]
+        return recover_account(digest, signature)
+    except MalformedSignature as error:
+        raise InvalidRequestSignature(str(error)) from error

@@ -175,3 +175,21 @@ class ConfigExists(CaimiError):
     code = "CAIMI-C021"
     why = "Overwriting it would lose what it says."
     next_step = "Edit the file, or choose another directory."
+
+
+class RemoteSignerFailed(CaimiError):
+    """A remote signer gave no signature."""
+
+    code = "CAIMI-C040"
+    why = "The service that keeps the key is down, refuses, or may not be trusted with the token."
+    next_step = "Look at the service's log, its token and its policy."
+
+
+class RemoteSignatureInvalid(CaimiError):
+    """A remote signer answered with something other than the account's signature."""
+
+    code = "CAIMI-C041"
+    why = "It keeps another key, hashes what it is given, or is not what it is taken for."
+    next_step = (
+        "It must sign the 32 bytes as they are, with the key of the account in the settings."
+    )

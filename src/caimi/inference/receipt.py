@@ -15,20 +15,19 @@ from functools import lru_cache
 from typing import Final
 
 import rfc8785
-from coincurve import PublicKey
 
 from caimi.errors.inference import ReceiptInvalid, ReceiptMalformed
 from caimi.hashing import keccak256
 from caimi.json_text import read_json
 from caimi.ledgers.port import Signer
 from caimi.merkle import leaf_hash
+from caimi.signatures import MalformedSignature, recover_account
 
 MAX_RECEIPT_BYTES: Final = 1 << 16
 MAX_TEXT: Final = 128
 MAX_TIME: Final = (1 << 53) - 1
 """The largest whole number that RFC 8785 lets JSON carry."""
 NONCE_BYTES: Final = 32
-_HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _TYPE_HASH: Final = keccak256(
     b"Receipt(string ledger,bytes32 modelId,string version,bytes32 manifest,bytes32 inputHash,"
     b"bytes32 outputHash,string engine,uint256 price,bytes32 nonce,uint64 time,address worker)"
@@ -118,20 +117,10 @@ class SignedReceipt:
         Raises:
             ReceiptInvalid: it did not, or the signature is not in the one valid form.
         """
-        signature = self.signature
-        if (
-            len(signature) != 65
-            or signature[64] not in (27, 28)
-            or int.from_bytes(signature[32:64]) > _HALF_ORDER
-        ):
-            raise ReceiptInvalid("The receipt's signature is malformed.")
         try:
-            key = PublicKey.from_signature_and_message(
-                signature[:64] + bytes([signature[64] - 27]), self.receipt.digest, hasher=None
-            )
-        except ValueError as error:
-            raise ReceiptInvalid("The receipt's signature is of no key.") from error
-        signer = keccak256(key.format(compressed=False)[1:])[12:]
+            signer = recover_account(self.receipt.digest, self.signature)
+        except MalformedSignature as error:
+            raise ReceiptInvalid(f"The receipt's signature is malformed. {error}") from error
         if signer != self.receipt.worker:
             raise ReceiptInvalid(
                 f"The receipt names worker 0x{self.receipt.worker.hex()}, "

@@ -14,16 +14,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from coincurve import PublicKey
 from eth_abi.abi import encode
 
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.hashing import keccak256
 from caimi.ledgers.port import Committee
+from caimi.signatures import SIGNATURE_BYTES, MalformedSignature, recover_account
 
-SIGNATURE_BYTES: Final = 65
 _LOWER_HEX: Final = re.compile("0x[0-9a-f]*")
-_HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _MEMBERS = (
     "(bytes32 origin,bytes32 committee,uint64 from,uint64 height,uint64 time,bytes32 root,"
     "uint32 size)"
@@ -197,17 +195,10 @@ def recover(digest: bytes, signature: bytes) -> bytes:
     Raises:
         InvalidCheckpoint: the signature is malformed.
     """
-    if len(signature) != SIGNATURE_BYTES or signature[64] not in (27, 28):
-        raise InvalidCheckpoint("A signature is r, s, v with v 27 or 28.")
-    if int.from_bytes(signature[32:64]) > _HALF_ORDER:
-        raise InvalidCheckpoint("The signature's s is in the upper half of the order.")
     try:
-        key = PublicKey.from_signature_and_message(
-            signature[:64] + bytes([signature[64] - 27]), digest, hasher=None
-        )
-    except ValueError as error:
-        raise InvalidCheckpoint("The signature is of no key.") from error
-    return keccak256(key.format(compressed=False)[1:])[12:]
+        return recover_account(digest, signature)
+    except MalformedSignature as error:
+        raise InvalidCheckpoint(str(error)) from error
 
 
 def _hex(text: str, size: int) -> bytes:

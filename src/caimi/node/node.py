@@ -16,7 +16,7 @@ from caimi.custody.tombstones import FileTombstones
 from caimi.errors.base import CaimiError
 from caimi.errors.node import RoleMissing
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Ledger, LedgerId
+from caimi.ledgers.port import Ledger, LedgerId, Signer
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator, log_alarm
@@ -33,6 +33,7 @@ class Node:
 
     `passphrase` protects the key share's file. `witnesses` are the several endpoints of a ledger
     that its validator compares; of a ledger without, the validator believes its one connection.
+    `attestor` signs attestations in the place of `signer`.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Node:
         passphrase: bytes,
         *,
         witnesses: Mapping[LedgerId, Witnesses] | None = None,
+        attestor: Signer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -54,7 +56,7 @@ class Node:
         self._custodian: Custodian | None = None
         members = [bytes.fromhex(member.account[2:]) for member in settings.committee]
         self.validator = Validator(
-            signer,
+            attestor or signer,
             make_committee(settings.epoch, settings.threshold, members),
             {**ledgers, **(witnesses or {})},
             SqliteSignedStore(settings.path(settings.signed)),
@@ -130,7 +132,7 @@ class Node:
         group = self._custodian.key_share.group if self._custodian else None
         return {
             "index": self.settings.index,
-            "account": f"0x{self.signer.account.hex()}",
+            "account": f"0x{self.validator.account.hex()}",
             "roles": roles,
             "group_key": f"0x{group.to_bytes().hex()}" if group else None,
             "ledgers": list(self._ledgers),

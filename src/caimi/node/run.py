@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from caimi.chains import InteroperableAddress
-from caimi.client.keyring import Keyring
+from caimi.client.keyring import Keyring, read_secret_file
 from caimi.client.network import AsyncNetwork
 from caimi.config import Config, read_toml
 from caimi.errors.base import CaimiError
@@ -26,6 +26,7 @@ from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.ledgers.evm.connect import open_ledger
+from caimi.ledgers.evm.remote_signer import RemoteSigner
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.progress import Carried
@@ -65,7 +66,10 @@ async def run_node(settings_file: Path, passphrase: bytes) -> None:
             views = await open_endpoints(stack, section)
             ledgers[LedgerId(section.id)] = next(iter(views.values()))
             witnesses[LedgerId(section.id)] = Witnesses(views, section.quorum)
-        node = Node(settings, signer, ledgers, passphrase, witnesses=witnesses)
+        attestor = _attestor(settings)
+        if attestor is not None:
+            stack.callback(attestor.close)
+        node = Node(settings, signer, ledgers, passphrase, witnesses=witnesses, attestor=attestor)
         await node.open()
         looking = asyncio.create_task(node.look_back(LOOK_BACK_SECONDS))
         try:
@@ -73,6 +77,15 @@ async def run_node(settings_file: Path, passphrase: bytes) -> None:
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+
+
+def _attestor(settings: NodeSettings) -> RemoteSigner | None:
+    if settings.signer is None:
+        return None
+    file = settings.signer.token_file
+    token = read_secret_file(settings.path(file)).decode() if file else ""
+    account = settings.committee[settings.index - 1].account
+    return RemoteSigner(settings.signer.url, bytes.fromhex(account[2:]), token)
 
 
 def clear_ledger(settings_file: Path, ledger: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from caimi.config import HexAddress, LedgerSection, Section, TopSection
+from caimi.config import HexAddress, HttpUrl, LedgerSection, Section, TopSection
 
 PublicKeyText = Annotated[str, StringConstraints(pattern=r"^0x0[23][0-9a-f]{64}$")]
 
@@ -19,13 +19,25 @@ class MemberSection(Section):
     public_key: PublicKeyText
 
 
+class SignerSection(Section):
+    """A service that keeps the key which attests: see `caimi.ledgers.evm.remote_signer`."""
+
+    url: HttpUrl
+    token_file: str | None = None
+
+
 class NodeSettings(TopSection):
-    """What one validator and custodian needs to know. The threshold is for keys and signatures."""
+    """What one validator and custodian needs to know. The threshold is for keys and signatures.
+
+    With a `signer` the member's account is the one that it keeps; the keystore's key remains the
+    node's identity in key generations.
+    """
 
     index: Annotated[int, Field(ge=1, le=256)]
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)]
     keystore: str = "account.json"
+    signer: SignerSection | None = None
     key_share: str = "key-share.bin"
     signed: str = "signed.sqlite"
     tombstones: str = "tombstones.log"

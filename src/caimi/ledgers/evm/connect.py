@@ -13,7 +13,7 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.embedded_rpc import EmbeddedProvider
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.finality import Depth, Finality, parse_finality
-from caimi.ledgers.evm.http import HttpProvider
+from caimi.ledgers.evm.http import HttpProvider, place_of
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Retries, Rpc
 from caimi.ledgers.evm.transactions import Patience
@@ -35,7 +35,9 @@ def http_chain(
         CallInvalid: it is not an EVM ledger.
     """
     return Chain(
-        Rpc(HttpProvider(url, timeout=timeout), url, retries), evm_ledger(ledger), finality
+        Rpc(HttpProvider(url, timeout=timeout), place_of(url), retries),
+        evm_ledger(ledger),
+        finality,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import httpx
 from web3.providers.async_base import AsyncJSONBaseProvider
@@ -33,6 +34,12 @@ class HttpInterrupted(Exception):
     """The request may succeed when repeated: no connection, no answer in time, or overload."""
 
 
+def place_of(url: str) -> str:
+    """Give a URL's scheme and host: its path often holds a key, and errors are told to anyone."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 class HttpProvider(AsyncJSONBaseProvider):
     """JSON-RPC over HTTP POST, for `Rpc`; `timeout` in seconds bounds each request."""
 
@@ -50,7 +57,9 @@ class HttpProvider(AsyncJSONBaseProvider):
         """Send one request and give the answer."""
         answer = await self._post(json.dumps(self.form_request(method, params)).encode())
         if not isinstance(answer, dict):
-            raise LedgerAnswerInvalid(f"The node at {self.url} answered {method} with no object.")
+            raise LedgerAnswerInvalid(
+                f"The node at {place_of(self.url)} answered {method} with no object."
+            )
         return answer  # type: ignore[return-value]
 
     async def make_batch_request(
@@ -62,7 +71,9 @@ class HttpProvider(AsyncJSONBaseProvider):
         if isinstance(answer, dict):
             return answer  # type: ignore[return-value]
         if not isinstance(answer, list):
-            raise LedgerAnswerInvalid(f"The node at {self.url} answered a batch with no list.")
+            raise LedgerAnswerInvalid(
+                f"The node at {place_of(self.url)} answered a batch with no list."
+            )
         by_id: dict[object, RPCResponse] = {
             item.get("id"): item  # type: ignore[misc]
             for item in answer
@@ -72,7 +83,7 @@ class HttpProvider(AsyncJSONBaseProvider):
             return [by_id[form["id"]] for form in forms]
         except KeyError:
             raise LedgerAnswerInvalid(
-                f"The node at {self.url} answered {len(by_id)} of {len(forms)} batched requests."
+                f"The node at {place_of(self.url)} answered {len(by_id)} of {len(forms)} batched requests."
             ) from None
 
     async def disconnect(self) -> None:
@@ -87,7 +98,7 @@ class HttpProvider(AsyncJSONBaseProvider):
                     read += piece
                     if len(read) > MAX_ANSWER_BYTES:
                         raise LedgerAnswerInvalid(
-                            f"The node at {self.url} sent more than {MAX_ANSWER_BYTES} bytes."
+                            f"The node at {place_of(self.url)} sent more than {MAX_ANSWER_BYTES} bytes."
                         )
         except (httpx.TransportError, httpx.StreamError) as error:
             raise HttpInterrupted(f"{type(error).__name__}: {error}") from error
@@ -98,4 +109,6 @@ class HttpProvider(AsyncJSONBaseProvider):
         except (ValueError, RecursionError) as error:
             if response.status_code != httpx.codes.OK:
                 raise HttpRefused(f"HTTP status {response.status_code}") from error
-            raise LedgerAnswerInvalid(f"The node at {self.url} did not answer in JSON.") from error
+            raise LedgerAnswerInvalid(
+                f"The node at {place_of(self.url)} did not answer in JSON."
+            ) from error

@@ -12,8 +12,8 @@ from coincurve import PrivateKey
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
-from caimi.hashing import keccak256
 from caimi.json_text import read_json
+from caimi.signatures import account_of
 
 MAX_KEYSTORE_BYTES = 1 << 16
 _SCRYPT_N = 1 << 17
@@ -26,7 +26,7 @@ class LocalSigner:
 
     def __init__(self, secret: bytes) -> None:
         self._key = PrivateKey(secret)
-        self._account = keccak256(self._key.public_key.format(compressed=False)[1:])[12:]
+        self._account = account_of(self._key.public_key)
 
     @classmethod
     def generate(cls) -> LocalSigner:
