@@ -82,7 +82,7 @@ def test_a_node_attests_with_the_key_of_its_remote_signer(
 
 async def test_the_first_endpoint_of_a_ledger_must_answer() -> None:
     async with AsyncExitStack() as stack:
-        with pytest.raises(LedgerUnavailable, match="127.0.0.1:1 ") as raised:
+        with pytest.raises(LedgerUnavailable, match=r"127\.0\.0\.1:1 ") as raised:
             await open_endpoints(stack, LEDGER)
     assert "key-in-the-path" not in str(raised.value)
 

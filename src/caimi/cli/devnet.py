@@ -20,7 +20,7 @@ DirectoryOption = Annotated[
 
 @app.command()
 def up(directory: DirectoryOption = Path(), as_json: JsonOption = False) -> None:
-    """Start ledgers (anvil), five nodes, a relayer and a worker; write caimi.toml and two keys.
+    """Start ledgers (anvil), five nodes, a relayer, a watcher, a worker; write caimi.toml and keys.
 
     Example: [bold]caimi devnet up && caimi devnet status[/bold]
     """

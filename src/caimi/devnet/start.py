@@ -44,7 +44,7 @@ BLOCK_SECONDS: Final = 1
 FINALITY: Final = "depth:1"
 COINS: Final = 10**18
 READY_SECONDS: Final = 60.0
-USERS: Final = ("alice", "bob", "worker", "relayer")
+USERS: Final = ("alice", "bob", "worker", "relayer", "guardian")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,10 @@ class Start:
             await fund(chain.rpc, funded)
             ledgers.append((name, options.url, chain))
         self._tell("deploying contracts")
-        deployments = await asyncio.gather(*(deploy(chain, deployer) for _, _, chain in ledgers))
+        guardian = bytes.fromhex(accounts["guardian"][2:])
+        deployments = await asyncio.gather(
+            *(deploy(chain, deployer, guardian=guardian) for _, _, chain in ledgers)
+        )
         opened = []
         for (name, url, chain), deployment in zip(ledgers, deployments, strict=True):
             opened.append(EvmLedger(chain, deployment))
@@ -211,10 +214,13 @@ class Start:
         (home / "node.toml").write_text(settings.dump(), encoding="utf-8")
 
     async def _start_services(self, config: Path, port: int) -> None:
-        self._tell("relayer and worker")
+        self._tell("relayer, watcher and worker")
         common = ["--config", str(config), "--key"]
         relayer = self._start(
             "relayer", [*_caimi(), "service", "relayer", *common, "relayer"], None
+        )
+        watcher = self._start(
+            "watcher", [*_caimi(), "service", "watcher", *common, "guardian"], None
         )
         url = f"http://127.0.0.1:{port}"
         worker = self._start(
@@ -225,8 +231,9 @@ class Start:
             await self._ready(worker, _answers(endpoint))
         finally:
             await endpoint.aclose()
-        if not relayer.alive:
-            raise ProcessFailed(f"relayer ended: {relayer.log_tail()}")
+        for process in (relayer, watcher):
+            if not process.alive:
+                raise ProcessFailed(f"{process.name} ended: {process.log_tail()}")
 
     async def _ready(self, process: Process, answering: Coroutine[None, None, None]) -> None:
         waiting = asyncio.create_task(answering)

@@ -46,6 +46,7 @@ class HttpProvider(AsyncJSONBaseProvider):
     def __init__(self, url: str, *, timeout: float = 20.0) -> None:
         super().__init__()
         self.url = url
+        self._name = place_of(url)
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
             limits=httpx.Limits(max_connections=16, max_keepalive_connections=16),
@@ -57,9 +58,7 @@ class HttpProvider(AsyncJSONBaseProvider):
         """Send one request and give the answer."""
         answer = await self._post(json.dumps(self.form_request(method, params)).encode())
         if not isinstance(answer, dict):
-            raise LedgerAnswerInvalid(
-                f"The node at {place_of(self.url)} answered {method} with no object."
-            )
+            raise LedgerAnswerInvalid(f"The node at {self._name} answered {method} with no object.")
         return answer  # type: ignore[return-value]
 
     async def make_batch_request(
@@ -71,9 +70,7 @@ class HttpProvider(AsyncJSONBaseProvider):
         if isinstance(answer, dict):
             return answer  # type: ignore[return-value]
         if not isinstance(answer, list):
-            raise LedgerAnswerInvalid(
-                f"The node at {place_of(self.url)} answered a batch with no list."
-            )
+            raise LedgerAnswerInvalid(f"The node at {self._name} answered a batch with no list.")
         by_id: dict[object, RPCResponse] = {
             item.get("id"): item  # type: ignore[misc]
             for item in answer
@@ -83,7 +80,7 @@ class HttpProvider(AsyncJSONBaseProvider):
             return [by_id[form["id"]] for form in forms]
         except KeyError:
             raise LedgerAnswerInvalid(
-                f"The node at {place_of(self.url)} answered {len(by_id)} of {len(forms)} batched requests."
+                f"The node at {self._name} answered {len(by_id)} of {len(forms)} batched requests."
             ) from None
 
     async def disconnect(self) -> None:
@@ -98,7 +95,7 @@ class HttpProvider(AsyncJSONBaseProvider):
                     read += piece
                     if len(read) > MAX_ANSWER_BYTES:
                         raise LedgerAnswerInvalid(
-                            f"The node at {place_of(self.url)} sent more than {MAX_ANSWER_BYTES} bytes."
+                            f"The node at {self._name} sent more than {MAX_ANSWER_BYTES} bytes."
                         )
         except (httpx.TransportError, httpx.StreamError) as error:
             raise HttpInterrupted(f"{type(error).__name__}: {error}") from error
@@ -110,5 +107,5 @@ class HttpProvider(AsyncJSONBaseProvider):
             if response.status_code != httpx.codes.OK:
                 raise HttpRefused(f"HTTP status {response.status_code}") from error
             raise LedgerAnswerInvalid(
-                f"The node at {place_of(self.url)} did not answer in JSON."
+                f"The node at {self._name} did not answer in JSON."
             ) from error
