@@ -1,1 +1,1 @@
-"""A local network of real processes: ledgers, nodes, a relayer, a watcher and a worker on loopback."""
+"""A local network of real processes on loopback: ledgers, nodes, a relayer, watcher and worker."""
