@@ -633,6 +633,8 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         bytes32[] memory values,
         bytes calldata proof
     ) private view returns (uint64 height) {
+        // The time is of no use here.
+        // slither-disable-start unused-return
         if (!_hasPrevious(route, head)) {
             (height,) = route.client.verifyMembership(keys, values, proof);
         } else {
@@ -642,6 +644,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
                 (height,) = route.previous.verifyMembership(keys, values, proof);
             }
         }
+        // slither-disable-end unused-return
     }
 
     /// @dev As {_verifyMembership}.
@@ -650,6 +653,8 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         view
         returns (uint64 time)
     {
+        // The height says no more than its time does.
+        // slither-disable-start unused-return
         if (!_hasPrevious(route, head)) {
             (, time) = route.client.verifyAbsence(keys, proof);
         } else {
@@ -659,6 +664,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
                 (, time) = route.previous.verifyAbsence(keys, proof);
             }
         }
+        // slither-disable-end unused-return
     }
 
     function _hasPrevious(Route storage route, uint256 head) private view returns (bool) {

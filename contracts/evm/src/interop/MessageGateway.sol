@@ -207,7 +207,7 @@ contract MessageGateway is IERC7786Recipient, AccessManaged, ReentrancyGuardTran
 
         Payload memory payload = packet.payloads[0];
         bytes memory acknowledgement = ICS24.UNIVERSAL_ERROR;
-        bytes memory reason;
+        bytes memory reason = "";
         try this.deliver(
             address(_applications[keccak256(bytes(payload.destPort))]),
             abi.encodeCall(IIBCApp.onRecvPacket, (_context(packet)))
