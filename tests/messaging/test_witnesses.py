@@ -150,19 +150,22 @@ def test_nodes_of_two_ledgers_are_no_witnesses_of_one(world: World) -> None:
 
 
 async def test_a_block_that_changes_while_it_is_read_is_not_signed(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node = watched.nodes["one"]
+    a, b = world.chains
+    a.send(b)
+    world.finalize()
+    node = world.nodes[0][a.id]
     written = node.written
 
     async def reorganising(start: int, end: int):
         found = await written(start, end)
-        watched.chain.reorg(3)
+        a.reorg(3)
         return found
 
     monkeypatch.setattr(node, "written", reorganising)
-    with pytest.raises((NotFinal, EndpointsDisagree)):
-        await watched.attest()
+    with pytest.raises(NotFinal, match="was replaced while"):
+        await world.doors[0].validator.attest(a.id, 0, a.final_height)
 
 
 async def test_a_reorganisation_of_blocks_nobody_signed_is_harmless(watched: Watched) -> None:
