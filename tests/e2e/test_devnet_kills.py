@@ -1,0 +1,138 @@
+"""One transfer during which every process of the local network is killed once (`kill -9`)."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from test_devnet import CAIMI, Devnet
+
+from caimi.config import load_config
+from caimi.datasets import train
+from caimi.devnet import processes
+from caimi.devnet.processes import Process
+from caimi.ledgers.evm.connect import open_ledger
+from caimi.uri import ModelUri
+
+pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
+
+
+class MortalNetwork(Devnet):
+    """A network whose processes are killed and started again as they were."""
+
+    @property
+    def listed(self) -> Path:
+        return self.folder / ".caimi" / "processes.json"
+
+    def named(self, name: str) -> Process:
+        return next(each for each in processes.load(self.listed) if each.name == name)
+
+    def start_again(self, dead: Process, command: list[str]) -> None:
+        secret = None
+        if dead.name.startswith("node-"):
+            secret = (self.folder / ".caimi" / "passphrase").read_bytes().strip()
+        born = processes.start(
+            dead.name, command, self.folder / ".caimi", url=dead.url, secret=secret
+        )
+        others = [born if each.name == dead.name else each for each in processes.load(self.listed)]
+        processes.save(self.listed, others)
+
+    def end(self, name: str) -> tuple[Process, list[str]]:
+        living = self.named(name)
+        command = Path(f"/proc/{living.pid}/cmdline").read_bytes().split(b"\0")[:-1]
+        # npm's anvil is a launcher with the program as its child: both are one session.
+        os.killpg(living.pid, signal.SIGKILL)
+        while living.alive:
+            time.sleep(0.02)
+        return living, [part.decode() for part in command]
+
+    def kill_and_start(self, name: str) -> None:
+        self.start_again(*self.end(name))
+
+    def kill_ledger(self, name: str) -> None:
+        """Kill a ledger; anvil keeps its blocks in memory only, so they are taken from it first."""
+        url = self.named(name).url
+        assert url is not None
+        self.ask(url, "evm_setIntervalMining", 0)
+        state = self.folder / f"{name}.json"
+        state.write_bytes(gzip.decompress(bytes.fromhex(self.ask(url, "anvil_dumpState")[2:])))
+        dead, command = self.end(name)
+        self.start_again(dead, [*command, "--load-state", str(state)])
+
+    def ask(self, url: str, method: str, *parameters: object) -> str:
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
+        return str(httpx.post(url, json=request, timeout=20).json()["result"])
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[MortalNetwork]:
+    (tmp_path / "model.onnx").write_bytes(train("breast-cancer", seed=0).onnx)
+    network = MortalNetwork(tmp_path)
+    network.run("devnet", "up")
+    try:
+        yield network
+    finally:
+        network.run("devnet", "down")
+
+
+def test_a_transfer_survives_killing_every_process_once(net: MortalNetwork) -> None:
+    bare = net.publish("mortal").split("@", maxsplit=1)[0]
+    transfer = ("transfer", bare, "--to", "bob", "-l", "c", "-k", "alice")
+    dead_relayer = net.end("relayer")
+    with subprocess.Popen(
+        [*CAIMI, *transfer],
+        cwd=net.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as client:
+        deadline = time.monotonic() + 60
+        while not asyncio.run(_in_flight(net.folder, bare)):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        client.kill()
+    for name in ("node-1", "node-2", "node-3", "node-4", "node-5", "worker"):
+        net.kill_and_start(name)
+    for name in ("ledger-a", "ledger-b", "ledger-c"):
+        net.kill_ledger(name)
+    net.start_again(*dead_relayer)
+    net.run(*transfer)
+    home, *elsewhere = asyncio.run(_holders(net.folder, bare))
+    accounts = {key["name"]: key["account"] for key in net.run("keys", "list")["keys"]}
+    assert home == "bridge"
+    assert elsewhere == [None, accounts["bob"]]
+    assert net.run("devnet", "status")["ok"] is True
+
+
+async def _in_flight(folder: Path, bare: str) -> bool:
+    section = load_config(folder / "caimi.toml").ledgers[0]
+    ledger = await open_ledger(section)
+    try:
+        return await ledger.bridge.lock(ModelUri.parse(bare).model_id) is not None
+    finally:
+        await ledger.aclose()
+
+
+async def _holders(folder: Path, bare: str) -> list[str | None]:
+    """Give who holds the model on each ledger; the bridge of its home keeps it while it is away."""
+    holders: list[str | None] = []
+    for section in load_config(folder / "caimi.toml").ledgers:
+        ledger = await open_ledger(section)
+        try:
+            record = await ledger.registry.find(ModelUri.parse(bare).model_id)
+            if record is None or not record.owner:
+                holders.append(None)
+            elif record.owner == ledger.bridge.account:
+                holders.append("bridge")
+            else:
+                holders.append(f"0x{record.owner.hex()}")
+        finally:
+            await ledger.aclose()
+    return holders
