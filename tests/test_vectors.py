@@ -10,7 +10,14 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress
 from caimi.ledgers.port import Packet, Payload
 from caimi.messaging import ibc
-from caimi.messaging.checkpoint import Kind, Statement, committee_hash, recover
+from caimi.messaging.checkpoint import (
+    Kind,
+    Statement,
+    committee_hash,
+    make_committee,
+    recover,
+    rotation_digest,
+)
 
 FOLDER = Path(__file__).parent.parent / "contracts" / "vectors"
 IBC = json.loads((FOLDER / "ibc.json").read_text())
@@ -86,7 +93,21 @@ def test_statements_have_the_digests_that_members_signed(vector: dict[str, Any])
 def test_committees_hash_as_published() -> None:
     for vector in STATEMENTS["committees"]:
         members = [raw(member) for member in vector["members"]]
-        assert committee_hash(vector["epoch"], vector["threshold"], members) == raw(vector["hash"])
+        operators = raw(vector["operators"])
+        found = committee_hash(vector["epoch"], vector["threshold"], members, operators)
+        assert found == raw(vector["hash"])
+
+
+def test_rotations_are_signed_as_published() -> None:
+    vector = STATEMENTS["rotation"]
+    members = [raw(member) for member in vector["members"]]
+    following = make_committee(vector["epoch"], vector["threshold"], members)
+    digest = rotation_digest(raw(vector["origin"]), raw(vector["committee"]), following)
+    assert digest == raw(vector["digest"])
+    first = [raw(member) for member in STATEMENTS["committees"][0]["members"]]
+    signed = raw(vector["signatures"])
+    for place in range(3):
+        assert recover(digest, signed[65 * place : 65 * (place + 1)]) == first[place]
 
 
 @pytest.mark.parametrize("vector", INTEROPERABLE["valid"], ids=lambda vector: vector["caip"])

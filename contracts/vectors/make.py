@@ -210,6 +210,7 @@ ROTATION = [
     {"name": "epoch", "type": "uint64"},
     {"name": "threshold", "type": "uint16"},
     {"name": "members", "type": "address[]"},
+    {"name": "operators", "type": "bytes"},
 ]
 DOMAIN = [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}]
 KEYS = sorted(
@@ -241,11 +242,14 @@ def _signatures(message: SignableMessage, keys: list[bytes]) -> str:
 
 def _committee(epoch: int, threshold: int, keys: list[bytes]) -> dict[str, Any]:
     members = [Account.from_key(key).address for key in keys]
-    value = encode(("uint64", "uint16", "address[]"), (epoch, threshold, members))
+    operators = bytes(range(len(members)))
+    kinds = ("uint64", "uint16", "address[]", "bytes")
+    value = encode(kinds, (epoch, threshold, members, operators))
     return {
         "epoch": epoch,
         "threshold": threshold,
         "members": members,
+        "operators": _text(operators),
         "hash": _text(keccak(value)),
     }
 
@@ -280,6 +284,7 @@ def _statements() -> dict[str, Any]:
         "epoch": second["epoch"],
         "threshold": second["threshold"],
         "members": second["members"],
+        "operators": second["operators"],
     }
     message = _signable("Rotation", ROTATION, rotation)
     return {

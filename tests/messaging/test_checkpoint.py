@@ -173,8 +173,10 @@ def test_a_statement_that_cannot_be_is_refused(change: dict[str, object]) -> Non
 def test_a_committees_hash_is_that_of_its_abi_encoding() -> None:
     members = [bytes([place]) * 20 for place in (1, 2, 3)]
     names = ["0x" + member.hex() for member in members]
-    expected = keccak256(encode(("uint64", "uint16", "address[]"), (7, 2, names)))
-    assert committee_hash(7, 2, members) == expected
+    expected = keccak256(
+        encode(("uint64", "uint16", "address[]", "bytes"), (7, 2, names, b"\0\1\2"))
+    )
+    assert committee_hash(7, 2, members, b"\0\1\2") == expected
     assert make_committee(7, 2, members[::-1]).hash == expected
     assert make_committee(7, 2, members[::-1]).members == tuple(members)
 
@@ -185,6 +187,29 @@ def test_a_committees_hash_is_that_of_its_abi_encoding() -> None:
 def test_a_threshold_below_two_or_no_majority_is_refused(threshold: int, count: int) -> None:
     with pytest.raises(InvalidCheckpoint):
         make_committee(1, threshold, [bytes([place]) * 20 for place in range(count)])
+
+
+def test_no_operator_alone_reaches_the_threshold() -> None:
+    members = [bytes([place]) * 20 for place in (3, 1, 2)]
+    grouped = make_committee(1, 3, members, dict(zip(members, (7, 7, 9), strict=True)))
+    assert grouped.operators == bytes([7, 9, 7])
+    assert grouped.hash != make_committee(1, 3, members).hash
+    with pytest.raises(InvalidCheckpoint, match="Operator 7 runs 2"):
+        make_committee(1, 2, members, dict(zip(members, (7, 7, 9), strict=True)))
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (0, 1, 256), (0, 1, -1)])
+def test_each_member_has_one_operator(numbers: tuple[int, ...]) -> None:
+    members = [bytes([place]) * 20 for place in (1, 2, 3)]
+    with pytest.raises(InvalidCheckpoint):
+        make_committee(1, 2, members, dict(zip(members, numbers, strict=False)))
+
+
+def test_a_committee_has_at_most_256_members() -> None:
+    members = [place.to_bytes(20) for place in range(1, 258)]
+    assert len(make_committee(1, 129, members[:256]).members) == 256
+    with pytest.raises(InvalidCheckpoint):
+        make_committee(1, 129, members)
 
 
 @pytest.mark.parametrize("members", [[b"\x01" * 20] * 2 + [b"\x02" * 20], [b"\x01" * 19] * 3])

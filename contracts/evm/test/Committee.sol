@@ -13,6 +13,7 @@ abstract contract Committee is Test {
         uint16 threshold;
         uint256[] privateKeys; // in the order of their addresses
         address[] members;
+        bytes operators; // each its own
     }
 
     function makeKeys(uint64 epoch, uint16 threshold, uint256 count, uint256 seed)
@@ -24,7 +25,9 @@ abstract contract Committee is Test {
         keys.threshold = threshold;
         keys.privateKeys = new uint256[](count);
         keys.members = new address[](count);
+        keys.operators = new bytes(count);
         for (uint256 i = 0; i < count; ++i) {
+            keys.operators[i] = bytes1(uint8(i));
             uint256 privateKey = uint256(keccak256(abi.encode(seed, i))) >> 8;
             address member = vm.addr(privateKey);
             uint256 place = i;
@@ -38,7 +41,7 @@ abstract contract Committee is Test {
     }
 
     function hashOf(Keys memory keys) internal pure returns (bytes32) {
-        return CommitteeStatements.committeeHash(keys.epoch, keys.threshold, keys.members);
+        return CommitteeStatements.committeeHash(keys.epoch, keys.threshold, keys.members, keys.operators);
     }
 
     /// @dev The signatures of the first `count` members.

@@ -65,7 +65,7 @@ abstract contract Network is Committee {
     function _addClient(Ledger memory ledger, Ledger memory about) private returns (End memory) {
         enter(ledger);
         CommitteeClient client = new CommitteeClient(
-            gatewayBytes(about), about.keys.epoch, about.keys.threshold, about.keys.members, address(manager)
+            gatewayBytes(about), about.keys.epoch, about.keys.threshold, about.keys.members, about.keys.operators, address(manager)
         );
         return End(ledger, ledger.gateway.addClient(client, ledgerBytes(about)), client);
     }

@@ -412,11 +412,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Committee:
-    """The signers one epoch of a committee client accepts; 20-byte addresses, ascending."""
+    """The signers one epoch of a committee client accepts; 20-byte addresses, ascending.
+
+    `operators` has a byte for each member that says who runs it: equal bytes, one operator.
+    """
 
     epoch: int
     threshold: int
     members: tuple[bytes, ...]
+    operators: bytes
     hash: bytes
 
 

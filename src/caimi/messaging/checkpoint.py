@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -21,6 +22,7 @@ from caimi.hashing import keccak256
 from caimi.ledgers.port import Committee
 from caimi.signatures import SIGNATURE_BYTES, MalformedSignature, recover_account
 
+MAX_MEMBERS: Final = 256
 _LOWER_HEX: Final = re.compile("0x[0-9a-f]*")
 _MEMBERS = (
     "(bytes32 origin,bytes32 committee,uint64 from,uint64 height,uint64 time,bytes32 root,"
@@ -29,6 +31,10 @@ _MEMBERS = (
 ABI_TYPES: Final = ("bytes32", "bytes32", "uint64", "uint64", "uint64", "bytes32", "uint32")
 _DOMAIN_SEPARATOR: Final = keccak256(
     keccak256(b"EIP712Domain(string name,string version)") + keccak256(b"CAIMI") + keccak256(b"1")
+)
+_ROTATION_TYPE_HASH: Final = keccak256(
+    b"Rotation(bytes32 origin,bytes32 committee,uint64 epoch,uint16 threshold,address[] members,"
+    b"bytes operators)"
 )
 
 
@@ -163,21 +169,53 @@ class Attestation:
         raise InvalidCheckpoint("An attestation does not have the fields it must have.")
 
 
-def committee_hash(epoch: int, threshold: int, members: Sequence[bytes]) -> bytes:
-    """Name a committee in statements: keccak256(abi.encode(epoch, threshold, members))."""
+def committee_hash(epoch: int, threshold: int, members: Sequence[bytes], operators: bytes) -> bytes:
+    """Name a committee in statements.
+
+    It is keccak256(abi.encode(epoch, threshold, members, operators)).
+    """
     return keccak256(
         encode(
-            ("uint64", "uint16", "address[]"),
-            (epoch, threshold, [f"0x{member.hex()}" for member in members]),
+            ("uint64", "uint16", "address[]", "bytes"),
+            (epoch, threshold, [f"0x{member.hex()}" for member in members], operators),
         )
     )
 
 
-def make_committee(epoch: int, threshold: int, members: Sequence[bytes]) -> Committee:
+def rotation_digest(origin: bytes, current: bytes, following: Committee) -> bytes:
+    """Give the EIP-712 digest by which the committee of hash `current` hands over.
+
+    `origin` is that of the checkpoints: one rotation is for the clients of one gateway everywhere.
+    """
+    members = keccak256(b"".join(bytes(12) + member for member in following.members))
+    struct = encode(
+        ("bytes32", "bytes32", "bytes32", "uint64", "uint16", "bytes32", "bytes32"),
+        (
+            _ROTATION_TYPE_HASH,
+            origin,
+            current,
+            following.epoch,
+            following.threshold,
+            members,
+            keccak256(following.operators),
+        ),
+    )
+    return keccak256(b"\x19\x01" + _DOMAIN_SEPARATOR + keccak256(struct))
+
+
+def make_committee(
+    epoch: int,
+    threshold: int,
+    members: Sequence[bytes],
+    operators: Mapping[bytes, int] | None = None,
+) -> Committee:
     """Make a committee of accounts, sorted the way the contracts keep them.
 
+    `operators` numbers (0 to 255) who runs each member; without it each is its own operator.
+
     Raises:
-        InvalidCheckpoint: the threshold is below 2 or no majority, or a member is listed twice.
+        InvalidCheckpoint: the threshold is below 2 or no majority, a member is listed twice, or
+            one operator's members alone reach the threshold.
     """
     ordered = tuple(sorted(members))
     if len(set(ordered)) != len(ordered) or any(len(member) != 20 for member in ordered):
@@ -186,7 +224,21 @@ def make_committee(epoch: int, threshold: int, members: Sequence[bytes]) -> Comm
         raise InvalidCheckpoint(
             f"A threshold of {threshold} among {len(ordered)} is below 2 or no majority."
         )
-    return Committee(epoch, threshold, ordered, committee_hash(epoch, threshold, ordered))
+    if len(ordered) > MAX_MEMBERS:
+        raise InvalidCheckpoint(f"{len(ordered)} members are more than {MAX_MEMBERS}.")
+    run = (
+        {member: place for place, member in enumerate(ordered)} if operators is None else operators
+    )
+    if run.keys() != set(ordered) or not all(0 <= number < 256 for number in run.values()):
+        raise InvalidCheckpoint("Each member has one operator, numbered 0 to 255.")
+    ids = bytes(run[member] for member in ordered)
+    operator, count = Counter(ids).most_common(1)[0]
+    if count >= threshold:
+        raise InvalidCheckpoint(
+            f"Operator {operator} runs {count} members, and {threshold} are enough."
+        )
+    digest = committee_hash(epoch, threshold, ordered, ids)
+    return Committee(epoch, threshold, ordered, ids, digest)
 
 
 def recover(digest: bytes, signature: bytes) -> bytes:

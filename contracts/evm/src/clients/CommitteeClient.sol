@@ -2,7 +2,6 @@
 pragma solidity ^0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {ICS24} from "../gateway/ICS24.sol";
 import {Checkpoint, CommitteeProof, ICommitteeClient, StatementKind} from "../interfaces/ICommitteeClient.sol";
@@ -14,6 +13,7 @@ import {MemberList} from "./MemberList.sol";
 /// @dev A proof carries the checkpoint, its signatures and a Merkle multiproof; nothing is stored, so nothing can be
 ///      evicted or replayed into another state. Invariants:
 ///      - at least two signatures, and those of more than half of the members, stand behind every fact;
+///      - no operator runs as many members as are needed, so that nobody's signatures alone stand behind one;
 ///      - a statement counts only for this origin, for the committee that signed it, and while that committee is the
 ///        current one or was replaced less than OVERLAP ago;
 ///      - zero is never a root, a value or a size that proves membership;
@@ -36,12 +36,14 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
     error UnknownCommittee(bytes32 committee);
     error UnknownEpoch(uint64 epoch);
     error CommitteeExpired(bytes32 committee, uint64 validUntil);
-    error InvalidThreshold(uint16 threshold, uint256 members);
-    error InvalidMember(address member);
     error TooFewSignatures(uint256 signatures, uint16 threshold);
     error UnknownSigner(uint256 signers);
     error InvalidSignaturesLength(uint256 length);
     error InvalidSignature(address member);
+    error HighS(address member);
+    error MalformedSignature(address member);
+    error DuplicateSignature(address member);
+    error SignatureOutOfOrder(address expected, address found);
     error FutureTime(uint64 time, uint256 currentTime);
     error InvalidCheckpoint();
     error InvalidLeaves(uint256 keys, uint256 values, uint32 size);
@@ -53,8 +55,10 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
     uint64 public constant OVERLAP = 24 hours;
     /// @notice How far the clock of the source ledger may be ahead.
     uint64 public constant MAX_CLOCK_DRIFT = 10 minutes;
-    uint256 public constant MAX_MEMBERS = 256;
+    uint256 public constant MAX_MEMBERS = MemberList.MAX_MEMBERS;
     uint256 private constant SIGNATURE_LENGTH = 65;
+    /// @dev Of secp256k1's order. Of s and the order less s, only the lower one is taken (EIP-2).
+    uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
     /// @inheritdoc ICommitteeClient
     bytes32 public immutable origin;
@@ -69,17 +73,19 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
 
     /// @param originGateway ERC-7930 interoperable address of the gateway that this client is about
     /// @param epoch_ the epoch of the first committee that it knows
+    /// @param operators one byte for each member: equal bytes, one operator
     constructor(
         bytes memory originGateway,
         uint64 epoch_,
         uint16 threshold,
         address[] memory members,
+        bytes memory operators,
         address authority
     ) AccessManaged(authority) {
         require(originGateway.length > 0, EmptyOrigin());
         origin = keccak256(originGateway);
         _domain = CommitteeStatements.domainSeparator();
-        _install(epoch_, threshold, members);
+        _install(epoch_, threshold, members, operators);
     }
 
     /// @inheritdoc ILightClient
@@ -119,45 +125,45 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
 
     /// @inheritdoc ICommitteeClient
     /// @dev The members in ascending order. Signed for the origin, so that one signing serves its clients everywhere.
-    function rotate(uint16 threshold, address[] calldata members, uint256 signers, bytes calldata signatures)
-        external
-    {
+    function rotate(
+        uint16 threshold,
+        address[] calldata members,
+        bytes calldata operators,
+        uint256 signers,
+        bytes calldata signatures
+    ) external {
         require(!frozen, ClientFrozen());
         bytes32 current = _hashes[epoch];
         uint64 next = epoch + 1;
         bytes32 digest =
-            CommitteeStatements.rotationDigest(_domain, origin, current, next, threshold, members);
+            CommitteeStatements.rotationDigest(_domain, origin, current, next, threshold, members, operators);
         _checkSignatures(_committees[current], digest, signers, signatures);
         _committees[current].validUntil = uint64(block.timestamp) + OVERLAP;
-        _install(next, threshold, members);
+        _install(next, threshold, members, operators);
     }
 
     /// @inheritdoc ICommitteeClient
     function committee(uint64 number)
         external
         view
-        returns (bytes32 hash, uint16 threshold, address[] memory members, uint64 validUntil)
+        returns (bytes32 hash, uint16 threshold, address[] memory members, bytes memory operators, uint64 validUntil)
     {
         hash = _hashes[number];
         require(hash != 0, UnknownEpoch(number));
         Committee storage known = _committees[hash];
-        return (hash, known.threshold, MemberList.unpack(MemberList.load(known.members)), known.validUntil);
+        (members, operators) = MemberList.unpack(MemberList.load(known.members));
+        return (hash, known.threshold, members, operators, known.validUntil);
     }
 
     // Misbehaviour
 
     /// @inheritdoc ICommitteeClient
-    /// @dev Contradictions: two times of one height; two contents of one range of blocks.
+    /// @dev See {CommitteeStatements.contradict}.
     function reportConflict(bytes calldata first, bytes calldata second) external {
         require(!frozen, ClientFrozen());
         (StatementKind kindA, CommitteeProof memory a) = abi.decode(first, (StatementKind, CommitteeProof));
         (StatementKind kindB, CommitteeProof memory b) = abi.decode(second, (StatementKind, CommitteeProof));
-        bool conflict = a.checkpoint.height == b.checkpoint.height
-            && (a.checkpoint.time != b.checkpoint.time
-                || (kindA == StatementKind.Checkpoint && kindB == StatementKind.Checkpoint
-                    && a.checkpoint.from == b.checkpoint.from
-                    && (a.checkpoint.root != b.checkpoint.root || a.checkpoint.size != b.checkpoint.size)));
-        require(conflict, NoConflict());
+        require(CommitteeStatements.contradict(kindA, a.checkpoint, kindB, b.checkpoint), NoConflict());
         _freeze(_checkSigned(kindA, a), _checkSigned(kindB, b));
     }
 
@@ -198,22 +204,13 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
 
     // Checks
 
-    function _install(uint64 epoch_, uint16 threshold, address[] memory members) private {
-        require(
-            members.length <= MAX_MEMBERS && threshold >= 2 && threshold <= members.length
-                && 2 * uint256(threshold) > members.length,
-            InvalidThreshold(threshold, members.length)
-        );
-        address previous = address(0);
-        for (uint256 i = 0; i < members.length; ++i) {
-            require(members[i] > previous, InvalidMember(members[i]));
-            previous = members[i];
-        }
-        bytes32 hash = CommitteeStatements.committeeHash(epoch_, threshold, members);
+    function _install(uint64 epoch_, uint16 threshold, address[] memory members, bytes memory operators) private {
+        MemberList.check(threshold, members, operators);
+        bytes32 hash = CommitteeStatements.committeeHash(epoch_, threshold, members, operators);
         epoch = epoch_;
         _hashes[epoch_] = hash;
-        _committees[hash] = Committee(MemberList.store(members), threshold, type(uint64).max);
-        emit CommitteeChanged(epoch_, hash, threshold, members);
+        _committees[hash] = Committee(MemberList.store(members, operators), threshold, type(uint64).max);
+        emit CommitteeChanged(epoch_, hash, threshold, members, operators);
     }
 
     function _checkUsable(Checkpoint memory statement) private view {
@@ -258,11 +255,11 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
                 s := mload(add(signature, 0x20))
                 v := byte(0, mload(add(signature, 0x40)))
             }
-            // The third value only details the failure.
-            // slither-disable-next-line unused-return
-            (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, v, r, s);
             address member = MemberList.memberAt(members, i);
-            require(failure == ECDSA.RecoverError.NoError && signer == member, InvalidSignature(member));
+            require(uint256(s) <= HALF_ORDER, HighS(member));
+            // Zero where it recovers nobody, and no member is zero.
+            address signer = ecrecover(digest, v, r, s);
+            if (signer != member) _refuseSigner(members, signers, i, signer);
             position += SIGNATURE_LENGTH;
         }
         require(signatures.length == position, InvalidSignaturesLength(signatures.length));
@@ -270,6 +267,18 @@ contract CommitteeClient is ICommitteeClient, AccessManaged {
             position / SIGNATURE_LENGTH >= known.threshold,
             TooFewSignatures(position / SIGNATURE_LENGTH, known.threshold)
         );
+    }
+
+    /// @dev Says what is wrong with a signature that should have been by member `place`.
+    function _refuseSigner(bytes memory members, uint256 signers, uint256 place, address signer) private pure {
+        address expected = MemberList.memberAt(members, place);
+        require(signer != address(0), MalformedSignature(expected));
+        for (uint256 i = 0; i < MemberList.count(members); ++i) {
+            if (MemberList.memberAt(members, i) != signer) continue;
+            require(i > place || (signers >> i) & 1 == 0, DuplicateSignature(signer));
+            revert SignatureOutOfOrder(expected, signer);
+        }
+        revert InvalidSignature(expected);
     }
 
     function _checkMembership(bytes32[] memory keys, bytes32[] memory values, CommitteeProof memory proof)

@@ -9,7 +9,7 @@ import {ILightClient} from "./ILightClient.sol";
 ///      function of the source ledger. Absence: `root` over (key, 0) leaves that were asked for at `height`.
 struct Checkpoint {
     bytes32 origin; // keccak256 of the source gateway's ERC-7930 interoperable address
-    bytes32 committee; // hash of the signing committee: keccak256(abi.encode(epoch, threshold, members))
+    bytes32 committee; // hash of the signing committee: keccak256(abi.encode(epoch, threshold, members, operators))
     uint64 from; // exclusive
     uint64 height; // inclusive
     uint64 time; // seconds, of block `height`
@@ -34,12 +34,22 @@ enum StatementKind {
 
 /// @notice m-of-n ECDSA light client over checkpoints.
 interface ICommitteeClient is ILightClient {
-    event CommitteeChanged(uint64 indexed epoch, bytes32 indexed committee, uint16 threshold, address[] members);
+    /// @dev `operators[i]` says who runs member i: an id that only this committee's members share.
+    event CommitteeChanged(
+        uint64 indexed epoch, bytes32 indexed committee, uint16 threshold, address[] members, bytes operators
+    );
     /// @dev The EIP-712 digests that contradict each other, both zero when a guardian froze.
     event Frozen(address indexed reporter, bytes32 first, bytes32 second);
 
     /// @notice Hands over to the next epoch: signed by the current committee, old epoch valid for a bounded overlap.
-    function rotate(uint16 threshold, address[] calldata members, uint256 signers, bytes calldata signatures) external;
+    /// @param operators one byte for each member: equal bytes, one operator
+    function rotate(
+        uint16 threshold,
+        address[] calldata members,
+        bytes calldata operators,
+        uint256 signers,
+        bytes calldata signatures
+    ) external;
 
     /// @notice Freezes the client when two validly signed statements contradict. Open to anyone.
     /// @dev Each is abi.encode(StatementKind, CommitteeProof); of the proof only what is signed counts.
@@ -64,5 +74,5 @@ interface ICommitteeClient is ILightClient {
     function committee(uint64 number)
         external
         view
-        returns (bytes32 hash, uint16 threshold, address[] memory members, uint64 validUntil);
+        returns (bytes32 hash, uint16 threshold, address[] memory members, bytes memory operators, uint64 validUntil);
 }

@@ -5,6 +5,7 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
 import {CommitteeStatements} from "../../src/clients/CommitteeStatements.sol";
+import {MemberList} from "../../src/clients/MemberList.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Checkpoint, CommitteeProof, ICommitteeClient, StatementKind} from "../../src/interfaces/ICommitteeClient.sol";
 import {Committee} from "../Committee.sol";
@@ -73,6 +74,7 @@ contract CommitteeClientTest is Committee {
         Keys memory theirs;
         theirs.threshold = 3;
         theirs.members = vm.parseJsonAddressArray(json, ".committees[0].members");
+        theirs.operators = vm.parseJsonBytes(json, ".committees[0].operators");
         assertEq(hashOf(theirs), vm.parseJsonBytes32(json, ".committees[0].hash"));
         CommitteeClient other = newClient(theirs);
         CommitteeProof[2] memory proofs;
@@ -103,10 +105,12 @@ contract CommitteeClientTest is Committee {
         other.rotate(
             uint16(vm.parseJsonUint(json, ".rotation.threshold")),
             vm.parseJsonAddressArray(json, ".rotation.members"),
+            vm.parseJsonBytes(json, ".rotation.operators"),
             vm.parseJsonUint(json, ".rotation.signers"),
             vm.parseJsonBytes(json, ".rotation.signatures")
         );
-        (bytes32 hash, uint16 threshold, address[] memory members,) = other.committee(1);
+        (bytes32 hash, uint16 threshold, address[] memory members, bytes memory operators,) = other.committee(1);
+        assertEq(operators, vm.parseJsonBytes(json, ".rotation.operators"));
         assertEq(hash, vm.parseJsonBytes32(json, ".committees[1].hash"));
         assertEq(threshold, 4);
         assertEq(members.length, 7);
@@ -188,7 +192,7 @@ contract CommitteeClientTest is Committee {
         (, bytes memory single) = signDigest(keys, digestOf(StatementKind.Checkpoint, proof), 1);
         proof.signers = 7;
         proof.signatures = bytes.concat(single, single, single);
-        expectInvalidSignature(1);
+        vm.expectRevert(abi.encodeWithSelector(CommitteeClient.DuplicateSignature.selector, keys.members[0]));
         client.verifyMembership(leafKeys, values, abi.encode(proof));
         proof.signers = 1; // three signatures for one bit
         vm.expectRevert(abi.encodeWithSelector(CommitteeClient.InvalidSignaturesLength.selector, uint256(195)));
@@ -212,7 +216,9 @@ contract CommitteeClientTest is Committee {
                 good[j] = bad[i][j];
             }
             proof.signatures = good;
-            expectInvalidSignature(0);
+            bytes4 refused =
+                i == 0 ? CommitteeClient.HighS.selector : CommitteeClient.MalformedSignature.selector;
+            vm.expectRevert(abi.encodeWithSelector(refused, keys.members[0]));
             client.verifyMembership(leafKeys, values, abi.encode(proof));
         }
     }
@@ -221,8 +227,19 @@ contract CommitteeClientTest is Committee {
         (bytes32[] memory leafKeys, bytes32[] memory values, CommitteeProof memory proof) = proved(1);
         uint256 signers = proof.signers;
         proof.signers = signers << 1;
-        expectInvalidSignature(1);
+        expectOutOfOrder(1, 0);
         client.verifyMembership(leafKeys, values, abi.encode(proof));
+        bytes32 digest = digestOf(StatementKind.Checkpoint, proof);
+        proof.signers = signers;
+        bytes memory swapped;
+        for (uint256 i = 3; i > 0; --i) {
+            (uint8 v, bytes32 r, bytes32 s) = vm.sign(keys.privateKeys[i - 1], digest);
+            swapped = abi.encodePacked(swapped, r, s, v);
+        }
+        (swapped, proof.signatures) = (proof.signatures, swapped);
+        expectOutOfOrder(0, 2);
+        client.verifyMembership(leafKeys, values, abi.encode(proof));
+        proof.signatures = swapped;
         proof.signers = signers | (1 << 5);
         vm.expectRevert(abi.encodeWithSelector(CommitteeClient.UnknownSigner.selector, signers | (1 << 5)));
         client.verifyMembership(leafKeys, values, abi.encode(proof));
@@ -319,21 +336,21 @@ contract CommitteeClientTest is Committee {
         uint16[5] memory thresholds = [uint16(0), 1, 2, 6, 7];
         for (uint256 i = 0; i < thresholds.length; ++i) {
             vm.expectRevert(
-                abi.encodeWithSelector(CommitteeClient.InvalidThreshold.selector, thresholds[i], uint256(5))
+                abi.encodeWithSelector(MemberList.InvalidThreshold.selector, thresholds[i], uint256(5))
             );
-            new CommitteeClient(gateway, 0, thresholds[i], keys.members, address(manager));
+            new CommitteeClient(gateway, 0, thresholds[i], keys.members, keys.operators, address(manager));
         }
         address[] memory members = new address[](2);
-        vm.expectRevert(abi.encodeWithSelector(CommitteeClient.InvalidMember.selector, address(0)));
-        new CommitteeClient(gateway, 0, 2, members, address(manager));
+        vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidMember.selector, address(0)));
+        new CommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
         (members[0], members[1]) = (address(7), address(7));
-        vm.expectRevert(abi.encodeWithSelector(CommitteeClient.InvalidMember.selector, address(7)));
-        new CommitteeClient(gateway, 0, 2, members, address(manager));
+        vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidMember.selector, address(7)));
+        new CommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
         (members[0], members[1]) = (address(8), address(7));
-        vm.expectRevert(abi.encodeWithSelector(CommitteeClient.InvalidMember.selector, address(7)));
-        new CommitteeClient(gateway, 0, 2, members, address(manager));
+        vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidMember.selector, address(7)));
+        new CommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
         vm.expectRevert(CommitteeClient.EmptyOrigin.selector);
-        new CommitteeClient("", 0, 3, keys.members, address(manager));
+        new CommitteeClient("", 0, 3, keys.members, keys.operators, address(manager));
     }
 
     function test_the_largest_committee_works_and_no_larger_one() public {
@@ -344,15 +361,15 @@ contract CommitteeClientTest is Committee {
         large.verifyMembership(one("key"), one("value"), abi.encode(proof));
         many = makeKeys(0, 129, 257, 9);
         address manager = large.authority();
-        vm.expectRevert(abi.encodeWithSelector(CommitteeClient.InvalidThreshold.selector, uint16(129), uint256(257)));
-        new CommitteeClient(gateway, 0, 129, many.members, manager);
+        vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidThreshold.selector, uint16(129), uint256(257)));
+        new CommitteeClient(gateway, 0, 129, many.members, many.operators, manager);
     }
 
     function test_rotation_hands_over_and_the_old_committee_counts_for_a_day() public {
         Keys memory next = makeKeys(1, 2, 3, 2);
         (bytes32[] memory leafKeys, bytes32[] memory values, CommitteeProof memory old) = proved(1);
         vm.expectEmit(address(client));
-        emit ICommitteeClient.CommitteeChanged(1, hashOf(next), 2, next.members);
+        emit ICommitteeClient.CommitteeChanged(1, hashOf(next), 2, next.members, next.operators);
         rotate(next);
         assertEq(client.epoch(), 1);
 
@@ -369,6 +386,30 @@ contract CommitteeClientTest is Committee {
         client.verifyMembership(leafKeys, values, abi.encode(fresh));
     }
 
+    function test_no_operator_alone_reaches_the_threshold() public {
+        address manager = client.authority();
+        expectOperator(0x09); // it has three
+        new CommitteeClient(gateway, 0, 3, keys.members, hex"0709090709", manager);
+        expectOperator(0x00);
+        new CommitteeClient(gateway, 0, 3, keys.members, new bytes(5), manager);
+        CommitteeClient other = new CommitteeClient(gateway, 0, 3, keys.members, hex"0709090701", manager);
+        (,,, bytes memory operators,) = other.committee(0);
+        assertEq(operators, hex"0709090701");
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 count = i == 0 ? 4 : 6;
+            vm.expectRevert(
+                abi.encodeWithSelector(MemberList.InvalidOperators.selector, count, uint256(5))
+            );
+            new CommitteeClient(gateway, 0, 3, keys.members, new bytes(count), manager);
+        }
+
+        Keys memory next = makeKeys(1, 2, 3, 2);
+        next.operators = hex"050605";
+        (uint256 signers, bytes memory signatures) = signRotation(keys, next);
+        expectOperator(0x05);
+        client.rotate(2, next.members, next.operators, signers, signatures);
+    }
+
     function test_an_epoch_that_never_was_has_no_committee() public {
         vm.expectRevert(abi.encodeWithSelector(CommitteeClient.UnknownEpoch.selector, uint64(1)));
         client.committee(1);
@@ -377,23 +418,23 @@ contract CommitteeClientTest is Committee {
     function test_only_the_current_committee_rotates_and_once_an_epoch() public {
         Keys memory next = makeKeys(1, 2, 3, 2);
         (uint256 signers, bytes memory signatures) = signRotation(keys, next);
-        client.rotate(next.threshold, next.members, signers, signatures);
+        client.rotate(next.threshold, next.members, next.operators, signers, signatures);
         vm.expectRevert(); // what the old committee signed is not what the new one would have to sign
-        client.rotate(next.threshold, next.members, signers, signatures);
+        client.rotate(next.threshold, next.members, next.operators, signers, signatures);
         Keys memory third = makeKeys(2, 2, 3, 3);
         (signers, signatures) = signRotation(keys, third);
         vm.expectRevert(abi.encodeWithSelector(CommitteeClient.InvalidSignature.selector, next.members[0]));
-        client.rotate(third.threshold, third.members, signers & 3, signatures);
+        client.rotate(third.threshold, third.members, third.operators, signers & 3, signatures);
     }
 
     function test_a_rotation_cannot_be_changed() public {
         Keys memory next = makeKeys(1, 2, 3, 2);
         (uint256 signers, bytes memory signatures) = signRotation(keys, next);
         expectInvalidSignature(0);
-        client.rotate(3, next.members, signers, signatures);
+        client.rotate(3, next.members, next.operators, signers, signatures);
         next.members[0] = address(1);
         expectInvalidSignature(0);
-        client.rotate(2, next.members, signers, signatures);
+        client.rotate(2, next.members, next.operators, signers, signatures);
     }
 
     // Misbehaviour
@@ -404,6 +445,22 @@ contract CommitteeClientTest is Committee {
         second.checkpoint.time += 1;
         sign(keys, StatementKind.Absence, second);
         expectFreeze(StatementKind.Checkpoint, first, StatementKind.Absence, second);
+    }
+
+    function test_time_that_runs_backwards_freezes() public {
+        (,, CommitteeProof memory first) = proved(1);
+        (, CommitteeProof memory second) = absent(1);
+        (second.checkpoint.from, second.checkpoint.height) = (13, 13);
+        sign(keys, StatementKind.Absence, second); // one block later, at the same time
+        bytes memory lower = abi.encode(StatementKind.Checkpoint, first);
+        vm.expectRevert(CommitteeClient.NoConflict.selector);
+        client.reportConflict(lower, abi.encode(StatementKind.Absence, second));
+        second.checkpoint.time -= 1;
+        sign(keys, StatementKind.Absence, second);
+        uint256 before = vm.snapshotState();
+        expectFreeze(StatementKind.Checkpoint, first, StatementKind.Absence, second);
+        vm.revertToState(before);
+        expectFreeze(StatementKind.Absence, second, StatementKind.Checkpoint, first);
     }
 
     function test_two_contents_of_one_range_freeze() public {
@@ -485,7 +542,7 @@ contract CommitteeClientTest is Committee {
         Keys memory next = makeKeys(1, 2, 3, 2);
         (uint256 signers, bytes memory signatures) = signRotation(keys, next);
         vm.expectRevert(frozen);
-        client.rotate(next.threshold, next.members, signers, signatures);
+        client.rotate(next.threshold, next.members, next.operators, signers, signatures);
         vm.expectRevert(frozen);
         client.freeze();
         vm.expectRevert(frozen);
@@ -504,7 +561,7 @@ contract CommitteeClientTest is Committee {
 
     function newClient(Keys memory which) private returns (CommitteeClient) {
         return new CommitteeClient(
-            gateway, which.epoch, which.threshold, which.members, address(new AccessManager(address(this)))
+            gateway, which.epoch, which.threshold, which.members, which.operators, address(new AccessManager(address(this)))
         );
     }
 
@@ -553,14 +610,27 @@ contract CommitteeClientTest is Committee {
             hashOf(from),
             next.epoch,
             next.threshold,
-            next.members
+            next.members,
+            next.operators
         );
         return signDigest(from, digest, from.threshold);
     }
 
     function rotate(Keys memory next) private {
         (uint256 signers, bytes memory signatures) = signRotation(keys, next);
-        client.rotate(next.threshold, next.members, signers, signatures);
+        client.rotate(next.threshold, next.members, next.operators, signers, signatures);
+    }
+
+    function expectOutOfOrder(uint256 expected, uint256 found) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                CommitteeClient.SignatureOutOfOrder.selector, keys.members[expected], keys.members[found]
+            )
+        );
+    }
+
+    function expectOperator(bytes1 operator) private {
+        vm.expectRevert(abi.encodeWithSelector(MemberList.OperatorMajority.selector, operator));
     }
 
     function expectInvalidSignature(uint256 place) private {

@@ -13,7 +13,7 @@ abstract contract CommitteeFacts is LightClientConformance {
 
     function newCommittee(Keys memory keys) internal returns (CommitteeClient) {
         return new CommitteeClient(
-            GATEWAY, keys.epoch, keys.threshold, keys.members, address(new AccessManager(address(this)))
+            GATEWAY, keys.epoch, keys.threshold, keys.members, keys.operators, address(new AccessManager(address(this)))
         );
     }
 

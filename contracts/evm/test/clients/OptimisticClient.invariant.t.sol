@@ -26,7 +26,7 @@ contract OptimisticHandler is Committee {
         _keys = makeKeys(0, 2, 3, 5);
         AccessManager manager = new AccessManager(address(this));
         CommitteeClient stronger =
-            new CommitteeClient(GATEWAY, _keys.epoch, _keys.threshold, _keys.members, address(manager));
+            new CommitteeClient(GATEWAY, _keys.epoch, _keys.threshold, _keys.members, _keys.operators, address(manager));
         client = new OptimisticClient(stronger, BOND, 30 minutes, 30 minutes, address(manager));
         bytes4[] memory selectors = new bytes4[](1);
         selectors[0] = OptimisticClient.propose.selector;

@@ -480,7 +480,14 @@ contract GatewayTest is Network {
         Packet memory packet = sendValue("hello");
         receivePacket(packet);
         CommitteeClient substitute =
-            new CommitteeClient(gatewayBytes(two), 0, two.keys.threshold, two.keys.members, address(manager));
+            new CommitteeClient(
+                gatewayBytes(two),
+                0,
+                two.keys.threshold,
+                two.keys.members,
+                two.keys.operators,
+                address(manager)
+            );
         vm.expectRevert(abi.encodeWithSelector(Gateway.ClientNotFrozen.selector, a.clientId));
         one.gateway.recoverClient(a.clientId, substitute);
 

@@ -167,7 +167,9 @@ contract GatewayRoutesTest is Network {
         bytes memory ofSecond = proveSent(one, only(second));
         Keys memory others = makeKeys(1, 2, 3, 99);
         ILightClient next =
-            new CommitteeClient(gatewayBytes(one), 1, others.threshold, others.members, address(manager));
+            new CommitteeClient(
+                gatewayBytes(one), 1, others.threshold, others.members, others.operators, address(manager)
+            );
         enter(two);
         two.gateway.migrateClient(b.clientId, next);
         two.gateway.recvPackets(b.clientId, only(first), ofFirst);
@@ -194,7 +196,9 @@ contract GatewayRoutesTest is Network {
         enter(one);
         one.gateway.migrateClient(
             a.clientId,
-            new CommitteeClient(gatewayBytes(two), 1, others.threshold, others.members, address(manager))
+            new CommitteeClient(
+                gatewayBytes(two), 1, others.threshold, others.members, others.operators, address(manager)
+            )
         );
         vm.warp(timeout);
         bytes memory proof = proveAbsent(two, only(packet));

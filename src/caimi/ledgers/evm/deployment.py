@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,11 +78,25 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """The committee that a new route trusts: `threshold` of `members` (20-byte addresses)."""
+    """The committee that a new route trusts: `threshold` of `members` (20-byte addresses).
+
+    `operators` says who runs each of them, as a number below 256; without it each is its own
+    operator. A client refuses an operator whose members alone reach the threshold.
+    """
 
     epoch: int
     threshold: int
     members: tuple[bytes, ...]
+    operators: tuple[int, ...] | None = None
+
+    def arguments(self) -> list[object]:
+        """Give the contract's epoch, threshold, members in ascending order and operators."""
+        operators = self.operators or tuple(range(len(self.members)))
+        listed = sorted(zip(self.members, operators, strict=True))
+        if self.operators is None:
+            listed = [(member, place) for place, (member, _) in enumerate(listed)]
+        members, ordered = [member for member, _ in listed], bytes(run for _, run in listed)
+        return [self.epoch, self.threshold, members, ordered]
 
 
 class _Works:
@@ -202,10 +216,9 @@ async def connect_ledgers(
     Raises:
         TransactionReverted: a contract refuses (the signer may not, or the committee is invalid).
     """
-    members = sorted(committee.members)
     on_a, on_b = await asyncio.gather(
-        _add_client(a, b, committee, members, signer, outbox, key),
-        _add_client(b, a, committee, members, signer, outbox, key),
+        _add_client(a, b, committee, signer, outbox, key),
+        _add_client(b, a, committee, signer, outbox, key),
     )
     await asyncio.gather(
         _set_counterparty(a, on_a, on_b, signer, outbox, key),
@@ -218,7 +231,6 @@ async def _add_client(
     here: EvmLedger,
     there: EvmLedger,
     committee: Signers,
-    members: Sequence[bytes],
     signer: Signer,
     outbox: Outbox | None,
     key: str,
@@ -228,7 +240,7 @@ async def _add_client(
     client = artifact("CommitteeClient")
     creation = client.bytecode + encode(
         client.interface.constructor,
-        [there.gateway.address, committee.epoch, committee.threshold, members, authority],
+        [there.gateway.address, *committee.arguments(), authority],
     )
     created = await here.submit(
         Call(here.id, f"Deploying a client of {there.id}", b"", creation),

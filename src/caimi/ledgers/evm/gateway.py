@@ -64,8 +64,8 @@ class EvmGateway:
         address, _, _ = await self._contract.read("getClient", client_id, at=at)
         client = Contract(self._contract.chain, address, self._clients)
         (epoch,) = await client.read("epoch", at=at)
-        digest, threshold, members, _ = await client.read("committee", epoch, at=at)
-        return Committee(epoch, threshold, tuple(members), digest)
+        digest, threshold, members, operators, _ = await client.read("committee", epoch, at=at)
+        return Committee(epoch, threshold, tuple(members), operators, digest)
 
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
         """List packets committed in blocks (from_height, to_height], in log order."""
