@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
+import {MemberList} from "../../src/clients/MemberList.sol";
 import {CommitteeStatements} from "../../src/clients/CommitteeStatements.sol";
 import {Gateway} from "../../src/gateway/Gateway.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
@@ -123,7 +124,7 @@ contract BridgesTest is Network {
         proof.signatures = bytes.concat(proof.signatures, last);
         proof.signers |= 1 << (threshold - 1);
         vm.expectRevert(
-            abi.encodeWithSelector(CommitteeClient.InvalidSignature.selector, one.keys.members[threshold - 1])
+            abi.encodeWithSelector(CommitteeClient.DuplicateSignature.selector, one.keys.members[threshold - 2])
         );
         receiveWith(packets, abi.encode(proof));
     }
@@ -214,7 +215,7 @@ contract BridgesTest is Network {
     function test_upgrade_nobody_but_the_authority_changes_what_checks_proofs() public {
         Keys memory thief = makeKeys(0, 2, 3, 666);
         ILightClient own =
-            new CommitteeClient(gatewayBytes(one), 0, thief.threshold, thief.members, address(0xbad));
+            new CommitteeClient(gatewayBytes(one), 0, thief.threshold, thief.members, thief.operators, address(0xbad));
         bytes memory refusal =
             abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(0xbad));
         vm.startPrank(address(0xbad));
@@ -268,9 +269,9 @@ contract BridgesTest is Network {
             Keys memory keys = makeKeys(0, thresholds[i], sizes[i], 5);
             bytes memory origin = gatewayBytes(one);
             vm.expectRevert(
-                abi.encodeWithSelector(CommitteeClient.InvalidThreshold.selector, thresholds[i], sizes[i])
+                abi.encodeWithSelector(MemberList.InvalidThreshold.selector, thresholds[i], sizes[i])
             );
-            new CommitteeClient(origin, 0, thresholds[i], keys.members, address(manager));
+            new CommitteeClient(origin, 0, thresholds[i], keys.members, keys.operators, address(manager));
         }
     }
 
