@@ -1,0 +1,1 @@
+"""A simulated world of ledgers, validators, relayers and users, deterministic from one seed."""

@@ -1,0 +1,79 @@
+"""Plays schedules: ``python -m faults --schedules 2000``, or one: ``python -m faults --seed 7``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import get_args
+
+from faults.settings import Kind
+from faults.world import Report, play
+
+_BATCH = 25
+
+
+def _play(seeds: tuple[int, ...], kind: Kind) -> list[Report]:
+    return [play(seed, kind) for seed in seeds]
+
+
+def reports(first: int, count: int, kind: Kind, workers: int) -> Iterator[Report]:
+    """Play `count` schedules over `workers` processes, in the order of their seeds."""
+    seeds = range(first, first + count)
+    batches = [tuple(seeds[i : i + _BATCH]) for i in range(0, count, _BATCH)]
+    if workers == 1:
+        for batch in batches:
+            yield from _play(batch, kind)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for part in pool.map(_play, batches, [kind] * len(batches)):
+            yield from part
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="faults", description=__doc__)
+    parser.add_argument("--seed", type=int, help="play this schedule alone, and tell its story")
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--schedules", type=int, default=2_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kind", choices=get_args(Kind), default="tolerated")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # relayers tell of every failure, and there are many
+    if options.seed is not None:
+        report = play(options.seed, options.kind)
+        print(*report.notes, sep="\n")
+        print(f"trace {report.trace}")
+        return _conclude([report], options.kind)
+    began = time.monotonic()
+    played: list[Report] = []
+    for report in reports(options.first, options.schedules, options.kind, options.workers):
+        played.append(report)
+        if report.broken:
+            break
+    took = time.monotonic() - began
+    total = len(played)
+    print(
+        f"{total} schedules ({options.kind}) in {took:.0f} s, {took / total:.3f} s each: "
+        f"{sum(r.packets for r in played)} packets, {sum(r.blocks for r in played)} blocks "
+        f"checked, {sum(r.attacks for r in played)} attacks, "
+        f"{sum(r.seconds for r in played) / 3600:.0f} hours of ledger time"
+    )
+    return _conclude(played, options.kind)
+
+
+def _conclude(played: list[Report], kind: Kind) -> int:
+    for report in played:
+        for line in report.broken:
+            print(f"seed {report.seed}: {line}", file=sys.stderr)
+        if report.broken:
+            asked = "" if kind == "tolerated" else f" KIND={kind}"
+            print(f"Play it again: make faults SEED={report.seed}{asked}", file=sys.stderr)
+    return int(any(report.broken for report in played))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

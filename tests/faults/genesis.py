@@ -1,0 +1,183 @@
+"""Where every schedule begins: ledgers with CAIMI deployed and joined, users, models and prices.
+
+Made once in a process by the production deployment, and restored for each schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+
+from coincurve import PrivateKey
+
+from caimi.hashing import keccak256
+from caimi.ledgers.evm.chain import Chain as EvmChain
+from caimi.ledgers.evm.deployment import Deployment, Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.fees import FeePolicy
+from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc import Retries, Rpc
+from caimi.ledgers.evm.transactions import Patience
+from caimi.ledgers.port import Committee, LedgerId, Price
+from caimi.messaging.checkpoint import make_committee
+from faults.chain import Chain
+from faults.node import Node, NodeFaults
+from faults.process import Process
+from faults.virtual_time import VirtualLoop, run
+
+NUMBERS = (101, 102, 103)
+MEMBERS, THRESHOLD = 5, 3
+COINS = 10**24
+PRICE = 10**15
+VERSION = "1.0.0"
+PATIENCE = Patience(
+    stuck_after=60.0, give_up_after=240.0, displaced_after=30.0, first_look=2.0, longest_look=8.0
+)
+
+
+class Key:
+    """A key in memory (port `Signer`), made from a name."""
+
+    def __init__(self, name: str) -> None:
+        self._key = PrivateKey(keccak256(name.encode()))
+        self.account = keccak256(self._key.public_key.format(compressed=False)[1:])[12:]
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        signature = self._key.sign_recoverable(digest, hasher=None)
+        return signature[:64] + bytes([signature[64] + 27])
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model, and the ledger that is its home."""
+
+    model_id: bytes
+    home: LedgerId
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    """The frozen beginning. When it is split, the pair `weak` trusts a committee of its own."""
+
+    chains: Mapping[LedgerId, Chain]
+    deployments: Mapping[LedgerId, Deployment]
+    committees: Mapping[frozenset[LedgerId], Committee]
+    weak: frozenset[LedgerId]
+    keys: Mapping[bytes, Key]
+    users: tuple[Key, ...]
+    relayers: tuple[Key, ...]
+    attacker: Key
+    models: tuple[Model, ...]
+    clock: list[Callable[[], float]]
+
+    def start(self, now: Callable[[], float]) -> None:
+        """Restore the ledgers; time is `now` from here on."""
+        self.clock[0] = now
+        for chain in self.chains.values():
+            chain.restore()
+
+    def open(
+        self,
+        ledger: LedgerId,
+        process: Process,
+        faults: NodeFaults,
+        rng: Random,
+        patience: Patience = PATIENCE,
+    ) -> EvmLedger:
+        """Connect a process to a ledger by a node of its own."""
+        chain = self.chains[ledger]
+        return open_ledger(chain, self.deployments[ledger], process, faults, rng, patience)
+
+
+def connect(chain: Chain, process: Process, faults: NodeFaults, rng: Random) -> EvmChain:
+    """Reach a ledger by a node."""
+    node = Node(chain, process, faults, rng)
+    rpc = Rpc(node, f"{process.name} at {chain.id}", Retries(attempts=3, first=0.5))
+    return EvmChain(rpc, chain.id, Depth(chain.depth))
+
+
+def open_ledger(
+    chain: Chain,
+    deployment: Deployment,
+    process: Process,
+    faults: NodeFaults,
+    rng: Random,
+    patience: Patience,
+) -> EvmLedger:
+    """Open the production adapter over a node."""
+    reached = connect(chain, process, faults, rng)
+    return EvmLedger(
+        reached, deployment, policy=FeePolicy(), patience=patience, clock=lambda: chain.now()
+    )
+
+
+@cache
+def genesis(split: bool = False) -> Genesis:
+    """Make the beginning, once in this process."""
+    return run(lambda loop: _make(loop, split))
+
+
+async def _make(loop: VirtualLoop, split: bool) -> Genesis:
+    clock: list[Callable[[], float]] = [loop.time]
+    chains = {f"eip155:{n}": Chain(n, lambda: clock[0]()) for n in NUMBERS}
+    ledgers = {LedgerId(name): chain for name, chain in chains.items()}
+    deployer, attacker = Key("deployer"), Key("attacker")
+    users = tuple(Key(f"user {number}") for number in range(4))
+    relayers = tuple(Key(f"relayer {number}") for number in range(3))
+    for chain in ledgers.values():
+        for key in (deployer, attacker, *users, *relayers):
+            for machine in (chain.head_machine, chain.past_machine):
+                machine.fund(key.account, COINS)
+    deployments, opened = {}, {}
+    for name, chain in ledgers.items():
+        process, rng = Process("deployer"), Random(0)
+        deployments[name] = await deploy(connect(chain, process, NodeFaults(), rng), deployer)
+        opened[name] = open_ledger(
+            chain, deployments[name], process, NodeFaults(), rng, PATIENCE
+        )
+    keys: dict[bytes, Key] = {}
+    committees: dict[frozenset[LedgerId], Committee] = {}
+    names = list(ledgers)
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            weak = split and i + names.index(b) == 1
+            kind = "weak" if weak else "strong"
+            members = [Key(f"{kind} member {number}") for number in range(MEMBERS)]
+            keys.update({member.account: member for member in members})
+            committee = make_committee(0, THRESHOLD, [member.account for member in members])
+            committees[frozenset((a, b))] = committee
+            signers = Signers(0, THRESHOLD, committee.members)
+            await connect_ledgers(opened[a], opened[b], signers, deployer)
+    models = []
+    for place, (name, ledger) in enumerate(opened.items()):
+        for number in range(2 - (place == 2)):
+            owner = users[(place + number) % len(users)]
+            call = ledger.registry.publish(f"model-{number}", VERSION, bytes(31) + b"\x01")
+            await ledger.submit(call, owner)
+            model_id = ledger.registry.model_id(owner.account, f"model-{number}")
+            prices = [Price(each, b"", PRICE + place) for each in names]
+            await ledger.submit(ledger.market.set_prices(model_id, prices), owner)
+            models.append(Model(model_id, name))
+    for chain in ledgers.values():
+        while chain.head.height < chain.changed[-1] + chain.depth + 8:
+            chain._make(chain.due)
+            chain.due += chain.interval
+        chain.past_machine.rewind(0)
+        chain.machine_at(chain.head.height)
+        while chain.past_machine.applied < len(chain.changed):
+            chain.past_machine.apply(chain.blocks[chain.changed[chain.past_machine.applied]])
+        chain.freeze()
+    return Genesis(
+        chains=ledgers,
+        deployments=deployments,
+        committees=committees,
+        weak=frozenset(names[:2]) if split else frozenset(),
+        keys=keys,
+        users=users,
+        relayers=relayers,
+        attacker=attacker,
+        models=tuple(models),
+        clock=clock,
+    )

@@ -1,0 +1,206 @@
+"""The invariants that every schedule must keep, read from the ledgers themselves.
+
+They share no code with the contracts, validators or relayers: they count events and balances.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from caimi.hashing import keccak256
+from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.port import LedgerId
+from caimi.messaging.checkpoint import Attestation, Kind
+from faults.chain import Chain, Refused
+from faults.machine import Message
+from faults.transaction import Log, SimBlock
+
+if TYPE_CHECKING:
+    from faults.actors import ValidatorActor
+    from faults.world import World
+
+_GATEWAY = artifact("Gateway").interface
+_REGISTRY = artifact("ModelRegistry").interface
+_MARKET = artifact("LicenceMarket").interface
+_BRIDGE = artifact("ModelBridge").interface
+NATIVE = bytes(20)
+PENDING = 1
+
+
+@dataclass(slots=True)
+class Law:
+    """Collects what was broken, each as one line that names its invariant."""
+
+    world: World
+    broken: list[str] = field(default_factory=list)
+    checks: int = 0
+    _said: dict[tuple[object, ...], object] = field(default_factory=dict)
+
+    def breach(self, invariant: str, what: str) -> None:
+        line = f"{invariant}: {what}"
+        if line not in self.broken:
+            self.broken.append(line)
+
+    # --- at every step ----------------------------------------------------------------------------
+
+    def block(self, chain: Chain, block: SimBlock) -> None:
+        """I1 and I7, as far as they must hold at every moment."""
+        self.checks += 1
+        self.one_holder()
+        self.market_is_covered(chain)
+
+    def one_holder(self) -> None:
+        """I1: over all ledgers at most one holder of a model is live."""
+        for model in self.world.genesis.models:
+            holders = self.holders(model.model_id)
+            if len(holders) > 1 and not self._excused(model.home):
+                places = ", ".join(sorted(holders))
+                self.breach("I1", f"model {model.model_id.hex()[:8]} is live on {places}")
+
+    def _excused(self, home: LedgerId) -> bool:
+        """Whether stolen keys may harm the model: those of a route harm its two ledgers' own."""
+        return self.world.settings.kind == "one-more" and home in self.world.genesis.weak
+
+    def holders(self, model_id: bytes) -> dict[LedgerId, bytes]:
+        """Give the ledgers where somebody but the bridge owns the model, and who."""
+        found: dict[LedgerId, bytes] = {}
+        for name, chain in self.world.genesis.chains.items():
+            places = self.world.genesis.deployments[name].contracts
+            data = _REGISTRY["ownerOf"].encode(int.from_bytes(model_id))
+            try:
+                owner = chain.call(Message(places["registry"], data), chain.head.height)[12:]
+            except Refused:
+                continue
+            if owner not in (NATIVE, places["bridge"]):
+                found[name] = owner
+        return found
+
+    def market_is_covered(self, chain: Chain) -> None:
+        """I7: what the market holds is what it owes and keeps, to the last unit."""
+        market = self.world.genesis.deployments[chain.id].contracts["market"]
+        accounts = {each.account for each in self.world.genesis.users}
+        accounts |= {self.world.genesis.attacker.account}
+        held = self._number(chain, market, _MARKET["held"].encode(NATIVE))
+        owed = sum(
+            self._number(chain, market, _MARKET["owed"].encode(account, NATIVE))
+            for account in sorted(accounts)
+        )
+        balance = chain.head_machine.balance(market)
+        if balance != held + owed:
+            self.breach("I7", f"{chain.id}'s market has {balance}, keeps {held}, owes {owed}")
+
+    def _number(self, chain: Chain, target: bytes, data: bytes) -> int:
+        return int.from_bytes(chain.call(Message(target, data), chain.head.height))
+
+    def attested(self, validator: ValidatorActor, said: Attestation) -> None:
+        """A validator whose node does not lie never contradicts itself: it cannot be slashed."""
+        statement = said.statement
+        spans: list[tuple[tuple[object, ...], object]] = [
+            ((validator.name, statement.origin, statement.height), statement.time)
+        ]
+        if statement.kind is Kind.CHECKPOINT:
+            span = (validator.name, statement.origin, statement.from_height, statement.height)
+            spans.append((span, (statement.root, statement.size)))
+        for key, value in spans:
+            if self._said.setdefault(key, value) != value:
+                self.breach("V1", f"{validator.name} signed twice, otherwise, at {key[2:]}")
+
+    # --- when all is over -------------------------------------------------------------------------
+
+    def open_packets(self) -> list[str]:
+        """Packets that were sent and have not ended, or ended in blocks that are not final."""
+        unended = []
+        for name, chain in self.world.genesis.chains.items():
+            sent = self._events(chain, "gateway", "PacketSent")
+            ends = Counter(
+                log.topics[1:3]
+                for event in ("PacketAcknowledged", "PacketTimedOut")
+                for log in self._events(chain, "gateway", event)
+                if log.height <= chain.final_height
+            )
+            unended += [
+                f"{name} packet {int.from_bytes(log.topics[2])} of {log.topics[1].hex()[:8]}"
+                for log in sent
+                if log.topics[1:3] not in ends
+            ]
+        return unended
+
+    def end(self) -> None:
+        """Everything that must be so once all is calm."""
+        for packet in self.open_packets():
+            self.breach("I2", f"never ended: {packet}")
+        for name, chain in self.world.genesis.chains.items():
+            self._once(name, chain)
+            self._purchases(name, chain)
+        self._ends_agree()
+        for model in self.world.genesis.models:
+            if len(self.holders(model.model_id)) != 1 and not self._excused(model.home):
+                self.breach("I1", f"model {model.model_id.hex()[:8]} has no holder, or several")
+
+    def _once(self, name: LedgerId, chain: Chain) -> None:
+        """I2: nothing takes effect, is answered or ends twice."""
+        for place, event, first in (
+            ("gateway", "AcknowledgementWritten", 1),
+            ("bridge", "ModelReceived", 2),
+        ):
+            counts = Counter(log.topics[first : first + 2] for log in self._events(chain, place, event))
+            for (_, sequence), count in counts.items():
+                if count > 1:
+                    number = int.from_bytes(sequence)
+                    self.breach("I2", f"{count} times {event} of packet {number} on {name}")
+        ends = Counter(
+            log.topics[1:3]
+            for event in ("PacketAcknowledged", "PacketTimedOut")
+            for log in self._events(chain, "gateway", event)
+        )
+        for (_, sequence), count in ends.items():
+            if count > 1:
+                self.breach("I2", f"packet {int.from_bytes(sequence)} ended {count} times on {name}")
+
+    def _ends_agree(self) -> None:
+        """I2: what timed out was never received; what was acknowledged was."""
+        for route in self.world.routes:
+            if {route.source, route.dest} == self.world.genesis.weak:
+                continue  # its keys are stolen: its packets end as the thief likes
+            source, dest = (self.world.genesis.chains[x] for x in (route.source, route.dest))
+            here = keccak256(route.client.encode())
+            there = keccak256(route.counterparty.encode())
+            received = self._sequences(dest, "AcknowledgementWritten", there)
+            sent = self._sequences(source, "PacketSent", here)
+            timed_out = self._sequences(source, "PacketTimedOut", here)
+            acknowledged = self._sequences(source, "PacketAcknowledged", here)
+            for what, which in (
+                ("was received and timed out", received & timed_out),
+                ("was acknowledged and never received", acknowledged - received),
+                ("was received and never sent", received - sent),
+            ):
+                for sequence in sorted(which):
+                    self.breach("I2", f"packet {sequence} of {route.client} {what}")
+
+    def _purchases(self, name: LedgerId, chain: Chain) -> None:
+        """I7: a purchase ends once, is paid to the seller or back, and only a grant is paid for."""
+        ends: defaultdict[bytes, list[str]] = defaultdict(list)
+        for event in ("PurchaseCompleted", "PurchaseRefunded"):
+            for log in self._events(chain, "market", event):
+                ends[log.topics[1]].append(event)
+        for log in self._events(chain, "market", "PurchaseOpened"):
+            happened = ends.pop(log.topics[1], [])
+            if len(happened) != 1:
+                self.breach("I7", f"purchase {log.topics[1].hex()[:8]} on {name} had {happened}")
+        for purchase, happened in ends.items():
+            self.breach("I7", f"{happened} of purchase {purchase.hex()[:8]} nobody made on {name}")
+
+    def _sequences(self, chain: Chain, event: str, client: bytes) -> set[int]:
+        return {
+            int.from_bytes(log.topics[2])
+            for log in self._events(chain, "gateway", event)
+            if log.topics[1] == client
+        }
+
+    def _events(self, chain: Chain, place: str, event: str) -> list[Log]:
+        address = self.world.genesis.deployments[chain.id].contracts[place]
+        interface = {"gateway": _GATEWAY, "bridge": _BRIDGE, "market": _MARKET}[place]
+        topic = interface.events[event].topic
+        return [log for log in chain.logs if log.topics[0] == topic and log.address == address]

@@ -1,0 +1,231 @@
+"""A node of a simulated ledger, as JSON-RPC for the production adapter; it can fail, lag and lie."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from web3.providers.async_base import AsyncBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.http import HttpInterrupted
+from faults.chain import Chain, Refused
+from faults.machine import Message, hexed
+from faults.process import Process
+from faults.transaction import Log, Outcome, SimBlock
+
+_HAS_RECEIPT = artifact("Gateway").interface["hasReceipt"].selector
+_REVERTED = 3
+
+
+@dataclass(slots=True)
+class NodeFaults:
+    """What is wrong with a node: chances per request, unless said otherwise.
+
+    `lag` and `ahead` are blocks that it is behind, or that it invents on top, so that blocks pass
+    for final that are not. `rewrite` is (account, account): where logs name the first, they name
+    the second. `blind` hides every receipt.
+    """
+
+    interrupted: float = 0.0
+    answer_lost: float = 0.0
+    slow: float = 0.0
+    omitted: float = 0.0
+    lag: int = 0
+    ahead: int = 0
+    rewrite: tuple[bytes, bytes] | None = None
+    blind: bool = False
+
+    @property
+    def lies(self) -> bool:
+        """Whether it could make a validator sign what is not so."""
+        return self.ahead > 0 or self.rewrite is not None or self.blind or self.omitted > 0
+
+
+class Node(AsyncBaseProvider):
+    """One node. Whatever asks it is `process`, and dies at its steps."""
+
+    def __init__(self, chain: Chain, process: Process, faults: NodeFaults, rng: Random) -> None:
+        super().__init__()
+        self.chain = chain
+        self.process = process
+        self.faults = faults
+        self.rng = rng
+        self._methods: dict[str, Callable[..., object]] = {
+            "eth_chainId": lambda: hex(chain.number),
+            "eth_blockNumber": lambda: hex(self._head() + self.faults.ahead),
+            "eth_getBlockByNumber": self._block,
+            "eth_getBalance": self._balance,
+            "eth_getTransactionCount": self._nonce,
+            "eth_getCode": lambda who, tag: hexed(chain.head_machine.code(_bytes(who))),
+            "eth_call": self._call,
+            "eth_estimateGas": lambda fields: hex(chain.estimate(_message(fields))),
+            "eth_maxPriorityFeePerGas": lambda: hex(10**9),
+            "eth_sendRawTransaction": lambda raw: hexed(chain.accept(_bytes(raw))),
+            "eth_getTransactionReceipt": self._receipt,
+            "eth_getLogs": self._logs,
+        }
+
+    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        await self._travel()
+        answer = self._answer(str(method), params)
+        self._return()
+        return answer
+
+    async def make_batch_request(
+        self, requests: list[tuple[RPCEndpoint, Any]]
+    ) -> list[RPCResponse] | RPCResponse:
+        await self._travel()
+        answers = [self._answer(str(method), params) for method, params in requests]
+        self._return()
+        return answers
+
+    async def disconnect(self) -> None:
+        pass
+
+    async def _travel(self) -> None:
+        self.process.step()
+        faults = self.faults
+        if faults.slow and self.rng.random() < faults.slow:
+            await asyncio.sleep(self.rng.uniform(0.05, 8.0))
+        else:
+            await asyncio.sleep(0.01)
+        if faults.interrupted and self.rng.random() < faults.interrupted:
+            raise HttpInterrupted("connection reset")
+
+    def _return(self) -> None:
+        self.process.step()
+        if self.faults.answer_lost and self.rng.random() < self.faults.answer_lost:
+            raise HttpInterrupted("no answer in time")
+
+    def _answer(self, method: str, params: list[Any]) -> RPCResponse:
+        self.chain.catch_up()
+        run = self._methods[method]
+        try:
+            return {"jsonrpc": "2.0", "id": 1, "result": run(*params)}
+        except Refused as refusal:
+            if refusal.output is None:
+                return _failure(-32000, str(refusal))
+            return _failure(_REVERTED, str(refusal), hexed(refusal.output))
+
+    def _head(self) -> int:
+        return max(1, self.chain.head.height - self.faults.lag)
+
+    def _height(self, tag: str) -> int:
+        head = self._head()
+        height = head if tag in ("latest", "pending") else int(tag, 16)
+        if height > head + self.faults.ahead:
+            raise Refused(f"header not found: {height}")
+        return min(height, head)
+
+    def _block(self, tag: str, full: bool) -> object:
+        if tag == "latest" or int(tag, 16) > self._head():
+            head = self.chain.blocks[self._head()]
+            height = head.height + self.faults.ahead if tag == "latest" else int(tag, 16)
+            if height > head.height + self.faults.ahead:
+                return None
+            return {**_block(head), "number": hex(height)}
+        return _block(self.chain.blocks[int(tag, 16)])
+
+    def _balance(self, who: str, tag: str) -> str:
+        return hex(self.chain.machine_at(self._height(tag)).balance(_bytes(who)))
+
+    def _nonce(self, who: str, tag: str) -> str:
+        chain, account = self.chain, _bytes(who)
+        sent = chain.sent[account]
+        height = self._height(tag)
+        count = sum(1 for each in sent if each <= height)
+        if tag == "pending":
+            while (account, count) in chain.pool:
+                count += 1
+        return hex(count)
+
+    def _call(self, fields: dict[str, str], tag: str) -> str:
+        message = _message(fields)
+        output = self.chain.call(message, self._height(tag))
+        if self.faults.blind and message.data[:4] == _HAS_RECEIPT:
+            output = bytes(32)
+        return hexed(output)
+
+    def _receipt(self, tx: str) -> object:
+        outcome = self.chain.receipts.get(_bytes(tx))
+        if outcome is None or outcome.height > self._head():
+            return None
+        return _receipt(outcome, self.chain.blocks[outcome.height])
+
+    def _logs(self, query: dict[str, Any]) -> object:
+        first, last = self._height(query["fromBlock"]), self._height(query["toBlock"])
+        addresses = {_bytes(address) for address in query["address"]}
+        topics = [
+            None if entry is None else {entry} if isinstance(entry, str) else set(entry)
+            for entry in query.get("topics", [])
+        ]
+        found = []
+        for log in self.chain.logs_between(first, last):
+            if log.address not in addresses or not _matches(log, topics):
+                continue
+            if self.faults.omitted and self.rng.random() < self.faults.omitted:
+                continue
+            document = log.document
+            if self.faults.rewrite is not None:
+                true, false = self.faults.rewrite
+                data = log.data.replace(true, false)
+                document = {**document, "data": hexed(data)}
+            found.append(document)
+        return found
+
+
+def _matches(log: Log, topics: list[set[str] | None]) -> bool:
+    if len(topics) > len(log.topics):
+        return False
+    return all(
+        wanted is None or hexed(topic) in wanted
+        for wanted, topic in zip(topics, log.topics, strict=False)
+    )
+
+
+def _failure(code: int, message: str, data: str | None = None) -> RPCResponse:
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return {"jsonrpc": "2.0", "id": 1, "error": error}  # type: ignore[typeddict-item]
+
+
+def _message(fields: dict[str, str]) -> Message:
+    sender = fields.get("from")
+    return Message(
+        to=_bytes(fields.get("to", "0x")),
+        data=_bytes(fields["data"]),
+        sender=_bytes(sender) if sender else bytes(19) + b"\x01",
+        value=int(fields.get("value", "0x0"), 16),
+    )
+
+
+def _block(block: SimBlock) -> dict[str, object]:
+    return {
+        "number": hex(block.height),
+        "hash": hexed(block.hash),
+        "timestamp": hex(block.time),
+        "baseFeePerGas": hex(block.base_fee),
+    }
+
+
+def _receipt(outcome: Outcome, block: SimBlock) -> dict[str, object]:
+    return {
+        "transactionHash": hexed(outcome.transaction.hash),
+        "blockNumber": hex(outcome.height),
+        "blockHash": hexed(block.hash),
+        "status": hex(int(outcome.succeeded)),
+        "gasUsed": hex(outcome.gas_used),
+        "effectiveGasPrice": hex(block.base_fee),
+        "contractAddress": hexed(outcome.created) if outcome.created else None,
+        "logs": [log.document for log in outcome.logs],
+    }
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])

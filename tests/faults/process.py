@@ -1,0 +1,66 @@
+"""Simulated processes that are killed between any two steps of I/O, and disks that survive them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+
+class Killed(BaseException):
+    """The process is no more. Not an `Exception`: nothing handles its own death."""
+
+
+class Process:
+    """One life of a validator, relayer or user.
+
+    Every step of I/O passes `step`, before its effect and after it. `fuse` is the number of steps
+    until the process dies; None lets it live.
+    """
+
+    def __init__(self, name: str, fuse: int | None = None) -> None:
+        self.name = name
+        self.fuse = fuse
+        self.alive = True
+
+    def step(self) -> None:
+        """Count one step; raises `Killed` at the last one and ever after."""
+        if self.alive and self.fuse is not None:
+            self.fuse -= 1
+            self.alive = self.fuse > 0
+        if not self.alive:
+            raise Killed(self.name)
+
+
+class Disk:
+    """What can go wrong when a process writes: `full` fails every statement that would write."""
+
+    def __init__(self) -> None:
+        self.full = False
+
+
+class Database:
+    """A sqlite connection on a `Disk`, for the production stores.
+
+    A statement is a step of I/O before and after. A dead process neither commits nor rolls back:
+    what it had not committed is gone, as sqlite's journal has it after a real kill.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, process: Process, disk: Disk) -> None:
+        self._connection = connection
+        self._process = process
+        self._disk = disk
+
+    def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+        try:
+            self._process.step()
+            if self._disk.full and statement.startswith(("INSERT", "UPDATE", "DELETE", "COMMIT")):
+                raise sqlite3.OperationalError("database or disk is full")
+            result = self._connection.execute(statement, *parameters)
+            self._process.step()
+        except Killed:
+            self._connection.close()
+            raise
+        return result
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,0 +1,53 @@
+"""What one schedule is made of, drawn from its seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+Kind = Literal["tolerated", "one-more", "beyond-finality"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A schedule before it starts.
+
+    `evil` and `misled` are members by place: the first sign anything, the second have nodes that
+    lie. Together they are fewer than the threshold, unless one more is asked for.
+    """
+
+    seed: int
+    kind: Kind
+    evil: tuple[int, ...]
+    misled: tuple[int, ...]
+    seconds: float
+    strikes: int
+    loss: float
+    duplicates: float
+    slow: float
+    interrupted: float
+    relayers: int
+    attacks: int
+
+    @classmethod
+    def draw(cls, seed: int, kind: Kind, threshold: int, members: int) -> Settings:
+        rng = Random(f"{seed}/{kind}/settings")  # noqa: S311 - a schedule, not a secret
+        places = list(range(members))
+        rng.shuffle(places)
+        bad = threshold if kind == "one-more" else rng.randint(0, threshold - 1)
+        evil = bad if kind == "one-more" else rng.randint(0, bad)
+        return cls(
+            seed=seed,
+            kind=kind,
+            evil=tuple(sorted(places[:evil])),
+            misled=tuple(sorted(places[evil:bad])),
+            seconds=rng.uniform(150.0, 320.0),
+            strikes=rng.randint(2, 10),
+            loss=rng.choice([0.0, 0.05, 0.2]),
+            duplicates=rng.choice([0.0, 0.1]),
+            slow=rng.choice([0.0, 0.05, 0.2]),
+            interrupted=rng.choice([0.0, 0.02, 0.1]),
+            relayers=rng.randint(1, 2),
+            attacks=rng.randint(2, 8),
+        )
