@@ -23,7 +23,7 @@ PIP_COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMA
 	--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 # What `make test` runs before pytest, each a target of its own.
-STAGES := lint types layers contracts forge slither
+STAGES := lint types layers contracts forge slither faults
 
 PYTEST_ARGS ?=
 
@@ -82,6 +82,23 @@ slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the con
 	cd $(EVM) && FOUNDRY_OUT=cache/slither FOUNDRY_CACHE_PATH=cache/slither-files \
 		$(CURDIR)/$(SLITHER)/bin/slither . --fail-medium --filter-paths '(^|/)(test|node_modules)/' \
 		--exclude-dependencies --exclude-informational --exclude-optimization
+
+# A schedule is a pure function of its seed: SEED=7 plays one again and tells its story.
+# KIND is tolerated, one-more or beyond-finality; SCHEDULES how many.
+SCHEDULES ?= 2000
+KIND ?= tolerated
+FAULTS := PYTHONPATH=tests $(BIN)/python -m faults
+.PHONY: faults
+faults: dev ## Play schedules of faults over simulated ledgers (SEED=7, KIND=one-more)
+ifdef SEED
+	$(FAULTS) --seed $(SEED) --kind $(KIND)
+else
+	timeout 480 $(FAULTS) --schedules $(SCHEDULES) --kind $(KIND) --workers 2
+endif
+
+.PHONY: faults-mutations
+faults-mutations: dev ## Remove one guard after another and show that the faults find it
+	$(FAULTS).mutate
 
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added

@@ -6,32 +6,11 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import get_args
 
+from faults.campaign import campaign
 from faults.settings import Kind
 from faults.world import Report, play
-
-_BATCH = 25
-
-
-def _play(seeds: tuple[int, ...], kind: Kind) -> list[Report]:
-    return [play(seed, kind) for seed in seeds]
-
-
-def reports(first: int, count: int, kind: Kind, workers: int) -> Iterator[Report]:
-    """Play `count` schedules over `workers` processes, in the order of their seeds."""
-    seeds = range(first, first + count)
-    batches = [tuple(seeds[i : i + _BATCH]) for i in range(0, count, _BATCH)]
-    if workers == 1:
-        for batch in batches:
-            yield from _play(batch, kind)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for part in pool.map(_play, batches, [kind] * len(batches)):
-            yield from part
 
 
 def main() -> int:
@@ -50,7 +29,7 @@ def main() -> int:
         return _conclude([report], options.kind)
     began = time.monotonic()
     played: list[Report] = []
-    for report in reports(options.first, options.schedules, options.kind, options.workers):
+    for report in campaign(options.first, options.schedules, options.kind, options.workers):
         played.append(report)
         if report.broken:
             break
@@ -59,7 +38,8 @@ def main() -> int:
     print(
         f"{total} schedules ({options.kind}) in {took:.0f} s, {took / total:.3f} s each: "
         f"{sum(r.packets for r in played)} packets, {sum(r.blocks for r in played)} blocks "
-        f"checked, {sum(r.attacks for r in played)} attacks, "
+        f"checked, {sum(bool(r.harm) for r in played)} with harm, "
+        f"{sum(r.alarms for r in played)} alarms, {sum(r.attacks for r in played)} attacks, "
         f"{sum(r.seconds for r in played) / 3600:.0f} hours of ledger time"
     )
     return _conclude(played, options.kind)

@@ -37,7 +37,7 @@ class Actor:
     def __init__(self, world: World, name: str, ledgers: Sequence[LedgerId]) -> None:
         self.world = world
         self.name = name
-        self.rng = Random(f"{world.settings.seed}/{name}")  # noqa: S311 - a schedule
+        self.rng = Random(f"{world.settings.seed}/{name}")
         self.process = Process(name)
         self.faults: Mapping[LedgerId, NodeFaults] = {
             ledger: NodeFaults(

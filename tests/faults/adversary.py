@@ -45,7 +45,7 @@ class Adversary:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.rng = Random(f"{world.settings.seed}/adversary")  # noqa: S311 - a schedule
+        self.rng = Random(f"{world.settings.seed}/adversary")
         self.key = world.genesis.attacker
         self.tried = 0
         self.won = 0
@@ -79,7 +79,11 @@ class Adversary:
             ]
         )
         self.tried += 1
-        route = self.rng.choice(self.world.routes)
+        routes = self.world.routes
+        weak = self.world.genesis.weak
+        if weak and self.rng.random() < 0.7:
+            routes = [route for route in routes if {route.source, route.dest} == weak]
+        route = self.rng.choice(routes)
         try:
             await attack(route)
         except CaimiError:
@@ -146,7 +150,8 @@ class Adversary:
         for ledger in self.ledgers.values():
             head = await ledger.head()
             sent += await ledger.gateway.sent(ledger.deployed_at, head.height)
-        transfers = [e.packet.payloads[0] for e in sent if e.packet.payloads[0].dest_port == "model"]
+        payloads = [entry.packet.payloads[0] for entry in sent]
+        transfers = [payload for payload in payloads if payload.dest_port == "model"]
         if not transfers:
             raise NodeUnreachable("Nothing was transferred yet.")
         sample = self.rng.choice(transfers)
@@ -338,9 +343,7 @@ class Adversary:
         entry = await self._sent_packet(route)
         signed, tree = await self._signed_by_the_honest(route, entry)
         other = self.rng.choice([r for r in self.world.routes if r != route])
-        packet = replace(
-            entry.packet, source_client=other.client, dest_client=other.counterparty
-        )
+        packet = replace(entry.packet, source_client=other.client, dest_client=other.counterparty)
         proof = signed.prove(tree, [commitment_key(route.client, entry.packet.sequence)])
         gateway = self.ledgers[other.dest].gateway
         await self._submit(gateway.receive(other.counterparty, [packet], proof.data))

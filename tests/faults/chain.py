@@ -239,5 +239,6 @@ def _output(result: Result) -> bytes:
     if result.succeeded:
         assert result.output is not None
         return result.output
-    raise Refused("execution reverted" if result.output is not None else "execution failed",
-                  result.output)
+    raise Refused(
+        "execution reverted" if result.output is not None else "execution failed", result.output
+    )

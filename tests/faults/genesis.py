@@ -49,6 +49,16 @@ class Key:
         return signature[:64] + bytes([signature[64] + 27])
 
 
+class Clock:
+    """The ledgers' clock, in seconds: each schedule sets its own."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now()
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model, and the ledger that is its home."""
@@ -70,11 +80,11 @@ class Genesis:
     relayers: tuple[Key, ...]
     attacker: Key
     models: tuple[Model, ...]
-    clock: list[Callable[[], float]]
+    clock: Clock
 
     def start(self, now: Callable[[], float]) -> None:
         """Restore the ledgers; time is `now` from here on."""
-        self.clock[0] = now
+        self.clock.now = now
         for chain in self.chains.values():
             chain.restore()
 
@@ -108,9 +118,7 @@ def open_ledger(
 ) -> EvmLedger:
     """Open the production adapter over a node."""
     reached = connect(chain, process, faults, rng)
-    return EvmLedger(
-        reached, deployment, policy=FeePolicy(), patience=patience, clock=lambda: chain.now()
-    )
+    return EvmLedger(reached, deployment, policy=FeePolicy(), patience=patience, clock=chain.now)
 
 
 @cache
@@ -120,8 +128,8 @@ def genesis(split: bool = False) -> Genesis:
 
 
 async def _make(loop: VirtualLoop, split: bool) -> Genesis:
-    clock: list[Callable[[], float]] = [loop.time]
-    chains = {f"eip155:{n}": Chain(n, lambda: clock[0]()) for n in NUMBERS}
+    clock = Clock(loop.time)
+    chains = {f"eip155:{n}": Chain(n, clock) for n in NUMBERS}
     ledgers = {LedgerId(name): chain for name, chain in chains.items()}
     deployer, attacker = Key("deployer"), Key("attacker")
     users = tuple(Key(f"user {number}") for number in range(4))
@@ -134,9 +142,7 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
     for name, chain in ledgers.items():
         process, rng = Process("deployer"), Random(0)
         deployments[name] = await deploy(connect(chain, process, NodeFaults(), rng), deployer)
-        opened[name] = open_ledger(
-            chain, deployments[name], process, NodeFaults(), rng, PATIENCE
-        )
+        opened[name] = open_ledger(chain, deployments[name], process, NodeFaults(), rng, PATIENCE)
     keys: dict[bytes, Key] = {}
     committees: dict[frozenset[LedgerId], Committee] = {}
     names = list(ledgers)

@@ -9,6 +9,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from caimi.chains import InteroperableAddress
+from caimi.errors.base import CaimiError
+from caimi.errors.messaging import AlreadySignedOtherwise
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.port import LedgerId
@@ -35,8 +38,19 @@ class Law:
 
     world: World
     broken: list[str] = field(default_factory=list)
+    harm: set[str] = field(default_factory=set)
+    alarms: int = 0
     checks: int = 0
     _said: dict[tuple[object, ...], object] = field(default_factory=dict)
+    _signed: dict[str, dict[tuple[LedgerId, int, int], bytes]] = field(default_factory=dict)
+    _origins: dict[bytes, LedgerId] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, deployment in self.world.genesis.deployments.items():
+            here = InteroperableAddress.from_caip(name)
+            gateway = deployment.contracts["gateway"]
+            address = InteroperableAddress(here.chain_type, here.reference, gateway)
+            self._origins[keccak256(address.to_bytes())] = name
 
     def breach(self, invariant: str, what: str) -> None:
         line = f"{invariant}: {what}"
@@ -55,13 +69,30 @@ class Law:
         """I1: over all ledgers at most one holder of a model is live."""
         for model in self.world.genesis.models:
             holders = self.holders(model.model_id)
-            if len(holders) > 1 and not self._excused(model.home):
+            if len(holders) > 1:
                 places = ", ".join(sorted(holders))
-                self.breach("I1", f"model {model.model_id.hex()[:8]} is live on {places}")
+                what = f"model {model.model_id.hex()[:8]} is live on {places}"
+                self._breach_or_harm(model.home in self.world.genesis.weak, "I1", what)
 
-    def _excused(self, home: LedgerId) -> bool:
-        """Whether stolen keys may harm the model: those of a route harm its two ledgers' own."""
-        return self.world.settings.kind == "one-more" and home in self.world.genesis.weak
+    def _breach_or_harm(self, stolen: bool, invariant: str, what: str) -> None:
+        """Tell what a route's stolen keys, or a ledger that breaks its word, can do from a defect.
+
+        Stolen keys harm the models that are at home on the route's two ledgers, and the packets
+        on it, and nothing else.
+        """
+        if stolen or self.world.settings.kind == "beyond-finality":
+            self.harm.add(f"{invariant}: {what}")
+        else:
+            self.breach(invariant, what)
+
+    def _stolen(self, source: LedgerId, client: bytes) -> bool:
+        """Whether the keys of the route behind a client on `source` are stolen."""
+        weak = self.world.genesis.weak
+        return any(
+            keccak256(route.client.encode()) == client and {route.source, route.dest} == weak
+            for route in self.world.routes
+            if route.source == source
+        )
 
     def holders(self, model_id: bytes) -> dict[LedgerId, bytes]:
         """Give the ledgers where somebody but the bridge owns the model, and who."""
@@ -103,9 +134,33 @@ class Law:
         if statement.kind is Kind.CHECKPOINT:
             span = (validator.name, statement.origin, statement.from_height, statement.height)
             spans.append((span, (statement.root, statement.size)))
+            if validator.name not in self.world.misled:
+                chain = self._origins[statement.origin]
+                block = self.world.genesis.chains[chain].blocks[statement.height]
+                mine = self._signed.setdefault(validator.name, {})
+                mine.setdefault((chain, statement.from_height, statement.height), block.hash)
         for key, value in spans:
             if self._said.setdefault(key, value) != value:
                 self.breach("V1", f"{validator.name} signed twice, otherwise, at {key[2:]}")
+
+    async def look_for_alarms(self) -> None:
+        """V2: a validator refuses what contradicts what it signed, once its ledger broke its word.
+
+        Asked again for each range that it signed and whose blocks have changed since.
+        """
+        for validator in self.world.validators:
+            for (chain, start, height), value in self._signed.get(validator.name, {}).items():
+                now = self.world.genesis.chains[chain].blocks
+                if height >= len(now) or now[height].hash == value:
+                    continue
+                try:
+                    await validator.answer(lambda v, c=chain, s=start, h=height: v.attest(c, s, h))  # type: ignore[misc]
+                except AlreadySignedOtherwise:
+                    self.alarms += 1
+                except CaimiError as error:
+                    self.breach("V2", f"{validator.name} says {error.code} instead of an alarm")
+                else:
+                    self.breach("V2", f"{validator.name} signed {chain}'s other branch as well")
 
     # --- when all is over -------------------------------------------------------------------------
 
@@ -123,7 +178,7 @@ class Law:
             unended += [
                 f"{name} packet {int.from_bytes(log.topics[2])} of {log.topics[1].hex()[:8]}"
                 for log in sent
-                if log.topics[1:3] not in ends
+                if log.topics[1:3] not in ends and not self._stolen(name, log.topics[1])
             ]
         return unended
 
@@ -136,8 +191,9 @@ class Law:
             self._purchases(name, chain)
         self._ends_agree()
         for model in self.world.genesis.models:
-            if len(self.holders(model.model_id)) != 1 and not self._excused(model.home):
-                self.breach("I1", f"model {model.model_id.hex()[:8]} has no holder, or several")
+            if len(self.holders(model.model_id)) != 1:
+                what = f"model {model.model_id.hex()[:8]} has no holder, or several"
+                self._breach_or_harm(model.home in self.world.genesis.weak, "I1", what)
 
     def _once(self, name: LedgerId, chain: Chain) -> None:
         """I2: nothing takes effect, is answered or ends twice."""
@@ -145,7 +201,9 @@ class Law:
             ("gateway", "AcknowledgementWritten", 1),
             ("bridge", "ModelReceived", 2),
         ):
-            counts = Counter(log.topics[first : first + 2] for log in self._events(chain, place, event))
+            counts = Counter(
+                log.topics[first : first + 2] for log in self._events(chain, place, event)
+            )
             for (_, sequence), count in counts.items():
                 if count > 1:
                     number = int.from_bytes(sequence)
@@ -157,13 +215,14 @@ class Law:
         )
         for (_, sequence), count in ends.items():
             if count > 1:
-                self.breach("I2", f"packet {int.from_bytes(sequence)} ended {count} times on {name}")
+                self.breach(
+                    "I2", f"packet {int.from_bytes(sequence)} ended {count} times on {name}"
+                )
 
     def _ends_agree(self) -> None:
         """I2: what timed out was never received; what was acknowledged was."""
         for route in self.world.routes:
-            if {route.source, route.dest} == self.world.genesis.weak:
-                continue  # its keys are stolen: its packets end as the thief likes
+            stolen = {route.source, route.dest} == self.world.genesis.weak
             source, dest = (self.world.genesis.chains[x] for x in (route.source, route.dest))
             here = keccak256(route.client.encode())
             there = keccak256(route.counterparty.encode())
@@ -177,7 +236,9 @@ class Law:
                 ("was received and never sent", received - sent),
             ):
                 for sequence in sorted(which):
-                    self.breach("I2", f"packet {sequence} of {route.client} {what}")
+                    self._breach_or_harm(
+                        stolen, "I2", f"packet {sequence} of {route.client} {what}"
+                    )
 
     def _purchases(self, name: LedgerId, chain: Chain) -> None:
         """I7: a purchase ends once, is paid to the seller or back, and only a grant is paid for."""
@@ -188,7 +249,8 @@ class Law:
         for log in self._events(chain, "market", "PurchaseOpened"):
             happened = ends.pop(log.topics[1], [])
             if len(happened) != 1:
-                self.breach("I7", f"purchase {log.topics[1].hex()[:8]} on {name} had {happened}")
+                what = f"purchase {log.topics[1].hex()[:8]} on {name} had {happened}"
+                self._breach_or_harm(bool(self.world.genesis.weak), "I7", what)
         for purchase, happened in ends.items():
             self.breach("I7", f"{happened} of purchase {purchase.hex()[:8]} nobody made on {name}")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyrevm import EVM, BlockEnv, CfgEnv, Env
+from pyrevm import EVM, BlockEnv, CfgEnv, Env, JournalCheckpoint
 
 from caimi.hashing import keccak256
 from faults.transaction import BLOCK_GAS, Log, Outcome, SimBlock, Transaction
@@ -44,11 +44,9 @@ class Machine:
     """An EVM after some blocks. Fees are not charged: every balance is what contracts made it."""
 
     def __init__(self, number: int) -> None:
-        self.evm = EVM(
-            env=Env(cfg=CfgEnv(chain_id=number)), gas_limit=BLOCK_GAS, spec_id="CANCUN"
-        )
+        self.evm = EVM(env=Env(cfg=CfgEnv(chain_id=number)), gas_limit=BLOCK_GAS, spec_id="CANCUN")
         self.applied = 0
-        self._before: list[object] = []
+        self._before: list[JournalCheckpoint] = []
 
     def fund(self, account: bytes, wei: int) -> None:
         """Give an account coins; before any block."""
@@ -119,6 +117,7 @@ class Machine:
             if reverted is None:
                 return Result(False, message.gas, None)
             return Result(False, int(reverted[1]), bytes.fromhex(reverted[2]))
+        assert evm.result is not None
         return Result(True, int(evm.result.gas_used), output)
 
     def _execute(self, block: SimBlock, transaction: Transaction, first: int) -> Outcome:
@@ -134,6 +133,7 @@ class Machine:
         )
         logs: tuple[Log, ...] = ()
         if result.succeeded:
+            assert self.evm.result is not None
             logs = _logs(self.evm.result.logs, block, transaction, first)
         return Outcome(
             transaction,

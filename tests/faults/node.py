@@ -1,4 +1,4 @@
-"""A node of a simulated ledger, as JSON-RPC for the production adapter; it can fail, lag and lie."""
+"""A simulated ledger's node, as JSON-RPC for the production adapter: it can fail, lag and lie."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class VirtualLoop(BaseEventLoop):
             done.set_exception(error)
         return done
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # noqa: ASYNC109
         pass
 
 

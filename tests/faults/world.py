@@ -47,6 +47,8 @@ class Report:
     kind: Kind
     trace: str
     broken: tuple[str, ...]
+    harm: tuple[str, ...]
+    alarms: int
     packets: int
     blocks: int
     attacks: int
@@ -64,7 +66,7 @@ class World:
         self.loop = loop
         self.genesis = begin
         self.settings = settings
-        self.rng = random.Random(f"{settings.seed}/{settings.kind}/world")  # noqa: S311
+        self.rng = random.Random(f"{settings.seed}/{settings.kind}/world")
         self.calm = False
         self.notes: list[str] = []
         self._trace = hashlib.sha256()
@@ -90,7 +92,7 @@ class World:
             chain.grain = self.rng.choice([1, 1, 12])
             chain.skew = self.rng.randint(-120, 120)
             chain.depth = self.rng.randint(1, 4)
-            chain.rng = random.Random(f"{self.settings.seed}/{chain.id}")  # noqa: S311
+            chain.rng = random.Random(f"{self.settings.seed}/{chain.id}")
             chain.due = self.loop.now + chain.interval
             chain.on_block = self._on_block
 
@@ -146,7 +148,8 @@ class World:
 
     async def play(self) -> None:
         """Chaos, then calm."""
-        forever = [self.spawn(actor.run()) for actor in (*self.relayers, *self.users)]
+        forever = [self.spawn(actor.run()) for actor in self.relayers]
+        forever += [self.spawn(actor.run()) for actor in self.users]
         passing = [self.spawn(strike(self)), self.spawn(self.adversary.run())]
         await asyncio.sleep(self.settings.seconds)
         self._settle(forever)
@@ -169,6 +172,8 @@ class World:
         self._settle(running)
         for task in running:
             task.cancel()
+        if self.settings.kind == "beyond-finality":
+            await self.law.look_for_alarms()
         self.law.end()
         self.note(f"end {sorted(self.law.broken)}")
 
@@ -203,6 +208,8 @@ class World:
             self.settings.kind,
             self._trace.hexdigest(),
             tuple(self.law.broken),
+            tuple(sorted(self.law.harm)),
+            self.law.alarms,
             sum(len(self.law._events(chain, "gateway", "PacketSent")) for chain in chains),
             self.law.checks,
             self.adversary.tried,
