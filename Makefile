@@ -93,7 +93,7 @@ faults: dev ## Play schedules of faults over simulated ledgers (SEED=7, KIND=one
 ifdef SEED
 	$(FAULTS) --seed $(SEED) --kind $(KIND)
 else
-	timeout 480 $(FAULTS) --schedules $(SCHEDULES) --kind $(KIND) --workers 2
+	timeout 900 $(FAULTS) --schedules $(SCHEDULES) --kind $(KIND) --workers 2
 endif
 
 .PHONY: faults-mutations

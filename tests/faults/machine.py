@@ -67,10 +67,10 @@ class Machine:
 
     def rewind(self, applied: int) -> None:
         """Take back all blocks after the first `applied`."""
-        if applied < self.applied:
-            self.evm.revert(self._before[applied])
-            del self._before[applied:]
-            self.applied = applied
+        while self.applied > applied:
+            # One by one: the EVM counts its snapshots as depth, and each takes back only its own.
+            self.evm.revert(self._before.pop())
+            self.applied -= 1
 
     def call(self, block: SimBlock, message: Message) -> Result:
         """Run a call on the present state in the surroundings of `block`, without effect."""
