@@ -96,10 +96,6 @@ else
 	timeout 900 $(FAULTS) --schedules $(SCHEDULES) --kind $(KIND) --workers 2
 endif
 
-.PHONY: faults-mutations
-faults-mutations: dev ## Remove one guard after another and show that the faults find it
-	$(FAULTS).mutate
-
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
 	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci \

@@ -74,12 +74,16 @@ class ValidatorActor(Actor):
         self.disk = Disk()
         self._path = directory / f"{name}.sqlite3"
         self._validator: Validator | None = None
+        self._database: Database | None = None
         self.down = False
 
     def boot(self, fuse: int | None = None) -> None:
         self.next_life(fuse)
+        if self._database is not None:
+            self._database.close()  # as the system does for the dead
         store = SqliteSignedStore(self._path)
-        store._db = Database(store._db, self.process, self.disk)  # type: ignore[assignment]
+        self._database = Database(store._db, self.process, self.disk)
+        store._db = self._database  # type: ignore[assignment]
         self._validator = Validator(
             self.key,
             self.committee,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from caimi.chains import InteroperableAddress
 from caimi.errors.base import CaimiError
-from caimi.errors.messaging import AlreadySignedOtherwise
+from caimi.errors.messaging import AlreadySignedOtherwise, LedgerReorganised, SigningStopped
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.port import LedgerId
@@ -155,7 +155,7 @@ class Law:
                     continue
                 try:
                     await validator.answer(lambda v, c=chain, s=start, h=height: v.attest(c, s, h))  # type: ignore[misc]
-                except AlreadySignedOtherwise:
+                except (AlreadySignedOtherwise, LedgerReorganised, SigningStopped):
                     self.alarms += 1
                 except CaimiError as error:
                     self.breach("V2", f"{validator.name} says {error.code} instead of an alarm")
@@ -185,7 +185,8 @@ class Law:
     def end(self) -> None:
         """Everything that must be so once all is calm."""
         for packet in self.open_packets():
-            self.breach("I2", f"never ended: {packet}")
+            # Once its ledger broke its word a validator signs nothing until its operator says so.
+            self._breach_or_harm(False, "I2", f"never ended: {packet}")
         for name, chain in self.world.genesis.chains.items():
             self._once(name, chain)
             self._purchases(name, chain)

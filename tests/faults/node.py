@@ -16,7 +16,7 @@ from caimi.ledgers.evm.http import HttpInterrupted
 from faults.chain import Chain, Refused
 from faults.machine import Message, hexed
 from faults.process import Process
-from faults.transaction import Log, Outcome, SimBlock
+from faults.transaction import BLOCK_GAS, Log, Outcome, SimBlock
 
 _HAS_RECEIPT = artifact("Gateway").interface["hasReceipt"].selector
 _REVERTED = 3
@@ -211,6 +211,7 @@ def _block(block: SimBlock) -> dict[str, object]:
         "hash": hexed(block.hash),
         "timestamp": hex(block.time),
         "baseFeePerGas": hex(block.base_fee),
+        "gasLimit": hex(BLOCK_GAS),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 
@@ -51,11 +52,21 @@ class Database:
         self._disk = disk
 
     def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+        return self._do(self._connection.execute, statement, *parameters)
+
+    def executemany(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+        return self._do(self._connection.executemany, statement, *parameters)
+
+    def _do(
+        self, run: Callable[..., sqlite3.Cursor], statement: str, *parameters: Any
+    ) -> sqlite3.Cursor:
         try:
             self._process.step()
             if self._disk.full and statement.startswith(("INSERT", "UPDATE", "DELETE", "COMMIT")):
+                if statement == "COMMIT":
+                    self._connection.execute("ROLLBACK")  # as sqlite does by itself
                 raise sqlite3.OperationalError("database or disk is full")
-            result = self._connection.execute(statement, *parameters)
+            result = run(statement, *parameters)
             self._process.step()
         except Killed:
             self._connection.close()
