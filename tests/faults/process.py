@@ -50,6 +50,7 @@ class Database:
         self._connection = connection
         self._process = process
         self._disk = disk
+        self._open = True
 
     def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
         return self._do(self._connection.execute, statement, *parameters)
@@ -69,9 +70,15 @@ class Database:
             result = run(statement, *parameters)
             self._process.step()
         except Killed:
-            self._connection.close()
+            self.close()
             raise
         return result
 
     def close(self) -> None:
-        self._connection.close()
+        """Give the file up, as the system does for the dead: what was not committed is gone."""
+        if self._open:
+            self._open = False
+            if self._connection.in_transaction:
+                # A cursor that somebody still holds would keep the file locked.
+                self._connection.execute("ROLLBACK")
+            self._connection.close()
