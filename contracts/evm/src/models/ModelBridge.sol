@@ -8,6 +8,8 @@ import {ICS24} from "../gateway/ICS24.sol";
 import {IGateway} from "../interfaces/IGateway.sol";
 import {IIBCApp, PacketContext} from "../interfaces/IIBCApp.sol";
 import {IModelBridge} from "../interfaces/IModelBridge.sol";
+import {Accountant} from "../limits/Accountant.sol";
+import {RouteLimits} from "../limits/RouteLimits.sol";
 import {Interoperable} from "./Interoperable.sol";
 import {ModelNames} from "./ModelNames.sol";
 import {ModelRegistry} from "./ModelRegistry.sol";
@@ -21,11 +23,13 @@ import {PacketApp} from "./PacketApp.sol";
 ///        that arrives after the model has come home by another packet changes nothing;
 ///      - tokens leave the bridge only in a callback of its gateway, and no callback can be made to fail by the one
 ///        who receives (tokens are moved without asking the recipient);
-///      - a ledger behind a client can harm only models whose home it is, and those that were sent to it.
+///      - a ledger behind a client can harm only models whose home it is, and those that were sent to it;
+///      - over a route no more home models come back than left over it.
 ///
-///      Restricted functions: {pause}, {unpause}. While paused nothing is sent, and what arrives is refused and so
-///      refunded where it came from; acknowledgements and timeouts are never paused.
-contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, ReentrancyGuardTransient {
+///      Restricted functions: {pause}, {unpause}, and those of {RouteLimits} and {Accountant}. While paused, or over
+///      its limits, a route sends nothing, and what arrives is refused and so refunded where it came from;
+///      acknowledgements and timeouts are never paused or limited.
+contract ModelBridge is IModelBridge, PacketApp, RouteLimits, Accountant, Pausable, ReentrancyGuardTransient {
     /// @dev Where a model is, as this ledger knows it.
     enum Whereabouts {
         Nowhere, // this bridge has no part in it
@@ -93,9 +97,11 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
         returns (uint64 sequence)
     {
         _checkRecipient(clientId, recipient);
+        _limitSending(clientId, 0);
         bool home = registry.isHome(modelId);
         Passage storage passage = _passages[modelId];
         if (home) {
+            _leave(keccak256(bytes(clientId)), 1);
             passage.clientId = clientId;
             passage.whereabouts = Whereabouts.Leaving;
         } else {
@@ -125,6 +131,7 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
         returns (bytes memory acknowledgement)
     {
         _checkEnvelope(context.payload);
+        _limitReceiving(context.destClient, 0);
         Transfer memory transfer = _decode(context.payload.value);
         (bool valid, uint256 chainId, address homeRegistry) = Interoperable.evmAccount(transfer.home);
         require(valid, InvalidHome(transfer.home));
@@ -179,6 +186,7 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
     function _unlock(string calldata clientId, uint256 modelId, address recipient) private {
         Passage storage passage = _passages[modelId];
         require(_isLocked(passage) && _same(passage.clientId, clientId), NotLockedTowards(modelId, clientId));
+        _comeBack(keccak256(bytes(clientId)), 1);
         delete _passages[modelId];
         registry.transferFrom(address(this), recipient, modelId);
     }
@@ -209,6 +217,7 @@ contract ModelBridge is IModelBridge, PacketApp, AccessManaged, Pausable, Reentr
         Passage storage passage = _passages[modelId];
         address sender = passage.sender;
         if (passage.whereabouts == Whereabouts.Leaving) {
+            _comeBack(clientHash, 1);
             delete _passages[modelId];
             registry.transferFrom(address(this), sender, modelId);
         } else {

@@ -7,6 +7,8 @@ import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Payload} from "../../src/interfaces/IBCTypes.sol";
 import {PacketContext} from "../../src/interfaces/IIBCApp.sol";
+import {Accountant} from "../../src/limits/Accountant.sol";
+import {RouteLimits} from "../../src/limits/RouteLimits.sol";
 import {IModelBridge} from "../../src/interfaces/IModelBridge.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
@@ -362,6 +364,93 @@ contract ModelBridgeTest is ModelLedgers {
         vm.expectEmit(address(site.bridge));
         emit IModelBridge.TransferCompleted(model, clientHash, 1);
         acknowledge(packet);
+    }
+
+    function test_over_its_limit_a_route_refunds_what_arrives_and_harms_no_other() public {
+        uint256 second = _publish(0, ALICE, "second");
+        uint256 third = _publish(2, ALICE, "third");
+        on(1).bridge.setLimits(routes[1][0], true, RouteLimits.Limits(1, 0, 0, 0, 0));
+        _move(0, 1, ALICE, BOB);
+        assertTrue(sites[1].bridge.breakerOpen(routes[1][0]));
+        uint256 packet = _send(0, 1, ALICE, second, BOB);
+        deliver(packet);
+        assertTrue(isRefused(packet));
+        acknowledge(packet);
+        assertEq(sites[0].registry.ownerOf(second), ALICE);
+        deliver(_send(2, 1, ALICE, third, BOB));
+        assertEq(sites[1].registry.ownerOf(third), BOB);
+    }
+
+    function test_an_open_breaker_stops_sending_and_never_acknowledgements_or_timeouts() public {
+        uint256 second = _publish(0, ALICE, "second");
+        uint256 delivered = _send(0, 1, ALICE, model, BOB);
+        uint256 lost = _send(0, 1, ALICE, second, BOB);
+        deliver(delivered);
+        Site storage site = on(0);
+        site.bridge.openBreaker(routes[0][1]);
+        acknowledge(delivered);
+        expire(lost);
+        assertEq(site.registry.ownerOf(second), ALICE);
+        vm.startPrank(ALICE);
+        site.registry.approve(address(site.bridge), second);
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.BreakerOpen.selector, keccak256(bytes(routes[0][1]))));
+        site.bridge.send(routes[0][1], second, abi.encodePacked(BOB), uint64(block.timestamp) + 2 hours);
+        vm.stopPrank();
+    }
+
+    function test_what_is_out_over_a_route_is_counted_capped_and_given_back() public {
+        uint256 second = _publish(0, ALICE, "second");
+        Site storage site = on(0);
+        site.bridge.setSupplyCap(routes[0][1], 1);
+        _move(0, 1, ALICE, BOB);
+        _assertOut(1, 1);
+        vm.startPrank(ALICE);
+        site.registry.approve(address(site.bridge), second);
+        vm.expectRevert(
+            abi.encodeWithSelector(Accountant.SupplyCapReached.selector, keccak256(bytes(routes[0][1])), 1)
+        );
+        site.bridge.send(routes[0][1], second, abi.encodePacked(BOB), inAnHour());
+        vm.stopPrank();
+        _move(1, 0, BOB, ALICE);
+        _assertOut(0, 1);
+        expire(_send(0, 1, ALICE, model, BOB));
+        _assertOut(0, 1);
+        assertEq(site.registry.ownerOf(model), ALICE);
+    }
+
+    /// @dev With every key of one route's committee a thief delivers what it likes over that route.
+    function test_with_all_keys_of_a_route_a_thief_gets_what_is_out_over_it_and_nothing_else() public {
+        uint256 elsewhere = _publish(0, ALICE, "elsewhere");
+        uint256 athome = _publish(0, ALICE, "at-home");
+        _move(0, 1, ALICE, BOB);
+        deliver(_send(0, 2, ALICE, elsewhere, BOB));
+        Site storage site = on(0);
+        address thief = address(0xBAD);
+        bytes memory to = abi.encodePacked(thief);
+        vm.prank(address(site.ledger.gateway));
+        site.bridge.onRecvPacket(_context(0, 1, _value(0, ALICE, "tumour-mlp", to)));
+        assertEq(site.registry.ownerOf(model), thief);
+        _assertOut(0, type(uint128).max);
+        _refuse(
+            0,
+            1,
+            _value(0, ALICE, "elsewhere", to),
+            abi.encodeWithSelector(ModelBridge.NotLockedTowards.selector, elsewhere, routes[0][1])
+        );
+        _refuse(
+            0,
+            1,
+            _value(0, ALICE, "at-home", to),
+            abi.encodeWithSelector(ModelBridge.NotLockedTowards.selector, athome, routes[0][1])
+        );
+        assertEq(site.registry.ownerOf(elsewhere), address(site.bridge));
+        assertEq(site.registry.ownerOf(athome), ALICE);
+    }
+
+    function _assertOut(uint128 expected, uint128 expectedCap) private view {
+        (uint128 out, uint128 cap) = sites[0].bridge.outstanding(routes[0][1]);
+        assertEq(out, expected);
+        assertEq(cap, expectedCap);
     }
 
     function _publish(uint256 i, address owner, string memory name) private returns (uint256) {

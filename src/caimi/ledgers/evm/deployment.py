@@ -3,7 +3,8 @@
 Every transaction has an outbox key, so a deployment that was killed goes on where it stopped.
 
 Roles of the AccessManager: the deployer administers (routes, applications, roles); the bridge alone
-mints and burns foreign models; guardians can only stop things (pause the bridge, freeze a client).
+mints and burns foreign models; guardians can only stop things (pause the bridge or one route,
+freeze a client).
 """
 
 from __future__ import annotations
@@ -184,6 +185,7 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
     registry = artifact("ModelRegistry").interface
     bridge = artifact("ModelBridge").interface
     gateway = artifact("Gateway").interface
+    stops = [bridge["pause"].selector, bridge["openBreaker"].selector]
     assign = authority.interface["setTargetFunctionRole"]
     grant = authority.interface["grantRole"]
     label = authority.interface["labelRole"]
@@ -193,7 +195,7 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
         assign.encode(contracts["registry"], minting, BRIDGE_ROLE),
         grant.encode(BRIDGE_ROLE, contracts["bridge"], 0),
         label.encode(GUARDIAN_ROLE, "guardian"),
-        assign.encode(contracts["bridge"], [bridge["pause"].selector], GUARDIAN_ROLE),
+        assign.encode(contracts["bridge"], stops, GUARDIAN_ROLE),
         assign.encode(contracts["gateway"], [gateway["pauseRoute"].selector], GUARDIAN_ROLE),
         grant.encode(GUARDIAN_ROLE, guardian, 0),
     ]
