@@ -109,10 +109,7 @@ abstract contract RouteLimits is AccessManaged {
     function _limitReceiving(string calldata clientId, uint256 amount) internal {
         bytes32 clientHash = keccak256(bytes(clientId));
         (Limits memory limits, uint256 countUsed, uint256 amountUsed) = _take(clientHash, true, amount);
-        require(
-            countUsed <= limits.count * DAY && _holds(amount, amountUsed, limits),
-            RateExceeded(clientHash, true)
-        );
+        require(countUsed <= limits.count * DAY && _holds(amount, amountUsed, limits), RateExceeded(clientHash, true));
         bool emptied = amountUsed != 0 && amountUsed >= limits.amount * DAY;
         if (emptied || countUsed + DAY > limits.count * DAY) _open(clientHash);
     }

@@ -406,9 +406,7 @@ contract ModelBridgeTest is ModelLedgers {
         _assertOut(1, 1);
         vm.startPrank(ALICE);
         site.registry.approve(address(site.bridge), second);
-        vm.expectRevert(
-            abi.encodeWithSelector(Accountant.SupplyCapReached.selector, keccak256(bytes(routes[0][1])), 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Accountant.SupplyCapReached.selector, keccak256(bytes(routes[0][1])), 1));
         site.bridge.send(routes[0][1], second, abi.encodePacked(BOB), inAnHour());
         vm.stopPrank();
         _move(1, 0, BOB, ALICE);
