@@ -10,7 +10,7 @@ from importlib import import_module
 
 from bench.result import Result, save, show
 
-BENCHMARKS = ("unlock", "sealing", "inference", "publishing", "relaying")
+BENCHMARKS = ("unlock", "sealing", "inference", "publishing", "gas", "relaying")
 
 
 def main(names: list[str]) -> int:

@@ -27,9 +27,10 @@ async def start_anvil(
     deployer: LocalSigner,
     funded: Sequence[bytes],
     block_time: float | None = None,
+    hardfork: str = "cancun",
 ) -> EvmLedger:
     """Start an anvil with funded accounts and deploy on it."""
-    options = AnvilOptions(number, free_port(), block_time=block_time)
+    options = AnvilOptions(number, free_port(), block_time=block_time, hardfork=hardfork)
     accounts = dict.fromkeys((*funded, deployer.account), 10**24)
     await stack.enter_async_context(running_anvil(options, accounts))
     chain = http_chain(f"eip155:{number}", options.url, Depth(0))

@@ -31,6 +31,7 @@ class AnvilOptions:
     port: int
     block_time: float | None = None
     mining: bool = True
+    hardfork: str = "cancun"
 
     @property
     def url(self) -> str:
@@ -69,7 +70,7 @@ def anvil_command(options: AnvilOptions) -> list[str]:
         "--host=127.0.0.1",
         f"--port={options.port}",
         f"--chain-id={options.number}",
-        "--hardfork=cancun",
+        f"--hardfork={options.hardfork}",
         "--accounts=1",
         "--balance=0",
         "--silent",
