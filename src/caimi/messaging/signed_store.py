@@ -180,10 +180,12 @@ class SqliteSignedStore:
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     result = work()
+                    self._db.execute("COMMIT")
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    # A COMMIT that a full disk refuses may leave the transaction open.
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
                     raise
-                self._db.execute("COMMIT")
                 return result
         except (sqlite3.Error, OverflowError) as error:
             raise SignedStoreDamaged(
