@@ -28,6 +28,8 @@ library MemberList {
         );
         require(operators.length == members.length, InvalidOperators(operators.length, members.length));
         address previous = address(0);
+        // An array in memory begins as zeros.
+        // slither-disable-next-line uninitialized-local
         uint16[MAX_MEMBERS] memory run; // how many members each operator does
         for (uint256 i = 0; i < members.length; ++i) {
             require(members[i] > previous, InvalidMember(members[i]));

@@ -91,6 +91,8 @@ contract RelayFees {
         bytes calldata proof
     ) external {
         require(ids.length == acknowledgements.length, LengthMismatch());
+        // Which ledger it is does not matter here.
+        // slither-disable-next-line unused-return
         (ILightClient client, string memory destClient,) = gateway.getClient(clientId);
         bytes32[] memory keys = new bytes32[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
@@ -112,6 +114,8 @@ contract RelayFees {
 
     /// @notice Gives fees back to their payers, on proof that the packets were not received by their timeouts.
     function refund(string calldata clientId, FeeId[] calldata ids, bytes calldata proof) external {
+        // Which ledger it is does not matter here.
+        // slither-disable-next-line unused-return
         (ILightClient client, string memory destClient,) = gateway.getClient(clientId);
         bytes32[] memory keys = new bytes32[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {

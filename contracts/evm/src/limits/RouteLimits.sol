@@ -136,6 +136,8 @@ abstract contract RouteLimits is AccessManaged {
 
     /// @dev Whether anything was left before a delivery of `amount`.
     function _holds(uint256 amount, uint256 amountUsed, Limits memory limits) private pure returns (bool) {
+        // Nothing used, or nothing to use: exactly zero is meant.
+        // slither-disable-next-line incorrect-equality
         return amountUsed == 0 || amount == 0 || amountUsed - amount * DAY < limits.amount * DAY;
     }
 

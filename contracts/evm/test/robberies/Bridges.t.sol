@@ -211,7 +211,7 @@ contract BridgesTest is Network {
     }
 
     /// @notice An upgrade without delay: whoever holds one key changes what checks the proofs.
-    /// @dev There is no proxy; a route's client is changed by its authority alone, whose delays are on chain.
+    /// @dev There is no proxy; a route's client is changed by its authority alone.
     function test_upgrade_nobody_but_the_authority_changes_what_checks_proofs() public {
         Keys memory thief = makeKeys(0, 2, 3, 666);
         ILightClient own =
@@ -261,7 +261,7 @@ contract BridgesTest is Network {
 
     /// @notice KelpDAO, April 2026: one verifier, fed by poisoned nodes, was enough.
     /// @dev A committee with a threshold below two, or without a majority, cannot be made. (That validators compare
-    ///      several endpoints is tests/messaging/test_validator.py's.)
+    ///      several endpoints is tests/messaging/test_witnesses.py's.)
     function test_kelpdao_one_verifier_is_no_committee() public {
         uint16[3] memory thresholds = [uint16(0), 1, 2];
         uint256[3] memory sizes = [uint256(1), 1, 4];
