@@ -87,7 +87,7 @@ slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the con
 # KIND is tolerated, one-more or beyond-finality; SCHEDULES how many.
 SCHEDULES ?= 2000
 KIND ?= tolerated
-FAULTS := PYTHONPATH=tests $(BIN)/python -m faults
+FAULTS := env PYTHONPATH=tests $(BIN)/python -m faults
 .PHONY: faults
 faults: dev ## Play schedules of faults over simulated ledgers (SEED=7, KIND=one-more)
 ifdef SEED
