@@ -52,6 +52,11 @@ class Database:
         self._disk = disk
         self._open = True
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether there is something to undo; the dead undo nothing."""
+        return self._open and self._connection.in_transaction
+
     def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
         return self._do(self._connection.execute, statement, *parameters)
 
