@@ -96,6 +96,10 @@ else
 	timeout 900 $(FAULTS) --schedules $(SCHEDULES) --kind $(KIND) --workers 2
 endif
 
+.PHONY: faults-mutations
+faults-mutations: dev ## Remove one guard after another: the schedules must notice each
+	env PYTHONPATH=tests $(BIN)/python -m faults.mutation --schedules $(SCHEDULES) --workers 2
+
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
 	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci \
@@ -127,7 +131,7 @@ clean: ## Remove everything that was installed or built
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- set-up ---------------------------------------------------------------------------------------
 

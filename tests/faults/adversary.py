@@ -68,6 +68,7 @@ class Adversary:
                 self._replay,
                 self._forge_packet,
                 self._forge_packet,
+                self._alter_packet,
                 self._forge_acknowledgement,
                 self._forge_absence,
                 self._call_directly,
@@ -76,6 +77,7 @@ class Adversary:
                 self._deliver_after_refund,
                 self._deliver_unfinal,
                 self._deliver_over_another_route,
+                self._deliver_under_another_name,
             ]
         )
         self.tried += 1
@@ -163,6 +165,14 @@ class Adversary:
         sequence = self.rng.choice([self.rng.randint(1, 6), self.rng.randint(50, 1_000_000)])
         payload = replace(sample, value=value)
         return Packet(sequence, route.client, route.counterparty, now + 3_000, (payload,))
+
+    async def _alter_packet(self, route: RouteEnd) -> None:
+        """Deliver something else with the good proof of a packet."""
+        entry = await self._sent_packet(route)
+        signed, tree = await self._signed_by_the_honest(route, entry)
+        false = await self._false_packet(route)
+        packet = replace(entry.packet, payloads=false.payloads)
+        await self._deliver(route, replace(entry, packet=packet), signed, tree)
 
     async def _forge_acknowledgement(self, route: RouteEnd) -> None:
         """Say that the destination refused a packet, so that the sender is refunded."""
@@ -294,14 +304,14 @@ class Adversary:
         await self._submit(gateway.time_out(route.client, [packet], proof.data))
 
     async def _time_out_received(self, route: RouteEnd) -> None:
-        """Wait until a packet was received and its time is up, and ask for proof of absence."""
+        """Be the first, once a received packet's time is up, to ask for proof of its absence."""
         packet = (await self._sent_packet(route)).packet
         dest = self.ledgers[route.dest]
-        for _ in range(40):
+        for _ in range(200):
             final = await dest.finalized()
             if final.time >= packet.timeout:
                 break
-            await asyncio.sleep(10.0)
+            await asyncio.sleep(2.0)
         signed, tree = await self._signed_absence(route, packet, final.height, final.time)
         proof = signed.prove(tree, [receipt_key(packet.dest_client, packet.sequence)])
         gateway = self.ledgers[route.source].gateway
@@ -347,6 +357,14 @@ class Adversary:
         proof = signed.prove(tree, [commitment_key(route.client, entry.packet.sequence)])
         gateway = self.ledgers[other.dest].gateway
         await self._submit(gateway.receive(other.counterparty, [packet], proof.data))
+
+    async def _deliver_under_another_name(self, route: RouteEnd) -> None:
+        """Deliver a packet once more, as one for another client of the same ledger."""
+        entry = await self._sent_packet(route)
+        signed, tree = await self._signed_by_the_honest(route, entry)
+        other = self.rng.choice([r for r in self.world.routes if r != route])
+        packet = replace(entry.packet, dest_client=other.counterparty)
+        await self._deliver(route, replace(entry, packet=packet), signed, tree)
 
     # --- calls that only contracts may make -------------------------------------------------------
 

@@ -153,13 +153,14 @@ class World:
         passing = [self.spawn(strike(self)), self.spawn(self.adversary.run())]
         await asyncio.sleep(self.settings.seconds)
         self._settle(forever)
+        # The relayer that goes on may be one that remembers all it saw, or a fresh one.
+        survivor = forever[0] if self.rng.random() < 0.5 else None
         for task in (*forever, *passing, *self._tasks):
-            task.cancel()
+            if task is not survivor:
+                task.cancel()
         await asyncio.sleep(0)
-        self._become_calm()
-        healthy = [self.relayers[0]]
-        healthy[0].healthy = True
-        running = [self.spawn(each.run()) for each in healthy]
+        self._become_calm(survives=survivor is not None)
+        running = [survivor or self.spawn(self.relayers[0].run())]
         deadline = self.loop.now + _CALM_SECONDS
         while self.loop.now < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -183,7 +184,7 @@ class World:
             if task.done() and not task.cancelled():
                 self.law.breach("P1", f"a process ended by itself: {task.exception()!r}")
 
-    def _become_calm(self) -> None:
+    def _become_calm(self, *, survives: bool) -> None:
         self.note("calm")
         self.calm = True
         for chain in self.genesis.chains.values():
@@ -192,8 +193,13 @@ class World:
             chain.halted_until = 0.0
             chain.pool.clear()
         actor: Actor
+        remaining = self.relayers[0]
+        remaining.healthy = True
         for actor in (*self.validators, *self.relayers, *self.users):
-            actor.process.alive = False
+            if survives and actor is remaining:
+                actor.process.fuse = None
+            else:
+                actor.process.alive = False
             for faults in actor.faults.values():
                 clear(faults)
         for validator in self.validators:
