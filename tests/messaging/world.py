@@ -28,6 +28,7 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import LedgerUnavailable, ProofRefused, TransactionReverted
 from caimi.errors.node import NodeUnreachable
 from caimi.hashing import keccak256
+from caimi.ledgers.light_clients import LightClient as ClientInfo
 from caimi.ledgers.port import (
     Block,
     Call,
@@ -382,6 +383,7 @@ class NodeView:
         self.id = chain.id
         self.address = chain.address
         self.gateway = self
+        self.clients = self
         self.deployed_at = 1
         self.down = False
         self.fails_next = 0
@@ -431,8 +433,12 @@ class NodeView:
         await self._asked("routes")
         return list(self.chain.routes)
 
-    async def committee(self, client_id: str, at: int | None = None) -> Committee:
+    async def of(self, client_id: str) -> ClientInfo:
+        return ClientInfo(client_id.encode(), "caimi-committee")
+
+    async def committee(self, client: str | bytes, at: int | None = None) -> Committee:
         await self._asked("committee")
+        client_id = client.decode() if isinstance(client, bytes) else client
         return self.chain.clients[client_id].committee
 
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:

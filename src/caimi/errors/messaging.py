@@ -168,6 +168,22 @@ class NotEnoughAttestations(MessagingError):
     next_step = "Wait and relay again; see what each validator answered above."
 
 
+class UnprovableClient(MessagingError):
+    """A route's light client is of a kind that this relayer makes no proofs for."""
+
+    code = "CAIMI-M014"
+    why = "Its type is not known here, or it is made of too many clients."
+    next_step = "Use a relayer that knows the client; the route's owner can tell which."
+
+
+class TooFewProofs(MessagingError):
+    """Fewer members of a composite client can be proved to than it asks for."""
+
+    code = "CAIMI-M015"
+    why = "Members are frozen, their validators do not answer, or a node gives no proofs."
+    next_step = "See what was missing for each member above."
+
+
 class EventsMissing(MessagingError):
     """A node left out events of a ledger."""
 

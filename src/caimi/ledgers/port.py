@@ -14,7 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NewType, Protocol
+from typing import TYPE_CHECKING, NewType, Protocol
+
+if TYPE_CHECKING:
+    from caimi.ledgers.light_clients import LightClients
+    from caimi.messaging.client_proofs import StateProof
 
 LedgerId = NewType("LedgerId", str)
 """A CAIP-2 chain id, such as ``eip155:31337``."""
@@ -455,6 +459,14 @@ class Gateway(Protocol):
         """Whether each (destination client, sequence) has been received here."""
         ...
 
+    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
+        """Prove what the gateway's state of block `height` says of the commitments at `keys`.
+
+        Raises:
+            LedgerRefused: the ledger gives no such proofs, or none of that height any more.
+        """
+        ...
+
     def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call: ...
     def acknowledge(
         self,
@@ -491,6 +503,8 @@ class Ledger(Protocol):
     def bridge(self) -> Bridge: ...
     @property
     def gateway(self) -> Gateway: ...
+    @property
+    def clients(self) -> LightClients: ...
     @property
     def receipts(self) -> ReceiptLog: ...
     @property

@@ -15,7 +15,7 @@ from functools import partial
 
 from caimi.errors.ledgers import CallInvalid, LedgerRefused, TransactionReverted
 from caimi.errors.messaging import InvalidProof, RangeTooLarge
-from caimi.hashing import keccak256
+from caimi.ledgers.light_clients import LightClient
 from caimi.ledgers.port import (
     Call,
     Ledger,
@@ -24,14 +24,14 @@ from caimi.ledgers.port import (
     SentPacket,
     Signer,
 )
-from caimi.messaging.attestations import ValidatorClient, gather_signatures
-from caimi.messaging.checkpoint import Kind
-from caimi.messaging.ibc import acknowledgement_key, commitment_key, receipt_key
+from caimi.messaging.attestations import ValidatorClient
+from caimi.messaging.ibc import acknowledgement_key, commitment_key
 from caimi.messaging.open_packets import AnsweredPacket, OpenPackets
 from caimi.messaging.progress import Carried, E, Entry, Progress
-from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
+from caimi.messaging.provers.choice import prover_for
+from caimi.messaging.provers.prover import Case, Prover
 from caimi.messaging.retries import Retries
-from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, read_tree
+from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS
 from caimi.messaging.workload import Workload
 
 _log = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ class Relayer:
         self._retries = Retries(clock)
         self._rereadings = Retries(clock)
         self._workload = Workload()
+        self._provers: dict[LightClient, Prover] = {}
 
     @property
     def open_packets(self) -> list[OpenPackets]:
@@ -157,11 +158,13 @@ class Relayer:
 
     async def _deliver(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
         client = way.route.counterparty_client_id
-        signed, tree = await self._checkpoint(way.source, way.other.ledger, client, batch)
+        prover = await self._prover(way.other.ledger, client)
+        keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in batch]
+        prove = await prover.membership(self._case(way.source, way.other), keys, _blocks(batch))
 
         def call(part: Sequence[SentPacket]) -> Call:
             keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in part]
-            proof = signed.prove(tree, keys)
+            proof = prove(keys)
             packets = [part[place].packet for place in proof.order]
             return way.other.ledger.gateway.receive(client, packets, proof.data)
 
@@ -171,11 +174,13 @@ class Relayer:
         self, progress: Progress, way: _Way, batch: Sequence[AnsweredPacket]
     ) -> None:
         client = way.route.client_id
-        signed, tree = await self._checkpoint(way.other, way.source.ledger, client, batch)
+        prover = await self._prover(way.source.ledger, client)
+        keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in batch]
+        prove = await prover.membership(self._case(way.other, way.source), keys, _blocks(batch))
 
         def call(part: Sequence[AnsweredPacket]) -> Call:
             keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in part]
-            proof = signed.prove(tree, keys)
+            proof = prove(keys)
             entries = [part[place] for place in proof.order]
             return way.source.ledger.gateway.acknowledge(
                 client,
@@ -187,58 +192,27 @@ class Relayer:
         await self._send(progress, "acknowledge", way, way.source.ledger, batch, call)
 
     async def _time_out(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
-        assert way.other.final is not None
-        block, ledger = way.other.final, way.other.ledger
         client = way.route.client_id
+        prover = await self._prover(way.source.ledger, client)
         names = [(entry.packet.dest_client, entry.packet.sequence) for entry in batch]
-        tree = Tree.of(absence_facts(names))
-        committee = await way.source.ledger.gateway.committee(client)
-        origin = keccak256(ledger.gateway.address)
-        blocks = (block.height, block.height)
-        signed = await gather_signatures(
-            statement_of(Kind.ABSENCE, origin, committee, blocks, block.time, tree),
-            committee,
-            self._validators,
-            lambda validator: validator.attest_absence(ledger.id, block.height, names),
-        )
+        prove = await prover.absence(self._case(way.other, way.source), names)
 
         def call(part: Sequence[SentPacket]) -> Call:
-            keys = [receipt_key(e.packet.dest_client, e.packet.sequence) for e in part]
-            proof = signed.prove(tree, keys)
+            proof = prove([(e.packet.dest_client, e.packet.sequence) for e in part])
             packets = [part[place].packet for place in proof.order]
             return way.source.ledger.gateway.time_out(client, packets, proof.data)
 
         await self._send(progress, "time out", way, way.source.ledger, batch, call)
 
-    async def _checkpoint(
-        self, source: OpenPackets, verifier: Ledger, client: str, batch: Sequence[Entry]
-    ) -> tuple[SignedStatement, Tree]:
-        """Have the blocks that hold `batch` on `source` attested for `verifier`'s `client`."""
-        ledger = source.ledger
-        heights = [entry.height for entry in batch]
-        blocks = (min(heights) - 1, max(heights))
-        # Validators read the blocks while we do.
-        asked = {
-            id(validator): asyncio.create_task(validator.attest(ledger.id, *blocks))
-            for validator in self._validators
-        }
-        try:
-            block, committee = await asyncio.gather(
-                ledger.block(blocks[1]), verifier.gateway.committee(client)
-            )
-            tree = await read_tree(ledger.gateway, blocks[0], block)
-            origin = keccak256(ledger.gateway.address)
-            signed = await gather_signatures(
-                statement_of(Kind.CHECKPOINT, origin, committee, blocks, block.time, tree),
-                committee,
-                self._validators,
-                lambda validator: asked[id(validator)],
-            )
-        finally:
-            for task in asked.values():
-                task.cancel()
-            await asyncio.gather(*asked.values(), return_exceptions=True)
-        return signed, tree
+    async def _prover(self, verifier: Ledger, client_id: str) -> Prover:
+        client = await verifier.clients.of(client_id)
+        if client not in self._provers:
+            self._provers[client] = prover_for(client)
+        return self._provers[client]
+
+    def _case(self, source: OpenPackets, verifier: OpenPackets) -> Case:
+        assert source.final is not None
+        return Case(source.ledger, verifier.ledger, source.final, self._validators)
 
     async def _send(
         self,
@@ -285,6 +259,12 @@ class Relayer:
             else:
                 last.append(entry)
         return batches
+
+
+def _blocks(batch: Sequence[Entry]) -> tuple[int, int]:
+    """Give the blocks (from, to] that hold `batch`."""
+    heights = [entry.height for entry in batch]
+    return min(heights) - 1, max(heights)
 
 
 def _name(what: str, way: _Way, entry: Entry) -> tuple[str, LedgerId, str, int]:

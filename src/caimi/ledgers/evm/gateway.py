@@ -12,6 +12,7 @@ from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader, RawLog
 from caimi.ledgers.evm.packets import to_tuple
+from caimi.ledgers.evm.state_proofs import read_state_proof
 from caimi.ledgers.ibc_proto import decode_acknowledgements, decode_packet
 from caimi.ledgers.port import (
     Call,
@@ -22,6 +23,7 @@ from caimi.ledgers.port import (
     SentPacket,
     WrittenAcknowledgement,
 )
+from caimi.messaging.client_proofs import StateProof, commitment_slot
 
 _MAX_ROUTES = 10_000
 
@@ -110,6 +112,17 @@ class EvmGateway:
             self._contract.reading("hasReceipt", client, sequence) for client, sequence in packets
         ]
         return [bool(value) for (value,) in await self._contract.chain.reads(reads, at)]
+
+    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
+        """Prove what the state of block `height` says of the commitments at `keys`.
+
+        Raises:
+            LedgerRefused: the node gives no proofs, or none of that height any more.
+        """
+        slots = [commitment_slot(key) for key in keys]
+        return await read_state_proof(
+            self._contract.chain.rpc, self._contract.address, slots, height
+        )
 
     def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call:
         """Deliver packets that `proof` proves."""

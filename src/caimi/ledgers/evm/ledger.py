@@ -15,6 +15,7 @@ from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.history import ModelHistory
+from caimi.ledgers.evm.light_clients import EvmLightClients
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import EvmMarket
 from caimi.ledgers.evm.outgoing import sender_of
@@ -76,6 +77,7 @@ class EvmLedger:
             events,
             artifact("CommitteeClient").interface,
         )
+        self.clients = EvmLightClients(contracts["gateway"])
         self.bridge = EvmBridge(contracts["bridge"], self.gateway, events, self.deployed_at)
         self.receipts = EvmReceiptLog(contracts["receipts"])
 

@@ -1,0 +1,140 @@
+"""Light clients of an EVM ledger's routes: the port's `LightClients`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from caimi.errors.messaging import UnprovableClient
+from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.chain import Chain, Read
+from caimi.ledgers.evm.contract import Contract
+from caimi.ledgers.light_clients import (
+    COMPOSITE,
+    MAX_CLIENTS,
+    MAX_DEPTH,
+    OPTIMISTIC,
+    STORAGE_PROOF,
+    Claim,
+    LightClient,
+)
+from caimi.ledgers.port import Call, Committee
+
+_STATE = 4  # where it stands in a claim
+_OPEN, _ACCEPTED = 1, 3
+
+
+class EvmLightClients:
+    """The light clients that one EVM gateway's routes trust.
+
+    What a client is made of never changes, so each is asked once; which client a route has, whether
+    it is frozen and who its committee is are read each time.
+    """
+
+    def __init__(self, gateway: Contract) -> None:
+        self._gateway = gateway
+        self._chain: Chain = gateway.chain
+        self._known: dict[bytes, LightClient] = {}
+
+    async def of(self, client_id: str) -> LightClient:
+        """Give a route's present client.
+
+        Raises:
+            TransactionReverted: there is no such route.
+            UnprovableClient: it is made of too many clients.
+        """
+        account, _, _ = await self._gateway.read("getClient", client_id)
+        if account not in self._known:
+            self._known[account] = await self._look(account, MAX_DEPTH)
+        return self._known[account]
+
+    async def frozen(self, accounts: Sequence[bytes]) -> list[bool]:
+        """Tell which clients prove nothing any more."""
+        method = artifact("CommitteeClient").interface["frozen"]
+        reads = [Read(account, method) for account in accounts]
+        return [bool(frozen) for (frozen,) in await self._chain.reads(reads)]
+
+    async def committee(self, account: bytes) -> Committee:
+        """Give the present committee of a committee client."""
+        client = self._contract(account, "CommitteeClient")
+        (epoch,) = await client.read("epoch")
+        digest, threshold, members, operators, _ = await client.read("committee", epoch)
+        return Committee(epoch, threshold, tuple(members), operators, digest)
+
+    async def claims(self, account: bytes, most: int) -> list[Claim]:
+        """Give the newest claims of an optimistic client, oldest first."""
+        client = self._contract(account, "OptimisticClient")
+        last = await self._last_claim(client)
+        numbers = range(max(1, last - most + 1), last + 1)
+        found = await self._chain.reads([client.reading("claims", number) for number in numbers])
+        return [_claim(number, fields) for number, (fields,) in zip(numbers, found, strict=True)]
+
+    async def propose(self, account: bytes, claim: Claim) -> Call:
+        """Build a claim, with its bond."""
+        client = self._contract(account, "OptimisticClient")
+        (bond,) = await client.read("bond")
+        return client.call(
+            f"Claiming blocks {claim.from_height} to {claim.height}",
+            "propose",
+            claim.from_height,
+            claim.height,
+            claim.time,
+            claim.root,
+            claim.size,
+            value=bond,
+        )
+
+    async def _look(self, account: bytes, depth: int) -> LightClient:
+        if depth == 0:
+            raise UnprovableClient(
+                f"On {self._chain.ledger} clients lie more than {MAX_DEPTH} deep in a client."
+            )
+        (kind,) = await self._contract(account, "CommitteeClient").read("clientType")
+        accounts: list[bytes] = []
+        threshold = 0
+        if kind == COMPOSITE:
+            client = self._contract(account, "CompositeClient")
+            (accounts,) = await client.read("members")
+            (threshold,) = await client.read("threshold")
+        elif kind == STORAGE_PROOF:
+            accounts = list(await self._contract(account, "StorageProofClient").read("inner"))
+        elif kind == OPTIMISTIC:
+            accounts = list(await self._contract(account, "OptimisticClient").read("stronger"))
+        inner = tuple([await self._look(each, depth - 1) for each in accounts])
+        made = LightClient(account, str(kind), inner, threshold)
+        if _count(made) > MAX_CLIENTS:
+            raise UnprovableClient(
+                f"Client 0x{account.hex()} on {self._chain.ledger} is made of more than "
+                f"{MAX_CLIENTS} clients."
+            )
+        return made
+
+    async def _last_claim(self, client: Contract) -> int:
+        """Find the newest claim: they are numbered from 1, and nothing says how many there are."""
+
+        async def exists(number: int) -> bool:
+            (claim,) = await client.read("claims", number)
+            return bool(claim[_STATE])
+
+        beyond = 1
+        while await exists(beyond):
+            beyond *= 2
+        before = beyond // 2
+        while beyond - before > 1:
+            middle = (before + beyond) // 2
+            before, beyond = (middle, beyond) if await exists(middle) else (before, middle)
+        return before
+
+    def _contract(self, account: bytes, name: str) -> Contract:
+        return Contract(self._chain, account, artifact(name).interface)
+
+
+def _count(client: LightClient) -> int:
+    return 1 + sum(_count(each) for each in client.inner)
+
+
+def _claim(number: int, fields: Value) -> Claim:
+    start, height, time, size, state, _, deadline, _, _, root = fields
+    return Claim(
+        number, start, height, time, size, root, deadline, state == _OPEN, state == _ACCEPTED
+    )

@@ -1,0 +1,82 @@
+"""The ledger port's view of light clients: what a route's client is made of, and what it asks for.
+
+A relayer makes the proof that a route's client reads. It finds out which that is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from caimi.ledgers.port import Call, Committee
+
+COMMITTEE: Final = "caimi-committee"
+COMPOSITE: Final = "caimi-composite"
+OPTIMISTIC: Final = "caimi-optimistic"
+STORAGE_PROOF: Final = "caimi-storage-proof"
+
+MAX_DEPTH: Final = 4
+"""How deep clients may lie in clients."""
+MAX_CLIENTS: Final = 64
+"""How many clients one route may have in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class LightClient:
+    """One client: its native `account`, and its `kind` as it says itself.
+
+    `inner` are the clients that it asks: a composite's members, of which `threshold` must prove;
+    the one that vouches for a storage proof's blocks; the one that settles optimistic claims.
+    """
+
+    account: bytes
+    kind: str
+    inner: tuple[LightClient, ...] = ()
+    threshold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a proposer claimed of blocks (from, height], or with both equal of missing receipts.
+
+    `open` while it is neither settled nor challenged: it proves once `deadline` has passed.
+    """
+
+    number: int
+    from_height: int
+    height: int
+    time: int
+    size: int
+    root: bytes
+    deadline: int
+    open: bool
+    accepted: bool
+
+
+class LightClients(Protocol):
+    """The light clients of one ledger's routes."""
+
+    async def of(self, client_id: str) -> LightClient:
+        """Give a route's present client, with all that it is made of.
+
+        Raises:
+            UnprovableClient: there are more clients in it than `MAX_CLIENTS` or `MAX_DEPTH` allow.
+        """
+        ...
+
+    async def frozen(self, accounts: Sequence[bytes]) -> list[bool]:
+        """Tell which clients prove nothing any more."""
+        ...
+
+    async def committee(self, account: bytes) -> Committee:
+        """Give the present committee of a committee client."""
+        ...
+
+    async def claims(self, account: bytes, most: int) -> list[Claim]:
+        """Give the newest claims of an optimistic client, `most` at most, oldest first."""
+        ...
+
+    async def propose(self, account: bytes, claim: Claim) -> Call:
+        """Build a claim with the bond that the client asks for; its proposers only."""
+        ...

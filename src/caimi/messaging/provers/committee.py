@@ -1,0 +1,38 @@
+"""Proofs for a committee client: what a threshold of its validators signs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from caimi.messaging.ibc import receipt_key
+from caimi.messaging.proof import Proof, block_key
+from caimi.messaging.provers.prover import Case, Name, Prove
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteeProver:
+    """Proves to the committee client at the account `client`."""
+
+    client: bytes
+
+    async def membership(
+        self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
+    ) -> Prove[bytes]:
+        """Have the blocks attested."""
+        signed, tree = await case.checkpoint(self.client, blocks)
+        return lambda part: signed.prove(tree, part)
+
+    async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
+        """Have the absence attested."""
+        signed, tree = await case.absence(self.client, names)
+
+        def prove(part: Sequence[Name]) -> Proof:
+            return signed.prove(tree, [receipt_key(*name) for name in part])
+
+        return prove
+
+    async def block(self, case: Case, blocks: tuple[int, int]) -> tuple[int, bytes]:
+        """Have the blocks attested: a checkpoint states its last block's hash."""
+        signed, tree = await case.checkpoint(self.client, blocks)
+        return blocks[1], signed.prove(tree, [block_key(blocks[1])]).data

@@ -1,0 +1,125 @@
+"""What every prover offers, and what several of them share when they prove one batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, TypeVar
+
+from caimi.hashing import keccak256
+from caimi.ledgers.port import Block, Ledger
+from caimi.messaging.attestations import ValidatorClient, gather_signatures
+from caimi.messaging.checkpoint import Kind
+from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
+from caimi.messaging.reading import read_tree
+
+Name: TypeAlias = tuple[str, int]
+"""A packet at its destination: (destination client, sequence)."""
+Fact = TypeVar("Fact", bytes, Name)
+Prove: TypeAlias = Callable[[Sequence[Fact]], Proof]
+"""Proves some or all of the facts that were asked for, and says in which order.
+
+That order is the leaves' in ascending order of their hashes, whatever the tree; or the one given,
+where any will do. So proofs for several clients agree, which one call can carry.
+"""
+
+
+class Prover(Protocol):
+    """Proves facts of one ledger to one light client at another."""
+
+    async def membership(
+        self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
+    ) -> Prove[bytes]:
+        """Get ready to prove the commitments at `keys`, all made in blocks (from, to]."""
+        ...
+
+    async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
+        """Get ready to prove that none of `names` was received by the case's final block."""
+        ...
+
+    async def block(self, case: Case, blocks: tuple[int, int]) -> tuple[int, bytes]:
+        """Give the height of a block, and a proof of the fact of its hash.
+
+        The block is the last of `blocks` or a later one.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One batch: facts of `source`, final up to `final`, to be proved at `verifier`.
+
+    What validators signed is kept, for clients in one composite ask for the same.
+    """
+
+    source: Ledger
+    verifier: Ledger
+    final: Block
+    validators: Sequence[ValidatorClient]
+    _signed: dict[tuple[object, ...], tuple[SignedStatement, Tree]] = field(
+        default_factory=dict, compare=False
+    )
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
+
+    async def checkpoint(
+        self, client: bytes, blocks: tuple[int, int]
+    ) -> tuple[SignedStatement, Tree]:
+        """Have blocks (from, to] of the source attested for a committee client.
+
+        Raises:
+            NotEnoughAttestations: too few validators signed what is seen here.
+        """
+        async with self._turn:
+            if (client, blocks) not in self._signed:
+                self._signed[client, blocks] = await self._checkpoint(client, blocks)
+            return self._signed[client, blocks]
+
+    async def absence(self, client: bytes, names: Sequence[Name]) -> tuple[SignedStatement, Tree]:
+        """Have it attested that none of `names` was received; raises as `checkpoint`."""
+        async with self._turn:
+            asked = (client, *names)
+            if asked not in self._signed:
+                self._signed[asked] = await self._absence(client, names)
+            return self._signed[asked]
+
+    async def _checkpoint(
+        self, client: bytes, blocks: tuple[int, int]
+    ) -> tuple[SignedStatement, Tree]:
+        source = self.source
+        # Validators read the blocks while we do.
+        asked = {
+            id(validator): asyncio.create_task(validator.attest(source.id, *blocks))
+            for validator in self.validators
+        }
+        try:
+            block, committee = await asyncio.gather(
+                source.block(blocks[1]), self.verifier.clients.committee(client)
+            )
+            tree = await read_tree(source.gateway, blocks[0], block)
+            origin = keccak256(source.gateway.address)
+            signed = await gather_signatures(
+                statement_of(Kind.CHECKPOINT, origin, committee, blocks, block.time, tree),
+                committee,
+                self.validators,
+                lambda validator: asked[id(validator)],
+            )
+        finally:
+            for task in asked.values():
+                task.cancel()
+            await asyncio.gather(*asked.values(), return_exceptions=True)
+        return signed, tree
+
+    async def _absence(self, client: bytes, names: Sequence[Name]) -> tuple[SignedStatement, Tree]:
+        source, block = self.source, self.final
+        tree = Tree.of(absence_facts(names))
+        committee = await self.verifier.clients.committee(client)
+        origin = keccak256(source.gateway.address)
+        blocks = (block.height, block.height)
+        signed = await gather_signatures(
+            statement_of(Kind.ABSENCE, origin, committee, blocks, block.time, tree),
+            committee,
+            self.validators,
+            lambda validator: validator.attest_absence(source.id, block.height, names),
+        )
+        return signed, tree

@@ -1,0 +1,152 @@
+"""The relayer makes the proof that each route's client reads: two anvils, real validators."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from client_routes import Joined
+from ledger_site import COIN
+from subprocess_anvil import anvil_process
+from test_ledger_crossing import A, B, Pair
+
+from caimi.errors.messaging import TooFewProofs, UnprovableClient
+from caimi.ledgers.evm.anvil import AnvilOptions, free_port
+from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.contract import Contract
+from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.light_clients import COMMITTEE, COMPOSITE, STORAGE_PROOF
+from caimi.ledgers.port import Call, PurchaseState
+
+pytestmark = pytest.mark.anvil
+
+ANSWERS_THE_EMPTY_STRING = bytes.fromhex("67" + "60205f5260405ff3" + "5f5260086018f3")
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[tuple[Pair, list[bool]]]:
+    rich = LocalSigner.generate()
+    coins = {rich.account: 1_000_000 * COIN}
+    options = {number: AnvilOptions(number, free_port()) for number in (A, B)}
+    with anvil_process(options[A], coins), anvil_process(options[B], coins):
+        made = Pair(
+            lambda number: http_chain(f"eip155:{number}", options[number].url, Depth(0)), rich
+        )
+        yield made, []
+
+
+@pytest.fixture
+async def joined(nodes, tmp_path) -> AsyncIterator[Joined]:
+    pair, built = nodes
+    if not built:
+        await pair.build()
+        built.append(True)
+    made = Joined(pair, tmp_path)
+    await made.prepare()
+    yield made
+    await made.aclose()
+
+
+async def two_of_two(joined: Joined) -> tuple[str, str]:
+    """A route whose ends believe what the committee and the storage proof both say."""
+    clients = [
+        await joined.composite(
+            here, 2, [await joined.storage_client(here, there), await joined.committee_client(here)]
+        )
+        for here, there in ((joined.a, joined.b), (joined.b, joined.a))
+    ]
+    return await joined.join(*clients)
+
+
+async def test_a_relayer_sees_what_a_routes_client_is_made_of(joined: Joined) -> None:
+    on_a, _ = await two_of_two(joined)
+    client = await joined.a.clients.of(on_a)
+    assert (client.kind, client.threshold) == (COMPOSITE, 2)
+    storage, committee = client.inner
+    assert (storage.kind, committee.kind) == (STORAGE_PROOF, COMMITTEE)
+    assert storage.inner == (committee,)
+
+
+async def test_packets_are_delivered_and_acknowledged_over_committee_and_state(
+    joined: Joined,
+) -> None:
+    _, on_b = await two_of_two(joined)
+    sent = [await joined.buy(on_b, version) for version in ("1.0.0", "1.1.0", "1.2.0")]
+    done = await joined.settle(joined.relayer())
+    assert done.failures == []
+    assert [(each.what, each.packets) for each in done.carried] == [
+        ("deliver", 3),
+        ("acknowledge", 3),
+    ]
+    for each in sent:
+        purchase = await joined.b.market.purchase(each.purchase)
+        assert purchase.state is PurchaseState.COMPLETED
+
+
+async def test_a_timeout_is_proved_by_absence_over_committee_and_state(joined: Joined) -> None:
+    _, on_b = await two_of_two(joined)
+    sent = [await joined.buy(on_b, version, 60) for version in ("1.0.0", "1.1.0")]
+    await joined.pass_time(120)
+    done = await joined.settle(joined.relayer())
+    assert done.failures == []
+    assert [(each.what, each.packets) for each in done.carried] == [("time out", 2)]
+    for each in sent:
+        purchase = await joined.b.market.purchase(each.purchase)
+        assert purchase.state is PurchaseState.REFUNDED
+
+
+async def test_a_frozen_member_is_replaced_by_another(joined: Joined) -> None:
+    clients = []
+    for here, there in ((joined.a, joined.b), (joined.b, joined.a)):
+        own = await fresh_committee_client(joined, here, there)
+        members = [own, await joined.committee_client(here)]
+        clients.append(await joined.composite(here, 1, members))
+        guarded = Contract(here.chain, own, artifact("CommitteeClient").interface)
+        await here.submit(guarded.call("Freezing", "freeze"), joined.pair.rich)
+    _, on_b = await joined.join(*clients)
+    sent = await joined.buy(on_b)
+    assert (await joined.settle(joined.relayer())).failures == []
+    purchase = await joined.b.market.purchase(sent.purchase)
+    assert purchase.state is PurchaseState.COMPLETED
+
+
+async def test_with_too_few_members_left_each_ones_trouble_is_named(joined: Joined) -> None:
+    _, on_b = await two_of_two(joined)
+    await joined.buy(on_b)
+    relayer = joined.relayer()
+    joined.validators[:] = joined.validators[:2]
+    progress = await relayer.step()
+    (failure,) = progress.failures
+    assert isinstance(failure, TooFewProofs)
+    assert "CAIMI-M012" in failure.what
+    assert not progress.carried
+
+
+async def test_a_client_of_unknown_type_stops_its_own_route_only(joined: Joined) -> None:
+    creation = Call(joined.a.id, "Deploying a stranger", b"", ANSWERS_THE_EMPTY_STRING)
+    strange = (await joined.a.submit(creation, joined.pair.rich)).created
+    _, bad = await joined.join(strange, await joined.committee_client(joined.b))
+    _, good = await two_of_two(joined)
+    await joined.buy(bad, "1.0.0")
+    sent = await joined.buy(good, "1.1.0")
+    done = await joined.settle(joined.relayer())
+    assert {type(failure) for failure in done.failures} == {UnprovableClient}
+    purchase = await joined.b.market.purchase(sent.purchase)
+    assert purchase.state is PurchaseState.COMPLETED
+
+
+async def fresh_committee_client(joined: Joined, here, there) -> bytes:
+    members = [member.account for member in joined.pair.members]
+    return await joined.create(
+        here,
+        "CommitteeClient",
+        ["bytes", "uint64", "uint16", "address[]", "bytes", "address"],
+        there.gateway.address,
+        1,
+        3,
+        members,
+        bytes(range(len(members))),
+        here.deployment.contracts["authority"],
+    )
