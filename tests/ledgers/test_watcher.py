@@ -253,6 +253,30 @@ async def test_an_acknowledgement_of_what_was_never_received_pauses_the_route(
     assert await heist.paused() == (True, True)
 
 
+async def test_another_answer_than_was_written_pauses_the_route_at_once(heist: Heist) -> None:
+    """The universal error for a packet that was received would refund what is live elsewhere."""
+    packet, height = await heist.send()
+    await heist.deliver(packet, height=height)
+    await heist.acknowledge(packet, [b"\x01"])
+    await heist.watcher.step()
+    assert heist.codes == ["CAIMI-M032"]
+    assert "otherwise" in heist.found[0][2].what
+    assert await heist.paused() == (True, True)
+
+
+async def test_the_answer_that_was_written_is_left_alone(heist: Heist) -> None:
+    packet, height = await heist.send()
+    await heist.deliver(packet, height=height)
+    head = await heist.a.head()
+    (written,) = await heist.a.gateway.written(0, head.height)
+    await heist.acknowledge(packet, list(written.acknowledgements))
+    for _ in range(3):
+        heist.now[0] += PATIENCE
+        watched = await heist.watcher.step()
+        assert (watched.findings, watched.failures) == ([], [])
+    assert await heist.paused() == (False, False)
+
+
 async def test_two_contents_signed_for_one_range_freeze_the_client(heist: Heist) -> None:
     packet, height = await heist.send()
     await heist.deliver(packet, height=height)

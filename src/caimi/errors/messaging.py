@@ -121,7 +121,7 @@ class ForgedAbsence(MessagingError):
 
 
 class ForgedAcknowledgement(MessagingError):
-    """A packet was acknowledged although it had not been received."""
+    """A packet was acknowledged although it was not received, or was answered otherwise."""
 
     code = "CAIMI-M032"
     why = "A threshold of the route's committee signed an acknowledgement that is not there."
@@ -137,7 +137,7 @@ class ContradictingStatements(MessagingError):
 
 
 class DeliveryUnreadable(MessagingError):
-    """A packet was delivered in a way that does not show its contents to the watcher."""
+    """A packet was delivered or acknowledged in a way that does not show the watcher with what."""
 
     code = "CAIMI-M034"
     why = "It came through another contract, and the watcher's node gives no traces of calls."

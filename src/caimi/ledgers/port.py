@@ -396,13 +396,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A packet that ended on the ledger that sent it: acknowledged, or else timed out."""
+    """A packet that ended on the ledger that sent it: acknowledged, or else timed out.
+
+    `acknowledgements` are those it was acknowledged with; None when it timed out, or when the
+    transaction does not show them.
+    """
 
     source_client: str
     sequence: int
     height: int
     tx: str
     acknowledged: bool
+    acknowledgements: tuple[bytes, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

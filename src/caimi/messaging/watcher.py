@@ -26,12 +26,19 @@ from caimi.errors.messaging import (
 )
 from caimi.ledgers.port import Call, Delivery, Ending, Gateway, Ledger, LedgerId, Route, Signer
 from caimi.messaging.conflicts import Conflict, Conflicts
-from caimi.messaging.ibc import packet_commitment
+from caimi.messaging.ibc import (
+    acknowledgement_commitment,
+    acknowledgement_key,
+    packet_commitment,
+)
 
 _log = logging.getLogger(__name__)
 PATIENCE_SECONDS: Final = 15.0
 SCAN_BLOCKS: Final = 5_000
 Name = tuple[str, int]
+# What a gateway keeps of a packet that it did not receive, and of one that is not answered yet.
+_ABSENT: Final = bytes(32)
+_NO_ANSWER_YET: Final = (_ABSENT, bytes(31) + b"\x01")
 
 
 class WatchedGateway(Gateway, Protocol):
@@ -239,28 +246,16 @@ class Watcher:
         other: _View,
         endings: Sequence[Ending],
     ) -> None:
-        keys = [(each.source_client, each.sequence) for each in endings]
-        received = await other.ledger.gateway.receipts(
-            [(route.counterparty_client_id, each.sequence) for each in endings]
+        answers = await other.ledger.gateway.commitments(
+            [acknowledgement_key(route.counterparty_client_id, each.sequence) for each in endings]
         )
-        for key, ending, present in zip(keys, endings, received, strict=True):
-            finding: MessagingError | None = None
-            what = f"Packet {key[1]} of {key[0]} on {name}"
-            fits = present == ending.acknowledged
-            # A node of the other ledger that lags does not show a receipt yet.
-            if not present and not self._waited(name, "ending", key):
+        for ending, answer in zip(endings, answers, strict=True):
+            key = (ending.source_client, ending.sequence)
+            # A node of the other ledger that lags does not show the answer yet.
+            if answer in _NO_ANSWER_YET and not self._waited(name, "ending", key):
                 continue
             self._judged[name, "ending", key] = ending.height
-            if not fits and present:
-                finding = ForgedAbsence(
-                    f"{what} timed out in {ending.tx}, but {route.counterparty} received it."
-                )
-            elif not fits:
-                finding = ForgedAcknowledgement(
-                    f"{what} was acknowledged in {ending.tx}, but {route.counterparty} never "
-                    "received it."
-                )
-            self._conclude(watched, name, route, finding)
+            self._conclude(watched, name, route, _judge_ending(name, route, ending, answer))
 
     def _conclude(
         self, watched: Watched, name: LedgerId, route: Route, finding: MessagingError | None
@@ -326,3 +321,24 @@ class Watcher:
             if what == "delivery" and (route := view.routes.get(key[0])) is not None:
                 source = self._views[route.counterparty]
                 source.sent.pop((route.counterparty_client_id, key[1]), None)
+
+
+def _judge_ending(
+    name: LedgerId, route: Route, ending: Ending, answer: bytes
+) -> MessagingError | None:
+    """Compare how a packet ended with what the other ledger keeps as its answer."""
+    packet = f"Packet {ending.sequence} of {ending.source_client} on {name}"
+    what = f"{packet} was acknowledged in {ending.tx}"
+    if not ending.acknowledged:
+        if answer == _ABSENT:
+            return None
+        return ForgedAbsence(
+            f"{packet} timed out in {ending.tx}, but {route.counterparty} received it."
+        )
+    if answer in _NO_ANSWER_YET:
+        return ForgedAcknowledgement(f"{what}, but {route.counterparty} never answered it.")
+    if ending.acknowledgements is None:
+        return DeliveryUnreadable(f"{what} in a way that does not show with what.")
+    if acknowledgement_commitment(ending.acknowledgements) != answer:
+        return ForgedAcknowledgement(f"{what} otherwise than {route.counterparty} answered it.")
+    return None

@@ -41,24 +41,23 @@ class WatchableGateway(EvmGateway):
         return found
 
     async def ended(self, from_height: int, to_height: int) -> list[Ending]:
-        """List packets that ended in blocks (from_height, to_height]."""
+        """List packets that ended in blocks (from_height, to_height], and with which answers."""
         found = []
         for name in ("PacketAcknowledged", "PacketTimedOut"):
+            acknowledged = name == "PacketAcknowledged"
             logs = await self._logs(name, from_height, to_height)
             await self._learn_clients([values["clientHash"] for _, values in logs])
+            shown = {
+                tx: await self._answered_in(tx) if acknowledged else {}
+                for tx in {log.tx for log, _ in logs}
+            }
             for log, values in logs:
                 client = self._client_ids.get(values["clientHash"])
                 if client is None:
                     raise LedgerAnswerInvalid(f"{log.tx} is of a client that there is not.")
-                found.append(
-                    Ending(
-                        client,
-                        values["sequence"],
-                        log.height,
-                        log.tx,
-                        name == "PacketAcknowledged",
-                    )
-                )
+                sequence = values["sequence"]
+                answers = shown[log.tx].get((client, sequence))
+                found.append(Ending(client, sequence, log.height, log.tx, acknowledged, answers))
         return found
 
     async def route_paused(self, client_id: str) -> bool:
@@ -84,8 +83,18 @@ class WatchableGateway(EvmGateway):
         """Give the packets that a transaction delivered, with their proofs."""
         found: dict[tuple[str, int], tuple[Packet, bytes]] = {}
         for call in await self._calls(tx):
-            for packet, proof in self._packets_of(call):
-                found[packet.dest_client, packet.sequence] = (packet, proof)
+            for packets, proof in self._arguments("recvPackets", call):
+                for packet in map(_packet, packets):
+                    found[packet.dest_client, packet.sequence] = (packet, proof)
+        return found
+
+    async def _answered_in(self, tx: str) -> dict[tuple[str, int], tuple[bytes, ...]]:
+        """Give the acknowledgements that a transaction brought, by the packets they are for."""
+        found: dict[tuple[str, int], tuple[bytes, ...]] = {}
+        for call in await self._calls(tx):
+            for packets, acknowledgements, _ in self._arguments("ackPackets", call):
+                for packet, answers in zip(map(_packet, packets), acknowledgements, strict=False):
+                    found[packet.source_client, packet.sequence] = tuple(answers)
         return found
 
     async def _calls(self, tx: str) -> list[bytes]:
@@ -113,15 +122,15 @@ class WatchableGateway(EvmGateway):
             inner = frame.get("calls")
             frames += inner if isinstance(inner, list) else []
 
-    def _packets_of(self, call: bytes) -> list[tuple[Packet, bytes]]:
-        method = self._contract.interface["recvPackets"]
+    def _arguments(self, name: str, call: bytes) -> list[tuple[Value, ...]]:
+        """Give what a call of the method has besides the client; nothing for another call."""
+        method = self._contract.interface[name]
         if call[:4] != method.selector:
             return []
         try:
-            _, packets, proof = decode(method.inputs, call[4:])
+            return [decode(method.inputs, call[4:])[1:]]
         except DecodingError:
             return []
-        return [(_packet(each), proof) for each in packets]
 
 
 def _packet(fields_: Value) -> Packet:
