@@ -19,6 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parent.parent / "src" / "caimi" / "ledgers" / "evm" / "artifacts"
 ACCESS_MANAGER = "node_modules/@openzeppelin/contracts/access/manager/AccessManager.sol"
+TIMELOCK = "node_modules/@openzeppelin/contracts/governance/TimelockController.sol"
 SOURCES = {
     "AccessManager": ACCESS_MANAGER,
     "CommitteeClient": "src/clients/CommitteeClient.sol",
@@ -31,6 +32,7 @@ SOURCES = {
     "OptimisticClient": "src/clients/OptimisticClient.sol",
     "ReceiptLog": "src/models/ReceiptLog.sol",
     "StorageProofClient": "src/clients/StorageProofClient.sol",
+    "TimelockController": TIMELOCK,
 }
 
 

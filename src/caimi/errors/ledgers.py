@@ -261,3 +261,41 @@ class UnknownModel(TransactionReverted):
     code = "CAIMI-L029"
     why = "It was never published on this ledger, or has not arrived here."
     next_step = "Check the URI, or find the model with `caimi search`."
+
+
+class DelayRefused(LedgerError):
+    """A ledger's governance cannot work with this delay."""
+
+    code = "CAIMI-L030"
+    why = (
+        "What weakens security must wait as long as a packet in flight lasts (24 hours) at least, "
+        "and a delay of more than 30 days leaves a mistake unmended for longer than that."
+    )
+    next_step = "Choose a delay between 1d and 30d; 3d suits most."
+
+
+class HandOverRefused(LedgerError):
+    """A ledger's administration cannot be handed over as it stands."""
+
+    code = "CAIMI-L031"
+    why = (
+        "After the hand-over nothing but the timelock may weaken anything; what is named above "
+        "would be a way around it."
+    )
+    next_step = "Undo it with the administrator's key, then run the same command again."
+
+
+class NoTimelock(LedgerError):
+    """A ledger's administrator is not a timelock."""
+
+    code = "CAIMI-L032"
+    why = "Changes are proposed to the timelock that administers a ledger; this one has none."
+    next_step = "Run `caimi governance hand-over`, or make the change with the administrator's key."
+
+
+class ProposalRefused(LedgerError):
+    """A proposed change of governance is not one that can be proposed, carried out or cancelled."""
+
+    code = "CAIMI-L033"
+    why = "The timelock knows each change by its id, once, and carries it out after its delay."
+    next_step = "Run `caimi governance show` to see what is pending, and when."

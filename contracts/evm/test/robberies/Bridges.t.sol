@@ -16,6 +16,7 @@ import {ILightClient} from "../../src/interfaces/ILightClient.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {Network} from "../Network.sol";
 import {PuppetApp} from "../gateway/PuppetApp.sol";
+import {HandOver} from "../governance/HandOver.sol";
 
 /// @notice Refunds whoever sent, and on the way tries to be refunded again.
 contract DoubleRefund is IIBCApp {
@@ -47,7 +48,7 @@ contract DoubleRefund is IIBCApp {
 /// @notice The known robberies of bridges, each tried on this one. Unlimited mint on one side is in ModelBridge.t.sol
 ///         (a second copy, a third ledger's models), a deposit that never was (Qubit) in LicenceMarket.t.sol (tokens that
 ///         lie, take a fee or refuse).
-contract BridgesTest is Network {
+contract BridgesTest is Network, HandOver {
     Ledger internal one;
     Ledger internal two;
     End internal a;
@@ -211,21 +212,62 @@ contract BridgesTest is Network {
     }
 
     /// @notice An upgrade without delay: whoever holds one key changes what checks the proofs.
-    /// @dev There is no proxy; a route's client is changed by its authority alone.
-    function test_upgrade_nobody_but_the_authority_changes_what_checks_proofs() public {
+    /// @dev There is no proxy; a route's client is changed by its authority alone, which after the hand-over is a
+    ///      timelock. Even the keys that propose wait, in public: a guardian stops the route meanwhile, and the
+    ///      change is cancelled.
+    function test_upgrade_nobody_changes_what_checks_proofs_without_delay() public {
         Keys memory thief = makeKeys(0, 2, 3, 666);
-        ILightClient own =
-            new CommitteeClient(gatewayBytes(one), 0, thief.threshold, thief.members, thief.operators, address(0xbad));
-        bytes memory refusal =
-            abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(0xbad));
-        vm.startPrank(address(0xbad));
-        vm.expectRevert(refusal);
-        two.gateway.migrateClient(b.clientId, own);
-        vm.expectRevert(refusal);
-        two.gateway.recoverClient(b.clientId, own);
-        vm.expectRevert(refusal);
-        two.gateway.addClient(own, ledgerBytes(one));
-        vm.stopPrank();
+        ILightClient own = new CommitteeClient(
+            gatewayBytes(one), 0, thief.threshold, thief.members, thief.operators, address(STRANGER)
+        );
+        address gateway = address(two.gateway);
+        bytes[3] memory upgrades = [
+            abi.encodeCall(Gateway.migrateClient, (b.clientId, own)),
+            abi.encodeCall(Gateway.recoverClient, (b.clientId, own)),
+            abi.encodeCall(Gateway.addClient, (own, ledgerBytes(one)))
+        ];
+        manager.grantRole(GUARDIAN_ROLE, GUARDIAN, 0);
+        bytes4[] memory stops = new bytes4[](1);
+        stops[0] = Gateway.pauseRoute.selector;
+        manager.setTargetFunctionRole(gateway, stops, GUARDIAN_ROLE);
+        handOver(manager);
+
+        Packet[] memory packets = only(invented());
+        Ledger memory forged = one;
+        forged.keys = thief;
+        bytes memory proof = proveInvented(forged, packets);
+        address[4] memory accounts = [STRANGER, address(this), GUARDIAN, PROPOSER];
+        for (uint256 i = 0; i < upgrades.length; ++i) {
+            for (uint256 j = 0; j < accounts.length; ++j) {
+                vm.prank(accounts[j]);
+                (bool changed, bytes memory reason) = gateway.call(upgrades[i]);
+                assertFalse(changed);
+                assertEq(
+                    reason, abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, accounts[j])
+                );
+            }
+            bytes32 id = propose(gateway, upgrades[i]);
+            vm.expectRevert(notReady(id));
+            carryOut(gateway, upgrades[i]);
+        }
+        vm.warp(block.timestamp + DELAY - 1);
+        bytes32 migration = timelock.hashOperation(gateway, 0, upgrades[0], 0, 0);
+        vm.expectRevert(notReady(migration));
+        carryOut(gateway, upgrades[0]);
+        vm.expectRevert(abi.encodeWithSelector(CommitteeClient.UnknownCommittee.selector, hashOf(thief)));
+        receiveWith(packets, proof);
+        vm.prank(GUARDIAN);
+        two.gateway.pauseRoute(b.clientId);
+        vm.prank(PROPOSER);
+        timelock.cancel(migration);
+        vm.warp(block.timestamp + DELAY);
+        vm.expectRevert(notReady(migration));
+        carryOut(gateway, upgrades[0]);
+        vm.expectRevert(abi.encodeWithSelector(Gateway.RoutePaused.selector, b.clientId));
+        receiveWith(packets, proof);
+        (ILightClient client,,) = two.gateway.getClient(b.clientId);
+        assertEq(address(client), address(b.client));
+        assertEq(appB.received(), 0);
     }
 
     /// @notice Poly Network, August 2021: a message reached the contract that kept the keepers' keys.

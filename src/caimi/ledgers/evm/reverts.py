@@ -32,6 +32,7 @@ _GROUPS: dict[type[TransactionReverted], tuple[str, ...]] = {
         "NotHome",
     ),
     errors.NotAllowed: (
+        "AccessControlUnauthorizedAccount",
         "AccessManagedUnauthorized",
         "AccessManagerUnauthorizedAccount",
         "ERC721IncorrectOwner",

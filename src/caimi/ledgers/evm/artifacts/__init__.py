@@ -21,6 +21,7 @@ CONTRACTS = (
     "OptimisticClient",
     "ReceiptLog",
     "StorageProofClient",
+    "TimelockController",
 )
 """Every contract that is shipped."""
 

@@ -1,0 +1,227 @@
+"""`caimi governance`: who may change what on a ledger, and changes through its timelock."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli import proposals
+from caimi.cli.one_ledger import (
+    LedgerOption,
+    UnsignedOption,
+    account_of,
+    on_ledger,
+    operation_of,
+    seconds_of,
+    send,
+    signer_of,
+    told,
+)
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption
+from caimi.cli.output import facts, out, print_json, table
+
+if TYPE_CHECKING:
+    from caimi.ledgers.evm.governance import Governance
+    from caimi.ledgers.evm.ledger import EvmLedger
+    from caimi.ledgers.evm.timelock import Operation, Timelock
+
+app = typer.Typer(
+    help="Who may change what on a ledger, and changes through its timelock.", no_args_is_help=True
+)
+app.add_typer(proposals.app, name="propose")
+
+OperationArgument = Annotated[
+    str, typer.Argument(help="Id of a pending operation; see `caimi governance show`.")
+]
+
+
+@app.command()
+def show(
+    ledger: LedgerOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show who holds which role, the delay, and the operations that wait.
+
+    Example: [bold]caimi governance show --ledger eip155:31337[/bold]
+    """
+    from caimi.ledgers.evm.governance import read_governance
+
+    async def work(opened: EvmLedger) -> tuple[Governance, int]:
+        return await read_governance(opened), (await opened.head()).time
+
+    found, now = on_ledger(config, ledger, as_json, work)
+    if as_json:
+        print_json({"ok": True, "time": now, **asdict(found)})
+        return
+    _print(found, now)
+
+
+def _print(found: Governance, now: int) -> None:
+    rows: list[tuple[str, str]] = []
+    for role, accounts in (
+        ("administrator", found.administrators),
+        ("guardian", found.guardians),
+        ("bridge", found.bridges),
+        ("proposer", found.proposers),
+        ("canceller", found.cancellers),
+        ("executor", found.executors),
+    ):
+        rows += [(role, _named(found, who)) for who in accounts]
+    table(f"Roles on {found.ledger}", ("role", "account"), rows)
+    out.print(
+        f"Whatever weakens security waits {_span(found.delay)}."
+        if found.timelock
+        else "[yellow]Nothing waits: there is no timelock.[/yellow]"
+    )
+    for way in found.ways_around:
+        out.print(f"[yellow]Around the timelock:[/yellow] {way}", soft_wrap=True)
+    table(
+        "Pending operations",
+        ("operation", "does", "due"),
+        [
+            (f"0x{one.id.hex()}", "; ".join(one.says), _due(one.ready_at, now))
+            for one in found.pending
+        ],
+    )
+
+
+def _named(found: Governance, who: bytes) -> str:
+    if who == bytes(20):
+        return "anyone"
+    return f"0x{who.hex()} (the timelock)" if who == found.timelock else f"0x{who.hex()}"
+
+
+def _span(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    parts = [f"{days} d"] if days else []
+    hours, minutes = divmod(rest // 60, 60)
+    parts += [f"{hours} h"] if hours else []
+    parts += [f"{minutes} min"] if minutes else []
+    return " ".join(parts) or f"{seconds} s"
+
+
+def _due(ready_at: int, now: int) -> str:
+    if ready_at <= now:
+        return "ready"
+    return (
+        f"{datetime.fromtimestamp(ready_at, UTC):%Y-%m-%d %H:%M:%S} UTC, in {_span(ready_at - now)}"
+    )
+
+
+@app.command("hand-over")
+def hand_over(
+    delay: Annotated[str, typer.Option("--delay", help="How long changes wait: 1d to 30d.")],
+    proposer: Annotated[
+        list[str],
+        typer.Option(
+            "--proposer", help="May propose and cancel; again for more. A multi-signature account."
+        ),
+    ],
+    canceller: Annotated[
+        list[str] | None, typer.Option("--canceller", help="May only cancel; again for more.")
+    ] = None,
+    executor: Annotated[
+        list[str] | None,
+        typer.Option("--executor", help="May carry out what has waited; anyone unless given."),
+    ] = None,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the administration of a ledger to a new timelock, for good.
+
+    Example: [bold]caimi governance hand-over --delay 3d --proposer 0x… -l eip155:1[/bold]
+    """
+    from caimi.config import load_config
+    from caimi.journal import Journal
+    from caimi.ledgers.evm import governance
+
+    async def work(opened: EvmLedger) -> Governance:
+        proposers, cancellers, executors = (
+            sorted({account_of(text) for text in given or ()})
+            for given in (proposer, canceller, executor)
+        )
+        intent = [[f"0x{who.hex()}" for who in each] for each in (proposers, cancellers, executors)]
+        wait = seconds_of(delay)
+        signer = await signer_of(config, key)
+        journal = Journal(load_config(config).journal_path)
+        try:
+            async with journal.operation(
+                "hand-over", opened.id, str(wait), *(" ".join(each) for each in intent)
+            ) as operation:
+                return await governance.hand_over(
+                    opened,
+                    signer,
+                    proposers=proposers,
+                    executors=executors or (governance.ANYONE,),
+                    cancellers=cancellers,
+                    delay=wait,
+                    outbox=journal,
+                    key=operation.key,
+                )
+        finally:
+            journal.close()
+
+    found = on_ledger(config, ledger, as_json, work)
+    if as_json:
+        print_json({"ok": True, **asdict(found)})
+        return
+    facts(
+        f"{found.ledger} is handed over",
+        {"timelock": f"0x{found.timelock.hex()}", "delay": _span(found.delay)},
+    )
+    out.print("Next: [bold]caimi governance show[/bold], and keep looking at it.")
+
+
+@app.command()
+def execute(
+    operation: OperationArgument,
+    unsigned: UnsignedOption = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out an operation that has waited long enough.
+
+    Example: [bold]caimi governance execute 0x… -l eip155:31337 -k anyone[/bold]
+    """
+
+    async def work(opened: EvmLedger) -> dict[str, object]:
+        timelock, found = await _found(opened, operation)
+        return await send(opened, timelock.execute(found), config, key, unsigned=unsigned)
+
+    told(
+        as_json, "To send" if unsigned else "Carried out", on_ledger(config, ledger, as_json, work)
+    )
+
+
+@app.command()
+def cancel(
+    operation: OperationArgument,
+    unsigned: UnsignedOption = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take back an operation that waits.
+
+    Example: [bold]caimi governance cancel 0x… -l eip155:31337 -k canceller[/bold]
+    """
+
+    async def work(opened: EvmLedger) -> dict[str, object]:
+        timelock, found = await _found(opened, operation)
+        return await send(opened, timelock.cancel(found), config, key, unsigned=unsigned)
+
+    told(as_json, "To send" if unsigned else "Cancelled", on_ledger(config, ledger, as_json, work))
+
+
+async def _found(ledger: EvmLedger, operation: str) -> tuple[Timelock, Operation]:
+    from caimi.ledgers.evm.governance import timelock_of
+
+    timelock = await timelock_of(ledger)
+    return timelock, await timelock.operation(operation_of(operation))

@@ -1,0 +1,125 @@
+"""How commands about one ledger run: its connection, who signs, and what they print of a call."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from caimi.cli.options import ask_passphrase, guarded
+from caimi.cli.output import facts, print_json
+from caimi.errors.operations import UsageError
+
+if TYPE_CHECKING:
+    from caimi.ledgers.evm.ledger import EvmLedger
+    from caimi.ledgers.port import Call, Signer
+
+T = TypeVar("T")
+
+LedgerOption = Annotated[
+    str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or name.")
+]
+UnsignedOption = Annotated[
+    bool,
+    typer.Option("--unsigned", help="Send nothing; print the call for a multi-signature account."),
+]
+
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_ID = re.compile(r"0x[0-9a-fA-F]{64}")
+
+
+def seconds_of(text: str) -> int:
+    """Read a duration such as 3d, 36h or 90m.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{text!r:.40} is no duration; write 3d, 36h or 90m.")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def account_of(text: str) -> bytes:
+    """Read an account's address.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if _ADDRESS.fullmatch(text) is None:
+        raise UsageError(f"{text!r:.60} is no address; write 0x and 40 hexadecimal digits.")
+    return bytes.fromhex(text[2:])
+
+
+def operation_of(text: str) -> bytes:
+    """Read an operation's id.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if _ID.fullmatch(text) is None:
+        raise UsageError(f"{text!r:.80} is no operation; write 0x and 64 hexadecimal digits.")
+    return bytes.fromhex(text[2:])
+
+
+def on_ledger(
+    config: Path | None,
+    ledger: str | None,
+    as_json: bool,
+    work: Callable[[EvmLedger], Awaitable[T]],
+) -> T:
+    """Connect to one configured ledger, work, and disconnect."""
+    from caimi.config import load_config
+    from caimi.ledgers.evm.connect import open_ledger
+
+    async def session() -> T:
+        settings = load_config(config)
+        if ledger is None and len(settings.ledgers) != 1:
+            known = ", ".join(section.id for section in settings.ledgers)
+            raise UsageError(f"Name a ledger with --ledger; there are: {known}.")
+        section = settings.ledgers[0] if ledger is None else settings.ledger(ledger)
+        opened = await open_ledger(section)
+        try:
+            return await work(opened)
+        finally:
+            await opened.aclose()
+
+    return guarded(as_json, lambda: asyncio.run(session()))
+
+
+async def signer_of(config: Path | None, key: str | None) -> Signer:
+    """Open the named key, or the only one."""
+    from caimi.client.keyring import Keyring
+    from caimi.config import load_config
+
+    keyring = Keyring(load_config(config), ask_passphrase)
+    return (await asyncio.to_thread(keyring.open, key)).signer
+
+
+async def send(
+    ledger: EvmLedger, call: Call, config: Path | None, key: str | None, *, unsigned: bool
+) -> dict[str, object]:
+    """Send a call with the named key, or only give what a multi-signature account would send."""
+    if unsigned:
+        return {
+            "ledger": ledger.id,
+            "to": f"0x{call.target.hex()}",
+            "value": str(call.value),
+            "data": f"0x{call.data.hex()}",
+        }
+    done = await ledger.submit(call, await signer_of(config, key))
+    return {"ledger": ledger.id, "tx": done.tx, "height": done.height}
+
+
+def told(as_json: bool, title: str, sent: dict[str, object]) -> None:
+    """Print what was sent, or is to be sent."""
+    if as_json:
+        print_json({"ok": True, **sent})
+    else:
+        facts(title, sent)

@@ -1,0 +1,75 @@
+"""Changes that a ledger's administrator makes, by name: each weakens security, and so waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.contract import Contract, account
+from caimi.ledgers.port import Call
+
+if TYPE_CHECKING:
+    from caimi.ledgers.evm.ledger import EvmLedger
+
+
+def unpause_route(ledger: EvmLedger, client_id: str) -> Call:
+    """Let a route send and receive again."""
+    return _gateway(ledger).call(f"Ending the pause of {client_id}", "unpauseRoute", client_id)
+
+
+def unpause_bridge(ledger: EvmLedger) -> Call:
+    """Let models move again, over every route."""
+    return _bridge(ledger).call("Ending the pause of the bridge", "unpause")
+
+
+def close_breaker(ledger: EvmLedger, client_id: str) -> Call:
+    """Let models move again over a route whose limits were reached, with full buckets."""
+    return _bridge(ledger).call(f"Closing the breaker of {client_id}", "closeBreaker", client_id)
+
+
+def set_limits(
+    ledger: EvmLedger, client_id: str, *, receiving: bool, count: int, per_day: int
+) -> Call:
+    """Set how many models may pass at once in one direction of a route, and how many a day refills.
+
+    Models have no amount, so the limits of value stay zero.
+    """
+    way = "into" if receiving else "out of"
+    return _bridge(ledger).call(
+        f"Letting {count} models {way} {client_id} at once and {per_day} a day",
+        "setLimits",
+        client_id,
+        receiving,
+        (count, per_day, 0, 0, 0),
+    )
+
+
+def set_supply_cap(ledger: EvmLedger, client_id: str, cap: int) -> Call:
+    """Bound how many home models may be away over a route at once."""
+    return _bridge(ledger).call(
+        f"Letting {cap} models be away over {client_id}", "setSupplyCap", client_id, cap
+    )
+
+
+def recover_client(ledger: EvmLedger, client_id: str, substitute: bytes) -> Call:
+    """Give a route whose client is frozen another one."""
+    return _gateway(ledger).call(
+        f"Recovering {client_id}", "recoverClient", client_id, account(substitute)
+    )
+
+
+def migrate_client(ledger: EvmLedger, client_id: str, client: bytes) -> Call:
+    """Give a route another client; what the old one proves counts for a day longer."""
+    return _gateway(ledger).call(
+        f"Migrating {client_id}", "migrateClient", client_id, account(client)
+    )
+
+
+def _gateway(ledger: EvmLedger) -> Contract:
+    address = ledger.deployment.contracts["gateway"]
+    return Contract(ledger.chain, address, artifact("Gateway").interface)
+
+
+def _bridge(ledger: EvmLedger) -> Contract:
+    address = ledger.deployment.contracts["bridge"]
+    return Contract(ledger.chain, address, artifact("ModelBridge").interface)
