@@ -57,10 +57,10 @@ class Heist:
     now: list[float]
     found: list[tuple[LedgerId, str, MessagingError]] = field(default_factory=list)
 
-    async def send(self) -> tuple[Packet, int]:
+    async def send(self, name: str = "m") -> tuple[Packet, int]:
         """Send a message from B to A; gives the packet and its height."""
         timeout = (await self.b.head()).time + 3600
-        model = self.a.registry.model_id(self.rich.account, "m")
+        model = self.a.registry.model_id(self.rich.account, name)
         call = self.b.market.buy_remote(self.on_b, model, "1.0.0", b"", 500, timeout)
         receipt = await self.b.submit(call, self.rich)
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
@@ -293,6 +293,26 @@ async def test_two_contents_signed_for_one_range_freeze_the_client(heist: Heist)
     with pytest.raises(TransactionReverted, match=r"ClientFrozen|RoutePaused"):
         await heist.deliver(replace(packet, sequence=8))
     assert await heist.paused() == (True, True)
+
+
+async def test_two_contents_signed_of_answers_freeze_the_client(heist: Heist) -> None:
+    packets = [(await heist.send(name))[0] for name in ("m", "n")]
+    block = await heist.a.head()
+    for packet in packets:
+        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        tree = Tree.of([block_fact(block), (key, acknowledgement_commitment([b"\x01"]))])
+        blocks = (block.height - 1, block.height)
+        signed = await heist.sign(Kind.CHECKPOINT, heist.a, "b", blocks, block.time, tree)
+        proof = signed.prove(tree, [key]).data
+        call = heist.b.gateway.acknowledge(heist.on_b, [packet], [[b"\x01"]], proof)
+        await heist.b.submit(call, heist.rich)
+    heist.now[0] += PATIENCE
+    await heist.watcher.step()
+    heist.now[0] += PATIENCE
+    await heist.watcher.step()
+    assert "CAIMI-M033" in heist.codes
+    with pytest.raises(TransactionReverted, match="ClientFrozen"):
+        await heist.acknowledge(packets[1], [b"\x01"])
 
 
 async def test_a_watcher_whose_node_is_down_pauses_nothing_and_says_so(

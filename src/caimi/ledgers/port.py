@@ -398,8 +398,8 @@ class Delivery:
 class Ending:
     """A packet that ended on the ledger that sent it: acknowledged, or else timed out.
 
-    `acknowledgements` are those it was acknowledged with; None when it timed out, or when the
-    transaction does not show them.
+    `acknowledgements` are those it was acknowledged with and `proof` what proved them; None and
+    empty when it timed out, or when the transaction does not show them.
     """
 
     source_client: str
@@ -408,6 +408,7 @@ class Ending:
     tx: str
     acknowledged: bool
     acknowledgements: tuple[bytes, ...] | None
+    proof: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Final
 
 from eth_abi.abi import decode, encode
@@ -23,31 +25,87 @@ class Conflict:
     second: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one statement says of blocks (start, height] of a ledger, and the proof it came in."""
+
+    start: int
+    height: int
+    time: int
+    root: bytes
+    size: int
+    proof: bytes
+
+
+@dataclass(slots=True)
+class _Origin:
+    """What was said of one ledger: the first statement of each height, and of each range."""
+
+    heights: list[int] = field(default_factory=list)
+    first: dict[int, _Said] = field(default_factory=dict)
+    ranges: dict[tuple[int, int], _Said] = field(default_factory=dict)
+
+    def contradiction(self, said: _Said) -> _Said | None:
+        """Give what `said` cannot be true beside (CommitteeStatements.contradict)."""
+        same = self.ranges.get((said.start, said.height))
+        if same is not None and (same.time, same.root, same.size) != (
+            said.time,
+            said.root,
+            said.size,
+        ):
+            return same
+        place = bisect_left(self.heights, said.height)
+        # Neighbours are enough: those remembered do not contradict each other.
+        for height in self.heights[max(place - 1, 0) : place + 2]:
+            other = self.first[height]
+            earlier, later = sorted((other, said), key=lambda each: each.height)
+            if earlier.time > later.time or (height == said.height and other.time != said.time):
+                return other
+        return None
+
+    def remember(self, said: _Said) -> None:
+        self.ranges.setdefault((said.start, said.height), said)
+        if said.height not in self.first:
+            self.heights.insert(bisect_left(self.heights, said.height), said.height)
+            self.first[said.height] = said
+
+    def forget(self, said: _Said) -> None:
+        self.ranges.pop((said.start, said.height), None)
+        if self.first.get(said.height) is said:
+            del self.first[said.height]
+            del self.heights[bisect_left(self.heights, said.height)]
+
+
 class Conflicts:
     """Remembers one proof for each signed range, the newest `REMEMBERED` of them."""
 
     def __init__(self) -> None:
-        self._ranges: dict[tuple[bytes, int, int], tuple[tuple[int, bytes, int], bytes]] = {}
+        self._origins: dict[bytes, _Origin] = {}
+        self._order: deque[tuple[bytes, _Said]] = deque()
 
     def add(self, proof: bytes) -> Conflict | None:
-        """Take a delivery's proof; give the conflict when it contradicts an earlier one.
+        """Take a proof that a ledger accepted; give the conflict when it contradicts another.
 
-        Proofs of other clients than a committee's are passed over.
+        Two contents of one range, two times of one height, or a time that runs backwards. Proofs
+        of other clients than a committee's are passed over.
         """
         try:
             ((members, *_),) = decode((_PROOF_TYPE,), proof)
         except (DecodingError, OverflowError, ValueError):
             return None
         origin, _, start, height, time, root, size = members
-        known = self._ranges.pop((origin, start, height), None)
-        said = (time, root, size)
-        if known is None or known[0] == said:
-            self._ranges[origin, start, height] = known or (said, proof)
-            while len(self._ranges) > REMEMBERED:
-                self._ranges.pop(next(iter(self._ranges)))
-            return None
-        self._ranges[origin, start, height] = known
-        return Conflict(_evidence(known[1]), _evidence(proof))
+        said = _Said(start, height, time, root, size, proof)
+        known = self._origins.setdefault(origin, _Origin())
+        other = known.contradiction(said)
+        if other is not None:
+            return Conflict(_evidence(other.proof), _evidence(proof))
+        if (start, height) not in known.ranges:
+            known.remember(said)
+            self._order.append((origin, said))
+        while len(self._order) > REMEMBERED:
+            oldest, gone = self._order.popleft()
+            self._origins[oldest].forget(gone)
+        return None
 
 
 def _evidence(proof: bytes) -> bytes:

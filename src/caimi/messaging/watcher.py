@@ -186,7 +186,7 @@ class Watcher:
                 continue
             for key, delivery in view.deliveries.items():
                 if key[0] == client and not self._known(name, "delivery", key):
-                    self._compare_statements(watched, name, route, delivery)
+                    self._compare_statements(watched, name, route, delivery.tx, delivery.proof)
                     finding = self._judge_delivery(name, route, other, delivery)
                     self._conclude(watched, name, route, finding)
             endings = [
@@ -200,9 +200,9 @@ class Watcher:
                 )
 
     def _compare_statements(
-        self, watched: Watched, name: LedgerId, route: Route, delivery: Delivery
+        self, watched: Watched, name: LedgerId, route: Route, tx: str, proof: bytes
     ) -> None:
-        conflict = self._conflicts.add(delivery.proof)
+        conflict = self._conflicts.add(proof)
         if conflict is None:
             return
         self._to_report.append((name, route.client_id, conflict))
@@ -211,8 +211,8 @@ class Watcher:
             name,
             route,
             ContradictingStatements(
-                f"What {route.counterparty} holds was signed in two ways: {delivery.tx} on {name} "
-                "brought the second."
+                f"What {route.counterparty} holds was signed in two ways: {tx} on {name} brought "
+                "the second."
             ),
         )
 
@@ -255,6 +255,7 @@ class Watcher:
             if answer in _NO_ANSWER_YET and not self._waited(name, "ending", key):
                 continue
             self._judged[name, "ending", key] = ending.height
+            self._compare_statements(watched, name, route, ending.tx, ending.proof)
             self._conclude(watched, name, route, _judge_ending(name, route, ending, answer))
 
     def _conclude(

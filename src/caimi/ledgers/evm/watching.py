@@ -56,8 +56,10 @@ class WatchableGateway(EvmGateway):
                 if client is None:
                     raise LedgerAnswerInvalid(f"{log.tx} is of a client that there is not.")
                 sequence = values["sequence"]
-                answers = shown[log.tx].get((client, sequence))
-                found.append(Ending(client, sequence, log.height, log.tx, acknowledged, answers))
+                answers, proof = shown[log.tx].get((client, sequence), (None, b""))
+                found.append(
+                    Ending(client, sequence, log.height, log.tx, acknowledged, answers, proof)
+                )
         return found
 
     async def route_paused(self, client_id: str) -> bool:
@@ -88,13 +90,13 @@ class WatchableGateway(EvmGateway):
                     found[packet.dest_client, packet.sequence] = (packet, proof)
         return found
 
-    async def _answered_in(self, tx: str) -> dict[tuple[str, int], tuple[bytes, ...]]:
-        """Give the acknowledgements that a transaction brought, by the packets they are for."""
-        found: dict[tuple[str, int], tuple[bytes, ...]] = {}
+    async def _answered_in(self, tx: str) -> dict[tuple[str, int], tuple[tuple[bytes, ...], bytes]]:
+        """Give the acknowledgements that a transaction brought, by packet, with their proofs."""
+        found: dict[tuple[str, int], tuple[tuple[bytes, ...], bytes]] = {}
         for call in await self._calls(tx):
-            for packets, acknowledgements, _ in self._arguments("ackPackets", call):
+            for packets, acknowledgements, proof in self._arguments("ackPackets", call):
                 for packet, answers in zip(map(_packet, packets), acknowledgements, strict=False):
-                    found[packet.source_client, packet.sequence] = tuple(answers)
+                    found[packet.source_client, packet.sequence] = (tuple(answers), proof)
         return found
 
     async def _calls(self, tx: str) -> list[bytes]:
