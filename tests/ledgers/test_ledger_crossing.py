@@ -133,7 +133,7 @@ class Crossing:
         )
 
     async def acknowledge(self, packet: Packet, height: int):
-        (written,) = await self.a.gateway.written(height - 1, height)
+        _, (written,) = await self.a.gateway.traffic(height - 1, height)
         tree = await read_tree(self.a.gateway, height - 1, await self.a.block(height))
         proof = await self.pair.prove(
             self.a,

@@ -268,7 +268,7 @@ async def test_the_answer_that_was_written_is_left_alone(heist: Heist) -> None:
     packet, height = await heist.send()
     await heist.deliver(packet, height=height)
     head = await heist.a.head()
-    (written,) = await heist.a.gateway.written(0, head.height)
+    _, (written,) = await heist.a.gateway.traffic(0, head.height)
     await heist.acknowledge(packet, list(written.acknowledgements))
     for _ in range(3):
         heist.now[0] += PATIENCE

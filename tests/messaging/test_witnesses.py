@@ -156,14 +156,14 @@ async def test_a_block_that_changes_while_it_is_read_is_not_signed(
     a.send(b)
     world.finalize()
     node = world.nodes[0][a.id]
-    written = node.written
+    traffic = node.traffic
 
     async def reorganising(start: int, end: int):
-        found = await written(start, end)
+        found = await traffic(start, end)
         a.reorg(3)
         return found
 
-    monkeypatch.setattr(node, "written", reorganising)
+    monkeypatch.setattr(node, "traffic", reorganising)
     with pytest.raises(NotFinal, match="was replaced while"):
         await world.doors[0].validator.attest(a.id, 0, a.final_height)
 

@@ -447,11 +447,13 @@ class NodeView:
         every = [entry for entry in (*state.sent, *self.forged) if not self.omits(entry)]
         return [entry for entry in every if from_height < entry.height <= to_height]
 
-    async def written(self, from_height: int, to_height: int) -> list[WrittenAcknowledgement]:
-        await self._asked("written")
+    async def traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        sent = await self.sent(from_height, to_height)
         state = self.chain.states[self._height(to_height)]
-        every = [entry for entry in state.written if not self.omits(entry)]
-        return [entry for entry in every if from_height < entry.height <= to_height]
+        written = [entry for entry in state.written if not self.omits(entry)]
+        return sent, [entry for entry in written if from_height < entry.height <= to_height]
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
         await self._asked("commitments")

@@ -451,8 +451,10 @@ class Gateway(Protocol):
         """Packets committed in blocks (from_height, to_height], in log order."""
         ...
 
-    async def written(self, from_height: int, to_height: int) -> list[WrittenAcknowledgement]:
-        """Acknowledgements written in blocks (from_height, to_height], in log order."""
+    async def traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        """Packets committed and acknowledgements written in those blocks, each in log order."""
         ...
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:

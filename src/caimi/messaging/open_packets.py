@@ -88,8 +88,7 @@ class OpenPackets:
         if upto <= self.scanned:
             return
         clients = {route.client_id for route in self.routes}
-        sent = await self.ledger.gateway.sent(self.scanned, upto)
-        written = await self.ledger.gateway.written(self.scanned, upto)
+        sent, written = await self.ledger.gateway.traffic(self.scanned, upto)
         for client in clients:
             self._newest.setdefault(client, 0)
         for entry in sent:

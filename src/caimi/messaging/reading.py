@@ -49,7 +49,7 @@ async def read_range(gateway: Gateway, from_height: int, block: Block) -> Readin
     # Of one piece after another only the hashes are kept: packets may be large.
     for start in range(from_height, height, _READ_BLOCKS):
         end = min(start + _READ_BLOCKS, height)
-        sent, written = await asyncio.gather(gateway.sent(start, end), gateway.written(start, end))
+        sent, written = await gateway.traffic(start, end)
         _check_gapless(sent, newest)
         piece = await asyncio.to_thread(range_facts, sent, written)
         heights = [entry.height for entry in sent] + [entry.height for entry in written]

@@ -535,6 +535,12 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IGateway
+    function getCommitments(bytes32[] calldata paths) external view returns (bytes32[] memory values) {
+        values = new bytes32[](paths.length);
+        for (uint256 i; i < paths.length; ++i) values[i] = _commitments[paths[i]];
+    }
+
+    /// @inheritdoc IGateway
     function hasReceipt(string calldata destClient, uint64 sequence) external view returns (bool) {
         return _commitments[ICS24.acknowledgementKey(destClient, sequence)] != 0;
     }

@@ -68,6 +68,9 @@ interface IGateway {
 
     /// @param path keccak256 of the ICS-24 path
     function getCommitment(bytes32 path) external view returns (bytes32);
+    /// @notice {getCommitment} of many paths, in their order: whoever relays reads thousands. A packet was received
+    ///         when there is anything at its acknowledgement's path, as {hasReceipt} says.
+    function getCommitments(bytes32[] calldata paths) external view returns (bytes32[] memory values);
     function hasReceipt(string calldata destClient, uint64 sequence) external view returns (bool);
     function nextSequenceSend(string calldata clientId) external view returns (uint64);
     /// @notice The first client added for a ledger, empty when there is none.

@@ -48,6 +48,25 @@ contract GatewayTest is Network {
         assertEq(one.gateway.getCommitment(ICS24.commitmentKey(a.clientId, 1)), bytes32(0));
     }
 
+    function test_many_commitments_are_read_at_once_in_their_order() public {
+        Packet memory packet = sendValue("hello");
+        bytes32[] memory paths = new bytes32[](3);
+        paths[0] = ICS24.commitmentKey(a.clientId, 2);
+        paths[1] = ICS24.commitmentKey(a.clientId, 1);
+        paths[2] = ICS24.acknowledgementKey(b.clientId, 1);
+        bytes32[] memory values = one.gateway.getCommitments(paths);
+        assertEq(values.length, 3);
+        assertEq(values[0], bytes32(0));
+        assertEq(values[1], one.gateway.getCommitment(paths[1]));
+        assertTrue(values[1] != 0);
+        assertEq(values[2], bytes32(0));
+
+        receivePacket(packet);
+        assertEq(two.gateway.getCommitments(paths)[2], two.gateway.getCommitment(paths[2]));
+        assertTrue(two.gateway.hasReceipt(b.clientId, 1) && two.gateway.getCommitment(paths[2]) != 0);
+        assertEq(two.gateway.getCommitments(new bytes32[](0)).length, 0);
+    }
+
     function test_events_tell_the_whole_packet() public {
         Packet memory packet = packetOf(1, "hello");
         bytes[] memory acks = new bytes[](1);

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from caimi.chains import InteroperableAddress
-from caimi.errors.ledgers import EventInvalid, TransactionReverted
+from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, TransactionReverted
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import Interface
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader, RawLog
-from caimi.ledgers.evm.packets import to_tuple
+from caimi.ledgers.evm.packets import acknowledgement_key, to_tuple
 from caimi.ledgers.evm.state_proofs import read_state_proof
 from caimi.ledgers.ibc_proto import decode_acknowledgements, decode_packet
 from caimi.ledgers.port import (
@@ -26,6 +26,9 @@ from caimi.ledgers.port import (
 from caimi.messaging.client_proofs import StateProof, commitment_slot
 
 _MAX_ROUTES = 10_000
+# Reading a commitment takes some three thousand gas, and a node lends a call tens of millions.
+_KEYS = 1_000
+_NOTHING = bytes(32)
 
 
 class EvmGateway:
@@ -72,21 +75,26 @@ class EvmGateway:
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
         """List packets committed in blocks (from_height, to_height], in log order."""
         return [
-            SentPacket(decode_packet(values["packet"]), log.tx, log.height)
-            for log, values in await self._logs("PacketSent", from_height, to_height)
+            _sent_packet(log, values)
+            for log, _, values in await self._logs(["PacketSent"], from_height, to_height)
         ]
 
-    async def written(self, from_height: int, to_height: int) -> list[WrittenAcknowledgement]:
-        """List acknowledgements written in blocks (from_height, to_height], in log order.
+    async def traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        """List packets committed and acknowledgements written in those blocks, in log order.
 
         Raises:
-            EventInvalid: one is for a client that the gateway does not have.
+            EventInvalid: an acknowledgement is for a client that the gateway does not have.
         """
-        logs = await self._logs("AcknowledgementWritten", from_height, to_height)
-        if any(values["clientHash"] not in self._client_ids for _, values in logs):
-            await self.routes()
+        names = ["PacketSent", "AcknowledgementWritten"]
+        logs = await self._logs(names, from_height, to_height)
+        await self._learn_clients(
+            [values["clientHash"] for _, name, values in logs if name == names[1]]
+        )
+        sent = [_sent_packet(log, values) for log, name, values in logs if name == names[0]]
         try:
-            return [
+            written = [
                 WrittenAcknowledgement(
                     self._client_ids[values["clientHash"]],
                     values["sequence"],
@@ -94,24 +102,36 @@ class EvmGateway:
                     log.tx,
                     log.height,
                 )
-                for log, values in logs
+                for log, name, values in logs
+                if name == names[1]
             ]
         except KeyError as error:
             raise EventInvalid("An acknowledgement is for a client that there is not.") from error
+        return sent, written
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
-        """Give the 32-byte commitments stored at `keys`; zero when absent."""
-        reads = [self._contract.reading("getCommitment", key) for key in keys]
-        return [bytes(value) for (value,) in await self._contract.chain.reads(reads, at)]
+        """Give the 32-byte commitments stored at `keys`; zero when absent.
+
+        Raises:
+            LedgerAnswerInvalid: the node answers with more or fewer.
+        """
+        pieces = [keys[start : start + _KEYS] for start in range(0, len(keys), _KEYS)]
+        reads = [self._contract.reading("getCommitments", piece) for piece in pieces]
+        found: list[bytes] = []
+        for piece, (values,) in zip(
+            pieces, await self._contract.chain.reads(reads, at), strict=True
+        ):
+            if len(values) != len(piece):
+                raise LedgerAnswerInvalid(f"{len(values)} commitments came for {len(piece)} keys.")
+            found += values
+        return found
 
     async def receipts(
         self, packets: Sequence[tuple[str, int]], at: int | None = None
     ) -> list[bool]:
         """Tell which (destination client, sequence) have been received here."""
-        reads = [
-            self._contract.reading("hasReceipt", client, sequence) for client, sequence in packets
-        ]
-        return [bool(value) for (value,) in await self._contract.chain.reads(reads, at)]
+        keys = [acknowledgement_key(client, sequence) for client, sequence in packets]
+        return [value != _NOTHING for value in await self.commitments(keys, at)]
 
     async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
         """Prove what the state of block `height` says of the commitments at `keys`.
@@ -193,11 +213,25 @@ class EvmGateway:
             counterparty_client_id,
         )
 
+    async def _learn_clients(self, hashes: Sequence[bytes]) -> None:
+        if any(each not in self._client_ids for each in hashes):
+            await self.routes()
+
     async def _logs(
-        self, name: str, from_height: int, to_height: int
-    ) -> list[tuple[RawLog, dict[str, Value]]]:
-        event = self._contract.interface.events[name]
+        self, names: Sequence[str], from_height: int, to_height: int
+    ) -> list[tuple[RawLog, str, dict[str, Value]]]:
+        """Give the logs of the named events, each with its event's name and values."""
+        named = [self._contract.interface.events[name] for name in names]
+        events = {event.topic: event for event in named}
         logs = await self._events.raw(
-            [self._contract.address], [event.topic], from_height + 1, to_height
+            [self._contract.address], [list(events)], from_height + 1, to_height
         )
-        return [(log, event.decode(log.topics, log.data)) for log in logs]
+        return [
+            (log, event.name, event.decode(log.topics, log.data))
+            for log in logs
+            for event in (events[log.topics[0]],)
+        ]
+
+
+def _sent_packet(log: RawLog, values: Mapping[str, Value]) -> SentPacket:
+    return SentPacket(decode_packet(values["packet"]), log.tx, log.height)

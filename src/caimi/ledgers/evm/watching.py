@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.ledgers.evm.abi import decode
@@ -21,12 +21,11 @@ class WatchableGateway(EvmGateway):
 
     async def delivered(self, from_height: int, to_height: int) -> list[Delivery]:
         """List packets received in blocks (from_height, to_height], as they were delivered."""
+        names = ["AcknowledgementWritten", "AcknowledgementDeferred"]
         logs = [
-            (log, values, name == "AcknowledgementDeferred")
-            for name in ("AcknowledgementWritten", "AcknowledgementDeferred")
-            for log, values in await self._logs(name, from_height, to_height)
+            (log, values, name == names[1])
+            for log, name, values in await self._logs(names, from_height, to_height)
         ]
-        logs.sort(key=lambda entry: (entry[0].height, entry[0].index))
         await self._learn_clients([values["clientHash"] for _, values, _ in logs])
         shown = {tx: await self._received_in(tx) for tx in {log.tx for log, _, _ in logs}}
         found = []
@@ -45,13 +44,13 @@ class WatchableGateway(EvmGateway):
         found = []
         for name in ("PacketAcknowledged", "PacketTimedOut"):
             acknowledged = name == "PacketAcknowledged"
-            logs = await self._logs(name, from_height, to_height)
-            await self._learn_clients([values["clientHash"] for _, values in logs])
+            logs = await self._logs([name], from_height, to_height)
+            await self._learn_clients([values["clientHash"] for _, _, values in logs])
             shown = {
                 tx: await self._answered_in(tx) if acknowledged else {}
-                for tx in {log.tx for log, _ in logs}
+                for tx in {log.tx for log, _, _ in logs}
             }
-            for log, values in logs:
+            for log, _, values in logs:
                 client = self._client_ids.get(values["clientHash"])
                 if client is None:
                     raise LedgerAnswerInvalid(f"{log.tx} is of a client that there is not.")
@@ -76,10 +75,6 @@ class WatchableGateway(EvmGateway):
         address, _, _ = await self._contract.read("getClient", client_id)
         client = Contract(self._contract.chain, address, self._clients)
         return client.call(f"Reporting a conflict of {client_id}", "reportConflict", first, second)
-
-    async def _learn_clients(self, hashes: Sequence[bytes]) -> None:
-        if any(each not in self._client_ids for each in hashes):
-            await self.routes()
 
     async def _received_in(self, tx: str) -> dict[tuple[str, int], tuple[Packet, bytes]]:
         """Give the packets that a transaction delivered, with their proofs."""
