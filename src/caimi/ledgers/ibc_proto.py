@@ -162,11 +162,15 @@ class _Reader:
             raise EventInvalid("A packet in a log has a name that is no text.") from error
 
     def _tagged(self, tag: int) -> bool:
-        present = self._data[self._at : self._at + 1] == bytes([tag])
-        self._at += present
-        return present
+        if self._at == len(self._data) or self._data[self._at] != tag:
+            return False
+        self._at += 1
+        return True
 
     def _read_varint(self) -> int:
+        if self._at < len(self._data) and self._data[self._at] < 0x80:  # nearly all of them
+            self._at += 1
+            return self._data[self._at - 1]
         value = shift = 0
         while self._at < len(self._data) and shift < 64:
             group = self._data[self._at]

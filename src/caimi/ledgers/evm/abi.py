@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from caimi.errors.ledgers import CallInvalid, EventInvalid, LedgerAnswerInvalid
@@ -84,6 +85,21 @@ class Method:
             raise LedgerAnswerInvalid(f"{self.name} returned something else: {error}.") from error
 
 
+@cache
+def _layout(
+    parameters: tuple[tuple[str, str, bool], ...],
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]:
+    """Give the types in topics, those in data, and each parameter's place among all of them."""
+    indexed = [place for place, item in enumerate(parameters) if item[2]]
+    plain = [place for place, item in enumerate(parameters) if not item[2]]
+    order = indexed + plain
+    return (
+        tuple(parameters[place][1] for place in indexed),
+        tuple(parameters[place][1] for place in plain),
+        tuple(order.index(place) for place in range(len(parameters))),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class EventType:
     """An event of a contract: its parameters as (name, type, whether indexed)."""
@@ -98,24 +114,17 @@ class EventType:
         Raises:
             EventInvalid: topics or data are not this event's.
         """
-        indexed = [item for item in self.parameters if item[2]]
-        plain = [item for item in self.parameters if not item[2]]
+        indexed, plain, places = _layout(self.parameters)
         if len(topics) != len(indexed) + 1 or topics[0] != self.topic:
             raise EventInvalid(f"A log of {self.name} has {len(topics)} topics.")
-        values: dict[str, Value] = {}
         try:
-            for (name, kind, _), topic in zip(indexed, topics[1:], strict=True):
-                (values[name],) = decode([kind], topic)
-            values.update(
-                zip(
-                    (name for name, _, _ in plain),
-                    decode([kind for _, kind, _ in plain], data),
-                    strict=True,
-                )
-            )
+            # A topic is one word, as in a tuple of such types.
+            values = decode(indexed, b"".join(topics[1:])) + decode(plain, data)
         except DecodingError as error:
             raise EventInvalid(f"A log of {self.name} cannot be decoded: {error}.") from error
-        return {name: values[name] for name, _, _ in self.parameters}
+        return {
+            name: values[place] for (name, _, _), place in zip(self.parameters, places, strict=True)
+        }
 
 
 @dataclass(frozen=True, slots=True)

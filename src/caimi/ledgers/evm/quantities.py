@@ -7,7 +7,6 @@ import re
 from caimi.errors.ledgers import LedgerAnswerInvalid
 
 _QUANTITY = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
-_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
 def quantity(value: object) -> int:
@@ -27,9 +26,13 @@ def data(value: object, size: int | None = None) -> bytes:
     Raises:
         LedgerAnswerInvalid: it is something else.
     """
-    if isinstance(value, str) and _DATA.fullmatch(value):
-        raw = bytes.fromhex(value[2:])
-        if size is None or len(raw) == size:
+    if isinstance(value, str) and value.startswith("0x"):
+        try:
+            raw = bytes.fromhex(value[2:])
+        except ValueError:
+            raw = b""
+        # `fromhex` passes over spaces, which make the text longer than its bytes.
+        if len(value) == 2 + 2 * len(raw) and (size is None or len(raw) == size):
             return raw
     wanted = "bytes belong" if size is None else f"{size} bytes belong"
     raise LedgerAnswerInvalid(f"The node sent {value!r:.80} where {wanted}.")
