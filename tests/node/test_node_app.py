@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
+from pathlib import Path as FilePath
 
 import httpx
 import pytest
 
 from caimi.demo.world import World, start_world
+from caimi.errors.node import SignerShared
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Ledger, Signer
+from caimi.messaging.ibc_attestations import IbcAttestation, Path, StateAttestation
 from caimi.node.app import create_app
 from caimi.node.node import Node
 from caimi.node.settings import MemberSection, NodeSettings
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: FilePath) -> AsyncIterator[World]:
     async with start_world("embedded", tmp_path) as started:
         yield started
 
@@ -36,7 +39,10 @@ def member(index: int, signer: LocalSigner) -> MemberSection:
     )
 
 
-def fresh_node(folder: Path) -> Node:
+def fresh_node(
+    folder: FilePath, ledger: Ledger | None = None, attests: Signer | None = None
+) -> Node:
+    """A node without a key share that follows at most one ledger, which `attests` attests."""
     signers = sorted((LocalSigner.generate() for _ in range(3)), key=lambda s: s.account)
     settings = NodeSettings(
         index=1,
@@ -46,7 +52,9 @@ def fresh_node(folder: Path) -> Node:
         ledgers=[],
         home=folder,
     )
-    return Node(settings, signers[0], {}, secrets.token_bytes(16))
+    ledgers = {ledger.id: ledger} if ledger else {}
+    ibc_signers = {ledger.id: attests or signers[0]} if ledger else {}
+    return Node(settings, signers[0], ledgers, secrets.token_bytes(16), ibc_signers=ibc_signers)
 
 
 async def code_of(response: httpx.Response) -> str:
@@ -76,6 +84,7 @@ async def test_health_and_identity_tell_what_is_public(world: World) -> None:
         ("/v1/checkpoints", '{"ledger": 5, "from": 0, "height": 1}'),
         ("/v1/checkpoints", '{"ledger": "eip155:31337", "from": 0, "height": 1, "x": 1}'),
         ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["a"]]}'),
+        ("/v1/ibc/states", '{"ledger": "eip155:31337"}'),
         ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["a", 0]]}'),
         ("/v1/dkg/enrol", '{"session": "0x00"}'),
         ("/v1/dkg/enrol", '{"session": "zz"}'),
@@ -111,13 +120,42 @@ async def test_a_height_that_is_not_final_is_not_attested(world: World) -> None:
         assert await code_of(await http.post("/v1/checkpoints", json=body)) == "CAIMI-M005"
 
 
+async def test_a_ledger_is_attested_in_ibc_go_s_format_by_a_key_of_its_own(
+    world: World, tmp_path: FilePath
+) -> None:
+    key = LocalSigner.generate()
+    node = fresh_node(tmp_path, world.a, key)
+    final = await world.a.finalized()
+    path = [2, "caimi-1-0", 9]
+    async with client(node) as http:
+        body = {"ledger": world.a.id, "height": final.height}
+        state = IbcAttestation.from_document((await http.post("/v1/ibc/states", json=body)).json())
+        assert state.statement == StateAttestation(final.height, final.time)
+        assert state.signer() == key.account
+        answer = await http.post("/v1/ibc/packets", json={**body, "paths": [path]})
+        said = IbcAttestation.from_document(answer.json())
+        assert said.statement.packets == ((Path.from_document(path).key, bytes(32)),)
+        answer = await http.post("/v1/ibc/states", json={**body, "ledger": world.b.id})
+        assert await code_of(answer) == "CAIMI-N002"
+        for paths in ([], [path, path], [[1, "caimi-1-0", 9]], [[9, "caimi-1-0", 9]]):
+            answer = await http.post("/v1/ibc/packets", json={**body, "paths": paths})
+            assert answer.status_code in (400, 409, 422)
+
+
+async def test_a_key_that_attests_in_ibc_go_s_format_attests_nothing_else(
+    world: World, tmp_path: FilePath
+) -> None:
+    with pytest.raises(SignerShared):
+        fresh_node(tmp_path, world.a)
+
+
 async def test_a_node_with_a_share_takes_part_in_no_second_key_generation(world: World) -> None:
     async with client(world.nodes[0]) as http:
         response = await http.post("/v1/dkg/enrol", json={"session": f"0x{'ab' * 32}"})
         assert await code_of(response) == "CAIMI-N003"
 
 
-async def test_a_node_without_a_share_gives_none(tmp_path: Path, world: World) -> None:
+async def test_a_node_without_a_share_gives_none(tmp_path: FilePath, world: World) -> None:
     (tmp_path / "fresh").mkdir()
     async with client(fresh_node(tmp_path / "fresh")) as http:
         identity = (await http.get("/v1/identity")).json()
@@ -125,7 +163,7 @@ async def test_a_node_without_a_share_gives_none(tmp_path: Path, world: World) -
         assert identity["group_key"] is None
 
 
-async def test_a_ceremony_with_other_members_is_refused(tmp_path: Path) -> None:
+async def test_a_ceremony_with_other_members_is_refused(tmp_path: FilePath) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     ours, stranger = fresh_node(tmp_path / "one"), fresh_node(tmp_path / "two")
@@ -141,7 +179,7 @@ async def test_a_ceremony_with_other_members_is_refused(tmp_path: Path) -> None:
         assert "settings" in response.json()["what"]
 
 
-async def test_a_step_of_an_unknown_ceremony_is_refused(tmp_path: Path) -> None:
+async def test_a_step_of_an_unknown_ceremony_is_refused(tmp_path: FilePath) -> None:
     async with client(fresh_node(tmp_path)) as http:
         response = await http.post("/v1/dkg/advance", json={"messages": []})
         assert await code_of(response) == "CAIMI-N004"

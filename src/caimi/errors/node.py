@@ -77,6 +77,14 @@ class ProcessFailed(CaimiError):
     next_step = "Run `caimi devnet down`, correct the cause, then `caimi devnet up`."
 
 
+class SignerShared(CaimiError):
+    """Two of a node's attesting keys are the same."""
+
+    code = "CAIMI-N010"
+    why = "What is signed in ibc-go's format names no ledger, so a key may attest one only."
+    next_step = "Make a key for each of ibc_attestors with `caimi keys new`."
+
+
 class DemoFailed(CaimiError):
     """A step of the demonstration was not proved."""
 

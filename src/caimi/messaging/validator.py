@@ -12,7 +12,6 @@ from caimi.errors.base import CaimiError
 from caimi.errors.messaging import (
     AlreadySignedOtherwise,
     EndpointsDisagree,
-    LedgerReorganised,
     NotFinal,
     NotFollowed,
     RangeTooLarge,
@@ -22,9 +21,10 @@ from caimi.errors.messaging import (
 )
 from caimi.ledgers.port import Block, Committee, Ledger, LedgerId, Signer
 from caimi.messaging.checkpoint import Attestation, Kind
+from caimi.messaging.pinning import Pinning
 from caimi.messaging.proof import Tree, absence_facts, statement_of
 from caimi.messaging.reading import MAX_FACTS, read_tree
-from caimi.messaging.signed_store import SignedBlock, SignedStore
+from caimi.messaging.signed_store import SignedStore
 from caimi.messaging.witnesses import Witnesses
 
 __all__ = ["MAX_ABSENCES", "MAX_BLOCKS", "MAX_FACTS", "Validator", "read_tree"]
@@ -95,11 +95,12 @@ class Validator:
             )
         async with self._turns:
             with self._alarming(ledger):
-                pin = await self._pin(source, height)
+                pinning = Pinning(source, self._signed)
+                pin = await pinning.newest(height)
                 seen = await source.read_range(
                     from_height, height, None if pin is None else pin.height
                 )
-                await self._check_pin(source, pin, seen.pinned)
+                await pinning.check(pin, seen.pinned)
                 reading = seen.what
                 return await self._sign(
                     source,
@@ -129,11 +130,12 @@ class Validator:
             raise RangeTooLarge("Sequences are from 1 to 2**64 - 1.")
         async with self._turns:
             with self._alarming(ledger):
-                pin = await self._pin(source, height)
+                pinning = Pinning(source, self._signed)
+                pin = await pinning.newest(height)
                 seen = await source.read_receipts(
                     height, packets, None if pin is None else pin.height
                 )
-                await self._check_pin(source, pin, seen.pinned)
+                await pinning.check(pin, seen.pinned)
                 block, received = seen.what
                 for (client, sequence), present in zip(packets, received, strict=True):
                     if present:
@@ -155,10 +157,11 @@ class Validator:
         for name, source in self._ledgers.items():
             try:
                 with self._alarming(name):
-                    pin = await self._pin(source, None)
+                    pinning = Pinning(source, self._signed)
+                    pin = await pinning.newest()
                     if pin is not None:
                         block = await source.block(pin.height)
-                        await self._check_pin(source, pin, block.hash)
+                        await pinning.check(pin, block.hash)
             except (NotFinal, TooFewEndpoints, SigningStopped, *_ALARMING) as error:
                 _log.info("%s: %s", name, error)
 
@@ -183,30 +186,6 @@ class Validator:
         except _ALARMING as error:
             self._alarm(ledger, error)
             raise
-
-    async def _pin(self, source: Witnesses, upto: int | None) -> SignedBlock | None:
-        """Give the newest block signed so far, up to a height; it must not have changed since."""
-        origin = source.origin
-
-        def read() -> SignedBlock | None:
-            why = self._signed.stopped(origin)
-            if why is not None:
-                raise SigningStopped(why)
-            return self._signed.newest(origin, upto)
-
-        return await asyncio.to_thread(read)
-
-    async def _check_pin(
-        self, source: Witnesses, pin: SignedBlock | None, now: bytes | None
-    ) -> None:
-        if pin is None or now is None or now == pin.hash:
-            return
-        what = (
-            f"Block {pin.height} of {source.ledger.id} had hash 0x{pin.hash.hex()} when it was "
-            f"signed, now 0x{now.hex()}."
-        )
-        await asyncio.to_thread(self._signed.stop, source.origin, what)
-        raise LedgerReorganised(what)
 
     async def _sign(
         self,

@@ -16,6 +16,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.messaging import EndpointsDisagree, NotFinal, RangeTooLarge, TooFewEndpoints
 from caimi.hashing import keccak256
 from caimi.ledgers.port import Block, Ledger
+from caimi.messaging.ibc_attestations import Path, PathKind
 from caimi.messaging.reading import Reading, read_range
 
 # A question must not hang on one node that never answers: the ledger port's own timeouts and
@@ -110,6 +111,41 @@ class Witnesses:
             return (
                 f"block 0x{block.hash.hex()} at {block.time}, "
                 f"{sum(received)} of {len(received)} received"
+            )
+
+        return await self._agree(height, pin, read, lambda found: found, say)
+
+    async def read_paths(
+        self, height: int, paths: Sequence[Path], pin: int | None = None
+    ) -> Seen[tuple[Block, tuple[bytes, ...]]]:
+        """Read what lies at IBC paths at `height`, 32 bytes each, zero when absent; else as above.
+
+        Of a receipt only whether it is there: its bytes are not the same everywhere.
+        """
+
+        async def read(view: Ledger, block: Block) -> tuple[Block, tuple[bytes, ...]]:
+            stored = [path for path in paths if path.kind is not PathKind.RECEIPT]
+            received = [path for path in paths if path.kind is PathKind.RECEIPT]
+            values = dict(
+                zip(
+                    stored,
+                    await view.gateway.commitments([path.key for path in stored], height),
+                    strict=True,
+                )
+            )
+            names = [(path.client, path.sequence) for path in received]
+            present = await view.gateway.receipts(names, height)
+            values.update(
+                (path, bytes(31) + bytes([there]))
+                for path, there in zip(received, present, strict=True)
+            )
+            return block, tuple(values[path] for path in paths)
+
+        def say(found: tuple[Block, tuple[bytes, ...]]) -> str:
+            block, values = found
+            return (
+                f"block 0x{block.hash.hex()} at {block.time}, "
+                f"0x{keccak256(b''.join(values)).hex()} at {len(values)} paths"
             )
 
         return await self._agree(height, pin, read, lambda found: found, say)

@@ -21,6 +21,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.node import RequestInvalid
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
+from caimi.messaging.ibc_attestations import MAX_PATHS, IbcAttestation, Path
 from caimi.node.http import (
     bytes_field,
     json_object,
@@ -48,6 +49,7 @@ def create_app(node: Node) -> FastAPI:
         return JSONResponse(node.identity())
 
     _add_attestations(app, node)
+    _add_ibc_attestations(app, node)
     _add_shares(app, node)
     _add_key_generation(app, node)
     return app
@@ -75,7 +77,26 @@ def _add_attestations(app: FastAPI, node: Node) -> None:
         return await _attested(node, "absence", attesting)
 
 
-async def _attested(node: Node, kind: str, attesting: Awaitable[Attestation]) -> Response:
+def _add_ibc_attestations(app: FastAPI, node: Node) -> None:
+    @app.post("/v1/ibc/states")
+    async def state(request: Request) -> Response:
+        body = await json_object(request, "ledger", "height")
+        attestor = node.ibc_attestor(LedgerId(text_field(body, "ledger", 41)))
+        attesting = attestor.attest_state(number_field(body, "height"))
+        return await _attested(node, "state", attesting)
+
+    @app.post("/v1/ibc/packets")
+    async def packets(request: Request) -> Response:
+        body = await json_object(request, "ledger", "height", "paths")
+        attestor = node.ibc_attestor(LedgerId(text_field(body, "ledger", 41)))
+        paths = [Path.from_document(entry) for entry in list_field(body, "paths", MAX_PATHS)]
+        attesting = attestor.attest_packets(number_field(body, "height"), paths)
+        return await _attested(node, "packets", attesting)
+
+
+async def _attested(
+    node: Node, kind: str, attesting: Awaitable[Attestation | IbcAttestation]
+) -> Response:
     try:
         attestation = await attesting
     except CaimiError as error:

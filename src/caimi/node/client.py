@@ -21,6 +21,7 @@ from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.json_text import read_json
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
+from caimi.messaging.ibc_attestations import IbcAttestation, Path
 from caimi.uri import ModelUri
 
 MAX_ANSWER_BYTES: Final = 8 << 20
@@ -147,6 +148,30 @@ class HttpValidator:
         """Ask for an absence's attestation; see `ValidatorClient.attest_absence`."""
         body = json.dumps({"ledger": ledger, "height": height, "packets": list(packets)})
         return Attestation.from_document(await self._endpoint.post("/v1/absences", body))
+
+
+class HttpIbcAttestor:
+    """A node that attests `ledger` in ibc-go's format (port `IbcAttestorClient`)."""
+
+    def __init__(self, endpoint: Endpoint, ledger: LedgerId) -> None:
+        self._endpoint = endpoint
+        self._ledger = ledger
+
+    @property
+    def name(self) -> str:
+        """The node's URL."""
+        return self._endpoint.url
+
+    async def attest_state(self, height: int) -> IbcAttestation:
+        """Ask for a block's time; see `IbcAttestorClient.attest_state`."""
+        body = json.dumps({"ledger": self._ledger, "height": height})
+        return IbcAttestation.from_document(await self._endpoint.post("/v1/ibc/states", body))
+
+    async def attest_packets(self, height: int, paths: Sequence[Path]) -> IbcAttestation:
+        """Ask for what lies at some paths; see `IbcAttestorClient.attest_packets`."""
+        named = [path.as_document() for path in paths]
+        body = json.dumps({"ledger": self._ledger, "height": height, "paths": named})
+        return IbcAttestation.from_document(await self._endpoint.post("/v1/ibc/packets", body))
 
 
 class HttpWorker:

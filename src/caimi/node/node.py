@@ -14,10 +14,11 @@ from caimi.custody.keys import KeyShare
 from caimi.custody.keyshare_file import load_key_share, save_key_share
 from caimi.custody.tombstones import FileTombstones
 from caimi.errors.base import CaimiError
-from caimi.errors.node import RoleMissing
+from caimi.errors.node import RoleMissing, SignerShared
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId, Signer
 from caimi.messaging.checkpoint import make_committee
+from caimi.messaging.ibc_attestor import IbcAttestor
 from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator, log_alarm
 from caimi.messaging.witnesses import Witnesses
@@ -33,7 +34,10 @@ class Node:
 
     `passphrase` protects the key share's file. `witnesses` are the several endpoints of a ledger
     that its validator compares; of a ledger without, the validator believes its one connection.
-    `attestor` signs attestations in the place of `signer`.
+    `attestor` signs attestations in the place of `signer`. `ibc_signers` attest one ledger each in
+    ibc-go's format.
+
+    Construction raises `SignerShared` when two of all these keys are the same.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Node:
         *,
         witnesses: Mapping[LedgerId, Witnesses] | None = None,
         attestor: Signer | None = None,
+        ibc_signers: Mapping[LedgerId, Signer] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -55,11 +60,22 @@ class Node:
         self._clock = clock
         self._custodian: Custodian | None = None
         members = [bytes.fromhex(member.account[2:]) for member in settings.committee]
+        signed = SqliteSignedStore(settings.path(settings.signed))
+        own = {signer.account, (attestor or signer).account}
+        others = [each.account for each in (ibc_signers or {}).values()]
+        if len({*own, *others}) < len(own) + len(others):
+            raise SignerShared("Two of this node's attesting keys are the same.")
+        seen = {name: Witnesses.of(ledger) for name, ledger in ledgers.items()}
+        seen.update(witnesses or {})
+        self._ibc_attestors = {
+            name: IbcAttestor(each, seen[name], signed)
+            for name, each in (ibc_signers or {}).items()
+        }
         self.validator = Validator(
             attestor or signer,
             make_committee(settings.epoch, settings.threshold, members),
-            {**ledgers, **(witnesses or {})},
-            SqliteSignedStore(settings.path(settings.signed)),
+            seen,
+            signed,
             alarm=self._alarm,
         )
         self.key_generation = KeyGeneration(
@@ -126,6 +142,16 @@ class Node:
             raise RoleMissing("This node holds no key share.")
         return self._custodian
 
+    def ibc_attestor(self, ledger: LedgerId) -> IbcAttestor:
+        """Give what attests a ledger in ibc-go's format.
+
+        Raises:
+            RoleMissing: nothing here does.
+        """
+        if ledger not in self._ibc_attestors:
+            raise RoleMissing(f"This node does not attest {ledger} in ibc-go's format.")
+        return self._ibc_attestors[ledger]
+
     def identity(self) -> dict[str, object]:
         """Tell who this node is; nothing secret."""
         roles = ["validator", "custodian"] if self._custodian else ["validator"]
@@ -136,6 +162,7 @@ class Node:
             "roles": roles,
             "group_key": f"0x{group.to_bytes().hex()}" if group else None,
             "ledgers": list(self._ledgers),
+            "ibc_attestors": {name: each.name for name, each in self._ibc_attestors.items()},
         }
 
     async def health(self) -> dict[str, object]:

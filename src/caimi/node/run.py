@@ -69,7 +69,21 @@ async def run_node(settings_file: Path, passphrase: bytes) -> None:
         attestor = _attestor(settings)
         if attestor is not None:
             stack.callback(attestor.close)
-        node = Node(settings, signer, ledgers, passphrase, witnesses=witnesses, attestor=attestor)
+        ibc_signers = {
+            LedgerId(section.ledger): await asyncio.to_thread(
+                LocalSigner.load, settings.path(section.keystore), passphrase
+            )
+            for section in settings.ibc_attestors
+        }
+        node = Node(
+            settings,
+            signer,
+            ledgers,
+            passphrase,
+            witnesses=witnesses,
+            attestor=attestor,
+            ibc_signers=ibc_signers,
+        )
         await node.open()
         looking = asyncio.create_task(node.look_back(LOOK_BACK_SECONDS))
         try:

@@ -26,6 +26,13 @@ class SignerSection(Section):
     token_file: str | None = None
 
 
+class IbcAttestorSection(Section):
+    """A key that attests one of the ledgers in ibc-go's format, and nothing else."""
+
+    ledger: str
+    keystore: str
+
+
 class NodeSettings(TopSection):
     """What one validator and custodian needs to know. The threshold is for keys and signatures.
 
@@ -45,6 +52,9 @@ class NodeSettings(TopSection):
     threshold: Annotated[int, Field(ge=2, le=256)]
     committee: Annotated[list[MemberSection], Field(min_length=2, max_length=256, strict=False)]
     ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)]
+    ibc_attestors: list[IbcAttestorSection] = Field(
+        default_factory=list, max_length=1000, strict=False
+    )
 
     @model_validator(mode="after")
     def _indices_are_the_order(self) -> Self:
@@ -52,4 +62,10 @@ class NodeSettings(TopSection):
             raise ValueError("committee indices must be 1, 2, 3, … in order")
         if self.index > len(self.committee) or self.threshold > len(self.committee):
             raise ValueError("index and threshold must not exceed the committee's size")
+        attested = [section.ledger for section in self.ibc_attestors]
+        if len(set(attested)) < len(attested) or not set(attested) <= {x.id for x in self.ledgers}:
+            raise ValueError("ibc_attestors must name ledgers listed here, each once")
+        stores = [self.keystore, *(section.keystore for section in self.ibc_attestors)]
+        if len(set(stores)) < len(stores):
+            raise ValueError("each of ibc_attestors needs a keystore of its own")
         return self

@@ -1,0 +1,224 @@
+"""What attestors of ibc-go's `attestations` light client sign, and the proofs made of it.
+
+A state attestation says when a height was, a packet attestation what lay at some paths then; a
+zero commitment says that nothing did (ibc-go, modules/light-clients/attestations). The signed bytes
+name neither ledger nor client nor attestors: a key that signs them must sign for one ledger only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import sha256
+from typing import Final, Protocol, TypeGuard
+
+from eth_abi.abi import encode
+
+from caimi.errors.messaging import InvalidProof
+from caimi.hashing import keccak256
+from caimi.signatures import SIGNATURE_BYTES, MalformedSignature, recover_account
+
+MAX_PATHS: Final = 1_000
+_MAX_CLIENT: Final = 128
+_LOWER_HEX: Final = re.compile("0x[0-9a-f]*")
+_STATE_TAG: Final = b"\x01"
+_PACKET_TAG: Final = b"\x02"
+
+
+class PathKind(IntEnum):
+    """What lies at a path; the value is the byte between client and sequence (ICS-24)."""
+
+    COMMITMENT = 1
+    RECEIPT = 2
+    ACKNOWLEDGEMENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path in a ledger's IBC store; `client` is that ledger's own.
+
+    Construction raises `InvalidProof` when there can be no such path.
+    """
+
+    kind: PathKind
+    client: str
+    sequence: int
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.client.encode()) <= _MAX_CLIENT or not 0 < self.sequence < 1 << 64:
+            raise InvalidProof(f"{self.client!r:.140} and {self.sequence} make no path.")
+
+    def as_document(self) -> list[object]:
+        """Give the JSON form: the kind's byte, the client, the sequence."""
+        return [int(self.kind), self.client, self.sequence]
+
+    @classmethod
+    def from_document(cls, document: object) -> Path:
+        """Take the JSON form, strictly.
+
+        Raises:
+            InvalidProof: it is something else.
+        """
+        match document:
+            case [kind, str(client), sequence] if (
+                _is_number(kind) and _is_number(sequence) and kind in tuple(PathKind)
+            ):
+                return cls(PathKind(kind), client, sequence)
+        raise InvalidProof("A path is its kind, 1 to 3, a client and a sequence.")
+
+    @property
+    def encoded(self) -> bytes:
+        """The path itself."""
+        return self.client.encode() + bytes([self.kind]) + self.sequence.to_bytes(8)
+
+    @property
+    def key(self) -> bytes:
+        """What attestations call it: keccak256 of the path."""
+        return keccak256(self.encoded)
+
+
+@dataclass(frozen=True, slots=True)
+class StateAttestation:
+    """That block `height` has `time`, in seconds."""
+
+    height: int
+    time: int
+
+    @property
+    def data(self) -> bytes:
+        """abi.encode(uint64 height, uint64 timestamp)."""
+        return encode(("uint64", "uint64"), (self.height, self.time))
+
+    @property
+    def digest(self) -> bytes:
+        """What is signed."""
+        return _digest(_STATE_TAG, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class PacketAttestation:
+    """What lies at some paths at block `height`, as (key of the path, 32 bytes)."""
+
+    height: int
+    packets: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def data(self) -> bytes:
+        """abi.encode((uint64 height, (bytes32 path, bytes32 commitment)[] packets))."""
+        return encode(("(uint64,(bytes32,bytes32)[])",), ((self.height, self.packets),))
+
+    @property
+    def digest(self) -> bytes:
+        """What is signed."""
+        return _digest(_PACKET_TAG, self.data)
+
+
+IbcStatement = StateAttestation | PacketAttestation
+
+
+@dataclass(frozen=True, slots=True)
+class IbcAttestation:
+    """A statement with one attestor's signature (r, s, v: 65 bytes)."""
+
+    statement: IbcStatement
+    signature: bytes
+
+    def to_json(self) -> str:
+        """Write the JSON form."""
+        said = self.statement
+        document: dict[str, object] = {"height": said.height}
+        if isinstance(said, StateAttestation):
+            document["time"] = said.time
+        else:
+            document["packets"] = [[f"0x{k.hex()}", f"0x{v.hex()}"] for k, v in said.packets]
+        return json.dumps({**document, "signature": f"0x{self.signature.hex()}"})
+
+    @classmethod
+    def from_document(cls, document: object) -> IbcAttestation:
+        """Take a parsed JSON form, strictly.
+
+        Raises:
+            InvalidProof: it is something else.
+        """
+        if not isinstance(document, dict) or len(document) != 3:
+            raise InvalidProof("This is no attestation in ibc-go's format.")
+        match document:
+            case {"height": int(height), "time": int(time), "signature": str(signature)} if (
+                _is_number(height) and _is_number(time)
+            ):
+                return cls(StateAttestation(height, time), _hex(signature, SIGNATURE_BYTES))
+            case {"height": int(height), "packets": list(packets), "signature": str(signature)} if (
+                _is_number(height) and len(packets) <= MAX_PATHS
+            ):
+                facts = tuple(_fact(each) for each in packets)
+                return cls(PacketAttestation(height, facts), _hex(signature, SIGNATURE_BYTES))
+        raise InvalidProof("This is no attestation in ibc-go's format.")
+
+    def signer(self) -> bytes:
+        """Recover the signing account, 20 bytes.
+
+        Raises:
+            InvalidProof: the signature is malformed.
+        """
+        try:
+            return recover_account(self.statement.digest, self.signature)
+        except MalformedSignature as error:
+            raise InvalidProof(str(error)) from error
+
+
+class IbcAttestorClient(Protocol):
+    """A way to one attestor of one ledger; raises `CaimiError` when it attests nothing."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+
+    async def attest_state(self, height: int) -> IbcAttestation:
+        """Ask for a block's time."""
+        ...
+
+    async def attest_packets(self, height: int, paths: Sequence[Path]) -> IbcAttestation:
+        """Ask for what lies at some paths."""
+        ...
+
+
+def attestation_proof(attestations: Sequence[IbcAttestation]) -> bytes:
+    """Join signatures of one statement: abi.encode((bytes attestationData, bytes[] signatures)).
+
+    Raises:
+        InvalidProof: there is none, they are of different statements, or two are of one signer.
+    """
+    if not attestations or any(
+        each.statement != attestations[0].statement for each in attestations
+    ):
+        raise InvalidProof("A proof is made of signatures of one statement.")
+    signers = {each.signer() for each in attestations}
+    if len(signers) < len(attestations):
+        raise InvalidProof("One attestor's signature counts once.")
+    data = attestations[0].statement.data
+    return encode(("(bytes,bytes[])",), ((data, [each.signature for each in attestations]),))
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    """Whether it is an unsigned 64-bit number, and no truth value, which Python calls one too."""
+    return type(value) is int and 0 <= value < 1 << 64
+
+
+def _fact(entry: object) -> tuple[bytes, bytes]:
+    match entry:
+        case [str(key), str(value)]:
+            return _hex(key, 32), _hex(value, 32)
+    raise InvalidProof("A packet is attested as a path's key and what lies there.")
+
+
+def _hex(text: str, length: int) -> bytes:
+    if len(text) != 2 + 2 * length or _LOWER_HEX.fullmatch(text) is None:
+        raise InvalidProof(f"{text!r:.80} is not {length} bytes in hex.")
+    return bytes.fromhex(text[2:])
+
+
+def _digest(tag: bytes, data: bytes) -> bytes:
+    return sha256(tag + sha256(data).digest()).digest()
