@@ -31,6 +31,7 @@ SOURCES = {
     "ModelRegistry": "src/models/ModelRegistry.sol",
     "OptimisticClient": "src/clients/OptimisticClient.sol",
     "ReceiptLog": "src/models/ReceiptLog.sol",
+    "RelayFees": "src/gateway/RelayFees.sol",
     "StorageProofClient": "src/clients/StorageProofClient.sol",
     "TimelockController": TIMELOCK,
 }

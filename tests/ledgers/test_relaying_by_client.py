@@ -10,6 +10,7 @@ from ledger_site import COIN
 from subprocess_anvil import anvil_process
 from test_ledger_crossing import A, B, Pair
 
+from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.messaging import TooFewProofs, UnprovableClient
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
@@ -19,6 +20,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.light_clients import COMMITTEE, COMPOSITE, STORAGE_PROOF
 from caimi.ledgers.port import Call, PurchaseState
+from caimi.messaging.policy import Policy, RoutePolicy
 
 pytestmark = pytest.mark.anvil
 
@@ -150,3 +152,38 @@ async def fresh_committee_client(joined: Joined, here, there) -> bytes:
         bytes(range(len(members))),
         here.deployment.contracts["authority"],
     )
+
+
+async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
+    on_b = joined.pair.routes[1]
+    b, carrier = joined.b, joined.carrier
+    paid, refused, free = [await joined.buy(on_b, f"1.{minor}.0") for minor in (5, 6, 7)]
+    fee = 10**16
+    await b.submit(b.fees.escrow(paid.packet, carrier.account, fee), joined.bob)
+    await b.submit(b.fees.escrow(paid.packet, carrier.account, fee), joined.bob)
+    await b.submit(b.fees.escrow(free.packet, joined.alice.account, fee), joined.bob)
+    final = (await b.finalized()).height
+    (first, second) = await b.fees.escrowed(carrier.account, 0, final)
+    assert (first.client_id, first.sequence, first.payer) == (
+        on_b,
+        paid.packet.sequence,
+        joined.bob.account,
+    )
+    assert (first.timeout, first.amount) == (paid.packet.timeout, fee)
+    assert await b.fees.held([first, second]) == [2 * fee, 2 * fee]
+    policy = Policy(route=lambda source, route: RoutePolicy(minimum_fee=2 * fee))
+    done = await joined.settle(joined.relayer(policy=policy), steps=6)
+    assert done.failures == []
+    assert [(each.what, each.packets, each.income) for each in done.carried] == [
+        ("deliver", 1, 0),
+        ("acknowledge", 1, 0),
+        ("collect", 1, 2 * fee),
+    ]
+    assert await b.fees.owed(carrier.account) == 2 * fee
+    before = await b.balance(carrier.account)
+    receipt = await b.submit(b.fees.withdraw(), carrier)
+    assert await b.balance(carrier.account) == before + 2 * fee - receipt.fee
+    assert (await b.market.purchase(refused.purchase)).state is PurchaseState.PENDING
+    with pytest.raises(TransactionReverted) as refusal:
+        await b.submit(b.fees.escrow(paid.packet, carrier.account, fee), joined.bob)
+    assert refusal.value.error == "NotOpen"

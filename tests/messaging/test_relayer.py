@@ -25,7 +25,7 @@ async def test_a_packet_is_delivered_and_acknowledged(world: World) -> None:
     await world.settle(relayer)
     assert b.state.effects == {(packet.dest_client, 1): 1}
     assert a.state.ended == {(packet.source_client, 1): "acknowledged"}
-    assert len(relayer._retries) == 0
+    assert len(relayer._backlog.retries) == 0
 
 
 async def test_a_refused_packet_ends_with_its_error_acknowledgement(world: World) -> None:
@@ -274,7 +274,7 @@ async def test_it_remembers_neither_ended_packets_nor_those_of_ledgers_it_does_n
     await world.settle(relayer)
     for known in relayer._open.values():
         assert (known.sent, known.written) == ({}, {})
-    assert len(relayer._retries) == 0
+    assert len(relayer._backlog.retries) == 0
     world.close()
 
 
@@ -437,7 +437,7 @@ def test_a_batch_out_of_bounds_is_refused(world: World, batch: int) -> None:
 async def test_packets_far_apart_are_proved_in_ranges_validators_accept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("relayer", "validator"):
+    for module in ("backlog", "validator"):
         monkeypatch.setattr(f"caimi.messaging.{module}.MAX_BLOCKS", 10)
     a, b = world.chains
     for gap in (9, 10, 1, 25):

@@ -140,7 +140,7 @@ class Relaying(RuleBasedStateMachine):
             )
         for known in self.relayers[0]._open.values():
             assert (known.sent, known.written) == ({}, {})
-        assert len(self.relayers[0]._retries) == 0
+        assert len(self.relayers[0]._backlog.retries) == 0
         self.no_packet_takes_effect_twice_or_after_a_refund()
 
 

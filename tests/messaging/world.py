@@ -36,6 +36,7 @@ from caimi.ledgers.port import (
     LedgerId,
     Packet,
     Payload,
+    RelayFee,
     Route,
     SentPacket,
     Signer,
@@ -184,11 +185,18 @@ class State:
     ended: dict[tuple[str, int], str] = field(default_factory=dict)
     sent: list[SentPacket] = field(default_factory=list)
     written: list[WrittenAcknowledgement] = field(default_factory=list)
+    fees: list[RelayFee] = field(default_factory=list)
+    held: dict[tuple[str, int, bytes, bytes], int] = field(default_factory=dict)
+    earned: Counter[bytes] = field(default_factory=Counter)
     skipped: int = 0
 
     def copy(self) -> State:
         contents = {each.name: copy(getattr(self, each.name)) for each in fields(self)}
         return State(**contents)
+
+
+def fee_name(fee: RelayFee) -> tuple[str, int, bytes, bytes]:
+    return fee.client_id, fee.sequence, fee.relayer, fee.payer
 
 
 def sequence_of(entry: SentPacket | WrittenAcknowledgement) -> int:
@@ -209,6 +217,7 @@ class Chain:
     refuses: Callable[[Packet], bool] = lambda packet: False
     ack_fails: Callable[[Packet], bool] = lambda packet: False
     most_packets: int = 1_000
+    work_price: int = 1
     transactions: int = 0
     forks: int = 0
 
@@ -338,6 +347,32 @@ class Chain:
             raise TransactionReverted("TimeoutNotReached")
         return self.execute(lambda state: self._end(state, packets, "timed out"))
 
+    def escrow(self, packet: Packet, relayer: bytes, amount: int, payer: bytes = b"payer") -> None:
+        """As RelayFees.sol's escrow."""
+        assert commitment_key(packet.source_client, packet.sequence) in self.state.commitments
+        names = (packet.source_client, packet.sequence, relayer, payer)
+        fee = RelayFee(*names, amount, packet.timeout, len(self.blocks))
+
+        def change(state: State) -> None:
+            state.fees.append(fee)
+            state.held[fee_name(fee)] = state.held.get(fee_name(fee), 0) + amount
+
+        self.execute(change)
+
+    def claim(
+        self, client: str, fees: Sequence[RelayFee], values: Sequence[bytes], proof: bytes
+    ) -> TxReceipt:
+        """As RelayFees.sol's claim."""
+        route = next(route for route in self.routes if route.client_id == client)
+        keys = [acknowledgement_key(route.counterparty_client_id, fee.sequence) for fee in fees]
+        self.clients[client].verify(Kind.CHECKPOINT, keys, values, proof, self.world.now + 1)
+
+        def change(state: State) -> None:
+            for fee in fees:
+                state.earned[fee.relayer] += state.held.pop(fee_name(fee), 0)
+
+        return self.execute(change)
+
     def _check_batch(
         self, client: str, packets: Sequence[Packet], *, source_is_here: bool
     ) -> Route:
@@ -384,6 +419,7 @@ class NodeView:
         self.address = chain.address
         self.gateway = self
         self.clients = self
+        self.fees = self
         self.deployed_at = 1
         self.down = False
         self.fails_next = 0
@@ -466,6 +502,25 @@ class NodeView:
         await self._asked("receipts")
         state = self.chain.states[self._height(at)]
         return [acknowledgement_key(*name) in state.commitments for name in packets]
+
+    async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
+        await self._asked("escrowed")
+        fees = self.chain.states[self._height(to_height)].fees
+        return [f for f in fees if f.relayer == relayer and from_height < f.height <= to_height]
+
+    async def held(self, fees: Sequence[RelayFee], at: int | None = None) -> list[int]:
+        await self._asked("held")
+        state = self.chain.states[self._height(at)]
+        return [state.held.get(fee_name(fee), 0) for fee in fees]
+
+    def claim(
+        self, client_id: str, fees: Sequence[RelayFee], values: Sequence[bytes], proof: bytes
+    ) -> Call:
+        return self._call("claim", lambda: self.chain.claim(client_id, fees, values, proof))
+
+    async def work_price(self) -> int:
+        await self._asked("work price")
+        return self.chain.work_price
 
     def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call:
         return self._call("receive", lambda: self.chain.receive(client_id, packets, proof))

@@ -21,7 +21,7 @@ from caimi.node.node import Node
 from caimi.node.run import clear_ledger
 from caimi.node.settings import MemberSection, NodeSettings
 
-NAMES = ("authority", "gateway", "registry", "bridge", "market", "receipts", "messages")
+NAMES = ("authority", "gateway", "registry", "bridge", "market", "receipts", "messages", "fees")
 LEDGER = LedgerSection(
     id="eip155:31337",
     name="a",

@@ -184,6 +184,14 @@ class TooFewProofs(MessagingError):
     next_step = "See what was missing for each member above."
 
 
+class InvalidTurns(MessagingError):
+    """The list of relayers that take turns cannot be followed."""
+
+    code = "CAIMI-M016"
+    why = "Each relayer finds its own place in one list that all of them share."
+    next_step = "Correct [relayer.turns]: every relayer's account once, and a guard below the slot."
+
+
 class EventsMissing(MessagingError):
     """A node left out events of a ledger."""
 

@@ -486,6 +486,61 @@ class Gateway(Protocol):
     def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call: ...
 
 
+# --- fees for relayers ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RelayFee:
+    """What `payer` escrowed, at `height`, for `relayer` to carry one packet sent from here.
+
+    Accounts are native; `timeout` is the packet's, in seconds.
+    """
+
+    client_id: str
+    sequence: int
+    relayer: bytes
+    payer: bytes
+    amount: int
+    timeout: int
+    height: int
+
+
+class RelayFees(Protocol):
+    """Escrow of relayers' fees at the ledger that sends."""
+
+    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> Call:
+        """Set aside `amount` native coins for the relayer of an open packet."""
+        ...
+
+    async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
+        """Fees set aside for `relayer` in blocks (from_height, to_height], in log order."""
+        ...
+
+    async def held(self, fees: Sequence[RelayFee], at: int | None = None) -> list[int]:
+        """Tell what is held under each fee's name; 0 when it has ended."""
+        ...
+
+    def claim(
+        self,
+        client_id: str,
+        fees: Sequence[RelayFee],
+        acknowledgements: Sequence[bytes],
+        proof: bytes,
+    ) -> Call:
+        """Collect fees, by proof of the commitments to their packets' acknowledgements."""
+        ...
+
+    def refund(self, client_id: str, fees: Sequence[RelayFee], proof: bytes) -> Call:
+        """Give fees back, by proof that their packets were not received in time."""
+        ...
+
+    async def owed(self, account: bytes) -> int:
+        """Tell what `account` can withdraw."""
+        ...
+
+    def withdraw(self) -> Call: ...
+
+
 # --- receipts -----------------------------------------------------------------------------------
 
 
@@ -514,6 +569,8 @@ class Ledger(Protocol):
     @property
     def clients(self) -> LightClients: ...
     @property
+    def fees(self) -> RelayFees: ...
+    @property
     def receipts(self) -> ReceiptLog: ...
     @property
     def deployed_at(self) -> int:
@@ -531,6 +588,10 @@ class Ledger(Protocol):
 
     async def block(self, height: int) -> Block: ...
     async def balance(self, account: bytes) -> int: ...
+    async def work_price(self) -> int:
+        """Give what a unit of work (gas on EVM ledgers) costs now, in the smallest coin."""
+        ...
+
     def address_of(self, account: bytes) -> bytes:
         """ERC-7930 interoperable address of an account here."""
         ...

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from caimi.errors.messaging import EventsMissing
 from caimi.ledgers.port import (
@@ -11,6 +12,7 @@ from caimi.ledgers.port import (
     Ledger,
     LedgerId,
     Packet,
+    RelayFee,
     Route,
     SentPacket,
     WrittenAcknowledgement,
@@ -32,17 +34,31 @@ class AnsweredPacket:
 
 
 @dataclass(frozen=True, slots=True)
+class EarnedFee:
+    """A fee that can be collected: the other ledger acknowledged its packet at `height`."""
+
+    fee: RelayFee
+    acknowledgements: tuple[bytes, ...]
+    dest_client: str
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sorted:
     """A route's open packets by what can be done with them now."""
 
     deliver: tuple[SentPacket, ...] = ()
     acknowledge: tuple[AnsweredPacket, ...] = ()
     time_out: tuple[SentPacket, ...] = ()
+    collect: tuple[EarnedFee, ...] = ()
 
 
 @dataclass(slots=True)
 class OpenPackets:
     """Open packets and unrelayed acknowledgements of one ledger, towards the ledgers in `within`.
+
+    With them go the fees that wait here for the account `earner`: (client, sequence) to payer to
+    fee.
 
     It holds what the ledger shows in its final blocks so far; after a restart it is read again.
     `sent` is by (source client, sequence), `written` by (destination client, sequence): each of
@@ -54,12 +70,15 @@ class OpenPackets:
 
     ledger: Ledger
     within: Container[LedgerId]
+    earner: bytes = b""
     scanned: int = field(init=False)
     final: Block | None = field(default=None, init=False)
     routes: tuple[Route, ...] = field(default=(), init=False)
     sent: dict[tuple[str, int], SentPacket] = field(default_factory=dict, init=False)
     written: dict[tuple[str, int], WrittenAcknowledgement] = field(default_factory=dict, init=False)
+    fees: dict[tuple[str, int], dict[bytes, RelayFee]] = field(default_factory=dict, init=False)
     missing: EventsMissing | None = field(default=None, init=False)
+    _fees_scanned: int = field(init=False)
     _newest: dict[str, int] = field(default_factory=dict, init=False)
     _untold: set[tuple[str, int]] = field(default_factory=set, init=False)
 
@@ -69,6 +88,7 @@ class OpenPackets:
     def read_again(self) -> None:
         """Read all blocks again in the scans to come; what is known stays known."""
         self.scanned = max(0, self.ledger.deployed_at - 1)
+        self._fees_scanned = self.scanned
         self.missing = None
 
     @property
@@ -88,7 +108,9 @@ class OpenPackets:
         if upto <= self.scanned:
             return
         clients = {route.client_id for route in self.routes}
-        sent, written = await self.ledger.gateway.traffic(self.scanned, upto)
+        (sent, written), _ = await asyncio.gather(
+            self.ledger.gateway.traffic(self.scanned, upto), self._read_fees(self.final.height)
+        )
         for client in clients:
             self._newest.setdefault(client, 0)
         for entry in sent:
@@ -98,6 +120,22 @@ class OpenPackets:
             if ack.dest_client in clients:
                 self.written[ack.dest_client, ack.sequence] = ack
         self.scanned = upto
+
+    async def _read_fees(self, height: int) -> None:
+        """Read what was escrowed for the earner, ahead of the packets: these logs are few."""
+        if not self.earner:
+            return
+        found = await self.ledger.fees.escrowed(self.earner, self._fees_scanned, height)
+        held = await self.ledger.fees.held(found, height) if found else []
+        for fee, amount in zip(found, held, strict=True):
+            if amount > 0:
+                known = self.fees.setdefault((fee.client_id, fee.sequence), {})
+                known[fee.payer] = replace(fee, amount=amount)
+        self._fees_scanned = height
+
+    def paid(self, name: tuple[str, int]) -> int:
+        """Tell what the earner gets for carrying a packet."""
+        return sum(fee.amount for fee in self.fees.get(name, {}).values())
 
     def _note(self, entry: SentPacket) -> None:
         client, sequence = entry.packet.source_client, entry.packet.sequence
@@ -127,6 +165,7 @@ class OpenPackets:
                 self._untold.discard(name)
             elif name not in self.sent:
                 self.missing = EventsMissing(f"No event tells of packet {name[1]} of {name[0]}.")
+        await self._forget_ended_fees(others, self.final)
         for route in self.routes:
             written = others[route.counterparty].written
             newest = self._newest.get(route.client_id, 0)
@@ -136,8 +175,35 @@ class OpenPackets:
                     and sequence <= newest
                     and (route.client_id, sequence) not in self.sent
                     and (route.client_id, sequence) not in self._untold
+                    and (route.client_id, sequence) not in self.fees
                 ):
                     del written[client, sequence]
+
+    async def _forget_ended_fees(
+        self, others: Mapping[LedgerId, OpenPackets], final: Block
+    ) -> None:
+        """Drop fees that were collected or given back, and those of packets that timed out."""
+        ending = []
+        for route in self.routes:
+            other = others[route.counterparty]
+            for name, fees in list(self.fees.items()):
+                if name[0] != route.client_id or name in self.sent:
+                    continue
+                if (route.counterparty_client_id, name[1]) in other.written:
+                    ending += list(fees.values())
+                elif (
+                    not (self.behind or other.behind)
+                    and other.final is not None
+                    and other.final.time >= max(fee.timeout for fee in fees.values())
+                ):
+                    del self.fees[name]  # it ended, and was never received
+        held = await self.ledger.fees.held(ending, final.height) if ending else []
+        for fee, amount in zip(ending, held, strict=True):
+            if amount == 0:
+                name = (fee.client_id, fee.sequence)
+                del self.fees[name][fee.payer]
+                if not self.fees[name]:
+                    del self.fees[name]
 
     async def find_missing(self, received: Sequence[tuple[str, int]]) -> None:
         """Notice when an acknowledgement in the blocks read was not in their events."""
@@ -154,9 +220,10 @@ class OpenPackets:
 
     async def sort(self, route: Route, other: OpenPackets) -> Sorted:
         """Sort this ledger's open packets towards `route` by what the other ledger has done."""
+        collect = await self._earned(route, other)
         names = sorted(name for name in self.sent if name[0] == route.client_id)
         if not names or other.final is None:
-            return Sorted()
+            return Sorted(collect=collect)
         # The newest state shows what others have relayed already.
         live = await self.ledger.gateway.commitments([commitment_key(*name) for name in names])
         packets = [
@@ -183,4 +250,19 @@ class OpenPackets:
                 deliver.append(entry)
             elif entry.packet.timeout <= other.final.time:
                 time_out.append(entry)
-        return Sorted(tuple(deliver), tuple(acknowledge), tuple(time_out))
+        return Sorted(tuple(deliver), tuple(acknowledge), tuple(time_out), collect)
+
+    async def _earned(self, route: Route, other: OpenPackets) -> tuple[EarnedFee, ...]:
+        """List the fees of packets that ended acknowledged, one for each: a proof names it once."""
+        found = []
+        for (client, sequence), fees in self.fees.items():
+            answer = other.written.get((route.counterparty_client_id, sequence))
+            if (client, sequence) in self.sent or client != route.client_id:
+                continue
+            if answer is not None:
+                fee = max(fees.values(), key=lambda each: (each.amount, each.payer))
+                found.append(
+                    EarnedFee(fee, answer.acknowledgements, answer.dest_client, answer.height)
+                )
+        held = await self.ledger.fees.held([each.fee for each in found]) if found else []
+        return tuple(each for each, amount in zip(found, held, strict=True) if amount > 0)

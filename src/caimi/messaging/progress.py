@@ -8,30 +8,39 @@ from typing import TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import RangeTooLarge
-from caimi.ledgers.port import Route, SentPacket, TxReceipt
-from caimi.messaging.open_packets import AnsweredPacket
+from caimi.ledgers.port import LedgerId, Route, SentPacket, TxReceipt
+from caimi.messaging.open_packets import AnsweredPacket, EarnedFee
 
-Entry: TypeAlias = SentPacket | AnsweredPacket
-E = TypeVar("E", SentPacket, AnsweredPacket)
+Entry: TypeAlias = SentPacket | AnsweredPacket | EarnedFee
+E = TypeVar("E", SentPacket, AnsweredPacket, EarnedFee)
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """One transaction that moved packets. `what` is deliver, acknowledge or time out."""
+    """One transaction that moved packets, or collected `income` for having moved them.
+
+    `what` is deliver, acknowledge, time out or collect.
+    """
 
     what: str
     route: Route
     packets: int
     receipt: TxReceipt
+    income: int = 0
 
 
 @dataclass(slots=True)
 class Progress:
-    """What one step did, and what it could not do; `behind` when blocks are left to read."""
+    """What one step did, and what it could not do; `behind` when blocks are left to read.
+
+    `prices` is what work costs on the ledgers that have a cap, `capped` those above it.
+    """
 
     carried: list[Carried] = field(default_factory=list)
     failures: list[CaimiError] = field(default_factory=list)
     behind: bool = False
+    prices: dict[LedgerId, int] = field(default_factory=dict)
+    capped: set[LedgerId] = field(default_factory=set)
 
     @property
     def did_anything(self) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
-from caimi.errors.ledgers import CallInvalid, LedgerRefused, TransactionReverted
+from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, TransactionReverted
 from caimi.errors.messaging import InvalidProof, RangeTooLarge
 from caimi.ledgers.light_clients import LightClient
 from caimi.ledgers.port import (
@@ -25,22 +26,30 @@ from caimi.ledgers.port import (
     Signer,
 )
 from caimi.messaging.attestations import ValidatorClient
-from caimi.messaging.ibc import acknowledgement_key, commitment_key
-from caimi.messaging.open_packets import AnsweredPacket, OpenPackets
+from caimi.messaging.backlog import Backlog, Name
+from caimi.messaging.ibc import acknowledgement_commitment, acknowledgement_key, commitment_key
+from caimi.messaging.open_packets import AnsweredPacket, EarnedFee, OpenPackets
+from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, E, Entry, Progress
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case, Prover
 from caimi.messaging.retries import Retries
-from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS
+from caimi.messaging.validator import MAX_ABSENCES
 from caimi.messaging.workload import Workload
 
 _log = logging.getLogger(__name__)
 # While one batch's transaction waits for its block, others' signatures are gathered.
 _BATCHES_AT_ONCE = 4
+_WAYS = ("deliver", "acknowledge", "time out")
+# What collecting fees takes: their proof, and each of them.
+_COLLECT, _COLLECT_ONE = 150_000, 50_000
 
 # What one packet of a batch can be the cause of: it does not prove, the contract or the node
 # refuses it, or there are too many for one transaction.
 _MAY_BE_ONE_PACKET = (TransactionReverted, LedgerRefused, CallInvalid, InvalidProof)
+
+
+P = TypeVar("P", SentPacket, AnsweredPacket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class _Way:
 class Relayer:
     """Carries between `ledgers`, with proofs signed by `validators`, paying as `signer`.
 
+    Without a `policy` it carries everything at once, and collects the fees that name it.
+
     Construction raises `RangeTooLarge` when `batch`, the most packets of one transaction, is not
     from 1 to `MAX_ABSENCES`.
     """
@@ -66,6 +77,7 @@ class Relayer:
         signer: Signer,
         *,
         batch: int = 100,
+        policy: Policy | None = None,
         observe: Callable[[Carried], None] = lambda carried: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,8 +87,11 @@ class Relayer:
         self._signer = signer
         self._batch = batch
         self._observe = observe
-        self._open = {name: OpenPackets(ledger, ledgers) for name, ledger in ledgers.items()}
-        self._retries = Retries(clock)
+        self._policy = policy or Policy()
+        self._open = {
+            name: OpenPackets(ledger, ledgers, signer.account) for name, ledger in ledgers.items()
+        }
+        self._backlog = Backlog(clock, self._policy.turns)
         self._rereadings = Retries(clock)
         self._workload = Workload()
         self._provers: dict[LightClient, Prover] = {}
@@ -117,14 +132,11 @@ class Relayer:
         await asyncio.gather(
             *(progress.attempt(partial(self._carry, progress, way)) for way in ways)
         )
-        self._retries.keep(
-            {
-                (what, name, *packet)
-                for what in ("deliver", "acknowledge", "time out")
-                for name, each in self._open.items()
-                for packet in each.sent
-            }
-        )
+        names: set[Name] = set()
+        for name, each in self._open.items():
+            names.update((what, name, *packet) for what in _WAYS for packet in each.sent)
+            names.update(("collect", name, *packet) for packet in each.fees)
+        self._backlog.keep(names)
         self._read_again_where_events_are_missing(progress)
         progress.behind = any(each.behind for each in known)
         return progress
@@ -137,24 +149,55 @@ class Relayer:
                 each.read_again()
 
     async def _carry(self, progress: Progress, way: _Way) -> None:
+        policy = self._policy.route(way.source.ledger.id, way.route)
+        if not policy.carry:
+            return
         found = await way.source.sort(way.route, way.other)
         turns = asyncio.Semaphore(_BATCHES_AT_ONCE)
 
-        async def carry(batch: Sequence[E], work: Callable[[Sequence[E]], Awaitable[None]]) -> None:
-            async with turns:
-                await progress.attempt_in_parts(batch, work)
+        async def carry(
+            what: str,
+            at: Ledger,
+            entries: Sequence[E],
+            work: Callable[[Progress, _Way, Sequence[E]], Awaitable[None]],
+        ) -> None:
+            batches = self._batches(way, policy, what, entries)
+            if not batches or await self._too_dear(progress, at):
+                return
 
-        deliver = partial(self._deliver, progress, way)
-        acknowledge = partial(self._acknowledge, progress, way)
-        time_out = partial(self._time_out, progress, way)
+            async def one(batch: Sequence[E]) -> None:
+                async with turns:
+                    await progress.attempt_in_parts(batch, partial(work, progress, way))
+
+            await asyncio.gather(*(one(batch) for batch in batches))
+
+        here, there = way.source.ledger, way.other.ledger
+        collect = await self._worth_collecting(way, found.collect)
         await asyncio.gather(
-            *(carry(batch, deliver) for batch in self._batches(way, "deliver", found.deliver)),
-            *(
-                carry(acks, acknowledge)
-                for acks in self._batches(way, "acknowledge", found.acknowledge)
-            ),
-            *(carry(batch, time_out) for batch in self._batches(way, "time out", found.time_out)),
+            carry("deliver", there, _paid(way, policy, found.deliver), self._deliver),
+            carry("acknowledge", here, _paid(way, policy, found.acknowledge), self._acknowledge),
+            carry("time out", here, _paid(way, policy, found.time_out), self._time_out),
+            carry("collect", here, collect, self._collect),
         )
+
+    async def _too_dear(self, progress: Progress, ledger: Ledger) -> bool:
+        cap = self._policy.price_caps.get(ledger.id)
+        if cap is None:
+            return False
+        if ledger.id not in progress.prices:
+            progress.prices[ledger.id] = await ledger.work_price()
+        if progress.prices[ledger.id] > cap:
+            progress.capped.add(ledger.id)
+        return ledger.id in progress.capped
+
+    async def _worth_collecting(self, way: _Way, fees: Sequence[EarnedFee]) -> list[EarnedFee]:
+        """Leave the fees that are more than collecting them costs; all wait until enough are."""
+        if not fees:
+            return []
+        price = await way.source.ledger.work_price()
+        worth = [each for each in fees if each.fee.amount > _COLLECT_ONE * price]
+        total = sum(each.fee.amount for each in worth)
+        return worth if total > (_COLLECT + len(worth) * _COLLECT_ONE) * price else []
 
     async def _deliver(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
         client = way.route.counterparty_client_id
@@ -204,6 +247,21 @@ class Relayer:
 
         await self._send(progress, "time out", way, way.source.ledger, batch, call)
 
+    async def _collect(self, progress: Progress, way: _Way, batch: Sequence[EarnedFee]) -> None:
+        client, ledger = way.route.client_id, way.source.ledger
+        prover = await self._prover(ledger, client)
+        keys = [acknowledgement_key(e.dest_client, e.fee.sequence) for e in batch]
+        prove = await prover.membership(self._case(way.other, way.source), keys, _blocks(batch))
+
+        def call(part: Sequence[EarnedFee]) -> Call:
+            proof = prove([acknowledgement_key(e.dest_client, e.fee.sequence) for e in part])
+            entries = [part[place] for place in proof.order]
+            values = [acknowledgement_commitment(entry.acknowledgements) for entry in entries]
+            fees = [entry.fee for entry in entries]
+            return ledger.fees.claim(client, fees, values, proof.data)
+
+        await self._send(progress, "collect", way, ledger, batch, call)
+
     async def _prover(self, verifier: Ledger, client_id: str) -> Prover:
         client = await verifier.clients.of(client_id)
         if client not in self._provers:
@@ -224,14 +282,18 @@ class Relayer:
         call: Callable[[Sequence[E]], Call],
     ) -> None:
         """Send one transaction for `batch`; when it is refused, one for each half, and so on."""
-        self._retries.tried(_name(what, way, entry) for entry in batch)
-        kind = (what, way.source.ledger.id, way.route.client_id)
+        self._backlog.retries.tried(_name(what, way, entry) for entry in batch)
+        kind = _kind(what, way)
         parts = [batch]
         while parts:
             part = parts.pop()
             try:
                 built = replace(call(part), work=self._workload.limit(kind, len(part)))
                 receipt = await ledger.submit(built, self._signer)
+            except FeeAboveCap:
+                self._backlog.retries.forgive(_name(what, way, entry) for entry in batch)
+                progress.capped.add(ledger.id)
+                return
             except _MAY_BE_ONE_PACKET as error:
                 if len(part) == 1:
                     progress.failures.append(error)
@@ -240,25 +302,33 @@ class Relayer:
                     parts += [part[half:], part[:half]]
                 continue
             self._workload.took(kind, len(part), receipt.work)
-            carried = Carried(what, way.route, len(part), receipt)
+            carried = Carried(what, way.route, len(part), receipt, _income(part))
             progress.carried.append(carried)
             self._observe(carried)
 
-    def _batches(self, way: _Way, what: str, entries: Iterable[E]) -> list[list[E]]:
-        """Split what is due in batches whose blocks one statement may cover."""
-        batches: list[list[E]] = []
-        due = (entry for entry in entries if self._retries.due(_name(what, way, entry)))
-        for entry in sorted(due, key=lambda entry: entry.height):
-            last = batches[-1] if batches else None
-            if (
-                last is None
-                or len(last) == self._batch
-                or entry.height - last[0].height >= MAX_BLOCKS
-            ):
-                batches.append([entry])
-            else:
-                last.append(entry)
-        return batches
+    def _batches(
+        self, way: _Way, policy: RoutePolicy, what: str, entries: Sequence[E]
+    ) -> list[list[E]]:
+        if not entries:
+            return []
+        most = self._batch if policy.packets is None else min(policy.packets, MAX_ABSENCES)
+        if policy.work is not None:
+            most = min(most, self._workload.within(_kind(what, way), policy.work))
+        named = [(_name(what, way, entry), entry) for entry in entries]
+        now = 0 if way.other.final is None else way.other.final.time
+        return self._backlog.batches(named, policy, most, now)
+
+
+def _paid(way: _Way, policy: RoutePolicy, entries: Sequence[P]) -> Sequence[P]:
+    """Leave the packets for which enough is escrowed for this relayer."""
+    if policy.minimum_fee == 0:
+        return entries
+    return [
+        entry
+        for entry in entries
+        if way.source.paid((entry.packet.source_client, entry.packet.sequence))
+        >= policy.minimum_fee
+    ]
 
 
 def _blocks(batch: Sequence[Entry]) -> tuple[int, int]:
@@ -267,5 +337,15 @@ def _blocks(batch: Sequence[Entry]) -> tuple[int, int]:
     return min(heights) - 1, max(heights)
 
 
-def _name(what: str, way: _Way, entry: Entry) -> tuple[str, LedgerId, str, int]:
+def _kind(what: str, way: _Way) -> tuple[str, LedgerId, str]:
+    return what, way.source.ledger.id, way.route.client_id
+
+
+def _income(part: Sequence[Entry]) -> int:
+    return sum(entry.fee.amount for entry in part if isinstance(entry, EarnedFee))
+
+
+def _name(what: str, way: _Way, entry: Entry) -> Name:
+    if isinstance(entry, EarnedFee):
+        return what, way.source.ledger.id, entry.fee.client_id, entry.fee.sequence
     return what, way.source.ledger.id, entry.packet.source_client, entry.packet.sequence

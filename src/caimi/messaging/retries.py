@@ -34,6 +34,11 @@ class Retries:
             _, wait = self._tried.get(name, (0.0, FIRST_WAIT_SECONDS / 2))
             self._tried[name] = (self._clock(), min(wait * 2, LONGEST_WAIT_SECONDS))
 
+    def forgive(self, names: Iterable[Hashable]) -> None:
+        """Let `names` be tried at once: what went wrong was not theirs."""
+        for name in names:
+            self._tried.pop(name, None)
+
     def keep(self, names: Container[Hashable]) -> None:
         """Forget all but `names`."""
         self._tried = {name: noted for name, noted in self._tried.items() if name in names}

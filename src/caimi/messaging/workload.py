@@ -29,6 +29,11 @@ class Workload:
         each = self._each.get(kind)
         return 0 if each is None else math.ceil(each * packets * MARGIN) + RESERVE
 
+    def within(self, kind: Hashable, work: int) -> int:
+        """Give how many packets of a kind should fit `work`, one at least; 100 of an unknown."""
+        each = self._each.get(kind)
+        return 100 if each is None else max(1, int(work / each))
+
     def took(self, kind: Hashable, packets: int, work: int) -> None:
         """Note what a transaction of `packets` took."""
         self._each[kind] = max(work / packets, self._each.get(kind, 0.0) * _FORGETTING)

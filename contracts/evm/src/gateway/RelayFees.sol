@@ -35,7 +35,8 @@ contract RelayFees {
         bytes32 indexed clientHash,
         uint64 indexed sequence,
         address payer,
-        uint128 amount
+        uint128 amount,
+        uint64 timeout
     );
     event FeeEarned(address indexed relayer, bytes32 indexed clientHash, uint64 indexed sequence, uint128 amount);
     event FeeRefunded(address indexed payer, bytes32 indexed clientHash, uint64 indexed sequence, uint128 amount);
@@ -78,7 +79,9 @@ contract RelayFees {
         fee.amount += uint128(msg.value);
         fee.timeout = packet.timeoutTimestamp;
         held += msg.value;
-        emit FeeEscrowed(relayer, clientHash, packet.sequence, msg.sender, uint128(msg.value));
+        emit FeeEscrowed(
+            relayer, clientHash, packet.sequence, msg.sender, uint128(msg.value), packet.timeoutTimestamp
+        );
     }
 
     /// @notice Gives fees to the relayers they name, on proof that the packets' acknowledgements are written.

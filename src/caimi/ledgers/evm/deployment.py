@@ -29,7 +29,16 @@ from caimi.ledgers.port import Call, LedgerId, Outbox, Signer, TxReceipt
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
 
-NAMES = ("authority", "gateway", "registry", "bridge", "market", "receipts", "messages")
+NAMES = (
+    "authority",
+    "gateway",
+    "registry",
+    "bridge",
+    "market",
+    "receipts",
+    "messages",
+    "fees",
+)
 BRIDGE_ROLE = 1
 GUARDIAN_ROLE = 2
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -145,12 +154,13 @@ async def deploy(
             works.create("receipts", chain, "ReceiptLog"),
         )
     )
-    bridge, market, messages = (
+    bridge, market, messages, fees = (
         done.created
         for done in await asyncio.gather(
             works.create("bridge", chain, "ModelBridge", gateway, registry, authority),
             works.create("market", chain, "LicenceMarket", gateway, registry),
             works.create("messages", chain, "MessagePort", gateway),
+            works.create("fees", chain, "RelayFees", gateway),
         )
     )
     contracts = {
@@ -161,6 +171,7 @@ async def deploy(
         "market": market,
         "receipts": receipts,
         "messages": messages,
+        "fees": fees,
     }
     router = Contract(chain, gateway, artifact("Gateway").interface)
     await asyncio.gather(

@@ -60,6 +60,12 @@ class EvmGateway:
                 routes.append(Route(client_id, counterparty, LedgerId(known)))
         return routes
 
+    async def client_named(self, client_hash: bytes) -> str | None:
+        """Give the client id that events name by its hash; None when there is none."""
+        if client_hash not in self._client_ids:
+            await self.routes()
+        return self._client_ids.get(client_hash)
+
     async def committee(self, client_id: str, at: int | None = None) -> Committee:
         """Read the present committee of a route's client.
 

@@ -19,8 +19,10 @@ from caimi.ledgers.evm.light_clients import EvmLightClients
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import EvmMarket
 from caimi.ledgers.evm.outgoing import sender_of
+from caimi.ledgers.evm.pricing import market_price
 from caimi.ledgers.evm.receipts import EvmReceiptLog
 from caimi.ledgers.evm.registry import EvmRegistry
+from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
 from caimi.ledgers.evm.watching import WatchableGateway
 from caimi.ledgers.port import Block, Call, LedgerId, Outbox, SignedCall, Signer, TxReceipt
@@ -33,6 +35,7 @@ CONTRACTS = {
     "bridge": "ModelBridge",
     "gateway": "Gateway",
     "receipts": "ReceiptLog",
+    "fees": "RelayFees",
 }
 """What a deployment's contracts are."""
 
@@ -80,6 +83,7 @@ class EvmLedger:
         self.clients = EvmLightClients(contracts["gateway"])
         self.bridge = EvmBridge(contracts["bridge"], self.gateway, events, self.deployed_at)
         self.receipts = EvmReceiptLog(contracts["receipts"])
+        self.fees = EvmRelayFees(contracts["fees"], self.gateway, events)
 
     async def check(self) -> None:
         """Check that the node answers, serves this ledger, and has the contracts.
@@ -113,6 +117,10 @@ class EvmLedger:
     async def balance(self, who: bytes) -> int:
         """Give an account's coins in wei."""
         return await self.chain.balance(account(who))
+
+    async def work_price(self) -> int:
+        """Give what a unit of gas costs now in wei: the base fee and the suggested tip."""
+        return await market_price(self.chain)
 
     def address_of(self, who: bytes) -> bytes:
         """Give the ERC-7930 interoperable address of an account here."""

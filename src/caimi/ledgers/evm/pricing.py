@@ -80,6 +80,14 @@ async def reprice(chain: Chain, policy: FeePolicy, earlier: Fees) -> Fees:
     return policy.replace(earlier, *_market(_sure(chain, head), tip))
 
 
+async def market_price(chain: Chain) -> int:
+    """Give what a unit of gas costs in the next block, with the suggested tip, in wei."""
+    head, tip = await chain.rpc.gather(
+        [("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", [])]
+    )
+    return sum(_market(_sure(chain, head), tip))
+
+
 def insufficient(
     chain: Chain, call: Call, sender: bytes, balance: int, needed: int
 ) -> InsufficientFunds:

@@ -20,6 +20,7 @@ CONTRACTS = (
     "ModelRegistry",
     "OptimisticClient",
     "ReceiptLog",
+    "RelayFees",
     "StorageProofClient",
     "TimelockController",
 )

@@ -1,0 +1,105 @@
+"""Fees for relayers: the port's `RelayFees` over the escrow contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from caimi.ledgers.evm.contract import Contract, account
+from caimi.ledgers.evm.gateway import EvmGateway
+from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.evm.packets import to_tuple
+from caimi.ledgers.port import Call, Packet, RelayFee
+
+
+class EvmRelayFees:
+    """The escrow of one EVM ledger, in its native coin."""
+
+    def __init__(self, contract: Contract, gateway: EvmGateway, events: EventReader) -> None:
+        self._contract = contract
+        self._gateway = gateway
+        self._events = events
+
+    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> Call:
+        """Set aside `amount` wei for the relayer of an open packet."""
+        return self._contract.call(
+            f"Paying for packet {packet.sequence} of {packet.source_client}",
+            "escrow",
+            to_tuple(packet),
+            account(relayer),
+            value=amount,
+        )
+
+    async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
+        """List fees set aside for `relayer` in blocks (from_height, to_height], in log order.
+
+        Those over clients that the gateway does not have are left out.
+        """
+        event = self._contract.interface.events["FeeEscrowed"]
+        logs = await self._events.raw(
+            [self._contract.address],
+            [event.topic, bytes(12) + account(relayer)],
+            from_height + 1,
+            to_height,
+        )
+        found = []
+        for log in logs:
+            values = event.decode(log.topics, log.data)
+            client_id = await self._gateway.client_named(values["clientHash"])
+            if client_id is not None:
+                found.append(
+                    RelayFee(
+                        client_id,
+                        values["sequence"],
+                        values["relayer"],
+                        values["payer"],
+                        values["amount"],
+                        values["timeout"],
+                        log.height,
+                    )
+                )
+        return found
+
+    async def held(self, fees: Sequence[RelayFee], at: int | None = None) -> list[int]:
+        """Tell what is held under each fee's name."""
+        reads = [self._contract.reading("feeOf", fee.client_id, _id(fee)) for fee in fees]
+        return [int(amount) for (amount,) in await self._contract.chain.reads(reads, at)]
+
+    def claim(
+        self,
+        client_id: str,
+        fees: Sequence[RelayFee],
+        acknowledgements: Sequence[bytes],
+        proof: bytes,
+    ) -> Call:
+        """Collect fees by proof of the acknowledgements."""
+        return self._contract.call(
+            f"Collecting {len(fees)} fees over {client_id}",
+            "claim",
+            client_id,
+            [_id(fee) for fee in fees],
+            list(acknowledgements),
+            proof,
+        )
+
+    def refund(self, client_id: str, fees: Sequence[RelayFee], proof: bytes) -> Call:
+        """Give fees back by proof that nothing was received in time."""
+        return self._contract.call(
+            f"Giving {len(fees)} fees over {client_id} back",
+            "refund",
+            client_id,
+            [_id(fee) for fee in fees],
+            proof,
+        )
+
+    async def owed(self, who: bytes) -> int:
+        """Tell what an account can withdraw, in wei."""
+        (amount,) = await self._contract.read("owed", account(who))
+        return int(amount)
+
+    def withdraw(self) -> Call:
+        """Withdraw what the sender is owed."""
+        return self._contract.call("Withdrawing fees", "withdraw")
+
+
+def _id(fee: RelayFee) -> tuple[int, bytes, bytes]:
+    return fee.sequence, fee.relayer, fee.payer

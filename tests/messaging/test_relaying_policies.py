@@ -1,0 +1,264 @@
+"""What an operator's policy makes of relaying: routes, fees, prices, batches and turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from world import Chain, KeySigner, World
+
+from caimi.errors.messaging import InvalidTurns
+from caimi.messaging.policy import Policy, RoutePolicy
+from caimi.messaging.relayer import Relayer
+from caimi.messaging.turns import Turns
+
+ME, OTHER = KeySigner(77), KeySigner(78)
+
+
+def every_route(policy: RoutePolicy) -> Policy:
+    return Policy(route=lambda source, route: policy)
+
+
+def effects(chain: Chain) -> int:
+    return sum(chain.state.effects.values())
+
+
+# --- routes and fees ----------------------------------------------------------------------------
+
+
+async def test_a_denied_route_is_left_to_others_and_the_rest_is_carried(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    b.send(a)
+    policy = Policy(route=lambda source, route: RoutePolicy(carry=source != a.id))
+    await world.settle(world.relayer(policy=policy))
+    assert (effects(a), effects(b)) == (1, 0)
+    await world.settle(world.relayer())
+    assert (effects(a), effects(b)) == (1, 1)
+
+
+async def test_only_what_pays_this_relayer_enough_is_carried(world: World) -> None:
+    a, b = world.chains
+    cheap, paid, others, free = (a.send(b) for _ in range(4))
+    a.escrow(cheap, ME.account, 999)
+    a.escrow(paid, ME.account, 500)
+    a.escrow(paid, ME.account, 500, payer=b"another")
+    a.escrow(others, OTHER.account, 5_000)
+    await world.settle(world.relayer(policy=every_route(RoutePolicy(minimum_fee=1_000))))
+    assert b.state.effects == {(paid.dest_client, paid.sequence): 1}
+    assert a.state.ended == {(paid.source_client, paid.sequence): "acknowledged"}
+    a.escrow(free, ME.account, 1_000)
+    await world.settle(world.relayer(policy=every_route(RoutePolicy(minimum_fee=1_000))))
+    assert effects(b) == 2
+
+
+async def test_fees_are_collected_once_the_packets_ended_acknowledged(world: World) -> None:
+    a, b = world.chains
+    packets = [a.send(b, value=value) for value in (b"ok", b"fail", b"ok")]
+    for packet in packets:
+        a.escrow(packet, ME.account, 10**6)
+    a.escrow(packets[0], ME.account, 10**6, payer=b"another")
+    relayer = world.relayer()
+    done = await world.settle(relayer, steps=12)
+    assert done.failures == []
+    assert a.state.earned == {ME.account: 4 * 10**6}
+    assert sum(each.income for each in done.carried) == 4 * 10**6
+    assert [each.packets for each in done.carried if each.what == "collect"] == [3, 1]
+    assert not relayer._open[a.id].fees
+    assert not relayer._open[b.id].written
+
+
+async def test_a_fee_of_a_packet_that_timed_out_is_not_collected_and_forgotten(
+    world: World,
+) -> None:
+    a, b = world.chains
+    packet = a.send(b, lasts=60)
+    a.escrow(packet, ME.account, 10**6)
+    world.pass_time(61)
+    relayer = world.relayer()
+    done = await world.settle(relayer, steps=8)
+    assert a.state.ended == {(packet.source_client, 1): "timed out"}
+    assert "collect" not in {each.what for each in done.carried}
+    assert not relayer._open[a.id].fees
+
+
+async def test_fees_that_are_less_than_collecting_costs_wait_for_more(world: World) -> None:
+    a, b = world.chains
+    a.work_price = 100
+    for _ in range(2):
+        a.escrow(a.send(b), ME.account, 100 * 100_000)
+    relayer = world.relayer()
+    await world.settle(relayer, steps=8)
+    assert not a.state.earned
+    for _ in range(3):
+        a.escrow(a.send(b), ME.account, 100 * 100_000)
+    await world.settle(relayer, steps=8)
+    assert a.state.earned == {ME.account: 5 * 100 * 100_000}
+
+
+async def test_a_restarted_relayer_collects_what_it_earned_before(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    await world.settle(world.relayer(), steps=1)
+    a.escrow(packet, ME.account, 10**6)
+    a.work_price = 1_000  # nothing is worth collecting yet
+    await world.settle(world.relayer(), steps=8)
+    assert a.state.ended
+    assert not a.state.earned
+    a.work_price = 1
+    await world.settle(world.relayer())
+    assert a.state.earned == {ME.account: 10**6}
+
+
+# --- prices and batches -------------------------------------------------------------------------
+
+
+async def test_nothing_is_sent_while_work_costs_more_than_the_cap(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    b.send(a)
+    b.work_price = 101
+    relayer = world.relayer(policy=Policy(price_caps={b.id: 100}))
+    await world.settle(relayer)
+    assert (effects(a), effects(b)) == (1, 0)
+    world.finalize()
+    assert (await relayer.step()).capped == {b.id}
+    b.work_price = 100
+    await world.settle(relayer, steps=1)
+    assert effects(b) == 1
+
+
+async def test_a_partial_batch_waits_for_its_time_and_a_full_one_does_not(world: World) -> None:
+    a, b = world.chains
+    relayer = world.relayer(policy=every_route(RoutePolicy(packets=3, wait_seconds=100)))
+    for _ in range(4):
+        a.send(b)
+    await world.settle(relayer, steps=1)
+    assert (effects(b), b.transactions) == (3, 1)
+    world.pass_time(90)
+    await world.settle(relayer, steps=1)
+    assert effects(b) == 3
+    world.pass_time(10)
+    await world.settle(relayer, steps=1)
+    assert effects(b) == 4
+
+
+async def test_a_packet_that_is_about_to_expire_waits_for_no_others(world: World) -> None:
+    a, b = world.chains
+    a.send(b, lasts=500)
+    policy = every_route(RoutePolicy(packets=3, wait_seconds=300))
+    await world.settle(world.relayer(policy=policy), steps=1)
+    assert effects(b) == 1
+
+
+async def test_a_batch_is_kept_within_the_work_it_may_take(world: World) -> None:
+    a, b = world.chains
+    relayer = world.relayer(policy=every_route(RoutePolicy(work=2)))
+    a.send(b)
+    await world.settle(relayer, steps=1)  # a packet takes 1 here, as a transaction of it showed
+    for _ in range(6):
+        a.send(b)
+    await world.settle(relayer, steps=1)
+    assert (effects(b), b.transactions) == (7, 4)
+
+
+# --- turns --------------------------------------------------------------------------------------
+
+
+class Crowd:
+    """Several relayers of one world that see the same and act at the same time."""
+
+    def __init__(self, world: World, count: int, *, turns: bool) -> None:
+        self.world = world
+        signers = [KeySigner(77 + place) for place in range(count)]
+        accounts = [signer.account for signer in signers]
+        now: Callable[[], float] = lambda: float(world.now)  # noqa: E731 - a clock
+
+        def turn(account: bytes) -> Turns | None:
+            if not turns:
+                return None
+            return Turns(account, accounts, slot_seconds=30, guard_seconds=10, clock=now)
+
+        self.relayers = [
+            Relayer(
+                world.views(),
+                world.doors,
+                signer,
+                policy=Policy(turns=turn(signer.account)),
+                clock=now,
+            )
+            for signer in signers
+        ]
+
+    async def work(self, seconds: int) -> None:
+        for _ in range(0, seconds, 5):
+            self.world.pass_time(5)
+            await asyncio.gather(*(relayer.step() for relayer in self.relayers))
+
+
+async def wasted(world: World, *, turns: bool) -> int:
+    """How many times two relayers carried what was carried already, of 40 packets both ways."""
+    a, b = world.chains
+    crowd = Crowd(world, 2, turns=turns)
+    for _ in range(10):
+        a.send(b)
+        b.send(a)
+        await crowd.work(5)
+    await crowd.work(120)
+    assert (effects(a), effects(b)) == (10, 10)
+    assert len(a.state.ended) == len(b.state.ended) == 10
+    return a.state.skipped + b.state.skipped
+
+
+async def test_relayers_that_take_turns_waste_nothing(world: World) -> None:
+    assert await wasted(world, turns=True) == 0
+
+
+async def test_relayers_that_do_not_take_turns_pay_twice(world: World) -> None:
+    assert await wasted(world, turns=False) >= 20
+
+
+@pytest.mark.parametrize("alive", [0, 1, 2])
+async def test_a_dead_relayers_packets_are_taken_over_within_its_slots(
+    world: World, alive: int
+) -> None:
+    a, b = world.chains
+    crowd = Crowd(world, 3, turns=True)
+    crowd.relayers = crowd.relayers[alive : alive + 1]
+    for _ in range(12):
+        a.send(b)
+    await crowd.work(2 * 30 + 10 + 10)
+    assert effects(b) == 12
+
+
+@given(
+    st.integers(1, 9),
+    st.binary(min_size=32, max_size=32),
+    st.floats(0, 4e9),
+    st.floats(0, 1e6),
+)
+def test_a_packet_is_never_two_relayers_turn_and_always_somebodys_soon(
+    count: int, name: bytes, now: float, age: float
+) -> None:
+    accounts = [bytes([place]) * 20 for place in range(count)]
+    at = [now]
+    turns = [Turns(me, reversed(accounts), clock=lambda: at[0]) for me in accounts]
+    assert sum(turn.mine(name, age) for turn in turns) <= 1
+    at[0] += 20
+    assert any(turn.mine(name, age) for turn in turns) or now % 60 > 40
+
+
+def test_turns_that_cannot_be_followed_are_refused() -> None:
+    me, other = ME.account, OTHER.account
+    for accounts, slot, guard in (
+        ([other], 60.0, 20.0),
+        ([me, me, other], 60.0, 20.0),
+        ([], 60.0, 20.0),
+        ([me, other], 20.0, 20.0),
+        ([me, other], 20.0, -1.0),
+    ):
+        with pytest.raises(InvalidTurns):
+            Turns(me, accounts, slot_seconds=slot, guard_seconds=guard)
