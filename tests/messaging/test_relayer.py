@@ -517,6 +517,52 @@ async def test_an_acknowledgement_whose_event_a_node_left_out_is_noticed_and_car
         assert (known.sent, known.written) == ({}, {})
 
 
+@pytest.mark.parametrize("how", ["other contents", "another height"])
+async def test_a_packet_that_a_node_told_otherwise_is_read_again_and_carried(
+    world: World, how: str
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    a.send(b)
+    world.finalize()
+    a.send(b)
+    world.finalize()
+    true = a.state.sent[0]
+    payload = replace(true.packet.payloads[0], value=b"stolen")
+    packet = true.packet if how == "another height" else replace(true.packet, payloads=(payload,))
+    told = replace(true, packet=packet, height=true.height + (how == "another height"))
+    views[a.id].omits = lambda entry: entry == true
+    views[a.id].forged = [told]
+    relayer = world.relayer(views=views)
+    await relayer.step()
+    views[a.id].omits, views[a.id].forged = lambda entry: False, []
+    assert relayer._open[a.id].sent[true.packet.source_client, 1] == told
+    done = await world.settle(relayer)
+    assert any("tells otherwise" in str(error) for error in done.failures)
+    assert len(a.state.ended) == 2
+    assert effects(b) == 2
+
+
+async def test_an_acknowledgement_that_a_node_told_otherwise_is_read_again_and_carried(
+    world: World,
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    a.send(b)
+    world.finalize()
+    relayer = world.relayer(views=views)
+    await relayer.step()
+    world.finalize()
+    (true,) = b.state.written
+    views[b.id].omits = lambda entry: entry == true
+    views[b.id].forged = [replace(true, acknowledgements=(b"another",))]
+    await relayer.step()
+    assert a.state.ended == {}
+    views[b.id].omits, views[b.id].forged = lambda entry: False, []
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
+
+
 async def test_a_node_that_always_leaves_out_an_event_is_read_again_ever_more_rarely(
     world: World,
 ) -> None:

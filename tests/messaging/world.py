@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from coincurve import PrivateKey
 from eth_abi.abi import decode
@@ -57,6 +57,7 @@ from caimi.messaging.relayer import Relayer
 from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator
 
+Told = TypeVar("Told", SentPacket, WrittenAcknowledgement)
 START = 1_800_000_000
 MAX_CLOCK_DRIFT = 600
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -425,7 +426,7 @@ class NodeView:
         self.fails_next = 0
         self.behind = 0
         """How many blocks this node has not seen yet."""
-        self.forged: list[SentPacket] = []
+        self.forged: list[SentPacket | WrittenAcknowledgement] = []
         self.omits: Callable[[SentPacket | WrittenAcknowledgement], bool] = lambda entry: False
         """Which events this node leaves out without a word."""
         self.ahead_finality = 0
@@ -480,16 +481,21 @@ class NodeView:
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
         await self._asked("sent")
         state = self.chain.states[self._height(to_height)]
-        every = [entry for entry in (*state.sent, *self.forged) if not self.omits(entry)]
-        return [entry for entry in every if from_height < entry.height <= to_height]
+        return self._told(state.sent, SentPacket, from_height, to_height)
 
     async def traffic(
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
         sent = await self.sent(from_height, to_height)
         state = self.chain.states[self._height(to_height)]
-        written = [entry for entry in state.written if not self.omits(entry)]
-        return sent, [entry for entry in written if from_height < entry.height <= to_height]
+        return sent, self._told(state.written, WrittenAcknowledgement, from_height, to_height)
+
+    def _told(
+        self, true: list[Told], kind: type[Told], from_height: int, to_height: int
+    ) -> list[Told]:
+        forged = [entry for entry in self.forged if isinstance(entry, kind)]
+        every = [entry for entry in (*true, *forged) if not self.omits(entry)]
+        return [entry for entry in every if from_height < entry.height <= to_height]
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
         await self._asked("commitments")

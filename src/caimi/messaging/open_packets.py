@@ -17,7 +17,12 @@ from caimi.ledgers.port import (
     SentPacket,
     WrittenAcknowledgement,
 )
-from caimi.messaging.ibc import commitment_key
+from caimi.messaging.ibc import (
+    acknowledgement_commitment,
+    acknowledgement_key,
+    commitment_key,
+    packet_commitment,
+)
 
 SCAN_BLOCKS = 5_000
 MAX_UNTOLD = 1_000
@@ -64,8 +69,8 @@ class OpenPackets:
     `sent` is by (source client, sequence), `written` by (destination client, sequence): each of
     the two ledgers guarantees its own names to be unique, and nobody guarantees the other's.
 
-    A node can leave out events without a word: one of several behind an address that lags, say.
-    `missing` is set once the ledger's state shows that this happened; then read again.
+    A node can leave out events without a word (one of several behind an address that lags, say), or
+    tell others. `missing` is set once the ledger's state shows that this happened; then read again.
     """
 
     ledger: Ledger
@@ -217,6 +222,35 @@ class OpenPackets:
                 self.missing = EventsMissing(
                     f"No event tells of the acknowledgement of packet {sequence} for {client}."
                 )
+
+    async def doubt(self, name: tuple[str, int], *, of_sent: bool, untraceable: bool) -> bool:
+        """Ask the ledger's state about a packet sent, or else answered, that does not prove.
+
+        A node can tell an event otherwise than it was, and every proof made of it fails. What the
+        state contradicts is dropped, and so is what is `untraceable`: not in its block. Gives
+        whether something was; then `missing` is set.
+        """
+        known = self.sent.get(name) if of_sent else self.written.get(name)
+        if known is None:
+            return False
+        if isinstance(known, SentPacket):
+            key, expected = commitment_key(*name), packet_commitment(known.packet)
+        else:
+            key = acknowledgement_key(*name)
+            expected = acknowledgement_commitment(known.acknowledgements)
+        (kept,) = await self.ledger.gateway.commitments([key])
+        if kept == expected and not untraceable:
+            return False
+        if of_sent and kept == _ENDED:
+            return False  # somebody else was quicker
+        what = "packet" if of_sent else "the acknowledgement of packet"
+        self.missing = EventsMissing(f"An event tells otherwise of {what} {name[1]} of {name[0]}.")
+        if of_sent:
+            del self.sent[name]
+            self._untold.add(name)
+        else:
+            del self.written[name]
+        return True
 
     async def sort(self, route: Route, other: OpenPackets) -> Sorted:
         """Sort this ledger's open packets towards `route` by what the other ledger has done."""

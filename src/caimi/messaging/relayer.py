@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, TransactionReverted
 from caimi.errors.messaging import InvalidProof, RangeTooLarge
 from caimi.ledgers.light_clients import LightClient
@@ -297,6 +298,7 @@ class Relayer:
             except _MAY_BE_ONE_PACKET as error:
                 if len(part) == 1:
                     progress.failures.append(error)
+                    await self._doubt(what, way, part[0], error)
                 else:
                     half = len(part) // 2
                     parts += [part[half:], part[:half]]
@@ -305,6 +307,19 @@ class Relayer:
             carried = Carried(what, way.route, len(part), receipt, _income(part))
             progress.carried.append(carried)
             self._observe(carried)
+
+    async def _doubt(self, what: str, way: _Way, entry: E, refusal: CaimiError) -> None:
+        """Find out whether a refused entry is what its ledgers keep; if not, it is read again."""
+        _, _, client, sequence = _name(what, way, entry)
+        source, dest = (client, sequence), (way.route.counterparty_client_id, sequence)
+        untraceable = isinstance(refusal, InvalidProof)
+        answered = not isinstance(entry, SentPacket)
+        lies = [
+            await way.source.doubt(source, of_sent=True, untraceable=untraceable and not answered),
+            await way.other.doubt(dest, of_sent=False, untraceable=untraceable and answered),
+        ]
+        if any(lies):
+            self._backlog.retries.forgive([_name(what, way, entry)])
 
     def _batches(
         self, way: _Way, policy: RoutePolicy, what: str, entries: Sequence[E]
