@@ -1,6 +1,7 @@
 """`make bench`: run the benchmarks (or those named), print and write the figures.
 
-Exits 1 when a promise is not kept.
+Exits 1 when a promise is not kept. ``python -m bench readme`` copies what was written into the
+README's table.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from bench.result import Result, save, show
+from bench.result import Result, save, show, write_readme
 
 BENCHMARKS = ("unlock", "sealing", "inference", "publishing", "gas", "relaying")
 
 
 def main(names: list[str]) -> int:
     """Run the named benchmarks, all when none is named."""
+    if names == ["readme"]:
+        write_readme()
+        return 0
     results: list[Result] = []
     for name in names or BENCHMARKS:
         if name not in BENCHMARKS:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results.json"
+README = Path(__file__).parent.parent / "README.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +41,49 @@ class Result:
     def promise(self) -> str:
         """The promise in words."""
         if self.floor is not None:
-            return f"at least {self.floor:g}"
-        return f"at most {self.ceiling:g}" if self.ceiling is not None else ""
+            return f"at least {number(self.floor)}"
+        return f"at most {number(self.ceiling)}" if self.ceiling is not None else ""
+
+    @property
+    def compared(self) -> str:
+        """The peer and its figure in words."""
+        if self.peer_value is None:
+            return self.peer
+        return f"{self.peer} ({number(self.peer_value)})"
+
+
+def number(value: float) -> str:
+    """Write a figure with three significant digits, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def show(results: Sequence[Result]) -> None:
     """Print a table."""
-    table = Table(title="Measured on this machine", title_justify="left")
-    for column in ("figure", "value", "unit", "peer", "peer value", "ratio", "promise", "holds"):
-        table.add_column(column)
+    table = Table(title="Measured on this machine", title_justify="left", box=SIMPLE)
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    for column in ("unit", "peer", "promise"):
+        table.add_column(column, overflow="fold")
+    table.add_column("holds", no_wrap=True)
     for result in results:
-        table.add_row(
-            result.name,
-            f"{result.value:,.4g}",
-            result.unit,
-            result.peer,
-            "" if result.peer_value is None else f"{result.peer_value:,.4g}",
-            "" if result.ratio is None else f"{result.ratio:.3f}",
-            result.promise,
-            "yes" if result.holds else "[red]NO[/red]",
-        )
+        holds = "yes" if result.holds else "[red]NO[/red]"
+        value = number(result.value)
+        table.add_row(result.name, value, result.unit, result.compared, result.promise, holds)
     Console().print(table)
+
+
+def write_readme() -> None:
+    """Put the kept figures into the README's table."""
+    document = json.loads(RESULTS.read_text("utf-8"))
+    rows = [
+        f"| `{each.name}` | {number(each.value)} | {each.unit} | {each.compared} | {each.promise} |"
+        for each in (Result(**entry) for entry in document["results"])
+    ]
+    head = ["| figure | value | unit | peer | promise |", "|---|---|---|---|---|"]
+    text = README.read_text("utf-8")
+    before, rest = text.split("| figure | value | unit |", 1)
+    after = rest[rest.index("<!-- bench:end -->") :]
+    README.write_text(before + "\n".join([*head, *rows, after]), "utf-8")
 
 
 def save(results: Sequence[Result]) -> None:
