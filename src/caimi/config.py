@@ -103,6 +103,42 @@ class RelaySection(Section):
     wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
 
 
+class RelayerRouteSection(Section):
+    """How a relayer carries some routes: the first section that fits a route counts.
+
+    `source` and `destination` are ledgers by id or name, `client` the source's client id; what is
+    left out fits all. Fees and `minimum_fee` are in the source's smallest coin; `price_ratio` is
+    how many of it one of the destination's is worth.
+    """
+
+    source: str | None = None
+    destination: str | None = None
+    client: str | None = None
+    carry: bool = True
+    minimum_fee: Annotated[int, Field(ge=0)] = 0
+    price_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)] = 1.0
+    margin_percent: Annotated[int, Field(ge=0, le=1000)] = 20
+    packets: Annotated[int, Field(ge=1, le=1000)] | None = None
+    work: Annotated[int, Field(ge=1)] | None = None
+    wait_seconds: Annotated[float, Field(ge=0, le=300, strict=False)] = 0.0
+
+
+class TurnsSection(Section):
+    """Relayers that take turns: the same list, slot and guard at each of them."""
+
+    accounts: Annotated[list[HexAddress], Field(min_length=1, max_length=256, strict=False)]
+    slot_seconds: Annotated[float, Field(ge=1, le=3600, strict=False)] = 60.0
+    guard_seconds: Annotated[float, Field(ge=0, le=3600, strict=False)] = 20.0
+
+
+class RelayerSection(Section):
+    """What a relayer service carries; `price_caps` are wei a gas, by the ledger's id or name."""
+
+    routes: Annotated[list[RelayerRouteSection], Field(max_length=1000, strict=False)] = []
+    price_caps: dict[str, Annotated[int, Field(ge=1)]] = {}
+    turns: TurnsSection | None = None
+
+
 class WorkerSection(Section):
     """A worker that answers inference requests."""
 
@@ -136,6 +172,7 @@ class Config(TopSection):
     keys: KeysSection = KeysSection()
     store: StoreSection = StoreSection()
     relay: RelaySection = RelaySection()
+    relayer: RelayerSection = RelayerSection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
     state: str = "state"
 
@@ -256,6 +293,19 @@ wait_seconds = 120
 # market = "0x..."
 # receipts = "0x..."
 # messages = "0x..."
+# fees = "0x..."
+
+# What `caimi service relayer` does; without it, everything at once and for nothing.
+# [relayer.price_caps]
+# mainnet = 80_000_000_000      # wei a gas: above it nothing is sent there
+# [relayer.turns]               # the same at each of the relayers that share the work
+# accounts = ["0x...", "0x..."]
+# [[relayer.routes]]            # the first that fits a route counts; what is left out fits all
+# source = "mainnet"
+# minimum_fee = 10_000_000_000_000_000  # escrowed for this relayer, or it carries nothing
+# packets = 50                  # a batch goes once it has so many packets,
+# work = 10_000_000             # or takes so much gas,
+# wait_seconds = 30             # or its oldest packet has waited so long
 
 # [committee]
 # group_key = "0x..."

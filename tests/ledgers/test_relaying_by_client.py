@@ -10,8 +10,9 @@ from ledger_site import COIN
 from subprocess_anvil import anvil_process
 from test_ledger_crossing import A, B, Pair
 
+from caimi.client.fees import escrow, refund
 from caimi.errors.ledgers import TransactionReverted
-from caimi.errors.messaging import TooFewProofs, UnprovableClient
+from caimi.errors.messaging import TooFewProofs, UnknownPacket, UnprovableClient
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.connect import http_chain
@@ -187,3 +188,25 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
     with pytest.raises(TransactionReverted) as refusal:
         await b.submit(b.fees.escrow(paid.packet, carrier.account, fee), joined.bob)
     assert refusal.value.error == "NotOpen"
+
+
+async def test_a_fee_goes_back_by_proof_that_its_packet_was_not_received(joined: Joined) -> None:
+    _, on_b = await two_of_two(joined)
+    a, b = joined.a, joined.b
+    sent = await joined.buy(on_b, seconds=60)
+    sequence = sent.packet.sequence
+    call = await escrow(b, on_b, sequence, joined.carrier.account, 10**15)
+    await b.submit(call, joined.bob)
+    parties = (joined.carrier.account, joined.bob.account)
+    too_early = await refund(b, a, on_b, sequence, parties, joined.validators)
+    with pytest.raises(TransactionReverted) as refusal:
+        await b.submit(too_early, joined.alice)
+    assert refusal.value.error == "TimeoutNotReached"
+    await joined.pass_time(120)
+    await joined.settle(joined.relayer())
+    assert (await b.market.purchase(sent.purchase)).state is PurchaseState.REFUNDED
+    given_back = await refund(b, a, on_b, sequence, parties, joined.validators)
+    await b.submit(given_back, joined.alice)
+    assert await b.fees.owed(joined.bob.account) == 10**15
+    with pytest.raises(UnknownPacket):
+        await escrow(b, on_b, sequence + 1, joined.carrier.account, 1)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from caimi import __version__
-from caimi.cli import demo, devnet, governance, keys, models, services
+from caimi.cli import demo, devnet, fees, governance, keys, models, services
 from caimi.cli.options import JsonOption, guarded
 from caimi.cli.output import out, print_json
 from caimi.errors.operations import ConfigExists
@@ -67,6 +67,7 @@ def init(
 app.add_typer(keys.app, name="keys")
 app.add_typer(devnet.app, name="devnet")
 app.add_typer(services.app, name="service")
+app.add_typer(fees.app, name="fees")
 app.add_typer(governance.app, name="governance")
 models.add_commands(app)
 demo.add_command(app)

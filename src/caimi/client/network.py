@@ -33,6 +33,7 @@ from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
 from caimi.journal import Journal
 from caimi.ledgers.evm.connect import open_ledger
+from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.port import AliasChange, Ledger, LedgerId, TxReceipt
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
@@ -64,16 +65,23 @@ class AsyncNetwork:
         *,
         key: str | None = None,
         ask: Callable[[str], str] | None = None,
+        price_caps: Mapping[LedgerId, int] | None = None,
     ) -> AsyncIterator[AsyncNetwork]:
         """Open the key and connect to everything the configuration names.
+
+        No transaction offers more for a unit of work than the ledger's cap in `price_caps`.
 
         Raises:
             KeyMissing, KeyLocked: the key cannot be opened.
         """
         identity = await asyncio.to_thread(Keyring(config, ask).open, key)
+        caps = {ledger: FeePolicy(cap=cap) for ledger, cap in (price_caps or {}).items()}
         async with AsyncExitStack() as stack:
             ledgers = {
-                LedgerId(section.id): await open_ledger(section) for section in config.ledgers
+                LedgerId(section.id): await open_ledger(
+                    section, policy=caps.get(LedgerId(section.id))
+                )
+                for section in config.ledgers
             }
             for ledger in ledgers.values():
                 stack.push_async_callback(ledger.aclose)

@@ -192,6 +192,22 @@ class InvalidTurns(MessagingError):
     next_step = "Correct [relayer.turns]: every relayer's account once, and a guard below the slot."
 
 
+class InvalidTariff(MessagingError):
+    """A relayer's prices make no sense."""
+
+    code = "CAIMI-M017"
+    why = "Ratios are positive; margins, minimums and work are not negative."
+    next_step = "Correct the route in [[relayer.routes]]."
+
+
+class UnknownPacket(MessagingError):
+    """A packet that was named is not one of the ledger's."""
+
+    code = "CAIMI-M018"
+    why = "The client id or the sequence is wrong, or it was sent in a block that is not there yet."
+    next_step = "See the transaction that sent it for both."
+
+
 class EventsMissing(MessagingError):
     """A node left out events of a ledger."""
 

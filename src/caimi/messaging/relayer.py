@@ -102,11 +102,17 @@ class Relayer:
         """What is known of each ledger's packets that have not ended."""
         return list(self._open.values())
 
-    async def run(self, poll_seconds: float) -> None:
-        """Carry for ever; failures are logged and tried again, more slowly while nothing works."""
+    async def run(
+        self, poll_seconds: float, stepped: Callable[[Progress], None] = lambda progress: None
+    ) -> None:
+        """Carry for ever; failures are logged and tried again, more slowly while nothing works.
+
+        `stepped` is told of each step.
+        """
         delay = poll_seconds
         while True:
             progress = await self.step()
+            stepped(progress)
             for failure in progress.failures:
                 _log.warning("%s", failure)
             stuck = bool(progress.failures) and not progress.did_anything

@@ -14,7 +14,7 @@ from caimi.ledgers.port import LedgerId
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.open_packets import OpenPackets
-from caimi.messaging.progress import Carried
+from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.watcher import Watched
 
 _COINS: Final = "in the ledger's smallest coin"
@@ -88,6 +88,21 @@ class RelayerMetrics:
         self.fees = Counter(
             "caimi_relayer_fees", f"Fees paid, {_COINS}", ("ledger",), registry=self.registry
         )
+        self.income = Counter(
+            "caimi_relayer_income", f"Fees collected, {_COINS}", ("ledger",), registry=self.registry
+        )
+        self.outstanding = Gauge(
+            "caimi_relayer_fees_escrowed",
+            f"Fees escrowed for this relayer and not collected yet, {_COINS}",
+            ("ledger",),
+            registry=self.registry,
+        )
+        self.capped = Gauge(
+            "caimi_relayer_capped",
+            "1 while something waits because work on the ledger costs more than the cap",
+            ("ledger",),
+            registry=self.registry,
+        )
         self.balance = Gauge(
             "caimi_relayer_balance",
             f"What the relayer has to pay fees with, {_COINS}",
@@ -113,6 +128,13 @@ class RelayerMetrics:
         self.packets.labels(done.what, ledger).inc(done.packets)
         self.gas.labels(done.what, ledger).inc(done.receipt.work)
         self.fees.labels(ledger).inc(done.receipt.fee)
+        if done.income:
+            self.income.labels(ledger).inc(done.income)
+
+    def stepped(self, ledgers: Iterable[LedgerId], progress: Progress) -> None:
+        """Take one step's result."""
+        for ledger in ledgers:
+            self.capped.labels(ledger).set(ledger in progress.capped)
 
     def counted(self, validators: Iterable[ValidatorClient]) -> list[ValidatorClient]:
         """Give `validators` so that their answers are counted."""
@@ -138,6 +160,8 @@ class RelayerMetrics:
                     sent_at = (await ledger.block(min(heights))).time
                     age = max(0.0, self._clock() - sent_at)
                 self.oldest.labels(ledger.id, route.client_id).set(age)
+            escrowed = sum(fee.amount for fees in each.fees.values() for fee in fees.values())
+            self.outstanding.labels(ledger.id).set(escrowed)
             self.balance.labels(ledger.id).set(await ledger.balance(account))
 
 

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -40,6 +41,7 @@ from caimi.node.endpoints import open_endpoints
 from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics, WatcherMetrics
 from caimi.node.node import Node
+from caimi.node.relaying import RelayingPolicy, serve_quotes
 from caimi.node.serving import LicensedModels
 from caimi.node.settings import NodeSettings
 from caimi.node.worker_app import create_worker_app
@@ -125,8 +127,18 @@ def clear_ledger(settings_file: Path, ledger: str) -> str | None:
 
 
 async def run_relayer(config: Config, key: str, metrics_port: int | None = None) -> None:
-    """Carry packets between the configured ledgers until the process is told to stop."""
-    async with _network(config, key) as network, AsyncExitStack() as stack:
+    """Carry packets between the configured ledgers until the process is told to stop.
+
+    Raises:
+        UnknownLedger, InvalidTurns…: what `[relayer]` says cannot be followed.
+    """
+    me = Keyring(config).account(key)
+    relaying = RelayingPolicy(config, bytes.fromhex(me.removeprefix("0x")))
+    caps = relaying.policy.price_caps
+    async with (
+        AsyncNetwork.connect(config, key=key, price_caps=caps) as network,
+        AsyncExitStack() as stack,
+    ):
         validators = []
         for custodian in config.committee.custodians if config.committee else ():
             endpoint = Endpoint(custodian.url)
@@ -146,8 +158,13 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
                 carried.receipt.ledger,
             )
 
+        ledgers = network.context.ledgers
         relayer = Relayer(
-            network.context.ledgers, metrics.counted(validators), signer, observe=observe
+            ledgers,
+            metrics.counted(validators),
+            signer,
+            policy=relaying.policy,
+            observe=observe,
         )
 
         async def measure() -> None:
@@ -158,11 +175,15 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
                     _log.warning("%s", error)
                 await asyncio.sleep(MEASURE_SECONDS)
 
-        await _run_all(
-            relayer.run(RELAY_POLL_SECONDS),
+        works = [
+            relayer.run(RELAY_POLL_SECONDS, partial(metrics.stepped, list(ledgers))),
             measure(),
-            *_metrics_server("CAIMI relayer", metrics.registry, metrics_port),
-        )
+        ]
+        if metrics_port is not None:
+            app = service("CAIMI relayer", metrics.registry)
+            serve_quotes(app, signer.account, ledgers, relaying)
+            works.append(_serve(app, "127.0.0.1", metrics_port))
+        await _run_all(*works)
 
 
 async def run_watcher(

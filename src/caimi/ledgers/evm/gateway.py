@@ -85,6 +85,14 @@ class EvmGateway:
             for log, _, values in await self._logs(["PacketSent"], from_height, to_height)
         ]
 
+    async def find_sent(self, client_id: str, sequence: int, after: int) -> SentPacket | None:
+        """Find one packet sent in blocks above `after`; None when there is none of that name."""
+        event = self._contract.interface.events["PacketSent"]
+        topics = [event.topic, keccak256(client_id.encode()), sequence.to_bytes(32)]
+        head = await self._contract.chain.head_height()
+        logs = await self._events.raw([self._contract.address], topics, after + 1, head)
+        return _sent_packet(logs[0], event.decode(logs[0].topics, logs[0].data)) if logs else None
+
     async def traffic(
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:

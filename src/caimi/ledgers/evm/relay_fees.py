@@ -91,6 +91,15 @@ class EvmRelayFees:
             proof,
         )
 
+    def reclaim(self, client_id: str, sequence: int, relayer: bytes, payer: bytes) -> Call:
+        """Give a fee back about whose packet nobody proved anything for long after its timeout."""
+        return self._contract.call(
+            f"Giving the fee of packet {sequence} of {client_id} back",
+            "reclaim",
+            client_id,
+            (sequence, account(relayer), account(payer)),
+        )
+
     async def owed(self, who: bytes) -> int:
         """Tell what an account can withdraw, in wei."""
         (amount,) = await self._contract.read("owed", account(who))

@@ -1,0 +1,175 @@
+"""`caimi fees`: what relayers ask for carrying a packet, and paying them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.one_ledger import LedgerOption, UnsignedOption, account_of, on_ledger, send, told
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
+from caimi.cli.output import facts, print_json
+
+if TYPE_CHECKING:
+    from caimi.ledgers.evm.ledger import EvmLedger
+    from caimi.ledgers.port import Call
+
+app = typer.Typer(help="Pay relayers for carrying packets.", no_args_is_help=True)
+
+ClientArgument = Annotated[str, typer.Argument(help="Client id of the packet's route.")]
+SequenceArgument = Annotated[int, typer.Argument(min=1, help="The packet's sequence.")]
+
+
+@app.command()
+def quote(
+    source: Annotated[str, typer.Argument(help="Ledger that sends, by CAIP-2 id or name.")],
+    destination: Annotated[str, typer.Argument(help="Ledger that receives.")],
+    relayer: Annotated[
+        str | None, typer.Option(help="URL of a relayer's service; without it, what costs are.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what carrying one packet costs now, in the sending ledger's smallest coin.
+
+    Example: [bold]caimi fees quote a b --relayer http://127.0.0.1:9200[/bold]
+    """
+    from caimi.client.fees import ask_quote
+    from caimi.config import load_config
+    from caimi.errors.operations import NoRoute
+    from caimi.ledgers.evm.connect import open_ledger
+    from caimi.messaging.quote import Tariff
+    from caimi.messaging.quote import quote as price
+    from caimi.node.client import Endpoint
+
+    async def session() -> dict[str, object]:
+        settings = load_config(config)
+        sections = [settings.ledger(source), settings.ledger(destination)]
+        here, there = [await open_ledger(section) for section in sections]
+        try:
+            for route in await here.gateway.routes():
+                if route.counterparty != there.id:
+                    continue
+                if relayer is None:
+                    return {"amount": str(await price(here, there, Tariff()))}
+                service = Endpoint(relayer)
+                try:
+                    asked = await ask_quote(service, here.id, route)
+                finally:
+                    await service.aclose()
+                return {"amount": str(asked.amount), "relayer": f"0x{asked.relayer.hex()}"}
+            raise NoRoute(f"No route leads from {here.id} to {there.id}.")
+        finally:
+            await here.aclose()
+            await there.aclose()
+
+    found = guarded(as_json, lambda: asyncio.run(session()))
+    if as_json:
+        print_json({"ok": True, **found})
+    else:
+        facts(f"A packet from {source} to {destination}", found)
+
+
+@app.command()
+def pay(
+    client: ClientArgument,
+    sequence: SequenceArgument,
+    amount: Annotated[int, typer.Argument(min=1, help="In the ledger's smallest coin.")],
+    relayer: Annotated[str, typer.Option(help="Account of the relayer that quoted.")],
+    ledger: LedgerOption = None,
+    key: KeyOption = None,
+    unsigned: UnsignedOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set a fee aside for the relayer of a packet; it is earned by the packet's acknowledgement.
+
+    Example: [bold]caimi fees pay caimi-31337-0 7 2000000000000000 --relayer 0x… -l a -k bob[/bold]
+    """
+    from caimi.client.fees import escrow
+
+    async def work(opened: EvmLedger) -> dict[str, object]:
+        call = await escrow(opened, client, sequence, account_of(relayer), amount)
+        return await send(opened, call, config, key, unsigned=unsigned)
+
+    told(as_json, "Fee set aside", on_ledger(config, ledger, as_json, work))
+
+
+@app.command()
+def withdraw(
+    ledger: LedgerOption = None,
+    key: KeyOption = None,
+    unsigned: UnsignedOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw what the key's account earned, or got back.
+
+    Example: [bold]caimi fees withdraw -l a -k relayer[/bold]
+    """
+
+    async def work(opened: EvmLedger) -> dict[str, object]:
+        return await send(opened, opened.fees.withdraw(), config, key, unsigned=unsigned)
+
+    told(as_json, "Fees withdrawn", on_ledger(config, ledger, as_json, work))
+
+
+@app.command()
+def refund(
+    client: ClientArgument,
+    sequence: SequenceArgument,
+    relayer: Annotated[str, typer.Option(help="Account that the fee was for.")],
+    payer: Annotated[str, typer.Option(help="Account that paid it.")],
+    ledger: LedgerOption = None,
+    abandoned: Annotated[
+        bool, typer.Option(help="Prove nothing: 30 days have passed since the packet's timeout.")
+    ] = False,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a fee back to its payer, by proof that its packet was not received in time.
+
+    Example: [bold]caimi fees refund caimi-31337-0 7 --relayer 0x… --payer 0x… -l a -k bob[/bold]
+    """
+    parties = guarded(as_json, lambda: (account_of(relayer), account_of(payer)))
+
+    async def work(opened: EvmLedger) -> dict[str, object]:
+        if abandoned:
+            call = opened.fees.reclaim(client, sequence, *parties)
+        else:
+            call = await _proved_refund(opened, client, sequence, parties, config)
+        return await send(opened, call, config, key, unsigned=False)
+
+    told(as_json, "Fee given back", on_ledger(config, ledger, as_json, work))
+
+
+async def _proved_refund(
+    source: EvmLedger,
+    client: str,
+    sequence: int,
+    parties: tuple[bytes, bytes],
+    config: Path | None,
+) -> Call:
+    from caimi.client.fees import refund as build
+    from caimi.config import load_config
+    from caimi.errors.operations import NoRoute
+    from caimi.ledgers.evm.connect import open_ledger
+    from caimi.node.client import Endpoint, HttpValidator
+
+    settings = load_config(config)
+    route = next((r for r in await source.gateway.routes() if r.client_id == client), None)
+    if route is None:
+        raise NoRoute(f"{source.id} has no route {client}.")
+    async with AsyncExitStack() as stack:
+        destination = await open_ledger(settings.ledger(route.counterparty))
+        stack.push_async_callback(destination.aclose)
+        validators = []
+        for custodian in settings.committee.custodians if settings.committee else ():
+            endpoint = Endpoint(custodian.url)
+            stack.push_async_callback(endpoint.aclose)
+            validators.append(HttpValidator(endpoint))
+        return await build(source, destination, client, sequence, parties, validators)

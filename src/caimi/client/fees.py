@@ -1,0 +1,90 @@
+"""Paying relayers: what carrying a packet costs, its escrow, and its return."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote as quoted
+
+from caimi.errors.messaging import UnknownPacket
+from caimi.errors.node import NodeRefused
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.port import Call, RelayFee, Route
+from caimi.messaging.attestations import ValidatorClient
+from caimi.messaging.provers.choice import prover_for
+from caimi.messaging.provers.prover import Case
+from caimi.node.client import Endpoint
+
+_ACCOUNT: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+_AMOUNT: Final = re.compile(r"[0-9]{1,39}")  # up to 2**128, as the escrow takes it
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What a relayer asks for one packet: escrow `amount` for the account `relayer`."""
+
+    relayer: bytes
+    amount: int
+
+
+async def ask_quote(relayer: Endpoint, source: str, route: Route) -> Quoted:
+    """Ask a relayer's service what it takes for a packet over a route.
+
+    Raises:
+        NodeUnreachable: it does not answer.
+        NodeRefused: it does not carry over that route, or its answer is malformed.
+    """
+    answer = await relayer.get(
+        f"/v1/quote?source={quoted(source)}&client={quoted(route.client_id)}"
+    )
+    account, amount = answer.get("relayer"), answer.get("amount")
+    if (
+        isinstance(account, str)
+        and isinstance(amount, str)
+        and _ACCOUNT.fullmatch(account)
+        and _AMOUNT.fullmatch(amount)
+    ):
+        return Quoted(bytes.fromhex(account[2:]), int(amount))
+    raise NodeRefused(f"{relayer.url} gave a malformed quote: {account!r:.80}, {amount!r:.80}.")
+
+
+async def escrow(
+    ledger: EvmLedger, client_id: str, sequence: int, relayer: bytes, amount: int
+) -> Call:
+    """Build the escrow of a fee for a packet that was sent.
+
+    Raises:
+        UnknownPacket: it was not.
+    """
+    found = await ledger.gateway.find_sent(client_id, sequence, ledger.deployed_at - 1)
+    if found is None:
+        raise UnknownPacket(f"There is no packet {sequence} of {client_id} on {ledger.id}.")
+    return ledger.fees.escrow(found.packet, relayer, amount)
+
+
+async def refund(
+    source: EvmLedger,
+    destination: EvmLedger,
+    client_id: str,
+    sequence: int,
+    parties: tuple[bytes, bytes],
+    validators: Sequence[ValidatorClient],
+) -> Call:
+    """Build the return of a fee whose packet timed out; `parties` are its relayer and its payer.
+
+    Raises:
+        UnknownPacket: there was no such packet.
+        NotEnoughAttestations…: it cannot be proved that the packet was not received.
+    """
+    found = await source.gateway.find_sent(client_id, sequence, source.deployed_at - 1)
+    if found is None:
+        raise UnknownPacket(f"There is no packet {sequence} of {client_id} on {source.id}.")
+    names = [(found.packet.dest_client, sequence)]
+    prover = prover_for(await source.clients.of(client_id))
+    case = Case(destination, source, await destination.finalized(), validators)
+    proof = (await prover.absence(case, names))(names)
+    relayer, payer = parties
+    fee = RelayFee(client_id, sequence, relayer, payer, 0, found.packet.timeout, found.height)
+    return source.fees.refund(client_id, [fee], proof.data)

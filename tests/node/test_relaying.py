@@ -1,0 +1,205 @@
+"""A relayer service carries as its configuration says, and quotes what it carries for."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from caimi.client.fees import ask_quote
+from caimi.config import Config, load_config
+from caimi.errors.messaging import InvalidTurns
+from caimi.errors.node import NodeRefused
+from caimi.errors.operations import ConfigInvalid, UnknownLedger
+from caimi.ledgers.port import LedgerId, Route, TxReceipt
+from caimi.messaging.progress import Carried, Progress
+from caimi.messaging.quote import Tariff
+from caimi.node.client import Endpoint
+from caimi.node.http import service
+from caimi.node.metrics import RelayerMetrics
+from caimi.node.relaying import RelayingPolicy, serve_quotes
+
+A, B = LedgerId("eip155:1"), LedgerId("eip155:2")
+ROUTE = Route("caimi-1-0", "caimi-2-0", B)
+BACK = Route("caimi-2-0", "caimi-1-0", A)
+ME, OTHER = b"\x01" * 20, b"\x02" * 20
+LEDGERS = """
+[[ledgers]]
+id = "eip155:1"
+name = "a"
+rpc = "http://127.0.0.1:1"
+deployed_at = 0
+contracts = {}
+[[ledgers]]
+id = "eip155:2"
+name = "b"
+rpc = "http://127.0.0.1:2"
+deployed_at = 0
+contracts = {}
+"""
+
+
+def config(folder: Path, relayer: str) -> Config:
+    file = folder / "caimi.toml"
+    file.write_text(relayer + LEDGERS)
+    return load_config(file)
+
+
+def test_without_a_section_everything_is_carried_for_nothing(tmp_path: Path) -> None:
+    relaying = RelayingPolicy(config(tmp_path, ""), ME)
+    chosen = relaying.policy.route(A, ROUTE)
+    assert (chosen.carry, chosen.minimum_fee, chosen.wait_seconds) == (True, 0, 0.0)
+    assert relaying.policy.turns is None
+    assert not relaying.policy.price_caps
+
+
+def test_the_first_section_that_fits_a_route_counts(tmp_path: Path) -> None:
+    relaying = RelayingPolicy(
+        config(
+            tmp_path,
+            """
+            [relayer.price_caps]
+            a = 80_000_000_000
+            [[relayer.routes]]
+            source = "a"
+            client = "caimi-1-9"
+            carry = false
+            [[relayer.routes]]
+            source = "eip155:1"
+            destination = "b"
+            minimum_fee = 7
+            packets = 50
+            work = 10_000_000
+            wait_seconds = 30
+            price_ratio = 0.1
+            margin_percent = 5
+            [[relayer.routes]]
+            carry = false
+            """,
+        ),
+        ME,
+    )
+    chosen = relaying.policy.route(A, ROUTE)
+    assert (chosen.minimum_fee, chosen.packets, chosen.work) == (7, 50, 10_000_000)
+    assert (chosen.carry, chosen.wait_seconds) == (True, 30)
+    assert not relaying.policy.route(A, Route("caimi-1-9", "x", B)).carry
+    assert not relaying.policy.route(B, BACK).carry
+    assert relaying.policy.price_caps == {A: 80_000_000_000}
+    assert relaying.tariff(A, ROUTE) == Tariff(Fraction(1, 10), 5, 7)
+    assert relaying.tariff(B, BACK) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('[[relayer.routes]]\nsource = "c"', UnknownLedger),
+        ("[relayer.price_caps]\nc = 1", UnknownLedger),
+        ("[relayer.price_caps]\na = 0", ConfigInvalid),
+        ("[[relayer.routes]]\nprice_ratio = 0", ConfigInvalid),
+        ("[[relayer.routes]]\nprice_ratio = inf", ConfigInvalid),
+        ("[[relayer.routes]]\npackets = 0", ConfigInvalid),
+        ("[[relayer.routes]]\nwait_seconds = 301", ConfigInvalid),
+        ("[[relayer.routes]]\nminimum_fee = -1", ConfigInvalid),
+        ("[[relayer.routes]]\nminimum = 1", ConfigInvalid),
+        ("[relayer.turns]\naccounts = []", ConfigInvalid),
+        ('[relayer.turns]\naccounts = ["0x' + "02" * 20 + '"]', InvalidTurns),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(
+    tmp_path: Path, text: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        RelayingPolicy(config(tmp_path, text), ME)
+
+
+def test_turns_are_taken_from_the_configuration(tmp_path: Path) -> None:
+    accounts = [f"0x{account.hex()}" for account in (OTHER, ME)]
+    made = RelayingPolicy(config(tmp_path, f"[relayer.turns]\naccounts = {accounts}"), ME)
+    assert made.policy.turns is not None
+
+
+class Ledger:
+    """As much of a ledger as a quote asks for (its gateway too)."""
+
+    def __init__(self, price: int, routes: list[Route]) -> None:
+        self.gateway = self
+        self._price = price
+        self._routes = routes
+
+    async def routes(self) -> list[Route]:
+        return self._routes
+
+    async def work_price(self) -> int:
+        return self._price
+
+
+def served(folder: Path, text: str = "") -> FastAPI:
+    app = service("a relayer", CollectorRegistry())
+    ledgers = {
+        A: Ledger(3, [ROUTE, Route("caimi-1-1", "x", LedgerId("eip155:3"))]),
+        B: Ledger(7, []),
+    }
+    serve_quotes(app, ME, ledgers, RelayingPolicy(config(folder, text), ME))  # type: ignore[arg-type]
+    return app
+
+
+def endpoint(app: FastAPI) -> Endpoint:
+    return Endpoint("http://relayer", transport=httpx.ASGITransport(app))
+
+
+async def test_a_relayers_quote_is_what_it_asks_now(tmp_path: Path) -> None:
+    quoted = await ask_quote(endpoint(served(tmp_path)), A, ROUTE)
+    assert (quoted.relayer, quoted.amount) == (ME, Tariff().fee(7, 3))
+
+
+@pytest.mark.parametrize(
+    ("source", "client"),
+    [(A, "caimi-1-9"), (A, "caimi-1-1"), (B, "caimi-1-0"), (LedgerId("eip155:9"), "caimi-1-0")],
+)
+async def test_there_is_no_quote_for_what_is_not_carried(
+    tmp_path: Path, source: LedgerId, client: str
+) -> None:
+    with pytest.raises(NodeRefused, match="C019"):
+        await ask_quote(endpoint(served(tmp_path)), source, Route(client, "x", B))
+    denying = served(tmp_path, "[[relayer.routes]]\ncarry = false")
+    with pytest.raises(NodeRefused, match="C019"):
+        await ask_quote(endpoint(denying), A, ROUTE)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"relayer": "0x" + "01" * 20},
+        {"relayer": "0x" + "01" * 19, "amount": "1"},
+        {"relayer": "0x" + "01" * 20, "amount": 1},
+        {"relayer": "0x" + "01" * 20, "amount": "-1"},
+        {"relayer": "0x" + "01" * 20, "amount": "٣"},
+        {"relayer": "0x" + "01" * 20, "amount": "1" * 40},
+    ],
+)
+async def test_a_malformed_quote_is_refused(answer: dict[str, object]) -> None:
+    app = FastAPI()
+
+    @app.get("/v1/quote")
+    async def tell() -> dict[str, object]:
+        return answer
+
+    with pytest.raises(NodeRefused, match="malformed"):
+        await ask_quote(endpoint(app), A, ROUTE)
+
+
+def test_income_and_caps_are_told() -> None:
+    metrics = RelayerMetrics()
+    value = metrics.registry.get_sample_value
+    metrics.carried(Carried("collect", ROUTE, 2, TxReceipt(A, "0x", 1, 1, 100, 300), income=50))
+    assert value("caimi_relayer_income_total", {"ledger": A}) == 50.0
+    metrics.stepped([A, B], Progress(capped={A}))
+    assert value("caimi_relayer_capped", {"ledger": A}) == 1.0
+    assert value("caimi_relayer_capped", {"ledger": B}) == 0.0
+    metrics.stepped([A, B], Progress())
+    assert value("caimi_relayer_capped", {"ledger": A}) == 0.0
