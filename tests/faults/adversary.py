@@ -17,7 +17,7 @@ from caimi.errors.node import NodeUnreachable
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import Call, LedgerId, Packet, SentPacket
+from caimi.ledgers.port import Call, LedgerId, Packet, SentPacket, TxReceipt
 from caimi.messaging.attestations import gather_signatures
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.ibc import (
@@ -49,6 +49,7 @@ class Adversary:
         self.key = world.genesis.attacker
         self.tried = 0
         self.won = 0
+        self.forged: set[str] = set()
         process = Process("adversary")
         self.ledgers: dict[LedgerId, EvmLedger] = {
             name: world.genesis.open(name, process, NodeFaults(), self.rng)
@@ -101,9 +102,13 @@ class Adversary:
         )
         return Attestation(said, validator.key.sign_digest(said.digest))
 
-    async def _submit(self, call: Call) -> None:
-        await self.ledgers[call.ledger].submit(call, self.key)
+    async def _submit(self, call: Call) -> TxReceipt:
+        receipt = await self.ledgers[call.ledger].submit(call, self.key)
         self.won += 1
+        return receipt
+
+    async def _submit_forgery(self, call: Call) -> None:
+        self.forged.add((await self._submit(call)).tx)
 
     # --- forgeries --------------------------------------------------------------------------------
 
@@ -144,7 +149,7 @@ class Adversary:
         signed = await self._statement(Kind.CHECKPOINT, route, route.source, tree)
         proof = signed.prove(tree, tree.keys)
         dest = self.ledgers[route.dest]
-        await self._submit(dest.gateway.receive(route.counterparty, [packet], proof.data))
+        await self._submit_forgery(dest.gateway.receive(route.counterparty, [packet], proof.data))
 
     async def _false_packet(self, route: RouteEnd) -> Packet:
         """Take a real transfer of any route, and change where it goes, and to whom."""
@@ -190,7 +195,7 @@ class Adversary:
         signed = await self._statement(Kind.CHECKPOINT, route, route.dest, tree)
         gateway = self.ledgers[route.source].gateway
         proof = signed.prove(tree, tree.keys)
-        await self._submit(
+        await self._submit_forgery(
             gateway.acknowledge(route.client, [packet], [acknowledgements], proof.data)
         )
 
@@ -201,7 +206,7 @@ class Adversary:
         signed = await self._statement(Kind.ABSENCE, route, route.dest, tree, late=500)
         proof = signed.prove(tree, tree.keys)
         gateway = self.ledgers[route.source].gateway
-        await self._submit(gateway.time_out(route.client, [packet], proof.data))
+        await self._submit_forgery(gateway.time_out(route.client, [packet], proof.data))
 
     # --- true statements at the wrong time or place -----------------------------------------------
 

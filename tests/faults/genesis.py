@@ -79,6 +79,8 @@ class Genesis:
     users: tuple[Key, ...]
     relayers: tuple[Key, ...]
     attacker: Key
+    governor: Key
+    guardian: Key
     models: tuple[Model, ...]
     clock: Clock
 
@@ -131,17 +133,18 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
     clock = Clock(loop.time)
     chains = {f"eip155:{n}": Chain(n, clock) for n in NUMBERS}
     ledgers = {LedgerId(name): chain for name, chain in chains.items()}
-    deployer, attacker = Key("deployer"), Key("attacker")
+    deployer, attacker, guardian = Key("deployer"), Key("attacker"), Key("guardian")
     users = tuple(Key(f"user {number}") for number in range(4))
     relayers = tuple(Key(f"relayer {number}") for number in range(3))
     for chain in ledgers.values():
-        for key in (deployer, attacker, *users, *relayers):
+        for key in (deployer, attacker, guardian, *users, *relayers):
             for machine in (chain.head_machine, chain.past_machine):
                 machine.fund(key.account, COINS)
     deployments, opened = {}, {}
     for name, chain in ledgers.items():
         process, rng = Process("deployer"), Random(0)
-        deployments[name] = await deploy(connect(chain, process, NodeFaults(), rng), deployer)
+        reached = connect(chain, process, NodeFaults(), rng)
+        deployments[name] = await deploy(reached, deployer, guardian=guardian.account)
         opened[name] = open_ledger(chain, deployments[name], process, NodeFaults(), rng, PATIENCE)
     keys: dict[bytes, Key] = {}
     committees: dict[frozenset[LedgerId], Committee] = {}
@@ -184,6 +187,8 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
         users=users,
         relayers=relayers,
         attacker=attacker,
+        governor=deployer,
+        guardian=guardian,
         models=tuple(models),
         clock=clock,
     )

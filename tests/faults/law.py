@@ -19,6 +19,7 @@ from caimi.messaging.checkpoint import Attestation, Kind
 from faults.chain import Chain, Refused
 from faults.machine import Message
 from faults.transaction import Log, SimBlock
+from faults.vigilance import Vigilance
 
 if TYPE_CHECKING:
     from faults.actors import ValidatorActor
@@ -45,7 +46,10 @@ class Law:
     _signed: dict[str, dict[tuple[LedgerId, int, int], bytes]] = field(default_factory=dict)
     _origins: dict[bytes, LedgerId] = field(default_factory=dict)
 
+    vigilance: Vigilance = field(init=False)
+
     def __post_init__(self) -> None:
+        self.vigilance = Vigilance(self.world)
         for name, deployment in self.world.genesis.deployments.items():
             here = InteroperableAddress.from_caip(name)
             gateway = deployment.contracts["gateway"]
@@ -62,6 +66,7 @@ class Law:
     def block(self, chain: Chain, block: SimBlock) -> None:
         """I1 and I7, as far as they must hold at every moment."""
         self.checks += 1
+        self.vigilance.block(chain, block)
         self.one_holder()
         self.market_is_covered(chain)
 
@@ -191,6 +196,7 @@ class Law:
             self._once(name, chain)
             self._purchases(name, chain)
         self._ends_agree()
+        self.vigilance.end()
         for model in self.world.genesis.models:
             if len(self.holders(model.model_id)) != 1:
                 what = f"model {model.model_id.hex()[:8]} has no holder, or several"

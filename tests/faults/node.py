@@ -70,6 +70,7 @@ class Node(AsyncBaseProvider):
             "eth_maxPriorityFeePerGas": lambda: hex(10**9),
             "eth_sendRawTransaction": lambda raw: hexed(chain.accept(_bytes(raw))),
             "eth_getTransactionReceipt": self._receipt,
+            "eth_getTransactionByHash": self._transaction,
             "eth_getLogs": self._logs,
         }
 
@@ -174,6 +175,13 @@ class Node(AsyncBaseProvider):
         if outcome is None or outcome.height > self._head():
             return None
         return _receipt(outcome, self.chain.blocks[outcome.height])
+
+    def _transaction(self, tx: str) -> object:
+        outcome = self.chain.receipts.get(_bytes(tx))
+        if outcome is None or outcome.height > self._head():
+            return None
+        sent = outcome.transaction
+        return {"hash": tx, "to": hexed(sent.to), "input": hexed(sent.data)}
 
     def _logs(self, query: dict[str, Any]) -> object:
         first, last = self._height(query["fromBlock"]), self._height(query["toBlock"])

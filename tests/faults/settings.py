@@ -29,6 +29,7 @@ class Settings:
     interrupted: float
     relayers: int
     attacks: int
+    watched: bool
 
     @classmethod
     def draw(cls, seed: int, kind: Kind, threshold: int, members: int) -> Settings:
@@ -50,4 +51,5 @@ class Settings:
             interrupted=rng.choice([0.0, 0.02, 0.1]),
             relayers=rng.randint(1, 2),
             attacks=rng.randint(10, 20) if kind == "one-more" else rng.randint(2, 8),
+            watched=kind == "one-more" or (kind == "tolerated" and rng.random() < 0.5),
         )

@@ -44,7 +44,7 @@ async def _one(world: World) -> None:
             chain.catch_up()
             chain.base_fee = GWEI
         case "kill":
-            actor = rng.choice([*world.validators, *world.relayers, *world.users])
+            actor = rng.choice([*world.validators, *world.relayers, *world.watchers, *world.users])
             actor.process.fuse = rng.randint(1, 60)
         case "disk":
             disk = rng.choice(world.validators).disk
@@ -52,8 +52,10 @@ async def _one(world: World) -> None:
             await asyncio.sleep(lasting)
             disk.full = False
         case "lag":
-            actor = rng.choice([*world.validators, *world.relayers])
-            actor.faults[chain.id].lag = rng.randint(1, 12)
+            actor = rng.choice([*world.validators, *world.relayers, *world.watchers])
+            # A watcher believes a node that lags no more than its patience and finality.
+            watches = actor in world.watchers
+            actor.faults[chain.id].lag = rng.randint(1, chain.depth if watches else 12)
             await asyncio.sleep(lasting)
             actor.faults[chain.id].lag = 0
         case "lie":

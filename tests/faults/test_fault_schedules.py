@@ -49,6 +49,18 @@ def test_one_more_stolen_key_harms_its_own_route_and_nothing_else() -> None:
     assert any("live on" in line for report in reports for line in report.harm)
 
 
+def test_the_watcher_notices_a_stolen_threshold_and_pauses_its_route() -> None:
+    reports = [play(seed, "one-more") for seed in range(21, 33)]
+    assert [report.broken for report in reports] == [()] * len(reports)
+    found = [line for report in reports for line in report.notes if "the watcher: " in line]
+    assert {line.split()[3] for line in found} >= {"CAIMI-M030", "CAIMI-M032"}
+
+
+def test_a_watcher_whose_nodes_lag_and_fail_raises_no_false_alarm() -> None:
+    reports = [play(seed) for seed in range(55, 65)]
+    assert [report.broken for report in reports] == [()] * len(reports)
+
+
 def test_a_ledger_that_breaks_its_word_makes_validators_refuse_and_never_contradict() -> None:
     reports = [play(seed, "beyond-finality") for seed in range(1, 13)]
     assert [report.broken for report in reports] == [()] * len(reports)

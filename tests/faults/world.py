@@ -23,6 +23,7 @@ from faults.strikes import strike
 from faults.transaction import SimBlock
 from faults.users import UserActor
 from faults.virtual_time import VirtualLoop, run
+from faults.watching import WatcherActor
 
 _CALM_SECONDS = 3_600.0
 _LOOK_SECONDS = 20.0
@@ -84,6 +85,7 @@ class World:
             for number in range(settings.relayers)
         ]
         self.users = [UserActor(self, key, number) for number, key in enumerate(begin.users)]
+        self.watchers = [WatcherActor(self)] if settings.watched else []
         self.adversary = Adversary(self)
 
     def _shape_ledgers(self) -> None:
@@ -150,6 +152,7 @@ class World:
         """Chaos, then calm."""
         forever = [self.spawn(actor.run()) for actor in self.relayers]
         forever += [self.spawn(actor.run()) for actor in self.users]
+        forever += [self.spawn(actor.run()) for actor in self.watchers]
         passing = [self.spawn(strike(self)), self.spawn(self.adversary.run())]
         await asyncio.sleep(self.settings.seconds)
         self._settle(forever)
@@ -161,13 +164,16 @@ class World:
         await asyncio.sleep(0)
         self._become_calm(survives=survivor is not None)
         running = [survivor or self.spawn(self.relayers[0].run())]
+        running += [self.spawn(actor.run()) for actor in self.watchers]
         deadline = self.loop.now + _CALM_SECONDS
         while self.loop.now < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
             for chain in self.genesis.chains.values():
                 chain.catch_up()
-            if not self.law.open_packets() and not any(
-                chain.pool for chain in self.genesis.chains.values()
+            if (
+                not self.law.open_packets()
+                and not self.law.vigilance.unanswered()
+                and not any(chain.pool for chain in self.genesis.chains.values())
             ):
                 break
         self._settle(running)
@@ -195,7 +201,7 @@ class World:
         actor: Actor
         remaining = self.relayers[0]
         remaining.healthy = True
-        for actor in (*self.validators, *self.relayers, *self.users):
+        for actor in (*self.validators, *self.relayers, *self.watchers, *self.users):
             if survives and actor is remaining:
                 actor.process.fuse = None
             else:

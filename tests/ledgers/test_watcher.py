@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,9 @@ from caimi.messaging.watcher import Watcher
 
 A, B = 31601, 31602
 PATIENCE = 10.0
+REORGANISES = pytest.mark.parametrize(
+    "reach", [pytest.param("anvil", marks=pytest.mark.anvil)], indirect=True
+)
 
 
 @dataclass
@@ -180,7 +184,7 @@ async def test_honest_traffic_is_left_alone(heist: Heist) -> None:
         watched = await heist.watcher.step()
         assert (watched.findings, watched.failures) == ([], [])
     assert await heist.paused() == (False, False)
-    assert (heist.watcher._judged, heist.watcher._first_seen) == ({}, {})
+    assert (heist.watcher._judged, heist.watcher._first_seen) == (set(), {})
 
 
 async def test_a_delivery_that_was_never_sent_pauses_the_route_on_both_sides(heist: Heist) -> None:
@@ -275,6 +279,85 @@ async def test_the_answer_that_was_written_is_left_alone(heist: Heist) -> None:
         watched = await heist.watcher.step()
         assert (watched.findings, watched.failures) == ([], [])
     assert await heist.paused() == (False, False)
+
+
+async def test_a_timeout_before_its_time_pauses_the_route(heist: Heist) -> None:
+    packet, _ = await heist.send()
+    await _pass(heist.b, 3_300)  # its own clock, so that the proof is not from its future
+    await heist.time_out(packet)
+    await heist.watcher.step()
+    heist.now[0] += PATIENCE
+    await heist.watcher.step()
+    assert heist.codes == ["CAIMI-M031"]
+    assert "before its time" in heist.found[0][2].what
+    assert await heist.paused() == (True, True)
+    await _pass(heist.a, 3_300)  # the ledgers are others' as well
+
+
+@REORGANISES
+async def test_a_delivery_that_a_reorganisation_moved_is_no_forgery(heist: Heist) -> None:
+    packet, height = await heist.send()
+    rpc = heist.a.chain.rpc
+    before = await rpc.ask("evm_snapshot")
+    heist.watcher._views[heist.a.id].ledger.chain.finality = Depth(2)
+    await heist.deliver(packet, height=height)
+    await heist.watcher.step()
+    await rpc.ask("evm_revert", before)
+    for _ in range(4):
+        await rpc.ask("evm_mine")
+    await heist.watcher.step()
+    await heist.deliver(packet, height=height)
+    for _ in range(3):
+        await rpc.ask("evm_mine")
+        heist.now[0] += PATIENCE
+        await heist.watcher.step()
+    assert heist.codes == []
+
+
+@REORGANISES
+async def test_a_pause_that_a_reorganisation_undid_is_made_again(heist: Heist) -> None:
+    true, _ = await heist.send()
+    await heist.deliver(replace(true, sequence=9))
+    heist.watcher._views[heist.a.id].ledger.chain.finality = Depth(3)
+    await heist.watcher.step()
+    rpc = heist.a.chain.rpc
+    before = await rpc.ask("evm_snapshot")
+    heist.now[0] += PATIENCE
+    await heist.watcher.step()
+    assert await heist.paused() == (True, True)
+    await rpc.ask("evm_revert", before)
+    assert await heist.paused() == (False, True)
+    for _ in range(4):
+        await rpc.ask("evm_mine")
+    await heist.watcher.step()
+    assert await heist.paused() == (True, True)
+    assert heist.codes == ["CAIMI-M030"]
+
+
+async def test_a_ledger_that_does_not_take_the_pause_holds_up_no_other(
+    heist: Heist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true, _ = await heist.send()
+    await heist.deliver(replace(true, sequence=9))
+    await heist.watcher.step()
+    heist.now[0] += PATIENCE
+    halted = asyncio.Event()
+
+    async def wait(*_: object) -> None:
+        await halted.wait()
+        raise LedgerUnavailable("It stood still.")
+
+    heist.watcher._patience = 0.5
+    with monkeypatch.context() as patched:
+        patched.setattr(heist.watcher._views[heist.a.id].ledger, "submit", wait)
+        for _ in range(2):
+            await heist.watcher.step()
+        assert await heist.paused() == (False, True)
+        halted.set()
+        watched = await heist.watcher.step()
+        assert [str(each.code) for each in watched.failures] == [LedgerUnavailable.code]
+    await heist.watcher.step()
+    assert await heist.paused() == (True, True)
 
 
 async def test_two_contents_signed_for_one_range_freeze_the_client(heist: Heist) -> None:

@@ -17,8 +17,16 @@ _ORIGIN = b"o" * 32
 Said = tuple[int, int, int, int]
 
 
-def proof(start: int, height: int, time: int, root: int = 1, origin: bytes = _ORIGIN) -> bytes:
-    statement = (origin, b"c" * 32, start, height, time, root.to_bytes(32), 1)
+def proof(
+    start: int,
+    height: int,
+    time: int,
+    root: int = 1,
+    *,
+    origin: bytes = _ORIGIN,
+    committee: bytes = b"c" * 32,
+) -> bytes:
+    statement = (origin, committee, start, height, time, root.to_bytes(32), 1)
     return encode((_TYPE,), ((statement, 0, b"", [], []),))
 
 
@@ -64,6 +72,13 @@ def test_other_ledgers_and_other_clients_proofs_are_passed_over() -> None:
     assert seen.add(proof(1, 5, 100)) is None
     assert seen.add(proof(1, 6, 50, origin=b"p" * 32)) is None
     assert seen.add(b"no committee's proof") is None
+
+
+def test_what_another_routes_committee_signed_accuses_nobody() -> None:
+    seen = Conflicts()
+    assert seen.add(proof(1, 5, 100)) is None
+    assert seen.add(proof(1, 5, 100, root=2, committee=b"d" * 32)) is None
+    assert seen.add(proof(1, 5, 100, root=2)) is not None
 
 
 def test_what_is_remembered_is_bounded(monkeypatch) -> None:

@@ -39,7 +39,7 @@ class _Said:
 
 @dataclass(slots=True)
 class _Origin:
-    """What was said of one ledger: the first statement of each height, and of each range."""
+    """What one committee said of a ledger: the first statement of each height and each range."""
 
     heights: list[int] = field(default_factory=list)
     first: dict[int, _Said] = field(default_factory=dict)
@@ -77,11 +77,15 @@ class _Origin:
 
 
 class Conflicts:
-    """Remembers one proof for each signed range, the newest `REMEMBERED` of them."""
+    """Remembers one proof for each range a committee signed, the newest `REMEMBERED` of them.
+
+    Two committees that contradict each other are of two routes, or of two epochs of one: that one
+    of them lies does not say which.
+    """
 
     def __init__(self) -> None:
-        self._origins: dict[bytes, _Origin] = {}
-        self._order: deque[tuple[bytes, _Said]] = deque()
+        self._origins: dict[tuple[bytes, bytes], _Origin] = {}
+        self._order: deque[tuple[tuple[bytes, bytes], _Said]] = deque()
 
     def add(self, proof: bytes) -> Conflict | None:
         """Take a proof that a ledger accepted; give the conflict when it contradicts another.
@@ -93,15 +97,16 @@ class Conflicts:
             ((members, *_),) = decode((_PROOF_TYPE,), proof)
         except (DecodingError, OverflowError, ValueError):
             return None
-        origin, _, start, height, time, root, size = members
+        origin, committee, start, height, time, root, size = members
+        whose = (origin, committee)
         said = _Said(start, height, time, root, size, proof)
-        known = self._origins.setdefault(origin, _Origin())
+        known = self._origins.setdefault(whose, _Origin())
         other = known.contradiction(said)
         if other is not None:
             return Conflict(_evidence(other.proof), _evidence(proof))
         if (start, height) not in known.ranges:
             known.remember(said)
-            self._order.append((origin, said))
+            self._order.append((whose, said))
         while len(self._order) > REMEMBERED:
             oldest, gone = self._order.popleft()
             self._origins[oldest].forget(gone)

@@ -61,9 +61,9 @@ class WatchableGateway(EvmGateway):
                 )
         return found
 
-    async def route_paused(self, client_id: str) -> bool:
+    async def route_paused(self, client_id: str, at: int | None = None) -> bool:
         """Tell whether a route is paused."""
-        (paused,) = await self._contract.read("routePaused", client_id)
+        (paused,) = await self._contract.read("routePaused", client_id, at=at)
         return bool(paused)
 
     def pause_route(self, client_id: str) -> Call:

@@ -1,0 +1,39 @@
+"""The production watcher as an actor of the world: it must notice forgeries and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from caimi.messaging.watcher import Watcher
+from faults.actors import Actor
+from faults.process import Killed
+
+if TYPE_CHECKING:
+    from faults.world import World
+
+PATIENCE_SECONDS = 15.0
+POLL_SECONDS = 15.0
+
+
+class WatcherActor(Actor):
+    """A watcher with nodes of its own, which lag and fail but do not lie; it may be killed."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, "watcher", list(world.genesis.chains))
+
+    async def run(self) -> None:
+        while True:
+            self.next_life(self.rng.randint(50, 900) if self.world.crashes(self.rng) else None)
+            watcher = Watcher(
+                self.open_all(),  # type: ignore[arg-type]
+                self.world.genesis.guardian,
+                patience_seconds=PATIENCE_SECONDS,
+                observe=self.world.law.vigilance.noticed,
+                clock=asyncio.get_running_loop().time,
+            )
+            try:
+                await watcher.run(POLL_SECONDS, lambda watched: None)
+            except Killed:
+                self.world.note(f"{self.name} dies")
+                await asyncio.sleep(self.rng.uniform(1.0, 20.0))
