@@ -81,6 +81,11 @@ interface ILicenceMarket is IIBCApp {
         returns (bool offered, uint256 amount);
     /// @dev keccak256(abi.encode(modelId, versionId, keccak256(consumer)))
     function licenceIdOf(uint256 modelId, bytes32 versionId, bytes calldata consumer) external pure returns (bytes32);
+    /// @notice The licences of a model of this ledger, for whoever buys the model elsewhere.
+    /// @return live how many are granted and not revoked
+    /// @return digest over all that was granted and revoked, in order: digest = bytes24(keccak256(abi.encodePacked(
+    ///         digest before, licenceId, bool granted))), from zero
+    function tally(uint256 modelId) external view returns (uint64 live, bytes24 digest);
     function licence(bytes32 licenceId) external view returns (Licence memory);
     /// @dev keccak256(abi.encode(clientId, sequence))
     function purchase(bytes32 purchaseId) external view returns (Purchase memory);

@@ -16,7 +16,27 @@ struct Version {
     bool deprecated;
 }
 
-/// @notice Ownership, versions and aliases of models (ERC-721; token id = model id).
+/// @notice What a model's home ledger said of it when the model left: no more than that, and no newer.
+struct Statement {
+    uint64 time; // seconds
+    uint64 versionCount;
+    string version; // the one published last
+    bytes32 manifest; // of that version
+    uint64 licenceCount; // licences granted and not revoked
+    bytes24 licenceDigest; // over the grants and revocations, see {ILicenceMarket-tally}
+}
+
+/// @notice A model of another ledger, and how it came.
+struct ForeignModel {
+    bytes home; // ERC-7930 interoperable address of the home registry
+    address publisher;
+    string name;
+    bytes[] path; // ERC-7930 ledgers between home and here, in the order of the voyage; each can have lied
+    Statement stated;
+}
+
+/// @notice Ownership, versions and aliases of models (ERC-721; token id = model id, but for a model that came over
+///         other ledgers than its home: keccak256(abi.encode(modelId, path))).
 /// @dev versionId = keccak256(bytes(version)). Versions start with a digit, aliases with a lower-case letter.
 interface IModelRegistry {
     event ModelRegistered(uint256 indexed modelId, address indexed publisher, string name);
@@ -70,10 +90,11 @@ interface IModelRegistry {
         view
         returns (string memory version, uint64 time);
 
+    /// @notice What came with a foreign model, last time it came. Its path vouches for it, nobody else.
+    function foreign(uint256 tokenId) external view returns (ForeignModel memory);
+
     /// @notice Mints the ownership of a model whose home is another ledger. Bridge only.
-    /// @param home ERC-7930 interoperable address of the home registry
-    function mintForeign(uint256 modelId, address to, address publisher, string calldata name, bytes calldata home)
-        external;
+    function mintForeign(uint256 tokenId, address to, ForeignModel calldata foreignModel) external;
     /// @notice Burns it again. Bridge only.
     function burnForeign(uint256 modelId) external;
 }

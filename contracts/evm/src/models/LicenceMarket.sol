@@ -19,7 +19,8 @@ import {PacketApp} from "./PacketApp.sol";
 ///      - for each currency, value in = value out + {held} + the sum of {owed}: money is taken into `held` or `owed`,
 ///        moves from `held` to `owed` once, when its packet ends, and leaves only by {withdraw} of what is owed;
 ///      - a purchase ends once: completed and owed to the seller, or refunded and owed to the buyer;
-///      - a licence is granted only by the model's owner, or at the price that the present owner set.
+///      - a licence is granted only by the model's owner, or at the price that the present owner set;
+///      - while a model is abroad its licences stand: the bridge owns it here then, and the bridge revokes nothing.
 ///
 ///      The seller is paid on the ledger where the buyer paid, at the same address. An owner that is a contract
 ///      should offer prices only on ledgers where it controls that address.
@@ -37,6 +38,12 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
         uint256 modelId;
         uint64 grantedAt;
         bool revoked;
+    }
+
+    /// @dev In one slot.
+    struct Tally {
+        uint64 live;
+        bytes24 digest;
     }
 
     /// @dev The payload's value, abi.encode(TAG, modelId, version, consumer, currency, amount).
@@ -75,6 +82,7 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
     ModelRegistry public immutable registry;
     mapping(uint256 modelId => mapping(bytes32 ledgerHash => mapping(address currency => Offer))) private _offers;
     mapping(bytes32 licenceId => LicenceRecord) private _licences;
+    mapping(uint256 modelId => Tally) private _tallies;
     mapping(bytes32 purchaseId => Purchase) private _purchases;
     mapping(bytes32 purchaseKey => bytes32 purchaseId) private _purchaseOf;
     mapping(address account => mapping(address currency => uint256)) private _owed;
@@ -118,6 +126,7 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
         _requireHomeOwner(record.modelId, msg.sender);
         require(!record.revoked, AlreadyRevoked(licenceId));
         record.revoked = true;
+        _count(record.modelId, licenceId, false);
         emit LicenceRevoked(licenceId);
     }
 
@@ -241,6 +250,12 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ILicenceMarket
+    function tally(uint256 modelId) external view returns (uint64 live, bytes24 digest) {
+        Tally storage entry = _tallies[modelId];
+        return (entry.live, entry.digest);
+    }
+
+    /// @inheritdoc ILicenceMarket
     function licence(bytes32 licenceId) external view returns (Licence memory) {
         LicenceRecord storage record = _licences[licenceId];
         return Licence({grantedAt: record.grantedAt, revoked: record.revoked});
@@ -299,7 +314,14 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
         record.modelId = modelId;
         record.grantedAt = uint64(block.timestamp);
         record.revoked = false;
+        _count(modelId, licenceId, true);
         emit LicenceGranted(licenceId, modelId, versionId, consumer, payee, version);
+    }
+
+    function _count(uint256 modelId, bytes32 licenceId, bool granted) private {
+        Tally storage entry = _tallies[modelId];
+        entry.live = granted ? entry.live + 1 : entry.live - 1;
+        entry.digest = bytes24(keccak256(abi.encodePacked(entry.digest, licenceId, granted)));
     }
 
     function _refund(PacketContext calldata context, bytes32 purchaseId, Purchase storage entry) private {

@@ -7,68 +7,63 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {ICS24} from "../gateway/ICS24.sol";
 import {IGateway} from "../interfaces/IGateway.sol";
 import {IIBCApp, PacketContext} from "../interfaces/IIBCApp.sol";
+import {ILicenceMarket} from "../interfaces/ILicenceMarket.sol";
 import {IModelBridge} from "../interfaces/IModelBridge.sol";
+import {ForeignModel, Statement} from "../interfaces/IModelRegistry.sol";
 import {Accountant} from "../limits/Accountant.sol";
 import {RouteLimits} from "../limits/RouteLimits.sol";
 import {Interoperable} from "./Interoperable.sol";
 import {ModelNames} from "./ModelNames.sol";
 import {ModelRegistry} from "./ModelRegistry.sol";
+import {ModelTransfers, Transfer} from "./ModelTransfer.sol";
 import {PacketApp} from "./PacketApp.sol";
+import {Passages} from "./Passages.sol";
+import {Paths} from "./Paths.sol";
 
 /// @notice Moves the ownership of models between ledgers: lock, mint, burn, unlock, refund. Port "model".
 /// @dev Invariants:
-///      - over all ledgers at most one holder of a model is live: a model is locked at home before it is minted
-///        behind a client, burnt there before it is unlocked, and comes back only through the client it left by;
+///      - over all ledgers at most one holder of a model is live: a model is locked where it was before it is minted
+///        behind a client, at home and on every ledger of its way; it is burnt there before it is unlocked, and comes
+///        back only through the client it left by;
 ///      - a packet is refunded only while the model is still where that packet put it, so that an acknowledgement
-///        that arrives after the model has come home by another packet changes nothing;
+///        that arrives after the model has come back by another packet changes nothing;
 ///      - tokens leave the bridge only in a callback of its gateway, and no callback can be made to fail by the one
 ///        who receives (tokens are moved without asking the recipient);
-///      - a ledger behind a client can harm only models whose home it is, and those that were sent to it;
-///      - over a route no more home models come back than left over it.
+///      - a ledger behind a client can harm only models whose home it is, and those that came over it: what it sends
+///        is minted under ids that name it ({Paths}), or unlocks what left towards it;
+///      - a model is taken only when as many blocks as its sender named lie on the block that sent it;
+///      - over a route no more models come back than left over it.
 ///
 ///      Restricted functions: {pause}, {unpause}, and those of {RouteLimits} and {Accountant}. While paused, or over
 ///      its limits, a route sends nothing, and what arrives is refused and so refunded where it came from;
 ///      acknowledgements and timeouts are never paused or limited.
-contract ModelBridge is IModelBridge, PacketApp, RouteLimits, Accountant, Pausable, ReentrancyGuardTransient {
-    /// @dev Where a model is, as this ledger knows it.
-    enum Whereabouts {
-        Nowhere, // this bridge has no part in it
-        Leaving, // home model, locked, not acknowledged
-        Away, // home model, locked, acknowledged
-        Visiting, // foreign model, live here
-        Returning // foreign model, burnt, not acknowledged
-    }
-
-    struct Passage {
-        string clientId; // the route it left by (home models) or came by (foreign ones)
-        address sender;
-        uint64 sequence;
-        Whereabouts whereabouts;
-    }
-
-    /// @dev The payload's value, abi.encode(TAG, home, publisher, name, sender, recipient).
-    struct Transfer {
-        bytes home;
-        address publisher;
-        string name;
-        bytes sender;
-        bytes recipient;
-    }
-
-    error NotHomeRoute(uint256 modelId, string clientId);
+contract ModelBridge is
+    IModelBridge,
+    PacketApp,
+    Passages,
+    RouteLimits,
+    Accountant,
+    Pausable,
+    ReentrancyGuardTransient
+{
+    /// @dev Neither the way the model came, nor one to a ledger that it has not been on.
+    error NotTheWay(uint256 modelId, string clientId);
     error NotLockedTowards(uint256 modelId, string clientId);
-    error NotFromHome(bytes home, string clientId);
+    error NotAVoyage(bytes home, bytes[] path);
     error InvalidHome(bytes home);
     error InvalidRecipient(bytes recipient);
+    error TooDeep(uint64 minDepth);
 
     string public constant PORT = "model";
-    string public constant VERSION = "caimi-model-1";
-    uint8 private constant TAG = 1;
+    string public constant VERSION = "caimi-model-2";
+    /// @notice More blocks than this nobody can demand. A packet that does not get as deep before its timeout, a day
+    ///         at most, ends by it, so that no depth holds a model for ever.
+    uint64 public constant MAX_DEPTH = 100_000;
+    string private constant LICENCE_PORT = "licence";
     bytes private constant SUCCESS = hex"01";
     uint256 private constant MAX_RECIPIENT_LENGTH = 128;
 
     ModelRegistry public immutable registry;
-    mapping(uint256 modelId => Passage) private _passages;
     mapping(bytes32 clientHash => mapping(uint64 sequence => uint256 modelId)) private _inFlight;
 
     constructor(IGateway gateway_, ModelRegistry registry_, address authority)
@@ -90,40 +85,48 @@ contract ModelBridge is IModelBridge, PacketApp, RouteLimits, Accountant, Pausab
     /// @dev The sequence is known, and written, only after the gateway has sent; neither it nor the registry hands
     ///      control to anyone.
     // slither-disable-next-line reentrancy-no-eth
-    function send(string calldata clientId, uint256 modelId, bytes calldata recipient, uint64 timeoutTimestamp)
-        external
-        whenNotPaused
-        nonReentrant
-        returns (uint64 sequence)
-    {
-        _checkRecipient(clientId, recipient);
+    function send(
+        string calldata clientId,
+        uint256 modelId,
+        bytes calldata recipient,
+        uint64 timeoutTimestamp,
+        uint64 minDepth
+    ) external whenNotPaused nonReentrant returns (uint64 sequence) {
+        require(minDepth <= MAX_DEPTH, TooDeep(minDepth));
+        bytes memory next = _ledgerBehind(clientId);
+        _checkRecipient(next, recipient);
         _limitSending(clientId, 0);
-        bool home = registry.isHome(modelId);
-        Passage storage passage = _passages[modelId];
-        if (home) {
-            _leave(keccak256(bytes(clientId)), 1);
-            passage.clientId = clientId;
-            passage.whereabouts = Whereabouts.Leaving;
+        bytes32 clientHash = keccak256(bytes(clientId));
+        ForeignModel memory model = _describe(modelId);
+        bool back = _isVisitingBy(modelId, clientHash);
+        if (back) {
+            _depart(modelId, msg.sender);
         } else {
-            require(_same(passage.clientId, clientId), NotHomeRoute(modelId, clientId));
-            passage.whereabouts = Whereabouts.Returning;
+            _checkWay(clientId, modelId, model, next);
+            _leave(clientHash, 1);
+            _lock(modelId, clientId, msg.sender);
         }
-        passage.sender = msg.sender;
 
         registry.transferFrom(msg.sender, address(this), modelId);
-        if (!home) registry.burnForeign(modelId);
+        if (back) registry.burnForeign(modelId);
         sequence = _sendPayload(
-            clientId, timeoutTimestamp, PORT, VERSION, _encode(modelId, abi.encodePacked(msg.sender), recipient)
+            clientId,
+            timeoutTimestamp,
+            PORT,
+            VERSION,
+            ModelTransfers.encode(
+                Transfer(model, abi.encodePacked(msg.sender), recipient, uint64(block.number), minDepth)
+            )
         );
 
-        passage.sequence = sequence;
-        bytes32 clientHash = keccak256(bytes(clientId));
+        _number(modelId, sequence);
         _inFlight[clientHash][sequence] = modelId;
         emit ModelSent(modelId, clientHash, sequence, msg.sender, recipient);
     }
 
     /// @inheritdoc IIBCApp
-    /// @dev Unlocks a model that left towards exactly this client, or mints one whose home is the ledger behind it.
+    /// @dev Unlocks a model that left towards exactly this client, or mints what came by it, under the id of the way
+    ///      it came.
     function onRecvPacket(PacketContext calldata context)
         external
         onlyGateway
@@ -132,21 +135,19 @@ contract ModelBridge is IModelBridge, PacketApp, RouteLimits, Accountant, Pausab
     {
         _checkEnvelope(context.payload);
         _limitReceiving(context.destClient, 0);
-        Transfer memory transfer = _decode(context.payload.value);
-        (bool valid, uint256 chainId, address homeRegistry) = Interoperable.evmAccount(transfer.home);
-        require(valid, InvalidHome(transfer.home));
+        Transfer memory transfer = ModelTransfers.decode(context.payload.value);
+        require(transfer.minDepth <= MAX_DEPTH, TooDeep(transfer.minDepth));
+        // Where heights are not proved (ERC-7786) they are 0, so that who names a depth is refunded.
+        require(
+            transfer.minDepth == 0 || context.height >= uint256(transfer.sentAt) + transfer.minDepth, NotYet()
+        );
         address recipient = address(bytes20(transfer.recipient));
         require(
             transfer.recipient.length == 20 && recipient != address(0) && recipient != address(this),
             InvalidRecipient(transfer.recipient)
         );
 
-        uint256 modelId = ModelNames.modelId(chainId, homeRegistry, transfer.publisher, transfer.name);
-        if (chainId == block.chainid && homeRegistry == address(registry)) {
-            _unlock(context.destClient, modelId, recipient);
-        } else {
-            _mint(context.destClient, chainId, modelId, recipient, transfer);
-        }
+        uint256 modelId = _take(context.destClient, transfer.model, recipient);
         emit ModelReceived(modelId, keccak256(bytes(context.destClient)), context.sequence, recipient);
         return SUCCESS;
     }
@@ -163,11 +164,7 @@ contract ModelBridge is IModelBridge, PacketApp, RouteLimits, Accountant, Pausab
             return;
         }
         (uint256 modelId, bytes32 clientHash, bool current) = _end(context);
-        if (current) {
-            Passage storage passage = _passages[modelId];
-            if (passage.whereabouts == Whereabouts.Leaving) passage.whereabouts = Whereabouts.Away;
-            else delete _passages[modelId];
-        }
+        if (current) _confirm(modelId);
         emit TransferCompleted(modelId, clientHash, context.sequence);
     }
 
@@ -178,54 +175,77 @@ contract ModelBridge is IModelBridge, PacketApp, RouteLimits, Accountant, Pausab
 
     /// @inheritdoc IModelBridge
     function locked(uint256 modelId) external view returns (string memory clientId, uint64 sequence, bool completed) {
-        Passage storage passage = _passages[modelId];
-        if (!_isLocked(passage)) return ("", 0, false);
-        return (passage.clientId, passage.sequence, passage.whereabouts == Whereabouts.Away);
+        if (!_isLocked(modelId)) return ("", 0, false);
+        Passage storage passage = _passage(modelId);
+        return (passage.leftBy, passage.sequence, passage.whereabouts == Whereabouts.Away);
     }
 
-    function _unlock(string calldata clientId, uint256 modelId, address recipient) private {
-        Passage storage passage = _passages[modelId];
-        require(_isLocked(passage) && _same(passage.clientId, clientId), NotLockedTowards(modelId, clientId));
-        _comeBack(keccak256(bytes(clientId)), 1);
-        delete _passages[modelId];
-        registry.transferFrom(address(this), recipient, modelId);
+    /// @inheritdoc IModelBridge
+    function cameBy(uint256 modelId) external view returns (string memory clientId) {
+        return _passage(modelId).cameBy;
     }
 
-    /// @dev The registry refuses to mint what is live here.
+    /// @dev What goes back where it came from has this ledger as its home, or as the last of its path.
+    function _take(string calldata clientId, ForeignModel memory model, address recipient)
+        private
+        returns (uint256 modelId)
+    {
+        (bool valid, uint256 chainId, address homeRegistry) = Interoperable.evmAccount(model.home);
+        require(valid, InvalidHome(model.home));
+        modelId = ModelNames.modelId(chainId, homeRegistry, model.publisher, model.name);
+        bytes memory here = Interoperable.thisLedger();
+        if (chainId == block.chainid && homeRegistry == address(registry)) {
+            require(model.path.length == 0, NotAVoyage(model.home, model.path));
+        } else if (Paths.endsWith(model.path, here)) {
+            modelId = Paths.tokenId(modelId, Paths.before(model.path));
+        } else {
+            return _mint(clientId, modelId, Interoperable.evmLedger(chainId), here, model, recipient);
+        }
+        _unlock(clientId, modelId, recipient);
+    }
+
+    /// @dev Gives back what left towards exactly this client.
+    function _unlock(string calldata clientId, uint256 modelId, address recipient) internal {
+        bytes32 clientHash = keccak256(bytes(clientId));
+        require(_isLockedTowards(modelId, clientHash), NotLockedTowards(modelId, clientId));
+        _release(clientHash, modelId, recipient);
+    }
+
+    function _release(bytes32 clientHash, uint256 modelId, address to) private {
+        _comeBack(clientHash, 1);
+        _restore(modelId);
+        registry.transferFrom(address(this), to, modelId);
+    }
+
+    /// @dev Whatever the ledger behind the client says of the way, it is itself the last of it. The registry refuses
+    ///      to mint what is live or locked here.
     function _mint(
         string calldata clientId,
-        uint256 chainId,
         uint256 modelId,
-        address recipient,
-        Transfer memory transfer
-    ) private {
-        require(
-            keccak256(_ledgerBehind(clientId)) == keccak256(Interoperable.evmLedger(chainId)),
-            NotFromHome(transfer.home, clientId)
-        );
-        Passage storage passage = _passages[modelId];
-        delete _passages[modelId];
-        passage.clientId = clientId;
-        passage.whereabouts = Whereabouts.Visiting;
-        registry.mintForeign(modelId, recipient, transfer.publisher, transfer.name, transfer.home);
+        bytes memory home,
+        bytes memory here,
+        ForeignModel memory model,
+        address recipient
+    ) private returns (uint256 tokenId) {
+        bytes memory behind = _ledgerBehind(clientId);
+        if (keccak256(behind) != keccak256(home)) model.path = Paths.beyond(model.path, behind);
+        else require(model.path.length == 0, NotAVoyage(model.home, model.path));
+        require(Paths.isVoyage(home, model.path, here), NotAVoyage(model.home, model.path));
+        tokenId = Paths.tokenId(modelId, model.path);
+        _arrive(tokenId, clientId);
+        registry.mintForeign(tokenId, recipient, model);
     }
 
     /// @dev Gives the model back to its sender, if this packet is what took it away last.
     function _refund(PacketContext calldata context) private {
         (uint256 modelId, bytes32 clientHash, bool current) = _end(context);
         if (!current) return;
-        Passage storage passage = _passages[modelId];
-        address sender = passage.sender;
-        if (passage.whereabouts == Whereabouts.Leaving) {
-            _comeBack(clientHash, 1);
-            delete _passages[modelId];
-            registry.transferFrom(address(this), sender, modelId);
+        address sender = _passage(modelId).sender;
+        if (_isLocked(modelId)) {
+            _release(clientHash, modelId, sender);
         } else {
-            passage.sender = address(0);
-            passage.sequence = 0;
-            passage.whereabouts = Whereabouts.Visiting;
-            (address publisher, string memory name, bytes memory home) = _origin(modelId);
-            registry.mintForeign(modelId, sender, publisher, name, home);
+            _restore(modelId);
+            registry.mintForeign(modelId, sender, registry.foreign(modelId));
         }
         emit TransferRefunded(modelId, clientHash, context.sequence, sender);
     }
@@ -236,45 +256,38 @@ contract ModelBridge is IModelBridge, PacketApp, RouteLimits, Accountant, Pausab
         modelId = _inFlight[clientHash][context.sequence];
         require(modelId != 0, UnknownPacket(clientHash, context.sequence));
         delete _inFlight[clientHash][context.sequence];
-        Passage storage passage = _passages[modelId];
-        current = (passage.whereabouts == Whereabouts.Leaving || passage.whereabouts == Whereabouts.Returning)
-            && passage.sequence == context.sequence && keccak256(bytes(passage.clientId)) == clientHash;
+        current = _isMovedBy(modelId, clientHash, context.sequence);
     }
 
-    function _checkRecipient(string calldata clientId, bytes calldata recipient) private view {
-        bool fits = Interoperable.isEvmLedger(_ledgerBehind(clientId))
+    /// @dev From home anywhere; from elsewhere only to a ledger that the model has not been on.
+    function _checkWay(string calldata clientId, uint256 modelId, ForeignModel memory model, bytes memory next)
+        private
+        view
+    {
+        bytes memory home = Interoperable.ledgerOf(model.home);
+        bytes memory here = Interoperable.thisLedger();
+        if (keccak256(home) == keccak256(here)) return;
+        require(Paths.isVoyage(home, Paths.beyond(model.path, here), next), NotTheWay(modelId, clientId));
+    }
+
+    function _checkRecipient(bytes memory ledger, bytes calldata recipient) private pure {
+        bool fits = Interoperable.isEvmLedger(ledger)
             ? recipient.length == 20 && address(bytes20(recipient)) != address(0)
             : recipient.length != 0 && recipient.length <= MAX_RECIPIENT_LENGTH;
         require(fits, InvalidRecipient(recipient));
     }
 
-    function _encode(uint256 modelId, bytes memory sender, bytes memory recipient) private view returns (bytes memory) {
-        (address publisher, string memory name, bytes memory home) = _origin(modelId);
-        return abi.encode(TAG, home, publisher, name, sender, recipient);
-    }
-
-    /// @dev What the model's id commits to.
-    function _origin(uint256 modelId) private view returns (address publisher, string memory name, bytes memory home) {
-        // How many versions there are does not travel.
-        // slither-disable-next-line unused-return
-        (publisher, name, home,) = registry.model(modelId);
-    }
-
-    /// @dev Strict: a value has one encoding.
-    function _decode(bytes calldata value) private pure returns (Transfer memory transfer) {
-        uint8 tag;
-        (tag, transfer.home, transfer.publisher, transfer.name, transfer.sender, transfer.recipient) =
-            abi.decode(value, (uint8, bytes, address, string, bytes, bytes));
-        bytes memory canonical =
-            abi.encode(TAG, transfer.home, transfer.publisher, transfer.name, transfer.sender, transfer.recipient);
-        require(tag == TAG && keccak256(canonical) == keccak256(value), InvalidPayload());
-    }
-
-    function _isLocked(Passage storage passage) private view returns (bool) {
-        return passage.whereabouts == Whereabouts.Leaving || passage.whereabouts == Whereabouts.Away;
-    }
-
-    function _same(string memory a, string memory b) private pure returns (bool) {
-        return keccak256(bytes(a)) == keccak256(bytes(b));
+    /// @dev What travels with a model: what its home says of it now, or what was said when it came.
+    function _describe(uint256 modelId) private view returns (ForeignModel memory model) {
+        if (!registry.isHome(modelId)) return registry.foreign(modelId);
+        uint256 count;
+        (model.publisher, model.name, model.home, count) = registry.model(modelId);
+        Statement memory stated = model.stated;
+        stated.time = uint64(block.timestamp);
+        stated.versionCount = uint64(count);
+        stated.version = registry.versionAt(modelId, count - 1);
+        stated.manifest = registry.getVersion(modelId, keccak256(bytes(stated.version))).manifest;
+        address market = address(gateway.getApplication(LICENCE_PORT));
+        if (market != address(0)) (stated.licenceCount, stated.licenceDigest) = ILicenceMarket(market).tally(modelId);
     }
 }

@@ -7,17 +7,18 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
-import {IModelRegistry, Publication, Version} from "../interfaces/IModelRegistry.sol";
+import {ForeignModel, IModelRegistry, Publication, Statement, Version} from "../interfaces/IModelRegistry.sol";
 import {Interoperable} from "./Interoperable.sol";
 import {ModelNames} from "./ModelNames.sol";
+import {Paths} from "./Paths.sol";
 
 /// @notice Ownership, versions and aliases of models; the token of a model is the right to publish under its name.
 /// @dev Invariants:
 ///      - a published version keeps its manifest and its time for ever; the lists of versions and of what an alias
 ///        meant only grow; deprecation is final;
 ///      - only the present owner adds to a model, and only on the model's home ledger;
-///      - a model id commits to its home (chain, registry), publisher and name, so that no other ledger can mint it
-///        under another history, and a copy of this registry on a fork with another chain id can send nothing away.
+///      - a model id commits to its home (chain, registry), publisher and name, and a token id also to the ledgers that
+///        the model came over, so that no other ledger can mint it under another history, and a copy of this registry on a fork with another chain id can send nothing away.
 ///
 ///      Restricted functions (for the bridge alone): {mintForeign}, {burnForeign}.
 ///
@@ -29,6 +30,12 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         string name;
         bytes home; // empty for a model of this registry
         string[] versions;
+    }
+
+    /// @dev Of a foreign model.
+    struct Voyage {
+        bytes[] path;
+        Statement stated;
     }
 
     struct VersionRecord {
@@ -79,6 +86,7 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     mapping(uint256 modelId => ModelRecord) private _models;
     mapping(uint256 modelId => mapping(bytes32 versionId => VersionRecord)) private _versions;
     mapping(uint256 modelId => mapping(bytes32 aliasId => AliasEntry[])) private _aliases;
+    mapping(uint256 tokenId => Voyage) private _voyages;
     mapping(uint256 batchId => Batch) private _batches;
     uint256 private _batchCount;
 
@@ -178,26 +186,32 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     }
 
     /// @inheritdoc IModelRegistry
-    function mintForeign(uint256 modelId, address to, address publisher, string calldata name_, bytes calldata home)
-        external
-        restricted
-    {
+    /// @dev Which ledgers make a path is for the bridge to say.
+    function mintForeign(uint256 tokenId, address to, ForeignModel calldata foreignModel) external restricted {
+        bytes calldata home = foreignModel.home;
+        string calldata name_ = foreignModel.name;
         require(ModelNames.isName(name_), InvalidName(name_));
         (bool valid, uint256 chainId, address registry) = Interoperable.evmAccount(home);
         require(valid && chainId != block.chainid, InvalidHome(home));
+        uint256 modelId = ModelNames.modelId(chainId, registry, foreignModel.publisher, name_);
         require(
-            publisher != address(0) && modelId == ModelNames.modelId(chainId, registry, publisher, name_),
-            WrongModelId(modelId)
+            foreignModel.publisher != address(0) && tokenId == Paths.tokenId(modelId, foreignModel.path),
+            WrongModelId(tokenId)
         );
+        Statement calldata stated = foreignModel.stated;
+        require(ModelNames.isVersion(stated.version), InvalidVersion(stated.version));
+        require(stated.manifest != bytes32(0), ZeroManifest());
 
-        ModelRecord storage record = _models[modelId];
+        ModelRecord storage record = _models[tokenId];
         if (record.home.length == 0) {
-            record.publisher = publisher;
+            record.publisher = foreignModel.publisher;
             record.name = name_;
             record.home = home;
+            _voyages[tokenId].path = foreignModel.path;
         }
-        _mint(to, modelId);
-        emit ForeignModelMinted(modelId, home, to);
+        _voyages[tokenId].stated = stated;
+        _mint(to, tokenId);
+        emit ForeignModelMinted(tokenId, home, to);
     }
 
     /// @inheritdoc IModelRegistry
@@ -266,6 +280,20 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     }
 
     /// @inheritdoc IModelRegistry
+    function foreign(uint256 tokenId) external view returns (ForeignModel memory) {
+        require(!isHome(tokenId), ModelIsNotForeign(tokenId));
+        ModelRecord storage record = _models[tokenId];
+        Voyage storage voyage = _voyages[tokenId];
+        return ForeignModel({
+            home: record.home,
+            publisher: record.publisher,
+            name: record.name,
+            path: voyage.path,
+            stated: voyage.stated
+        });
+    }
+
+    /// @inheritdoc IModelRegistry
     function versionAt(uint256 modelId, uint256 index) external view returns (string memory) {
         string[] storage versions = _requireModel(modelId).versions;
         require(index < versions.length, IndexOutOfBounds(index, versions.length));
@@ -302,15 +330,25 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         return (_models[modelId].versions[entries[index].version], entries[index].time);
     }
 
-    /// @notice The model's URI, `caimi:eip155:<home chain id>:0x<model id, 64 digits>`.
-    function tokenURI(uint256 modelId) public view override returns (string memory) {
-        _requireOwned(modelId);
+    /// @notice The model's URI, `caimi:eip155:<home chain id>:0x<model id, 64 digits>`; after it, for a model that came
+    ///         over other ledgers, `?via=0x<ERC-7930 ledger>` for each, so that it reads as nothing but what it is.
+    function tokenURI(uint256 tokenId) public view override returns (string memory uri) {
+        _requireOwned(tokenId);
         uint256 chainId = block.chainid;
-        bytes storage home = _models[modelId].home;
-        // It was found valid when the model came.
-        // slither-disable-next-line unused-return
-        if (home.length != 0) (, chainId,) = Interoperable.evmAccount(home);
-        return string.concat("caimi:eip155:", Strings.toString(chainId), ":", Strings.toHexString(modelId, 32));
+        uint256 modelId = tokenId;
+        ModelRecord storage record = _models[tokenId];
+        bytes[] storage path = _voyages[tokenId].path;
+        if (record.home.length != 0) {
+            address registry;
+            // It was found valid when the model came.
+            // slither-disable-next-line unused-return
+            (, chainId, registry) = Interoperable.evmAccount(record.home);
+            modelId = ModelNames.modelId(chainId, registry, record.publisher, record.name);
+        }
+        uri = string.concat("caimi:eip155:", Strings.toString(chainId), ":", Strings.toHexString(modelId, 32));
+        for (uint256 i = 0; i < path.length; ++i) {
+            uri = string.concat(uri, i == 0 ? "?via=" : "&via=", Strings.toHexString(path[i]));
+        }
     }
 
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {

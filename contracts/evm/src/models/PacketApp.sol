@@ -19,7 +19,7 @@ abstract contract PacketApp is IIBCApp {
     error UnknownPacket(bytes32 clientHash, uint64 sequence);
 
     string internal constant ENCODING = "application/x-solidity-abi";
-    uint256 internal constant MAX_VALUE_LENGTH = 1024;
+    uint256 internal constant MAX_VALUE_LENGTH = 2048;
     bytes32 private constant ENCODING_HASH = keccak256("application/x-solidity-abi");
 
     IGateway public immutable gateway;

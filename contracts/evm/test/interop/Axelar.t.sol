@@ -366,7 +366,7 @@ contract AxelarTest is Committee {
         vm.startPrank(sender);
         site.registry.approve(address(site.bridge), modelId);
         sequence = site.bridge.send(
-            site.clientId, modelId, abi.encodePacked(recipient), uint64(block.timestamp + 1 hours)
+            site.clientId, modelId, abi.encodePacked(recipient), uint64(block.timestamp + 1 hours), 0
         );
         vm.stopPrank();
         _note();

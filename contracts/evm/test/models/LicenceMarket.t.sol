@@ -169,7 +169,7 @@ contract LicenceMarketTest is ModelLedgers {
         Site storage site = on(0);
         vm.startPrank(SELLER);
         site.registry.approve(address(site.bridge), model);
-        site.bridge.send(routes[0][1], model, abi.encodePacked(SELLER), inAnHour());
+        site.bridge.send(routes[0][1], model, abi.encodePacked(SELLER), inAnHour(), 0);
         vm.stopPrank();
         deliver(latest());
         (bool offered,) = site.market.price(model, chainOf(0), NATIVE);

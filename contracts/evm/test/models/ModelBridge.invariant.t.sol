@@ -6,19 +6,32 @@ import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
 import {Test} from "../Test.sol";
 import {ModelLedgers} from "./ModelLedgers.sol";
 
-/// @notice Owners, a relayer and time, doing anything in any order over three ledgers.
+/// @notice Owners, a relayer and time, doing anything in any order over four ledgers, up to three hops from home.
 contract BridgeHandler is ModelLedgers {
+    /// @dev A ledger that a model has been on, or was sent to, and its token there.
+    struct Place {
+        uint256 site;
+        uint256 id;
+        uint256 cameFrom; // the place before, itself at home
+        bytes[] path;
+    }
+
     uint256 public constant MODELS = 3;
     uint256 private constant OWNERS = 3;
+    uint256 private constant MAX_DEPTH = 6;
 
     uint256[] public models;
     uint256[] private _modelOf; // by packet
+    mapping(uint256 model => Place[]) private _places;
+    mapping(uint256 model => mapping(uint256 site => mapping(uint256 id => bool))) private _known;
 
     constructor() {
         makeSites();
         for (uint256 i = 0; i < MODELS; ++i) {
             vm.prank(owner(i));
-            models.push(on(i % SITES).registry.publish("model", "1.0.0", keccak256("manifest")));
+            uint256 model = on(i % SITES).registry.publish("model", "1.0.0", keccak256("manifest"));
+            models.push(model);
+            _places[model].push(Place(i % SITES, model, 0, new bytes[](0)));
         }
     }
 
@@ -26,24 +39,31 @@ contract BridgeHandler is ModelLedgers {
         return address(uint160(0xA000 + i));
     }
 
-    /// @dev Sends a live model anywhere, sometimes to a recipient that will be refused.
-    function send(uint256 which, uint256 to, uint256 recipient, uint256 patience) external {
+    /// @dev Sends a live model back, or on to where it has not been, sometimes to a recipient that will be refused, and
+    ///      sometimes deeper than it will ever lie.
+    function send(uint256 which, uint256 to, uint256 recipient, uint256 patience, uint256 depth) external {
         uint256 model = models[bound(which, 0, MODELS - 1)];
-        (bool live, uint256 from, address holder) = _holder(model);
+        (bool live, uint256 at_, address holder) = _holder(model);
+        if (!live) return;
+        Place memory from = _places[model][at_];
         to = bound(to, 0, SITES - 1);
-        if (!live || to == from) return;
-        Site storage site = on(from);
-        if (!site.registry.isHome(model)) to = _home(model);
+        bool back = at_ != 0 && to == _places[model][from.cameFrom].site;
+        if (to == from.site || (!back && _hasBeenOn(model, at_, to))) return;
+        Site storage site = on(from.site);
         if (site.bridge.paused()) return;
         recipient = bound(recipient, 0, OWNERS);
         address target = recipient == OWNERS ? address(sites[to].bridge) : owner(recipient);
-        uint64 timeout = uint64(block.timestamp + bound(patience, 1 minutes, 2 hours));
+        uint64 timeout = uint64(vm.getBlockTimestamp() + bound(patience, 1 minutes, 2 hours));
+        vm.roll(height);
         vm.startPrank(holder);
-        site.registry.approve(address(site.bridge), model);
-        site.bridge.send(routes[from][to], model, abi.encodePacked(target), timeout);
+        site.registry.approve(address(site.bridge), from.id);
+        site.bridge.send(
+            routes[from.site][to], from.id, abi.encodePacked(target), timeout, uint64(bound(depth, 0, MAX_DEPTH))
+        );
         vm.stopPrank();
         _modelOf.push(model);
         if (observe() != _modelOf.length) fail("one packet a transfer");
+        if (!back) _discover(model, at_, to);
     }
 
     /// @dev Any packet, delivered before or not, expired or not, ended or not.
@@ -71,8 +91,9 @@ contract BridgeHandler is ModelLedgers {
         uint256 model = models[bound(which, 0, MODELS - 1)];
         (bool live, uint256 at_, address holder) = _holder(model);
         if (!live) return;
+        Place memory place = _places[model][at_];
         vm.prank(holder);
-        on(at_).registry.transferFrom(holder, owner(bound(to, 0, OWNERS - 1)), model);
+        on(place.site).registry.transferFrom(holder, owner(bound(to, 0, OWNERS - 1)), place.id);
     }
 
     function wait(uint256 time) external {
@@ -85,11 +106,28 @@ contract BridgeHandler is ModelLedgers {
         else bridge.pause();
     }
 
-    /// @dev How many accounts hold the model, on all ledgers.
+    /// @dev How many accounts hold the model, on all ledgers, whichever way it came there.
     function holders(uint256 model) public view returns (uint256 total) {
-        for (uint256 i = 0; i < SITES; ++i) {
-            if (_isLive(i, model)) ++total;
+        for (uint256 i = 0; i < _places[model].length; ++i) {
+            if (_isLive(_places[model][i])) ++total;
         }
+    }
+
+    /// @dev What a ledger has out over a route, and how many tokens it holds that left by it.
+    function accounts(uint256 from, uint256 to) external view returns (uint256 out, uint256 lockedTowards) {
+        (out,) = sites[from].bridge.outstanding(routes[from][to]);
+        for (uint256 i = 0; i < MODELS; ++i) {
+            Place[] storage places = _places[models[i]];
+            for (uint256 p = 0; p < places.length; ++p) {
+                if (places[p].site != from) continue;
+                (string memory client,,) = sites[from].bridge.locked(places[p].id);
+                if (keccak256(bytes(client)) == keccak256(bytes(routes[from][to]))) ++lockedTowards;
+            }
+        }
+    }
+
+    function ledgers() external pure returns (uint256) {
+        return SITES;
     }
 
     /// @dev How many packets carry the model: sent, neither ended nor received, or refused and not yet refunded.
@@ -109,23 +147,46 @@ contract BridgeHandler is ModelLedgers {
         }
     }
 
+    /// @dev The place where the model is live.
     function _holder(uint256 model) private view returns (bool live, uint256 at_, address holder) {
-        for (uint256 i = 0; i < SITES; ++i) {
-            if (_isLive(i, model)) return (true, i, sites[i].registry.ownerOf(model));
+        Place[] storage places = _places[model];
+        for (uint256 i = 0; i < places.length; ++i) {
+            if (_isLive(places[i])) return (true, i, sites[places[i].site].registry.ownerOf(places[i].id));
         }
     }
 
-    function _isLive(uint256 i, uint256 model) private view returns (bool) {
-        try sites[i].registry.ownerOf(model) returns (address holder) {
-            return holder != address(sites[i].bridge);
+    function _isLive(Place storage place) private view returns (bool) {
+        try sites[place.site].registry.ownerOf(place.id) returns (address holder) {
+            return holder != address(sites[place.site].bridge);
         } catch {
             return false;
         }
     }
 
-    function _home(uint256 model) private view returns (uint256 i) {
-        while (models[i] != model) ++i;
-        return i % SITES;
+    /// @dev On the way to the place `at_`, or there.
+    function _hasBeenOn(uint256 model, uint256 at_, uint256 site) private view returns (bool) {
+        Place[] storage places = _places[model];
+        while (places[at_].site != site) {
+            if (at_ == 0) return false;
+            at_ = places[at_].cameFrom;
+        }
+        return true;
+    }
+
+    function _discover(uint256 model, uint256 from, uint256 to) private {
+        Place memory before = _places[model][from];
+        bytes[] memory path = new bytes[](0);
+        if (from != 0) {
+            path = new bytes[](before.path.length + 1);
+            for (uint256 i = 0; i < before.path.length; ++i) {
+                path[i] = before.path[i];
+            }
+            path[before.path.length] = chainOf(before.site);
+        }
+        uint256 id = path.length == 0 ? model : tokenOf(model, path);
+        if (_known[model][to][id]) return;
+        _known[model][to][id] = true;
+        _places[model].push(Place(to, id, from, path));
     }
 }
 
@@ -155,6 +216,17 @@ contract ModelBridgeInvariants is Test {
             uint256 model = handler.models(i);
             assertLe(handler.holders(model), 1, "holders");
             assertEq(handler.holders(model) + handler.carriers(model), 1, "holders and carriers");
+        }
+    }
+
+    /// forge-config: default.invariant.fail-on-revert = true
+    function invariant_what_is_out_over_a_route_is_what_is_locked_towards_it() public view {
+        for (uint256 from = 0; from < handler.ledgers(); ++from) {
+            for (uint256 to = 0; to < handler.ledgers(); ++to) {
+                if (from == to) continue;
+                (uint256 out, uint256 lockedTowards) = handler.accounts(from, to);
+                assertEq(out, lockedTowards, "out and locked");
+            }
         }
     }
 

@@ -87,7 +87,7 @@ contract ModelGasTest is ModelLedgers {
         Site storage site = on(0);
         vm.startPrank(owner);
         site.registry.approve(address(site.bridge), model);
-        site.bridge.send(routes[0][1], model, abi.encodePacked(BUYER), inAnHour());
+        site.bridge.send(routes[0][1], model, abi.encodePacked(BUYER), inAnHour(), 0);
         vm.stopPrank();
         // The first over a route, which fills two empty slots: its bucket and what is out over it.
         assertLe(_spent("send a model from home"), 264_000);

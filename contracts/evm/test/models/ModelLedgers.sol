@@ -3,16 +3,19 @@ pragma solidity ^0.8.37;
 
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
-import {Packet} from "../../src/interfaces/IBCTypes.sol";
+import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
+import {PacketContext} from "../../src/interfaces/IIBCApp.sol";
+import {ForeignModel, Statement} from "../../src/interfaces/IModelRegistry.sol";
 import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
+import {Transfer} from "../../src/models/ModelTransfer.sol";
 import {Network} from "../Network.sol";
 import {ProtoReader} from "../ProtoReader.sol";
 import {Vm} from "../Vm.sol";
 
-/// @notice Three ledgers with registry, bridge and market, every two joined, and a relayer that does as it is told.
+/// @notice Four ledgers with registry, bridge and market, every two joined, and a relayer that does as it is told.
 /// @dev Packets and acknowledgements are read from the logs, and handed over only when a test says so, in any order
 ///      and as often as it likes.
 abstract contract ModelLedgers is Network {
@@ -31,7 +34,7 @@ abstract contract ModelLedgers is Network {
         bytes acknowledgements; // abi.encode(bytes[]), empty until written
     }
 
-    uint256 internal constant SITES = 3;
+    uint256 internal constant SITES = 4;
     uint64 private constant BRIDGE_ROLE = 1;
 
     Site[SITES] internal sites;
@@ -66,8 +69,82 @@ abstract contract ModelLedgers is Network {
         return InteroperableAddress.formatEvmV1(sites[i].ledger.chainId, account);
     }
 
+    /// @dev Asked of the machine: the compiler takes it that time stands still within a transaction.
     function inAnHour() internal view returns (uint64) {
-        return uint64(block.timestamp) + 1 hours;
+        return uint64(vm.getBlockTimestamp()) + 1 hours;
+    }
+
+    /// @dev Sends `owner`'s token from one site to another, with an hour to go.
+    function sendModel(uint256 from, uint256 to, address owner, uint256 id, address recipient)
+        internal
+        returns (uint256 packet)
+    {
+        return sendModel(from, to, owner, id, recipient, 0);
+    }
+
+    function sendModel(uint256 from, uint256 to, address owner, uint256 id, address recipient, uint64 minDepth)
+        internal
+        returns (uint256 packet)
+    {
+        Site storage site = on(from);
+        vm.startPrank(owner);
+        site.registry.approve(address(site.bridge), id);
+        site.bridge.send(routes[from][to], id, abi.encodePacked(recipient), inAnHour(), minDepth);
+        vm.stopPrank();
+        return latest();
+    }
+
+    function moveModel(uint256 from, uint256 to, address owner, uint256 id, address recipient) internal {
+        uint256 packet = sendModel(from, to, owner, id, recipient);
+        deliver(packet);
+        acknowledge(packet);
+    }
+
+    /// @dev What a token that `publisher` published at site `home` says when it comes over `path`.
+    function transferOf(uint256 home, address publisher, string memory name, bytes[] memory path, bytes memory recipient)
+        internal
+        view
+        returns (Transfer memory)
+    {
+        return Transfer({
+            model: ForeignModel({
+                home: accountOn(home, address(sites[home].registry)),
+                publisher: publisher,
+                name: name,
+                path: path,
+                stated: Statement(uint64(block.timestamp), 1, "1.0.0", keccak256("manifest"), 0, 0)
+            }),
+            sender: abi.encodePacked(publisher),
+            recipient: recipient,
+            sentAt: 0,
+            minDepth: 0
+        });
+    }
+
+    /// @dev As the gateway of `dest` tells it of a packet from `source`.
+    function contextOf(uint256 source, uint256 dest, bytes memory value) internal view returns (PacketContext memory) {
+        return PacketContext(
+            routes[source][dest],
+            routes[dest][source],
+            9,
+            Payload("model", "model", "caimi-model-2", "application/x-solidity-abi", value),
+            address(this),
+            0
+        );
+    }
+
+    function pathOf(uint256 first) internal view returns (bytes[] memory path) {
+        path = new bytes[](1);
+        path[0] = chainOf(first);
+    }
+
+    function pathOf(uint256 first, uint256 second) internal view returns (bytes[] memory path) {
+        path = new bytes[](2);
+        (path[0], path[1]) = (chainOf(first), chainOf(second));
+    }
+
+    function tokenOf(uint256 modelId, bytes[] memory path) internal pure returns (uint256) {
+        return uint256(keccak256(abi.encode(modelId, path)));
     }
 
     /// @dev Takes note of what the gateways sent and answered since the last call; returns how many packets there are.

@@ -8,7 +8,7 @@ import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.s
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
-import {IModelRegistry, Publication, Version} from "../../src/interfaces/IModelRegistry.sol";
+import {ForeignModel, IModelRegistry, Publication, Statement, Version} from "../../src/interfaces/IModelRegistry.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
 import {Test} from "../Test.sol";
 
@@ -352,7 +352,7 @@ contract ModelRegistryTest is Test {
         vm.prank(BRIDGE);
         vm.expectEmit(address(registry));
         emit IModelRegistry.ForeignModelMinted(id, home, BOB);
-        registry.mintForeign(id, BOB, ALICE, "abroad", home);
+        registry.mintForeign(id, BOB, _came(ALICE, "abroad", home));
         assertEq(registry.ownerOf(id), BOB);
         assertFalse(registry.isHome(id));
         assertEq(registry.tokenURI(id), string.concat("caimi:eip155:99:", vm.toString(bytes32(id))));
@@ -375,23 +375,23 @@ contract ModelRegistryTest is Test {
     function test_a_foreign_model_leaves_and_comes_again() public {
         (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
         vm.startPrank(BRIDGE);
-        registry.mintForeign(id, BRIDGE, ALICE, "abroad", home);
+        registry.mintForeign(id, BRIDGE, _came(ALICE, "abroad", home));
         vm.expectEmit(address(registry));
         emit IModelRegistry.ForeignModelBurned(id);
         registry.burnForeign(id);
         (address publisher,, bytes memory known,) = registry.model(id);
         assertEq(publisher, ALICE);
         assertEq(known, home);
-        registry.mintForeign(id, BOB, ALICE, "abroad", home);
+        registry.mintForeign(id, BOB, _came(ALICE, "abroad", home));
         assertEq(registry.ownerOf(id), BOB);
         vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InvalidSender.selector, address(0)));
-        registry.mintForeign(id, BRIDGE, ALICE, "abroad", home);
+        registry.mintForeign(id, BRIDGE, _came(ALICE, "abroad", home));
     }
 
     function test_the_bridge_burns_only_what_it_holds_and_nothing_of_this_home() public {
         (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
         vm.startPrank(BRIDGE);
-        registry.mintForeign(id, BOB, ALICE, "abroad", home);
+        registry.mintForeign(id, BOB, _came(ALICE, "abroad", home));
         vm.expectRevert(abi.encodeWithSelector(ModelRegistry.NotModelOwner.selector, id, BRIDGE));
         registry.burnForeign(id);
         vm.expectRevert(abi.encodeWithSelector(ModelRegistry.ModelIsNotForeign.selector, model));
@@ -403,13 +403,13 @@ contract ModelRegistryTest is Test {
         vm.startPrank(BRIDGE);
         bytes memory refusal = abi.encodeWithSelector(ModelRegistry.WrongModelId.selector, id);
         vm.expectRevert(refusal);
-        registry.mintForeign(id, BOB, BOB, "abroad", home);
+        registry.mintForeign(id, BOB, _came(BOB, "abroad", home));
         vm.expectRevert(refusal);
-        registry.mintForeign(id, BOB, ALICE, "another", home);
+        registry.mintForeign(id, BOB, _came(ALICE, "another", home));
         vm.expectRevert(refusal);
-        registry.mintForeign(id, BOB, ALICE, "abroad", InteroperableAddress.formatEvmV1(98, address(7)));
+        registry.mintForeign(id, BOB, _came(ALICE, "abroad", InteroperableAddress.formatEvmV1(98, address(7))));
         vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidName.selector, "A"));
-        registry.mintForeign(id, BOB, ALICE, "A", home);
+        registry.mintForeign(id, BOB, _came(ALICE, "A", home));
     }
 
     function test_a_home_must_be_the_one_encoding_of_a_registry_on_another_evm_chain() public {
@@ -424,18 +424,69 @@ contract ModelRegistryTest is Test {
         vm.startPrank(BRIDGE);
         for (uint256 i = 0; i < homes.length; ++i) {
             vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidHome.selector, homes[i]));
-            registry.mintForeign(id, BOB, ALICE, "abroad", homes[i]);
+            registry.mintForeign(id, BOB, _came(ALICE, "abroad", homes[i]));
         }
         (id, home) = _foreign(31337, address(registry), "here");
         vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidHome.selector, home));
-        registry.mintForeign(id, BOB, ALICE, "here", home);
+        registry.mintForeign(id, BOB, _came(ALICE, "here", home));
+    }
+
+    function test_what_came_with_a_foreign_model_is_told_as_it_came_last() public {
+        (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
+        ForeignModel memory first = _came(ALICE, "abroad", home);
+        vm.startPrank(BRIDGE);
+        registry.mintForeign(id, BRIDGE, first);
+        assertEq(abi.encode(registry.foreign(id)), abi.encode(first));
+        registry.burnForeign(id);
+        assertEq(abi.encode(registry.foreign(id)), abi.encode(first));
+        ForeignModel memory second = _came(ALICE, "abroad", home);
+        second.stated = Statement(6, 3, "2.0.0", bytes32(uint256(1)), 0, 0);
+        registry.mintForeign(id, BRIDGE, second);
+        assertEq(abi.encode(registry.foreign(id)), abi.encode(second));
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.ModelIsNotForeign.selector, model));
+        registry.foreign(model);
+    }
+
+    function test_what_no_home_can_have_said_is_refused() public {
+        (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
+        ForeignModel memory came = _came(ALICE, "abroad", home);
+        vm.startPrank(BRIDGE);
+        came.stated.version = "v1";
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidVersion.selector, "v1"));
+        registry.mintForeign(id, BOB, came);
+        came.stated.version = "1.0.0";
+        came.stated.manifest = 0;
+        vm.expectRevert(ModelRegistry.ZeroManifest.selector);
+        registry.mintForeign(id, BOB, came);
+    }
+
+    function test_the_path_of_a_model_is_in_its_id_and_its_uri() public {
+        (uint256 modelId, bytes memory home) = _foreign(99, address(7), "abroad");
+        ForeignModel memory came = _came(ALICE, "abroad", home);
+        came.path = new bytes[](2);
+        came.path[0] = InteroperableAddress.formatEvmV1(98);
+        came.path[1] = InteroperableAddress.formatEvmV1(97);
+        uint256 id = uint256(keccak256(abi.encode(modelId, came.path)));
+        vm.startPrank(BRIDGE);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.WrongModelId.selector, modelId));
+        registry.mintForeign(modelId, BOB, came);
+        registry.mintForeign(id, BOB, came);
+        assertEq(
+            registry.tokenURI(id),
+            string.concat(
+                "caimi:eip155:99:", vm.toString(bytes32(modelId)), "?via=0x00010000016200&via=0x00010000016100"
+            )
+        );
+        (came.path[0], came.path[1]) = (came.path[1], came.path[0]);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.WrongModelId.selector, id));
+        registry.mintForeign(id, BOB, came);
     }
 
     function test_only_the_bridge_mints_and_burns() public {
         (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
         bytes memory refusal = abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(this));
         vm.expectRevert(refusal);
-        registry.mintForeign(id, BOB, ALICE, "abroad", home);
+        registry.mintForeign(id, BOB, _came(ALICE, "abroad", home));
         vm.expectRevert(refusal);
         registry.burnForeign(id);
     }
@@ -444,6 +495,14 @@ contract ModelRegistryTest is Test {
         assertTrue(registry.supportsInterface(type(IModelRegistry).interfaceId));
         assertTrue(registry.supportsInterface(type(IERC721).interfaceId));
         assertFalse(registry.supportsInterface(0xffffffff));
+    }
+
+    function _came(address publisher, string memory name, bytes memory home)
+        private
+        pure
+        returns (ForeignModel memory)
+    {
+        return ForeignModel(home, publisher, name, new bytes[](0), Statement(5, 2, "1.1.0", MANIFEST, 3, hex"04"));
     }
 
     function _foreign(uint256 chainId, address home, string memory name)
