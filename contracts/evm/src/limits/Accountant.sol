@@ -7,6 +7,10 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 /// @dev Invariant: over a route no more comes back than left over it, whatever was signed; so a route whose every key
 ///      is stolen yields at most what is out over it, which {setSupplyCap} bounds.
 ///
+///      This is the account of the route. That of the token is the application's: each model is out over one route at
+///      a time, and comes back over that one only ({Passages}), so that the sum over the models that are locked towards
+///      a route is what is out over it here. The two are kept apart so that one of them can be wrong.
+///
 ///      Restricted function: {setSupplyCap} (governance).
 abstract contract Accountant is AccessManaged {
     struct Account {
