@@ -13,8 +13,8 @@ from caimi.client.context import Context
 from caimi.client.publish import publish
 from caimi.client.pull import pull
 from caimi.client.purchase import buy
-from caimi.client.resolve import locate
 from caimi.client.transfer import transfer
+from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
 from caimi.errors.storage import StorageError
 from caimi.journal import Journal
@@ -146,8 +146,8 @@ async def test_a_killed_transfer_is_completed_with_one_live_holder(
         tmp_path,
         lambda context: transfer(context, model, to=world.c.id, recipient=account),
     )
-    location = await locate(world.publisher, model)
-    assert (location.ledger, location.owner) == (world.c.id, account)
+    held = (await follow(world.publisher, model)).last
+    assert (held.ledger, held.owner) == (world.c.id, account)
     assert await world.live_holders(model.model_id) == [world.c.id]
     sent = [e.name for e in await world.a.registry.history(model.model_id) if e.name == "ModelSent"]
     assert len(sent) == 1

@@ -144,6 +144,7 @@ def show(
                 "uri": shown.uri,
                 "publisher": shown.publisher,
                 "owner": f"{shown.owner} on {shown.held_on}"
+                + (f", over {', '.join(shown.path)}" if shown.path else "")
                 + (" (in flight)" if shown.in_flight else ""),
                 "versions": ", ".join(
                     version + (" (deprecated)" if gone else "") for version, gone in shown.versions
@@ -196,17 +197,24 @@ def transfer(
     recipient: Annotated[str, typer.Option("--to", help="Account, CAIP-10 id, or key name.")],
     ledger: LedgerOption = None,
     timeout: Annotated[int | None, typer.Option(help="Seconds until it refunds.")] = None,
+    min_depth: Annotated[
+        int, typer.Option(min=0, max=9_000, help="Blocks over the transfer before it is taken.")
+    ] = 0,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Move a model's ownership to an account, on the same ledger or another.
 
+    From a ledger where it is a guest it goes on to others, and back the way it came.
+
     Example: [bold]caimi transfer caimi:eip155:31337:0x… --to bob -l c[/bold]
     """
 
     async def work(net: AsyncNetwork) -> None:
-        done = await net.transfer(uri, recipient=recipient, to=ledger, timeout_seconds=timeout)
+        done = await net.transfer(
+            uri, recipient=recipient, to=ledger, timeout_seconds=timeout, min_depth=min_depth
+        )
         if as_json:
             print_json({"ok": True, **vars_of(done)})
         else:

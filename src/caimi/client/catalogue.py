@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from caimi.client.amounts import format_amount
 from caimi.client.context import Context
-from caimi.client.resolve import as_uri, fetch_manifest, locate, resolve
+from caimi.client.resolve import as_uri, fetch_manifest, resolve
+from caimi.client.voyage import follow
 from caimi.ledgers.port import Event, ModelRecord
 from caimi.models.manifest import Manifest
 from caimi.uri import ModelUri
@@ -27,13 +28,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One model in full. `prices` are in coins by paying ledger."""
+    """One model in full. `prices` are in coins by paying ledger.
+
+    `path` are the ledgers that it came over to where it is held, without its home: the holder there
+    trusts each of them.
+    """
 
     uri: str
     name: str
     publisher: str
     owner: str
     held_on: str
+    path: tuple[str, ...]
     in_flight: bool
     versions: tuple[tuple[str, bool], ...]
     prices: dict[str, str]
@@ -93,15 +99,16 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
         UnknownModel, UnknownSelector: the URI names nothing.
     """
     resolved = await resolve(context, uri)
-    location = await locate(context, resolved.uri)
+    voyage = await follow(context, resolved.uri)
     versions = await resolved.ledger.registry.versions(resolved.model.model_id)
     return Shown(
         uri=str(resolved.uri),
         name=resolved.model.name,
         publisher=f"0x{resolved.model.publisher.hex()}",
-        owner=f"0x{location.owner.hex()}",
-        held_on=location.ledger,
-        in_flight=location.in_flight,
+        owner=f"0x{voyage.last.owner.hex()}",
+        held_on=voyage.last.ledger,
+        path=voyage.last.path,
+        in_flight=voyage.in_flight,
         versions=tuple((version.version, version.deprecated) for version in versions),
         prices=await prices(context, resolved.ledger.id, resolved.model.model_id),
         manifest=await fetch_manifest(context, resolved),
@@ -109,11 +116,19 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
 
 
 async def history(context: Context, uri: str | ModelUri) -> list[HistoryLine]:
-    """Every event about a model on every configured ledger, oldest first."""
-    model_id = as_uri(uri).model_id
+    """Every event about a model on every configured ledger, oldest first.
+
+    Where it came to over other ledgers, only while it is there or further on: its token has another
+    id there, which depends on the way.
+    """
+    model = as_uri(uri)
+    known = {(ledger, model.model_id) for ledger in context.ledgers}
+    if await context.ledger(model.ledger).registry.find(model.model_id) is not None:
+        known |= {(stop.ledger, stop.token) for stop in (await follow(context, model)).stops}
     lines = []
-    for ledger_id, ledger in context.ledgers.items():
-        for event in await ledger.registry.history(model_id):
+    for ledger_id, token in known:
+        ledger = context.ledger(ledger_id)
+        for event in await ledger.registry.history(token):
             block = await ledger.block(event.height)
             lines.append(
                 HistoryLine(

@@ -153,7 +153,13 @@ class AsyncNetwork:
         return await purchase.buy(self.context, uri, ledger=paying, max_price=max_price)
 
     async def transfer(
-        self, uri: str, *, recipient: str, to: str | None = None, timeout_seconds: int | None = None
+        self,
+        uri: str,
+        *,
+        recipient: str,
+        to: str | None = None,
+        timeout_seconds: int | None = None,
+        min_depth: int = 0,
     ) -> Transferred:
         """Move a model's ownership; see `caimi.client.transfer.transfer`.
 
@@ -166,6 +172,7 @@ class AsyncNetwork:
             to=ledger,
             recipient=self._account(recipient),
             timeout_seconds=timeout_seconds or transfer.PACKET_SECONDS,
+            min_depth=min_depth,
         )
 
     async def pull(

@@ -1,4 +1,4 @@
-"""From a URI to the version it names, and from there to its manifest and its present owner."""
+"""From a URI to the version it names, and from there to its manifest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from caimi.client.context import Context
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import ManifestMismatch, UnknownSelector
-from caimi.ledgers.port import Ledger, LedgerId, ModelRecord, VersionRecord
+from caimi.ledgers.port import Ledger, ModelRecord, VersionRecord
 from caimi.models.manifest import Manifest
 from caimi.storage.cid import Cid
 from caimi.uri import ModelUri
@@ -21,15 +21,6 @@ class Resolved:
     ledger: Ledger
     model: ModelRecord
     version: VersionRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Who holds a model, and on which ledger. `in_flight` while a packet carries it."""
-
-    ledger: LedgerId
-    owner: bytes
-    in_flight: bool
 
 
 def as_uri(uri: str | ModelUri) -> ModelUri:
@@ -95,21 +86,3 @@ async def fetch_manifest(context: Context, resolved: Resolved) -> Manifest:
             f"@{manifest.version}."
         )
     return manifest
-
-
-async def locate(context: Context, uri: ModelUri) -> Location:
-    """Follow a model's ownership from its home ledger to where it is now.
-
-    When nobody holds it abroad either, its transfer is in flight.
-    """
-    ledger = context.ledger(uri.ledger)
-    home = await ledger.registry.model(uri.model_id)
-    lock = await ledger.bridge.lock(uri.model_id)
-    if lock is None:
-        return Location(ledger.id, home.owner, in_flight=False)
-    route = next(r for r in await ledger.gateway.routes() if r.client_id == lock.client_id)
-    abroad = context.ledger(route.counterparty)
-    foreign = await abroad.registry.find(uri.model_id)
-    if foreign is None or not foreign.owner:
-        return Location(ledger.id, home.owner, in_flight=True)
-    return Location(abroad.id, foreign.owner, in_flight=not lock.completed)

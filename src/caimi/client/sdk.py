@@ -133,11 +133,23 @@ class Network:
         return self._run(self._network.buy(uri, ledger=ledger, max_price=max_price))
 
     def transfer(
-        self, uri: str, *, recipient: str, to: str | None = None, timeout_seconds: int | None = None
+        self,
+        uri: str,
+        *,
+        recipient: str,
+        to: str | None = None,
+        timeout_seconds: int | None = None,
+        min_depth: int = 0,
     ) -> Transferred:
-        """Move a model's ownership."""
+        """Move a model's ownership, one hop at a time."""
         return self._run(
-            self._network.transfer(uri, recipient=recipient, to=to, timeout_seconds=timeout_seconds)
+            self._network.transfer(
+                uri,
+                recipient=recipient,
+                to=to,
+                timeout_seconds=timeout_seconds,
+                min_depth=min_depth,
+            )
         )
 
     def pull(self, uri: str, directory: str | Path | None = None) -> Pulled:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caimi.client.context import Context
-from caimi.client.resolve import as_uri, locate
+from caimi.client.resolve import as_uri
+from caimi.client.voyage import MAX_HOPS, Voyage, follow
 from caimi.errors.ledgers import TransactionReverted
-from caimi.errors.operations import NotTheOwner, StillInFlight, TransferRefunded
+from caimi.errors.operations import NotTheOwner, NotTheWay, StillInFlight, TransferRefunded
 from caimi.journal import Operation
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.uri import ModelUri
@@ -26,6 +27,18 @@ class Transferred:
     tx: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """One hop: `token` leaves `source` by the client, for an account on the other side."""
+
+    source: Ledger
+    token: bytes
+    client_id: str
+    recipient: bytes
+    timeout_seconds: int
+    min_depth: int
+
+
 async def transfer(
     context: Context,
     uri: str | ModelUri,
@@ -33,11 +46,16 @@ async def transfer(
     to: str,
     recipient: bytes,
     timeout_seconds: int = PACKET_SECONDS,
+    min_depth: int = 0,
 ) -> Transferred:
     """Move the model to `recipient` (account bytes) on ledger `to`; a second run finishes it.
 
+    `to` is one hop away: from home any ledger; from another one that the model has not been on, or
+    the one it came from. It is taken there when `min_depth` blocks lie on the one that sends it.
+
     Raises:
         NotTheOwner: the key in use does not own the model where it is.
+        NotTheWay: the model goes back over another ledger first, or has come too far to go on.
         TransferRefunded: the destination refused it or time ran out; the sender has it back.
         StillInFlight: no relayer carried it in time; run again to go on waiting.
     """
@@ -46,24 +64,32 @@ async def transfer(
     async with context.journal.operation("transfer", str(model), to, recipient.hex()) as operation:
         if operation.finished:
             await operation.reopen()
-        if "source" not in operation.facts:
-            location = await locate(context, model)
-            if location.in_flight:
+        if "token" not in operation.facts:
+            voyage = await follow(context, model)
+            if voyage.in_flight:
                 raise StillInFlight(f"{model} is already on its way between two ledgers.")
-            if location.owner != context.identity.signer.account:
+            here = voyage.last
+            if here.owner != context.identity.signer.account:
                 raise NotTheOwner(
-                    f"{model} belongs to 0x{location.owner.hex()} on {location.ledger}, "
+                    f"{model} belongs to 0x{here.owner.hex()} on {here.ledger}, "
                     f"not to 0x{context.identity.signer.account.hex()}."
                 )
-            await operation.note(source=location.ledger)
+            client_id = await _way(context, model, voyage, LedgerId(to))
+            await operation.note(source=here.ledger, token=here.token.hex(), client=client_id)
         source = context.ledger(str(operation.facts["source"]))
+        parcel = _Parcel(
+            source=source,
+            token=bytes.fromhex(str(operation.facts["token"])),
+            client_id=str(operation.facts["client"]),
+            recipient=recipient,
+            timeout_seconds=timeout_seconds,
+            min_depth=min_depth,
+        )
         try:
             if source.id == to:
-                tx = await _within(context, operation, source, model, recipient)
+                tx = await _within(context, operation, parcel)
             else:
-                tx = await _between(
-                    context, operation, source, LedgerId(to), model, recipient, timeout_seconds
-                )
+                tx = await _between(context, operation, parcel, model, LedgerId(to))
         except (TransactionReverted, NotTheOwner):
             await operation.reopen()
             raise
@@ -71,55 +97,58 @@ async def transfer(
     return Transferred(str(model), source.id, to, f"0x{recipient.hex()}", tx)
 
 
-async def _within(
-    context: Context, operation: Operation, ledger: Ledger, model: ModelUri, recipient: bytes
-) -> str:
+async def _way(context: Context, model: ModelUri, voyage: Voyage, to: LedgerId) -> str:
+    """Choose the client for the hop to `to`; none on the ledger where the model is."""
+    stops, here = voyage.stops, voyage.last
+    if to == here.ledger:
+        return ""
+    if len(stops) > 1 and to == stops[-2].ledger:
+        return await context.ledger(here.ledger).bridge.came_by(here.token)
+    if any(to == stop.ledger for stop in stops):
+        raise NotTheWay(
+            f"{model} came to {here.ledger} over {stops[-2].ledger}: transfer it there first."
+        )
+    if len(stops) > MAX_HOPS:
+        raise NotTheWay(
+            f"{model} is {MAX_HOPS} hops from home on {here.ledger}, and goes no further."
+        )
+    return (await context.route(here.ledger, to)).client_id
+
+
+async def _within(context: Context, operation: Operation, parcel: _Parcel) -> str:
     sender = context.identity.signer.account
-    call = ledger.registry.transfer(model.model_id, sender, recipient)
+    call = parcel.source.registry.transfer(parcel.token, sender, parcel.recipient)
     return (await context.submit(operation, "transfer", call)).tx
 
 
 async def _between(
-    context: Context,
-    operation: Operation,
-    source: Ledger,
-    to: LedgerId,
-    model: ModelUri,
-    recipient: bytes,
-    timeout_seconds: int,
+    context: Context, operation: Operation, parcel: _Parcel, model: ModelUri, to: LedgerId
 ) -> str:
-    route = await context.route(source.id, to)
     if "sequence" not in operation.facts:
-        await _send(context, operation, source, route.client_id, model, recipient, timeout_seconds)
+        await _send(context, operation, parcel)
     sequence = int(str(operation.facts["sequence"]))
 
     async def ended() -> str | None:
-        outcome = await source.bridge.outcome(model.model_id, route.client_id, sequence)
+        outcome = await parcel.source.bridge.outcome(parcel.token, parcel.client_id, sequence)
         return None if outcome == "pending" else outcome
 
     if await context.wait_for(ended, f"The transfer of {model}") == "refunded":
         await operation.reopen()
         raise TransferRefunded(
-            f"The transfer of {model} to {to} did not take effect; it is back on {source.id}."
+            f"The transfer of {model} to {to} did not take effect; it is back on "
+            f"{parcel.source.id}."
         )
     return str(operation.facts["tx"])
 
 
-async def _send(
-    context: Context,
-    operation: Operation,
-    source: Ledger,
-    client_id: str,
-    model: ModelUri,
-    recipient: bytes,
-    timeout_seconds: int,
-) -> None:
+async def _send(context: Context, operation: Operation, parcel: _Parcel) -> None:
+    source, token = parcel.source, parcel.token
     already_sent = await context.journal.sent(operation.outbox_key("send")) is not None
-    if not already_sent and await source.registry.approved(model.model_id) != source.bridge.account:
-        approval = source.registry.approve(model.model_id, source.bridge.account)
+    if not already_sent and await source.registry.approved(token) != source.bridge.account:
+        approval = source.registry.approve(token, source.bridge.account)
         await context.submit(operation, "approve", approval)
-    timeout = (await source.head()).time + timeout_seconds
-    call = source.bridge.send(client_id, model.model_id, recipient, timeout)
+    timeout = (await source.head()).time + parcel.timeout_seconds
+    call = source.bridge.send(parcel.client_id, token, parcel.recipient, timeout, parcel.min_depth)
     receipt = await context.submit(operation, "send", call)
     sent = next(event for event in receipt.events if event.name == "ModelSent")
     await operation.note(sequence=sent.values["sequence"], tx=receipt.tx)

@@ -9,8 +9,9 @@ from caimi.client import catalogue, pull, purchase, release, transfer
 from caimi.client.inference import ask_worker, open_session
 from caimi.client.publish import Description, Published, publish
 from caimi.client.pull import Pulled
-from caimi.client.resolve import fetch_manifest, locate, resolve
+from caimi.client.resolve import fetch_manifest, resolve
 from caimi.client.verify import verify_receipt, verify_version
+from caimi.client.voyage import follow
 from caimi.custody.unlock import CustodianClient, Status
 from caimi.demo.adversaries import Absent, Corrupting
 from caimi.demo.forgery import offer_forged_proof
@@ -199,8 +200,9 @@ async def move_ownership(world: World, uri: str, report: Report) -> None:
 
     async def move(to: str) -> transfer.Transferred:
         done = await transfer.transfer(world.publisher, model, to=to, recipient=account)
-        location = await locate(world.publisher, model)
-        require(location.ledger == to and location.owner == account, f"{model} is not on {to}.")
+        voyage = await follow(world.publisher, model)
+        held = voyage.last
+        require(held.ledger == to and held.owner == account, f"{model} is not on {to}.")
         require(await world.live_holders(model.model_id) == [to], "There is not one live holder.")
         return done
 

@@ -121,6 +121,17 @@ class StillInFlight(CaimiError):
     )
 
 
+class NotTheWay(CaimiError):
+    """A model does not go from where it is to that ledger in one hop."""
+
+    code = "CAIMI-C022"
+    why = (
+        "A model goes back over the ledgers it came by, visits none of them twice, and is at most "
+        "four hops from home."
+    )
+    next_step = "Look where it is with `caimi show URI`, and transfer it back one hop."
+
+
 class NotTheOwner(CaimiError):
     """Only the owner of a model may do this."""
 

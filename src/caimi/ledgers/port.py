@@ -129,6 +129,37 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What a model's home ledger said of it at `time`, when the model left: no newer than that.
+
+    `version` is the one published last, `manifest` its digest. `licences` are those granted and not
+    revoked; `licence_digest` (24 bytes) is over the grants and revocations, in order.
+    """
+
+    time: int
+    version_count: int
+    version: str
+    manifest: bytes
+    licences: int
+    licence_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignModel:
+    """A model of another ledger, and how it came.
+
+    `path` are the ledgers between its home and here, in the order of the voyage. Each of them, and
+    the home, can have lied about all of this; nobody else can.
+    """
+
+    home: bytes
+    publisher: bytes
+    name: str
+    path: tuple[LedgerId, ...]
+    stated: Statement
+
+
+@dataclass(frozen=True, slots=True)
 class VersionRecord:
     """One release. `manifest` is the SHA-256 of its canonical manifest."""
 
@@ -176,6 +207,14 @@ class Registry(Protocol):
         ...
 
     def model_id(self, publisher: bytes, name: str) -> bytes: ...
+    def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
+        """Give the id under which a model is known here after it came over `path`."""
+        ...
+
+    async def foreign(self, token_id: bytes, at: int | None = None) -> ForeignModel:
+        """Give what came with a foreign model, last time it came; raises `ModelAway` at home."""
+        ...
+
     async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
         """Give the model; raises `UnknownModel` when this ledger has none of that id."""
         ...
@@ -325,8 +364,20 @@ class Bridge(Protocol):
         """The bridge's native account, which must be approved for the token before `send`."""
         ...
 
-    def send(self, client_id: str, model_id: bytes, recipient: bytes, timeout: int) -> Call: ...
+    def send(
+        self, client_id: str, model_id: bytes, recipient: bytes, timeout: int, min_depth: int = 0
+    ) -> Call:
+        """Send the model back the way it came, or on to a ledger that it has not been on.
+
+        The other side takes it when `min_depth` blocks lie on the one that sends.
+        """
+        ...
+
     async def lock(self, model_id: bytes, at: int | None = None) -> Lock | None: ...
+    async def came_by(self, model_id: bytes, at: int | None = None) -> str:
+        """Give the client by which a foreign model came and goes back; empty for home models."""
+        ...
+
     async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
         """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here."""
         ...
@@ -359,11 +410,15 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class SentPacket:
-    """A packet this ledger's gateway committed to, and where."""
+    """A packet this ledger's gateway committed to, and where.
+
+    It must be proved at the height `ready` or a later one, because its sender asked for that.
+    """
 
     packet: Packet
     tx: str
     height: int
+    ready: int = 0
 
 
 @dataclass(frozen=True, slots=True)

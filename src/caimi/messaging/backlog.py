@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from caimi.ledgers.port import LedgerId, SentPacket
 from caimi.messaging.ibc import commitment_key
 from caimi.messaging.policy import RoutePolicy
-from caimi.messaging.progress import E
+from caimi.messaging.progress import E, last_block
 from caimi.messaging.retries import Retries
 from caimi.messaging.turns import Turns
 from caimi.messaging.validator import MAX_BLOCKS
@@ -55,7 +55,11 @@ class Backlog:
         batches: list[list[tuple[Name, E]]] = []
         for name, entry in chosen:
             last = batches[-1] if batches else None
-            if last is None or len(last) == most or entry.height - last[0][1].height >= MAX_BLOCKS:
+            if (
+                last is None
+                or len(last) == most
+                or last_block(entry) - last[0][1].height >= MAX_BLOCKS
+            ):
                 batches.append([(name, entry)])
             else:
                 last.append((name, entry))

@@ -281,7 +281,8 @@ class OpenPackets:
             elif present:
                 continue  # until its acknowledgement is final
             elif entry.packet.timeout > now:
-                deliver.append(entry)
+                if self.final is not None and entry.ready <= self.final.height:
+                    deliver.append(entry)
             elif entry.packet.timeout <= other.final.time:
                 time_out.append(entry)
         return Sorted(tuple(deliver), tuple(acknowledge), tuple(time_out), collect)

@@ -15,6 +15,11 @@ Entry: TypeAlias = SentPacket | AnsweredPacket | EarnedFee
 E = TypeVar("E", SentPacket, AnsweredPacket, EarnedFee)
 
 
+def last_block(entry: Entry) -> int:
+    """Give the height that a statement about the entry must reach: deeper where that is asked."""
+    return max(entry.height, entry.ready) if isinstance(entry, SentPacket) else entry.height
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """One transaction that moved packets, or collected `income` for having moved them.

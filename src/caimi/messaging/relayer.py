@@ -31,7 +31,7 @@ from caimi.messaging.backlog import Backlog, Name
 from caimi.messaging.ibc import acknowledgement_commitment, acknowledgement_key, commitment_key
 from caimi.messaging.open_packets import AnsweredPacket, EarnedFee, OpenPackets
 from caimi.messaging.policy import Policy, RoutePolicy
-from caimi.messaging.progress import Carried, E, Entry, Progress
+from caimi.messaging.progress import Carried, E, Entry, Progress, last_block
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case, Prover
 from caimi.messaging.retries import Retries
@@ -353,9 +353,8 @@ def _paid(way: _Way, policy: RoutePolicy, entries: Sequence[P]) -> Sequence[P]:
 
 
 def _blocks(batch: Sequence[Entry]) -> tuple[int, int]:
-    """Give the blocks (from, to] that hold `batch`."""
-    heights = [entry.height for entry in batch]
-    return min(heights) - 1, max(heights)
+    """Give blocks (from, to] that hold `batch`, and reach as far as it must be proved."""
+    return min(entry.height for entry in batch) - 1, max(map(last_block, batch))
 
 
 def _kind(what: str, way: _Way) -> tuple[str, LedgerId, str]:

@@ -56,9 +56,10 @@ contract ModelBridge is
 
     string public constant PORT = "model";
     string public constant VERSION = "caimi-model-2";
-    /// @notice More blocks than this nobody can demand. A packet that does not get as deep before its timeout, a day
-    ///         at most, ends by it, so that no depth holds a model for ever.
-    uint64 public constant MAX_DEPTH = 100_000;
+    /// @notice More blocks than this nobody can demand: one checkpoint covers 10,000, from the one that sent. A packet
+    ///         that does not get as deep before its timeout, a day at most, ends by it, so that no depth holds a model
+    ///         for ever.
+    uint64 public constant MAX_DEPTH = 9_000;
     string private constant LICENCE_PORT = "licence";
     bytes private constant SUCCESS = hex"01";
     uint256 private constant MAX_RECIPIENT_LENGTH = 128;

@@ -19,6 +19,7 @@ import {MessageGateway} from "../../src/interop/MessageGateway.sol";
 import {Accountant} from "../../src/limits/Accountant.sol";
 import {RouteLimits} from "../../src/limits/RouteLimits.sol";
 import {ILightClient} from "../../src/interfaces/ILightClient.sol";
+import {ForeignModel} from "../../src/interfaces/IModelRegistry.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelNames} from "../../src/models/ModelNames.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
@@ -99,12 +100,15 @@ contract HandOverTest is Network, HandOver {
             address(adapter),
             abi.encodeCall(AxelarAdapter.register, (ledgerBytes(there), "there", address(0xad)))
         );
-        bytes memory home = InteroperableAddress.formatEvmV1(31338, address(0x31));
+        ForeignModel memory came;
+        came.home = InteroperableAddress.formatEvmV1(31338, address(0x31));
+        (came.publisher, came.name) = (STRANGER, "m");
+        (came.stated.version, came.stated.manifest) = ("1", bytes32("m"));
         uint256 modelId = ModelNames.modelId(31338, address(0x31), STRANGER, "m");
         _add(
             "mintForeign",
             address(_registry),
-            abi.encodeCall(ModelRegistry.mintForeign, (modelId, STRANGER, STRANGER, "m", home))
+            abi.encodeCall(ModelRegistry.mintForeign, (modelId, STRANGER, came))
         );
         _add("burnForeign", address(_registry), abi.encodeCall(ModelRegistry.burnForeign, (modelId)));
         handOver(manager);

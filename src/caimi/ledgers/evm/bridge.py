@@ -24,7 +24,9 @@ class EvmBridge:
         self._events = events
         self._deployed_at = deployed_at
 
-    def send(self, client_id: str, model_id: bytes, recipient: bytes, timeout: int) -> Call:
+    def send(
+        self, client_id: str, model_id: bytes, recipient: bytes, timeout: int, min_depth: int = 0
+    ) -> Call:
         """Send the sender's model to an account behind `client_id`."""
         return self._contract.call(
             f"Sending the model over {client_id}",
@@ -33,12 +35,18 @@ class EvmBridge:
             word(model_id),
             recipient,
             timeout,
+            min_depth,
         )
 
     async def lock(self, model_id: bytes, at: int | None = None) -> Lock | None:
         """Tell where a model that left this ledger went; None when this ledger does not lock it."""
         client_id, sequence, completed = await self._contract.read("locked", word(model_id), at=at)
         return Lock(client_id, sequence, completed) if client_id else None
+
+    async def came_by(self, model_id: bytes, at: int | None = None) -> str:
+        """Give the client by which a foreign model came; empty for home models."""
+        (client_id,) = await self._contract.read("cameBy", word(model_id), at=at)
+        return str(client_id)
 
     async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
         """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here.

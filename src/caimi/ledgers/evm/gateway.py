@@ -13,6 +13,7 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader, RawLog
 from caimi.ledgers.evm.packets import acknowledgement_key, to_tuple
 from caimi.ledgers.evm.state_proofs import read_state_proof
+from caimi.ledgers.evm.voyages import ready_height
 from caimi.ledgers.ibc_proto import decode_acknowledgements, decode_packet
 from caimi.ledgers.port import (
     Call,
@@ -248,4 +249,5 @@ class EvmGateway:
 
 
 def _sent_packet(log: RawLog, values: Mapping[str, Value]) -> SentPacket:
-    return SentPacket(decode_packet(values["packet"]), log.tx, log.height)
+    packet = decode_packet(values["packet"])
+    return SentPacket(packet, log.tx, log.height, ready_height(packet))

@@ -11,10 +11,13 @@ from caimi.ledgers.evm.contract import Contract, account, word
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.publication import Publications
+from caimi.ledgers.evm.voyages import foreign_model, token_id
 from caimi.ledgers.port import (
     AliasChange,
     Call,
     Event,
+    ForeignModel,
+    LedgerId,
     ModelRecord,
     Publication,
     PublicationBatch,
@@ -49,6 +52,20 @@ class EvmRegistry:
     def model_id(self, publisher: bytes, name: str) -> bytes:
         """Give the id: keccak256(abi.encode(chain id, registry, publisher, name))."""
         return self._publications.model_id(publisher, name)
+
+    def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
+        """Give the id under which a model is known here after it came over `path`."""
+        return token_id(model_id, path)
+
+    async def foreign(self, token_id: bytes, at: int | None = None) -> ForeignModel:
+        """Read what came with a foreign model, last time it came.
+
+        Raises:
+            ModelAway: the model's home is here.
+            UnknownModel: this ledger has none of that id.
+        """
+        (found,) = await self._contract.read("foreign", word(token_id), at=at)
+        return foreign_model(found)
 
     async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
         """Read a model.

@@ -29,6 +29,7 @@ _GROUPS: dict[type[TransactionReverted], tuple[str, ...]] = {
     errors.ModelAway: (
         "ERC721NonexistentToken",
         "ModelIsForeign",
+        "ModelIsNotForeign",
         "NotHome",
     ),
     errors.NotAllowed: (
