@@ -5,9 +5,10 @@ Made once in a process by the production deployment, and restored for each sched
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise, permutations
 from random import Random
 
 from coincurve import PrivateKey
@@ -20,6 +21,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Retries, Rpc
 from caimi.ledgers.evm.transactions import Patience
+from caimi.ledgers.evm.voyages import token_id
 from caimi.ledgers.port import Committee, LedgerId, Price
 from caimi.messaging.checkpoint import make_committee
 from faults.chain import Chain
@@ -65,6 +67,34 @@ class Model:
 
     model_id: bytes
     home: LedgerId
+
+    def tokens(self, ledgers: Iterable[LedgerId]) -> list[Token]:
+        """Give its tokens on all ledgers, by all ways that it can have come there."""
+        names = list(ledgers)
+        tokens = [Token(self.home, (), self.model_id)]
+        for ledger in names:
+            between = [name for name in names if name not in (self.home, ledger)]
+            for hops in range(len(between) + 1):
+                if ledger != self.home:
+                    tokens += [
+                        Token(ledger, path, token_id(self.model_id, path))
+                        for path in permutations(between, hops)
+                    ]
+        return tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A model on a ledger, after a voyage over others."""
+
+    ledger: LedgerId
+    path: tuple[LedgerId, ...]
+    token_id: bytes
+
+    def goes_on_over(self, route: frozenset[LedgerId]) -> bool:
+        """Whether it was sent on over a route by a ledger where it was a guest."""
+        stops = (*self.path, self.ledger)
+        return any(set(hop) == route for hop in pairwise(stops))
 
 
 @dataclass(frozen=True, slots=True)

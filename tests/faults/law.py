@@ -17,6 +17,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation, Kind
 from faults.chain import Chain, Refused
+from faults.genesis import Model, Token
 from faults.machine import Message
 from faults.transaction import Log, SimBlock
 from faults.vigilance import Vigilance
@@ -73,7 +74,7 @@ class Law:
     def one_holder(self) -> None:
         """I1: over all ledgers at most one holder of a model is live."""
         for model in self.world.genesis.models:
-            holders = self.holders(model.model_id)
+            holders = self.holders(model)
             if len(holders) > 1:
                 places = ", ".join(sorted(holders))
                 what = f"model {model.model_id.hex()[:8]} is live on {places}"
@@ -99,19 +100,28 @@ class Law:
             if route.source == source
         )
 
-    def holders(self, model_id: bytes) -> dict[LedgerId, bytes]:
-        """Give the ledgers where somebody but the bridge owns the model, and who."""
-        found: dict[LedgerId, bytes] = {}
-        for name, chain in self.world.genesis.chains.items():
-            places = self.world.genesis.deployments[name].contracts
-            data = _REGISTRY["ownerOf"].encode(int.from_bytes(model_id))
-            try:
-                owner = chain.call(Message(places["registry"], data), chain.head.height)[12:]
-            except Refused:
-                continue
-            if owner not in (NATIVE, places["bridge"]):
-                found[name] = owner
-        return found
+    def holders(self, model: Model) -> list[str]:
+        """Give the ledgers, and the ways there, where somebody but the bridge owns the model.
+
+        Stolen keys of a route mint tokens that say to have gone on over it. They are told from the
+        model by that, and nobody here sends a model such a way.
+        """
+        weak = self.world.genesis.weak
+        return [
+            " over ".join((token.ledger, *reversed(token.path)))
+            for token in model.tokens(self.world.genesis.chains)
+            if not token.goes_on_over(weak) and self._has_owner(token)
+        ]
+
+    def _has_owner(self, token: Token) -> bool:
+        chain = self.world.genesis.chains[token.ledger]
+        places = self.world.genesis.deployments[token.ledger].contracts
+        data = _REGISTRY["ownerOf"].encode(int.from_bytes(token.token_id))
+        try:
+            owner = chain.call(Message(places["registry"], data), chain.head.height)[12:]
+        except Refused:
+            return False
+        return owner not in (NATIVE, places["bridge"])
 
     def market_is_covered(self, chain: Chain) -> None:
         """I7: what the market holds is what it owes and keeps, to the last unit."""
@@ -198,7 +208,7 @@ class Law:
         self._ends_agree()
         self.vigilance.end()
         for model in self.world.genesis.models:
-            if len(self.holders(model.model_id)) != 1:
+            if len(self.holders(model)) != 1:
                 what = f"model {model.model_id.hex()[:8]} has no holder, or several"
                 self._breach_or_harm(model.home in self.world.genesis.weak, "I1", what)
 

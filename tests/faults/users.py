@@ -89,18 +89,24 @@ class UserActor(Actor):
     async def _transfer(
         self, key: str, model: Model, to: LedgerId, recipient: bytes, lasts: int
     ) -> None:
-        for ledger in self._ledgers.values():
-            found = await ledger.registry.find(model.model_id)
+        for token in model.tokens(self._ledgers):
+            ledger = self._ledgers[token.ledger]
+            found = await ledger.registry.find(token.token_id)
             if found is not None and found.owner == self.key.account and ledger.id != to:
                 break
         else:
             return
+        weak = self.world.genesis.weak
+        back = (model.home, *token.path)[-1]
+        if ledger.id != model.home and to != back and {ledger.id, to} == weak:
+            return  # whoever goes on over a ledger trusts it
         client = self.world.client(ledger.id, to)
         await self._submit(
-            ledger, ledger.registry.approve(model.model_id, ledger.bridge.account), f"{key}/approve"
+            ledger, ledger.registry.approve(token.token_id, ledger.bridge.account), f"{key}/approve"
         )
         timeout = (await ledger.head()).time + lasts
-        call = ledger.bridge.send(client, model.model_id, recipient, timeout)
+        depth = self.rng.choice([0, 0, 0, 1, 4, 200])
+        call = ledger.bridge.send(client, token.token_id, recipient, timeout, depth)
         await self._submit(ledger, call, f"{key}/send")
 
     async def _buy(self, key: str, model: Model, ledger: LedgerId, lasts: int) -> None:

@@ -186,7 +186,7 @@ contract ModelBridgeTest is ModelLedgers {
         _refuse(0, 1, value, abi.encodeWithSelector(ModelBridge.NotLockedTowards.selector, model, routes[0][1]));
     }
 
-    function test_a_ledger_cannot_mint_models_of_a_third_one() public {
+    function test_a_ledger_cannot_mint_models_of_a_third_one_under_their_own_ids() public {
         uint256 others = _publish(2, ALICE, "tumour-mlp");
         bytes memory value = _value(2, ALICE, "tumour-mlp", abi.encodePacked(BOB));
         Site storage site = on(0);
