@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from bench.messages import LocalValidator, Remembering
 from bench.network import start_anvil
-from bench.relaying import LocalValidator, Remembering
 from bench.result import Result
 from caimi.ledgers.evm.abi import Value
 from caimi.ledgers.evm.artifacts import artifact

@@ -28,9 +28,12 @@ async def start_anvil(
     funded: Sequence[bytes],
     block_time: float | None = None,
     hardfork: str = "cancun",
+    states: int | None = None,
 ) -> EvmLedger:
     """Start an anvil with funded accounts and deploy on it."""
-    options = AnvilOptions(number, free_port(), block_time=block_time, hardfork=hardfork)
+    options = AnvilOptions(
+        number, free_port(), block_time=block_time, hardfork=hardfork, states=states
+    )
     accounts = dict.fromkeys((*funded, deployer.account), 10**24)
     await stack.enter_async_context(running_anvil(options, accounts))
     chain = http_chain(f"eip155:{number}", options.url, Depth(0))

@@ -1,90 +1,61 @@
-"""Relaying between two real anvils in batches of 100: packets a second, gas per packet."""
+"""Relaying between two real anvils in batches: packets a second, gas per packet, latency added.
+
+Everything runs on this machine at once: both anvils, the relayer, and five validators in its
+process. What the anvils alone need for the very same transactions is measured in the same run.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
-from statistics import mean
+from statistics import mean, quantiles
 
-from eth_abi.abi import encode
+from web3.types import RPCEndpoint, RPCResponse
 
-from bench.network import start_anvil
+from bench.messages import Pair, joined_anvils
 from bench.result import Result
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers
+from caimi.ledgers.evm.http import HttpProvider, Json
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Call, Ledger, LedgerId, Signer
-from caimi.messaging.checkpoint import Attestation, make_committee
-from caimi.messaging.relayer import Relayer
-from caimi.messaging.signed_store import SignedStore
-from caimi.messaging.validator import Validator
+from caimi.messaging.progress import Carried
 
-PACKETS, BATCH = 2_000, 100
-# A contract that answers every call with the selector that ERC-7786 recipients give.
-RECIPIENT = bytes.fromhex("632432ef2660e01b60005260206000f3")
-CREATION = bytes.fromhex("6f") + RECIPIENT + bytes.fromhex("60005260106010f3")
+PACKETS, BLOCK = 4_000, 100
+BLOCK_SECONDS, PER_SECOND, SECONDS = 1.0, 100, 30
 
 
 def measure() -> list[Result]:
-    """Send 2,000 messages of 32 bytes, then let one relayer deliver and acknowledge them."""
-    return asyncio.run(_measure())
+    """Relay 4,000 messages of 32 bytes at once; then 100 a second for half a minute."""
+    return asyncio.run(_throughput()) + asyncio.run(_latency())
 
 
-class Remembering:
-    """Remembers nothing: the disk's speed is not what is measured here."""
+class Broadcasts:
+    """The raw transactions that went to one ledger, with when its node had taken each."""
 
-    def remember(self, statement: object, block_hash: bytes, contents: object) -> None:
-        """Take a statement."""
+    def __init__(self, ledger: EvmLedger) -> None:
+        self.raws: list[str] = []
+        self.taken: dict[str, float] = {}
+        provider = ledger.chain.rpc.provider
+        assert isinstance(provider, HttpProvider)
+        ask = provider.make_request
 
-    def newest(self, origin: bytes, upto: int | None = None) -> None:
-        """Remember no block."""
+        async def noting(method: RPCEndpoint, params: Json) -> RPCResponse:
+            answer = await ask(method, params)
+            if method == "eth_sendRawTransaction":
+                self.raws.append(params[0])
+                tx = keccak256(bytes.fromhex(params[0][2:]))
+                self.taken["0x" + tx.hex()] = time.perf_counter()
+            return answer
 
-    def stop(self, origin: bytes, why: str) -> None:
-        """Go on."""
-
-    def stopped(self, origin: bytes) -> None:
-        """Go on."""
-
-    def clear(self, origin: bytes) -> None:
-        """Go on."""
-
-
-class LocalValidator:
-    """A validator in this process (port `ValidatorClient`)."""
-
-    def __init__(self, validator: Validator) -> None:
-        self._validator = validator
-        self.name = validator.account.hex()
-
-    async def attest(self, ledger: LedgerId, from_height: int, height: int) -> Attestation:
-        return await self._validator.attest(ledger, from_height, height)
-
-    async def attest_absence(
-        self, ledger: LedgerId, height: int, packets: list[tuple[str, int]]
-    ) -> Attestation:
-        return await self._validator.attest_absence(ledger, height, packets)
+        provider.make_request = noting  # type: ignore[method-assign]
 
 
-async def _measure() -> list[Result]:
-    deployer, user, relaying = (LocalSigner.generate() for _ in range(3))
-    members = [LocalSigner.generate() for _ in range(5)]
-    async with AsyncExitStack() as stack:
-        a, b = [
-            await start_anvil(stack, number, deployer, [user.account, relaying.account])
-            for number in (31337, 31338)
-        ]
-        accounts = tuple(member.account for member in members)
-        await connect_ledgers(a, b, Signers(0, 3, accounts), deployer)
-        ledgers: dict[LedgerId, Ledger] = {a.id: a, b.id: b}
-        committee = make_committee(0, 3, accounts)
-        store: SignedStore = Remembering()
-        validators = [LocalValidator(Validator(m, committee, ledgers, store)) for m in members]
-        creation = await b.submit(Call(b.id, "Deploying a recipient", b"", CREATION), user)
-        sent = await _send(a, b, creation.created, user)
-        relayer = Relayer(ledgers, validators, relaying, batch=BATCH)
-        carried = []
+async def _throughput() -> list[Result]:
+    async with joined_anvils() as pair:
+        sent = await pair.send_in_blocks(PACKETS, BLOCK)
+        before = [await each.chain.rpc.ask("evm_snapshot") for each in (pair.a, pair.b)]
+        noted = [Broadcasts(each) for each in (pair.a, pair.b)]
+        relayer = pair.relayer()
+        carried: list[Carried] = []
         began = time.perf_counter()
         while sum(c.packets for c in carried if c.what == "acknowledge") < PACKETS:
             step = await relayer.step()
@@ -92,13 +63,21 @@ async def _measure() -> list[Result]:
                 raise step.failures[0]
             carried += step.carried
         whole = time.perf_counter() - began
+        alone = await _alone(pair, before, [list(each.raws) for each in noted])
     gas = {
         what: mean(c.receipt.work / c.packets for c in carried if c.what == what)
         for what in ("deliver", "acknowledge")
     }
+    relayed, bound = PACKETS / whole, PACKETS / alone
     return [
         Result(
-            "relay_packets_per_second", PACKETS / whole, "packets/s, delivered and acknowledged"
+            "relay_packets_per_second",
+            relayed,
+            "packets/s, delivered and acknowledged",
+            "the same transactions given to the anvils alone, packets/s",
+            bound,
+            relayed / bound,
+            floor=500,
         ),
         Result("gas_deliver_message_batch100", gas["deliver"], "gas a packet"),
         Result("gas_acknowledge_message_batch100", gas["acknowledge"], "gas a packet"),
@@ -106,13 +85,88 @@ async def _measure() -> list[Result]:
     ]
 
 
-async def _send(a: EvmLedger, b: EvmLedger, recipient: bytes, user: Signer) -> float:
-    selector = keccak256(b"sendMessage(bytes,bytes,bytes[])")[:4]
-    arguments = (b.address_of(recipient), bytes(31) + b"\1", [])
-    data = selector + encode(("bytes", "bytes", "bytes[]"), arguments)
-    call = Call(a.id, "Sending", a.deployment.contracts["messages"], data)
-    works = []
-    for _ in range(PACKETS // 50):
-        done = await asyncio.gather(*(a.submit(call, user) for _ in range(50)))
-        works += [receipt.work for receipt in done]
-    return mean(works[1:])
+async def _alone(pair: Pair, before: list[str], raws: list[list[str]]) -> float:
+    """Have the anvils execute the relayer's transactions again; give the seconds it took."""
+    ledgers = (pair.a, pair.b)
+    for ledger, snapshot in zip(ledgers, before, strict=True):
+        assert await ledger.chain.rpc.ask("evm_revert", snapshot)
+
+    async def replay(ledger: EvmLedger, mine: list[str]) -> None:
+        rpc = ledger.chain.rpc
+        for raw in mine:
+            tx, receipt = await rpc.ask("eth_sendRawTransaction", raw), None
+            while receipt is None:
+                receipt = await rpc.ask("eth_getTransactionReceipt", tx)
+                await asyncio.sleep(0.001)
+            assert receipt["status"] == "0x1"
+
+    began = time.perf_counter()
+    await asyncio.gather(*(replay(*each) for each in zip(ledgers, raws, strict=True)))
+    return time.perf_counter() - began
+
+
+async def _latency() -> list[Result]:
+    """Time from a message's block to the moment the other ledger's node has its delivery.
+
+    Both ledgers have a block a second, half a second apart. What comes after is the wait for the
+    destination's next block, which no relayer shortens.
+    """
+    async with joined_anvils(mining=False) as pair:
+        noted = Broadcasts(pair.b)
+        mined: dict[int, float] = {}
+
+        async def mine(ledger: EvmLedger, delay: float) -> None:
+            at = time.perf_counter() + delay
+            while True:
+                await asyncio.sleep(max(0.0, at - time.perf_counter()))
+                await ledger.chain.rpc.ask("evm_mine")
+                if ledger is pair.a:
+                    mined[(await ledger.head()).height] = time.perf_counter()
+                at += BLOCK_SECONDS
+
+        async def send() -> None:
+            at = time.perf_counter()
+            for _ in range(SECONDS * 10):
+                await pair.send(PER_SECOND // 10)
+                at += 0.1
+                await asyncio.sleep(max(0.0, at - time.perf_counter()))
+
+        ended, done = 0, asyncio.Event()
+
+        def observe(carried: Carried) -> None:
+            nonlocal ended
+            ended += carried.packets * (carried.what == "acknowledge")
+            if ended == SECONDS * PER_SECOND:
+                done.set()
+
+        relayer = pair.relayer(observe)
+        first = (await pair.a.head()).height
+        beside = [
+            asyncio.create_task(mine(pair.a, 0.0)),
+            asyncio.create_task(mine(pair.b, BLOCK_SECONDS / 2)),
+            asyncio.create_task(relayer.run(0.05)),
+        ]
+        try:
+            await send()
+            await asyncio.wait_for(done.wait(), 120)
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+        sent, _ = await pair.a.gateway.traffic(first, (await pair.a.head()).height)
+        _, written = await pair.b.gateway.traffic(0, (await pair.b.head()).height)
+    taken = {entry.sequence: noted.taken[entry.tx] for entry in written}
+    added = [taken[entry.packet.sequence] - mined[entry.height] for entry in sent]
+    centiles = quantiles(added, n=100)
+    return [
+        Result(
+            "relay_p99_seconds",
+            centiles[98],
+            "s from a packet's block to its delivery's broadcast",
+            "the ledgers' blocks, s",
+            BLOCK_SECONDS,
+            centiles[98] / BLOCK_SECONDS,
+            ceiling=BLOCK_SECONDS,
+        ),
+        Result("relay_median_seconds", centiles[49], "s"),
+    ]

@@ -25,13 +25,17 @@ _NPM = Path("contracts/evm/node_modules/.bin/anvil")
 
 @dataclass(frozen=True, slots=True)
 class AnvilOptions:
-    """How an anvil runs. `block_time` in seconds; None mines a block for every transaction."""
+    """How an anvil runs. `block_time` in seconds; None mines a block for every transaction.
+
+    `states` is how many past states it keeps; by default hundreds, each of them whole.
+    """
 
     number: int
     port: int
     block_time: float | None = None
     mining: bool = True
     hardfork: str = "cancun"
+    states: int | None = None
 
     @property
     def url(self) -> str:
@@ -79,6 +83,8 @@ def anvil_command(options: AnvilOptions) -> list[str]:
         command.append("--no-mining")
     elif options.block_time is not None:
         command.append(f"--block-time={options.block_time:g}")
+    if options.states is not None:
+        command.append(f"--prune-history={options.states}")
     return command
 
 
