@@ -54,14 +54,9 @@ async def _throughput() -> list[Result]:
         sent = await pair.send_in_blocks(PACKETS, BLOCK)
         before = [await each.chain.rpc.ask("evm_snapshot") for each in (pair.a, pair.b)]
         noted = [Broadcasts(each) for each in (pair.a, pair.b)]
-        relayer = pair.relayer()
         carried: list[Carried] = []
         began = time.perf_counter()
-        while sum(c.packets for c in carried if c.what == "acknowledge") < PACKETS:
-            step = await relayer.step()
-            if step.failures:
-                raise step.failures[0]
-            carried += step.carried
+        await _relay(pair, PACKETS, 0.01, carried)
         whole = time.perf_counter() - began
         alone = await _alone(pair, before, [list(each.raws) for each in noted])
     gas = {
@@ -83,6 +78,30 @@ async def _throughput() -> list[Result]:
         Result("gas_acknowledge_message_batch100", gas["acknowledge"], "gas a packet"),
         Result("gas_send_message", sent, "gas a message"),
     ]
+
+
+async def _relay(pair: Pair, packets: int, poll_seconds: float, carried: list[Carried]) -> None:
+    """Run a relayer until so many packets have been acknowledged."""
+    done, ended = asyncio.Event(), 0
+
+    def observe(each: Carried) -> None:
+        nonlocal ended
+        carried.append(each)
+        ended += each.packets * (each.what == "acknowledge")
+        if ended >= packets:
+            done.set()
+
+    running = asyncio.create_task(pair.relayer(observe).run(poll_seconds))
+    waiting = asyncio.create_task(done.wait())
+    try:
+        async with asyncio.timeout(600):
+            await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+    finally:
+        for task in (running, waiting):
+            task.cancel()
+        await asyncio.gather(running, waiting, return_exceptions=True)
 
 
 async def _alone(pair: Pair, before: list[str], raws: list[list[str]]) -> float:
@@ -131,24 +150,14 @@ async def _latency() -> list[Result]:
                 at += 0.1
                 await asyncio.sleep(max(0.0, at - time.perf_counter()))
 
-        ended, done = 0, asyncio.Event()
-
-        def observe(carried: Carried) -> None:
-            nonlocal ended
-            ended += carried.packets * (carried.what == "acknowledge")
-            if ended == SECONDS * PER_SECOND:
-                done.set()
-
-        relayer = pair.relayer(observe)
         first = (await pair.a.head()).height
         beside = [
             asyncio.create_task(mine(pair.a, 0.0)),
             asyncio.create_task(mine(pair.b, BLOCK_SECONDS / 2)),
-            asyncio.create_task(relayer.run(0.05)),
+            asyncio.create_task(send()),
         ]
         try:
-            await send()
-            await asyncio.wait_for(done.wait(), 120)
+            await _relay(pair, SECONDS * PER_SECOND, 0.05, [])
         finally:
             for task in beside:
                 task.cancel()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, TransactionReverted
@@ -41,6 +41,8 @@ from caimi.messaging.workload import Workload
 _log = logging.getLogger(__name__)
 # While one batch's transaction waits for its block, others' signatures are gathered.
 _BATCHES_AT_ONCE = 4
+# What was found by so many looks may be under way at once.
+_LOOKS_AT_ONCE = 4
 _WAYS = ("deliver", "acknowledge", "time out")
 # What collecting fees takes: their proof, and each of them.
 _COLLECT, _COLLECT_ONE = 150_000, 50_000
@@ -51,6 +53,8 @@ _MAY_BE_ONE_PACKET = (TransactionReverted, LedgerRefused, CallInvalid, InvalidPr
 
 
 P = TypeVar("P", SentPacket, AnsweredPacket)
+_Work: TypeAlias = Callable[[], Awaitable[None]]
+"""Carries one batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class Relayer:
         self._rereadings = Retries(clock)
         self._workload = Workload()
         self._provers: dict[LightClient, Prover] = {}
+        self._under_way: set[Name] = set()
 
     @property
     def open_packets(self) -> list[OpenPackets]:
@@ -107,18 +112,41 @@ class Relayer:
     ) -> None:
         """Carry for ever; failures are logged and tried again, more slowly while nothing works.
 
-        `stepped` is told of each step.
+        It looks on while transactions wait for their blocks. `stepped` is told what came of each
+        look, once everything that it found was carried.
         """
-        delay = poll_seconds
-        while True:
-            progress = await self.step()
-            stepped(progress)
-            for failure in progress.failures:
-                _log.warning("%s", failure)
-            stuck = bool(progress.failures) and not progress.did_anything
-            delay = min(delay * 2, 30 * poll_seconds) if stuck else poll_seconds
-            if stuck or not (progress.did_anything or progress.behind):
-                await asyncio.sleep(delay)
+        delay, carrying = poll_seconds, set[asyncio.Task[Progress]]()
+        try:
+            while True:
+                progress = Progress()
+                work = await self._look(progress)
+                self._read_again_where_events_are_missing(progress)
+                if work:
+                    carrying.add(asyncio.create_task(_carry_all(progress, work)))
+                pause = 0.0 if work or progress.behind or progress.failures else delay
+                if carrying and (pause or len(carrying) == _LOOKS_AT_ONCE):
+                    most = None if len(carrying) == _LOOKS_AT_ONCE else pause
+                    await asyncio.wait(carrying, timeout=most, return_when=asyncio.FIRST_COMPLETED)
+                elif pause:
+                    await asyncio.sleep(pause)
+                ended = [task for task in carrying if task.done()]
+                carrying.difference_update(ended)
+                reports = [task.result() for task in ended] + ([] if work else [progress])
+                for each in reports:
+                    stepped(each)
+                    for failure in each.failures:
+                        _log.warning("%s", failure)
+                if any(each.did_anything for each in reports):
+                    delay = poll_seconds
+                elif any(each.failures for each in reports):
+                    delay = min(delay * 2, 30 * poll_seconds)
+                    await asyncio.sleep(delay)
+                elif not carrying:
+                    delay = poll_seconds
+        finally:
+            for task in carrying:
+                task.cancel()
+            await asyncio.gather(*carrying, return_exceptions=True)
 
     async def step(self) -> Progress:
         """Carry everything that can be carried now, all routes at once, and report.
@@ -126,6 +154,12 @@ class Relayer:
         One route's failure does not stop another's, nor one packet's another's.
         """
         progress = Progress()
+        await _carry_all(progress, await self._look(progress))
+        self._read_again_where_events_are_missing(progress)
+        return progress
+
+    async def _look(self, progress: Progress) -> list[_Work]:
+        """Read what is new, and choose what to carry; what is being carried is left out."""
         known = self._open.values()
         await asyncio.gather(*(progress.attempt(each.scan) for each in known))
         await asyncio.gather(
@@ -136,17 +170,16 @@ class Relayer:
             for each in known
             for route in each.routes
         ]
+        work: list[_Work] = []
         await asyncio.gather(
-            *(progress.attempt(partial(self._carry, progress, way)) for way in ways)
+            *(progress.attempt(partial(self._choose, progress, way, work)) for way in ways)
         )
         names: set[Name] = set()
         for name, each in self._open.items():
             names.update((what, name, *packet) for what in _WAYS for packet in each.sent)
             names.update(("collect", name, *packet) for packet in each.fees)
         self._backlog.keep(names)
-        self._read_again_where_events_are_missing(progress)
-        progress.behind = any(each.behind for each in known)
-        return progress
+        return work
 
     def _read_again_where_events_are_missing(self, progress: Progress) -> None:
         for name, each in self._open.items():
@@ -154,15 +187,16 @@ class Relayer:
                 progress.failures.append(each.missing)
                 self._rereadings.tried([name])
                 each.read_again()
+        progress.behind = any(each.behind for each in self._open.values())
 
-    async def _carry(self, progress: Progress, way: _Way) -> None:
+    async def _choose(self, progress: Progress, way: _Way, chosen: list[_Work]) -> None:
         policy = self._policy.route(way.source.ledger.id, way.route)
         if not policy.carry:
             return
         found = await way.source.sort(way.route, way.other)
         turns = asyncio.Semaphore(_BATCHES_AT_ONCE)
 
-        async def carry(
+        async def choose(
             what: str,
             at: Ledger,
             entries: Sequence[E],
@@ -171,20 +205,27 @@ class Relayer:
             batches = self._batches(way, policy, what, entries)
             if not batches or await self._too_dear(progress, at):
                 return
+            for batch in batches:
+                names = {_name(what, way, entry) for entry in batch}
+                self._under_way |= names
+                chosen.append(partial(carry, names, batch, partial(work, progress, way)))
 
-            async def one(batch: Sequence[E]) -> None:
+        async def carry(
+            names: set[Name], batch: Sequence[E], work: Callable[[Sequence[E]], Awaitable[None]]
+        ) -> None:
+            try:
                 async with turns:
-                    await progress.attempt_in_parts(batch, partial(work, progress, way))
-
-            await asyncio.gather(*(one(batch) for batch in batches))
+                    await progress.attempt_in_parts(batch, work)
+            finally:
+                self._under_way -= names
 
         here, there = way.source.ledger, way.other.ledger
         collect = await self._worth_collecting(way, found.collect)
         await asyncio.gather(
-            carry("deliver", there, _paid(way, policy, found.deliver), self._deliver),
-            carry("acknowledge", here, _paid(way, policy, found.acknowledge), self._acknowledge),
-            carry("time out", here, _paid(way, policy, found.time_out), self._time_out),
-            carry("collect", here, collect, self._collect),
+            choose("deliver", there, _paid(way, policy, found.deliver), self._deliver),
+            choose("acknowledge", here, _paid(way, policy, found.acknowledge), self._acknowledge),
+            choose("time out", here, _paid(way, policy, found.time_out), self._time_out),
+            choose("collect", here, collect, self._collect),
         )
 
     async def _too_dear(self, progress: Progress, ledger: Ledger) -> bool:
@@ -335,9 +376,18 @@ class Relayer:
         most = self._batch if policy.packets is None else min(policy.packets, MAX_ABSENCES)
         if policy.work is not None:
             most = min(most, self._workload.within(_kind(what, way), policy.work))
-        named = [(_name(what, way, entry), entry) for entry in entries]
+        named = [
+            (name, entry)
+            for entry in entries
+            if (name := _name(what, way, entry)) not in self._under_way
+        ]
         now = 0 if way.other.final is None else way.other.final.time
         return self._backlog.batches(named, policy, most, now)
+
+
+async def _carry_all(progress: Progress, work: Sequence[_Work]) -> Progress:
+    await asyncio.gather(*(each() for each in work))
+    return progress
 
 
 def _paid(way: _Way, policy: RoutePolicy, entries: Sequence[P]) -> Sequence[P]:
