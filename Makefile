@@ -105,6 +105,13 @@ unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
 	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci \
 		--cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
+# Damaged inputs for every decoder, INPUTS in all; DECODER=erc7930 BATCH=3 plays one batch again.
+INPUTS ?= 10000000
+.PHONY: fuzz
+fuzz: dev ## Feed every decoder damaged inputs (INPUTS=1000000, DECODER=name)
+	env PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS) --seed $(or $(SEED),1) \
+		--workers 2 $(if $(DECODER),--decoder $(DECODER)) $(if $(BATCH),--batch $(BATCH))
+
 ##@ Maintain
 
 .PHONY: dev

@@ -58,6 +58,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("home = '/'", "home"),
         ("state = 5", "state"),
         ("= broken", "not TOML"),
+        ("state = " + "9" * 5_000, "not TOML"),
+        ("state = " + "[" * 100_000, "nested"),
         ("[relay]\nmode = 'magic'", "relay.mode"),
         ("[relay]\nwait_seconds = 0", "wait_seconds"),
         (LEDGER.replace("eip155:1", "nowhere"), "id"),

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, UnknownLedger
+from caimi.json_text import check_depth
 
 CONFIG_NAME = "caimi.toml"
 MAX_CONFIG_BYTES = 1 << 20
@@ -224,10 +225,12 @@ def read_toml(file: Path, kind: type[SectionT]) -> SectionT:
     try:
         if file.stat().st_size > MAX_CONFIG_BYTES:
             raise ConfigInvalid(f"{file} is larger than {MAX_CONFIG_BYTES} bytes.")
-        document = tomllib.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        check_depth(text)
+        document = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigMissing(f"There is no configuration file {file}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigInvalid(f"{file} is not TOML: {error}.") from error
     if "home" in document:
         raise ConfigInvalid(f"{file}: home: unknown field.")

@@ -25,12 +25,18 @@ def read_json(text: str | bytes | bytearray, **hooks: Any) -> Any:  # noqa: ANN4
     """
     if not isinstance(text, str):
         text = text.decode()
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_depth(text)
+    check_depth(text)
     return json.loads(text, **hooks)
 
 
-def _check_depth(text: str) -> None:
+def check_depth(text: str) -> None:
+    """Check how deep brackets outside of double quotes are nested.
+
+    Raises:
+        RecursionError: it is more than `MAX_DEPTH`.
+    """
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
     # Without escapes every second piece between quotation marks is a text: ten times as fast.
     bare = _TEXTS.sub("", text) if "\\" in text else "".join(text.split('"')[::2])

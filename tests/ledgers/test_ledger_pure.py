@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
+import rlp
 from eth_abi import encode as reference_encode
 from eth_account import Account
 from hypothesis import given
@@ -30,7 +32,7 @@ from caimi.ledgers.evm.deployment import NAMES, Deployment
 from caimi.ledgers.evm.fees import FeePolicy, Fees
 from caimi.ledgers.evm.finality import Depth, Finalized, parse_finality
 from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
-from caimi.ledgers.evm.quantities import data, fields, quantity
+from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.reverts import NAMED, known_errors, reverted
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Call, LedgerId, SignedCall
@@ -276,6 +278,21 @@ def test_a_recorded_transaction_of_another_chain_or_damaged_is_refused():
             read_signed(SignedCall(EIP155_7, "x", signed.tx, raw), 7)
 
 
+@pytest.mark.parametrize("place", range(8))
+def test_a_recorded_transaction_with_a_list_for_a_number_is_refused(place: int):
+    fields: list[object] = [b"\7", *([b"\1"] * 11)]
+    fields[place] = [b"\7"]
+    raw = b"\x02" + rlp.encode(fields)
+    with pytest.raises(CallInvalid, match="damaged"):
+        read_signed(SignedCall(EIP155_7, "x", hexed(keccak256(raw)), raw), 7)
+
+
+@pytest.mark.parametrize("raw", ["0242424242", "02d865070101", "02c0", "03c0", "f8", ""])
+def test_what_is_no_signed_transaction_has_no_sender(raw: str):
+    with pytest.raises(CallInvalid, match="damaged"):
+        sender_of(SignedCall(EIP155_7, "x", "0x", bytes.fromhex(raw)))
+
+
 # --- keys -----------------------------------------------------------------------------------------
 
 
@@ -304,6 +321,33 @@ def test_a_missing_or_damaged_keystore_is_named(tmp_path: Path):
             LocalSigner.load(path, b"x")
         with pytest.raises(KeyLocked):
             LocalSigner.address_in(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kdf": "pbkdf2", "kdfparams": {"prf": "sha256", "salt": "", "c": 1, "dklen": 32}},
+        {"kdf": "pbkdf2", "kdfparams": {"prf": 5, "salt": "", "c": 1, "dklen": 32}},
+        {"kdf": "pbkdf2", "kdfparams": {"prf": "hmac-sha256", "salt": "", "c": 1 << 70}},
+        {
+            "kdf": "pbkdf2",
+            "kdfparams": {"prf": "hmac-sha256", "salt": "", "c": 1, "dklen": 1 << 40},
+        },
+        {"kdfparams": {"salt": "", "n": 1 << 40, "r": 8, "p": 1, "dklen": 32}},
+        {"KdfParams": {"salt": "", "n": 2, "r": 1 << 30, "p": 1, "dklen": 32}},
+        {"kdfparams": 5},
+    ],
+)
+def test_a_keystore_of_another_kind_or_of_endless_work_is_refused(tmp_path: Path, changes: dict):
+    path = tmp_path / "alice.json"
+    LocalSigner.generate().save(path, b"x", scrypt_n=2)
+    document = json.loads(path.read_text())
+    document["crypto"].update(changes)
+    path.write_text(json.dumps(document))
+    began = time.monotonic()
+    with pytest.raises(KeyLocked):
+        LocalSigner.load(path, b"x")
+    assert time.monotonic() - began < 5
 
 
 def test_a_keystore_that_names_another_address_is_refused(tmp_path: Path):

@@ -117,6 +117,16 @@ async def test_a_batch_with_an_answer_missing_is_refused():
             await reach(server.url).rpc.all([("a", []), ("b", [])])
 
 
+@pytest.mark.parametrize("wrong", [[], {}, None, True, 1.0, "1"])
+async def test_a_batch_whose_answers_have_no_numbers_is_refused(wrong: object):
+    def named(request: list) -> bytes:
+        return json.dumps([{"id": wrong, "result": 1} for _ in request]).encode()
+
+    async with serving(named) as server:
+        with pytest.raises(LedgerAnswerInvalid, match="0 of 2"):
+            await reach(server.url).rpc.all([("a", []), ("b", [])])
+
+
 async def test_a_refusal_within_a_batch_stands_in_its_place():
     def mixed(request: list) -> bytes:
         good, bad = request

@@ -29,6 +29,7 @@ from caimi.models import (
     Tensor,
 )
 from caimi.models.sealed_form import MIN_CHUNK_BYTES, chunk_count
+from caimi.models.strict_json import encode
 from caimi.models.tensor import DTYPES
 from caimi.storage import Cid, HashFunction
 
@@ -376,3 +377,8 @@ def test_equal_numbers_in_other_types_give_one_digest():
     one = dataclasses.replace(EXAMPLE, metrics={"x": 1})
     assert one.digest == dataclasses.replace(EXAMPLE, metrics={"x": 1.0}).digest
     assert one == dataclasses.replace(EXAMPLE, metrics={"x": 1.0})
+
+
+def test_a_lone_surrogate_in_a_key_cannot_be_published():
+    with pytest.raises(ManifestMalformed, match="no canonical form"):
+        encode({"\ud800": 1, "a": 2})

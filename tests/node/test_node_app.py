@@ -90,6 +90,9 @@ async def test_health_and_identity_tell_what_is_public(world: World) -> None:
         ("/v1/dkg/enrol", '{"session": "zz"}'),
         ("/v1/dkg/advance", '{"messages": 5}'),
         ("/v1/checkpoints", "[" * 100_000),
+        ("/v1/checkpoints", "9" * 5_000),
+        ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["a", true]]}'),
+        ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["\\ud800", 1]]}'),
     ],
 )
 async def test_malformed_requests_are_refused_by_name(world: World, path: str, body: str) -> None:

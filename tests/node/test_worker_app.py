@@ -88,7 +88,7 @@ async def test_answers_are_counted(http):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b"\xff", b"[" * 1_000_000, b'{"model":' * 100_000,
+    [b"", b"{", b"[]", b"null", b"\xff", b"[" * 1_000_000, b"9" * 5_000, b'{"model":' * 100_000,
      {}, {"model": str(URI)}, body(more=1), body(model=1), body(model="x" * 300),
      body(nonce=None), body(nonce="0x"), body(nonce="05" * 33), body(nonce="0x" + "05" * 31),
      body(nonce="0x" + "zz" * 32), body(nonce="0x" + "05" * 33)],

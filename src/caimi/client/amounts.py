@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 from caimi.errors.operations import UsageError
 
 COIN_DECIMALS = 18
-_AMOUNT = re.compile(r"^[0-9]{1,30}(\.[0-9]{1,18})?$")
+_AMOUNT = re.compile(r"([0-9]{1,30})(?:\.([0-9]{1,18}))?")
 
 
 def parse_amount(text: str) -> int:
@@ -17,9 +16,12 @@ def parse_amount(text: str) -> int:
     Raises:
         UsageError: it is not such a number.
     """
-    if not _AMOUNT.match(text):
-        raise UsageError(f"{text!r} is not an amount: write coins like 5 or 0.25.")
-    return int(Decimal(text).scaleb(COIN_DECIMALS))
+    amount = _AMOUNT.fullmatch(text)
+    if amount is None:
+        raise UsageError(f"{text!r:.80} is not an amount: write coins like 5 or 0.25.")
+    # Not with Decimal, which rounds to 28 digits.
+    whole, part = amount[1], amount[2] or ""
+    return int(whole + part.ljust(COIN_DECIMALS, "0"))
 
 
 def format_amount(amount: int) -> str:

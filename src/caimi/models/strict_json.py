@@ -35,7 +35,8 @@ def encode(value: Json) -> bytes:
     """
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as error:
+    # A lone surrogate in a key is met when keys are sorted by their UTF-16.
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise ManifestMalformed(f"A value has no canonical form: {error}.") from error
 
 

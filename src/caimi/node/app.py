@@ -108,7 +108,13 @@ async def _attested(
 
 def _packet_name(entry: object) -> tuple[str, int]:
     match entry:
-        case [str(client), int(sequence)] if len(client) <= 128 and 0 < sequence < 1 << 64:
+        # Identifiers of clients are ASCII, and JSON's true is a Python integer.
+        case [str(client), int(sequence)] if (
+            len(client) <= 128
+            and client.isascii()
+            and type(sequence) is int
+            and 0 < sequence < 1 << 64
+        ):
             return client, sequence
     raise RequestInvalid("packets must be pairs of client id and sequence.")
 

@@ -244,6 +244,6 @@ def _messages(messages: Sequence[SignedMessage]) -> str:
 def _object(text: str) -> dict[str, object] | None:
     try:
         document = read_json(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a number of many digits is a ValueError alone
         return None
     return document if isinstance(document, dict) else None

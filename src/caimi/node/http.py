@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
@@ -73,7 +72,7 @@ async def json_object(request: Request, *fields: str) -> dict[str, object]:
     body = await request.body()
     try:
         document = read_json(body)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RequestInvalid(f"The body is not JSON: {error}.") from error
     if not isinstance(document, dict) or set(document) != set(fields):
         raise RequestInvalid(f"The body must be an object with the fields {', '.join(fields)}.")

@@ -8,6 +8,7 @@ long for a request as aiohttp: half of what a relayer computed.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -76,19 +77,7 @@ class HttpProvider(AsyncJSONBaseProvider):
         answer = await self._post(json.dumps(forms).encode())
         if isinstance(answer, dict):
             return answer  # type: ignore[return-value]
-        if not isinstance(answer, list):
-            raise LedgerAnswerInvalid(f"The node at {self._name} answered a batch with no list.")
-        by_id: dict[object, RPCResponse] = {
-            item.get("id"): item  # type: ignore[misc]
-            for item in answer
-            if isinstance(item, dict)
-        }
-        try:
-            return [by_id[form["id"]] for form in forms]
-        except KeyError:
-            raise LedgerAnswerInvalid(
-                f"The node at {self._name} answered {len(by_id)} of {len(forms)} batched requests."
-            ) from None
+        return in_order(answer, [form["id"] for form in forms], self._name)
 
     async def disconnect(self) -> None:
         """Close the connections."""
@@ -134,6 +123,28 @@ class HttpProvider(AsyncJSONBaseProvider):
             raise LedgerAnswerInvalid(
                 f"The node at {self._name} did not answer in JSON."
             ) from error
+
+
+def in_order(answer: Json, ids: Sequence[object], name: str) -> list[RPCResponse]:
+    """Give the answers of a JSON-RPC batch in the order of the requests' `ids`.
+
+    Raises:
+        LedgerAnswerInvalid: it is no list, or lacks one.
+    """
+    if not isinstance(answer, list):
+        raise LedgerAnswerInvalid(f"The node at {name} answered a batch with no list.")
+    by_id: dict[object, RPCResponse] = {
+        item["id"]: item  # type: ignore[misc]
+        for item in answer
+        # A list cannot be looked up, and JSON's true would pass for 1.
+        if isinstance(item, dict) and type(item.get("id")) is int
+    }
+    try:
+        return [by_id[each] for each in ids]
+    except KeyError:
+        raise LedgerAnswerInvalid(
+            f"The node at {name} answered {len(by_id)} of {len(ids)} batched requests."
+        ) from None
 
 
 def _proxy_of(url: str) -> str | None:

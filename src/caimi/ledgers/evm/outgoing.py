@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import rlp
 from eth_account import Account
 from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException
 
 from caimi.errors.ledgers import CallInvalid
@@ -16,6 +17,7 @@ from caimi.ledgers.port import Call, LedgerId, SignedCall, Signer
 
 _TYPE = b"\x02"
 _FIELDS = 12
+_ACCESS_LIST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,13 @@ def read_signed(signed: SignedCall, number: int) -> Attempt:
     """
     try:
         fields = rlp.decode(signed.raw[1:], strict=True)
-    except RLPException as error:
+    except (RLPException, RecursionError) as error:
         raise CallInvalid(f"The recorded transaction {signed.tx} is damaged.") from error
     if (
         signed.raw[:1] != _TYPE
         or not isinstance(fields, list)
         or len(fields) != _FIELDS
+        or not all(isinstance(field, bytes) for field in fields[:_ACCESS_LIST])
         or f"0x{keccak256(signed.raw).hex()}" != signed.tx
     ):
         raise CallInvalid(f"The recorded transaction {signed.tx} is damaged.")
@@ -90,5 +93,5 @@ def sender_of(signed: SignedCall) -> bytes:
     """
     try:
         return bytes.fromhex(Account.recover_transaction(signed.raw)[2:])
-    except (ValueError, TypeError, BadSignature) as error:
+    except (ValueError, TypeError, BadSignature, RLPException, ValidationError) as error:
         raise CallInvalid(f"The transaction {signed.tx} is damaged.") from error

@@ -105,13 +105,19 @@ class RemoteSigner:
             ) from error
         if response.status_code != httpx.codes.OK:
             raise RemoteSignerFailed(f"{self._name} answered {response.status_code}.")
-        return self._read(bytes(answer))
+        return read_answer(bytes(answer), self._name)
 
-    def _read(self, answer: bytes) -> bytes:
-        try:
-            match read_json(answer):
-                case {"signature": str(text), **rest} if not rest and text.startswith("0x"):
-                    return bytes.fromhex(text[2:])
-        except (ValueError, RecursionError) as error:
-            raise RemoteSignatureInvalid(f"{self._name} did not answer in JSON and hex.") from error
-        raise RemoteSignatureInvalid(f"{self._name} did not answer with a signature.")
+
+def read_answer(answer: bytes, name: str) -> bytes:
+    """Read what the service of that name answered: a signature in one of its forms.
+
+    Raises:
+        RemoteSignatureInvalid: it is anything else.
+    """
+    try:
+        match read_json(answer):
+            case {"signature": str(text), **rest} if not rest and text.startswith("0x"):
+                return bytes.fromhex(text[2:])
+    except (ValueError, RecursionError) as error:
+        raise RemoteSignatureInvalid(f"{name} did not answer in JSON and hex.") from error
+    raise RemoteSignatureInvalid(f"{name} did not answer with a signature.")

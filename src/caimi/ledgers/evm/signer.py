@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from coincurve import PrivateKey
-from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
+from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json, normalize_keys
 
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
 from caimi.json_text import read_json
@@ -17,6 +18,20 @@ from caimi.signatures import account_of
 
 MAX_KEYSTORE_BYTES = 1 << 16
 _SCRYPT_N = 1 << 17
+_MAX_SCRYPT = 1 << 23
+"""Of scrypt's n, r and p together: 128 times that is the memory it takes."""
+_MAX_ROUNDS = 10_000_000
+_MAX_DERIVED_BYTES = 64
+_DAMAGED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    NotImplementedError,
+)
+"""What eth_keyfile raises for documents that are no keystores."""
 
 
 class LocalSigner:
@@ -42,10 +57,12 @@ class LocalSigner:
             KeyLocked: the passphrase is wrong, or the file is damaged.
         """
         document = _read(path)
+        if _is_costly(document):
+            raise KeyLocked(f"The key {path} asks for more work to open it than is done here.")
         try:
             secret = bytes(decode_keyfile_json(document, passphrase))
             signer = cls(secret)
-        except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise KeyLocked(f"The key {path} does not open with this passphrase.") from error
         if "address" in document and signer.account != _address(document, path):
             raise KeyLocked(f"The key {path} does not belong to the address it names.")
@@ -116,6 +133,20 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("version") != 3:
         raise KeyLocked(f"The key {path} is not a V3 keystore.")
     return document
+
+
+def _is_costly(document: dict[str, Any]) -> bool:
+    """Whether deriving the key would take more than some seconds or 1 GiB: a keystore may lie."""
+    match normalize_keys(document):
+        case {"crypto": {"kdfparams": dict(asked)}}:
+            work = [asked.get(name, 1) for name in ("n", "r", "p")]
+            if all(isinstance(factor, int) for factor in work) and prod(work) > _MAX_SCRYPT:
+                return True
+            rounds, length = asked.get("c", 1), asked.get("dklen", 1)
+            return (isinstance(rounds, int) and rounds > _MAX_ROUNDS) or (
+                isinstance(length, int) and length > _MAX_DERIVED_BYTES
+            )
+    return False
 
 
 def _address(document: dict[str, Any], path: Path) -> bytes:

@@ -1,0 +1,165 @@
+"""Decoders of what callers and workers send, and of files of tensors."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caimi.inference.inclusion import Inclusion
+from caimi.inference.receipt import Receipt, SignedReceipt
+from caimi.inference.tensor_files import _parse_npy, _parse_npz, parse_json
+from caimi.inference.wire import tensors_from_json, tensors_to_json
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.models.tensor import Tensor
+from fuzz.decoder import Decoder, Document, Law
+
+SIGNER = LocalSigner((7).to_bytes(32))
+SIGNATURE = (
+    Tensor("x", "float32", ("N", 2)),
+    Tensor("s", "string", (2,)),
+    Tensor("n", "int8", None),
+)
+TENSORS: dict[str, Any] = {
+    "x": np.array([[1.5, -0.0], [2.0, 3.0]], "float32"),
+    "s": np.array(["a", "é"], dtype=object),
+    "n": np.array(5, "int8"),
+    "e": np.zeros((0, 3), "float64"),
+    "b": np.array([True, False]),
+}
+HERE = Path("tensors")
+
+
+def _receipt() -> SignedReceipt:
+    word = bytes(range(32))
+    return Receipt(
+        ledger="eip155:31337",
+        model_id=word,
+        version="1.0.0",
+        manifest=word,
+        input_hash=word,
+        output_hash=word,
+        engine="onnxruntime/1.23.2/cpu",
+        price=5,
+        time=1_700_000_000,
+        worker=SIGNER.account,
+        nonce=word,
+    ).sign(SIGNER)
+
+
+def _npy() -> list[bytes]:
+    made = []
+    for value in (np.arange(6, dtype="<f4").reshape(2, 3), np.array(["ab", "é"]), np.array(True)):
+        for version in ((1, 0), (2, 0)):
+            whole = io.BytesIO()
+            np.lib.format.write_array(whole, value, version=version, allow_pickle=False)
+            made.append(whole.getvalue())
+    return made
+
+
+def _npz() -> list[bytes]:
+    made = []
+    for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        whole = io.BytesIO()
+        with zipfile.ZipFile(whole, "w", packing) as archive:
+            for at, data in enumerate(_npy()[:3]):
+                archive.writestr(zipfile.ZipInfo(f"t{at}.npy"), data, packing)
+        made.append(whole.getvalue())
+    return made
+
+
+def _lists() -> list[bytes]:
+    return [
+        b'{"x":[[1,2.5],[3,4]],"s":["a","b"],"n":5}',
+        b'{"x":[],"s":[],"n":[[1,-2],[3,127]]}',
+    ]
+
+
+def _receipt_of(document: Any) -> SignedReceipt:
+    return SignedReceipt.from_document(document)
+
+
+DECODERS = (
+    Decoder(
+        "tensors",
+        ("caimi.inference.wire.tensors_from_json", "caimi.inference.wire._from_json"),
+        lambda: [Document(json.dumps(tensors_to_json(TENSORS)))],
+        tensors_from_json,
+        tensors_to_json,
+        Law.SETTLES,
+        share=2,
+    ),
+    Decoder(
+        "receipt",
+        ("caimi.inference.receipt.SignedReceipt.from_json",),
+        lambda: [_receipt().to_json()],
+        SignedReceipt.from_json,
+        lambda value: value.to_json(),
+        # A line end after it, as editors add, is no part of it.
+        Law.SETTLES,
+        share=2,
+    ),
+    Decoder(
+        "receipt-fields",
+        (
+            "caimi.inference.receipt.SignedReceipt.from_document",
+            "caimi.inference.receipt._bytes",
+        ),
+        lambda: [Document(_receipt().to_json())],
+        _receipt_of,
+        lambda value: value.as_document(),
+        Law.ONE_SPELLING,
+        share=2,
+    ),
+    Decoder(
+        "receipt-signature",
+        ("caimi.inference.receipt.SignedReceipt.verify",),
+        lambda: [Document(_receipt().to_json())],
+        lambda document: SignedReceipt.from_document(document).verify(),
+        share=1,
+    ),
+    Decoder(
+        "inclusion",
+        (
+            "caimi.inference.inclusion.Inclusion.from_document",
+            "caimi.inference.inclusion._hash",
+        ),
+        lambda: [Document(json.dumps(Inclusion(b"\1" * 32, (b"\2" * 32,) * 3).as_document()))],
+        Inclusion.from_document,
+        lambda value: value.as_document(),
+        Law.ONE_SPELLING,
+        share=2,
+    ),
+    Decoder(
+        "npy",
+        ("caimi.inference.tensor_files._parse_npy", "caimi.inference.tensor_files.read_tensors"),
+        _npy,
+        lambda data: _parse_npy(data, HERE),
+        share=1,
+    ),
+    Decoder(
+        "npz",
+        ("caimi.inference.tensor_files._parse_npz", "caimi.inference.tensor_files._unpack"),
+        _npz,
+        lambda data: _parse_npz(data, HERE),
+        share=0.3,
+    ),
+    Decoder(
+        "tensor-lists",
+        ("caimi.inference.tensor_files.parse_json", "caimi.inference.tensor_files._from_lists"),
+        _lists,
+        lambda data: parse_json(data, SIGNATURE),
+        share=1,
+    ),
+    Decoder(
+        "tensor-list-fields",
+        ("caimi.inference.tensor_files.parse_json",),
+        lambda: [Document(each.decode()) for each in _lists()],
+        lambda document: parse_json(json.dumps(document).encode(), SIGNATURE),
+        share=1,
+    ),
+)

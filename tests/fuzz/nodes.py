@@ -1,0 +1,167 @@
+"""Decoders of what nodes of ours are asked and what they answer, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+from fastapi import Request
+
+from caimi.custody.dkg.ceremony import Round, SignedMessage
+from caimi.custody.encoding import hex_text
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import LedgerId
+from caimi.messaging.checkpoint import Attestation, Kind, Statement
+from caimi.messaging.ibc import receipt_key
+from caimi.node.app import MAX_ABSENCES, _messages, _packet_name
+from caimi.node.client import Endpoint, HttpMember, HttpValidator
+from caimi.node.http import bytes_field, json_object, list_field, number_field, text_field
+from fuzz.custody import key_share
+from fuzz.decoder import Decoder, Document, Law, drive
+
+SIGNER = LocalSigner((7).to_bytes(32))
+
+
+def _attestation() -> Attestation:
+    word = bytes(range(32))
+    statement = Statement(Kind.CHECKPOINT, word, word, 3, 9, 1_700_000_000, word, 5)
+    return Attestation(statement, SIGNER.sign_digest(statement.digest))
+
+
+def _absence() -> Attestation:
+    word = bytes(range(32))
+    statement = Statement(Kind.ABSENCE, word, word, 9, 9, 1_700_000_000, word, 5)
+    return Attestation(statement, SIGNER.sign_digest(statement.digest))
+
+
+def _request(body: bytes) -> Request:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+
+async def _asked(body: bytes) -> Any:
+    document = await json_object(_request(body), "ledger", "from", "packets", "session")
+    return (
+        text_field(document, "ledger", 41),
+        number_field(document, "from"),
+        [
+            receipt_key(*_packet_name(entry))
+            for entry in list_field(document, "packets", MAX_ABSENCES)
+        ],
+        bytes_field(document, "session", 32),
+    )
+
+
+def _bodies() -> list[bytes]:
+    body = {
+        "ledger": "eip155:7",
+        "from": 5,
+        "packets": [["caimi-7-0", 1], ["caimi-7-1", 18_446_744_073_709_551_615]],
+        "session": "0x" + "ab" * 32,
+    }
+    return [json.dumps(body).encode()]
+
+
+def _rounds() -> bytes:
+    message = SignedMessage(b"\4" * 32, Round(1), 2, b"a body", b"\5" * 64)
+    return json.dumps({"messages": [json.loads(message.to_json())] * 2}).encode()
+
+
+class _Saying(httpx.AsyncBaseTransport):
+    """A node that says this, whatever it is asked."""
+
+    def __init__(self, status: int, said: bytes) -> None:
+        self._status = status
+        self._said = said
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(self._status, content=self._said, request=request)
+
+
+_LOOP = asyncio.new_event_loop()
+
+
+def _heard(data: bytes) -> Any:
+    """The first byte says who is asked, and with what status the rest comes back."""
+    kind, said = (data[0], data[1:]) if data else (0, b"")
+    endpoint = Endpoint("http://node", transport=_Saying(400 if kind & 4 else 200, said))
+    validator, member = HttpValidator(endpoint), HttpMember(endpoint)
+
+    async def ask() -> Any:
+        match kind % 4:
+            case 0:
+                return await validator.attest(LedgerId("eip155:7"), 3, 9)
+            case 1:
+                return await validator.attest_absence(LedgerId("eip155:7"), 9, [("a", 1)])
+            case 2:
+                return await member.enrol(bytes(32))
+            case _:
+                return await member.finish([])
+
+    return _LOOP.run_until_complete(ask())
+
+
+def _answers() -> list[bytes]:
+    group = json.dumps({"group": hex_text(key_share().group.to_bytes())})
+    refusal = json.dumps({"code": "CAIMI-M001", "what": "no", "why": "because", "next": "try"})
+    return [
+        b"\0" + _attestation().to_json().encode(),
+        b"\1" + _absence().to_json().encode(),
+        b"\3" + group.encode(),
+        b"\4" + refusal.encode(),
+    ]
+
+
+DECODERS = (
+    Decoder(
+        "attestation",
+        (
+            "caimi.messaging.checkpoint.Attestation.from_document",
+            "caimi.messaging.checkpoint._hex",
+        ),
+        lambda: [Document(_attestation().to_json()), Document(_absence().to_json())],
+        Attestation.from_document,
+        lambda value: json.loads(value.to_json()),
+        Law.ONE_SPELLING,
+        share=4,
+    ),
+    Decoder(
+        "attestation-signer",
+        ("caimi.messaging.checkpoint.Attestation.signer",),
+        lambda: [Document(_attestation().to_json())],
+        lambda document: Attestation.from_document(document).signer(),
+        share=0.5,
+    ),
+    Decoder(
+        "request-body",
+        ("caimi.node.http", "caimi.node.app"),
+        _bodies,
+        lambda body: drive(_asked(body)),
+        share=2,
+    ),
+    Decoder(
+        "request-fields",
+        ("caimi.node.http.json_object",),
+        lambda: [Document(body.decode()) for body in _bodies()],
+        lambda document: drive(_asked(json.dumps(document).encode())),
+        share=2,
+    ),
+    Decoder(
+        "round-body",
+        ("caimi.node.app._messages",),
+        lambda: [_rounds()],
+        lambda body: drive(_messages(_request(body))),
+        share=0.5,
+    ),
+    Decoder(
+        "node-answer",
+        ("caimi.node.client", "caimi.node.client.Endpoint._read"),
+        _answers,
+        _heard,
+        share=0.1,
+    ),
+)

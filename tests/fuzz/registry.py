@@ -1,0 +1,131 @@
+"""All decoders, and why functions that look like one are not among them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import caimi
+from fuzz import custody, inference, ledgers, models, names, nodes
+from fuzz.decoder import Decoder
+
+DECODERS: dict[str, Decoder] = {
+    decoder.name: decoder
+    for module in (names, ledgers, nodes, custody, inference, models)
+    for decoder in module.DECODERS
+}
+
+COVERED = frozenset(name for decoder in DECODERS.values() for name in decoder.covers)
+"""Functions, and modules as a whole."""
+
+OUR_OWN = "reads what this very process, or this program's own database, wrote"
+ASKS = "asks a ledger or a node; what comes back goes through a decoder that is listed"
+LOADS = "reads an artifact that the wheel ships"
+WIRES = "joins objects of ours and decodes nothing"
+
+EXCUSED = {
+    "caimi.cli.one_ledger": "an argument of the command line, matched by one expression first",
+    "caimi.client.inference.open_session": WIRES,
+    "caimi.client.keyring.read_secret_file": "a passphrase: any bytes are one",
+    "caimi.client.network": "configuration that pydantic matched with one expression first",
+    "caimi.client.publish": OUR_OWN,
+    "caimi.client.purchase": OUR_OWN,
+    "caimi.client.sdk.Network.load": ASKS,
+    "caimi.client.verify": "opens files for `SignedReceipt.from_json` and `Manifest.parse`",
+    "caimi.custody.keys.GroupKey._read": "in `GroupKey.from_bytes` and `KeyShare.from_bytes`",
+    "caimi.custody.request._address_of": "in `SignedShareRequest.from_json`",
+    "caimi.custody.group.hash_to_scalar": "a digest that was just made",
+    "caimi.custody.dkg.messages._read_heard": "in every message of a key generation",
+    "caimi.custody.dkg.messages._read_points": "in every message of a key generation",
+    "caimi.custody.dkg.messages._read_rising": "in every message of a key generation",
+    "caimi.custody.dkg.participant": "calls the messages' own decoders and catches their errors",
+    "caimi.custody.tdh2.open_with": "takes shares that were decoded",
+    "caimi.demo.steps": OUR_OWN,
+    "caimi.inference.tensor_files._write_npz": "writes",
+    "caimi.devnet.processes": OUR_OWN,
+    "caimi.devnet.start": OUR_OWN,
+    "caimi.inference.engine": "a protocol; the session is ONNX Runtime's",
+    "caimi.inference.onnx_engine": "ONNX Runtime opens files that `check_onnx` has looked at",
+    "caimi.inference.tensor_files._read": "opens a file for the three decoders of tensors",
+    "caimi.journal": OUR_OWN,
+    "caimi.ledgers.evm.anvil": OUR_OWN,
+    "caimi.ledgers.evm.artifacts": LOADS,
+    "caimi.ledgers.evm.chain": ASKS,
+    "caimi.ledgers.evm.connect": WIRES,
+    "caimi.ledgers.evm.contract": ASKS,
+    "caimi.ledgers.evm.embedded": "the embedded ledger of tests and the demonstration",
+    "caimi.ledgers.evm.embedded_rpc": "requests that this process makes of its embedded ledger",
+    "caimi.ledgers.evm.governance": ASKS,
+    "caimi.ledgers.evm.outgoing.sign_call": "a signature that a signer of ours just made",
+    "caimi.ledgers.evm.roles": ASKS,
+    "caimi.ledgers.evm.http.HttpProvider": "parses JSON with `read_json`; `in_order` is listed",
+    "caimi.messaging.open_packets": WIRES,
+    "caimi.messaging.provers": ASKS,
+    "caimi.messaging.reading": ASKS,
+    "caimi.messaging.relayer": ASKS,
+    "caimi.messaging.signed_store": OUR_OWN,
+    "caimi.messaging.validator": OUR_OWN,
+    "caimi.messaging.watcher": ASKS,
+    "caimi.messaging.witnesses": ASKS,
+    "caimi.models.content_key": "decrypts with authentication: nothing is read before",
+    "caimi.models.package.Package.from_sklearn": "an object of the caller's own process",
+    "caimi.models.sealed_reader": "authenticated chunks, of sizes that the manifest gives",
+    "caimi.models.unsealing": "authenticated chunks, of sizes that the manifest gives",
+    "caimi.models.weights": "numbers out of bytes of a length that the caller has checked",
+    "caimi.node.endpoints": WIRES,
+    "caimi.node.node": "settings that pydantic matched with one expression first",
+    "caimi.node.run": "settings that pydantic matched with one expression first",
+    "caimi.node.worker_app": "the path of a request, 66 characters, with its own error",
+    "caimi.storage.local": "bytes that are then compared with their content identifier",
+    "caimi.storage.whole_file": "bytes of a bounded length, for a decoder",
+}
+"""Functions and modules (with all that is in them), each with the reason."""
+
+_NAMED = re.compile(r"_*(decode|from_|parse|read|load|unpack|open_)")
+_PARSERS = frozenset(
+    {"fromhex", "loads", "read_json", "b64decode", "b32decode", "frombuffer", "unpack_from",
+     "unpack", "unpad", "literal_eval", "load_pem_public_key",
+     "load_pem_private_key", "load_model_from_string", "safe_open", "genops", "ZipFile"}
+)  # fmt: skip
+"""What turns bytes or text into something else, in Python and in what we depend on."""
+
+
+def lookalikes() -> Iterator[str]:
+    """Name every function of `caimi` that is called like a decoder, or calls a parser."""
+    root = Path(caimi.__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        parts = file.relative_to(root.parent).with_suffix("").parts
+        module = ".".join(parts).removesuffix(".__init__")
+        yield from _within(ast.parse(file.read_text("utf-8")), module)
+
+
+def _within(tree: ast.AST, place: str) -> Iterator[str]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from _within(node, f"{place}.{node.name}")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            name = f"{place}.{node.name}"
+            if _NAMED.match(node.name) or any(map(_parses, ast.walk(node))):
+                yield name
+            yield from _within(node, name)
+        else:
+            yield from _within(node, place)
+
+
+def _parses(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    if isinstance(called, ast.Attribute):
+        numbers = called.attr == "from_bytes" and getattr(called.value, "id", "") == "int"
+        return numbers or called.attr in _PARSERS
+    return getattr(called, "id", "") in _PARSERS
+
+
+def is_accounted_for(name: str) -> bool:
+    """Whether a function, or a class or module around it, is covered or excused."""
+    parts = name.split(".")
+    around = {".".join(parts[:count]) for count in range(2, len(parts) + 1)}
+    return bool(around & (COVERED | EXCUSED.keys()))
