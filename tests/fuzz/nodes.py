@@ -9,12 +9,21 @@ from typing import Any
 import httpx
 from fastapi import Request
 
+from caimi.client.fees import ask_quote
 from caimi.custody.dkg.ceremony import Round, SignedMessage
 from caimi.custody.encoding import hex_text
+from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import LedgerId, Route
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.ibc import receipt_key
+from caimi.messaging.ibc_attestations import (
+    IbcAttestation,
+    PacketAttestation,
+    Path,
+    PathKind,
+    StateAttestation,
+)
 from caimi.node.app import MAX_ABSENCES, _messages, _packet_name
 from caimi.node.client import Endpoint, HttpMember, HttpValidator
 from caimi.node.http import bytes_field, json_object, list_field, number_field, text_field
@@ -34,6 +43,19 @@ def _absence() -> Attestation:
     word = bytes(range(32))
     statement = Statement(Kind.ABSENCE, word, word, 9, 9, 1_700_000_000, word, 5)
     return Attestation(statement, SIGNER.sign_digest(statement.digest))
+
+
+def _paths() -> list[Path]:
+    return [Path(kind, "caimi-7-0", 5) for kind in PathKind]
+
+
+def _ibc_attestations() -> list[IbcAttestation]:
+    word = bytes(range(32))
+    said = (
+        StateAttestation(9, 1_700_000_000),
+        PacketAttestation(9, ((word, word), (word, bytes(32)))),
+    )
+    return [IbcAttestation(each, SIGNER.sign_digest(each.digest)) for each in said]
 
 
 def _request(body: bytes) -> Request:
@@ -71,6 +93,9 @@ def _rounds() -> bytes:
     return json.dumps({"messages": [json.loads(message.to_json())] * 2}).encode()
 
 
+ROUTE = Route("caimi-7-0", "caimi-8-0", LedgerId("eip155:8"))
+
+
 class _Saying(httpx.AsyncBaseTransport):
     """A node that says this, whatever it is asked."""
 
@@ -86,18 +111,20 @@ _LOOP = asyncio.new_event_loop()
 
 
 def _heard(data: bytes) -> Any:
-    """The first byte says who is asked, and with what status the rest comes back."""
+    """The first byte says what is asked, and with what status the rest comes back."""
     kind, said = (data[0], data[1:]) if data else (0, b"")
-    endpoint = Endpoint("http://node", transport=_Saying(400 if kind & 4 else 200, said))
+    endpoint = Endpoint("http://node", transport=_Saying(400 if kind & 8 else 200, said))
     validator, member = HttpValidator(endpoint), HttpMember(endpoint)
 
     async def ask() -> Any:
-        match kind % 4:
+        match kind % 8:
             case 0:
                 return await validator.attest(LedgerId("eip155:7"), 3, 9)
             case 1:
                 return await validator.attest_absence(LedgerId("eip155:7"), 9, [("a", 1)])
             case 2:
+                return await ask_quote(endpoint, "eip155:7", ROUTE)
+            case 3:
                 return await member.enrol(bytes(32))
             case _:
                 return await member.finish([])
@@ -111,8 +138,9 @@ def _answers() -> list[bytes]:
     return [
         b"\0" + _attestation().to_json().encode(),
         b"\1" + _absence().to_json().encode(),
-        b"\3" + group.encode(),
-        b"\4" + refusal.encode(),
+        b"\2" + json.dumps({"relayer": hexed(bytes(20)), "amount": "12"}).encode(),
+        b"\4" + group.encode(),
+        b"\x0a" + refusal.encode(),
     ]
 
 
@@ -134,6 +162,34 @@ DECODERS = (
         ("caimi.messaging.checkpoint.Attestation.signer",),
         lambda: [Document(_attestation().to_json())],
         lambda document: Attestation.from_document(document).signer(),
+        share=0.5,
+    ),
+    Decoder(
+        "ibc-path",
+        ("caimi.messaging.ibc_attestations.Path.from_document",),
+        lambda: [Document(json.dumps(path.as_document())) for path in _paths()],
+        Path.from_document,
+        lambda value: value.as_document(),
+        Law.ONE_SPELLING,
+        share=2,
+    ),
+    Decoder(
+        "ibc-attestation",
+        (
+            "caimi.messaging.ibc_attestations.IbcAttestation.from_document",
+            "caimi.messaging.ibc_attestations._hex",
+        ),
+        lambda: [Document(each.to_json()) for each in _ibc_attestations()],
+        IbcAttestation.from_document,
+        lambda value: json.loads(value.to_json()),
+        Law.ONE_SPELLING,
+        share=2,
+    ),
+    Decoder(
+        "ibc-attestation-signer",
+        ("caimi.messaging.ibc_attestations.IbcAttestation.signer",),
+        lambda: [Document(each.to_json()) for each in _ibc_attestations()],
+        lambda document: IbcAttestation.from_document(document).signer(),
         share=0.5,
     ),
     Decoder(
@@ -159,7 +215,7 @@ DECODERS = (
     ),
     Decoder(
         "node-answer",
-        ("caimi.node.client", "caimi.node.client.Endpoint._read"),
+        ("caimi.node.client", "caimi.client.fees.ask_quote"),
         _answers,
         _heard,
         share=0.1,

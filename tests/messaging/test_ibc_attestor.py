@@ -168,7 +168,8 @@ def test_another_document_is_refused(document: object) -> None:
 @pytest.mark.parametrize(
     "document",
     [None, [], [1, "c"], [0, "c", 1], [4, "c", 1], [True, "c", 1], [1, "", 1], [1, "c", 0],
-     [1, "c", True], [1, "c" * 129, 1], [1, "c", 1 << 64], [1, 5, 1]],
+     [1, "c" * 129, 1],
+     [1, "c", True], [1, "c", 1 << 64], [1, 5, 1], [1, "\ud800", 1], [1, "é", 1]],
 )  # fmt: skip
 def test_another_path_is_refused(document: object) -> None:
     with pytest.raises(InvalidProof):

@@ -48,7 +48,12 @@ class Path:
     sequence: int
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.client.encode()) <= _MAX_CLIENT or not 0 < self.sequence < 1 << 64:
+        # Identifiers are ASCII (ICS-24); JSON can also say what UTF-8 cannot hold.
+        if (
+            not self.client.isascii()
+            or not 0 < len(self.client) <= _MAX_CLIENT
+            or not 0 < self.sequence < 1 << 64
+        ):
             raise InvalidProof(f"{self.client!r:.140} and {self.sequence} make no path.")
 
     def as_document(self) -> list[object]:
