@@ -178,6 +178,20 @@ async def test_transactions_behind_a_lost_one_move_again(site: Site):
         assert await sent(ledger, alice) == 2
 
 
+async def test_what_a_reorganisation_undid_and_the_node_lost_holds_up_nothing(site: Site):
+    ledger = site.ledger(Patience(stuck_after=0.5, give_up_after=10.0))
+    alice = LocalSigner.generate()
+    await ledger.transfer_coins(alice.account, 10 * COIN, site.rich)
+    before = await ledger.chain.rpc.ask("evm_snapshot")
+    for name in ("a", "b"):
+        await ledger.submit(publishing(ledger, name), alice)
+    assert await ledger.chain.rpc.ask("evm_revert", before)
+    assert await sent(ledger, alice) == 0
+    await ledger.submit(publishing(ledger, "c"), alice)
+    assert await sent(ledger, alice) == 3
+    await ledger.aclose()
+
+
 async def test_an_old_failure_does_not_end_the_attempt_made_after_it(site: Site):
     async with unmined(site, Patience(give_up_after=5.0)) as (ledger, alice):
         rpc = ledger.chain.rpc

@@ -1,17 +1,23 @@
 """Which nonce is next, for many senders of one account in one process.
 
 The lock of an account is held from choosing a nonce until the node has taken the transaction, so
-nonces are handed to the node in order and a refused one leaves no gap.
+nonces are handed to the node in order and a refused one leaves no gap. What is included is kept for
+a while: a reorganisation can undo it without the node putting it back, and what comes after would
+wait for it for ever.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from typing import Final
 
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.outgoing import Attempt
 from caimi.ledgers.evm.quantities import hexed, quantity
+
+KEPT: Final = 256
+"""How many included transactions of an account are remembered, as long as they may be undone."""
 
 
 class Nonces:
@@ -38,7 +44,7 @@ class Nonces:
             )
         )
         sent = self._sent[account]
-        for nonce in [nonce for nonce in sent if nonce < latest]:
+        for nonce in [nonce for nonce in sent if nonce < latest - KEPT]:
             del sent[nonce]
         return max([pending, *(nonce + 1 for nonce in sent)])
 
@@ -46,7 +52,10 @@ class Nonces:
         """Note what the node has taken."""
         self._sent[account][attempt.nonce] = attempt
 
-    def earlier(self, account: bytes, nonce: int) -> list[Attempt]:
-        """Give what is on its way below `nonce`: if the node lost one, all behind it wait."""
+    def earlier(self, account: bytes, first: int, nonce: int) -> list[Attempt]:
+        """Give what was sent from nonce `first` on and below `nonce`.
+
+        If the node lost one, all behind it wait.
+        """
         sent = self._sent[account]
-        return [sent[n] for n in sorted(sent) if n < nonce]
+        return [sent[n] for n in sorted(sent) if first <= n < nonce]

@@ -253,7 +253,8 @@ class _Watch:
         """Send again what lies before, or replace the newest attempt when its turn has come."""
         sender = self._sender
         if next_nonce < self.newest.nonce:
-            for earlier in sender._nonces.earlier(self._account, self.newest.nonce):
+            nonces = sender._nonces
+            for earlier in nonces.earlier(self._account, next_nonce, self.newest.nonce):
                 await sender._send(earlier, self._account)
             await sender._send(self.newest, self._account)
             return
