@@ -70,11 +70,12 @@ async def test_packets_in_flight_are_delivered_within_the_overlap_and_after_it()
     rotation = Rotation(keccak256(a.gateway.address), before, following)
     signed = rotation.collect({member.account: rotation.sign(member) for member in old[1:]})
     forged = dataclasses.replace(following, threshold=4)
-    changed = await b.gateway.rotate(on_b, forged, signed.signers, signed.signatures)
+    client = (await b.clients.of(on_b)).account
+    changed = b.clients.rotate(client, forged, signed.signers, signed.signatures)
     with pytest.raises(TransactionReverted) as refusal:
         await b.submit(changed, rich)
     assert refusal.value.error == "InvalidSignature"
-    call = await b.gateway.rotate(on_b, following, signed.signers, signed.signatures)
+    call = b.clients.rotate(client, following, signed.signers, signed.signatures)
     await b.submit(call, rich)
     assert await b.gateway.committee(on_b) == following
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from caimi import __version__
-from caimi.cli import demo, devnet, fees, governance, keys, models, services
+from caimi.cli import committee, demo, devnet, fees, governance, keys, models, services
 from caimi.cli.options import JsonOption, guarded
 from caimi.cli.output import out, print_json
 from caimi.errors.operations import ConfigExists
@@ -69,6 +69,7 @@ app.add_typer(devnet.app, name="devnet")
 app.add_typer(services.app, name="service")
 app.add_typer(fees.app, name="fees")
 app.add_typer(governance.app, name="governance")
+app.add_typer(committee.app, name="committee")
 models.add_commands(app)
 demo.add_command(app)
 

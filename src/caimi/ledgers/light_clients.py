@@ -73,6 +73,10 @@ class LightClients(Protocol):
         """Give the present committee of a committee client."""
         ...
 
+    def rotate(self, account: bytes, following: Committee, signers: int, signatures: bytes) -> Call:
+        """Build the hand-over of a committee client, as `SignedRotation` has it."""
+        ...
+
     async def claims(self, account: bytes, most: int) -> list[Claim]:
         """Give the newest claims of an optimistic client, `most` at most, oldest first."""
         ...

@@ -200,25 +200,6 @@ class EvmGateway:
         """Register a light client of the ledger `counterparty` (ERC-7930); administrators only."""
         return self._contract.call("Adding a route", "addClient", client, counterparty)
 
-    async def rotate(
-        self, client_id: str, following: Committee, signers: int, signatures: bytes
-    ) -> Call:
-        """Hand a route's client over to `following`, as its present committee signed.
-
-        Raises:
-            TransactionReverted: there is no such route.
-        """
-        address, _, _ = await self._contract.read("getClient", client_id)
-        return Contract(self._contract.chain, address, self._clients).call(
-            f"Handing {client_id} over to epoch {following.epoch}",
-            "rotate",
-            following.threshold,
-            list(following.members),
-            following.operators,
-            signers,
-            signatures,
-        )
-
     def set_counterparty(self, client_id: str, counterparty_client_id: str) -> Call:
         """Name the other side's client of a route, once; administrators only."""
         return self._contract.call(

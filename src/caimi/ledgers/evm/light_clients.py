@@ -61,6 +61,18 @@ class EvmLightClients:
         digest, threshold, members, operators, _ = await client.read("committee", epoch)
         return Committee(epoch, threshold, tuple(members), operators, digest)
 
+    def rotate(self, account: bytes, following: Committee, signers: int, signatures: bytes) -> Call:
+        """Hand a committee client over to `following`, as its present committee signed."""
+        return self._contract(account, "CommitteeClient").call(
+            f"Handing client 0x{account.hex()} over to epoch {following.epoch}",
+            "rotate",
+            following.threshold,
+            list(following.members),
+            following.operators,
+            signers,
+            signatures,
+        )
+
     async def claims(self, account: bytes, most: int) -> list[Claim]:
         """Give the newest claims of an optimistic client, oldest first."""
         client = self._contract(account, "OptimisticClient")

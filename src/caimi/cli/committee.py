@@ -1,0 +1,247 @@
+"""`caimi committee`: who attests for each route, and handing over to the next committee."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.one_ledger import account_of, signer_of
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, ask_passphrase, guarded
+from caimi.cli.output import out, print_json, table
+from caimi.errors.operations import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from typing import TypeVar
+
+    from caimi.ledgers.port import Ledger, LedgerId, Signer
+    from caimi.messaging.handover import Handover
+
+    T = TypeVar("T")
+
+app = typer.Typer(
+    help="Who attests for each route, and handing over to the next committee.",
+    no_args_is_help=True,
+)
+
+FileArgument = Annotated[Path, typer.Argument(help="The hand-over that members sign.")]
+
+
+@app.command()
+def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the committee of every client of the configured ledgers.
+
+    Example: [bold]caimi committee show[/bold]
+    """
+    from caimi.client.committees import committees
+
+    found = _on_ledgers(config, as_json, committees)
+    if as_json:
+        print_json({"ok": True, "committees": found})
+        return
+    table(
+        "Committees in office",
+        ("on", "route", "attests", "epoch", "threshold", "client"),
+        [
+            (
+                each.ledger,
+                each.route.client_id,
+                each.route.counterparty,
+                each.committee.epoch,
+                f"{each.committee.threshold} of {len(each.committee.members)}",
+                f"0x{each.client.hex()}" + (" (frozen)" if each.frozen else ""),
+            )
+            for each in found
+        ],
+    )
+
+
+@app.command()
+def plan(
+    member: Annotated[
+        list[str],
+        typer.Option(
+            "--member", help="A new member's account, with =N if operator N runs several; again."
+        ),
+    ],
+    threshold: Annotated[int, typer.Option(help="How many must sign: a majority, at least 2.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write down how every committee in office hands over to a new one, for members to sign.
+
+    Example: [bold]caimi committee plan --threshold 2 --member 0x… --member 0x… -o next.json[/bold]
+    """
+    from caimi.client import committees
+
+    async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[dict[str, object]]:
+        accounts, operators = _members(member)
+        handover = await committees.plan(ledgers, threshold, accounts, operators)
+        try:
+            with output.open("x", encoding="utf-8") as file:
+                file.write(handover.to_json())
+        except FileExistsError:
+            raise UsageError(f"{output} is already there.") from None
+        return _status(handover)
+
+    _told(as_json, output, _on_ledgers(config, as_json, work))
+
+
+@app.command()
+def sign(
+    file: FileArgument,
+    keystore: Annotated[
+        Path | None,
+        typer.Option(help="A node's keystore, instead of a key of `caimi keys`."),
+    ] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign a hand-over as a member of the committee in office. Read it first.
+
+    Example: [bold]caimi committee sign next.json --keystore node-1/account.json[/bold]
+    """
+    import asyncio
+
+    from caimi.messaging.handover import Handover
+
+    def work() -> list[dict[str, object]]:
+        handover = Handover.from_json(_read(file))
+        signer = (
+            asyncio.run(signer_of(config, key)) if keystore is None else _load(keystore, config)
+        )
+        signed = handover.sign(signer)
+        # Whole or not at all: the others' signatures are in it.
+        fresh = file.with_name(file.name + ".new")
+        fresh.write_text(signed.to_json(), "utf-8")
+        fresh.replace(file)
+        return _status(signed)
+
+    _told(as_json, file, guarded(as_json, work))
+
+
+@app.command()
+def apply(
+    file: FileArgument,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a signed hand-over to every configured ledger; run again, it goes on where it stopped.
+
+    Example: [bold]caimi committee apply next.json -k alice[/bold]
+    """
+    from caimi.client.committees import Carried, carry_out
+    from caimi.config import load_config
+    from caimi.hashing import keccak256
+    from caimi.journal import Journal
+    from caimi.messaging.handover import Handover
+
+    async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[Carried]:
+        text = _read(file)
+        handover = Handover.from_json(text)
+        signer = await signer_of(config, key)
+        journal = Journal(load_config(config).journal_path)
+        try:
+            async with journal.operation("committee", keccak256(text).hex()) as operation:
+                return await carry_out(handover, ledgers, signer, journal, operation.key)
+        finally:
+            journal.close()
+
+    found = _on_ledgers(config, as_json, work)
+    if as_json:
+        print_json({"ok": True, "clients": found})
+        return
+    rows = [(x.ledger, x.about, f"0x{x.client.hex()}", x.outcome, x.tx) for x in found]
+    table("Clients", ("on", "attests", "client", "outcome", "transaction"), rows)
+
+
+def _on_ledgers(
+    config: Path | None, as_json: bool, work: Callable[[Mapping[LedgerId, Ledger]], Awaitable[T]]
+) -> T:
+    import asyncio
+    from contextlib import AsyncExitStack
+
+    from caimi.config import load_config
+    from caimi.ledgers.evm.connect import open_ledger
+
+    async def session() -> T:
+        async with AsyncExitStack() as stack:
+            ledgers: dict[LedgerId, Ledger] = {}
+            for section in load_config(config).ledgers:
+                opened = await open_ledger(section)
+                stack.push_async_callback(opened.aclose)
+                ledgers[opened.id] = opened
+            return await work(ledgers)
+
+    return guarded(as_json, lambda: asyncio.run(session()))
+
+
+def _members(texts: list[str]) -> tuple[list[bytes], dict[bytes, int] | None]:
+    """Read ACCOUNT or ACCOUNT=OPERATOR, the same form for all."""
+    parts = [text.partition("=") for text in texts]
+    accounts = [account_of(account) for account, _, _ in parts]
+    numbers = [number for _, _, number in parts]
+    if not any(numbers):
+        return accounts, None
+    if not all(number.isdecimal() and len(number) <= 3 for number in numbers):
+        raise UsageError("Give every member an operator, as in 0x…=1, or none.")
+    return accounts, dict(zip(accounts, map(int, numbers), strict=True))
+
+
+def _load(keystore: Path, config: Path | None) -> Signer:
+    from caimi.client.keyring import Keyring
+    from caimi.config import load_config
+    from caimi.ledgers.evm.signer import LocalSigner
+
+    passphrase = Keyring(load_config(config), ask_passphrase).passphrase(
+        f"Passphrase for {keystore}"
+    )
+    return LocalSigner.load(keystore, passphrase)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _status(handover: Handover) -> list[dict[str, object]]:
+    return [
+        {
+            "ledger": each.ledger,
+            "from": each.rotation.current.epoch,
+            "to": each.rotation.following.epoch,
+            "signed": len(each.signatures),
+            "missing": each.missing,
+            "threshold": each.rotation.following.threshold,
+            "members": each.rotation.following.members,
+        }
+        for each in handover.planned
+    ]
+
+
+def _told(as_json: bool, file: Path, status: list[dict[str, object]]) -> None:
+    if as_json:
+        print_json({"ok": True, "file": file, "rotations": status})
+        return
+    table(
+        str(file),
+        ("attests", "epoch", "signed", "missing"),
+        [
+            (each["ledger"], f"{each['from']} to {each['to']}", each["signed"], each["missing"])
+            for each in status
+        ],
+    )
+    for members in {each["members"]: each for each in status}.values():
+        names = [(f"0x{member.hex()}",) for member in members["members"]]  # type: ignore[attr-defined]
+        table(f"The next committee, {members['threshold']} of", ("member",), names)
+    if any(each["missing"] for each in status):
+        out.print(f"Next: members sign it with [bold]caimi committee sign {file}[/bold]")
+    else:
+        out.print(f"Next: [bold]caimi committee apply {file}[/bold]")
