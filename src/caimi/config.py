@@ -109,7 +109,8 @@ class RelayerRouteSection(Section):
 
     `source` and `destination` are ledgers by id or name, `client` the source's client id; what is
     left out fits all. Fees and `minimum_fee` are in the source's smallest coin; `price_ratio` is
-    how many of it one of the destination's is worth.
+    how many of it one of the destination's is worth. With `propose` the relayer makes claims at
+    optimistic clients, with bonds of its own.
     """
 
     source: str | None = None
@@ -122,6 +123,7 @@ class RelayerRouteSection(Section):
     packets: Annotated[int, Field(ge=1, le=1000)] | None = None
     work: Annotated[int, Field(ge=1)] | None = None
     wait_seconds: Annotated[float, Field(ge=0, le=300, strict=False)] = 0.0
+    propose: bool = False
 
 
 class TurnsSection(Section):

@@ -18,10 +18,12 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.light_clients import COMMITTEE, COMPOSITE, STORAGE_PROOF
-from caimi.ledgers.port import Call, PurchaseState
+from caimi.ledgers.light_clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
+from caimi.ledgers.port import Call, LedgerId, PurchaseState, Route
 from caimi.messaging.policy import Policy, RoutePolicy
+from caimi.messaging.progress import Progress
 
 pytestmark = pytest.mark.anvil
 
@@ -210,3 +212,150 @@ async def test_a_fee_goes_back_by_proof_that_its_packet_was_not_received(joined:
     assert await b.fees.owed(joined.bob.account) == 10**15
     with pytest.raises(UnknownPacket):
         await escrow(b, on_b, sequence + 1, joined.carrier.account, 1)
+
+
+# --- optimistic clients -------------------------------------------------------------------------
+
+WINDOW, BOND = 1_200, 10**16
+
+
+async def optimistic_client(joined: Joined, at: EvmLedger) -> bytes:
+    """One at which the carrier may propose, settled by the pair's committee client."""
+    authority = at.deployment.contracts["authority"]
+    client = await joined.create(
+        at,
+        "OptimisticClient",
+        ["address", "uint256", "uint64", "uint64", "address"],
+        await joined.committee_client(at),
+        BOND,
+        WINDOW,
+        WINDOW,
+        authority,
+    )
+    manager = Contract(at.chain, authority, artifact("AccessManager").interface)
+    propose = artifact("OptimisticClient").interface["propose"].selector
+    for call in (
+        manager.call("Naming", "setTargetFunctionRole", client, [propose], 7),
+        manager.call("Granting", "grantRole", 7, joined.carrier.account, 0),
+    ):
+        await at.submit(call, joined.pair.rich)
+    return client
+
+
+class Patient:
+    """A relayer of one of B's routes, whose clock follows the ledgers'."""
+
+    def __init__(
+        self, joined: Joined, client_id: str, *, propose: bool, signer: LocalSigner | None = None
+    ) -> None:
+        self.joined = joined
+        self.now = 0.0
+
+        def only(source: LedgerId, route: Route) -> RoutePolicy:
+            mine = (source, route.client_id) == (joined.b.id, client_id)
+            return RoutePolicy(carry=mine, propose=propose)
+
+        self.relayer = joined.relayer(
+            policy=Policy(route=only), clock=lambda: self.now, signer=signer or joined.carrier
+        )
+
+    async def settle(self) -> Progress:
+        return await self.joined.settle(self.relayer, steps=2)
+
+    async def wait(self, seconds: int) -> None:
+        await self.joined.pass_time(seconds)
+        self.now += seconds
+
+
+class Looks:
+    """Counts how often a ledger's claims are read."""
+
+    def __init__(self, at: EvmLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        claims = at.clients.claims
+
+        async def counted(account: bytes, most: int) -> list[Claim]:
+            self.count += 1
+            return await claims(account, most)
+
+        monkeypatch.setattr(at.clients, "claims", counted)
+
+
+async def test_packets_wait_for_a_claim_that_the_relayer_made_to_stand(
+    joined: Joined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = joined.a, joined.b
+    clients = [await optimistic_client(joined, here) for here in (a, b)]
+    _, on_b = await joined.join(*clients)
+    before = await a.balance(joined.carrier.account)
+    patient = Patient(joined, on_b, propose=True)
+    sent = await joined.buy(on_b)
+    done = await patient.settle()
+    assert (done.carried, done.failures) == ([], [])
+    (claim,) = await a.clients.claims(clients[0], 8)
+    assert (claim.open, claim.proposer) == (True, joined.carrier.account)
+    await patient.wait(WINDOW // 2)
+    looked = Looks(a, monkeypatch)
+    done = await patient.settle()
+    assert (done.carried, done.failures, looked.count) == ([], [], 1)
+    patient.now += 29
+    assert ((await patient.settle()).failures, looked.count) == ([], 1)
+    await patient.wait(WINDOW // 2)
+    assert [each.what for each in (await patient.settle()).carried] == ["deliver"]
+    # Another relayer, which makes no claims, waits for the claims of this one.
+    await patient.wait(60)
+    await patient.settle()
+    await patient.wait(WINDOW)
+    another = Patient(joined, on_b, propose=False, signer=joined.alice)
+    assert [each.what for each in (await another.settle()).carried] == ["acknowledge"]
+    assert (await b.market.purchase(sent.purchase)).state is PurchaseState.COMPLETED
+    # With its next claim it gets the bond of the first back.
+    await joined.buy(on_b, "1.1.0")
+    await patient.settle()
+    assert [each.open for each in await a.clients.claims(clients[0], 8)] == [False, True]
+    assert before - 2 * BOND < await a.balance(joined.carrier.account) < before - BOND
+
+
+async def test_a_timeout_waits_for_a_claim_of_absence(joined: Joined) -> None:
+    clients = [await optimistic_client(joined, here) for here in (joined.a, joined.b)]
+    _, on_b = await joined.join(*clients)
+    patient = Patient(joined, on_b, propose=True)
+    sent = [await joined.buy(on_b, version, 60) for version in ("1.0.0", "1.1.0")]
+    await patient.wait(120)
+    assert [each.what for each in (await patient.settle()).carried] == []
+    await patient.wait(WINDOW)
+    assert [(e.what, e.packets) for e in (await patient.settle()).carried] == [("time out", 2)]
+    for each in sent:
+        purchase = await joined.b.market.purchase(each.purchase)
+        assert purchase.state is PurchaseState.REFUNDED
+
+
+async def test_a_claim_that_is_not_what_the_source_shows_is_not_used(joined: Joined) -> None:
+    a = joined.a
+    clients = [await optimistic_client(joined, here) for here in (a, joined.b)]
+    _, on_b = await joined.join(*clients)
+    await joined.buy(on_b)
+    final = await joined.b.finalized()
+    forged = Claim(0, final.height - 1, final.height, final.time, 1, b"\7" * 32, 0, True, False)
+    await a.submit(await a.clients.propose(clients[0], forged), joined.carrier)
+    patient = Patient(joined, on_b, propose=False)
+    await patient.wait(WINDOW)
+    assert [each.what for each in (await patient.settle()).carried] == []
+    honest = Patient(joined, on_b, propose=True)
+    await honest.settle()
+    await honest.wait(WINDOW)
+    assert [each.what for each in (await honest.settle()).carried] == ["deliver"]
+
+
+async def test_a_composite_waits_for_its_optimistic_member(joined: Joined) -> None:
+    clients = []
+    for here in (joined.a, joined.b):
+        members = [await optimistic_client(joined, here), await joined.committee_client(here)]
+        clients.append(await joined.composite(here, 2, members))
+    _, on_b = await joined.join(*clients)
+    patient = Patient(joined, on_b, propose=True)
+    await joined.buy(on_b)
+    done = await patient.settle()
+    assert (done.carried, done.failures) == ([], [])
+    await patient.wait(WINDOW)
+    assert [each.what for each in (await patient.settle()).carried] == ["deliver"]

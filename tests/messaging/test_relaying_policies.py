@@ -113,6 +113,19 @@ async def test_a_restarted_relayer_collects_what_it_earned_before(world: World) 
     assert a.state.earned == {ME.account: 10**6}
 
 
+async def test_who_collects_for_a_relayer_early_does_not_keep_it_from_finishing(
+    world: World,
+) -> None:
+    a, b = world.chains
+    a.escrow(a.send(b), ME.account, 1_000)
+    relayer = world.relayer(policy=every_route(RoutePolicy(minimum_fee=1_000)))
+    await world.settle(relayer, steps=1)
+    assert effects(b) == 1
+    a.execute(lambda state: state.held.clear())  # anyone may claim for anyone
+    await world.settle(relayer)
+    assert len(a.state.ended) == 1
+
+
 # --- prices and batches -------------------------------------------------------------------------
 
 
@@ -249,6 +262,27 @@ def test_a_packet_is_never_two_relayers_turn_and_always_somebodys_soon(
     assert sum(turn.mine(name, age) for turn in turns) <= 1
     at[0] += 20
     assert any(turn.mine(name, age) for turn in turns) or now % 60 > 39
+
+
+def test_in_the_guard_nobody_takes_over_what_was_anothers_before() -> None:
+    at = [600.0]  # where a slot begins
+
+    def turn(me: bytes) -> Turns:
+        return Turns(me, [ME.account, OTHER.account], clock=lambda: at[0])
+
+    turns = [turn(ME.account), turn(OTHER.account)]
+    name = bytes(32)
+    first = next(each for each in turns if each.mine(name, age=0))
+    at[0] += 59
+    assert first.mine(name, age=59)  # it may send now, and be included later
+    (second,) = (each for each in turns if each is not first)
+    at[0] += 2
+    assert not second.mine(name, age=61)
+    assert second.mine(name, age=1)  # what came in this slot was never another's
+    at[0] += 18
+    assert not second.mine(name, age=79)
+    at[0] += 1
+    assert second.mine(name, age=80)
 
 
 def test_turns_that_cannot_be_followed_are_refused() -> None:

@@ -208,6 +208,19 @@ class UnknownPacket(MessagingError):
     next_step = "See the transaction that sent it for both."
 
 
+class ClaimPending(MessagingError):
+    """What an optimistic client would believe is not believed yet."""
+
+    code = "CAIMI-M019"
+    why = "A claim can be challenged for a time, and somebody must make it."
+    next_step = "Wait; the relayer looks again by itself."
+
+    def __init__(self, what: str, seconds: float = 0.0) -> None:
+        super().__init__(what)
+        self.seconds = seconds
+        """When to look again."""
+
+
 class EventsMissing(MessagingError):
     """A node left out events of a ledger."""
 

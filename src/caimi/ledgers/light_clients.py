@@ -40,7 +40,8 @@ class LightClient:
 class Claim:
     """What a proposer claimed of blocks (from, height], or with both equal of missing receipts.
 
-    `open` while it is neither settled nor challenged: it proves once `deadline` has passed.
+    `open` while it is neither settled nor challenged: it proves once `deadline` has passed, and
+    once it is `accepted`. `proposer` is a native account.
     """
 
     number: int
@@ -52,6 +53,8 @@ class Claim:
     deadline: int
     open: bool
     accepted: bool
+    rejected: bool = False
+    proposer: bytes = b""
 
 
 class LightClients(Protocol):
@@ -83,4 +86,11 @@ class LightClients(Protocol):
 
     async def propose(self, account: bytes, claim: Claim) -> Call:
         """Build a claim with the bond that the client asks for; its proposers only."""
+        ...
+
+    async def recover(self, account: bytes, ended: Sequence[int], proposer: bytes) -> list[Call]:
+        """Build what gets a proposer's bonds back, those of the claims that `ended` and of others.
+
+        Nothing when it is owed none and none ended.
+        """
         ...

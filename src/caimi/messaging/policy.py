@@ -16,7 +16,7 @@ class RoutePolicy:
     `minimum_fee`, in the sending ledger's smallest coin, is what must be escrowed for this relayer
     before it carries a packet. A batch goes once it has `packets`, or takes `work` (gas on EVM
     ledgers), or its oldest packet has waited `wait_seconds`; None leaves what the relayer does by
-    itself.
+    itself. With `propose` it makes claims at optimistic clients, and binds its coins in them.
     """
 
     carry: bool = True
@@ -24,6 +24,7 @@ class RoutePolicy:
     packets: int | None = None
     work: int | None = None
     wait_seconds: float = 0.0
+    propose: bool = False
 
 
 def carry_everything(source: LedgerId, route: Route) -> RoutePolicy:

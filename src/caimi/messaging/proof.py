@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from caimi.errors.messaging import InvalidProof, NothingToAttest
 from caimi.hashing import keccak256
 from caimi.ledgers.port import Block, Committee, SentPacket, WrittenAcknowledgement
-from caimi.merkle import MerkleTree, leaf_hash
+from caimi.merkle import MerkleTree, Multiproof, leaf_hash
 from caimi.messaging.checkpoint import ABI_TYPES, Kind, Statement
 from caimi.messaging.ibc import (
     acknowledgement_commitment,
@@ -46,6 +46,18 @@ class Tree:
             tuple(key for key, _ in facts),
             MerkleTree(leaf_hash(key + value) for key, value in facts),
         )
+
+    def prove(self, keys: Sequence[bytes]) -> Multiproof:
+        """Prove the facts at `keys`.
+
+        Raises:
+            InvalidProof: a key is not in the tree.
+        """
+        places = {key: place for place, key in enumerate(self.keys)}
+        try:
+            return self.merkle.multiproof([places[key] for key in keys])
+        except KeyError as error:
+            raise InvalidProof("A key is not in the tree.") from error
 
 
 def block_key(height: int) -> bytes:
@@ -109,11 +121,7 @@ class SignedStatement:
         """
         if tree.merkle.root != self.statement.root:
             raise InvalidProof("The tree's root is not the signed one.")
-        places = {key: place for place, key in enumerate(tree.keys)}
-        try:
-            proved = tree.merkle.multiproof([places[key] for key in keys])
-        except KeyError as error:
-            raise InvalidProof("A key is not in the tree.") from error
+        proved = tree.prove(keys)
         chosen = sorted(self.signatures)
         value = (
             self.statement.fields,

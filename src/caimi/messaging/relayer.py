@@ -16,7 +16,7 @@ from typing import TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, TransactionReverted
-from caimi.errors.messaging import InvalidProof, RangeTooLarge
+from caimi.errors.messaging import ClaimPending, InvalidProof, RangeTooLarge
 from caimi.ledgers.light_clients import LightClient
 from caimi.ledgers.port import (
     Call,
@@ -33,7 +33,7 @@ from caimi.messaging.open_packets import AnsweredPacket, EarnedFee, OpenPackets
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, E, Entry, Progress, last_block
 from caimi.messaging.provers.choice import prover_for
-from caimi.messaging.provers.prover import Case, Prover
+from caimi.messaging.provers.prover import Case, Proposer, Prover
 from caimi.messaging.retries import Retries
 from caimi.messaging.validator import MAX_ABSENCES
 from caimi.messaging.workload import Workload
@@ -213,9 +213,15 @@ class Relayer:
         async def carry(
             names: set[Name], batch: Sequence[E], work: Callable[[Sequence[E]], Awaitable[None]]
         ) -> None:
+            async def unless_pending(part: Sequence[E]) -> None:
+                try:
+                    await work(part)
+                except ClaimPending as pending:
+                    self._backlog.retries.postpone(names, pending.seconds)
+
             try:
                 async with turns:
-                    await progress.attempt_in_parts(batch, work)
+                    await progress.attempt_in_parts(batch, unless_pending)
             finally:
                 self._under_way -= names
 
@@ -251,7 +257,9 @@ class Relayer:
         client = way.route.counterparty_client_id
         prover = await self._prover(way.other.ledger, client)
         keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in batch]
-        prove = await prover.membership(self._case(way.source, way.other), keys, _blocks(batch))
+        prove = await prover.membership(
+            self._case(way, way.source, way.other), keys, _blocks(batch)
+        )
 
         def call(part: Sequence[SentPacket]) -> Call:
             keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in part]
@@ -267,7 +275,9 @@ class Relayer:
         client = way.route.client_id
         prover = await self._prover(way.source.ledger, client)
         keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in batch]
-        prove = await prover.membership(self._case(way.other, way.source), keys, _blocks(batch))
+        prove = await prover.membership(
+            self._case(way, way.other, way.source), keys, _blocks(batch)
+        )
 
         def call(part: Sequence[AnsweredPacket]) -> Call:
             keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in part]
@@ -286,7 +296,7 @@ class Relayer:
         client = way.route.client_id
         prover = await self._prover(way.source.ledger, client)
         names = [(entry.packet.dest_client, entry.packet.sequence) for entry in batch]
-        prove = await prover.absence(self._case(way.other, way.source), names)
+        prove = await prover.absence(self._case(way, way.other, way.source), names)
 
         def call(part: Sequence[SentPacket]) -> Call:
             proof = prove([(e.packet.dest_client, e.packet.sequence) for e in part])
@@ -299,7 +309,9 @@ class Relayer:
         client, ledger = way.route.client_id, way.source.ledger
         prover = await self._prover(ledger, client)
         keys = [acknowledgement_key(e.dest_client, e.fee.sequence) for e in batch]
-        prove = await prover.membership(self._case(way.other, way.source), keys, _blocks(batch))
+        prove = await prover.membership(
+            self._case(way, way.other, way.source), keys, _blocks(batch)
+        )
 
         def call(part: Sequence[EarnedFee]) -> Call:
             proof = prove([acknowledgement_key(e.dest_client, e.fee.sequence) for e in part])
@@ -316,9 +328,15 @@ class Relayer:
             self._provers[client] = prover_for(client)
         return self._provers[client]
 
-    def _case(self, source: OpenPackets, verifier: OpenPackets) -> Case:
+    def _case(self, way: _Way, source: OpenPackets, verifier: OpenPackets) -> Case:
         assert source.final is not None
-        return Case(source.ledger, verifier.ledger, source.final, self._validators)
+        ledger = verifier.ledger
+        proposer = None
+        if self._policy.route(way.source.ledger.id, way.route).propose:
+            proposer = Proposer(
+                self._signer.account, lambda call: ledger.submit(call, self._signer)
+            )
+        return Case(source.ledger, ledger, source.final, self._validators, proposer)
 
     async def _send(
         self,

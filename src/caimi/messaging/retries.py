@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Hashable, Iterable
 from typing import Final
 
@@ -19,12 +20,15 @@ class Retries:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._tried: dict[Hashable, tuple[float, float]] = {}
+        self._until: dict[Hashable, float] = {}
 
     def __len__(self) -> int:
         return len(self._tried)
 
     def due(self, name: Hashable) -> bool:
         """Whether `name` may be tried now."""
+        if self._until and self._clock() < self._until.get(name, -math.inf):
+            return False
         at, wait = self._tried.get(name, (0.0, 0.0))
         return self._clock() >= at + wait if wait else True
 
@@ -39,6 +43,12 @@ class Retries:
         for name in names:
             self._tried.pop(name, None)
 
+    def postpone(self, names: Iterable[Hashable], seconds: float) -> None:
+        """Let `names` be tried in so many seconds, and no sooner."""
+        until = self._clock() + seconds
+        self._until.update((name, until) for name in names)
+
     def keep(self, names: Container[Hashable]) -> None:
         """Forget all but `names`."""
         self._tried = {name: noted for name, noted in self._tried.items() if name in names}
+        self._until = {name: until for name, until in self._until.items() if name in names}

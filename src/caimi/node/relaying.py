@@ -51,7 +51,12 @@ class RelayingPolicy:
     def _route(self, source: LedgerId, route: Route) -> RoutePolicy:
         section = self._section(source, route)
         return RoutePolicy(
-            section.carry, section.minimum_fee, section.packets, section.work, section.wait_seconds
+            section.carry,
+            section.minimum_fee,
+            section.packets,
+            section.work,
+            section.wait_seconds,
+            section.propose,
         )
 
     def _section(self, source: LedgerId, route: Route) -> RelayerRouteSection:

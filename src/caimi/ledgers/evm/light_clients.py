@@ -21,7 +21,7 @@ from caimi.ledgers.light_clients import (
 from caimi.ledgers.port import Call, Committee
 
 _STATE = 4  # where it stands in a claim
-_OPEN, _ACCEPTED = 1, 3
+_OPEN, _ACCEPTED, _REJECTED = 1, 3, 4
 
 
 class EvmLightClients:
@@ -96,6 +96,15 @@ class EvmLightClients:
             value=bond,
         )
 
+    async def recover(self, account: bytes, ended: Sequence[int], proposer: bytes) -> list[Call]:
+        """Build the settling of claims, and the withdrawal of what their proposer is owed."""
+        client = self._contract(account, "OptimisticClient")
+        calls = [client.call(f"Settling claim {each}", "settle", each) for each in ended]
+        (owed,) = await client.read("owed", proposer)
+        if calls or owed:
+            calls.append(client.call("Withdrawing bonds", "withdraw"))
+        return calls
+
     async def _look(self, account: bytes, depth: int) -> LightClient:
         if depth == 0:
             raise UnprovableClient(
@@ -146,7 +155,17 @@ def _count(client: LightClient) -> int:
 
 
 def _claim(number: int, fields: Value) -> Claim:
-    start, height, time, size, state, _, deadline, _, _, root = fields
+    start, height, time, size, state, proposer, deadline, _, _, root = fields
     return Claim(
-        number, start, height, time, size, root, deadline, state == _OPEN, state == _ACCEPTED
+        number,
+        start,
+        height,
+        time,
+        size,
+        root,
+        deadline,
+        state == _OPEN,
+        state == _ACCEPTED,
+        state == _REJECTED,
+        proposer,
     )

@@ -8,16 +8,18 @@ from caimi.errors.messaging import UnprovableClient
 from caimi.ledgers.light_clients import (
     COMMITTEE,
     COMPOSITE,
+    OPTIMISTIC,
     STORAGE_PROOF,
     LightClient,
 )
 from caimi.messaging.provers.committee import CommitteeProver
 from caimi.messaging.provers.composite import CompositeMember, CompositeProver
+from caimi.messaging.provers.optimistic import OptimisticProver
 from caimi.messaging.provers.prover import Prover
 from caimi.messaging.provers.storage_proof import StorageProofProver
 
 # What checking a proof costs: signatures once a batch, or tries for each packet.
-_COSTS: Final = {COMMITTEE: 0, COMPOSITE: 2, STORAGE_PROOF: 3}
+_COSTS: Final = {COMMITTEE: 0, OPTIMISTIC: 1, COMPOSITE: 2, STORAGE_PROOF: 3}
 
 
 def prover_for(client: LightClient) -> Prover:
@@ -28,6 +30,8 @@ def prover_for(client: LightClient) -> Prover:
     """
     if client.kind == COMMITTEE:
         return CommitteeProver(client.account)
+    if client.kind == OPTIMISTIC:
+        return OptimisticProver(client.account)
     if client.kind == STORAGE_PROOF:
         return StorageProofProver(prover_for(client.inner[0]))
     if client.kind == COMPOSITE:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from caimi.errors.base import CaimiError
-from caimi.errors.messaging import InvalidProof, TooFewProofs, UnprovableClient
+from caimi.errors.messaging import ClaimPending, InvalidProof, TooFewProofs, UnprovableClient
 from caimi.messaging.client_proofs import composite_proof
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.prover import Case, Fact, Name, Prove, Prover
@@ -77,6 +77,7 @@ class CompositeProver:
         left = [place for place, stopped in enumerate(frozen) if not stopped]
         left.sort(key=lambda place: self.members[place].cost)
         made: dict[int, Made] = {}
+        pending: list[ClaimPending] = []
 
         async def attempt(place: int) -> None:
             member = self.members[place]
@@ -85,6 +86,8 @@ class CompositeProver:
                 return
             try:
                 made[place] = await work(member.prover)
+            except ClaimPending as error:
+                pending.append(error)
             except CaimiError as error:
                 missing.append(f"0x{member.account.hex()}: {error.code} {error.what}")
 
@@ -92,7 +95,10 @@ class CompositeProver:
             wanted = self.threshold - len(made)
             now, left = left[:wanted], left[wanted:]
             await asyncio.gather(*(attempt(place) for place in now))
+        if len(made) < self.threshold <= len(made) + len(pending):
+            raise max(pending, key=lambda error: error.seconds)
         if len(made) < self.threshold:
+            missing += [error.what for error in pending]
             raise TooFewProofs(
                 f"{len(made)} of the {self.threshold} members' proofs needed were had: "
                 + "; ".join(missing)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, TypeVar
 
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Block, Ledger
+from caimi.ledgers.port import Block, Call, Ledger
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
 from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
@@ -47,16 +47,26 @@ class Prover(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Proposer:
+    """Who claims at optimistic clients: an account, and how it sends a call to the verifier."""
+
+    account: bytes
+    submit: Callable[[Call], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One batch: facts of `source`, final up to `final`, to be proved at `verifier`.
 
-    What validators signed is kept, for clients in one composite ask for the same.
+    Without a `proposer` no claims are made. What validators signed is kept, for clients in one
+    composite ask for the same.
     """
 
     source: Ledger
     verifier: Ledger
     final: Block
     validators: Sequence[ValidatorClient]
+    proposer: Proposer | None = None
     _signed: dict[tuple[object, ...], tuple[SignedStatement, Tree]] = field(
         default_factory=dict, compare=False
     )
