@@ -15,6 +15,7 @@ from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
 from caimi.errors.messaging import MessagingError
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
+from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.connect import embedded_chain, http_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
@@ -39,6 +40,7 @@ from caimi.messaging.proof import (
 )
 from caimi.messaging.reading import read_tree
 from caimi.messaging.watcher import Watcher
+from caimi.node.metrics import WatcherMetrics
 
 A, B = 31601, 31602
 PATIENCE = 10.0
@@ -57,6 +59,7 @@ class Heist:
     on_b: str
     rich: LocalSigner
     members: list[LocalSigner]
+    guardian: LocalSigner
     watcher: Watcher
     now: list[float]
     found: list[tuple[LedgerId, str, MessagingError]] = field(default_factory=list)
@@ -173,7 +176,29 @@ async def heist(reach) -> AsyncIterator[Heist]:
             observe=lambda *finding: found.append(finding),
             clock=lambda: now[0],
         )
-        yield Heist(a, b, on_a, on_b, rich, members, watcher, now, found)
+        yield Heist(a, b, on_a, on_b, rich, members, guardian, watcher, now, found)
+
+
+async def test_what_a_route_may_carry_is_measured(heist: Heist) -> None:
+    metrics = WatcherMetrics()
+    place = {"ledger": heist.a.id, "client": heist.on_a}
+    value = metrics.registry.get_sample_value
+    await heist.a.submit(heist.a.registry.publish("sent", "1.0.0", b"\1" * 32), heist.rich)
+    model = heist.a.registry.model_id(heist.rich.account, "sent")
+    await heist.a.submit(heist.a.registry.approve(model, heist.a.bridge.account), heist.rich)
+    timeout = (await heist.a.head()).time + 600
+    call = heist.a.bridge.send(heist.on_a, model, heist.rich.account, timeout)
+    await heist.a.submit(call, heist.rich)
+    await metrics.measure([heist.a])
+    assert value("caimi_route_allowance", {**place, "direction": "receiving"}) == 1000
+    assert value("caimi_route_allowance", {**place, "direction": "sending"}) == 999
+    assert value("caimi_route_models_out", place) == 1
+    assert value("caimi_route_breaker_open", place) == 0
+    open_it = artifact("ModelBridge").interface["openBreaker"].encode(heist.on_a)
+    target = heist.a.bridge.account
+    await heist.a.submit(Call(heist.a.id, "Opening", target, open_it), heist.guardian)
+    await metrics.measure([heist.a])
+    assert value("caimi_route_breaker_open", place) == 1
 
 
 async def test_honest_traffic_is_left_alone(heist: Heist) -> None:

@@ -356,6 +356,20 @@ class Lock:
     completed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many models a route may send and receive now; none while its breaker is open.
+
+    `out` of the ledger's models are away over the route; `cap` is how many may be.
+    """
+
+    sending: int
+    receiving: int
+    breaker_open: bool
+    out: int
+    cap: int
+
+
 class Bridge(Protocol):
     """Moves ownership between ledgers."""
 
@@ -380,6 +394,10 @@ class Bridge(Protocol):
 
     async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
         """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here."""
+        ...
+
+    async def allowance(self, client_id: str) -> Allowance:
+        """Give what a route may carry now."""
         ...
 
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import MessagingError
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.open_packets import OpenPackets
@@ -189,6 +189,24 @@ class WatcherMetrics:
             ("code",),
             registry=self.registry,
         )
+        self.allowance = Gauge(
+            "caimi_route_allowance",
+            "How many models a route may carry now, by direction",
+            ("ledger", "client", "direction"),
+            registry=self.registry,
+        )
+        self.breaker = Gauge(
+            "caimi_route_breaker_open",
+            "1 while a route's breaker is open",
+            ("ledger", "client"),
+            registry=self.registry,
+        )
+        self.out = Gauge(
+            "caimi_route_models_out",
+            "How many of the ledger's models are away over a route",
+            ("ledger", "client"),
+            registry=self.registry,
+        )
         self.seen = Gauge(
             "caimi_watcher_seen_seconds",
             "When everything was last read and judged without a failure, Unix seconds",
@@ -198,6 +216,17 @@ class WatcherMetrics:
     def found(self, ledger: LedgerId, client: str, finding: MessagingError) -> None:
         """Count one finding."""
         self.findings.labels(ledger, client, finding.code).inc()
+
+    async def measure(self, ledgers: Iterable[Ledger]) -> None:
+        """Read what every route may carry; raises as the ledgers do."""
+        for ledger in ledgers:
+            for route in await ledger.gateway.routes():
+                place = (ledger.id, route.client_id)
+                now = await ledger.bridge.allowance(route.client_id)
+                self.allowance.labels(*place, "sending").set(now.sending)
+                self.allowance.labels(*place, "receiving").set(now.receiving)
+                self.breaker.labels(*place).set(now.breaker_open)
+                self.out.labels(*place).set(now.out)
 
     def stepped(self, watched: Watched) -> None:
         """Take one step's result."""

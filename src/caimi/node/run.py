@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -167,17 +167,9 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
             observe=observe,
         )
 
-        async def measure() -> None:
-            while True:
-                try:
-                    await metrics.measure(relayer.open_packets, signer.account)
-                except CaimiError as error:
-                    _log.warning("%s", error)
-                await asyncio.sleep(MEASURE_SECONDS)
-
         works = [
             relayer.run(RELAY_POLL_SECONDS, partial(metrics.stepped, list(ledgers))),
-            measure(),
+            _measure(lambda: metrics.measure(relayer.open_packets, signer.account)),
         ]
         if metrics_port is not None:
             app = service("CAIMI relayer", metrics.registry)
@@ -204,8 +196,19 @@ async def run_watcher(
         watcher = Watcher(ledgers, signer, patience_seconds=patience_seconds, observe=metrics.found)
         await _run_all(
             watcher.run(WATCH_POLL_SECONDS, metrics.stepped),
+            _measure(lambda: metrics.measure(ledgers.values())),
             *_metrics_server("CAIMI watcher", metrics.registry, metrics_port),
         )
+
+
+async def _measure(measure: Callable[[], Awaitable[None]]) -> None:
+    """Measure for ever; a ledger that does not answer is asked again later."""
+    while True:
+        try:
+            await measure()
+        except CaimiError as error:
+            _log.warning("%s", error)
+        await asyncio.sleep(MEASURE_SECONDS)
 
 
 def _metrics_server(

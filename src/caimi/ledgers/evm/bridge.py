@@ -7,7 +7,7 @@ from caimi.hashing import keccak256
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.packets import commitment_key
-from caimi.ledgers.port import Call, Gateway, Lock
+from caimi.ledgers.port import Allowance, Call, Gateway, Lock
 
 _ENDS = {"TransferCompleted": "completed", "TransferRefunded": "refunded"}
 
@@ -72,3 +72,16 @@ class EvmBridge:
         if not ends:
             raise CallInvalid(f"No transfer {sequence} of this model was sent over {client_id}.")
         return _ENDS[ends[-1].name]
+
+    async def allowance(self, client_id: str) -> Allowance:
+        """Give what a route may carry now (`RouteLimits`, `Accountant`)."""
+        contract = self._contract
+        (sending, _), (receiving, _), (breaker_open,), (out, cap) = await contract.chain.reads(
+            [
+                contract.reading("available", client_id, False),
+                contract.reading("available", client_id, True),
+                contract.reading("breakerOpen", client_id),
+                contract.reading("outstanding", client_id),
+            ]
+        )
+        return Allowance(sending, receiving, bool(breaker_open), out, cap)
