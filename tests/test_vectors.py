@@ -8,7 +8,8 @@ import pytest
 
 from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress
-from caimi.ledgers.port import Packet, Payload
+from caimi.ledgers.evm.voyages import ready_height, token_id
+from caimi.ledgers.port import LedgerId, Packet, Payload
 from caimi.messaging import ibc
 from caimi.messaging.checkpoint import (
     Kind,
@@ -22,6 +23,7 @@ from caimi.messaging.checkpoint import (
 FOLDER = Path(__file__).parent.parent / "contracts" / "vectors"
 IBC = json.loads((FOLDER / "ibc.json").read_text())
 STATEMENTS = json.loads((FOLDER / "statements.json").read_text())
+PAYLOADS = json.loads((FOLDER / "payloads.json").read_text())
 INTEROPERABLE = json.loads((FOLDER / "interoperable.json").read_text())
 
 
@@ -120,3 +122,16 @@ def test_interoperable_addresses_have_one_encoding(vector: dict[str, str]) -> No
 def test_malformed_interoperable_addresses_are_refused(vector: dict[str, str]) -> None:
     with pytest.raises(InvalidInteroperableAddress):
         InteroperableAddress.from_bytes(raw(vector["data"]))
+
+
+def test_tokens_of_models_that_came_over_ledgers_have_the_published_ids() -> None:
+    tokens = PAYLOADS["tokens"]
+    path = [LedgerId(InteroperableAddress.from_bytes(raw(hop)).ledger) for hop in tokens["path"]]
+    ids = [token_id(raw(tokens["modelId"]), path[: length + 1]) for length in range(len(path))]
+    assert ids == [raw(token) for token in tokens["ids"]]
+
+
+def test_the_depth_that_a_published_transfer_asks_for_is_read() -> None:
+    model = PAYLOADS["model"]
+    payload = Payload("model", "model", "caimi-model-2", "abi", raw(model["value"]))
+    assert ready_height(Packet(1, "a", "b", 1, (payload,))) == model["sentAt"] + model["minDepth"]

@@ -149,14 +149,14 @@ def _ibc() -> dict[str, Any]:
             ours,
             2**64 - 1,
             2**64 - 1,
-            _payload(("model", "model"), "caimi-model-1", ABI, b"\x01"),
+            _payload(("model", "model"), "caimi-model-2", ABI, b"\x01"),
         ),
         _packet(
             "caimi",
             ours,
             7,
             1_700_003_600,
-            _payload(("model", "model"), "caimi-model-1", ABI, bytes(range(256))),
+            _payload(("model", "model"), "caimi-model-2", ABI, bytes(range(256))),
             _payload(("licence", "licence"), "caimi-licence-1", ABI, b"\x00" * 33),
             _payload(("a1", "b2"), "v", "raw", b"value"),
         ),
@@ -332,6 +332,10 @@ def _interoperable() -> dict[str, Any]:
 # payloads.json
 
 
+SAID_AT_HOME = "(uint64,uint64,string,bytes32,uint64,bytes24)"
+TRANSFER = f"((bytes,address,string,bytes[],{SAID_AT_HOME}),bytes,bytes,uint64,uint64)"
+
+
 def _payloads() -> dict[str, Any]:
     home = bytes.fromhex("00010000027a6914" + "11" * 20)
     consumer = bytes.fromhex("00010000027a6a14" + ACCOUNT)
@@ -346,19 +350,41 @@ def _payloads() -> dict[str, Any]:
         "big",
     )
     message = b"payload of a message"
+    hops = [bytes.fromhex(f"00010000027a{number:02x}00") for number in (0x6A, 0x6B, 0x6C)]
+    path = hops[:2]
+    manifest, digest = bytes.fromhex("33" * 32), bytes.fromhex("44" * 24)
+    stated = (1_700_000_000, 3, "1.1.0", manifest, 7, digest)
+    foreign = (home, publisher, "tumour-mlp", path, stated)
     return {
         "model": {
             "home": _text(home),
             "publisher": publisher,
             "name": "tumour-mlp",
+            "path": [_text(hop) for hop in path],
+            "time": stated[0],
+            "versionCount": stated[1],
+            "version": stated[2],
+            "manifest": _text(manifest),
+            "licenceCount": stated[4],
+            "licenceDigest": _text(digest + bytes(8)),
             "sender": "0x" + "22" * 20,
             "recipient": f"0x{ACCOUNT}",
+            "sentAt": 1_000,
+            "minDepth": 64,
             "value": _text(
                 encode(
-                    ("uint8", "bytes", "address", "string", "bytes", "bytes"),
-                    (1, home, publisher, "tumour-mlp", b"\x22" * 20, bytes.fromhex(ACCOUNT)),
+                    ("uint8", TRANSFER),
+                    (1, (foreign, b"\x22" * 20, bytes.fromhex(ACCOUNT), 1_000, 64)),
                 )
             ),
+        },
+        "tokens": {
+            "modelId": _text(model.to_bytes(32, "big")),
+            "path": [_text(hop) for hop in hops],
+            "ids": [
+                _text(keccak(encode(("uint256", "bytes[]"), (model, hops[:length]))))
+                for length in (1, 2, 3)
+            ],
         },
         "licence": {
             "modelId": _text(model.to_bytes(32, "big")),

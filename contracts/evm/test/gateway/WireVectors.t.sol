@@ -4,6 +4,8 @@ pragma solidity ^0.8.37;
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Payload} from "../../src/interfaces/IBCTypes.sol";
 import {Interoperable} from "../../src/models/Interoperable.sol";
+import {ModelTransfers, Transfer} from "../../src/models/ModelTransfer.sol";
+import {Paths} from "../../src/models/Paths.sol";
 import {Test} from "../Test.sol";
 
 /// @notice The gateway computes of the wire what contracts/vectors says (see make.py there).
@@ -95,17 +97,24 @@ contract WireVectorsTest is Test {
 
     function test_payloads_are_the_documented_tuples() public view {
         string memory json = vm.readFile("../vectors/payloads.json");
-        assertEq(
-            abi.encode(
-                uint8(1),
-                vm.parseJsonBytes(json, ".model.home"),
-                vm.parseJsonAddress(json, ".model.publisher"),
-                vm.parseJsonString(json, ".model.name"),
-                vm.parseJsonBytes(json, ".model.sender"),
-                vm.parseJsonBytes(json, ".model.recipient")
-            ),
-            vm.parseJsonBytes(json, ".model.value")
-        );
+        Transfer memory transfer;
+        transfer.model.home = vm.parseJsonBytes(json, ".model.home");
+        transfer.model.publisher = vm.parseJsonAddress(json, ".model.publisher");
+        transfer.model.name = vm.parseJsonString(json, ".model.name");
+        transfer.model.path = vm.parseJsonBytesArray(json, ".model.path");
+        transfer.model.stated.time = uint64(vm.parseJsonUint(json, ".model.time"));
+        transfer.model.stated.versionCount = uint64(vm.parseJsonUint(json, ".model.versionCount"));
+        transfer.model.stated.version = vm.parseJsonString(json, ".model.version");
+        transfer.model.stated.manifest = vm.parseJsonBytes32(json, ".model.manifest");
+        transfer.model.stated.licenceCount = uint64(vm.parseJsonUint(json, ".model.licenceCount"));
+        transfer.model.stated.licenceDigest = bytes24(vm.parseJsonBytes32(json, ".model.licenceDigest"));
+        transfer.sender = vm.parseJsonBytes(json, ".model.sender");
+        transfer.recipient = vm.parseJsonBytes(json, ".model.recipient");
+        transfer.sentAt = uint64(vm.parseJsonUint(json, ".model.sentAt"));
+        transfer.minDepth = uint64(vm.parseJsonUint(json, ".model.minDepth"));
+        bytes memory value = vm.parseJsonBytes(json, ".model.value");
+        assertEq(ModelTransfers.encode(transfer), value);
+        assertEq(abi.encode(this.decoded(value)), abi.encode(transfer));
         assertEq(
             abi.encode(
                 uint8(2),
@@ -126,6 +135,22 @@ contract WireVectorsTest is Test {
             ),
             vm.parseJsonBytes(json, ".message.value")
         );
+    }
+
+    function decoded(bytes calldata value) external pure returns (Transfer memory) {
+        return ModelTransfers.decode(value);
+    }
+
+    function test_tokens_of_models_that_came_over_ledgers_have_the_published_ids() public view {
+        string memory json = vm.readFile("../vectors/payloads.json");
+        uint256 modelId = uint256(vm.parseJsonBytes32(json, ".tokens.modelId"));
+        bytes[] memory path = vm.parseJsonBytesArray(json, ".tokens.path");
+        bytes32[] memory ids = vm.parseJsonBytes32Array(json, ".tokens.ids");
+        for (uint256 i = ids.length; i > 0; --i) {
+            assertEq(Paths.tokenId(modelId, path), uint256(ids[i - 1]));
+            path = Paths.before(path);
+        }
+        assertEq(Paths.tokenId(modelId, path), modelId);
     }
 
     function test_identifiers_are_those_that_ibc_go_takes() public view {
