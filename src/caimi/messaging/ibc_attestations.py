@@ -26,6 +26,10 @@ _MAX_CLIENT: Final = 128
 _LOWER_HEX: Final = re.compile("0x[0-9a-f]*")
 _STATE_TAG: Final = b"\x01"
 _PACKET_TAG: Final = b"\x02"
+_DOMAIN_SEPARATOR: Final = keccak256(
+    keccak256(b"EIP712Domain(string name,string version)") + keccak256(b"CAIMI") + keccak256(b"1")
+)
+_ENROLMENT_TYPE_HASH: Final = keccak256(b"AttestorEnrolment(bytes32 origin)")
 
 
 class PathKind(IntEnum):
@@ -205,6 +209,15 @@ def attestation_proof(attestations: Sequence[IbcAttestation]) -> bytes:
         raise InvalidProof("One attestor's signature counts once.")
     data = attestations[0].statement.data
     return encode(("(bytes,bytes[])",), ((data, [each.signature for each in attestations]),))
+
+
+def enrolment_digest(origin: bytes) -> bytes:
+    """Give what an attestor signs to say that its key attests to the ledger `origin` and no other.
+
+    `origin` is the ledger's name, its CAIP-2 id. `AttestationsClient.sol` takes no other keys.
+    """
+    struct = keccak256(_ENROLMENT_TYPE_HASH + keccak256(origin))
+    return keccak256(b"\x19\x01" + _DOMAIN_SEPARATOR + struct)
 
 
 def _is_number(value: object) -> TypeGuard[int]:
