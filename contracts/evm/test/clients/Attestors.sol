@@ -19,13 +19,12 @@ abstract contract Attestors is Committee {
     bytes internal constant CHAIN = "cosmos:cosmoshub-4";
 
     function newAttestationsClient(Keys memory keys) internal returns (AttestationsClient) {
+        return newAttestationsClient(keys, address(new AccessManager(address(this))));
+    }
+
+    function newAttestationsClient(Keys memory keys, address authority) internal returns (AttestationsClient) {
         return new AttestationsClient(
-            CHAIN,
-            keys.threshold,
-            keys.members,
-            keys.operators,
-            enrolments(keys),
-            address(new AccessManager(address(this)))
+            CHAIN, keys.threshold, keys.members, keys.operators, enrolments(keys), authority
         );
     }
 

@@ -11,6 +11,7 @@ import {IERC7786GatewaySource} from "@openzeppelin/contracts/interfaces/draft-IE
 import {
     IBaseAmplifierGateway
 } from "@axelar-network/axelar-gmp-sdk-solidity/contracts/interfaces/IBaseAmplifierGateway.sol";
+import {AttestationsClient} from "../../src/clients/AttestationsClient.sol";
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
 import {OptimisticClient} from "../../src/clients/OptimisticClient.sol";
 import {Gateway} from "../../src/gateway/Gateway.sol";
@@ -24,13 +25,14 @@ import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelNames} from "../../src/models/ModelNames.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
 import {Network} from "../Network.sol";
+import {Attestors} from "../clients/Attestors.sol";
 import {PuppetApp} from "../gateway/PuppetApp.sol";
 import {Vm} from "../Vm.sol";
 import {HandOver} from "./HandOver.sol";
 
 /// @notice Every restricted function of every contract, after the hand-over. tests/ledgers/test_restricted_functions.py
 ///         checks that none is missing here.
-contract HandOverTest is Network, HandOver {
+contract HandOverTest is Network, Attestors, HandOver {
     uint64 private constant BRIDGE_ROLE = 1;
 
     /// @dev One call, as the administrator would make it when it is its turn.
@@ -78,6 +80,8 @@ contract HandOverTest is Network, HandOver {
         _stop("pause", address(_bridge), abi.encodeCall(ModelBridge.pause, ()));
         _stop("openBreaker", address(_bridge), abi.encodeCall(RouteLimits.openBreaker, (route)));
         _stop("freeze", address(_optimistic), abi.encodeCall(OptimisticClient.freeze, ()));
+        AttestationsClient attestations = newAttestationsClient(makeKeys(0, 2, 3, 5), address(manager));
+        _stop("freeze", address(attestations), abi.encodeCall(AttestationsClient.freeze, ()));
         _add("unpauseRoute", gateway, abi.encodeCall(Gateway.unpauseRoute, (route)));
         _add("addClient", gateway, abi.encodeCall(Gateway.addClient, (_substitute, ledgerBytes(there))));
         _add("setCounterparty", gateway, abi.encodeCall(Gateway.setCounterparty, ("caimi-31337-1", "caimi-31338-1")));
@@ -135,7 +139,7 @@ contract HandOverTest is Network, HandOver {
             assertTrue(success, _all[i].name);
             ++stops;
         }
-        assertEq(stops, 5);
+        assertEq(stops, 6);
     }
 
     function test_roles_and_functions_are_out_of_everyones_reach() public {
