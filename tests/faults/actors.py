@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from caimi.errors.node import NodeUnreachable
 from caimi.ledgers.port import Committee, LedgerId
 from caimi.messaging.checkpoint import Attestation
+from caimi.messaging.policy import Policy
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.signed_store import SqliteSignedStore
+from caimi.messaging.turns import Turns
 from caimi.messaging.validator import Validator
 from faults.genesis import Genesis, Key
 from faults.node import NodeFaults
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from faults.world import World
 
 _POLL_SECONDS = 9.0
+_DEAR = 50 * 10**9  # wei a gas
 
 
 def clear(faults: NodeFaults) -> None:
@@ -166,6 +169,21 @@ class RelayerActor(Actor):
         super().__init__(world, f"relayer {number}", list(world.genesis.chains))
         self.key = key
         self.healthy = False
+        self.policy = self._policy()
+
+    def _policy(self) -> Policy:
+        """In half of the schedules relayers take turns, by clocks that differ, and mind the price.
+
+        When the calm comes all of them but one are dead, and their turns are its.
+        """
+        if Random(f"{self.world.settings.seed}/policy").random() < 0.5:
+            return Policy()
+        accounts = [key.account for key in self.world.genesis.relayers]
+        fast = self.rng.uniform(-5.0, 5.0)
+        now = asyncio.get_running_loop().time
+        turns = Turns(self.key.account, accounts, clock=lambda: now() + fast)
+        caps = dict.fromkeys(self.world.genesis.chains, _DEAR)
+        return Policy(price_caps=caps, turns=turns)
 
     async def run(self) -> None:
         while True:
@@ -176,6 +194,7 @@ class RelayerActor(Actor):
                 [Link(self.world, each, self.rng) for each in self.world.validators],
                 self.key,
                 batch=self.rng.choice([1, 2, 100]),
+                policy=self.policy,
                 clock=asyncio.get_running_loop().time,
             )
             try:
