@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -23,7 +24,8 @@ from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.light_clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
 from caimi.ledgers.port import Call, LedgerId, PurchaseState, Route
 from caimi.messaging.policy import Policy, RoutePolicy
-from caimi.messaging.progress import Progress
+from caimi.messaging.progress import Carried, Progress
+from caimi.messaging.turns import Turns
 
 pytestmark = pytest.mark.anvil
 
@@ -359,3 +361,68 @@ async def test_a_composite_waits_for_its_optimistic_member(joined: Joined) -> No
     assert (done.carried, done.failures) == ([], [])
     await patient.wait(WINDOW)
     assert [each.what for each in (await patient.settle()).carried] == ["deliver"]
+
+
+# --- several relayers ---------------------------------------------------------------------------
+
+
+class Competitors:
+    """Two relayers of one route that always look at the same moment."""
+
+    def __init__(self, joined: Joined, client_id: str, *, turns: bool) -> None:
+        self.now = 0.0
+        signers = [joined.carrier, joined.alice]
+        accounts = [signer.account for signer in signers]
+
+        def only(source: LedgerId, route: Route) -> RoutePolicy:
+            return RoutePolicy(carry=(source, route.client_id) == (joined.b.id, client_id))
+
+        self.relayers = [
+            joined.relayer(
+                signer=signer,
+                clock=lambda: self.now,
+                policy=Policy(
+                    route=only,
+                    turns=Turns(me, accounts, clock=lambda: self.now) if turns else None,
+                ),
+            )
+            for signer, me in zip(signers, accounts, strict=True)
+        ]
+        self.carried: list[Carried] = []
+        self.reverted = 0
+
+    async def carry(self, seconds: int) -> None:
+        for _ in range(0, seconds, 10):
+            self.now += 10
+            for done in await asyncio.gather(*(each.step() for each in self.relayers)):
+                self.carried += done.carried
+                self.reverted += len(done.failures)
+
+    @property
+    def wasted(self) -> int:
+        """How often a packet was carried that had been carried already."""
+        skipped = [
+            event
+            for each in self.carried
+            for event in each.receipt.events
+            if event.name == "PacketSkipped"
+        ]
+        return len(skipped) + self.reverted
+
+
+@pytest.mark.parametrize("turns", [True, False])
+async def test_two_relayers_of_one_route_waste_gas_unless_they_take_turns(
+    joined: Joined, turns: bool
+) -> None:
+    clients = [await joined.committee_client(here) for here in (joined.a, joined.b)]
+    _, on_b = await joined.join(*clients)
+    both = Competitors(joined, on_b, turns=turns)
+    sent = []
+    for minor in range(6):
+        sent.append(await joined.buy(on_b, f"1.{minor}.0"))
+        await both.carry(20)
+    await both.carry(180)
+    for each in sent:
+        purchase = await joined.b.market.purchase(each.purchase)
+        assert purchase.state is PurchaseState.COMPLETED
+    assert both.wasted == 0 if turns else both.wasted >= 6
