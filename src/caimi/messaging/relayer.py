@@ -33,7 +33,7 @@ from caimi.messaging.open_packets import AnsweredPacket, EarnedFee, OpenPackets
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, E, Entry, Progress, last_block
 from caimi.messaging.provers.choice import prover_for
-from caimi.messaging.provers.prover import Case, Proposer, Prover
+from caimi.messaging.provers.prover import Case, Proposer, Prover, Signatures
 from caimi.messaging.retries import Retries
 from caimi.messaging.validator import MAX_ABSENCES
 from caimi.messaging.workload import Workload
@@ -64,6 +64,7 @@ class _Way:
     source: OpenPackets
     other: OpenPackets
     route: Route
+    signatures: Signatures
 
 
 class Relayer:
@@ -165,8 +166,9 @@ class Relayer:
         await asyncio.gather(
             *(progress.attempt(partial(each.forget_ended, self._open)) for each in known)
         )
+        signatures = Signatures()
         ways = [
-            _Way(each, self._open[route.counterparty], route)
+            _Way(each, self._open[route.counterparty], route, signatures)
             for each in known
             for route in each.routes
         ]
@@ -336,7 +338,7 @@ class Relayer:
             proposer = Proposer(
                 self._signer.account, lambda call: ledger.submit(call, self._signer)
             )
-        return Case(source.ledger, ledger, source.final, self._validators, proposer)
+        return Case(source.ledger, ledger, source.final, self._validators, proposer, way.signatures)
 
     async def _send(
         self,

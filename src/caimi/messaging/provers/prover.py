@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
+from caimi.errors.base import CaimiError
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Block, Call, Ledger
+from caimi.ledgers.port import Block, Call, Committee, Ledger
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
 from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
@@ -23,6 +25,10 @@ Prove: TypeAlias = Callable[[Sequence[Fact]], Proof]
 That order is the leaves' in ascending order of their hashes, whatever the tree; or the one given,
 where any will do. So proofs for several clients agree, which one call can carry.
 """
+
+
+# As many as a validator answers at once.
+_QUESTIONS_AT_ONCE: Final = 16
 
 
 class Prover(Protocol):
@@ -46,6 +52,35 @@ class Prover(Protocol):
         ...
 
 
+class Signatures:
+    """What validators signed for one look at the ledgers, or why they did not.
+
+    A hub's routes, and the clients in one composite, ask for the same: it is asked once. At once
+    validators get `_QUESTIONS_AT_ONCE` questions: they put off more, until the waiting is over.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[SignedStatement, Tree] | CaimiError] = {}
+        self._turns: defaultdict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._questions = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
+
+    async def once(
+        self, name: Hashable, ask: Callable[[], Awaitable[tuple[SignedStatement, Tree]]]
+    ) -> tuple[SignedStatement, Tree]:
+        """Give what is known under `name`; only the first who wants it asks."""
+        async with self._turns[name]:
+            if name not in self._known:
+                async with self._questions:
+                    try:
+                        self._known[name] = await ask()
+                    except CaimiError as error:
+                        self._known[name] = error
+        known = self._known[name]
+        if isinstance(known, CaimiError):
+            raise known
+        return known
+
+
 @dataclass(frozen=True, slots=True)
 class Proposer:
     """Who claims at optimistic clients: an account, and how it sends a call to the verifier."""
@@ -58,8 +93,7 @@ class Proposer:
 class Case:
     """One batch: facts of `source`, final up to `final`, to be proved at `verifier`.
 
-    Without a `proposer` no claims are made. What validators signed is kept, for clients in one
-    composite ask for the same.
+    Without a `proposer` no claims are made.
     """
 
     source: Ledger
@@ -67,10 +101,7 @@ class Case:
     final: Block
     validators: Sequence[ValidatorClient]
     proposer: Proposer | None = None
-    _signed: dict[tuple[object, ...], tuple[SignedStatement, Tree]] = field(
-        default_factory=dict, compare=False
-    )
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
+    signatures: Signatures = field(default_factory=Signatures, compare=False)
 
     async def checkpoint(
         self, client: bytes, blocks: tuple[int, int]
@@ -80,21 +111,20 @@ class Case:
         Raises:
             NotEnoughAttestations: too few validators signed what is seen here.
         """
-        async with self._turn:
-            if (client, blocks) not in self._signed:
-                self._signed[client, blocks] = await self._checkpoint(client, blocks)
-            return self._signed[client, blocks]
+        committee = await self.verifier.clients.committee(client)
+        return await self.signatures.once(
+            (self.source.id, blocks, committee.hash), lambda: self._checkpoint(committee, blocks)
+        )
 
     async def absence(self, client: bytes, names: Sequence[Name]) -> tuple[SignedStatement, Tree]:
         """Have it attested that none of `names` was received; raises as `checkpoint`."""
-        async with self._turn:
-            asked = (client, *names)
-            if asked not in self._signed:
-                self._signed[asked] = await self._absence(client, names)
-            return self._signed[asked]
+        committee = await self.verifier.clients.committee(client)
+        return await self.signatures.once(
+            (self.source.id, *names, committee.hash), lambda: self._absence(committee, names)
+        )
 
     async def _checkpoint(
-        self, client: bytes, blocks: tuple[int, int]
+        self, committee: Committee, blocks: tuple[int, int]
     ) -> tuple[SignedStatement, Tree]:
         source = self.source
         # Validators read the blocks while we do.
@@ -103,9 +133,7 @@ class Case:
             for validator in self.validators
         }
         try:
-            block, committee = await asyncio.gather(
-                source.block(blocks[1]), self.verifier.clients.committee(client)
-            )
+            block = await source.block(blocks[1])
             tree = await read_tree(source.gateway, blocks[0], block)
             origin = keccak256(source.gateway.address)
             signed = await gather_signatures(
@@ -120,10 +148,11 @@ class Case:
             await asyncio.gather(*asked.values(), return_exceptions=True)
         return signed, tree
 
-    async def _absence(self, client: bytes, names: Sequence[Name]) -> tuple[SignedStatement, Tree]:
+    async def _absence(
+        self, committee: Committee, names: Sequence[Name]
+    ) -> tuple[SignedStatement, Tree]:
         source, block = self.source, self.final
         tree = Tree.of(absence_facts(names))
-        committee = await self.verifier.clients.committee(client)
         origin = keccak256(source.gateway.address)
         blocks = (block.height, block.height)
         signed = await gather_signatures(
