@@ -204,3 +204,26 @@ def test_a_chain_type_has_two_bytes(chain_type: int) -> None:
 def test_no_part_exceeds_its_length_byte(reference: bytes, address: bytes) -> None:
     with pytest.raises(InvalidInteroperableAddress):
         InteroperableAddress(0xFF01, reference, address)
+
+
+# The malformed cases of OpenZeppelin's own tests (InteroperableAddress, 5.x).
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        "00020000010100",  # another version
+        "00010042",  # no length of the reference
+        "000100420101",  # no length of the address
+        f"00010042010114{VITALIK[:-4]}",  # an address two bytes short
+        "000100420000",  # neither reference nor address
+        f"00010000010112{VITALIK[:-4]}",  # an EVM account of 18 bytes
+    ],
+)
+def test_what_openzeppelin_refuses_is_refused(encoded: str) -> None:
+    with pytest.raises(InvalidInteroperableAddress):
+        InteroperableAddress.from_bytes(bytes.fromhex(encoded))
+
+
+def test_a_chain_number_of_33_bytes_is_no_evm_chain() -> None:
+    address = InteroperableAddress.from_bytes(bytes.fromhex(f"0001000021{'2d' * 33}14{VITALIK}"))
+    with pytest.raises(InvalidLedgerId):
+        _ = address.ledger

@@ -14,7 +14,7 @@ from eth_abi.grammar import ABIType, BasicType, TupleType, parse
 from web3.providers.async_base import AsyncBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from caimi.ledgers.evm import abi
+from caimi.ledgers.evm import abi, voyages
 from caimi.ledgers.evm.abi_codec import DecodingError
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.chain import Chain, parse_block
@@ -30,6 +30,7 @@ from caimi.ledgers.evm.reverts import known_errors, reverted
 from caimi.ledgers.evm.rpc import Retries, Rpc, RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
+from caimi.ledgers.evm.voyages import ready_height
 from caimi.ledgers.ibc_proto import (
     decode_acknowledgements,
     decode_packet,
@@ -46,6 +47,7 @@ MAINNET = json.loads(
 HERE = b"\x42" * 20
 DIGEST = bytes(range(32))
 SIGNER = LocalSigner((7).to_bytes(32))
+_ABI = "application/x-solidity-abi"
 SHAPES: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     (("uint256", "bool", "address", "bytes32"), (5, True, HERE, DIGEST)),
     (("bytes", "string", "int16"), (b"\1\2\3", "ünicode", -5)),
@@ -169,6 +171,10 @@ def _packets() -> list[bytes]:
         encode_packet(Packet((1 << 64) - 1, *names, 1, (payload, other, payload))),
         encode_packet(Packet(0, "", "", 0, ())),
     ]
+
+
+def _voyages() -> list[bytes]:
+    return [abi.encode(voyages._TRANSFER, _samples(voyages._TRANSFER))]
 
 
 def _revert_valid() -> list[bytes]:
@@ -315,6 +321,15 @@ DECODERS = (
         encode_acknowledgements,
         Law.ONE_SPELLING,
         share=4,
+    ),
+    Decoder(
+        "voyage",
+        ("caimi.ledgers.evm.voyages.ready_height",),
+        _voyages,
+        lambda data: ready_height(
+            Packet(1, "a", "b", 5, (Payload("model", "model", "caimi-model-2", _ABI, data),))
+        ),
+        share=2,
     ),
     Decoder(
         "rpc-answer",

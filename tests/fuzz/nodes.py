@@ -15,7 +15,8 @@ from caimi.custody.encoding import hex_text
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId, Route
-from caimi.messaging.checkpoint import Attestation, Kind, Statement
+from caimi.messaging.checkpoint import Attestation, Kind, Statement, make_committee
+from caimi.messaging.handover import Handover, Planned
 from caimi.messaging.ibc import receipt_key
 from caimi.messaging.ibc_attestations import (
     IbcAttestation,
@@ -24,6 +25,7 @@ from caimi.messaging.ibc_attestations import (
     PathKind,
     StateAttestation,
 )
+from caimi.messaging.rotation import Rotation
 from caimi.node.app import MAX_ABSENCES, _messages, _packet_name
 from caimi.node.client import Endpoint, HttpMember, HttpValidator
 from caimi.node.http import bytes_field, json_object, list_field, number_field, text_field
@@ -43,6 +45,13 @@ def _absence() -> Attestation:
     word = bytes(range(32))
     statement = Statement(Kind.ABSENCE, word, word, 9, 9, 1_700_000_000, word, 5)
     return Attestation(statement, SIGNER.sign_digest(statement.digest))
+
+
+def _handover() -> Handover:
+    members = {SIGNER.account: 0, b"\1" * 20: 1, b"\2" * 20: 2}
+    current, following = (make_committee(epoch, 2, list(members), members) for epoch in (4, 5))
+    rotation = Rotation(bytes(range(32)), current, following)
+    return Handover((Planned(LedgerId("eip155:7"), rotation, {}),)).sign(SIGNER)
 
 
 def _paths() -> list[Path]:
@@ -162,6 +171,26 @@ DECODERS = (
         ("caimi.messaging.checkpoint.Attestation.signer",),
         lambda: [Document(_attestation().to_json())],
         lambda document: Attestation.from_document(document).signer(),
+        share=0.5,
+    ),
+    Decoder(
+        "hand-over",
+        (
+            "caimi.messaging.handover.Handover.from_json",
+            "caimi.messaging.handover._read_committee",
+            "caimi.messaging.handover._hex",
+        ),
+        lambda: [_handover().to_json()],
+        Handover.from_json,
+        lambda value: value.to_json(),
+        Law.SETTLES,
+        share=0.5,
+    ),
+    Decoder(
+        "hand-over-fields",
+        ("caimi.messaging.handover.Handover.from_json",),
+        lambda: [Document(_handover().to_json())],
+        lambda document: Handover.from_json(json.dumps(document)),
         share=0.5,
     ),
     Decoder(
