@@ -14,9 +14,10 @@ from caimi.client.release import deprecate
 from caimi.client.transfer import Transferred, transfer
 from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
-from caimi.errors.ledgers import ModelAway, TransactionReverted
+from caimi.errors.ledgers import ModelAway, NotAllowed, TransactionReverted
 from caimi.errors.operations import NotTheWay, StillInFlight, TransferRefunded
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.voyages import licence_digest
 from caimi.models.package import Package
 from caimi.uri import ModelUri
 
@@ -107,6 +108,33 @@ async def test_what_the_home_says_of_a_model_is_known_abroad(world: World, model
     assert known.home == world.a.registry.address
     with pytest.raises(ModelAway):
         await world.a.registry.foreign(model.model_id)
+
+
+async def test_the_licences_that_burden_a_model_are_counted_abroad(
+    world: World, model: ModelUri
+) -> None:
+    signer, market = world.publisher.identity.signer, world.a.market
+    consumers = [world.a.address_of(bytes([n]) * 20) for n in (1, 2, 3)]
+    for consumer in consumers:
+        await world.a.submit(market.grant(model.model_id, "1.0.0", consumer), signer)
+    first = await market.licence(model.model_id, "1.0.0", consumers[0])
+    await world.a.submit(market.revoke(first.licence_id), signer)
+    tally = await market.tally(model.model_id)
+    await mover(world, model)(world.b)
+
+    known = await world.b.registry.foreign(model.model_id)
+    assert (known.stated.licences, known.stated.licence_digest) == tally
+    told = [
+        (event.values["licenceId"], event.name == "LicenceGranted")
+        for event in await world.a.registry.history(model.model_id)
+        if event.name in ("LicenceGranted", "LicenceRevoked")
+    ]
+    assert tally == (2, licence_digest(told))
+    assert licence_digest(told[1:]) != tally[1] != licence_digest(told[:-1])
+    second = await market.licence(model.model_id, "1.0.0", consumers[1])
+    with pytest.raises(NotAllowed):
+        await world.a.submit(market.revoke(second.licence_id), signer)
+    assert second.live
 
 
 async def test_a_transfer_waits_until_it_lies_as_deep_as_was_asked(

@@ -333,6 +333,10 @@ class Market(Protocol):
     async def licence(
         self, model_id: bytes, version: str, consumer: bytes, at: int | None = None
     ) -> Licence: ...
+    async def tally(self, model_id: bytes, at: int | None = None) -> tuple[int, bytes]:
+        """Give how many licences of a model are live, and the digest over all there ever were."""
+        ...
+
     async def purchase(self, purchase_id: bytes, at: int | None = None) -> Purchase: ...
     async def purchase_of(
         self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: int | None = None

@@ -100,6 +100,11 @@ class EvmMarket:
         ((granted_at, revoked),) = await self._contract.read("licence", licence_id, at=at)
         return Licence(licence_id, granted_at, revoked)
 
+    async def tally(self, model_id: bytes, at: int | None = None) -> tuple[int, bytes]:
+        """Read how many licences are live, and the digest of all grants and revocations."""
+        live, digest = await self._contract.read("tally", word(model_id), at=at)
+        return live, digest
+
     async def purchase(self, purchase_id: bytes, at: int | None = None) -> Purchase:
         """Read a purchase made from here."""
         (fields,) = await self._contract.read("purchase", purchase_id, at=at)

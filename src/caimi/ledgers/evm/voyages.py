@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress, InvalidLedgerId
@@ -48,6 +48,18 @@ def foreign_model(found: Value) -> ForeignModel:
     except (InvalidLedgerId, InvalidInteroperableAddress) as error:
         raise LedgerAnswerInvalid(f"A model came over no known ledger: {error}") from error
     return ForeignModel(home, publisher, name, hops, Statement(*stated))
+
+
+def licence_digest(changes: Iterable[tuple[bytes, bool]]) -> bytes:
+    """Give the digest (24 bytes) of grants (true) and revocations of licences, in their order.
+
+    With all of a market's events about a model it is what travels with the model: none was left
+    out.
+    """
+    digest = bytes(24)
+    for licence_id, granted in changes:
+        digest = keccak256(digest + licence_id + bytes([granted]))[:24]
+    return digest
 
 
 def ready_height(packet: Packet) -> int:
