@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from world import Chain, KeySigner, World
 
 from caimi.errors.messaging import InvalidTurns
+from caimi.ledgers.port import RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.turns import Turns
@@ -111,6 +112,19 @@ async def test_a_restarted_relayer_collects_what_it_earned_before(world: World) 
     a.work_price = 1
     await world.settle(world.relayer())
     assert a.state.earned == {ME.account: 10**6}
+
+
+async def test_a_fee_whose_event_a_node_left_out_is_noticed_later(world: World) -> None:
+    a, b = world.chains
+    a.escrow(a.send(b), ME.account, 1_000)
+    views = world.views()
+    relayer = world.relayer(views=views, policy=every_route(RoutePolicy(minimum_fee=1_000)))
+    views[a.id].omits = lambda entry: isinstance(entry, RelayFee)
+    await world.settle(relayer)
+    assert effects(b) == 0
+    views[a.id].omits = lambda entry: False
+    await world.settle(relayer)
+    assert effects(b) == 1
 
 
 async def test_who_collects_for_a_relayer_early_does_not_keep_it_from_finishing(

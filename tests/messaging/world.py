@@ -59,6 +59,7 @@ from caimi.messaging.validator import Validator
 
 Told = TypeVar("Told", SentPacket, WrittenAcknowledgement)
 START = 1_800_000_000
+Told = SentPacket | WrittenAcknowledgement | RelayFee
 MAX_CLOCK_DRIFT = 600
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 PROOF_TYPE = (
@@ -427,7 +428,9 @@ class NodeView:
         self.behind = 0
         """How many blocks this node has not seen yet."""
         self.forged: list[SentPacket | WrittenAcknowledgement] = []
-        self.omits: Callable[[SentPacket | WrittenAcknowledgement], bool] = lambda entry: False
+        self.omits: Callable[[SentPacket | WrittenAcknowledgement | RelayFee], bool] = (
+            lambda entry: False
+        )
         """Which events this node leaves out without a word."""
         self.ahead_finality = 0
         """How many blocks too many this node calls final."""
@@ -512,7 +515,8 @@ class NodeView:
     async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
         await self._asked("escrowed")
         fees = self.chain.states[self._height(to_height)].fees
-        return [f for f in fees if f.relayer == relayer and from_height < f.height <= to_height]
+        seen = [fee for fee in fees if not self.omits(fee)]
+        return [f for f in seen if f.relayer == relayer and from_height < f.height <= to_height]
 
     async def held(self, fees: Sequence[RelayFee], at: int | None = None) -> list[int]:
         await self._asked("held")

@@ -26,6 +26,7 @@ from caimi.messaging.ibc import (
 
 SCAN_BLOCKS = 5_000
 MAX_UNTOLD = 1_000
+_FEES_AGAIN_BLOCKS = 256
 _ENDED = bytes(32)
 
 
@@ -127,10 +128,14 @@ class OpenPackets:
         self.scanned = upto
 
     async def _read_fees(self, height: int) -> None:
-        """Read what was escrowed for the earner, ahead of the packets: these logs are few."""
+        """Read what was escrowed for the earner, ahead of the packets: these logs are few.
+
+        The newest blocks are read over and over, for a node may have left something out.
+        """
         if not self.earner:
             return
-        found = await self.ledger.fees.escrowed(self.earner, self._fees_scanned, height)
+        start = max(0, self.ledger.deployed_at - 1, self._fees_scanned - _FEES_AGAIN_BLOCKS)
+        found = await self.ledger.fees.escrowed(self.earner, start, height)
         held = await self.ledger.fees.held(found, height) if found else []
         for fee, amount in zip(found, held, strict=True):
             if amount > 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 from caimi.errors.messaging import UnprovableClient
 from caimi.ledgers.evm.abi_codec import Value
@@ -19,6 +20,7 @@ from caimi.ledgers.light_clients import (
     LightClient,
 )
 from caimi.ledgers.port import Call, Committee
+from caimi.messaging.client_proofs import MAX_MEMBERS
 
 _STATE = 4  # where it stands in a claim
 _OPEN, _ACCEPTED, _REJECTED = 1, 3, 4
@@ -45,7 +47,7 @@ class EvmLightClients:
         """
         account, _, _ = await self._gateway.read("getClient", client_id)
         if account not in self._known:
-            self._known[account] = await self._look(account, MAX_DEPTH)
+            self._known[account] = await self._look(account, MAX_DEPTH, count(1))
         return self._known[account]
 
     async def frozen(self, accounts: Sequence[bytes]) -> list[bool]:
@@ -105,30 +107,31 @@ class EvmLightClients:
             calls.append(client.call("Withdrawing bonds", "withdraw"))
         return calls
 
-    async def _look(self, account: bytes, depth: int) -> LightClient:
-        if depth == 0:
+    async def _look(self, account: bytes, depth: int, numbers: Iterator[int]) -> LightClient:
+        """Read a client and those in it; `numbers` counts them all."""
+        if depth == 0 or next(numbers) > MAX_CLIENTS:
             raise UnprovableClient(
-                f"On {self._chain.ledger} clients lie more than {MAX_DEPTH} deep in a client."
+                f"A client on {self._chain.ledger} is made of more than {MAX_CLIENTS} clients, or "
+                f"they lie more than {MAX_DEPTH} deep."
             )
         (kind,) = await self._contract(account, "CommitteeClient").read("clientType")
-        accounts: list[bytes] = []
+        accounts: Sequence[bytes] = ()
         threshold = 0
         if kind == COMPOSITE:
             client = self._contract(account, "CompositeClient")
-            (accounts,) = await client.read("members")
-            (threshold,) = await client.read("threshold")
-        elif kind == STORAGE_PROOF:
-            accounts = list(await self._contract(account, "StorageProofClient").read("inner"))
-        elif kind == OPTIMISTIC:
-            accounts = list(await self._contract(account, "OptimisticClient").read("stronger"))
-        inner = tuple([await self._look(each, depth - 1) for each in accounts])
-        made = LightClient(account, str(kind), inner, threshold)
-        if _count(made) > MAX_CLIENTS:
-            raise UnprovableClient(
-                f"Client 0x{account.hex()} on {self._chain.ledger} is made of more than "
-                f"{MAX_CLIENTS} clients."
+            (accounts,), (threshold,) = await self._chain.reads(
+                [client.reading("members"), client.reading("threshold")]
             )
-        return made
+            if not 0 < threshold <= len(accounts) <= MAX_MEMBERS:
+                raise UnprovableClient(
+                    f"A composite on {self._chain.ledger} asks for {threshold} of {len(accounts)}."
+                )
+        elif kind == STORAGE_PROOF:
+            accounts = await self._contract(account, "StorageProofClient").read("inner")
+        elif kind == OPTIMISTIC:
+            accounts = await self._contract(account, "OptimisticClient").read("stronger")
+        inner = [await self._look(each, depth - 1, numbers) for each in accounts]
+        return LightClient(account, str(kind), tuple(inner), threshold)
 
     async def _last_claim(self, client: Contract) -> int:
         """Find the newest claim: they are numbered from 1, and nothing says how many there are."""
@@ -148,10 +151,6 @@ class EvmLightClients:
 
     def _contract(self, account: bytes, name: str) -> Contract:
         return Contract(self._chain, account, artifact(name).interface)
-
-
-def _count(client: LightClient) -> int:
-    return 1 + sum(_count(each) for each in client.inner)
 
 
 def _claim(number: int, fields: Value) -> Claim:

@@ -118,8 +118,6 @@ class CompositeProver:
                 if not asked:
                     data = {place: proof.data for place, proof in proofs.items()}
                     return Proof(self._places(data), order)
-                if len(asked) > 1:
-                    break
                 order = asked.pop()
             raise InvalidProof("Members ask for the facts in different orders.")
 

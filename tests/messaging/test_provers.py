@@ -1,0 +1,186 @@
+"""Provers by themselves: what they fall back to, and in which order facts come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from eth_abi.abi import decode
+
+from caimi.errors.ledgers import LedgerRefused
+from caimi.errors.messaging import InvalidProof, TooFewProofs, UnprovableClient
+from caimi.ledgers.light_clients import COMPOSITE, OPTIMISTIC, STORAGE_PROOF, LightClient
+from caimi.ledgers.port import Block
+from caimi.messaging.client_proofs import StateProof
+from caimi.messaging.proof import Proof
+from caimi.messaging.provers.choice import prover_for
+from caimi.messaging.provers.composite import CompositeMember, CompositeProver
+from caimi.messaging.provers.prover import Case
+from caimi.messaging.provers.storage_proof import StorageProofProver
+
+KEYS = [bytes([n]) * 32 for n in range(1, 5)]
+FINAL = Block(50, 1_000, b"\5" * 32)
+
+
+@dataclass
+class Source:
+    """As much of a ledger as state proofs ask for: it has pruned what is below `oldest`."""
+
+    oldest: int
+    asked: list[int] = field(default_factory=list)
+
+    @property
+    def gateway(self) -> Source:
+        return self
+
+    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
+        self.asked.append(height)
+        if height < self.oldest:
+            raise LedgerRefused("pruned")
+        return StateProof(b"header %d" % height, (b"account",), tuple((key,) for key in keys))
+
+
+@dataclass
+class Verifier:
+    """As much of a ledger as composites ask for."""
+
+    stopped: set[bytes] = field(default_factory=set)
+
+    @property
+    def clients(self) -> Verifier:
+        return self
+
+    async def frozen(self, accounts: Sequence[bytes]) -> list[bool]:
+        return [account in self.stopped for account in accounts]
+
+
+class Sorting:
+    """Proves facts in one order of its own, as trees do."""
+
+    def __init__(self, *, downwards: bool = False) -> None:
+        self._downwards = downwards
+
+    def prove(self, part: Sequence[bytes]) -> Proof:
+        order = sorted(range(len(part)), key=part.__getitem__, reverse=self._downwards)
+        return Proof(b"".join(part[place][:1] for place in order), tuple(order))
+
+    async def membership(self, case, keys, blocks):
+        return self.prove
+
+    async def absence(self, case, names):
+        raise NotImplementedError
+
+    async def block(self, case, blocks):
+        return blocks[1], b"hash of %d" % blocks[1]
+
+
+class Failing(Sorting):
+    async def membership(self, case, keys, blocks):
+        raise LedgerRefused("no proofs here")
+
+    async def block(self, case, blocks):
+        raise LedgerRefused("no proofs here")
+
+
+def case(source: object = None, verifier: object = None) -> Case:
+    return Case(source, verifier or Verifier(), FINAL, ())  # type: ignore[arg-type]
+
+
+def member(name: int, prover: object, cost: int = 0) -> CompositeMember:
+    return CompositeMember(bytes([name]) * 20, prover, cost)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("oldest", "asked"), [(1, [10]), (30, [10, 50])])
+async def test_a_state_that_is_pruned_is_proved_where_it_is_final(
+    oldest: int, asked: list[int]
+) -> None:
+    source = Source(oldest)
+    prover = StorageProofProver(Sorting())
+    prove = await prover.membership(case(source), KEYS, (5, 10))
+    assert source.asked == asked
+    proof = prove(KEYS[1:3])
+    ((header, trusted, _, slots, dest, _),) = decode(
+        ["(bytes,bytes,bytes[],bytes[][],string,uint64[])"], proof.data
+    )
+    assert (header, trusted) == (b"header %d" % asked[-1], b"hash of %d" % asked[-1])
+    assert slots == ((KEYS[1],), (KEYS[2],))
+    assert (proof.order, dest) == ((0, 1), "")
+
+
+async def test_a_node_without_any_proofs_is_named() -> None:
+    with pytest.raises(LedgerRefused, match="pruned"):
+        await StorageProofProver(Sorting()).membership(case(Source(99)), KEYS, (5, 10))
+    with pytest.raises(LedgerRefused, match="pruned"):
+        await StorageProofProver(Sorting()).membership(case(Source(99)), KEYS, (5, 50))
+
+
+async def test_members_prove_in_the_order_that_one_of_them_asks_for() -> None:
+    storage = StorageProofProver(Sorting())
+    prover = CompositeProver((member(1, storage, 3), member(2, Sorting())), 2)
+    prove = await prover.membership(case(Source(1)), KEYS, (5, 10))
+    proof = prove([KEYS[2], KEYS[0], KEYS[3]])
+    assert proof.order == (1, 0, 2)
+    first, second = decode(["bytes[]"], proof.data)[0]
+    assert second == bytes([1, 3, 4])
+    ((*_, slots, _, _),) = decode(["(bytes,bytes,bytes[],bytes[][],string,uint64[])"], first)
+    assert slots == ((KEYS[0],), (KEYS[2],), (KEYS[3],))
+
+
+async def test_members_that_ask_for_different_orders_are_not_joined() -> None:
+    prover = CompositeProver((member(1, Sorting()), member(2, Sorting(downwards=True))), 2)
+    prove = await prover.membership(case(), KEYS, (5, 10))
+    with pytest.raises(InvalidProof, match="orders"):
+        prove(KEYS)
+
+
+async def test_the_cheapest_members_are_asked_and_others_where_they_fail() -> None:
+    cheap = CompositeProver(
+        (member(1, Sorting(), 3), member(2, Sorting()), member(3, Sorting())), 2
+    )
+    proof = (await cheap.membership(case(), KEYS, (5, 10)))(KEYS)
+    assert [bool(each) for each in decode(["bytes[]"], proof.data)[0]] == [False, True, True]
+    members = (member(1, Sorting(), 3), member(2, Failing()), member(3, None), member(4, Sorting()))
+    prover = CompositeProver(members, 2)
+    proof = (await prover.membership(case(), KEYS, (5, 10)))(KEYS)
+    assert [bool(each) for each in decode(["bytes[]"], proof.data)[0]] == [True, False, False, True]
+    one_stopped = case(verifier=Verifier({b"\1" * 20}))
+    with pytest.raises(TooFewProofs) as shortage:
+        await prover.membership(one_stopped, KEYS, (5, 10))
+    for name, why in (("01", "is frozen"), ("02", "CAIMI-L004"), ("03", "unknown type")):
+        assert f"0x{name * 20}" in shortage.value.what
+        assert why in shortage.value.what
+
+
+async def test_a_composite_vouches_for_one_block_only() -> None:
+    prover = CompositeProver((member(1, Sorting()), member(2, Sorting())), 2)
+    height, proof = await prover.block(case(), (5, 10))
+    assert (height, decode(["bytes[]"], proof)[0]) == (10, (b"hash of 10", b"hash of 10"))
+
+    class Later(Sorting):
+        async def block(self, case, blocks):
+            return 11, b"another"
+
+    apart = CompositeProver((member(1, Sorting()), member(2, Later())), 2)
+    with pytest.raises(UnprovableClient, match="different blocks"):
+        await apart.block(case(), (5, 10))
+
+
+async def test_a_state_does_not_vouch_for_a_block() -> None:
+    with pytest.raises(UnprovableClient):
+        await StorageProofProver(Sorting()).block(case(), (5, 10))
+
+
+def test_each_kind_of_client_has_its_prover_and_others_none() -> None:
+    committee = LightClient(b"\1" * 20, "caimi-committee")
+    strange = LightClient(b"\2" * 20, "07-tendermint")
+    storage = LightClient(b"\3" * 20, STORAGE_PROOF, (committee,))
+    optimistic = LightClient(b"\4" * 20, OPTIMISTIC, (strange,))
+    composite = LightClient(b"\5" * 20, COMPOSITE, (storage, strange, optimistic, committee), 2)
+    prover = prover_for(composite)
+    assert isinstance(prover, CompositeProver)
+    assert [each.prover is None for each in prover.members] == [False, True, False, False]
+    assert [each.cost for each in prover.members] == [3, 4, 1, 0]
+    for unprovable in (strange, LightClient(b"\6" * 20, STORAGE_PROOF, (strange,))):
+        with pytest.raises(UnprovableClient, match="07-tendermint"):
+            prover_for(unprovable)
