@@ -25,6 +25,7 @@ from caimi.ledgers.light_clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Cla
 from caimi.ledgers.port import Call, LedgerId, PurchaseState, Route
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, Progress
+from caimi.messaging.quote import DELIVERY_WORK, ENDING_WORK
 from caimi.messaging.turns import Turns
 
 pytestmark = pytest.mark.anvil
@@ -184,6 +185,9 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
         ("acknowledge", 1, 0),
         ("collect", 1, 2 * fee),
     ]
+    work = {each.what: each.receipt.work for each in done.carried}
+    assert work["deliver"] < DELIVERY_WORK
+    assert work["acknowledge"] + work["collect"] < ENDING_WORK
     assert await b.fees.owed(carrier.account) == 2 * fee
     before = await b.balance(carrier.account)
     receipt = await b.submit(b.fees.withdraw(), carrier)
