@@ -24,6 +24,7 @@ SOURCES = {
     "AccessManager": ACCESS_MANAGER,
     "CommitteeClient": "src/clients/CommitteeClient.sol",
     "CompositeClient": "src/clients/CompositeClient.sol",
+    "EmergencyExit": "src/governance/EmergencyExit.sol",
     "Gateway": "src/gateway/Gateway.sol",
     "LicenceMarket": "src/models/LicenceMarket.sol",
     "MessagePort": "src/gateway/MessagePort.sol",

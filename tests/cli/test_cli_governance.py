@@ -13,17 +13,20 @@ from embedded_node import node_of
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
+from caimi.cli.exits import heirs_in
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
+from caimi.errors.ledgers import ExitInvalid
+from caimi.errors.operations import UsageError
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 
 runner = CliRunner()
 COIN = 10**18
 DAY = 86_400
+COMMITTEE = ("board", "auditor", "guard")
 
 
 @dataclass
@@ -82,7 +85,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
             )
             for one in (chain, other)
         ]
-        members = tuple(LocalSigner.generate().account for _ in range(3))
+        members = tuple(signers[name].account for name in COMMITTEE)
         route, _ = await connect_ledgers(*ledgers, Signers(0, 2, members), signers["deployer"])
         await ledgers[0].submit(ledgers[0].gateway.pause_route(route), signers["guard"])
         return ledgers[0], route
@@ -194,3 +197,50 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(office: Office) -> N
     unknown = office.run("cancel", "0x" + "12" * 32, key="board")["error"]
     assert unknown["code"] == "CAIMI-L033"
     assert all(unknown[part] for part in ("what", "why", "next"))
+
+
+def test_an_exit_is_opened_signed_by_the_committee_declared_and_stopped(
+    office: Office, tmp_path: Path
+) -> None:
+    office.hand_over()
+    proposed = office.run("propose", "open-exit", "-r", office.route, key="board")
+    office.chain.advance(3 * DAY)
+    office.run("execute", str(proposed["operation"]), key="guard")
+    (opened,) = office.run("show")["exits"]
+    assert opened["client_id"] == office.route
+    assert "not declared" in office.told("show")
+
+    model = "0x" + "33" * 32
+    heirs = tmp_path / "heirs.json"
+    heirs.write_text(json.dumps([{"model": model, "sequence": 1, "to": office.accounts["board"]}]))
+    about = [str(heirs), "-r", office.route, "--height", "99"]
+    signed = [office.run("exit", "sign", *about, key=name) for name in COMMITTEE]
+    assert len({one["digest"] for one in signed}) == 1
+    office.chain.advance(30 * DAY)
+    few = office.run(
+        "exit", "declare", *about, "--signature", str(signed[0]["signature"]), key="guard"
+    )
+    assert few["error"]["code"] == "CAIMI-L034"
+    all_of_them = [part for one in signed for part in ("--signature", str(one["signature"]))]
+    assert office.run("exit", "declare", *about, *all_of_them, key="guard")["tx"]
+    (declared,) = office.run("show")["exits"]
+    assert declared["heirs"] == signed[0]["list"]
+
+    # The list is the contract's: it is too early, not somebody else's list.
+    asked = ["-r", office.route, "--model", model]
+    early = office.run("exit", "unlock", str(heirs), *asked, key="guard")["error"]
+    assert "TooEarly" in early["what"]
+    again = office.run("exit", "refund", *asked, "--sender", office.accounts["board"], key="guard")
+    assert "TooEarly" in again["error"]["what"]
+    assert office.run("exit", "stop", "-r", office.route, key="guard")["tx"]
+    assert office.run("show")["exits"] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "{}", "[]", '[{"model": "0x12", "sequence": 1, "to": "0x34"}]', "[7]"]
+)
+def test_a_list_of_heirs_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    heirs = tmp_path / "heirs.json"
+    heirs.write_text(text)
+    with pytest.raises((ExitInvalid, UsageError)):
+        heirs_in(heirs)

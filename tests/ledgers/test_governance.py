@@ -5,7 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from ledger_site import COIN, IMPATIENT, Killed, MemoryOutbox
+from governed_ledger import (
+    CANCELLER,
+    DEPLOYER,
+    EVERYBODY,
+    GUARDIAN,
+    PROPOSER,
+    STRANGER,
+    new_ledger,
+    wait,
+)
+from ledger_site import Killed, MemoryOutbox
 
 from caimi.errors.ledgers import (
     DelayRefused,
@@ -17,10 +27,8 @@ from caimi.errors.ledgers import (
 )
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.changes import set_limits, set_supply_cap, unpause_bridge, unpause_route
-from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import GUARDIAN_ROLE, Signers, connect_ledgers, deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.deployment import GUARDIAN_ROLE, Signers, connect_ledgers
 from caimi.ledgers.evm.governance import ANYONE, DAY, hand_over, read_governance, timelock_of
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.roles import ADMIN_ROLE, authority_of
@@ -29,14 +37,6 @@ from caimi.ledgers.evm.timelock import OWNER, Timelock
 from caimi.ledgers.port import Call
 
 DELAY = 3 * DAY
-DEPLOYER, GUARDIAN, PROPOSER, CANCELLER, STRANGER = (LocalSigner.generate() for _ in range(5))
-EVERYBODY = (DEPLOYER, GUARDIAN, PROPOSER, CANCELLER, STRANGER)
-
-
-async def new_ledger(number: int = 31337) -> EvmLedger:
-    chain = EmbeddedChain(number, {who.account: 1000 * COIN for who in EVERYBODY})
-    deployment = await deploy(embedded_chain(chain), DEPLOYER, guardian=GUARDIAN.account)
-    return EvmLedger(embedded_chain(chain), deployment, patience=IMPATIENT)
 
 
 async def with_route() -> tuple[EvmLedger, str]:
@@ -61,10 +61,6 @@ async def propose(ledger: EvmLedger, timelock: Timelock, change: Call) -> bytes:
     operation, call = await timelock.propose(change)
     await ledger.submit(call, PROPOSER)
     return operation
-
-
-async def wait(ledger: EvmLedger, seconds: int) -> None:
-    await ledger.chain.rpc.ask("evm_increaseTime", seconds)
 
 
 async def admin(ledger: EvmLedger, method: str, *arguments: object) -> None:
@@ -183,6 +179,18 @@ async def test_a_batch_and_what_is_unknown_are_shown_and_carried_out() -> None:
     assert await timelock.pending() == []
 
 
+class Dying(MemoryOutbox):
+    """Dies after its `step`-th transaction is written down."""
+
+    def __init__(self, entries: dict[str, object], step: int) -> None:
+        super().__init__(entries)
+        self._step = step
+
+    async def record(self, key: str, call: object) -> None:
+        self.die_after_record = len(self.entries) == self._step
+        await super().record(key, call)
+
+
 @pytest.mark.parametrize("step", range(5))
 async def test_a_hand_over_that_is_killed_goes_on(step: int) -> None:
     ledger, outbox = await new_ledger(), MemoryOutbox()
@@ -193,13 +201,7 @@ async def test_a_hand_over_that_is_killed_goes_on(step: int) -> None:
         "outbox": outbox,
     }
 
-    class Dying(MemoryOutbox):
-        async def record(self, key: str, call: object) -> None:
-            if len(self.entries) == step:
-                self.die_after_record = True
-            await super().record(key, call)
-
-    dying = Dying(outbox.entries)
+    dying = Dying(outbox.entries, step)
     with pytest.raises(Killed):
         await hand_over(ledger, DEPLOYER, **{**wanted, "outbox": dying})
     done = await hand_over(ledger, DEPLOYER, **wanted)
@@ -207,6 +209,20 @@ async def test_a_hand_over_that_is_killed_goes_on(step: int) -> None:
     assert done.ways_around == ()
     assert len(outbox.entries) == 5
     assert await hand_over(ledger, DEPLOYER, **wanted) == done
+
+
+async def test_a_way_around_that_came_up_meanwhile_keeps_the_deployer_from_giving_up() -> None:
+    ledger, outbox = await new_ledger(), MemoryOutbox()
+    wanted = {"proposers": [PROPOSER.account], "delay": DELAY}
+    with pytest.raises(Killed):
+        await hand_over(ledger, DEPLOYER, **wanted, outbox=Dying(outbox.entries, 1))
+    await admin(ledger, "grantRole", ADMIN_ROLE, STRANGER.account, 0)
+    with pytest.raises(HandOverRefused, match="administers it too"):
+        await hand_over(ledger, DEPLOYER, **wanted, outbox=outbox)
+    assert DEPLOYER.account in (await read_governance(ledger)).administrators
+    await admin(ledger, "revokeRole", ADMIN_ROLE, STRANGER.account)
+    done = await hand_over(ledger, DEPLOYER, **wanted, outbox=outbox)
+    assert done.administrators == (done.timelock,)
 
 
 @pytest.mark.parametrize("delay", [0, DAY - 1, 30 * DAY + 1])
@@ -255,13 +271,18 @@ async def test_a_way_around_the_timelock_refuses_the_hand_over() -> None:
             ("setTargetFunctionRole", gateway, [unpause], GUARDIAN_ROLE),
             ("setTargetFunctionRole", gateway, [unpause], ADMIN_ROLE),
         ),
-        "may mint": (("grantRole", 1, STRANGER.account, 0), ("revokeRole", 1)),
+        "bridge alone may": (("grantRole", 1, STRANGER.account, 0), ("revokeRole", 1)),
+        "exit alone may": (("grantRole", 3, STRANGER.account, 0), ("revokeRole", 3)),
         "given by another": (("setRoleAdmin", 2, 7), ("setRoleAdmin", 2, 0)),
     }
     for reason, (change, undo) in changes.items():
         await admin(ledger, *change)
+        outbox = MemoryOutbox()
         with pytest.raises(HandOverRefused, match=reason):
-            await handed_over(ledger)
+            await hand_over(
+                ledger, DEPLOYER, proposers=[PROPOSER.account], delay=DELAY, outbox=outbox
+            )
+        assert outbox.entries == {}  # not a transaction was spent on it
         undone = (*undo, STRANGER.account) if undo[0] == "revokeRole" else undo
         await admin(ledger, *undone)
     await admin(ledger, "setTargetAdminDelay", gateway, DAY)

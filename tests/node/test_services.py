@@ -13,6 +13,7 @@ from caimi.config import LedgerSection
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.errors.operations import UnknownLedger
 from caimi.hashing import keccak256
+from caimi.ledgers.evm.deployment import NAMES
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.messaging.signed_store import SqliteSignedStore
@@ -21,7 +22,6 @@ from caimi.node.node import Node
 from caimi.node.run import clear_ledger
 from caimi.node.settings import MemberSection, NodeSettings
 
-NAMES = ("authority", "gateway", "registry", "bridge", "market", "receipts", "messages", "fees")
 LEDGER = LedgerSection(
     id="eip155:31337",
     name="a",

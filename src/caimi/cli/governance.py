@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli import proposals
+from caimi.cli import exits, proposals
 from caimi.cli.one_ledger import (
     LedgerOption,
     UnsignedOption,
     account_of,
+    id_of,
     on_ledger,
-    operation_of,
     seconds_of,
     send,
     signer_of,
@@ -32,6 +32,7 @@ app = typer.Typer(
     help="Who may change what on a ledger, and changes through its timelock.", no_args_is_help=True
 )
 app.add_typer(proposals.app, name="propose")
+app.add_typer(exits.app, name="exit")
 
 OperationArgument = Annotated[
     str, typer.Argument(help="Id of a pending operation; see `caimi governance show`.")
@@ -85,6 +86,20 @@ def _print(found: Governance, now: int) -> None:
             for one in found.pending
         ],
     )
+    if found.exits:
+        table(
+            "Emergency exits",
+            ("route", "committee heard", "list counts", "list"),
+            [
+                (
+                    one.client_id,
+                    _due(one.heard_from, now),
+                    _due(one.counts_from, now) if one.counts_from else "not declared",
+                    f"0x{one.heirs.hex()}" if one.heirs else "",
+                )
+                for one in found.exits
+            ],
+        )
 
 
 def _named(found: Governance, who: bytes) -> str:
@@ -224,4 +239,4 @@ async def _found(ledger: EvmLedger, operation: str) -> tuple[Timelock, Operation
     from caimi.ledgers.evm.governance import timelock_of
 
     timelock = await timelock_of(ledger)
-    return timelock, await timelock.operation(operation_of(operation))
+    return timelock, await timelock.operation(id_of(operation))

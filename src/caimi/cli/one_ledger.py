@@ -57,14 +57,14 @@ def account_of(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def operation_of(text: str) -> bytes:
-    """Read an operation's id.
+def id_of(text: str) -> bytes:
+    """Read the id of an operation or a model: 32 bytes.
 
     Raises:
         UsageError: it is something else.
     """
     if _ID.fullmatch(text) is None:
-        raise UsageError(f"{text!r:.80} is no operation; write 0x and 64 hexadecimal digits.")
+        raise UsageError(f"{text!r:.80} is no id; write 0x and 64 hexadecimal digits.")
     return bytes.fromhex(text[2:])
 
 

@@ -229,3 +229,28 @@ def migrate_client(
         key,
         as_json,
     )
+
+
+@app.command("open-exit")
+def open_exit(
+    route: RouteOption,
+    unsigned: UnsignedOption = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin to give back what is locked towards a dead ledger; read docs/governance.md first.
+
+    Example: [bold]caimi governance propose open-exit --route caimi-31337-0[/bold]
+    """
+    from caimi.ledgers.evm import changes
+
+    _propose(
+        lambda at: changes.open_exit(at, route),
+        unsigned,
+        ledger,
+        config,
+        key,
+        as_json,
+    )

@@ -299,3 +299,14 @@ class ProposalRefused(LedgerError):
     code = "CAIMI-L033"
     why = "The timelock knows each change by its id, once, and carries it out after its delay."
     next_step = "Run `caimi governance show` to see what is pending, and when."
+
+
+class ExitInvalid(LedgerError):
+    """An emergency exit cannot go on with what it was given."""
+
+    code = "CAIMI-L034"
+    why = (
+        "An exit takes one list of heirs, signed by two thirds and one more of the route's "
+        "committee, for an exit that is open."
+    )
+    next_step = "Read docs/governance.md, and `caimi governance show` for the exits that are open."

@@ -15,6 +15,8 @@ interface IModelBridge is IIBCApp {
     event TransferCompleted(uint256 indexed modelId, bytes32 indexed clientHash, uint64 indexed sequence);
     event TransferRefunded(uint256 indexed modelId, bytes32 indexed clientHash, uint64 indexed sequence, address to);
 
+    event DeadUnlocked(uint256 indexed modelId, bytes32 indexed clientHash, address to);
+
     /// @notice Sends the caller's model to `recipient` (20-byte address on an EVM ledger) behind `clientId`.
     /// @dev The caller must have approved the bridge for the token.
     /// @param minDepth how many blocks must lie on the one that sends before the other ledger may take the model;
@@ -26,6 +28,10 @@ interface IModelBridge is IIBCApp {
         uint64 timeoutTimestamp,
         uint64 minDepth
     ) external returns (uint64 sequence);
+
+    /// @notice Gives back a model that is locked towards exactly `clientId`, and closes that route for good. One that is
+    ///         not known to have arrived goes back to its sender alone. For the emergency exit only.
+    function unlockDead(uint256 modelId, string calldata clientId, address to) external;
 
     /// @return clientId empty when this ledger does not hold the model locked
     /// @return sequence of the packet that took it away

@@ -10,7 +10,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 ///      - what is delivered over a route in any time t is at most capacity + rate * t packets, and at most
 ///        capacity + rate * t + maxAmount of value: the delivery that empties the bucket is still taken, since a
 ///        refusal reverts and could not open the breaker;
-///      - an open breaker is closed by governance alone, never by time.
+///      - an open breaker is closed by governance alone, never by time, and that of a dead route by nobody.
 ///
 ///      Restricted functions: {openBreaker} (guardians), {closeBreaker} and {setLimits} (governance).
 abstract contract RouteLimits is AccessManaged {
@@ -39,6 +39,7 @@ abstract contract RouteLimits is AccessManaged {
 
     struct Route {
         bool open;
+        bool dead; // open for good
         Direction sending;
         Direction receiving;
     }
@@ -48,6 +49,7 @@ abstract contract RouteLimits is AccessManaged {
     event BreakerClosed(bytes32 indexed clientHash);
 
     error BreakerOpen(bytes32 clientHash);
+    error RouteDead(bytes32 clientHash);
     error RateExceeded(bytes32 clientHash, bool receiving);
     error AmountOverCap(bytes32 clientHash, uint256 amount, uint256 cap);
     error InvalidLimits();
@@ -80,6 +82,7 @@ abstract contract RouteLimits is AccessManaged {
     function closeBreaker(string calldata clientId) external restricted {
         bytes32 clientHash = keccak256(bytes(clientId));
         Route storage route = _routes[clientHash];
+        require(!route.dead, RouteDead(clientHash));
         route.open = false;
         delete route.sending.bucket;
         delete route.receiving.bucket;
@@ -139,6 +142,13 @@ abstract contract RouteLimits is AccessManaged {
         // Nothing used, or nothing to use: exactly zero is meant.
         // slither-disable-next-line incorrect-equality
         return amountUsed == 0 || amount == 0 || amountUsed - amount * DAY < limits.amount * DAY;
+    }
+
+    /// @dev What its models were locked for is given back: were it to carry any more, a model could have two holders.
+    function _openForGood(bytes32 clientHash) internal {
+        if (_routes[clientHash].dead) return;
+        _routes[clientHash].dead = true;
+        _open(clientHash);
     }
 
     function _open(bytes32 clientHash) private {

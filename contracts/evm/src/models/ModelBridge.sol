@@ -34,7 +34,7 @@ import {Paths} from "./Paths.sol";
 ///      - a model is taken only when as many blocks as its sender named lie on the block that sent it;
 ///      - over a route no more models come back than left over it.
 ///
-///      Restricted functions: {pause}, {unpause}, and those of {RouteLimits} and {Accountant}. While paused, or over
+///      Restricted functions: {pause}, {unpause}, {unlockDead}, and those of {RouteLimits} and {Accountant}. While paused, or over
 ///      its limits, a route sends nothing, and what arrives is refused and so refunded where it came from;
 ///      acknowledgements and timeouts are never paused or limited.
 contract ModelBridge is
@@ -49,6 +49,7 @@ contract ModelBridge is
     /// @dev Neither the way the model came, nor one to a ledger that it has not been on.
     error NotTheWay(uint256 modelId, string clientId);
     error NotLockedTowards(uint256 modelId, string clientId);
+    error NotTheSender(uint256 modelId, address to);
     error NotAVoyage(bytes home, bytes[] path);
     error InvalidHome(bytes home);
     error InvalidRecipient(bytes recipient);
@@ -172,6 +173,20 @@ contract ModelBridge is
     /// @inheritdoc IIBCApp
     function onTimeoutPacket(PacketContext calldata context) external onlyGateway {
         _refund(context);
+    }
+
+    /// @inheritdoc IModelBridge
+    function unlockDead(uint256 modelId, string calldata clientId, address to) external restricted {
+        bytes32 clientHash = keccak256(bytes(clientId));
+        Passage storage passage = _passage(modelId);
+        require(_isLockedTowards(modelId, clientHash), NotLockedTowards(modelId, clientId));
+        require(
+            passage.whereabouts == Whereabouts.Away || to == passage.sender, NotTheSender(modelId, to)
+        );
+        require(to != address(0) && to != address(this), InvalidRecipient(abi.encodePacked(to)));
+        _openForGood(clientHash);
+        emit DeadUnlocked(modelId, clientHash, to);
+        _release(clientHash, modelId, to);
     }
 
     /// @inheritdoc IModelBridge

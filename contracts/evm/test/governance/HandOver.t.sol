@@ -17,9 +17,9 @@ import {OptimisticClient} from "../../src/clients/OptimisticClient.sol";
 import {Gateway} from "../../src/gateway/Gateway.sol";
 import {AxelarAdapter} from "../../src/interop/AxelarAdapter.sol";
 import {MessageGateway} from "../../src/interop/MessageGateway.sol";
+import {EmergencyExit} from "../../src/governance/EmergencyExit.sol";
 import {Accountant} from "../../src/limits/Accountant.sol";
 import {RouteLimits} from "../../src/limits/RouteLimits.sol";
-import {ILightClient} from "../../src/interfaces/ILightClient.sol";
 import {ForeignModel} from "../../src/interfaces/IModelRegistry.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelNames} from "../../src/models/ModelNames.sol";
@@ -34,6 +34,7 @@ import {HandOver} from "./HandOver.sol";
 ///         checks that none is missing here.
 contract HandOverTest is Network, Attestors, HandOver {
     uint64 private constant BRIDGE_ROLE = 1;
+    uint64 private constant EXIT_ROLE = 3;
 
     /// @dev One call, as the administrator would make it when it is its turn.
     struct Restricted {
@@ -50,6 +51,7 @@ contract HandOverTest is Network, Attestors, HandOver {
     ModelBridge private _bridge;
     CommitteeClient private _substitute;
     OptimisticClient private _optimistic;
+    EmergencyExit private _exit;
 
     function setUp() public {
         _here = makeLedger(31337);
@@ -71,17 +73,22 @@ contract HandOverTest is Network, Attestors, HandOver {
         _allow(address(_registry), ModelRegistry.burnForeign.selector, BRIDGE_ROLE);
         manager.grantRole(BRIDGE_ROLE, address(_bridge), 0);
         manager.grantRole(GUARDIAN_ROLE, GUARDIAN, 0);
+        _allow(address(_bridge), ModelBridge.unlockDead.selector, EXIT_ROLE);
 
         string memory route = _end.clientId;
         address gateway = address(_here.gateway);
         RouteLimits.Limits memory limits = RouteLimits.Limits(1, 1, 0, 0, 0);
         _stop("pauseRoute", gateway, abi.encodeCall(Gateway.pauseRoute, (route)));
+        _exit = new EmergencyExit(_here.gateway, _bridge, 30 days, address(manager));
+        _stop("stop", address(_exit), abi.encodeCall(EmergencyExit.stop, (route)));
         _stop("freeze", address(_end.client), abi.encodeCall(CommitteeClient.freeze, ()));
         _stop("pause", address(_bridge), abi.encodeCall(ModelBridge.pause, ()));
         _stop("openBreaker", address(_bridge), abi.encodeCall(RouteLimits.openBreaker, (route)));
         _stop("freeze", address(_optimistic), abi.encodeCall(OptimisticClient.freeze, ()));
         AttestationsClient attestations = newAttestationsClient(makeKeys(0, 2, 3, 5), address(manager));
         _stop("freeze", address(attestations), abi.encodeCall(AttestationsClient.freeze, ()));
+        _add("open", address(_exit), abi.encodeCall(EmergencyExit.open, (route)));
+        _add("unlockDead", address(_bridge), abi.encodeCall(ModelBridge.unlockDead, (1, route, STRANGER)));
         _add("unpauseRoute", gateway, abi.encodeCall(Gateway.unpauseRoute, (route)));
         _add("addClient", gateway, abi.encodeCall(Gateway.addClient, (_substitute, ledgerBytes(there))));
         _add("setCounterparty", gateway, abi.encodeCall(Gateway.setCounterparty, ("caimi-31337-1", "caimi-31338-1")));
@@ -104,15 +111,14 @@ contract HandOverTest is Network, Attestors, HandOver {
             address(adapter),
             abi.encodeCall(AxelarAdapter.register, (ledgerBytes(there), "there", address(0xad)))
         );
-        ForeignModel memory came;
-        came.home = InteroperableAddress.formatEvmV1(31338, address(0x31));
-        (came.publisher, came.name) = (STRANGER, "m");
-        (came.stated.version, came.stated.manifest) = ("1", bytes32("m"));
+        ForeignModel memory model;
+        (model.home, model.publisher, model.name) =
+            (InteroperableAddress.formatEvmV1(31338, address(0x31)), STRANGER, "m");
         uint256 modelId = ModelNames.modelId(31338, address(0x31), STRANGER, "m");
         _add(
             "mintForeign",
             address(_registry),
-            abi.encodeCall(ModelRegistry.mintForeign, (modelId, STRANGER, came))
+            abi.encodeCall(ModelRegistry.mintForeign, (modelId, STRANGER, model))
         );
         _add("burnForeign", address(_registry), abi.encodeCall(ModelRegistry.burnForeign, (modelId)));
         handOver(manager);
@@ -125,8 +131,7 @@ contract HandOverTest is Network, Attestors, HandOver {
                 if (accounts[j] == GUARDIAN && _all[i].stop) continue;
                 _refused(_all[i], accounts[j]);
             }
-            // What is refused to mint is left to the bridge.
-            if (_all[i].target == address(_registry)) _refused(_all[i], address(timelock));
+            if (_ownedByContract(_all[i])) _refused(_all[i], address(timelock));
         }
     }
 
@@ -134,12 +139,18 @@ contract HandOverTest is Network, Attestors, HandOver {
         uint256 stops = 0;
         for (uint256 i = 0; i < _all.length; ++i) {
             if (!_all[i].stop) continue;
+            if (_all[i].target == address(_exit)) {
+                bytes memory opening = abi.encodeCall(EmergencyExit.open, (_end.clientId));
+                propose(address(_exit), opening);
+                vm.warp(block.timestamp + DELAY);
+                carryOut(address(_exit), opening);
+            }
             vm.prank(GUARDIAN);
             (bool success,) = _all[i].target.call(_all[i].data);
             assertTrue(success, _all[i].name);
             ++stops;
         }
-        assertEq(stops, 6);
+        assertEq(stops, 7);
     }
 
     function test_roles_and_functions_are_out_of_everyones_reach() public {
@@ -247,7 +258,7 @@ contract HandOverTest is Network, Attestors, HandOver {
     /// @dev Nothing waits twice: the manager asks the timelock for no delay of its own.
     function test_what_the_timelock_may_do_it_does_at_once() public view {
         for (uint256 i = 0; i < _all.length; ++i) {
-            if (_all[i].stop || _all[i].target == address(_registry)) continue;
+            if (_all[i].stop || _ownedByContract(_all[i])) continue;
             (bool immediate, uint32 delay) =
                 manager.canCall(address(timelock), _all[i].target, bytes4(_all[i].data));
             assertTrue(immediate, _all[i].name);
@@ -270,6 +281,11 @@ contract HandOverTest is Network, Attestors, HandOver {
     function _stop(string memory name, address target, bytes memory data) private {
         _allow(target, bytes4(data), GUARDIAN_ROLE);
         _all.push(Restricted(name, target, data, true));
+    }
+
+    /// @dev The bridge alone mints and burns, the exit alone unlocks what a dead ledger had.
+    function _ownedByContract(Restricted memory entry) private view returns (bool) {
+        return entry.target == address(_registry) || bytes4(entry.data) == ModelBridge.unlockDead.selector;
     }
 
     function _refused(Restricted memory entry, address account) private {

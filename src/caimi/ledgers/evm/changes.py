@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.contract import Contract, account
+from caimi.ledgers.evm.exits import EmergencyExit
 from caimi.ledgers.port import Call
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def migrate_client(ledger: EvmLedger, client_id: str, client: bytes) -> Call:
     return _gateway(ledger).call(
         f"Migrating {client_id}", "migrateClient", client_id, account(client)
     )
+
+
+def open_exit(ledger: EvmLedger, client_id: str) -> Call:
+    """Begin to give back what is locked towards a dead ledger, over a paused route."""
+    return EmergencyExit(ledger).open(client_id)
 
 
 def _gateway(ledger: EvmLedger) -> Contract:

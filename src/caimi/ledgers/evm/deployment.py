@@ -3,8 +3,9 @@
 Every transaction has an outbox key, so a deployment that was killed goes on where it stopped.
 
 Roles of the AccessManager: the deployer administers (routes, applications, roles); the bridge alone
-mints and burns foreign models; guardians can only stop things (pause the bridge or one route,
-freeze a client).
+mints and burns foreign models; the emergency exit alone gives back what is locked towards a dead
+ledger; guardians can only stop things (pause the bridge or one route, freeze a client, end an
+exit).
 """
 
 from __future__ import annotations
@@ -38,9 +39,13 @@ NAMES = (
     "receipts",
     "messages",
     "fees",
+    "exit",
 )
 BRIDGE_ROLE = 1
 GUARDIAN_ROLE = 2
+EXIT_ROLE = 3
+EXIT_DELAY = 30 * 24 * 3600
+"""Seconds that an emergency exit lies open before a committee is heard; the least there can be."""
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
@@ -163,6 +168,9 @@ async def deploy(
             works.create("fees", chain, "RelayFees", gateway),
         )
     )
+    exit_ = await works.create(
+        "exit", chain, "EmergencyExit", gateway, bridge, EXIT_DELAY, authority
+    )
     contracts = {
         "authority": authority,
         "gateway": gateway,
@@ -172,6 +180,7 @@ async def deploy(
         "receipts": receipts,
         "messages": messages,
         "fees": fees,
+        "exit": exit_.created,
     }
     router = Contract(chain, gateway, artifact("Gateway").interface)
     await asyncio.gather(
@@ -196,6 +205,7 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
     registry = artifact("ModelRegistry").interface
     bridge = artifact("ModelBridge").interface
     gateway = artifact("Gateway").interface
+    leaving = artifact("EmergencyExit").interface
     stops = [bridge["pause"].selector, bridge["openBreaker"].selector]
     assign = authority.interface["setTargetFunctionRole"]
     grant = authority.interface["grantRole"]
@@ -208,7 +218,11 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
         label.encode(GUARDIAN_ROLE, "guardian"),
         assign.encode(contracts["bridge"], stops, GUARDIAN_ROLE),
         assign.encode(contracts["gateway"], [gateway["pauseRoute"].selector], GUARDIAN_ROLE),
+        assign.encode(contracts["exit"], [leaving["stop"].selector], GUARDIAN_ROLE),
         grant.encode(GUARDIAN_ROLE, guardian, 0),
+        label.encode(EXIT_ROLE, "exit"),
+        assign.encode(contracts["bridge"], [bridge["unlockDead"].selector], EXIT_ROLE),
+        grant.encode(EXIT_ROLE, contracts["exit"], 0),
     ]
     return authority.call("Setting roles", "multicall", steps)
 

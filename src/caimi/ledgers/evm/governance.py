@@ -26,6 +26,7 @@ from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.contract import NO_ADDRESS, Contract, account
 from caimi.ledgers.evm.deployment import BRIDGE_ROLE, GUARDIAN_ROLE
+from caimi.ledgers.evm.exits import EmergencyExit, Exit
 from caimi.ledgers.evm.roles import ADMIN_ROLE, Roles, authority_of, read_roles
 from caimi.ledgers.evm.timelock import CANCELLER, EXECUTOR, OWNER, PROPOSER, Operation, Timelock
 from caimi.ledgers.port import Call, LedgerId, Outbox, Signer
@@ -58,6 +59,7 @@ class Governance:
     executors: tuple[bytes, ...]
     cancellers: tuple[bytes, ...]
     pending: tuple[Operation, ...]
+    exits: tuple[Exit, ...]
     ways_around: tuple[str, ...]
 
 
@@ -80,6 +82,7 @@ async def read_governance(ledger: EvmLedger) -> Governance:
         executors=holders.get(EXECUTOR, ()),
         cancellers=holders.get(CANCELLER, ()),
         pending=tuple(await timelock.pending()) if timelock else (),
+        exits=tuple(await EmergencyExit(ledger).opened()),
         ways_around=tuple(around),
     )
 

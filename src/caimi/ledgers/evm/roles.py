@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import BRIDGE_ROLE, GUARDIAN_ROLE
+from caimi.ledgers.evm.deployment import BRIDGE_ROLE, EXIT_ROLE, GUARDIAN_ROLE
 from caimi.ledgers.evm.logs import EventReader
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 ADMIN_ROLE = 0
 STOPS = {
     "CommitteeClient": ("freeze",),
+    "EmergencyExit": ("stop",),
     "Gateway": ("pauseRoute",),
     "ModelBridge": ("pause", "openBreaker"),
     "OptimisticClient": ("freeze",),
 }
 """What guardians may call: it stops something and moves nothing."""
 MINTING = ("mintForeign", "burnForeign")
+UNLOCKING = ("unlockDead",)
 CLAIMING = ("propose",)
 """Of an optimistic client: a claim is bonded, and can be challenged before it counts."""
 
@@ -62,27 +64,30 @@ class Roles:
     def ways_around(self, contracts: Mapping[str, bytes]) -> list[str]:
         """Say what lets anyone but an administrator do more than stop, in words; [] when nothing.
 
-        `contracts` are the deployment's: the bridge alone may mint, guardians may only stop.
+        `contracts` are the deployment's: the bridge alone may mint, the exit alone unlock what a
+        dead ledger had, guardians only stop.
         """
         stops = {artifact(kind).interface[name].selector for kind in STOPS for name in STOPS[kind]}
-        minting = {artifact("ModelRegistry").interface[name].selector for name in MINTING}
         claims = {artifact("OptimisticClient").interface[name].selector for name in CLAIMING}
+        minting = {artifact("ModelRegistry").interface[name].selector for name in MINTING}
+        unlocking = {artifact("ModelBridge").interface[name].selector for name in UNLOCKING}
+        own = {
+            (BRIDGE_ROLE, contracts["registry"]): minting,
+            (EXIT_ROLE, contracts["bridge"]): unlocking,
+        }
         ways = [
             f"role {entry.role} may call 0x{entry.selector.hex()} of 0x{entry.target.hex()}"
             for entry in self.functions
             if entry.selector not in claims
             and not (entry.role == GUARDIAN_ROLE and entry.selector in stops)
-            and not (
-                entry.role == BRIDGE_ROLE
-                and entry.selector in minting
-                and entry.target == contracts["registry"]
-            )
+            and entry.selector not in own.get((entry.role, entry.target), ())
         ]
-        ways += [
-            f"0x{account.hex()} may mint models as the bridge may"
-            for account in self.of(BRIDGE_ROLE)
-            if account != contracts["bridge"]
-        ]
+        for role, name in ((BRIDGE_ROLE, "bridge"), (EXIT_ROLE, "exit")):
+            ways += [
+                f"0x{who.hex()} may do what the {name} alone may"
+                for who in self.of(role)
+                if who != contracts[name]
+            ]
         return ways + [
             f"role {role} is given by another than administrators" for role in self.foreign
         ]

@@ -14,6 +14,7 @@ CONTRACTS = (
     "AccessManager",
     "CommitteeClient",
     "CompositeClient",
+    "EmergencyExit",
     "Gateway",
     "LicenceMarket",
     "ModelBridge",
