@@ -21,6 +21,7 @@ interface Vm {
     // the world
     function warp(uint256 timestamp) external;
     function roll(uint256 height) external;
+    function setBlockhash(uint256 height, bytes32 hash) external;
     function getBlockTimestamp() external view returns (uint256 timestamp);
     function chainId(uint256 id) external;
     function deal(address account, uint256 balance) external;
