@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import Chain, KeySigner, World
 
+from caimi.errors.ledgers import FeeAboveCap
 from caimi.errors.messaging import InvalidTurns
 from caimi.ledgers.port import RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
@@ -156,6 +157,29 @@ async def test_nothing_is_sent_while_work_costs_more_than_the_cap(world: World) 
     b.work_price = 100
     await world.settle(relayer, steps=1)
     assert effects(b) == 1
+
+
+async def test_a_price_that_rises_while_sending_is_looked_at_again_soon(world: World) -> None:
+    a, b = world.chains
+    a.send(b)
+    views = world.views()
+
+    async def dear() -> None:
+        raise FeeAboveCap("101 wei a gas; the cap is 100.")
+
+    relayer = world.relayer(views=views)
+    world.finalize()
+    for _ in range(3):  # waits do not grow
+        views[b.id].before_submit = dear
+        done = await relayer.step()
+        assert (done.capped, done.failures) == ({b.id}, [])
+        world.pass_time(15)
+    views[b.id].before_submit = dear
+    assert (await relayer.step()).capped
+    for seconds, delivered in ((0, 0), (15, 1)):
+        world.pass_time(seconds)
+        await relayer.step()
+        assert effects(b) == delivered
 
 
 async def test_a_partial_batch_waits_for_its_time_and_a_full_one_does_not(world: World) -> None:

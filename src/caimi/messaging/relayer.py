@@ -34,7 +34,7 @@ from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, E, Entry, Progress, last_block
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case, Proposer, Prover, Signatures
-from caimi.messaging.retries import Retries
+from caimi.messaging.retries import FIRST_WAIT_SECONDS, Retries
 from caimi.messaging.validator import MAX_ABSENCES
 from caimi.messaging.workload import Workload
 
@@ -359,7 +359,9 @@ class Relayer:
                 built = replace(call(part), work=self._workload.limit(kind, len(part)))
                 receipt = await ledger.submit(built, self._signer)
             except FeeAboveCap:
-                self._backlog.retries.forgive(_name(what, way, entry) for entry in batch)
+                names = [_name(what, way, entry) for entry in batch]
+                self._backlog.retries.forgive(names)
+                self._backlog.retries.postpone(names, FIRST_WAIT_SECONDS)
                 progress.capped.add(ledger.id)
                 return
             except _MAY_BE_ONE_PACKET as error:
