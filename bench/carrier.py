@@ -53,7 +53,9 @@ async def main() -> None:
         relayer = relayer_of(ledgers, committee, secrets, observe)
         running = asyncio.create_task(relayer.run(0.2))
         try:
-            while not running.done():
+            while True:
+                if running.done():
+                    running.result()
                 told = {
                     "acknowledged": acknowledged,
                     "resident": resident(),

@@ -518,6 +518,27 @@ async def test_an_acknowledgement_whose_event_a_node_left_out_is_noticed_and_car
         assert (known.sent, known.written) == ({}, {})
 
 
+async def test_a_packet_that_goes_while_its_ledger_is_asked_is_sorted_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    a.send(b)
+    world.finalize()
+    known, other = (OpenPackets(views[each.id], views) for each in (a, b))
+    await known.scan()
+    await other.scan()
+    ask = views[a.id].commitments
+
+    async def meanwhile(keys: list[bytes], at: int | None = None) -> list[bytes]:
+        known.sent.clear()
+        return await ask(keys, at)
+
+    monkeypatch.setattr(views[a.id], "commitments", meanwhile)
+    found = await known.sort(known.routes[0], other)
+    assert [entry.packet.sequence for entry in found.deliver] == [1]
+
+
 @pytest.mark.parametrize("how", ["other contents", "another height"])
 async def test_a_packet_that_a_node_told_otherwise_is_read_again_and_carried(
     world: World, how: str

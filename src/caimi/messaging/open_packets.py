@@ -263,12 +263,12 @@ class OpenPackets:
         names = sorted(name for name in self.sent if name[0] == route.client_id)
         if not names or other.final is None:
             return Sorted(collect=collect)
+        # While we ask, what is being carried may come under `doubt` and go.
+        entries = [self.sent[name] for name in names]
         # The newest state shows what others have relayed already.
         live = await self.ledger.gateway.commitments([commitment_key(*name) for name in names])
         packets = [
-            self.sent[name]
-            for name, commitment in zip(names, live, strict=True)
-            if commitment != _ENDED
+            entry for entry, commitment in zip(entries, live, strict=True) if commitment != _ENDED
         ]
         places = [(entry.packet.dest_client, entry.packet.sequence) for entry in packets]
         received = await other.ledger.gateway.receipts(places) if places else []
