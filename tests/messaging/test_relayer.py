@@ -518,6 +518,30 @@ async def test_an_acknowledgement_whose_event_a_node_left_out_is_noticed_and_car
         assert (known.sent, known.written) == ({}, {})
 
 
+async def test_a_state_shown_under_an_older_height_is_no_missing_event(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    a.send(b)
+    world.finalize()
+    view, ask = views[a.id], views[a.id].commitments
+    a.send(b)  # not final yet
+    asked: list[int | None] = []
+
+    async def early(keys: list[bytes], at: int | None = None) -> list[bytes]:
+        asked.append(at)
+        return await ask(keys, None if len(asked) == 1 else at)
+
+    monkeypatch.setattr(view, "commitments", early)
+    known, other = (OpenPackets(views[each.id], views) for each in (a, b))
+    await known.scan()
+    await other.scan()
+    await known.forget_ended({a.id: known, b.id: other})
+    assert known.missing is None
+    assert asked == [a.final_height, a.final_height]
+
+
 async def test_a_packet_that_goes_while_its_ledger_is_asked_is_sorted_all_the_same(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,13 +167,18 @@ class OpenPackets:
         if not self.behind:
             untold += [(client, newest + 1) for client, newest in self._newest.items()]
         names = [*self.sent, *untold]
-        keys = [commitment_key(client, sequence) for client, sequence in names]
-        live = await self.ledger.gateway.commitments(keys, self.final.height) if keys else []
+        live = await self._committed(names)
+        unseen = []
         for name, commitment in zip(names, live, strict=True):
             if commitment == _ENDED:
                 self.sent.pop(name, None)
                 self._untold.discard(name)
             elif name not in self.sent:
+                unseen.append(name)
+        # A node can show a new state under its old height for a moment: it is asked again, for
+        # reading all blocks again costs more.
+        for name, commitment in zip(unseen, await self._committed(unseen), strict=True):
+            if commitment != _ENDED:
                 self.missing = EventsMissing(f"No event tells of packet {name[1]} of {name[0]}.")
         await self._forget_ended_fees(others, self.final)
         for route in self.routes:
@@ -188,6 +193,13 @@ class OpenPackets:
                     and (route.client_id, sequence) not in self.fees
                 ):
                     del written[client, sequence]
+
+    async def _committed(self, names: Sequence[tuple[str, int]]) -> list[bytes]:
+        """Give what the final state holds for packets sent."""
+        if self.final is None or not names:
+            return []
+        keys = [commitment_key(client, sequence) for client, sequence in names]
+        return await self.ledger.gateway.commitments(keys, self.final.height)
 
     async def _forget_ended_fees(
         self, others: Mapping[LedgerId, OpenPackets], final: Block
