@@ -95,6 +95,12 @@ class ValidatorActor(Actor):
         )
         self.down = False
 
+    def serve(self, committee: Committee) -> None:
+        """Be started again as a member of another committee."""
+        self.committee = committee
+        if not self.down:
+            self.boot()
+
     def kill(self) -> None:
         """End this life; the next begins some seconds later, or when the calm comes."""
         if self.down:

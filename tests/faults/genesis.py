@@ -114,6 +114,20 @@ class Genesis:
     models: tuple[Model, ...]
     clock: Clock
 
+    @property
+    def rich(self) -> tuple[bytes, ...]:
+        """The accounts that began with `COINS` on each ledger."""
+        keys = (*self.users, *self.relayers, self.attacker, self.governor, self.guardian)
+        return tuple(key.account for key in keys)
+
+    def following(self) -> tuple[Committee, dict[bytes, Key]]:
+        """Give the committee that follows on the safe one, and its new members' keys."""
+        current = next(each for pair, each in self.committees.items() if pair != self.weak)
+        fresh = [Key(f"new member {number}") for number in range(MEMBERS - THRESHOLD)]
+        members = [*current.members[:THRESHOLD], *(key.account for key in fresh)]
+        keys = {key.account: key for key in fresh}
+        return make_committee(current.epoch + 1, current.threshold, members), keys
+
     def start(self, now: Callable[[], float]) -> None:
         """Restore the ledgers; time is `now` from here on."""
         self.clock.now = now

@@ -16,8 +16,9 @@ from caimi.hashing import keccak256
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation, Kind
+from faults.accounts import Accounts
 from faults.chain import Chain, Refused
-from faults.genesis import Model, Token
+from faults.genesis import COINS, Model, Token
 from faults.machine import Message
 from faults.transaction import Log, SimBlock
 from faults.vigilance import Vigilance
@@ -205,8 +206,11 @@ class Law:
         for name, chain in self.world.genesis.chains.items():
             self._once(name, chain)
             self._purchases(name, chain)
+            self.money_is_conserved(chain)
         self._ends_agree()
         self.vigilance.end()
+        Accounts(self.world).end()
+        self._grants()
         for model in self.world.genesis.models:
             if len(self.holders(model)) != 1:
                 what = f"model {model.model_id.hex()[:8]} has no holder, or several"
@@ -270,6 +274,34 @@ class Law:
                 self._breach_or_harm(bool(self.world.genesis.weak), "I7", what)
         for purchase, happened in ends.items():
             self.breach("I7", f"{happened} of purchase {purchase.hex()[:8]} nobody made on {name}")
+
+    def _grants(self) -> None:
+        """I7: a purchase that was paid for has exactly one grant, and one refunded has none."""
+        weak = self.world.genesis.weak
+        granted: Counter[bytes] = Counter()
+        for chain in self.world.genesis.chains.values():
+            gateway = self.world.genesis.deployments[chain.id].contracts["gateway"]
+            for log in self._events(chain, "market", "LicenceGranted"):
+                # What was bought where it is granted needs no packet.
+                if chain.receipts[log.tx].transaction.to == gateway:
+                    granted[log.topics[1]] += 1
+        paid = Counter(
+            log.topics[2]
+            for chain in self.world.genesis.chains.values()
+            for log in self._events(chain, "market", "PurchaseCompleted")
+        )
+        for licence in granted.keys() | paid.keys():
+            if not granted[licence] == paid[licence] == 1:
+                what = f"licence {licence.hex()[:8]} was granted {granted[licence]} times"
+                self._breach_or_harm(bool(weak), "I7", f"{what} and paid {paid[licence]} times")
+
+    def money_is_conserved(self, chain: Chain) -> None:
+        """I7: no coin comes into being or is lost; fees are not charged here."""
+        begin = self.world.genesis
+        contracts = begin.deployments[chain.id].contracts.values()
+        total = sum(map(chain.head_machine.balance, (*begin.rich, *contracts)))
+        if total != len(begin.rich) * COINS:
+            self.breach("I7", f"{chain.id} has {total} wei, of {len(begin.rich)} times {COINS}")
 
     def _sequences(self, chain: Chain, event: str, client: bytes) -> set[int]:
         return {

@@ -13,6 +13,7 @@ Kind = Literal["tolerated", "one-more", "beyond-finality"]
 class Settings:
     """A schedule before it starts.
 
+    `limits` is how many routes have small limits, `pauses` how many are stopped for nothing.
     `evil` and `misled` are members by place: the first sign anything, the second have nodes that
     lie. Together they are fewer than the threshold, unless one more is asked for.
     """
@@ -30,6 +31,9 @@ class Settings:
     relayers: int
     attacks: int
     watched: bool
+    limits: int
+    pauses: int
+    rotates: bool
 
     @classmethod
     def draw(cls, seed: int, kind: Kind, threshold: int, members: int) -> Settings:
@@ -51,5 +55,8 @@ class Settings:
             interrupted=rng.choice([0.0, 0.02, 0.1]),
             relayers=rng.randint(1, 2),
             attacks=rng.randint(10, 20) if kind == "one-more" else rng.randint(2, 8),
-            watched=kind == "one-more" or (kind == "tolerated" and rng.random() < 0.5),
+            watched=kind == "one-more" or (kind == "tolerated" and rng.random() < 0.35),
+            limits=rng.randint(2, 6) if rng.random() < (0.6 if kind == "one-more" else 0.25) else 0,
+            pauses=rng.choice([0, 0, 0, 1]) if kind == "tolerated" else 0,
+            rotates=kind != "beyond-finality" and rng.random() < 0.15,
         )

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections.abc import Callable
 
 import pytest
 
@@ -59,6 +61,30 @@ def test_the_watcher_notices_a_stolen_threshold_and_pauses_its_route() -> None:
 def test_a_watcher_whose_nodes_lag_and_fail_raises_no_false_alarm() -> None:
     reports = [play(seed) for seed in range(55, 65)]
     assert [report.broken for report in reports] == [()] * len(reports)
+
+
+def _drawn(count: int, kind: Kind, wanted: Callable[[Settings], object]) -> list[int]:
+    """Give the first seeds whose schedules are as wanted."""
+    every = (Settings.draw(seed, kind, threshold=3, members=5) for seed in itertools.count(1))
+    return [each.seed for each in itertools.islice(filter(wanted, every), count)]
+
+
+def test_small_limits_and_breakers_lose_no_packet() -> None:
+    reports = [play(seed) for seed in _drawn(10, "tolerated", lambda s: s.limits >= 4)]
+    assert [report.broken for report in reports] == [()] * len(reports)
+    assert any("closes the breaker" in line for report in reports for line in report.notes)
+
+
+def test_a_thief_with_all_keys_passes_neither_limits_nor_what_is_out() -> None:
+    reports = [play(seed, "one-more") for seed in _drawn(10, "one-more", lambda s: s.limits >= 4)]
+    assert [report.broken for report in reports] == [()] * len(reports)
+    assert any(report.harm for report in reports)
+
+
+def test_packets_end_across_a_handover_to_the_next_committee() -> None:
+    reports = [play(seed) for seed in _drawn(8, "tolerated", lambda s: s.rotates)]
+    assert [report.broken for report in reports] == [()] * len(reports)
+    assert all("the committee rotates" in " ".join(report.notes) for report in reports)
 
 
 def test_a_ledger_that_breaks_its_word_makes_validators_refuse_and_never_contradict() -> None:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Committee, LedgerId
 from faults.actors import Actor, RelayerActor, ValidatorActor, clear
 from faults.adversary import Adversary
 from faults.chain import Chain
 from faults.genesis import MEMBERS, THRESHOLD, Genesis, genesis
+from faults.governor import Governor
 from faults.law import Law
 from faults.settings import Kind, Settings
 from faults.strikes import strike
@@ -76,6 +77,7 @@ class World:
         begin.start(loop.time)
         self._shape_ledgers()
         self.routes = self._read_routes()
+        self.following: Committee | None = None
         self.validators = self._make_validators(directory)
         self.misled = {
             self.validators[place].name for place in settings.misled if settings.kind != "one-more"
@@ -86,6 +88,8 @@ class World:
         ]
         self.users = [UserActor(self, key, number) for number, key in enumerate(begin.users)]
         self.watchers = [WatcherActor(self)] if settings.watched else []
+        governs = settings.limits or settings.pauses or settings.rotates
+        self.governors = [Governor(self)] if governs else []
         self.adversary = Adversary(self)
 
     def _shape_ledgers(self) -> None:
@@ -119,6 +123,11 @@ class World:
                     weak or self.settings.kind != "one-more"
                 )
                 made.append(actor)
+        if self.settings.rotates:
+            self.following, keys = self.genesis.following()
+            for place, key in enumerate(keys.values()):
+                name = f"new validator {place}"
+                made.append(ValidatorActor(self, name, key, self.following, directory))
         return made
 
     # --- what actors ask --------------------------------------------------------------------------
@@ -152,7 +161,7 @@ class World:
         """Chaos, then calm."""
         forever = [self.spawn(actor.run()) for actor in self.relayers]
         forever += [self.spawn(actor.run()) for actor in self.users]
-        forever += [self.spawn(actor.run()) for actor in self.watchers]
+        forever += [self.spawn(actor.run()) for actor in (*self.watchers, *self.governors)]
         passing = [self.spawn(strike(self)), self.spawn(self.adversary.run())]
         await asyncio.sleep(self.settings.seconds)
         self._settle(forever)
@@ -164,7 +173,7 @@ class World:
         await asyncio.sleep(0)
         self._become_calm(survives=survivor is not None)
         running = [survivor or self.spawn(self.relayers[0].run())]
-        running += [self.spawn(actor.run()) for actor in self.watchers]
+        running += [self.spawn(actor.run()) for actor in (*self.watchers, *self.governors)]
         deadline = self.loop.now + _CALM_SECONDS
         while self.loop.now < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -173,6 +182,7 @@ class World:
             if (
                 not self.law.open_packets()
                 and not self.law.vigilance.unanswered()
+                and not any(governor.busy for governor in self.governors)
                 and not any(chain.pool for chain in self.genesis.chains.values())
             ):
                 break
