@@ -42,7 +42,8 @@ class Governor:
         self.paused: set[RouteEnd] = set()
         self.limited: list[RouteEnd] = []
         following = world.following
-        self.to_rotate = [] if following is None else list(self.safe)
+        # With the height at which the new committee was seen; 0 while it was not.
+        self.to_rotate = {} if following is None else dict.fromkeys(self.safe, 0)
         self._rotates_at = self.rng.uniform(0.1, 0.8) * world.settings.seconds
         self._switched = False
 
@@ -120,26 +121,28 @@ class Governor:
                 asyncio.get_running_loop().call_later(delay, validator.serve, self._following)
 
     async def _rotate(self, route: RouteEnd) -> None:
+        """Hand a route over, once the committee that it has is the first and for good."""
         ledger = self.ledgers[route.source]
         try:
-            final = await ledger.finalized()
-            if (await ledger.gateway.committee(route.client, at=final.height)).epoch:
-                self.to_rotate.remove(route)
-                return
-            current = await ledger.gateway.committee(route.client)
+            client = (await ledger.clients.of(route.client)).account
+            current = await ledger.clients.committee(client)
             if current.epoch:
+                seen = self.to_rotate[route] or (await ledger.head()).height
+                self.to_rotate[route] = seen
+                if (await ledger.finalized()).height >= seen:
+                    del self.to_rotate[route]
                 return
+            self.to_rotate[route] = 0
             origin = keccak256(self.ledgers[route.dest].gateway.address)
             rotation = Rotation(origin, current, self._following)
             keys = [v.key for v in self.world.validators if v.key.account in current.members]
             willing = self.rng.sample(keys, current.threshold)
             signed = rotation.collect({key.account: rotation.sign(key) for key in willing})
-            call = await ledger.gateway.rotate(
-                route.client, self._following, signed.signers, signed.signatures
-            )
         except CaimiError:
             return
-        await self._try(call)
+        await self._try(
+            ledger.clients.rotate(client, self._following, signed.signers, signed.signatures)
+        )
 
     @property
     def _following(self) -> Committee:
