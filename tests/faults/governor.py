@@ -20,7 +20,7 @@ from faults.process import Process
 if TYPE_CHECKING:
     from faults.world import RouteEnd, World
 
-_LOOKS = (10.0, 30.0)
+_LOOKS = (5.0, 20.0)
 _SWITCHES_WITHIN = 60.0
 
 
@@ -46,14 +46,18 @@ class Governor:
         self.to_rotate = {} if following is None else dict.fromkeys(self.safe, 0)
         self._rotates_at = self.rng.uniform(0.1, 0.8) * world.settings.seconds
         self._switched = False
+        # Routes whose breaker was not seen closed since the calm began.
+        self._unseen: set[RouteEnd] = set()
 
     @property
     def busy(self) -> bool:
         """Whether something is left to do before all may end."""
-        return bool(self.to_rotate or self.paused)
+        return bool(self.to_rotate or self.paused or self._unseen)
 
     async def run(self) -> None:
-        if not self.world.calm:
+        if self.world.calm:
+            self._unseen = {route for route in self.limited if route in self.safe}
+        else:
             await self._limit()
             for _ in range(self.world.settings.pauses):
                 await asyncio.sleep(self.rng.uniform(0.0, 60.0))
@@ -94,9 +98,12 @@ class Governor:
         await asyncio.gather(*map(self._try, calls))
 
     async def _close(self, route: RouteEnd) -> None:
-        if route not in self.safe or not await self._read(route, "breakerOpen"):
+        if route not in self.safe:
             return
-        await asyncio.sleep(self.rng.uniform(0.0, 60.0))
+        if not await self._breaker_open(route):
+            self._unseen.discard(route)
+            return
+        await asyncio.sleep(0.0 if self.world.calm else self.rng.uniform(0.0, 30.0))
         self.world.note(f"governance closes the breaker of {route.client}")
         await self._try(close_breaker(self.ledgers[route.source], route.client))
 
@@ -150,13 +157,13 @@ class Governor:
         assert following is not None
         return following
 
-    async def _read(self, route: RouteEnd, what: str) -> bool:
+    async def _breaker_open(self, route: RouteEnd) -> bool:
         ledger = self.ledgers[route.source]
         bridge = Contract(
             ledger.chain, ledger.deployment.contracts["bridge"], artifact("ModelBridge").interface
         )
         try:
-            (answer,) = await bridge.read(what, route.client)
+            (answer,) = await bridge.read("breakerOpen", route.client)
         except CaimiError:
             return False
         return bool(answer)
