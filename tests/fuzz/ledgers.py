@@ -19,6 +19,7 @@ from caimi.ledgers.evm.abi_codec import DecodingError
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.chain import Chain, parse_block
 from caimi.ledgers.evm.deployment import NAMES, Deployment
+from caimi.ledgers.evm.exits import read_heirs
 from caimi.ledgers.evm.fees import Fees
 from caimi.ledgers.evm.finality import Depth, parse_finality
 from caimi.ledgers.evm.http import in_order
@@ -240,6 +241,12 @@ def _signed_calls() -> list[bytes]:
     return [made.signed.raw, nested]
 
 
+def _heirs(document: Any) -> Any:
+    heirs = read_heirs(document)
+    assert all(type(entry["sequence"]) is int for entry in document)
+    return heirs.root
+
+
 def _recorded(raw: bytes) -> SignedCall:
     from caimi.hashing import keccak256  # noqa: PLC0415 - beside its one use
 
@@ -440,6 +447,14 @@ DECODERS = (
         _deployment_decode,
         lambda value: value.as_dict(),
         Law.SETTLES,
+    ),
+    Decoder(
+        "heirs",
+        ("caimi.ledgers.evm.exits.read_heirs",),
+        lambda: _documents(
+            [{"model": f"0x{at:064x}", "sequence": at, "to": hexed(HERE)} for at in (1, 2, 3)]
+        ),
+        _heirs,
     ),
     Decoder(
         "finality",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +20,7 @@ from caimi.cli.one_ledger import (
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
 from caimi.cli.proposals import RouteOption
 from caimi.errors.operations import UsageError
+from caimi.json_text import read_json
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.exits import Heirs
@@ -44,8 +44,8 @@ def heirs_in(file: Path) -> Heirs:
     from caimi.ledgers.evm.exits import read_heirs
 
     try:
-        return read_heirs(json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError) as error:
+        return read_heirs(read_json(file.read_bytes()))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"The list of heirs {file} cannot be read: {error}.") from error
 
 

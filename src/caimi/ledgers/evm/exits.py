@@ -68,7 +68,7 @@ def read_heirs(document: object) -> Heirs:
             and _MODEL.fullmatch(model)
             and isinstance(to, str)
             and _ACCOUNT.fullmatch(to)
-            and isinstance(sequence, int)
+            and type(sequence) is int  # JSON's true is a Python integer
             and 0 < sequence < 1 << 64
         ):
             raise ExitInvalid(
