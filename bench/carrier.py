@@ -46,7 +46,8 @@ async def main() -> None:
         ledgers = {}
         for each in said["ledgers"]:
             deployment = Deployment.from_dict(each["deployment"])
-            chain = http_chain(deployment.ledger, each["url"], Depth(0))
+            # While anvil makes a block, its newest height shows the next block's state already.
+            chain = http_chain(deployment.ledger, each["url"], Depth(1))
             stack.push_async_callback(chain.rpc.aclose)
             ledgers[deployment.ledger] = EvmLedger(chain, deployment)
         committee = make_committee(0, said["threshold"], accounts)
