@@ -21,7 +21,7 @@ from caimi.ledgers.evm.ledger import EvmLedger
 
 MESSAGES, WARM, OPEN, EACH = 100_000, 10_000, 2_000, 200
 BLOCK_SECONDS = 0.5
-STATES = 16  # what the anvils keep of their past: they hold each state whole
+STATES = 64  # what the anvils keep of their past: they hold each state whole
 PICTURE = Path(__file__).parents[1] / "docs" / "relayer-memory.svg"
 
 
