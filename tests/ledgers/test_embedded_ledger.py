@@ -8,12 +8,16 @@ import pytest
 from ledger_conformance import LedgerConformance
 from ledger_site import COIN, Site, World
 
-from caimi.ledgers.evm.connect import embedded_chain
+from caimi.ledgers.evm.connect import embedded_chain, new_embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.evm.nonces import FEW
 from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.evm.transactions import Sender
+from caimi.ledgers.port import Call
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +85,13 @@ class TestEmbeddedLedger(LedgerConformance):
     async def test_a_bad_request_is_refused(self, world: World, method: str, params: list):
         with pytest.raises(RpcRefusal):
             await world.ledger.chain.rpc.ask(method, *params)
+
+
+async def test_transactions_that_are_final_are_not_kept():
+    rich = LocalSigner.generate()
+    chain = new_embedded_chain(7, {rich.account: 10**20})
+    sender = Sender(chain, EventReader(chain, {}))
+    for _ in range(2 * FEW):
+        await sender.submit(Call(chain.ledger, "Paying", b"\x01" * 20, b"", 1), rich)
+        assert len(sender._nonces.earlier(rich.account, 0, 1_000)) <= FEW + 1
+    assert sender._nonces.earlier(rich.account, 0, 1_000)

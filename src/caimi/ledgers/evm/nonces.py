@@ -13,11 +13,14 @@ from collections import defaultdict
 from typing import Final
 
 from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.inclusion import nonce_at
 from caimi.ledgers.evm.outgoing import Attempt
 from caimi.ledgers.evm.quantities import hexed, quantity
 
 KEPT: Final = 256
 """How many included transactions of an account are remembered, as long as they may be undone."""
+FEW: Final = 16
+"""With more than these, those that are final are forgotten: a relayer's are 100 kB each."""
 
 
 class Nonces:
@@ -44,7 +47,11 @@ class Nonces:
             )
         )
         sent = self._sent[account]
-        for nonce in [nonce for nonce in sent if nonce < latest - KEPT]:
+        done = latest - KEPT
+        if len(sent) > FEW:
+            final = await self._chain.finalized()
+            done = max(done, await nonce_at(self._chain, account, final.height))
+        for nonce in [nonce for nonce in sent if nonce < done]:
             del sent[nonce]
         return max([pending, *(nonce + 1 for nonce in sent)])
 
