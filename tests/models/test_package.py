@@ -176,6 +176,15 @@ def test_a_truncated_onnx_file_is_refused(tmp_path):
         Package.from_path(tmp_path)
 
 
+def test_weights_with_more_values_than_their_shape_are_refused(tmp_path):
+    model = onnx_model()
+    model.graph.initializer.append(helper.make_tensor("v", TensorProto.FLOAT, [4], [1.0] * 4))
+    model.graph.initializer[-1].dims[0] = 2
+    write_files(tmp_path, {"m.onnx": model.SerializeToString()})
+    with pytest.raises(InvalidModel):
+        Package.from_path(tmp_path)
+
+
 def test_a_graph_that_onnx_refuses_is_refused(tmp_path):
     model = onnx_model()
     model.graph.node[0].input[1] = "unknown"

@@ -64,11 +64,16 @@ def check_onnx(file: PackageFile, beside: Mapping[str, PackageFile]) -> OnnxFind
     except (onnx.checker.ValidationError, ValueError, OSError) as error:
         first = (str(error).strip() or "no reason given").splitlines()[0]
         raise InvalidModel(f"{file.path!r} fails ONNX's checks: {first[:300]}") from error
+    try:
+        found = tuple(non_finite(_weights(file, model.graph, beside)))
+    except (ValueError, TypeError) as error:
+        # ONNX's checker takes more values than a shape has.
+        raise InvalidModel(f"{file.path!r} has weights that do not fit: {error}") from error
     constants = {tensor.name for tensor in model.graph.initializer}
     return OnnxFindings(
         inputs=_signature(file, (i for i in model.graph.input if i.name not in constants)),
         outputs=_signature(file, model.graph.output),
-        non_finite=tuple(non_finite(_weights(file, model.graph, beside))),
+        non_finite=found,
     )
 
 
