@@ -54,9 +54,13 @@ abstract contract RouteLimits is AccessManaged {
     error AmountOverCap(bytes32 clientHash, uint256 amount, uint256 cap);
     error InvalidLimits();
 
-    /// @dev Of a route that governance has set no limits for. Value is not limited there.
-    uint32 internal constant DEFAULT_COUNT = 1000;
-    uint32 internal constant DEFAULT_COUNT_PER_DAY = 10_000;
+    /// @dev Of a route that governance has set no limits for. Value is not limited there. All that an honest other side
+    ///      can have sent in the day that a packet lasts fits into the bucket of what arrives: only one that breaks its
+    ///      own limits opens a breaker, and nobody by sending much through it.
+    uint32 internal constant DEFAULT_SENT = 1000;
+    uint32 internal constant DEFAULT_SENT_PER_DAY = 10_000;
+    uint32 internal constant DEFAULT_RECEIVED = 12_000;
+    uint32 internal constant DEFAULT_RECEIVED_PER_DAY = 12_000;
     uint256 private constant DAY = 1 days;
 
     mapping(bytes32 clientHash => Route) private _routes;
@@ -66,7 +70,7 @@ abstract contract RouteLimits is AccessManaged {
         require(limits.count != 0 && limits.maxAmount <= limits.amount, InvalidLimits());
         Direction storage direction = _direction(keccak256(bytes(clientId)), receiving);
         // Used under the old rates until now, under the new ones from here.
-        (uint256 countUsed, uint256 amountUsed) = _used(direction);
+        (uint256 countUsed, uint256 amountUsed) = _used(direction, _limits(direction, receiving));
         direction.bucket = Bucket(uint64(countUsed), uint64(block.timestamp), uint128(amountUsed));
         direction.limits = limits;
         direction.configured = true;
@@ -96,21 +100,19 @@ abstract contract RouteLimits is AccessManaged {
     /// @notice How many packets, and how much value, a direction may carry now. A delivery may overdraw the value once.
     function available(string calldata clientId, bool receiving) external view returns (uint256 count, uint256 amount) {
         Direction storage direction = _direction(keccak256(bytes(clientId)), receiving);
-        Limits memory limits = _limits(direction);
-        (uint256 countUsed, uint256 amountUsed) = _used(direction);
+        Limits memory limits = _limits(direction, receiving);
+        (uint256 countUsed, uint256 amountUsed) = _used(direction, limits);
         return (_less(limits.count * DAY, countUsed) / DAY, _less(limits.amount * DAY, amountUsed) / DAY);
     }
 
     /// @dev Counts a packet that is sent; refused when the bucket does not hold it.
-    function _limitSending(string calldata clientId, uint256 amount) internal {
-        bytes32 clientHash = keccak256(bytes(clientId));
+    function _limitSending(bytes32 clientHash, uint256 amount) internal {
         (Limits memory limits, uint256 countUsed, uint256 amountUsed) = _take(clientHash, false, amount);
         require(countUsed <= limits.count * DAY && amountUsed <= limits.amount * DAY, RateExceeded(clientHash, false));
     }
 
     /// @dev Counts a packet that arrived; the one that empties a bucket opens the route's breaker.
-    function _limitReceiving(string calldata clientId, uint256 amount) internal {
-        bytes32 clientHash = keccak256(bytes(clientId));
+    function _limitReceiving(bytes32 clientHash, uint256 amount) internal {
         (Limits memory limits, uint256 countUsed, uint256 amountUsed) = _take(clientHash, true, amount);
         require(countUsed <= limits.count * DAY && _holds(amount, amountUsed, limits), RateExceeded(clientHash, true));
         bool emptied = amountUsed != 0 && amountUsed >= limits.amount * DAY;
@@ -121,10 +123,10 @@ abstract contract RouteLimits is AccessManaged {
         private
         returns (Limits memory limits, uint256 countUsed, uint256 amountUsed)
     {
-        require(!_routes[clientHash].open, BreakerOpen(clientHash));
+        _requireClosed(clientHash);
         Direction storage direction = _direction(clientHash, receiving);
-        limits = _limits(direction);
-        (countUsed, amountUsed) = _used(direction);
+        limits = _limits(direction, receiving);
+        (countUsed, amountUsed) = _used(direction, limits);
         countUsed += DAY;
         if (direction.configured) {
             require(amount <= limits.maxAmount, AmountOverCap(clientHash, amount, limits.maxAmount));
@@ -151,23 +153,31 @@ abstract contract RouteLimits is AccessManaged {
         _open(clientHash);
     }
 
+    function _requireClosed(bytes32 clientHash) internal view {
+        require(!_routes[clientHash].open, BreakerOpen(clientHash));
+    }
+
     function _open(bytes32 clientHash) private {
         _routes[clientHash].open = true;
         emit BreakerOpened(clientHash);
     }
 
     /// @dev What of the bucket is used now, after what time has refilled.
-    function _used(Direction storage direction) private view returns (uint256 countUsed, uint256 amountUsed) {
+    function _used(Direction storage direction, Limits memory limits)
+        private
+        view
+        returns (uint256 countUsed, uint256 amountUsed)
+    {
         Bucket memory bucket = direction.bucket;
-        Limits memory limits = _limits(direction);
         uint256 elapsed = block.timestamp - bucket.time;
         countUsed = _less(bucket.countUsed, elapsed * limits.countPerDay);
         amountUsed = _less(bucket.amountUsed, elapsed * limits.amountPerDay);
     }
 
-    function _limits(Direction storage direction) private view returns (Limits memory limits) {
+    function _limits(Direction storage direction, bool receiving) private view returns (Limits memory limits) {
         if (direction.configured) return direction.limits;
-        (limits.count, limits.countPerDay) = (DEFAULT_COUNT, DEFAULT_COUNT_PER_DAY);
+        (limits.count, limits.countPerDay) =
+            receiving ? (DEFAULT_RECEIVED, DEFAULT_RECEIVED_PER_DAY) : (DEFAULT_SENT, DEFAULT_SENT_PER_DAY);
     }
 
     function _direction(bytes32 clientHash, bool receiving) private view returns (Direction storage) {

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {IGateway} from "../interfaces/IGateway.sol";
 import {IIBCApp, PacketContext} from "../interfaces/IIBCApp.sol";
 import {ILicenceMarket, Licence, Price, Purchase, PurchaseState} from "../interfaces/ILicenceMarket.sol";
 import {Version} from "../interfaces/IModelRegistry.sol";
+import {RouteLimits} from "../limits/RouteLimits.sol";
 import {Interoperable} from "./Interoperable.sol";
 import {ModelNames} from "./ModelNames.sol";
 import {ModelRegistry} from "./ModelRegistry.sol";
@@ -24,8 +27,12 @@ import {PacketApp} from "./PacketApp.sol";
 ///
 ///      The seller is paid on the ledger where the buyer paid, at the same address. An owner that is a contract
 ///      should offer prices only on ledgers where it controls that address.
+///      Over a route as much is paid, and as many licences are bought, as its limits allow ({RouteLimits}): sending
+///      refuses what is over them, and what arrives over them is refunded. Acknowledgements, timeouts and withdrawals
+///      are never limited. Restricted functions: those of {RouteLimits}.
+///
 ///      Tokens that take a fee are refused when they are paid in; balances that shrink by themselves are unsupported.
-contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
+contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
     struct Offer {
@@ -88,7 +95,10 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
     mapping(address account => mapping(address currency => uint256)) private _owed;
     mapping(address currency => uint256) private _held;
 
-    constructor(IGateway gateway_, ModelRegistry registry_) PacketApp(gateway_, PORT, VERSION) {
+    constructor(IGateway gateway_, ModelRegistry registry_, address authority)
+        PacketApp(gateway_, PORT, VERSION)
+        AccessManaged(authority)
+    {
         registry = registry_;
     }
 
@@ -159,6 +169,7 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
         bytes32 versionId = keccak256(bytes(version));
         bytes32 key = _purchaseKey(clientId, modelId, versionId, msg.sender);
         require(_purchaseOf[key] == 0, AlreadyPurchased(_purchaseOf[key]));
+        _limitPaying(clientId, currency, amount);
 
         _held[currency] += amount;
         _collect(currency, amount);
@@ -197,6 +208,7 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
     /// @dev On the home ledger: grants the licence at the seller's present price, or reverts, which refunds the buyer.
     function onRecvPacket(PacketContext calldata context) external onlyGateway returns (bytes memory acknowledgement) {
         _checkEnvelope(context.payload);
+        _limitReceiving(keccak256(bytes(context.destClient)), 0);
         Order memory order = _decode(context.payload.value);
         bytes memory ledger = _ledgerBehind(context.destClient);
         require(
@@ -283,6 +295,18 @@ contract LicenceMarket is ILicenceMarket, PacketApp, ReentrancyGuardTransient {
     /// @inheritdoc ILicenceMarket
     function held(address currency) external view returns (uint256) {
         return _held[currency];
+    }
+
+    /// @dev Each currency has limits of its own over a route: the ledger's coin those of the route's name, a token those
+    ///      of that name with a slash and its address behind. The route's breaker stops them all.
+    function _limitPaying(string calldata clientId, address currency, uint256 amount) private {
+        bytes32 clientHash = keccak256(bytes(clientId));
+        if (currency == address(0)) {
+            _limitSending(clientHash, amount);
+            return;
+        }
+        _requireClosed(clientHash);
+        _limitSending(keccak256(bytes.concat(bytes(clientId), "/", bytes(Strings.toHexString(currency)))), amount);
     }
 
     /// @dev Takes exactly `amount` from the caller, or reverts.

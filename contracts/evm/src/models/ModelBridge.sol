@@ -97,7 +97,7 @@ contract ModelBridge is
         require(minDepth <= MAX_DEPTH, TooDeep(minDepth));
         bytes memory next = _ledgerBehind(clientId);
         _checkRecipient(next, recipient);
-        _limitSending(clientId, 0);
+        _limitSending(keccak256(bytes(clientId)), 0);
         bytes32 clientHash = keccak256(bytes(clientId));
         ForeignModel memory model = _describe(modelId);
         bool back = _isVisitingBy(modelId, clientHash);
@@ -136,7 +136,7 @@ contract ModelBridge is
         returns (bytes memory acknowledgement)
     {
         _checkEnvelope(context.payload);
-        _limitReceiving(context.destClient, 0);
+        _limitReceiving(keccak256(bytes(context.destClient)), 0);
         Transfer memory transfer = ModelTransfers.decode(context.payload.value);
         require(transfer.minDepth <= MAX_DEPTH, TooDeep(transfer.minDepth));
         // Where heights are not proved (ERC-7786) they are 0, so that who names a depth is refunded.

@@ -12,11 +12,11 @@ contract Counting is RouteLimits {
     constructor(address authority) AccessManaged(authority) {}
 
     function sending(string calldata clientId, uint256 amount) external {
-        _limitSending(clientId, amount);
+        _limitSending(keccak256(bytes(clientId)), amount);
     }
 
     function receiving(string calldata clientId, uint256 amount) external {
-        _limitReceiving(clientId, amount);
+        _limitReceiving(keccak256(bytes(clientId)), amount);
     }
 }
 

@@ -242,7 +242,7 @@ abstract contract ModelLedgers is Network {
         IGateway gateway = site.ledger.gateway;
         site.registry = new ModelRegistry(address(manager));
         site.bridge = new ModelBridge(gateway, site.registry, address(manager));
-        site.market = new LicenceMarket(gateway, site.registry);
+        site.market = new LicenceMarket(gateway, site.registry, address(manager));
         bytes4[] memory selectors = new bytes4[](2);
         selectors[0] = ModelRegistry.mintForeign.selector;
         selectors[1] = ModelRegistry.burnForeign.selector;
