@@ -167,7 +167,16 @@ def test_each_named_change_is_what_it_is_called_and_is_sent_or_only_printed(offi
 
     changes = {
         "close-breaker -r caimi-31337-0": "bridge.closeBreaker(caimi-31337-0)",
+        "close-breaker -r caimi-31337-0 --licences": "market.closeBreaker(caimi-31337-0)",
         "unpause-bridge": "bridge.unpause()",
+        "set-sales -r caimi-31337-0 --count 2 --per-day 9": (
+            "market.setLimits(caimi-31337-0, True, (2, 9, 0, 0, 0))"
+        ),
+        "set-payments -r caimi-31337-0 --count 2 --per-day 9 --most 0.5 --amount 5 "
+        f"--amount-per-day 7 --token 0x{'33' * 20}": (
+            f"market.setLimits(caimi-31337-0/0x{'33' * 20}, False, "
+            f"(2, 9, {COIN // 2}, {5 * COIN}, {7 * COIN}))"
+        ),
         "set-limits -r caimi-31337-0 --count 2 --per-day 9 --receiving": (
             "bridge.setLimits(caimi-31337-0, True, (2, 9, 0, 0, 0))"
         ),

@@ -190,7 +190,7 @@ async def test_what_a_route_may_carry_is_measured(heist: Heist) -> None:
     call = heist.a.bridge.send(heist.on_a, model, heist.rich.account, timeout)
     await heist.a.submit(call, heist.rich)
     await metrics.measure([heist.a])
-    assert value("caimi_route_allowance", {**place, "direction": "receiving"}) == 1000
+    assert value("caimi_route_allowance", {**place, "direction": "receiving"}) == 12_000
     assert value("caimi_route_allowance", {**place, "direction": "sending"}) == 999
     assert value("caimi_route_models_out", place) == 1
     assert value("caimi_route_breaker_open", place) == 0

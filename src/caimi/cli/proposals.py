@@ -101,20 +101,23 @@ def unpause_bridge(
 @app.command("close-breaker")
 def close_breaker(
     route: RouteOption,
+    licences: Annotated[
+        bool, typer.Option("--licences", help="Of the market, instead of the bridge.")
+    ] = False,
     unsigned: UnsignedOption = False,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let models move again over a route whose limits were reached, with full buckets.
+    """Let models move, or licences be sold, again over a route whose limits were reached.
 
     Example: [bold]caimi governance propose close-breaker --route caimi-31337-0[/bold]
     """
     from caimi.ledgers.evm import changes
 
     _propose(
-        lambda at: changes.close_breaker(at, route),
+        lambda at: changes.close_breaker(at, route, licences=licences),
         unsigned,
         ledger,
         config,
@@ -145,6 +148,78 @@ def set_limits(
 
     _propose(
         lambda at: changes.set_limits(at, route, receiving=receiving, count=count, per_day=per_day),
+        unsigned,
+        ledger,
+        config,
+        key,
+        as_json,
+    )
+
+
+@app.command("set-sales")
+def set_sales(
+    route: RouteOption,
+    count: Annotated[int, typer.Option(min=1, max=2**32 - 1, help="Licences at once.")],
+    per_day: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Licences that a day refills.")
+    ],
+    unsigned: UnsignedOption = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set how many licences may be bought here over a route.
+
+    Example: [bold]caimi governance propose set-sales -r caimi-1-0 --count 100 --per-day 500[/bold]
+    """
+    from caimi.ledgers.evm import changes
+
+    _propose(
+        lambda at: changes.set_sales(at, route, count=count, per_day=per_day),
+        unsigned,
+        ledger,
+        config,
+        key,
+        as_json,
+    )
+
+
+@app.command("set-payments")
+def set_payments(
+    route: RouteOption,
+    count: Annotated[int, typer.Option(min=1, max=2**32 - 1, help="Payments at once.")],
+    per_day: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Payments that a day refills.")
+    ],
+    most: Annotated[str, typer.Option(help="The most that one payment may be, in coins.")],
+    amount: Annotated[str, typer.Option(help="The most at once, in coins.")],
+    amount_per_day: Annotated[str, typer.Option(help="What a day refills, in coins.")],
+    token: Annotated[
+        str | None, typer.Option(help="Address of a token; the ledger's coin unless given.")
+    ] = None,
+    unsigned: UnsignedOption = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set how much may be paid from here over a route, in one currency (of 18 decimals).
+
+    Example: [bold]caimi governance propose set-payments -r caimi-1-0 --count 100 --per-day 500 --most 10 --amount 100 --amount-per-day 200[/bold]
+    """  # noqa: E501 - an example is one line
+    from caimi.client.amounts import parse_amount
+    from caimi.ledgers.evm import changes
+
+    _propose(
+        lambda at: changes.set_payments(
+            at,
+            route,
+            account_of(token) if token else b"",
+            count=(count, per_day),
+            most=parse_amount(most),
+            amount=(parse_amount(amount), parse_amount(amount_per_day)),
+        ),
         unsigned,
         ledger,
         config,

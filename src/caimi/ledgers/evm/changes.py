@@ -23,9 +23,10 @@ def unpause_bridge(ledger: EvmLedger) -> Call:
     return _bridge(ledger).call("Ending the pause of the bridge", "unpause")
 
 
-def close_breaker(ledger: EvmLedger, client_id: str) -> Call:
-    """Let models move again over a route whose limits were reached, with full buckets."""
-    return _bridge(ledger).call(f"Closing the breaker of {client_id}", "closeBreaker", client_id)
+def close_breaker(ledger: EvmLedger, client_id: str, *, licences: bool = False) -> Call:
+    """Let models move, or licences be sold, again over a route, with full buckets."""
+    limited = _market(ledger) if licences else _bridge(ledger)
+    return limited.call(f"Closing the breaker of {client_id}", "closeBreaker", client_id)
 
 
 def set_limits(
@@ -42,6 +43,40 @@ def set_limits(
         client_id,
         receiving,
         (count, per_day, 0, 0, 0),
+    )
+
+
+def set_sales(ledger: EvmLedger, client_id: str, *, count: int, per_day: int) -> Call:
+    """Set how many licences may be bought here at once over a route, and how many a day refills."""
+    return _market(ledger).call(
+        f"Selling {count} licences at once over {client_id} and {per_day} a day",
+        "setLimits",
+        client_id,
+        True,
+        (count, per_day, 0, 0, 0),
+    )
+
+
+def set_payments(
+    ledger: EvmLedger,
+    client_id: str,
+    token: bytes,
+    *,
+    count: tuple[int, int],
+    most: int,
+    amount: tuple[int, int],
+) -> Call:
+    """Set what may be paid from here over a route, in a token or, when empty, the ledger's coin.
+
+    `count` and `amount` are what passes at once and what a day refills; `most` what one payment is.
+    """
+    lane = f"{client_id}/0x{account(token).hex()}" if token else client_id
+    return _market(ledger).call(
+        f"Letting {amount[0]} be paid over {lane} at once and {amount[1]} a day",
+        "setLimits",
+        lane,
+        False,
+        (*count, most, *amount),
     )
 
 
@@ -74,6 +109,11 @@ def open_exit(ledger: EvmLedger, client_id: str) -> Call:
 def _gateway(ledger: EvmLedger) -> Contract:
     address = ledger.deployment.contracts["gateway"]
     return Contract(ledger.chain, address, artifact("Gateway").interface)
+
+
+def _market(ledger: EvmLedger) -> Contract:
+    address = ledger.deployment.contracts["market"]
+    return Contract(ledger.chain, address, artifact("LicenceMarket").interface)
 
 
 def _bridge(ledger: EvmLedger) -> Contract:

@@ -163,7 +163,7 @@ async def deploy(
         done.created
         for done in await asyncio.gather(
             works.create("bridge", chain, "ModelBridge", gateway, registry, authority),
-            works.create("market", chain, "LicenceMarket", gateway, registry),
+            works.create("market", chain, "LicenceMarket", gateway, registry, authority),
             works.create("messages", chain, "MessagePort", gateway),
             works.create("fees", chain, "RelayFees", gateway),
         )
@@ -204,6 +204,7 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
     authority = Contract(chain, contracts["authority"], artifact("AccessManager").interface)
     registry = artifact("ModelRegistry").interface
     bridge = artifact("ModelBridge").interface
+    market = artifact("LicenceMarket").interface
     gateway = artifact("Gateway").interface
     leaving = artifact("EmergencyExit").interface
     stops = [bridge["pause"].selector, bridge["openBreaker"].selector]
@@ -217,6 +218,7 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
         grant.encode(BRIDGE_ROLE, contracts["bridge"], 0),
         label.encode(GUARDIAN_ROLE, "guardian"),
         assign.encode(contracts["bridge"], stops, GUARDIAN_ROLE),
+        assign.encode(contracts["market"], [market["openBreaker"].selector], GUARDIAN_ROLE),
         assign.encode(contracts["gateway"], [gateway["pauseRoute"].selector], GUARDIAN_ROLE),
         assign.encode(contracts["exit"], [leaving["stop"].selector], GUARDIAN_ROLE),
         grant.encode(GUARDIAN_ROLE, guardian, 0),

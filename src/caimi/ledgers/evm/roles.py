@@ -24,6 +24,7 @@ STOPS = {
     "CommitteeClient": ("freeze",),
     "EmergencyExit": ("stop",),
     "Gateway": ("pauseRoute",),
+    "LicenceMarket": ("openBreaker",),
     "ModelBridge": ("pause", "openBreaker"),
     "OptimisticClient": ("freeze",),
 }
