@@ -21,6 +21,7 @@ import {EmergencyExit} from "../../src/governance/EmergencyExit.sol";
 import {Accountant} from "../../src/limits/Accountant.sol";
 import {RouteLimits} from "../../src/limits/RouteLimits.sol";
 import {ForeignModel} from "../../src/interfaces/IModelRegistry.sol";
+import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelNames} from "../../src/models/ModelNames.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
@@ -65,6 +66,7 @@ contract HandOverTest is Network, Attestors, HandOver {
             gatewayBytes(there), 0, thief.threshold, thief.members, thief.operators, address(manager)
         );
         _optimistic = new OptimisticClient(_end.client, 1 ether, 1 hours, 1 hours, address(manager));
+        LicenceMarket market = new LicenceMarket(_here.gateway, _registry, address(manager));
         MessageGateway messages = new MessageGateway(IERC7786GatewaySource(address(0xe5)), address(manager));
         AxelarAdapter adapter = new AxelarAdapter(IBaseAmplifierGateway(address(0xa7)), address(manager));
         PuppetApp application = new PuppetApp();
@@ -83,6 +85,7 @@ contract HandOverTest is Network, Attestors, HandOver {
         _stop("stop", address(_exit), abi.encodeCall(EmergencyExit.stop, (route)));
         _stop("freeze", address(_end.client), abi.encodeCall(CommitteeClient.freeze, ()));
         _stop("pause", address(_bridge), abi.encodeCall(ModelBridge.pause, ()));
+        _stop("openBreaker", address(market), abi.encodeCall(RouteLimits.openBreaker, (route)));
         _stop("openBreaker", address(_bridge), abi.encodeCall(RouteLimits.openBreaker, (route)));
         _stop("freeze", address(_optimistic), abi.encodeCall(OptimisticClient.freeze, ()));
         AttestationsClient attestations = newAttestationsClient(makeKeys(0, 2, 3, 5), address(manager));
@@ -97,6 +100,8 @@ contract HandOverTest is Network, Attestors, HandOver {
         _add("addApplication", gateway, abi.encodeCall(Gateway.addApplication, ("port", application)));
         _add("unpause", address(_bridge), abi.encodeCall(ModelBridge.unpause, ()));
         _add("closeBreaker", address(_bridge), abi.encodeCall(RouteLimits.closeBreaker, (route)));
+        _add("closeBreaker", address(market), abi.encodeCall(RouteLimits.closeBreaker, (route)));
+        _add("setLimits", address(market), abi.encodeCall(RouteLimits.setLimits, (route, true, limits)));
         _add("setLimits", address(_bridge), abi.encodeCall(RouteLimits.setLimits, (route, true, limits)));
         _add("setSupplyCap", address(_bridge), abi.encodeCall(Accountant.setSupplyCap, (route, 1)));
         _add("propose", address(_optimistic), abi.encodeCall(OptimisticClient.propose, (0, 1, 1, bytes32("r"), 1)));
@@ -150,7 +155,7 @@ contract HandOverTest is Network, Attestors, HandOver {
             assertTrue(success, _all[i].name);
             ++stops;
         }
-        assertEq(stops, 7);
+        assertEq(stops, 8);
     }
 
     function test_roles_and_functions_are_out_of_everyones_reach() public {
