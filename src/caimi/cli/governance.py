@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from caimi.cli import exits, proposals
 from caimi.cli.one_ledger import (
@@ -78,14 +79,16 @@ def _print(found: Governance, now: int) -> None:
     )
     for way in found.ways_around:
         out.print(f"[yellow]Around the timelock:[/yellow] {way}", soft_wrap=True)
-    table(
-        "Pending operations",
-        ("operation", "does", "due"),
-        [
-            (f"0x{one.id.hex()}", "; ".join(one.says), _due(one.ready_at, now))
-            for one in found.pending
-        ],
-    )
+    if found.pending:
+        out.print("[bold]Pending operations[/bold]")
+    else:
+        out.print("[dim]Pending operations: nothing.[/dim]")
+    for operation in found.pending:
+        # An id is for copying: it is never broken over lines.
+        due = _due(operation.ready_at, now)
+        out.print(f"  0x{operation.id.hex()}  {due}", soft_wrap=True)
+        for does in operation.says:
+            out.print(f"    {escape(does)}", soft_wrap=True)
     if found.exits:
         table(
             "Emergency exits",
