@@ -29,7 +29,7 @@ from caimi.messaging.relayer import Relayer
 from caimi.messaging.validator import Validator
 
 SIZES, SHAPES = (10, 100, 1_000), ("hub", "ring")
-MEMBERS, THRESHOLD, EACH, ROUNDS = 5, 3, 2, 3
+MEMBERS, THRESHOLD, EACH, ROUNDS, FEWEST = 5, 3, 2, 3, 600
 PICTURES = Path(__file__).parents[1] / "docs"
 
 
@@ -143,7 +143,7 @@ async def measure_one(shape: str, size: int) -> Cost:
     idle = time.process_time() - idle
     relaying.clear()
     began = time.process_time()
-    for _ in range(ROUNDS):
+    for _ in range(max(ROUNDS, FEWEST // size)):
         for truth in truths:
             truth.send(EACH)
         while sum(truth.ended for truth in truths) < sum(len(truth.sent) for truth in truths):
