@@ -16,6 +16,7 @@ _PACKET_APP = "contracts/evm/src/models/PacketApp.sol"
 _WITNESSES = "src/caimi/messaging/witnesses.py"
 _VALIDATOR = "src/caimi/messaging/validator.py"
 _OPEN = "src/caimi/messaging/open_packets.py"
+_NONCES = "src/caimi/ledgers/evm/nonces.py"
 _RELAYER = "src/caimi/messaging/relayer.py"
 _ATTESTATIONS = "src/caimi/messaging/attestations.py"
 
@@ -117,14 +118,26 @@ GUARDS = (
     Guard(
         "a relayer forgets a packet only when its end is final",
         _OPEN,
-        "live = await self.ledger.gateway.commitments(keys, self.final.height) if keys else []",
-        "live = await self.ledger.gateway.commitments(keys) if keys else []",
+        "return await self.ledger.gateway.commitments(keys, self.final.height)",
+        "return await self.ledger.gateway.commitments(keys)",
     ),
     Guard(
         "a relayer reads again where a node left out events",
         _RELAYER,
         "                each.read_again()\n",
         "                pass\n",
+    ),
+    Guard(
+        "a relayer doubts what does not prove",
+        _OPEN,
+        "        if kept == expected and not untraceable:\n",
+        "        if kept or not untraceable:\n",
+    ),
+    Guard(
+        "an account keeps what a reorganisation may undo",
+        _NONCES,
+        "        done = latest - KEPT\n",
+        "        done = latest\n",
     ),
     Guard(
         "a relayer believes no signature over something else",
