@@ -21,10 +21,13 @@ from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.evm.transactions import Patience
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.progress import Carried
 
 _PAGE = resource.getpagesize()
+# Blocks come twice a second; now and then anvil loses a transaction, and all behind it wait.
+PATIENCE = Patience(stuck_after=3.0)
 
 
 def resident() -> int:
@@ -49,7 +52,7 @@ async def main() -> None:
             # While anvil makes a block, its newest height shows the next block's state already.
             chain = http_chain(deployment.ledger, each["url"], Depth(1))
             stack.push_async_callback(chain.rpc.aclose)
-            ledgers[deployment.ledger] = EvmLedger(chain, deployment)
+            ledgers[deployment.ledger] = EvmLedger(chain, deployment, patience=PATIENCE)
         committee = make_committee(0, said["threshold"], accounts)
         relayer = relayer_of(ledgers, committee, secrets, observe)
         running = asyncio.create_task(relayer.run(0.2))

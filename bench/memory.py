@@ -16,6 +16,7 @@ from pathlib import Path
 from bench.messages import Pair, joined_anvils
 from bench.plot import Line, Plot
 from bench.result import Result
+from caimi.ledgers.evm.fees import GWEI
 from caimi.ledgers.evm.http import HttpProvider
 from caimi.ledgers.evm.ledger import EvmLedger
 
@@ -69,6 +70,9 @@ async def carry(messages: int) -> list[tuple[int, int, float]]:
             async for told in process.stdout:
                 now = json.loads(told)
                 samples.append((now["acknowledged"], now["resident"], now["seconds"]))
+                if len(samples) % 10 == 0:
+                    size = now["resident"] / 1e6
+                    sys.stderr.write(f"{now['acknowledged']:>7,} carried, {size:.0f} MB\n")
                 while sent < messages and sent - now["acknowledged"] < OPEN:
                     await pair.send(min(EACH, messages - sent))
                     sent += EACH
@@ -82,7 +86,9 @@ async def carry(messages: int) -> list[tuple[int, int, float]]:
 
 
 async def _mine(ledger: EvmLedger) -> None:
+    """Make blocks; full ones would raise the price of gas without end."""
     while True:
+        await ledger.chain.rpc.ask("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
         await ledger.chain.rpc.ask("evm_mine")
         await asyncio.sleep(BLOCK_SECONDS)
 
