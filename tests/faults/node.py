@@ -13,8 +13,8 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.http import HttpInterrupted
-from caimi.ledgers.evm.packets import commitment_key
 from caimi.ledgers.ibc_proto import decode_packet
+from caimi.messaging.ibc import commitment_key
 from faults.chain import Chain, Refused
 from faults.machine import Message, hexed
 from faults.process import Process

@@ -158,7 +158,7 @@ DECODERS = (
         "attestation",
         (
             "caimi.messaging.checkpoint.Attestation.from_document",
-            "caimi.messaging.checkpoint._hex",
+            "caimi.messaging.hex_field.hex_field",
         ),
         lambda: [Document(_attestation().to_json()), Document(_absence().to_json())],
         Attestation.from_document,
@@ -178,7 +178,6 @@ DECODERS = (
         (
             "caimi.messaging.handover.Handover.from_json",
             "caimi.messaging.handover._read_committee",
-            "caimi.messaging.handover._hex",
         ),
         lambda: [_handover().to_json()],
         Handover.from_json,
@@ -204,10 +203,7 @@ DECODERS = (
     ),
     Decoder(
         "ibc-attestation",
-        (
-            "caimi.messaging.ibc_attestations.IbcAttestation.from_document",
-            "caimi.messaging.ibc_attestations._hex",
-        ),
+        ("caimi.messaging.ibc_attestations.IbcAttestation.from_document",),
         lambda: [Document(each.to_json()) for each in _ibc_attestations()],
         IbcAttestation.from_document,
         lambda value: json.loads(value.to_json()),

@@ -56,6 +56,7 @@ EXCUSED = {
     "caimi.ledgers.evm.chain": ASKS,
     "caimi.ledgers.evm.connect": WIRES,
     "caimi.ledgers.evm.contract": ASKS,
+    "caimi.ledgers.evm.light_clients.read_committee": ASKS,
     "caimi.ledgers.evm.embedded": "the embedded ledger of tests and the demonstration",
     "caimi.ledgers.evm.embedded_rpc": "requests that this process makes of its embedded ledger",
     "caimi.ledgers.evm.governance": ASKS,

@@ -24,11 +24,10 @@ from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.packets import commitment_key
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Packet, Price, PurchaseState
 from caimi.messaging.checkpoint import Kind
-from caimi.messaging.ibc import acknowledgement_key, receipt_key
+from caimi.messaging.ibc import acknowledgement_key, commitment_key, receipt_key
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import read_tree
 

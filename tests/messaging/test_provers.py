@@ -68,9 +68,6 @@ class Sorting:
     async def membership(self, case, keys, blocks):
         return self.prove
 
-    async def absence(self, case, names):
-        raise NotImplementedError
-
     async def block(self, case, blocks):
         return blocks[1], b"hash of %d" % blocks[1]
 

@@ -8,11 +8,11 @@ range of blocks, the time, and the Merkle root with its size. `CommitteeClient.s
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Final
 
 from eth_abi.abi import encode
@@ -20,10 +20,11 @@ from eth_abi.abi import encode
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.hashing import keccak256
 from caimi.ledgers.port import Committee
+from caimi.messaging.hex_field import hex_field
 from caimi.signatures import SIGNATURE_BYTES, MalformedSignature, recover_account
 
 MAX_MEMBERS: Final = 256
-_LOWER_HEX: Final = re.compile("0x[0-9a-f]*")
+_hex: Final = partial(hex_field, InvalidCheckpoint)
 _MEMBERS = (
     "(bytes32 origin,bytes32 committee,uint64 from,uint64 height,uint64 time,bytes32 root,"
     "uint32 size)"
@@ -251,9 +252,3 @@ def recover(digest: bytes, signature: bytes) -> bytes:
         return recover_account(digest, signature)
     except MalformedSignature as error:
         raise InvalidCheckpoint(str(error)) from error
-
-
-def _hex(text: str, size: int) -> bytes:
-    if len(text) != 2 + 2 * size or _LOWER_HEX.fullmatch(text) is None:
-        raise InvalidCheckpoint(f"A field must be 0x and {2 * size} lower-case hex digits.")
-    return bytes.fromhex(text[2:])

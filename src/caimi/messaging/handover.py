@@ -10,19 +10,21 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.json_text import read_json
 from caimi.ledgers.port import Committee, LedgerId, Signer
 from caimi.messaging.checkpoint import MAX_MEMBERS, make_committee, recover
+from caimi.messaging.hex_field import hex_field
 from caimi.messaging.rotation import Rotation, SignedRotation
 from caimi.signatures import SIGNATURE_BYTES
 
 MAX_SIZE: Final = 4 << 20
 MAX_ROTATIONS: Final = 1_000
 _VERSION: Final = 1
-_LOWER_HEX: Final = re.compile("0x[0-9a-f]*")
+_hex: Final = partial(hex_field, InvalidCheckpoint)
 _LEDGER: Final = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 
 
@@ -169,9 +171,3 @@ def _read_committee(document: object) -> Committee:
             run = {_hex(account, 20): operator for account, operator in members.items()}
             return make_committee(epoch, threshold, list(run), run)
     raise InvalidCheckpoint("A committee in a hand-over lacks something, or has more.")
-
-
-def _hex(text: object, size: int) -> bytes:
-    if not isinstance(text, str) or len(text) != 2 + 2 * size or _LOWER_HEX.fullmatch(text) is None:
-        raise InvalidCheckpoint(f"A field must be 0x and {2 * size} lower-case hex digits.")
-    return bytes.fromhex(text[2:])

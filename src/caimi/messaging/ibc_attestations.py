@@ -8,10 +8,10 @@ name neither ledger nor client nor attestors: a key that signs them must sign fo
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from hashlib import sha256
 from typing import Final, Protocol, TypeGuard
 
@@ -19,11 +19,12 @@ from eth_abi.abi import encode
 
 from caimi.errors.messaging import InvalidProof
 from caimi.hashing import keccak256
+from caimi.messaging.hex_field import hex_field
 from caimi.signatures import SIGNATURE_BYTES, MalformedSignature, recover_account
 
 MAX_PATHS: Final = 1_000
 _MAX_CLIENT: Final = 128
-_LOWER_HEX: Final = re.compile("0x[0-9a-f]*")
+_hex: Final = partial(hex_field, InvalidProof)
 _STATE_TAG: Final = b"\x01"
 _PACKET_TAG: Final = b"\x02"
 _DOMAIN_SEPARATOR: Final = keccak256(
@@ -230,12 +231,6 @@ def _fact(entry: object) -> tuple[bytes, bytes]:
         case [str(key), str(value)]:
             return _hex(key, 32), _hex(value, 32)
     raise InvalidProof("A packet is attested as a path's key and what lies there.")
-
-
-def _hex(text: str, length: int) -> bytes:
-    if len(text) != 2 + 2 * length or _LOWER_HEX.fullmatch(text) is None:
-        raise InvalidProof(f"{text!r:.80} is not {length} bytes in hex.")
-    return bytes.fromhex(text[2:])
 
 
 def _digest(tag: bytes, data: bytes) -> bytes:

@@ -6,8 +6,8 @@ from caimi.errors.ledgers import CallInvalid
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.packets import commitment_key
 from caimi.ledgers.port import Allowance, Call, Gateway, Lock
+from caimi.messaging.ibc import commitment_key
 
 _ENDS = {"TransferCompleted": "completed", "TransferRefunded": "refunded"}
 

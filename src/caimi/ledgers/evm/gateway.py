@@ -10,8 +10,9 @@ from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import Interface
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.contract import Contract
+from caimi.ledgers.evm.light_clients import read_committee
 from caimi.ledgers.evm.logs import EventReader, RawLog
-from caimi.ledgers.evm.packets import acknowledgement_key, to_tuple
+from caimi.ledgers.evm.packets import to_tuple
 from caimi.ledgers.evm.state_proofs import read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
 from caimi.ledgers.ibc_proto import decode_acknowledgements, decode_packet
@@ -25,6 +26,7 @@ from caimi.ledgers.port import (
     WrittenAcknowledgement,
 )
 from caimi.messaging.client_proofs import StateProof, commitment_slot
+from caimi.messaging.ibc import acknowledgement_key
 
 _MAX_ROUTES = 10_000
 # Reading a commitment takes some three thousand gas, and a node lends a call tens of millions.
@@ -74,10 +76,7 @@ class EvmGateway:
             TransactionReverted: there is no such route.
         """
         address, _, _ = await self._contract.read("getClient", client_id, at=at)
-        client = Contract(self._contract.chain, address, self._clients)
-        (epoch,) = await client.read("epoch", at=at)
-        digest, threshold, members, operators, _ = await client.read("committee", epoch, at=at)
-        return Committee(epoch, threshold, tuple(members), operators, digest)
+        return await read_committee(Contract(self._contract.chain, address, self._clients), at)
 
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
         """List packets committed in blocks (from_height, to_height], in log order."""

@@ -58,10 +58,7 @@ class EvmLightClients:
 
     async def committee(self, account: bytes) -> Committee:
         """Give the present committee of a committee client."""
-        client = self._contract(account, "CommitteeClient")
-        (epoch,) = await client.read("epoch")
-        digest, threshold, members, operators, _ = await client.read("committee", epoch)
-        return Committee(epoch, threshold, tuple(members), operators, digest)
+        return await read_committee(self._contract(account, "CommitteeClient"))
 
     def rotate(self, account: bytes, following: Committee, signers: int, signatures: bytes) -> Call:
         """Hand a committee client over to `following`, as its present committee signed."""
@@ -151,6 +148,13 @@ class EvmLightClients:
 
     def _contract(self, account: bytes, name: str) -> Contract:
         return Contract(self._chain, account, artifact(name).interface)
+
+
+async def read_committee(client: Contract, at: int | None = None) -> Committee:
+    """Read the present committee of a committee client."""
+    (epoch,) = await client.read("epoch", at=at)
+    digest, threshold, members, operators, _ = await client.read("committee", epoch, at=at)
+    return Committee(epoch, threshold, tuple(members), operators, digest)
 
 
 def _claim(number: int, fields: Value) -> Claim:
