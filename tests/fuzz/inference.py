@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from wasmtime import wat2wasm
 
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.tensor_files import _parse_npy, _parse_npz, parse_json
+from caimi.inference.wasm.metadata import Metadata, Weight
+from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.models.tensor import Tensor
@@ -83,7 +86,45 @@ def _receipt_of(document: Any) -> SignedReceipt:
     return SignedReceipt.from_document(document)
 
 
+_MODULE = """(module
+  (import "caimi" "read" (func (param i32 i32 i32 i32)))
+  (memory (export "memory") 1 2)
+  (func (export "_initialize"))
+  (func $at (export "caimi_load") (export "caimi_input") (export "caimi_output")
+    (param i32) (result i32) (local.get 0))
+  (func (export "caimi_run") (result i32) (i32.const 0)))"""
+
+
+def _module() -> list[bytes]:
+    metadata = Metadata(
+        engine="caimi-wasm/1/simd",
+        source=bytes(range(32)),
+        inputs=(Tensor("x", "float32", ("n", 4)), Tensor("k", "int64", ())),
+        outputs=(Tensor("y", "float32", ("n", 2)),),
+        rows="n",
+        weights=(Weight("model.onnx", 100, 32), Weight("w/b.bin", 0, 0)),
+    )
+    return [attach(bytes(wat2wasm(_MODULE)), metadata)]
+
+
 DECODERS = (
+    Decoder(
+        "wasm-module",
+        ("caimi.inference.wasm.module", "caimi.inference.wasm.sections"),
+        _module,
+        CompiledModule.parse,
+        lambda module: module.wasm,
+        share=2,
+    ),
+    Decoder(
+        "wasm-metadata",
+        ("caimi.inference.wasm.metadata",),
+        lambda: [CompiledModule.parse(_module()[0]).metadata.encode()],
+        Metadata.decode,
+        Metadata.encode,
+        Law.ONE_SPELLING,
+        share=2,
+    ),
     Decoder(
         "tensors",
         ("caimi.inference.wire.tensors_from_json", "caimi.inference.wire._from_json"),

@@ -99,3 +99,11 @@ class TensorsNotWritten(InferenceError):
     code = "CAIMI-R011"
     why = "The file's name or place is unfit, the disk is full, or JSON lacks a value such as NaN."
     next_step = "Write to a .npz file in a directory that exists."
+
+
+class ModuleMalformed(ModelNotRunnable):
+    """A file is no compiled model."""
+
+    code = "CAIMI-R012"
+    why = "A compiled model imports nothing but its weights, exports what its host calls, no more."
+    next_step = "Compile it again from its ONNX file."
