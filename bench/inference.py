@@ -19,7 +19,6 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from bench.resnet import resnet50
 from bench.result import Result
 from caimi.datasets import train
 from caimi.inference.batch import ReceiptLog
@@ -29,6 +28,7 @@ from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.uri import ModelUri
+from caimi.zoo.resnet import resnet50
 
 IMAGES, IN_FLIGHT, PAIRS = 24, 2, 9
 REQUESTERS, RECEIPTS, ROUNDS = 64, 4_000, 5
