@@ -107,3 +107,11 @@ class ModuleMalformed(ModelNotRunnable):
     code = "CAIMI-R012"
     why = "A compiled model imports nothing but its weights, exports what its host calls, no more."
     next_step = "Compile it again from its ONNX file."
+
+
+class CompilerFailed(InferenceError):
+    """A model could not be compiled to WebAssembly."""
+
+    code = "CAIMI-R030"
+    why = "The code generator or the C compiler is missing, of another version, or refused."
+    next_step = "Install CAIMI's locked requirements again; if it persists, report the model."

@@ -1,1 +1,1 @@
-"""Models compiled to WebAssembly: the same bits on every machine."""
+"""Models as WebAssembly: the same bits on every machine."""

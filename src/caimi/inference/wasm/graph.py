@@ -1,0 +1,266 @@
+"""From an ONNX file to a graph that the code generator may see: checked, plain, with sizes fixed.
+
+What the generator puts into C must not come from a stranger: every name is replaced by a number,
+and texts for people are dropped, so that no name ends a comment or a string of the C code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import ModelProto, TensorProto, helper, inliner, numpy_helper
+
+from caimi.errors.inference import ModelNotRunnable, WrongInput
+from caimi.inference.wasm.initializers import ByteRange, initializer_ranges
+from caimi.models.tensor import Tensor
+
+MAX_NODES: Final = 20_000
+MAX_ELEMENTS: Final = 1 << 28
+"""Of one tensor: a wasm32 memory has 4 GiB."""
+DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+_READABLE: Final = {
+    TensorProto.FLOAT: 4,
+    TensorProto.DOUBLE: 8,
+    TensorProto.FLOAT16: 2,
+}
+_INLINE_BYTES: Final = 1024
+_DTYPES: Final = {
+    number: {"float": "float32", "double": "float64"}.get(name.lower(), name.lower())
+    for name, number in TensorProto.DataType.items()
+}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph whose names are numbers and whose inputs have sizes.
+
+    `inputs` and `outputs` are the names and types of the original; `weights` says for each name in
+    `model` that stands for stored weights where they lie.
+    """
+
+    model: ModelProto
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[tuple[str, str], ...]
+    weights: Mapping[str, ByteRange]
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A checked model with all its weights loaded; `stored` says where those that are plain lie."""
+
+    proto: ModelProto
+    data: bytes
+    stored: Mapping[str, ByteRange]
+    file: str
+
+
+def open_model(file: Path) -> OpenedModel:
+    """Read an ONNX file, with the data beside it, and check what it is made of.
+
+    Raises:
+        ModelNotRunnable: it is no valid ONNX model, or has operators that are not ONNX's own,
+            control flow, or data outside its directory.
+    """
+    try:
+        data = file.read_bytes()
+        onnx.checker.check_model(str(file))
+        model = onnx.load_model_from_string(data)
+        beside = {
+            tensor.name: _external_range(tensor)
+            for tensor in model.graph.initializer
+            if tensor.data_location == TensorProto.EXTERNAL
+        }
+        onnx.load_external_data_for_model(model, str(file.parent))
+    except (OSError, ValueError, DecodeError, onnx.checker.ValidationError) as error:
+        first = (str(error).strip() or "no reason given").splitlines()[0]
+        raise ModelNotRunnable(f"{file.name}: {first[:300]}") from error
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    _check_nodes(file.name, model)
+    return OpenedModel(model, data, initializer_ranges(data, file.name) | beside, file.name)
+
+
+def _check_nodes(name: str, model: ModelProto) -> None:
+    graph = model.graph
+    if len(graph.node) > MAX_NODES:
+        raise ModelNotRunnable(f"{name}: {len(graph.node)} operators, over {MAX_NODES}.")
+    if graph.sparse_initializer:
+        raise ModelNotRunnable(f"{name}: sparse weights are not supported.")
+    for node in graph.node:
+        kind = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+        if node.domain not in DOMAINS:
+            raise ModelNotRunnable(f"{name}: the custom operator {kind[:80]!r}.")
+        for attribute in node.attribute:
+            if attribute.HasField("g") or attribute.graphs:
+                raise ModelNotRunnable(f"{name}: {kind[:80]!r}: control flow is not supported.")
+
+
+def signature(model: ModelProto) -> tuple[Tensor, ...]:
+    """Give the inputs as the model declares them.
+
+    Raises:
+        ModelNotRunnable: one of them is no tensor.
+    """
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return tuple(_tensor(value) for value in model.graph.input if value.name not in constants)
+
+
+def _tensor(value: Any) -> Tensor:  # noqa: ANN401 - a protobuf message without types
+    if value.type.WhichOneof("value") != "tensor_type":
+        raise ModelNotRunnable(f"{value.name[:80]!r} is no tensor.")
+    tensor = value.type.tensor_type
+    shape = None
+    if tensor.HasField("shape"):
+        shape = tuple(
+            int(size.dim_value) if size.HasField("dim_value") else (size.dim_param or "?")
+            for size in tensor.shape.dim
+        )
+    return Tensor(value.name, _DTYPES.get(tensor.elem_type, "undefined"), shape)
+
+
+def fix_sizes(model: ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> ModelProto:
+    """Give every input the size in `shapes`, and infer those of everything else.
+
+    Raises:
+        WrongInput: an input lacks a size, or the sizes do not fit the model.
+    """
+    fixed = ModelProto()
+    fixed.CopyFrom(model)
+    constants = {tensor.name for tensor in fixed.graph.initializer}
+    for value in fixed.graph.input:
+        if value.name not in constants:
+            if value.name not in shapes:
+                raise WrongInput(f"Input {value.name[:80]!r} has no size.")
+            _set_shape(value, shapes[value.name])
+    del fixed.graph.value_info[:]
+    for value in fixed.graph.output:
+        tensor = value.type.tensor_type
+        if tensor.HasField("shape") and not all(d.HasField("dim_value") for d in tensor.shape.dim):
+            tensor.ClearField("shape")
+    try:
+        return onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True)
+    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[-1]
+        raise WrongInput(f"The sizes do not fit the model: {first[:300]}") from error
+
+
+def _set_shape(value: Any, shape: Iterable[int]) -> None:  # noqa: ANN401 - as above
+    tensor = value.type.tensor_type
+    tensor.ClearField("shape")
+    tensor.shape.SetInParent()
+    for size in shape:
+        tensor.shape.dim.add().dim_value = size
+
+
+def detach_weights(model: ModelProto, opened: OpenedModel) -> Graph:
+    """Number all names, drop texts, and turn large stored weights into inputs.
+
+    `model` has sizes and may have been rewritten from `opened`; weights that are no longer what the
+    file holds stay in the model.
+    """
+    ranges = _unchanged(model, opened)
+    names = _numbered(model)
+    plain = ModelProto(ir_version=model.ir_version)
+    for opset in model.opset_import:
+        plain.opset_import.add(domain=opset.domain, version=opset.version)
+    graph, source = plain.graph, model.graph
+    graph.name = "model"
+    inputs = tuple(
+        _tensor(value)
+        for value in source.input
+        if value.name not in {tensor.name for tensor in source.initializer}
+    )
+    weights: dict[str, ByteRange] = {}
+    for tensor in inputs:
+        _copy_value(graph.input, source.input, tensor.name, names)
+    for initializer in source.initializer:
+        if initializer.name in ranges:
+            weights[names[initializer.name]] = ranges[initializer.name]
+            graph.input.append(
+                helper.make_tensor_value_info(
+                    names[initializer.name], initializer.data_type, list(initializer.dims)
+                )
+            )
+        else:
+            kept = graph.initializer.add()
+            kept.CopyFrom(initializer)
+            kept.name, kept.doc_string = names[initializer.name], ""
+    for value in source.output:
+        _copy_value(graph.output, source.output, value.name, names)
+    for value in source.value_info:
+        if value.name in names:
+            _copy_value(graph.value_info, source.value_info, value.name, names, value)
+    for place, node in enumerate(source.node):
+        copy = graph.node.add()
+        copy.CopyFrom(node)
+        copy.name, copy.doc_string = f"n{place}", ""
+        copy.input[:] = [names[name] if name else "" for name in node.input]
+        copy.output[:] = [names[name] if name else "" for name in node.output]
+        del copy.metadata_props[:]
+        for attribute in copy.attribute:
+            attribute.doc_string = ""
+            if attribute.HasField("t"):
+                attribute.t.name = attribute.t.doc_string = ""
+    outputs = tuple((value.name, names[value.name]) for value in source.output)
+    return Graph(plain, inputs, outputs, weights)
+
+
+def _unchanged(model: ModelProto, opened: OpenedModel) -> dict[str, ByteRange]:
+    """Name the initializers worth reading at run time that the file still holds as they are."""
+    found = {}
+    for tensor in model.graph.initializer:
+        size = prod(tensor.dims) * _READABLE.get(tensor.data_type, 0)
+        place = opened.stored.get(tensor.name)
+        if size < _INLINE_BYTES or place is None:
+            continue
+        there = place if place.size else ByteRange(place.file, place.offset, size)
+        if there.size == size and _is_same(tensor, opened, there):
+            found[tensor.name] = there
+    return found
+
+
+def _external_range(tensor: TensorProto) -> ByteRange:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    offset, size = int(entries.get("offset", 0)), int(entries.get("length", 0))
+    return ByteRange(entries["location"], offset, size)
+
+
+def _is_same(tensor: TensorProto, opened: OpenedModel, there: ByteRange) -> bool:
+    if there.file != opened.file:
+        return True
+    part = opened.data[there.offset : there.offset + there.size]
+    return bool(tensor.raw_data == part or numpy_helper.to_array(tensor).tobytes() == part)
+
+
+def _numbered(model: ModelProto) -> dict[str, str]:
+    graph, names = model.graph, {}
+    every = [
+        *(value.name for value in graph.input),
+        *(tensor.name for tensor in graph.initializer),
+        *(name for node in graph.node for name in (*node.input, *node.output)),
+        *(value.name for value in graph.output),
+    ]
+    for name in every:
+        if name and name not in names:
+            names[name] = f"t{len(names)}"
+    return names
+
+
+def _copy_value(
+    target: Any,  # noqa: ANN401 - protobuf containers without types
+    source: Any,  # noqa: ANN401
+    name: str,
+    names: Mapping[str, str],
+    value: Any = None,  # noqa: ANN401
+) -> None:
+    found = value if value is not None else next(v for v in source if v.name == name)
+    copy = target.add()
+    copy.CopyFrom(found)
+    copy.name, copy.doc_string = names[name], ""
+    del copy.metadata_props[:]
