@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import ModelProto, TensorProto, helper, numpy_helper
-
-from caimi.inference.tensors import Array
 
 
 def fold(model: ModelProto) -> ModelProto:
@@ -116,5 +115,5 @@ class _Normalisations:
             and self._uses[node.output[0]] == 1
         )
 
-    def _values(self, name: str) -> Array:
-        return numpy_helper.to_array(self._constants[name]).astype(np.float64)
+    def _values(self, name: str) -> npt.NDArray[np.float64]:
+        return np.asarray(numpy_helper.to_array(self._constants[name]), dtype=np.float64)

@@ -17,7 +17,8 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, TensorProto, helper, inliner, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
-from caimi.inference.wasm.initializers import ByteRange, initializer_ranges
+from caimi.inference.wasm.initializers import initializer_ranges
+from caimi.inference.wasm.metadata import Weight
 from caimi.models.tensor import Tensor
 
 MAX_NODES: Final = 20_000
@@ -47,7 +48,7 @@ class Graph:
     model: ModelProto
     inputs: tuple[Tensor, ...]
     outputs: tuple[tuple[str, str], ...]
-    weights: Mapping[str, ByteRange]
+    weights: Mapping[str, Weight]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class OpenedModel:
 
     proto: ModelProto
     data: bytes
-    stored: Mapping[str, ByteRange]
+    stored: Mapping[str, Weight]
     file: str
 
 
@@ -176,7 +177,7 @@ def detach_weights(model: ModelProto, opened: OpenedModel) -> Graph:
         for value in source.input
         if value.name not in {tensor.name for tensor in source.initializer}
     )
-    weights: dict[str, ByteRange] = {}
+    weights: dict[str, Weight] = {}
     for tensor in inputs:
         _copy_value(graph.input, source.input, tensor.name, names)
     for initializer in source.initializer:
@@ -211,7 +212,7 @@ def detach_weights(model: ModelProto, opened: OpenedModel) -> Graph:
     return Graph(plain, inputs, outputs, weights)
 
 
-def _unchanged(model: ModelProto, opened: OpenedModel) -> dict[str, ByteRange]:
+def _unchanged(model: ModelProto, opened: OpenedModel) -> dict[str, Weight]:
     """Name the initializers worth reading at run time that the file still holds as they are."""
     found = {}
     for tensor in model.graph.initializer:
@@ -219,19 +220,19 @@ def _unchanged(model: ModelProto, opened: OpenedModel) -> dict[str, ByteRange]:
         place = opened.stored.get(tensor.name)
         if size < _INLINE_BYTES or place is None:
             continue
-        there = place if place.size else ByteRange(place.file, place.offset, size)
+        there = place if place.size else Weight(place.file, place.offset, size)
         if there.size == size and _is_same(tensor, opened, there):
             found[tensor.name] = there
     return found
 
 
-def _external_range(tensor: TensorProto) -> ByteRange:
+def _external_range(tensor: TensorProto) -> Weight:
     entries = {entry.key: entry.value for entry in tensor.external_data}
     offset, size = int(entries.get("offset", 0)), int(entries.get("length", 0))
-    return ByteRange(entries["location"], offset, size)
+    return Weight(entries["location"], offset, size)
 
 
-def _is_same(tensor: TensorProto, opened: OpenedModel, there: ByteRange) -> bool:
+def _is_same(tensor: TensorProto, opened: OpenedModel, there: Weight) -> bool:
     if there.file != opened.file:
         return True
     part = opened.data[there.offset : there.offset + there.size]
@@ -239,7 +240,8 @@ def _is_same(tensor: TensorProto, opened: OpenedModel, there: ByteRange) -> bool
 
 
 def _numbered(model: ModelProto) -> dict[str, str]:
-    graph, names = model.graph, {}
+    graph = model.graph
+    names: dict[str, str] = {}
     every = [
         *(value.name for value in graph.input),
         *(tensor.name for tensor in graph.initializer),

@@ -8,10 +8,10 @@ TensorProto of onnx.proto), which the onnx package does not tell positions of.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.metadata import Weight
 
 _GRAPH: Final = 7
 _INITIALIZER: Final = 5
@@ -21,22 +21,13 @@ _PLAIN: Final = {9, 4, 10}
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-@dataclass(frozen=True, slots=True)
-class ByteRange:
-    """Bytes [`offset`, `offset` + `size`) of a file of the package, named by its path."""
-
-    file: str
-    offset: int
-    size: int
-
-
-def initializer_ranges(data: bytes, file: str) -> dict[str, ByteRange]:
+def initializer_ranges(data: bytes, file: str) -> dict[str, Weight]:
     """Find the initializers of an ONNX file whose elements lie in it as one plain run of bytes.
 
     Raises:
         ModelNotRunnable: the bytes are no Protocol Buffers message.
     """
-    found: dict[str, ByteRange] = {}
+    found: dict[str, Weight] = {}
     for field, start, end in _fields(data, 0, len(data)):
         if field != _GRAPH:
             continue
@@ -46,9 +37,7 @@ def initializer_ranges(data: bytes, file: str) -> dict[str, ByteRange]:
     return found
 
 
-def _add_tensor(
-    data: bytes, start: int, end: int, file: str, found: dict[str, ByteRange]
-) -> None:
+def _add_tensor(data: bytes, start: int, end: int, file: str, found: dict[str, Weight]) -> None:
     name, runs = "", []
     for field, first, last in _fields(data, start, end):
         if field == _NAME:
@@ -56,7 +45,7 @@ def _add_tensor(
         elif field in _PLAIN and last > first:
             runs.append((first, last))
     if len(runs) == 1:
-        found[name] = ByteRange(file, runs[0][0], runs[0][1] - runs[0][0])
+        found[name] = Weight(file, runs[0][0], runs[0][1] - runs[0][0])
 
 
 def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:

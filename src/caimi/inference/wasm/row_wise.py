@@ -26,8 +26,10 @@ def row_symbol(model: ModelProto) -> str | None:
     if not shapes or any(not shape for shape in shapes):
         return None
     symbol = shapes[0][0] if shapes[0] else None
+    if not isinstance(symbol, str):
+        return None
     for shape in shapes:
-        if shape is None or not isinstance(symbol, str) or shape[0] != symbol:
+        if shape is None or shape[0] != symbol:
             return None
         if any(isinstance(size, str) for size in shape[1:]):
             return None
@@ -199,7 +201,7 @@ def _slices(node: _Node) -> bool:
 class _Axes:
     @staticmethod
     def of(node: _Node, place: int) -> list[int] | None:
-        tensor = node._constants.get(node.inputs[place])  # noqa: SLF001 - one idea, two classes
+        tensor = node._constants.get(node.inputs[place])
         if tensor is None:
             return None
         rank = node.rank(0)
@@ -230,23 +232,106 @@ def _normalises(node: _Node) -> bool:
     return node.rest_known() and not node.attributes.get("training_mode", 0)
 
 
-_ELEMENTWISE: Final = (
-    "Abs Acos Acosh Add And Asin Asinh Atan Atanh Cast Ceil Celu Clip Cos Cosh Div Elu Equal Erf "
-    "Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu "
-    "Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round "
-    "Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh "
-    "ThresholdedRelu Where Xor"
-).split()
-_WHOLE_ROWS: Final = (
-    "AveragePool Conv ConvTranspose DepthToSpace Dropout GlobalAveragePool "
-    "GlobalLpPool GlobalMaxPool GroupNormalization InstanceNormalization LRN LpPool "
-    "SpaceToDepth"
-).split()
+_ELEMENTWISE: Final = frozenset(
+    {
+        "Abs",
+        "Acos",
+        "Acosh",
+        "Add",
+        "And",
+        "Asin",
+        "Asinh",
+        "Atan",
+        "Atanh",
+        "Cast",
+        "Ceil",
+        "Celu",
+        "Clip",
+        "Cos",
+        "Cosh",
+        "Div",
+        "Elu",
+        "Equal",
+        "Erf",
+        "Exp",
+        "Floor",
+        "Gelu",
+        "Greater",
+        "GreaterOrEqual",
+        "HardSigmoid",
+        "HardSwish",
+        "Identity",
+        "IsInf",
+        "IsNaN",
+        "LeakyRelu",
+        "Less",
+        "LessOrEqual",
+        "Log",
+        "Max",
+        "Mean",
+        "Min",
+        "Mish",
+        "Mod",
+        "Mul",
+        "Neg",
+        "Not",
+        "Or",
+        "PRelu",
+        "Pow",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Selu",
+        "Shrink",
+        "Sigmoid",
+        "Sign",
+        "Sin",
+        "Sinh",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Sub",
+        "Sum",
+        "Swish",
+        "Tan",
+        "Tanh",
+        "ThresholdedRelu",
+        "Where",
+        "Xor",
+    }
+)
+_WHOLE_ROWS: Final = frozenset(
+    {
+        "AveragePool",
+        "Conv",
+        "ConvTranspose",
+        "DepthToSpace",
+        "Dropout",
+        "GlobalAveragePool",
+        "GlobalLpPool",
+        "GlobalMaxPool",
+        "GroupNormalization",
+        "InstanceNormalization",
+        "LRN",
+        "LpPool",
+        "SpaceToDepth",
+    }
+)
 _REDUCTIONS: Final = ("Max", "Mean", "Min", "Prod", "Sum", "L1", "L2")
-_LEARNED: Final = (
-    "LabelEncoder LinearClassifier LinearRegressor Normalizer Scaler TreeEnsemble "
-    "TreeEnsembleClassifier TreeEnsembleRegressor SVMClassifier SVMRegressor"
-).split()
+_LEARNED: Final = frozenset(
+    {
+        "LabelEncoder",
+        "LinearClassifier",
+        "LinearRegressor",
+        "Normalizer",
+        "Scaler",
+        "TreeEnsemble",
+        "TreeEnsembleClassifier",
+        "TreeEnsembleRegressor",
+        "SVMClassifier",
+        "SVMRegressor",
+    }
+)
 _CHECKS: Final[Mapping[tuple[str, str], Callable[[_Node], bool]]] = {
     **{("", kind): _broadcasts for kind in _ELEMENTWISE},
     **{("", kind): _first_and_known for kind in _WHOLE_ROWS},

@@ -1,4 +1,4 @@
-"""The pinned C compiler that makes WebAssembly: clang and wasi-libc as the ziglang wheel has them."""
+"""The pinned C compiler that makes WebAssembly: clang and wasi-libc of the ziglang wheel."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ GENERATOR_VERSION: Final = "1.4.0"
 TIME_LIMIT: Final = 600
 EXPORTS: Final = ("caimi_load", "caimi_run", "caimi_input", "caimi_output")
 _STACK_BYTES: Final = 1 << 20
+_PAGE: Final = 1 << 16
+_MOST_MEMORY: Final = (1 << 32) - _PAGE
 
 _COMMON: Final = (
     "-target",
@@ -60,9 +62,17 @@ def check_toolchain() -> None:
 
 
 def build(
-    sources: Sequence[Path], includes: Sequence[Path], target: Target, output: Path, cache: Path
+    sources: Sequence[Path],
+    includes: Sequence[Path],
+    target: Target,
+    output: Path,
+    *,
+    max_memory: int,
+    cache: Path,
 ) -> None:
-    """Compile and link C files to one module; `cache` keeps what was compiled before.
+    """Compile and link C files to one module that grows to `max_memory` bytes at most.
+
+    `cache` keeps what was compiled before.
 
     Raises:
         CompilerFailed: the compiler refuses the sources, or takes more than ten minutes.
@@ -73,6 +83,7 @@ def build(
         *target.flags,
         *(f"-D{define}" for define in target.defines),
         *(f"-I{folder}" for folder in includes),
+        f"-Wl,--max-memory={min(-(-max_memory // _PAGE) * _PAGE, _MOST_MEMORY)}",
         *map(str, sources),
         *("-o", str(output)),
     ]

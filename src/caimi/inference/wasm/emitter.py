@@ -1,0 +1,308 @@
+"""C code of one graph: emx-onnx-cgen's operators, our memory plan, our kernels, our checks.
+
+The generator (emx-onnx-cgen) makes a C function of every operator, and would call them one after
+another with a buffer each. Here its wrapper is replaced: buffers share an arena, stored weights are
+fetched when they are used, hot operators are calls of our kernels, outputs' NaNs are made canonical
+and indices are checked. It is a subclass of the generator's emitter, whose version is pinned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+from typing import Any
+
+from emx_onnx_cgen.codegen.c_emitter import CEmitter, ConstTensor, LoweredModel, TempBuffer
+from emx_onnx_cgen.compiler import Compiler, CompilerOptions
+from emx_onnx_cgen.errors import CompilerError
+from emx_onnx_cgen.ir.op_base import OpBase
+from emx_onnx_cgen.ir.ops import IdentityOp, ReshapeOp
+from onnx import ModelProto
+from shared.scalar_types import ScalarType
+
+from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.arena import ALIGNMENT, Arena, Lifetime, plan_arena
+from caimi.inference.wasm.index_checks import index_checks
+from caimi.inference.wasm.kernel_calls import Tensors, kernel_calls
+
+Shape = tuple[int, ...]
+_CANONICAL = {ScalarType.F32: "f32", ScalarType.F64: "f64", ScalarType.F16: "f16"}
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """C code, and what the module's metadata says: weights in the order of their first use."""
+
+    code: str
+    weights: tuple[str, ...]
+    arena_bytes: int
+    outputs: tuple[tuple[Shape, str], ...]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One statement of a run: what it reads, what it writes, which weights it fetches."""
+
+    text: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+def emit(model: ModelProto, weights: Sequence[str], *, float64_sums: bool) -> Emitted:
+    """Give the C code of a graph whose last inputs, those in `weights`, are stored weights.
+
+    Raises:
+        ModelNotRunnable: an operator or a type that the generator does not support; with its name.
+    """
+    options = CompilerOptions(
+        model_name="caimi_model",
+        large_weight_threshold=0,
+        fp32_accumulation_strategy="fp64" if float64_sums else "simple",
+    )
+    compiler = Compiler(options)
+    emitter = _Emitter(weights, options)
+    compiler._emitter = emitter
+    try:
+        code = compiler.compile(model)
+    except (CompilerError, NotImplementedError) as error:
+        raise ModelNotRunnable(f"The code generator says: {str(error)[:300]}") from error
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
+        kind = type(error).__name__
+        raise ModelNotRunnable(f"The code generator stopped: {kind}: {str(error)[:200]}") from error
+    return Emitted(code, emitter.fetched, emitter.arena_bytes, emitter.results)
+
+
+class _Emitter(CEmitter):  # type: ignore[misc]
+    """Writes the generator's code with our `caimi_infer` in place of its wrapper."""
+
+    def __init__(self, weights: Sequence[str], options: CompilerOptions) -> None:
+        super().__init__(
+            None,
+            large_weight_threshold=0,
+            fp32_accumulation_strategy=options.fp32_accumulation_strategy,
+        )
+        self._weights = frozenset(weights)
+        self.fetched: tuple[str, ...] = ()
+        self.arena_bytes = 0
+        self.results: tuple[tuple[Shape, str], ...] = ()
+
+    @staticmethod
+    def _emit_header_comment(header: object) -> str:
+        return '#include "caimi_module.h"'
+
+    @staticmethod
+    def _emit_node_comment(node_info: object, index: int) -> str:
+        return ""
+
+    @staticmethod
+    def _emit_constant_comment(constant: ConstTensor, index: int) -> str:
+        return ""
+
+    def _emit_model_wrapper(
+        self,
+        model: LoweredModel,
+        resolved_ops: list[OpBase],
+        temp_buffers: tuple[TempBuffer, ...],
+        *,
+        dim_order: Sequence[str],
+        input_dim_names: Mapping[int, Any],
+        output_dim_names: Mapping[int, Any],
+    ) -> str:
+        if dim_order or any(temp.is_sequence for temp in temp_buffers):
+            raise ModelNotRunnable("A size that only a run shows, or a sequence of tensors.")
+        if any(model.input_optional_names) or any(model.output_optional_names):
+            raise ModelNotRunnable("An optional input or output.")
+        return _Wrapper(self, model, resolved_ops, temp_buffers, self._weights).text()
+
+
+class _Wrapper:
+    """The function that runs all operators, and what surrounds it."""
+
+    def __init__(
+        self,
+        emitter: _Emitter,
+        model: LoweredModel,
+        ops: list[OpBase],
+        temps: tuple[TempBuffer, ...],
+        weights: frozenset[str],
+    ) -> None:
+        self._emitter, self._model, self._ops = emitter, model, ops
+        places = zip(model.input_names, model.input_shapes, model.input_dtypes, strict=True)
+        inputs = [entry for entry in places if entry[0] not in weights]
+        stored = zip(model.input_names, model.input_shapes, model.input_dtypes, strict=True)
+        self._stored = {name: (shape, kind) for name, shape, kind in stored if name in weights}
+        outputs = zip(model.output_names, model.output_shapes, model.output_dtypes, strict=True)
+        self._outputs = list(outputs)
+        self._buffers: dict[str, tuple[Shape, ScalarType]] = {
+            name: (shape, kind)
+            for name, shape, kind in (
+                *inputs,
+                *((temp.name, temp.shape, temp.dtype) for temp in temps),
+                *self._outputs,
+            )
+        }
+        self._inputs = [name for name, _, _ in inputs]
+        self._constants = {constant.name: constant for constant in model.constants}
+        self._alias: dict[str, str] = {}
+        emitter.results = tuple((shape, kind.np_dtype.name) for _, shape, kind in self._outputs)
+
+    def text(self) -> str:
+        steps = self._steps()
+        used = dict.fromkeys(name for step in steps for name in step.reads if name in self._stored)
+        weights = list(used)
+        arena = self._plan(steps)
+        self._emitter.fetched = tuple(weights)
+        self._emitter.arena_bytes = arena.size
+        sizes = [self._size(*self._stored[name]) for name in weights]
+        counts = (
+            arena.size,
+            len(weights),
+            sum(map(_padded, sizes)),
+            self._most_streamed(steps),
+            max(len(self._inputs), 1),
+            max(len(self._outputs), 1),
+        )
+        lines = [
+            _table("caimi_weight_bytes", sizes),
+            _table("caimi_weight_offsets", list(accumulate([0, *map(_padded, sizes)]))),
+            _table("caimi_input_offsets", [self._offset(arena, name) for name in self._inputs]),
+            _table(
+                "caimi_output_offsets",
+                [self._offset(arena, name) for name, _, _ in self._outputs],
+            ),
+            f"CAIMI_MODULE({', '.join(map(str, counts))})",
+            "static int32_t caimi_infer(void) {",
+            *(
+                f"    {self._pointer(name, *self._buffers[name])} = "
+                f"(void *)(caimi_arena + {self._offset(arena, name)});"
+                for name in self._buffers
+            ),
+        ]
+        for step in steps:
+            fetched = [name for name in step.reads if name in self._stored]
+            lines.append("    {")
+            if fetched:
+                lines.append("caimi_release_weights();")
+            for name in fetched:
+                pointer = self._pointer(name, *self._stored[name])
+                lines.append(f"const {pointer} = caimi_weight({weights.index(name)});")
+                lines.append(f"if (!{name}) return CAIMI_OUT_OF_MEMORY;")
+            lines.append(step.text)
+            lines.append("    }")
+        lines += ["    return 0;", "}"]
+        return "\n".join(lines)
+
+    def _steps(self) -> list[_Step]:
+        calls = {call.place: call for call in kernel_calls(self._ops, self._tensors())}
+        covered = {place for call in calls.values() for place in call.covers}
+        steps = []
+        for place, op in enumerate(self._ops):
+            if place in calls:
+                call = calls[place]
+                steps.append(_Step(call.text, call.reads, (call.output,)))
+            elif place not in covered and not self._is_alias(op):
+                steps.append(self._generated(place, op))
+        return steps
+
+    def _generated(self, place: int, op: OpBase) -> _Step:
+        reads = tuple(dict.fromkeys(name for name in op.input_names if name))
+        writes = tuple(name for name in op.output_names if name)
+        call = f"{self._emitter.op_function_name(self._model, place)}({', '.join(op.call_args())});"
+        lines = [
+            *index_checks(op, self._emitter.ctx_shape, self._emitter.ctx_dtype),
+            call,
+        ]
+        for name in writes:
+            kind = self._emitter.ctx_dtype(name)
+            count = prod(self._emitter.ctx_shape(name))
+            if kind in _CANONICAL and count:
+                lines.append(f"caimi_canonicalise_{_CANONICAL[kind]}((void *){name}, {count});")
+        return _Step("\n".join(lines), reads, writes)
+
+    def _tensors(self) -> Tensors:
+        readers: dict[str, list[int]] = {}
+        for place, op in enumerate(self._ops):
+            for name in op.input_names:
+                if name:
+                    readers.setdefault(name, []).append(place)
+        scalars = {
+            name: float(constant.data[0])
+            for name, constant in self._constants.items()
+            if len(constant.data) == 1 and constant.dtype.is_float
+        }
+        return Tensors(
+            self._emitter.ctx_shape,
+            self._emitter.ctx_dtype,
+            readers,
+            frozenset(name for name, _, _ in self._outputs),
+            scalars,
+            frozenset((*self._constants, *self._stored)),
+        )
+
+    def _is_alias(self, op: OpBase) -> bool:
+        """Whether an operator's output is its input under another shape: then it is not run."""
+        if not isinstance(op, ReshapeOp | IdentityOp):
+            return False
+        source, target = op.input0, op.output
+        outputs = {name for name, _, _ in self._outputs}
+        if source not in self._buffers or source in self._inputs or target in outputs:
+            return False
+        if self._buffers[source][1] == ScalarType.STRING:
+            return False
+        self._alias[target] = self._alias.get(source, source)
+        return True
+
+    def _plan(self, steps: Sequence[_Step]) -> Arena:
+        first: dict[str, int] = dict.fromkeys(self._inputs, -1)
+        last: dict[str, int] = {}
+        for place, step in enumerate(steps):
+            for name in (*step.reads, *step.writes):
+                root = self._alias.get(name, name)
+                if root in self._buffers:
+                    first.setdefault(root, place)
+                    last[root] = place
+        for name, _, _ in self._outputs:
+            first.setdefault(name, -1)
+            last[self._alias.get(name, name)] = len(steps)
+        return plan_arena(
+            Lifetime(name, self._size(*self._buffers[name]), place, last.get(name, place))
+            for name, place in first.items()
+        )
+
+    def _offset(self, arena: Arena, name: str) -> int:
+        return arena.offsets.get(self._alias.get(name, name), 0)
+
+    def _most_streamed(self, steps: Sequence[_Step]) -> int:
+        """Give the most bytes of weights that one step uses, each rounded up to 64."""
+        return max(
+            (
+                sum(
+                    _padded(self._size(*self._stored[name]))
+                    for name in step.reads
+                    if name in self._stored
+                )
+                for step in steps
+            ),
+            default=0,
+        )
+
+    def _size(self, shape: Shape, kind: ScalarType) -> int:
+        item = 256 if kind == ScalarType.STRING else kind.np_dtype.itemsize
+        return prod(shape) * int(item)
+
+    def _pointer(self, name: str, shape: Shape, kind: ScalarType) -> str:
+        sizes = "".join(f"[{max(1, size)}]" for size in shape[1:])
+        if kind == ScalarType.STRING:
+            sizes += "[EMX_STRING_MAX_LEN]"
+        return f"{kind.c_type} (*{name}){sizes}" if sizes else f"{kind.c_type} *{name}"
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _table(name: str, values: Sequence[int]) -> str:
+    listed = ", ".join(f"{value}u" for value in values) or "0"
+    return f"static const uint32_t {name}[] = {{{listed}}};"
