@@ -7,13 +7,14 @@ operator that is not in the table is compiled for each batch size instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from onnx import ModelProto, helper, numpy_helper
 
 from caimi.errors.inference import WrongInput
 from caimi.inference.wasm.graph import fix_sizes, signature
+from caimi.models.tensor import UNKNOWN, Tensor
 
 _PROBES: Final = (2, 3)
 """Two sizes of the leading dimension: what has it, and nothing else, differs between them."""
@@ -21,25 +22,26 @@ _PROBES: Final = (2, 3)
 
 def row_symbol(model: ModelProto) -> str | None:
     """Name the leading dimension that the model treats row by row; None when it does not."""
-    inputs = signature(model)
-    shapes = [tensor.shape for tensor in inputs]
-    if not shapes or any(not shape for shape in shapes):
-        return None
-    symbol = shapes[0][0] if shapes[0] else None
-    if not isinstance(symbol, str):
-        return None
-    for shape in shapes:
-        if shape is None or shape[0] != symbol:
-            return None
-        if any(isinstance(size, str) for size in shape[1:]):
-            return None
-    if symbol == "?" and len(inputs) > 1:
+    symbol = _shared_symbol(signature(model))
+    if symbol is None:
         return None
     try:
         probes = [_Shapes(model, rows) for rows in _PROBES]
     except WrongInput:
         return None
     return symbol if _rows_stay_apart(model, probes) else None
+
+
+def _shared_symbol(inputs: Sequence[Tensor]) -> str | None:
+    """Name the one open dimension, the leading one of every input."""
+    leading = {shape[0] for tensor in inputs if (shape := tensor.shape)}
+    rest = [size for tensor in inputs for size in (tensor.shape or ())[1:]]
+    symbol = next(iter(leading)) if len(leading) == 1 else None
+    if not isinstance(symbol, str) or not all(tensor.shape for tensor in inputs):
+        return None
+    if any(isinstance(size, str) for size in rest) or (symbol == UNKNOWN and len(inputs) > 1):
+        return None
+    return symbol
 
 
 class _Shapes:
