@@ -121,6 +121,10 @@ dev: $(VENV)/.dev $(VENV)/.project $(EVM)/node_modules/.installed ## Install eve
 errors: $(VENV)/.runtime $(VENV)/.project ## Write docs/errors.md from the exceptions
 	$(BIN)/python -m caimi.errors > docs/errors.md
 
+.PHONY: protocol
+protocol: $(VENV)/.dev ## Generate the Open Inference Protocol's messages from their .proto file
+	$(BIN)/python -m grpc_tools.protoc -Isrc --python_out=src caimi/inference/oip/open_inference.proto
+
 .PHONY: lock
 lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer releases)
 	$(PIP_COMPILE) $(LOCK_ARGS) --build-deps-for editable --output-file requirements/runtime.txt pyproject.toml

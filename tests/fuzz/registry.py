@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import caimi
-from fuzz import custody, inference, ledgers, models, names, nodes
+from fuzz import custody, inference, ledgers, models, names, nodes, oip
 from fuzz.decoder import Decoder
 
 DECODERS: dict[str, Decoder] = {
     decoder.name: decoder
-    for module in (names, ledgers, nodes, custody, inference, models)
+    for module in (names, ledgers, nodes, custody, inference, models, oip)
     for decoder in module.DECODERS
 }
 
@@ -81,6 +81,10 @@ EXCUSED = {
     "caimi.models.unsealing": "authenticated chunks, of sizes that the manifest gives",
     "caimi.models.weights": "numbers out of bytes of a length that the caller has checked",
     "caimi.node.endpoints": WIRES,
+    "caimi.inference.oip.service": "a nonce, matched by one expression first",
+    "caimi.node.bodies": "bytes of a bounded length, for a decoder",
+    "caimi.node.oip_http": "calls the decoders of `caimi.inference.oip`",
+    "caimi.node.oip_grpc": "calls the decoders of `caimi.inference.oip`",
     "caimi.node.node": "settings that pydantic matched with one expression first",
     "caimi.node.run": "settings that pydantic matched with one expression first",
     "caimi.node.worker_app": "the path of a request, 66 characters, with its own error",

@@ -115,9 +115,15 @@ def worker(
     port: Annotated[int, typer.Option(help="Port of the worker's URL in caimi.toml.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     anchor_seconds: Annotated[float, typer.Option(help="Time between receipt batches.")] = 5.0,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port of the Open Inference Protocol over gRPC."),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Answer inference requests with the models that the key is licensed for.
+
+    The port also speaks the Open Inference Protocol v2, for clients that do not know CAIMI.
 
     Example: [bold]caimi service worker -k worker --port 9100[/bold]
     """
@@ -127,5 +133,7 @@ def worker(
     _log()
     guarded(
         False,
-        lambda: asyncio.run(run_worker(load_config(config), key, host, port, anchor_seconds)),
+        lambda: asyncio.run(
+            run_worker(load_config(config), key, host, port, anchor_seconds, grpc_port)
+        ),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from caimi.errors.inference import WorkerBusy
+from caimi.errors.inference import WorkerBusy, WrongInput
 from caimi.inference.batch import ReceiptLog
 from caimi.inference.engine import Engine, Session
 from caimi.inference.receipt import Receipt, SignedReceipt
@@ -80,22 +81,45 @@ class Worker:
         """The account it signs with."""
         return self._signer.account
 
-    async def infer(self, uri: ModelUri, inputs: Tensors, nonce: bytes) -> Answer:
+    async def open(self, uri: ModelUri) -> ServedModel:
+        """Give a version opened, without running it.
+
+        Raises:
+            WorkerBusy: too many requests are under way.
+            ModelNotServed: the worker has no licence of it.
+        """
+        with self._place():
+            return await self._models.serve(uri)
+
+    async def infer(
+        self, uri: ModelUri, inputs: Tensors, nonce: bytes, *, outputs: Collection[str] = ()
+    ) -> Answer:
         """Run a version on `inputs`; `nonce` is the requester's, so the receipt is for it alone.
+
+        `outputs` are names that the version must give; the answer has all that it gives.
 
         Raises:
             WorkerBusy: too many requests are under way.
             ModelNotServed, WrongInput, RunFailed: as the model and the engine say.
             ReceiptStoreDamaged: the receipt could not be written down, so there is no answer.
         """
+        with self._place():
+            served = await self._models.serve(uri)
+            unknown = sorted(set(outputs) - {spec.name for spec in served.session.outputs})
+            if unknown:
+                given = ", ".join(map(str, served.session.outputs))
+                raise WrongInput(f"The model has no output {unknown[0]!r}; it gives {given}.")
+            answer = await self._runners.run(partial(self.answer, served, inputs, nonce))
+            await self._receipts.add(answer.receipt)
+            return answer
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
         if self._places <= 0:
             raise WorkerBusy("The worker is at its limit of requests at a time.")
         self._places -= 1
         try:
-            served = await self._models.serve(uri)
-            answer = await self._runners.run(partial(self.answer, served, inputs, nonce))
-            await self._receipts.add(answer.receipt)
-            return answer
+            yield
         finally:
             self._places += 1
 

@@ -44,7 +44,7 @@ from caimi.node.node import Node
 from caimi.node.relaying import RelayingPolicy, serve_quotes
 from caimi.node.serving import LicensedModels
 from caimi.node.settings import NodeSettings
-from caimi.node.worker_app import create_worker_app
+from caimi.node.worker_app import create_worker_app, grpc_beside
 
 _log = logging.getLogger(__name__)
 RELAY_POLL_SECONDS = 0.25
@@ -230,8 +230,18 @@ async def _run_all(*works: Coroutine[None, None, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_worker(config: Config, key: str, host: str, port: int, anchor_seconds: float) -> None:
-    """Serve inference with the models this key is licensed for, anchoring receipts in batches."""
+async def run_worker(
+    config: Config,
+    key: str,
+    host: str,
+    port: int,
+    anchor_seconds: float,
+    grpc_port: int | None = None,
+) -> None:
+    """Serve inference with the models this key is licensed for, anchoring receipts in batches.
+
+    With `grpc_port` the Open Inference Protocol is served over gRPC, too.
+    """
     async with _network(config, key) as network:
         context = network.context
         home = config.path(config.state) / f"worker-{key}"
@@ -256,7 +266,9 @@ async def run_worker(config: Config, key: str, host: str, port: int, anchor_seco
 
         anchoring = asyncio.create_task(anchor())
         try:
-            await _serve(create_worker_app(worker, receipts), host, port)
+            app = create_worker_app(worker, receipts)
+            async with grpc_beside(app, worker, host, grpc_port):
+                await _serve(app, host, port)
         finally:
             anchoring.cancel()
             with contextlib.suppress(asyncio.CancelledError):

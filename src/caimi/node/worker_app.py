@@ -1,4 +1,4 @@
-"""A worker's HTTP API: run a model, and prove receipts.
+"""A worker's HTTP API: run a model, and prove receipts; the Open Inference Protocol beside it.
 
 Who may call it: anyone who reaches the port. What a caller can cost is bounded by the body's size,
 the number of requests at once, and the models that the worker holds licences of.
@@ -7,27 +7,38 @@ the number of requests at once, and the models that the worker holds licences of
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter
 
 from caimi.errors.node import RequestInvalid
+from caimi.inference.oip.service import OipService
 from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.wire import tensors_from_json, tensors_to_json
-from caimi.inference.worker import Worker
+from caimi.inference.worker import MAX_AT_ONCE, Worker
+from caimi.node.bodies import Bodies
 from caimi.node.http import bytes_field, json_object, service, text_field
+from caimi.node.oip_grpc import create_grpc_server
+from caimi.node.oip_http import oip_routes
 from caimi.uri import ModelUri
 
 MAX_INPUT_BYTES = 64 << 20
 
 
-def create_worker_app(worker: Worker, receipts: ReceiptStore) -> FastAPI:
+def create_worker_app(
+    worker: Worker, receipts: ReceiptStore, *, bodies: Bodies | None = None
+) -> FastAPI:
     """Make the HTTP application of `worker`, whose receipts are in `receipts`."""
+    bodies = bodies or Bodies(MAX_AT_ONCE)
     registry = CollectorRegistry()
     answers = Counter("caimi_answers", "Requests answered with a receipt", registry=registry)
     app = service("CAIMI worker", registry, MAX_INPUT_BYTES)
+    app.state.answered = answers.inc
+    app.router.routes.extend(oip_routes(OipService(worker), bodies, answers.inc))
 
     @app.get("/health")
     async def health() -> Response:
@@ -35,6 +46,7 @@ def create_worker_app(worker: Worker, receipts: ReceiptStore) -> FastAPI:
 
     @app.post("/v1/infer")
     async def infer(request: Request) -> Response:
+        await bodies.read(request)
         body = await json_object(request, "model", "nonce", "inputs")
         uri = ModelUri.parse(text_field(body, "model"))
         answer = await worker.infer(
@@ -59,3 +71,31 @@ def create_worker_app(worker: Worker, receipts: ReceiptStore) -> FastAPI:
         return JSONResponse(inclusion.as_document())
 
     return app
+
+
+@asynccontextmanager
+async def grpc_beside(
+    app: FastAPI, worker: Worker, host: str, port: int | None
+) -> AsyncIterator[int | None]:
+    """Serve `worker` over gRPC, too, while the block runs, if there is a port for it; gives it.
+
+    What is answered counts among the answers of `app`.
+
+    Raises:
+        ConfigInvalid: it cannot listen there.
+    """
+    if port is None:
+        yield None
+        return
+    server, bound = create_grpc_server(
+        OipService(worker),
+        f"{host}:{port}",
+        at_once=MAX_AT_ONCE,
+        max_message_bytes=MAX_INPUT_BYTES,
+        answered=app.state.answered,
+    )
+    await server.start()
+    try:
+        yield bound
+    finally:
+        await server.stop(1.0)
