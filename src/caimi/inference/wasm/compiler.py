@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from caimi.inference.wasm.graph import (
 )
 from caimi.inference.wasm.metadata import Metadata
 from caimi.inference.wasm.module import CompiledModule, attach
+from caimi.inference.wasm.rewrite import rewrite
 from caimi.inference.wasm.row_wise import row_symbol
 from caimi.inference.wasm.toolchain import (
     GENERATOR_VERSION,
@@ -90,6 +91,7 @@ def compile_model(
     """
     check_toolchain()
     opened = open_model(file)
+    opened = replace(opened, proto=rewrite(opened.proto))
     try:
         declared = signature(opened.proto)
     except ManifestMalformed as error:

@@ -216,6 +216,10 @@ def _gathers(node: _Node) -> bool:
     return node.rest_known() and node.axis(0) != 0
 
 
+def _gathers_elements(node: _Node) -> bool:
+    return node.has_rows(0) and node.has_rows(1) and node.axis(0) != 0
+
+
 def _transposes(node: _Node) -> bool:
     permutation = list(node.attributes.get("perm", ()))
     return node.has_rows(0) and bool(permutation) and permutation[0] == 0
@@ -348,6 +352,7 @@ _CHECKS: Final[Mapping[tuple[str, str], Callable[[_Node], bool]]] = {
     ("", "MaxPool"): _pools,
     ("", "Gemm"): _gemm,
     ("", "Gather"): _gathers,
+    ("", "GatherElements"): _gathers_elements,
     ("", "Transpose"): _transposes,
     ("", "Slice"): _slices,
     ("", "Flatten"): lambda node: node.has_rows(0) and node.axis(1) == 1,
