@@ -115,3 +115,69 @@ class CompilerFailed(InferenceError):
     code = "CAIMI-R030"
     why = "The code generator or the C compiler is missing, of another version, or refused."
     next_step = "Install CAIMI's locked requirements again; if it persists, report the model."
+
+
+class ModuleTrapped(RunFailed):
+    """A compiled model stopped in the middle of a run."""
+
+    code = "CAIMI-R013"
+    why = "It divided by zero, left its memory, overflowed its stack, or gave up by itself."
+    next_step = "Check the inputs' values; compile the model again if they are right."
+
+
+class FuelExhausted(RunFailed):
+    """A compiled model used up its fuel."""
+
+    code = "CAIMI-R014"
+    why = "The fuel of a run is bounded, so that none goes on for ever."
+    next_step = "Give fewer rows at a time, or raise the limit of fuel."
+
+
+class RunTimedOut(RunFailed):
+    """A compiled model used up its time."""
+
+    code = "CAIMI-R015"
+    why = "The time of a run is bounded, including that of fetching weights."
+    next_step = "Give fewer rows at a time, or raise the limit of time."
+
+
+class ModuleMemoryExceeded(RunFailed):
+    """A compiled model needs more memory than it may have."""
+
+    code = "CAIMI-R016"
+    why = "The memory of a model, and of the tensors of one run, is bounded."
+    next_step = "Give fewer rows at a time, or raise the limit of memory."
+
+
+class ModuleLied(RunFailed):
+    """A compiled model says of its outputs, or asks of its weights, what cannot be."""
+
+    code = "CAIMI-R017"
+    why = (
+        "Outputs lie inside of its memory, apart from each other; weights are as long as declared."
+    )
+    next_step = "Do not use this module; compile it again from its ONNX file."
+
+
+class RunnerDied(RunFailed):
+    """The process that ran a compiled model ended."""
+
+    code = "CAIMI-R018"
+    why = "It was killed, ran out of memory, or WebAssembly's runtime gave up."
+    next_step = "Try again: a fresh process is started. If it dies again, report the model."
+
+
+class WeightsUnavailable(RunFailed):
+    """A compiled model's weights cannot be read."""
+
+    code = "CAIMI-R019"
+    why = "A file of the package is missing, too short, no plain file, or outside of the package."
+    next_step = "Fetch the package again with `caimi pull`."
+
+
+class CacheUnsafe(InferenceError):
+    """The cache of machine code cannot be trusted."""
+
+    code = "CAIMI-R020"
+    why = "Machine code is run: a directory that others can write to would let them run theirs."
+    next_step = "Give another directory, or make it yours alone: chmod 700."
