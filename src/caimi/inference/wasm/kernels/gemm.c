@@ -1,24 +1,33 @@
-/* Matrix products. */
-#include "epilogue.h"
+/* Matrix products, one or a batch. */
+#include "matrix.h"
 
-#define GEMM(NAME, WEIGHT)                                                                         \
-    void NAME(const caimi_gemm *g, const float *a, const WEIGHT *b, const caimi_epilogue *e,       \
-              float *y) {                                                                          \
-        const int32_t a_row = g->trans_a ? 1 : g->k, a_step = g->trans_a ? g->m : 1;               \
-        const int32_t b_column = g->trans_b ? g->k : 1, b_step = g->trans_b ? 1 : g->n;            \
-        int32_t at = 0;                                                                            \
-        if (!e) e = &CAIMI_NO_EPILOGUE;                                                            \
-        for (int32_t z = 0; z < g->batch; z++)                                                     \
-            for (int32_t i = 0; i < g->m; i++)                                                     \
-                for (int32_t j = 0; j < g->n; j++, at++) {                                         \
-                    const float *left = a + z * g->batch_stride_a + i * a_row;                     \
-                    const WEIGHT *right = b + z * g->batch_stride_b + j * b_column;                \
-                    caimi_sum sum = 0;                                                             \
-                    for (int32_t k = 0; k < g->k; k++)                                             \
-                        sum += (caimi_sum)left[k * a_step] * (caimi_sum)right[k * b_step];         \
-                    y[at] = caimi_finish(e, sum * g->alpha, j, at);                                \
-                }                                                                                  \
+static void multiply(caimi_gemm g, const float *a, const float *b, const int8_t *b_i8,
+                     const caimi_epilogue *e, float *y) {
+    if (g.batch_stride_b == 0 && g.batch_stride_a == g.m * g.k && !g.trans_a) {
+        g.m *= g.batch; /* one matrix for all: a taller product */
+        g.batch = 1;
     }
+    for (int32_t i = 0; i < g.batch; i++) {
+        const int32_t at = i * g.batch_stride_b;
+        const caimi_matrix right = {b ? b + at : 0, b_i8 ? b_i8 + at : 0, g.trans_b ? 1 : g.n,
+                                    g.trans_b ? g.k : 1};
+        caimi_product p = {
+            .m = g.m, .n = g.n, .k = g.k, .a = a + i * g.batch_stride_a,
+            .a_row = g.trans_a ? 1 : g.k, .a_step = g.trans_a ? g.m : 1,
+            .pack = caimi_pack_matrix, .source = &right,
+            .finisher = {.e = e ? *e : CAIMI_NO_EPILOGUE, .alpha = g.alpha, .by_column = 1},
+        };
+        if (p.finisher.e.residual) p.finisher.e.residual += i * g.m * g.n;
+        caimi_multiply(&p, y + i * g.m * g.n);
+    }
+}
 
-GEMM(caimi_gemm_f32, float)
-GEMM(caimi_gemm_i8, int8_t)
+void caimi_gemm_f32(const caimi_gemm *g, const float *a, const float *b, const caimi_epilogue *e,
+                    float *y) {
+    multiply(*g, a, b, 0, e, y);
+}
+
+void caimi_gemm_i8(const caimi_gemm *g, const float *a, const int8_t *b, const caimi_epilogue *e,
+                   float *y) {
+    multiply(*g, a, 0, b, e, y);
+}
