@@ -86,6 +86,21 @@ class Replacement:
         kind = self._type(name)
         return 0 if kind is None else int(kind.elem_type)
 
+    def is_only_flattened(self, name: str) -> bool:
+        """Tell whether nothing sees a tensor's shape: all that reads it makes a vector of it."""
+        if any(value.name == name for value in self._graph.output):
+            return False
+        vectors = {
+            weight.name
+            for weight in self._graph.initializer
+            if list(weight.dims) == [1] and numpy_helper.to_array(weight)[0] == -1
+        }
+        return all(
+            node.op_type == "Reshape" and node.input[0] == name and node.input[1] in vectors
+            for node in self._graph.node
+            if name in node.input
+        )
+
     def floats(self, name: str) -> str:
         """Give `name`, checked to be float32.
 

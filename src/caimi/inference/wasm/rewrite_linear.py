@@ -65,6 +65,10 @@ def array_feature_extractor(into: Replacement) -> None:
     data, places = into.node.input
     rank = len(into.shape(data))
     flat = into.op("Reshape", places, into.weight([-1], "int64"))
+    if rank == 1 and into.is_only_flattened(into.node.output[0]):
+        # Labels of rows: without a leading dimension of one, rows are seen to stay apart.
+        into.op("Gather", data, flat, output=into.node.output[0], axis=0)
+        return
     if rank == 1:
         data = into.op("Reshape", data, into.weight([1, -1], "int64"))
     into.op("Gather", data, flat, output=into.node.output[0], axis=max(rank - 1, 1))
