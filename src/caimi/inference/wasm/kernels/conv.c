@@ -1,7 +1,8 @@
 /* Convolutions of any stride, dilation, group and padding in one to three dimensions: products of
  * the weights [out channel, k] with the patches [k, out pixel], packed from the input as they are
  * needed. */
-#include "matrix.h"
+#include "depthwise.h"
+#include "row.h"
 
 enum { COLUMNS = CAIMI_TILE_COLUMNS };
 
@@ -111,7 +112,7 @@ static void convolve(const caimi_conv *c, const float *x, const float *w, const 
     const int32_t in_size = c->in[0] * c->in[1] * c->in[2];
     const int32_t out_size = c->out[0] * c->out[1] * c->out[2];
     const int32_t k = taken * c->kernel[0] * c->kernel[1] * c->kernel[2];
-    const int32_t pointwise = is_pointwise(c);
+    const int32_t pointwise = is_pointwise(c), depthwise = caimi_is_depthwise(c);
     for (int32_t n = 0; n < c->batch; n++)
         for (int32_t g = 0; g < c->groups; g++) {
             const int32_t first = g * given, at = (n * c->out_channels + first) * out_size;
@@ -129,7 +130,19 @@ static void convolve(const caimi_conv *c, const float *x, const float *w, const 
             if (own->scale) own->scale += first;
             if (own->bias) own->bias += first;
             if (own->residual) own->residual += at;
-            caimi_multiply(&p, y + at);
+            if (depthwise) {
+                for (int32_t o = 0; o < given; o++)
+                    caimi_convolve_channel(c, image, w ? p.a + o * k : 0,
+                                           w ? 0 : p.a_i8 + o * k, &p.finisher, o,
+                                           own->residual ? own->residual + o * out_size : 0,
+                                           y + at + o * out_size);
+            } else if (pointwise && out_size == 1) { /* a row of channels */
+                const caimi_matrix weights = {p.a, p.a_i8, 1, k};
+                p.finisher.by_column = 1;
+                caimi_multiply_row(given, k, image, 1, &weights, &p.finisher, y + at);
+            } else {
+                caimi_multiply(&p, y + at);
+            }
         }
 }
 

@@ -1,5 +1,5 @@
 /* Matrix products, one or a batch. */
-#include "matrix.h"
+#include "row.h"
 
 static void multiply(caimi_gemm g, const float *a, const float *b, const int8_t *b_i8,
                      const caimi_epilogue *e, float *y) {
@@ -18,7 +18,9 @@ static void multiply(caimi_gemm g, const float *a, const float *b, const int8_t 
             .finisher = {.e = e ? *e : CAIMI_NO_EPILOGUE, .alpha = g.alpha, .by_column = 1},
         };
         if (p.finisher.e.residual) p.finisher.e.residual += i * g.m * g.n;
-        caimi_multiply(&p, y + i * g.m * g.n);
+        if (g.m == 1)
+            caimi_multiply_row(g.n, g.k, p.a, p.a_step, &right, &p.finisher, y + i * g.n);
+        else caimi_multiply(&p, y + i * g.m * g.n);
     }
 }
 

@@ -4,13 +4,12 @@
 
 enum {
     STEPS = 1024 / sizeof(caimi_sum),
-    BLOCK = 98304 * sizeof(float) / sizeof(caimi_sum), /* elements of a packed block */
     ROWS = CAIMI_TILE_ROWS,
     COLUMNS = CAIMI_TILE_COLUMNS,
 };
 
 static caimi_sums expanded[STEPS * ROWS];
-static caimi_sum packed[BLOCK] __attribute__((aligned(64)));
+caimi_sum caimi_scratch[CAIMI_SCRATCH] __attribute__((aligned(64)));
 
 /* Adds `steps` terms to each of 4 x COLUMNS sums. A leaf without edges: any call, branch on shapes
  * or hoisted load in here makes the compiler below spill the eight sums. The exit after each step
@@ -81,7 +80,7 @@ static void expand(const caimi_product *p, int32_t i, int32_t k, int32_t steps) 
  * `row` apart. */
 static void strip(int32_t steps, int32_t rows, int32_t columns, int32_t resume, caimi_sum *sums,
                   int32_t row) {
-    const caimi_sums *b = (const caimi_sums *)packed;
+    const caimi_sums *b = (const caimi_sums *)caimi_scratch;
     for (int32_t r = 0; r < rows && !steps; r++)
         for (int32_t c = 0; c < columns; c++) sums[r * row + c] = 0;
     if (!steps) return;
@@ -109,7 +108,7 @@ static caimi_sum waiting[WAITING_ROWS * WAITING_COLUMNS];
 void caimi_multiply(const caimi_product *p, float *y) {
     const int32_t blocks = p->k > STEPS ? (p->k + STEPS - 1) / STEPS : 1;
     const int32_t deep = p->k ? ((p->k + blocks - 1) / blocks + 15) / 16 * 16 : 16;
-    int32_t wide = BLOCK / deep / COLUMNS * COLUMNS;
+    int32_t wide = CAIMI_SCRATCH / deep / COLUMNS * COLUMNS;
 #ifdef CAIMI_FLOAT64_SUMS
     const int32_t tall = WAITING_ROWS;
     if (wide > WAITING_COLUMNS) wide = WAITING_COLUMNS;
@@ -122,7 +121,7 @@ void caimi_multiply(const caimi_product *p, float *y) {
             const int32_t bottom = p->m - top < tall ? p->m : top + tall;
             for (int32_t k = 0; k < p->k || k == 0; k += deep) {
                 const int32_t steps = p->k - k < deep ? p->k - k : deep;
-                if (top == 0 || blocks > 1) p->pack(p->source, k, steps, j, columns, packed);
+                if (top == 0 || blocks > 1) p->pack(p->source, k, steps, j, columns, caimi_scratch);
                 for (int32_t i = top; i < bottom; i += ROWS) {
                     const int32_t rows = p->m - i < ROWS ? p->m - i : ROWS;
 #ifdef CAIMI_FLOAT64_SUMS

@@ -26,6 +26,10 @@ typedef struct {
     caimi_finisher finisher;
 } caimi_product;
 
+/* What a call of a kernel may write on; packed blocks lie here too. */
+enum { CAIMI_SCRATCH = 98304 * sizeof(float) / sizeof(caimi_sum) };
+extern caimi_sum caimi_scratch[CAIMI_SCRATCH];
+
 void caimi_multiply(const caimi_product *, float *y);
 
 #endif
