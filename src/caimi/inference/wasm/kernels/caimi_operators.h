@@ -178,8 +178,8 @@ void caimi_fill_32(int32_t count, const void *value, void *y);
 /* One direction, the default activations (sigmoid, tanh), no peepholes, no clip, full sequences.
  * Weights as ONNX lays them out for that direction: w: gates*hidden x input, r: gates*hidden x
  * hidden, b: 2*gates*hidden (w's, then r's) or NULL. Of step t and batch n, x is read at
- * x + t*x_step + n*x_batch and y (or NULL) written at y + t*y_step + n*y_batch; the states h and c
- * of batch n lie at n*state_batch: initial ones (or NULL: zeros) are read, the last are written.
+ * x + t*x_step + n*x_batch and y written at y + t*y_step + n*y_batch; the states h and c of batch n
+ * lie at n*state_batch: initial ones (NULL: zeros) are read, the last written. y, h, c may be NULL.
  * A gate is (sum(w x) + wb) + (sum(r h) + rb), folded sums; GRU's third gate with
  * linear_before_reset is (sum(w x) + wb) + reset * (sum(r h) + rb). */
 typedef struct {

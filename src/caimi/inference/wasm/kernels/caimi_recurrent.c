@@ -1,11 +1,12 @@
 /* GRU, LSTM and RNN with the default activations: each step's gates by rows, then the cells. */
-#include "caimi_functions.h"
-#include "caimi_operators.h"
 #include <stddef.h>
 
+#include "caimi_functions.h"
+#include "caimi_operators.h"
 #include "caimi_sums.h"
 
 static float caimi_gates[4][CAIMI_MAX_HIDDEN];
+static float caimi_states[2][CAIMI_MAX_HIDDEN];
 
 /* What one step reads: the input row, the previous state, one direction's weights. */
 typedef struct {
@@ -94,13 +95,14 @@ enum { CAIMI_RNN = 1, CAIMI_GRU = 3, CAIMI_LSTM = 4 }; /* gates of each */
 
 CAIMI_INLINE void caimi_unroll(const caimi_recurrent *net, int32_t gates, const float *x,
                                const float *w, const float *r, const float *b,
-                               const float *initial_h, const float *initial_c, float *y, float *hs,
-                               float *cs) {
+                               const float *initial_h, const float *initial_c, float *y,
+                               float *last_h, float *last_c) {
+    float *h = caimi_states[0], *c = caimi_states[1];
+    const uint32_t bytes = (uint32_t)net->hidden * 4;
     for (int32_t n = 0; n < net->batch; n++) {
-        float *h = hs + n * net->state_batch;
-        float *c = cs ? cs + n * net->state_batch : NULL;
-        caimi_begin(net->hidden, initial_h ? initial_h + n * net->state_batch : NULL, h);
-        if (c) caimi_begin(net->hidden, initial_c ? initial_c + n * net->state_batch : NULL, c);
+        const int32_t place = n * net->state_batch;
+        caimi_begin(net->hidden, initial_h ? initial_h + place : NULL, h);
+        caimi_begin(net->hidden, initial_c ? initial_c + place : NULL, c);
         for (int32_t step = 0; step < net->steps; step++) {
             const int32_t t = net->reverse ? net->steps - 1 - step : step;
             const caimi_step s = {net->input, net->hidden, gates,
@@ -111,8 +113,10 @@ CAIMI_INLINE void caimi_unroll(const caimi_recurrent *net, int32_t gates, const 
                 caimi_lstm_cell(&s, h, c);
             else
                 caimi_rnn_cell(net, &s, h);
-            if (y) memcpy(y + t * net->y_step + n * net->y_batch, h, (uint32_t)net->hidden * 4);
+            if (y) memcpy(y + t * net->y_step + n * net->y_batch, h, bytes);
         }
+        if (last_h) memcpy(last_h + place, h, bytes);
+        if (last_c) memcpy(last_c + place, c, bytes);
     }
 }
 
