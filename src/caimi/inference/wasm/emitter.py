@@ -26,6 +26,7 @@ from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.arena import ALIGNMENT, Arena, Lifetime, plan_arena
 from caimi.inference.wasm.index_checks import index_checks
 from caimi.inference.wasm.kernel_calls import Tensors, kernel_calls
+from caimi.inference.wasm.operator_calls import operator_call
 
 Shape = tuple[int, ...]
 _CANONICAL = {ScalarType.F32: "f32", ScalarType.F64: "f64", ScalarType.F16: "f16"}
@@ -209,6 +210,9 @@ class _Wrapper:
     def _generated(self, place: int, op: OpBase) -> _Step:
         reads = tuple(dict.fromkeys(name for name in op.input_names if name))
         writes = tuple(name for name in op.output_names if name)
+        kernel = operator_call(op, self._emitter.ctx_shape, self._emitter.ctx_dtype)
+        if kernel is not None:
+            return _Step(kernel, reads, writes)
         call = f"{self._emitter.op_function_name(self._model, place)}({', '.join(op.call_args())});"
         lines = [
             *index_checks(op, self._emitter.ctx_shape, self._emitter.ctx_dtype),

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "caimi_kernels.h"
+#include "caimi_operators.h"
 
 enum { CAIMI_INDEX_OUT_OF_RANGE = 1, CAIMI_OUT_OF_MEMORY = 2, CAIMI_NOT_LOADED = 3 };
 enum { CAIMI_RESIDENT = 0, CAIMI_STREAMED = 1 };

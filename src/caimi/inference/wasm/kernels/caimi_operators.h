@@ -9,7 +9,8 @@
  * A sum along the last axis ("a folded sum") is defined once and for all: partial sum j of 16 starts
  * at 0 and takes elements j, j+16, j+32, ... in ascending order; then s[j] = (p[j] + p[j+4]) +
  * (p[j+8] + p[j+12]) for j of 4; then (s[0] + s[2]) + (s[1] + s[3]). All other sums run over their
- * index in ascending order, starting from 0. Multiply, then add: never fused.
+ * index in ascending order, starting from 0. Multiply, then add: never fused. CAIMI_FLOAT64_SUMS makes
+ * the sums of reductions, normalisations and recurrent products float64, rounded once at the end.
  *
  * ONNX operator (float32, static shapes)                    function
  * ---------------------------------------------------------------------------------------------
@@ -37,13 +38,6 @@
 #define CAIMI_OPERATORS_H
 
 #include <stdint.h>
-
-/* ---- NaNs ------------------------------------------------------------------------------------ */
-
-/* Every NaN among the `count` numbers becomes the quiet one: 0x7fc00000, 0x7ff8000000000000, 0x7e00. */
-void caimi_canonicalise_f32(void *numbers, int32_t count);
-void caimi_canonicalise_f64(void *numbers, int32_t count);
-void caimi_canonicalise_f16(void *numbers, int32_t count);
 
 /* ---- One number at a time (y may be x) ------------------------------------------------------- */
 

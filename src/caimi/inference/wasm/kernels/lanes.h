@@ -2,15 +2,15 @@
  * instruction, without it four scalar ones that give the same bits. No fused multiply-add, no
  * operation whose result WebAssembly leaves open except the bits of a NaN, and those are replaced
  * by `caimi_canonical4` before they are stored. */
-#ifndef CAIMI_VECTOR_H
-#define CAIMI_VECTOR_H
+#ifndef CAIMI_LANES_H
+#define CAIMI_LANES_H
 
 #include <stdint.h>
 #include <string.h>
 
 typedef float caimi_f4 __attribute__((vector_size(16)));
 typedef int32_t caimi_i4 __attribute__((vector_size(16)));
-typedef float caimi_f4_unaligned __attribute__((vector_size(16), aligned(4)));
+typedef float caimi_f4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
 
 #define CAIMI_INLINE static inline __attribute__((always_inline))
 #define CAIMI_NAN_BITS 0x7fc00000
@@ -59,11 +59,6 @@ CAIMI_INLINE void caimi_store_some(float *to, int32_t count, caimi_f4 value) {
     to[0] = value[0];
     if (count > 1) to[1] = value[1];
     if (count > 2) to[2] = value[2];
-}
-
-/* The order in which four lanes are added: (0 + 2) + (1 + 3). */
-CAIMI_INLINE float caimi_add_lanes(caimi_f4 value) {
-    return (value[0] + value[2]) + (value[1] + value[3]);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* Pooling: a line of column results over the window's rows, then the windows along that line. */
 #include "caimi_operators.h"
-#include "caimi_vector.h"
+#include "lanes.h"
 
 enum { CAIMI_LINE = 4096, CAIMI_SLACK = 8, CAIMI_COUNTS = 1024 };
 

@@ -1,5 +1,5 @@
 /* Functions of one number, four at a time: see caimi_operators.h for what each computes. */
-#include "caimi_functions.h"
+#include "functions.h"
 #include "caimi_operators.h"
 
 /* Four vectors a turn: WebAssembly engines that meter fuel pay for each turn of a loop. */

@@ -1,6 +1,6 @@
 /* Normalisations: two passes over a row that stays in the cache, folded sums. */
 #include "caimi_operators.h"
-#include "caimi_sums.h"
+#include "sums.h"
 
 /* y = ((x - centre) * factor) * scale + bias, scale and bias one number or one for each x. */
 #define CAIMI_AFFINE(count, SCALE, BIAS)                                                  \
@@ -29,14 +29,14 @@
 #define CAIMI_NO_BIAS(LOAD, at)
 
 static float caimi_inverse_deviation(const float *x, float centre, int32_t count, float epsilon) {
-    const float variance = caimi_sum_square(x, centre, count) / (float)count;
+    const float variance = caimi_folded_squares(x, centre, count) / (float)count;
     return 1.0f / __builtin_sqrtf(variance + epsilon);
 }
 
 void caimi_layer_norm_f32(int32_t outer, int32_t inner, float epsilon, const float *x,
                           const float *scale, const float *bias, float *y) {
     for (int32_t row = 0; row < outer; row++, x += inner, y += inner) {
-        const float centre = caimi_sum(x, inner) / (float)inner;
+        const float centre = caimi_folded(x, inner) / (float)inner;
         const float factor = caimi_inverse_deviation(x, centre, inner, epsilon);
         if (bias)
             CAIMI_AFFINE(inner, CAIMI_SCALE_EACH, CAIMI_BIAS_EACH);
@@ -60,7 +60,7 @@ void caimi_group_norm_f32(int32_t batch, int32_t channels, int32_t groups, int32
     const int32_t members = channels / groups;
     for (int32_t group = 0; group < batch * groups; group++) {
         const int32_t count = members * inner;
-        const float centre = caimi_sum(x, count) / (float)count;
+        const float centre = caimi_folded(x, count) / (float)count;
         const float factor = caimi_inverse_deviation(x, centre, count, epsilon);
         for (int32_t member = 0; member < members; member++, x += inner, y += inner) {
             const float *scale = scales + (group % groups) * members + member;

@@ -1,9 +1,9 @@
 /* GRU, LSTM and RNN with the default activations: each step's gates by rows, then the cells. */
 #include <stddef.h>
 
-#include "caimi_functions.h"
+#include "functions.h"
 #include "caimi_operators.h"
-#include "caimi_sums.h"
+#include "sums.h"
 
 static float caimi_gates[4][CAIMI_MAX_HIDDEN];
 static float caimi_states[2][CAIMI_MAX_HIDDEN];
@@ -15,12 +15,12 @@ typedef struct {
 } caimi_step;
 
 CAIMI_INLINE float caimi_from_input(const caimi_step *s, int32_t row) {
-    const float sum = caimi_sum_product(s->w + row * s->input, s->x, s->input);
+    const float sum = caimi_folded_products(s->w + row * s->input, s->x, s->input);
     return s->b ? sum + s->b[row] : sum;
 }
 
 CAIMI_INLINE float caimi_from_state(const caimi_step *s, const float *h, int32_t row) {
-    const float sum = caimi_sum_product(s->r + row * s->hidden, h, s->hidden);
+    const float sum = caimi_folded_products(s->r + row * s->hidden, h, s->hidden);
     return s->b ? sum + s->b[s->gates * s->hidden + row] : sum;
 }
 

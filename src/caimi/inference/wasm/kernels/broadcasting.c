@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "caimi_operators.h"
-#include "caimi_vector.h"
+#include "lanes.h"
 
 CAIMI_INLINE caimi_f4 caimi_add4(caimi_f4 a, caimi_f4 b) {
     return a + b;

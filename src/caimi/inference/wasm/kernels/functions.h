@@ -10,7 +10,7 @@
 #ifndef CAIMI_FUNCTIONS_H
 #define CAIMI_FUNCTIONS_H
 
-#include "caimi_vector.h"
+#include "lanes.h"
 
 /* n = the integer nearest to x, |x| < 2^22, as a float; its int32 in *whole. */
 CAIMI_INLINE caimi_f4 caimi_nearest4(caimi_f4 x, caimi_i4 *whole) {

@@ -1,7 +1,7 @@
 /* Softmax and LogSoftmax: rows when the axis is the last, else four slices at once. */
-#include "caimi_functions.h"
+#include "functions.h"
 #include "caimi_operators.h"
-#include "caimi_sums.h"
+#include "sums.h"
 
 /* NaNs do not count: one that is there makes the sum NaN afterwards. */
 static float caimi_row_maximum(const float *x, int32_t count) {
@@ -38,7 +38,7 @@ CAIMI_INLINE void caimi_softmax_row(int32_t count, const float *x, float *y) {
         const caimi_f4 rest = caimi_load_some(x + at, count - at, 0.0f);
         caimi_store_some(y + at, count - at, caimi_exp4(rest - largest));
     }
-    const float sum = caimi_sum(y, count);
+    const float sum = caimi_folded(y, count);
     at = 0;
     for (; at + 16 <= count; at += 16)
         for (int32_t lane = at; lane < at + 16; lane += 4)
@@ -54,7 +54,7 @@ CAIMI_INLINE void caimi_softmax_row(int32_t count, const float *x, float *y) {
 CAIMI_INLINE void caimi_log_softmax_row(int32_t count, const float *x, float *y) {
     const float largest = caimi_row_maximum(x, count);
     float sum;
-#define CAIMI_TERM(LOAD, at) caimi_exp4(LOAD(x, at) - largest)
+#define CAIMI_TERM(LOAD, at) CAIMI_WIDE(caimi_exp4(LOAD(x, at) - largest))
     CAIMI_FOLD(sum, count, CAIMI_TERM);
 #undef CAIMI_TERM
     const caimi_f4 logarithm = caimi_log4(caimi_splat4(sum));

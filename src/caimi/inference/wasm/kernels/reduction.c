@@ -1,6 +1,6 @@
 /* Reductions along one axis: folded sums of rows, or vectors of columns by ascending index. */
 #include "caimi_operators.h"
-#include "caimi_sums.h"
+#include "sums.h"
 
 CAIMI_INLINE caimi_f4 caimi_extreme4(caimi_f4 value, caimi_f4 next, int32_t sign) {
     const caimi_i4 beyond = sign > 0 ? next > value : next < value;
@@ -31,15 +31,18 @@ CAIMI_INLINE caimi_f4 caimi_reduce_columns(const caimi_axis *axis, int32_t kind,
                                            const float *x) {
 #define CAIMI_AT(k) (lanes == 4 ? caimi_load4(x + (k) * axis->inner) \
                                 : caimi_load_some(x + (k) * axis->inner, lanes, 0.0f))
-    const int32_t extreme = kind == CAIMI_MAXIMUM || kind == CAIMI_MINIMUM;
-    caimi_f4 value = extreme ? CAIMI_AT(0) : caimi_splat4(0.0f);
-    for (int32_t k = extreme; k < axis->size; k++) {
-        const caimi_f4 next = CAIMI_AT(k);
-        if (extreme)
-            value = caimi_extreme4(value, next, kind == CAIMI_MAXIMUM ? 1 : -1);
-        else
-            value += kind == CAIMI_SQUARES ? next * next : next;
+    if (kind == CAIMI_MAXIMUM || kind == CAIMI_MINIMUM) {
+        caimi_f4 value = CAIMI_AT(0);
+        for (int32_t k = 1; k < axis->size; k++)
+            value = caimi_extreme4(value, CAIMI_AT(k), kind == CAIMI_MAXIMUM ? 1 : -1);
+        return caimi_canonical4(value);
     }
+    caimi_w4 sum = {0};
+    for (int32_t k = 0; k < axis->size; k++) {
+        const caimi_w4 next = CAIMI_WIDE(CAIMI_AT(k));
+        sum += kind == CAIMI_SQUARES ? next * next : next;
+    }
+    caimi_f4 value = __builtin_convertvector(sum, caimi_f4);
     if (kind == CAIMI_MEAN) value /= (float)axis->size;
     return caimi_canonical4(value);
 #undef CAIMI_AT
@@ -47,9 +50,9 @@ CAIMI_INLINE caimi_f4 caimi_reduce_columns(const caimi_axis *axis, int32_t kind,
 
 CAIMI_INLINE float caimi_reduce_row(const caimi_axis *axis, int32_t kind, const float *x) {
     switch (kind) {
-    case CAIMI_SUM: return caimi_sum(x, axis->size);
-    case CAIMI_MEAN: return caimi_sum(x, axis->size) / (float)axis->size;
-    case CAIMI_SQUARES: return caimi_sum_square(x, 0.0f, axis->size);
+    case CAIMI_SUM: return caimi_folded(x, axis->size);
+    case CAIMI_MEAN: return caimi_folded(x, axis->size) / (float)axis->size;
+    case CAIMI_SQUARES: return caimi_folded_squares(x, 0.0f, axis->size);
     default: return caimi_row_extreme(x, axis->size, kind == CAIMI_MAXIMUM ? 1 : -1);
     }
 }

@@ -1,10 +1,10 @@
 /* Copies between strided views: rows where both are contiguous, 4 x 4 tiles where a transposition
  * makes them so along two different axes, single elements otherwise. */
 #include "caimi_operators.h"
-#include "caimi_vector.h"
+#include "lanes.h"
 
 /* As integers: a float's bits must survive, whatever they are. */
-typedef caimi_i4 caimi_i4_unaligned __attribute__((aligned(4)));
+typedef caimi_i4 caimi_i4_unaligned __attribute__((aligned(4), may_alias));
 
 CAIMI_INLINE caimi_i4 caimi_bits4(const int32_t *from) {
     return *(const caimi_i4_unaligned *)from;
