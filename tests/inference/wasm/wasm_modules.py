@@ -4,7 +4,7 @@ import hashlib
 
 from wasmtime import wat2wasm
 
-from caimi.inference.wasm.metadata import Metadata, Weight
+from caimi.inference.wasm.metadata import Metadata
 from caimi.inference.wasm.module import attach
 from caimi.models.tensor import Tensor
 
@@ -61,17 +61,28 @@ def compiled(*, inputs=(X,), outputs=(Y,), rows=None, weights=(), **parts) -> by
     return attach(module(**parts), metadata(inputs, outputs, rows, weights))
 
 
-def weighing(weights: tuple[Weight, ...], bytes_each: int, **parts) -> bytes:
-    """Give a module that reads `bytes_each` of every weight to 4096, and answers their first."""
-    reads = "\n".join(
-        f"(call $read (i32.const {index}) (i32.const {4096 + index * bytes_each})"
-        f" (i32.const 0) (i32.const {bytes_each}))"
-        for index in range(len(weights))
-    )
+def echoing(weights, reads=None, rows=None, keep=False) -> bytes:
+    """Give a module that answers each run with the parts of its weights that it then reads.
+
+    `reads` are (weight, first byte, bytes); all weights, whole and in their order, unless told.
+    If it is to `keep` them, it reads them when it is loaded.
+    """
+    wanted = reads or [(index, 0, weight.size) for index, weight in enumerate(weights)]
+    run, end = "", 65536
+    for weight, first, size in wanted:
+        run += f"(call $read (i32.const {weight}) (i32.const {end})"
+        run += f" (i32.const {first}) (i32.const {size}))"
+        end += size
+    pages = -(-end // 65536) + 1
+    answer = Tensor("y", "uint8", ((rows, end - 65536) if rows else (end - 65536,)))
     return compiled(
+        inputs=[Tensor("x", "uint8", (rows,) if rows else ())],
+        outputs=[answer],
+        rows=rows,
         weights=weights,
         imports=READ,
-        load=f"{reads} (i32.const 0)",
-        run="(v128.store (i32.const 2048) (v128.load (i32.const 4096))) (i32.const 0)",
-        **parts,
+        memory=f'(memory (export "memory") {pages} {pages})',
+        load=f"{run if keep else ''} (i32.const 0)",
+        run=f"{'' if keep else run} (i32.const 0)",
+        taken="(i32.const 65536)",
     )

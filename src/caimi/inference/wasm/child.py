@@ -129,6 +129,7 @@ class _Instance:
             raise ModuleFailed(Failure.REFUSED, "it exports no memory")
         self._memory: Memory = memory
         self._addresses: list[int] = []
+        self._closed = False
 
     def load(self) -> tuple[int, int]:
         """Initialise the module and have it load its weights; give its cost."""
@@ -141,6 +142,10 @@ class _Instance:
                     raise ModuleFailed(Failure.LIE, f"{name} {index} is outside of its memory")
                 self._addresses.append(address)
         self._check_apart()
+        if not self._mode:
+            self._closed = True
+            for file in self._files:
+                os.close(file)
         return self.cost()
 
     def run(self, message: bytes) -> tuple[int, int]:
@@ -213,6 +218,8 @@ class _Instance:
         weight, destination = weight & 0xFFFFFFFF, destination & 0xFFFFFFFF
         first, size = first & 0xFFFFFFFF, size & 0xFFFFFFFF
         places = self._plan.places
+        if self._closed:
+            raise ModuleFailed(Failure.RANGE, "it reads weights again, which it was to keep")
         if weight >= len(places) or first + size > places[weight].size:
             raise ModuleFailed(
                 Failure.RANGE, f"it reads bytes {first} to {first + size} of weight {weight}"

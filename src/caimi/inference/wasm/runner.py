@@ -172,12 +172,15 @@ class Runner:
             message = protocol.LOAD.pack(
                 b"L", len(code), len(plan), self._limits.fuel, self._limits.memory_bytes, mode
             )
-            return self._ask(
+            cost = self._ask(
                 message,
                 [*shared, shared[0] if window is None else window, *self._reader.descriptors],
             )
         finally:
             given.close()
+        if mode is Mode.RESIDENT:
+            self._reader.close()
+        return cost
 
     def _ask(self, message: bytes, descriptors: Sequence[int] = ()) -> RunCost:
         """Send a request, serve what the child asks for meanwhile, and give its cost."""
@@ -208,7 +211,7 @@ class Runner:
         if weight >= len(places) or first + size > places[weight].size:
             raise RunnerDied("The process asks for weights that the module has not.")
         try:
-            for at, count in self._reader.pieces(weight, first, size):
+            for at, count in self._reader.pieces(weight, first, size, deadline):
                 self._process.send(protocol.PIECE.pack(b"P", at, count))
                 if self._process.receive(deadline) != protocol.TAKEN:
                     raise RunnerDied("The process speaks another language.")

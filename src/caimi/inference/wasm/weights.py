@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from caimi.errors.inference import ModelNotRunnable, WeightsUnavailable
+from caimi.errors.inference import WeightsUnavailable
 from caimi.inference.wasm.metadata import Weight
 from caimi.inference.wasm.protocol import MAX_FILES, Place
 
@@ -27,17 +27,19 @@ class WeightReader(Protocol):
     descriptors: Sequence[int]
     window: int | None
 
-    def pieces(self, weight: int, first: int, size: int) -> Iterator[tuple[int, int]]:
+    def pieces(
+        self, weight: int, first: int, size: int, deadline: float
+    ) -> Iterator[tuple[int, int]]:
         """Give where in the window, and how long, each piece of a range of a weight is.
 
-        A piece stays there until the next is asked for.
+        A piece stays there until the next is asked for. `deadline` is on the monotonic clock.
 
         Raises:
             CaimiError: it cannot be had, or is not what it must be.
         """
 
     def close(self) -> None:
-        """End; the process is gone."""
+        """End: the process is gone, or has all that it reads. Again is no error."""
 
 
 class WeightSource(Protocol):
@@ -61,7 +63,7 @@ class FileWeights:
         """Open each file once; see `WeightSource.open`."""
         names = sorted({weight.file for weight in weights})
         if len(names) > MAX_FILES:
-            raise ModelNotRunnable(f"Its weights are in {len(names)} files, over {MAX_FILES}.")
+            raise WeightsUnavailable(f"The weights are in {len(names)} files, over {MAX_FILES}.")
         with contextlib.ExitStack() as opened:
             descriptors = []
             for name in names:
@@ -87,7 +89,9 @@ class _FileReader:
         self.descriptors = descriptors
         self.close = opened.close
 
-    def pieces(self, weight: int, first: int, size: int) -> Iterator[tuple[int, int]]:
+    def pieces(
+        self, weight: int, first: int, size: int, deadline: float
+    ) -> Iterator[tuple[int, int]]:
         raise WeightsUnavailable(f"Weight {weight} is in a file that the process has.")
 
 
