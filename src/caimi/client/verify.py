@@ -21,6 +21,7 @@ from caimi.inference.verification import (
     Evidence,
     check_receipt,
 )
+from caimi.inference.wasm.rebuild import SUFFIX, check_module
 from caimi.models.manifest import Manifest
 from caimi.models.unsealing import fetch_bundle
 from caimi.models.verification import check_files, check_listing
@@ -62,6 +63,7 @@ async def verify_version(context: Context, uri: str | ModelUri, files: Path | No
             await _checked("signed by the publisher", lambda: _signed(context, manifest[0]))
         )
         checks.append(await _plain_files(manifest[0], files))
+        checks += [await _compiled(path, files) for path in _modules(manifest[0])]
     checks.append(_not_deprecated(resolved))
     return Verified(str(resolved.uri), tuple(checks))
 
@@ -94,6 +96,21 @@ async def _plain_files(manifest: Manifest, files: Path | None) -> Check:
         await asyncio.to_thread(check_listing, manifest, files)
         await asyncio.to_thread(check_files, manifest, files)
         return f"{len(manifest.files)} files, each with its SHA-256"
+
+    return await _checked(name, check)
+
+
+def _modules(manifest: Manifest) -> list[str]:
+    return [file.path for file in manifest.files if file.path.endswith(SUFFIX)]
+
+
+async def _compiled(path: str, files: Path | None) -> Check:
+    name = f"{path} is what its ONNX file compiles to"
+    if files is None:
+        return Check(name, UNCHECKED, "no files were given")
+
+    async def check() -> str:
+        return f"{await asyncio.to_thread(check_module, files / path)}, byte for byte"
 
     return await _checked(name, check)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
-from caimi.errors.inference import ModelNotRunnable, WrongInput
-from caimi.errors.models import ManifestMalformed
+from caimi.errors.inference import WrongInput
 from caimi.inference.wasm.emitter import Emitted, emit
 from caimi.inference.wasm.folding import fold
 from caimi.inference.wasm.graph import (
@@ -20,11 +19,11 @@ from caimi.inference.wasm.graph import (
     detach_weights,
     fix_sizes,
     open_model,
-    signature,
+    signatures,
 )
-from caimi.inference.wasm.metadata import Metadata
+from caimi.inference.wasm.metadata import Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
-from caimi.inference.wasm.rewrite import rewrite
+from caimi.inference.wasm.quantising import quantise
 from caimi.inference.wasm.row_wise import row_symbol
 from caimi.inference.wasm.toolchain import (
     GENERATOR_VERSION,
@@ -49,6 +48,7 @@ class Variant:
     name: str
     target: Target
     float64_sums: bool = False
+    int8: bool = False
 
     @property
     def engine_id(self) -> str:
@@ -62,6 +62,7 @@ VARIANTS: Final[Mapping[str, Variant]] = {
         Variant("simd", Target(_SIMD)),
         Variant("mvp", Target(("-mcpu=mvp",))),
         Variant("f64", Target(_SIMD, ("CAIMI_FLOAT64_SUMS",)), float64_sums=True),
+        Variant("int8", Target(_SIMD), int8=True),
     )
 }
 SIMD: Final = VARIANTS["simd"]
@@ -72,6 +73,14 @@ def default_cache() -> Path:
     return Path.home() / ".cache" / "caimi" / "zig"
 
 
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """A module, and the files by name that must lie beside it besides its ONNX file."""
+
+    module: CompiledModule
+    beside: Mapping[str, bytes]
+
+
 def compile_model(
     file: Path,
     variant: Variant = SIMD,
@@ -79,10 +88,22 @@ def compile_model(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     cache: Path | None = None,
 ) -> CompiledModule:
+    """Give the module that `compile_files` makes; raises the same."""
+    return compile_files(file, variant, shapes=shapes, cache=cache).module
+
+
+def compile_files(
+    file: Path,
+    variant: Variant = SIMD,
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    cache: Path | None = None,
+) -> Compilation:
     """Compile an ONNX file; `shapes` gives inputs their sizes.
 
     Without `shapes`, a model that treats rows one by one is compiled for one row, and other open
-    sizes become 1. The module's weights are read from `file`, which must lie beside it.
+    sizes become 1. The module's weights are read from `file`, which must lie beside it; int8
+    weights from a file of their own.
 
     Raises:
         ModelNotRunnable: the model has what no module can do; named.
@@ -91,19 +112,46 @@ def compile_model(
     """
     check_toolchain()
     opened = open_model(file)
-    opened = replace(opened, proto=rewrite(opened.proto))
-    try:
-        declared = signature(opened.proto)
-    except ManifestMalformed as error:
-        raise ModelNotRunnable(f"{file.name}: {error.what}") from error
+    declared, _ = signatures(opened.proto, file.name)
     rows = row_symbol(opened.proto) if shapes is None else None
-    sized = fix_sizes(opened.proto, _all_sizes(declared, shapes or {}))
-    graph = detach_weights(fold(sized), opened)
-    emitted = emit(graph.model, tuple(graph.weights), float64_sums=variant.float64_sums)
-    weight_bytes = sum(graph.weights[name].size for name in emitted.weights)
-    most = emitted.arena_bytes + weight_bytes + len(emitted.code) + _SPARE_BYTES
+    graph = _prepared(opened, variant, _all_sizes(declared, shapes or {}))
+    emitted = emit(
+        graph.model, graph.weights, float64_sums=variant.float64_sums, int8=tuple(graph.int8)
+    )
+    weights, beside = _stored(file, opened, graph, emitted)
+    most = emitted.arena_bytes + sum(w.size for w in weights) + len(emitted.code) + _SPARE_BYTES
     wasm = _built(emitted, variant, most, cache or default_cache())
-    return CompiledModule.parse(attach(wasm, _metadata(opened, graph, emitted, variant, rows)))
+    metadata = _metadata(opened, graph, emitted, variant, rows, weights)
+    return Compilation(CompiledModule.parse(attach(wasm, metadata)), beside)
+
+
+def _prepared(opened: OpenedModel, variant: Variant, sizes: Mapping[str, tuple[int, ...]]) -> Graph:
+    folded = fold(fix_sizes(opened.proto, sizes))
+    if not variant.int8:
+        return detach_weights(folded, opened)
+    whole, names = quantise(folded)
+    return detach_weights(whole, opened, names)
+
+
+def _stored(
+    file: Path, opened: OpenedModel, graph: Graph, emitted: Emitted
+) -> tuple[tuple[Weight, ...], dict[str, bytes]]:
+    """Say where the module's weights lie; with int8 weights, all in one file beside it."""
+    if not graph.int8:
+        return tuple(graph.weights[name] for name in emitted.weights), {}
+    name, data, weights = f"{file.stem}.int8", bytearray(), []
+    for weight in emitted.weights:
+        part = graph.int8.get(weight) or _bytes_of(file, opened, graph.weights[weight])
+        weights.append(Weight(name, len(data), len(part)))
+        data += part
+    return tuple(weights), {name: bytes(data)}
+
+
+def _bytes_of(file: Path, opened: OpenedModel, weight: Weight) -> bytes:
+    data = opened.data
+    if weight.file != file.name:
+        data = (file.parent / weight.file).read_bytes()
+    return data[weight.offset : weight.offset + weight.size]
 
 
 def _all_sizes(
@@ -135,7 +183,12 @@ def _built(emitted: Emitted, variant: Variant, max_memory: int, cache: Path) -> 
 
 
 def _metadata(
-    opened: OpenedModel, graph: Graph, emitted: Emitted, variant: Variant, rows: str | None
+    opened: OpenedModel,
+    graph: Graph,
+    emitted: Emitted,
+    variant: Variant,
+    rows: str | None,
+    weights: tuple[Weight, ...],
 ) -> Metadata:
     sized = dict(_input_sizes(graph))
     inputs = tuple(
@@ -152,7 +205,7 @@ def _metadata(
         inputs=inputs,
         outputs=outputs,
         rows=rows,
-        weights=tuple(graph.weights[name] for name in emitted.weights),
+        weights=weights,
         arena_bytes=emitted.arena_bytes,
         toolchain=f"emx-onnx-cgen {GENERATOR_VERSION}, ziglang {ZIG_VERSION}",
     )

@@ -8,7 +8,7 @@ and indices are checked. It is a subclass of the generator's emitter, whose vers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
@@ -51,8 +51,14 @@ class _Step:
     writes: tuple[str, ...]
 
 
-def emit(model: ModelProto, weights: Sequence[str], *, float64_sums: bool) -> Emitted:
-    """Give the C code of a graph whose last inputs, those in `weights`, are stored weights.
+def emit(
+    model: ModelProto,
+    weights: Collection[str],
+    *,
+    float64_sums: bool = False,
+    int8: Collection[str] = (),
+) -> Emitted:
+    """Give the C code of a graph whose last inputs, `weights` and `int8`, are stored weights.
 
     Raises:
         ModelNotRunnable: an operator or a type that the generator does not support; with its name.
@@ -63,7 +69,7 @@ def emit(model: ModelProto, weights: Sequence[str], *, float64_sums: bool) -> Em
         fp32_accumulation_strategy="fp64" if float64_sums else "simple",
     )
     compiler = Compiler(options)
-    emitter = _Emitter(weights, options)
+    emitter = _Emitter(frozenset(weights), frozenset(int8), options)
     compiler._emitter = emitter
     try:
         code = compiler.compile(model)
@@ -78,13 +84,16 @@ def emit(model: ModelProto, weights: Sequence[str], *, float64_sums: bool) -> Em
 class _Emitter(CEmitter):  # type: ignore[misc]
     """Writes the generator's code with our `caimi_infer` in place of its wrapper."""
 
-    def __init__(self, weights: Sequence[str], options: CompilerOptions) -> None:
+    def __init__(
+        self, weights: frozenset[str], int8: frozenset[str], options: CompilerOptions
+    ) -> None:
         super().__init__(
             None,
             large_weight_threshold=0,
             fp32_accumulation_strategy=options.fp32_accumulation_strategy,
         )
-        self._weights = frozenset(weights)
+        self.weights = weights
+        self.int8 = int8
         self.fetched: tuple[str, ...] = ()
         self.arena_bytes = 0
         self.results: tuple[tuple[Shape, str], ...] = ()
@@ -115,7 +124,7 @@ class _Emitter(CEmitter):  # type: ignore[misc]
             raise ModelNotRunnable("A size that only a run shows, or a sequence of tensors.")
         if any(model.input_optional_names) or any(model.output_optional_names):
             raise ModelNotRunnable("An optional input or output.")
-        return _Wrapper(self, model, resolved_ops, temp_buffers, self._weights).text()
+        return _Wrapper(self, model, resolved_ops, temp_buffers).text()
 
 
 class _Wrapper:
@@ -127,13 +136,17 @@ class _Wrapper:
         model: LoweredModel,
         ops: list[OpBase],
         temps: tuple[TempBuffer, ...],
-        weights: frozenset[str],
     ) -> None:
+        weights = emitter.weights | emitter.int8
         self._emitter, self._model, self._ops = emitter, model, ops
         places = zip(model.input_names, model.input_shapes, model.input_dtypes, strict=True)
         inputs = [entry for entry in places if entry[0] not in weights]
         stored = zip(model.input_names, model.input_shapes, model.input_dtypes, strict=True)
-        self._stored = {name: (shape, kind) for name, shape, kind in stored if name in weights}
+        self._stored = {
+            name: (shape, ScalarType.I8 if name in emitter.int8 else kind)
+            for name, shape, kind in stored
+            if name in weights
+        }
         outputs = zip(model.output_names, model.output_shapes, model.output_dtypes, strict=True)
         self._outputs = list(outputs)
         self._buffers: dict[str, tuple[Shape, ScalarType]] = {
@@ -210,6 +223,8 @@ class _Wrapper:
     def _generated(self, place: int, op: OpBase) -> _Step:
         reads = tuple(dict.fromkeys(name for name in op.input_names if name))
         writes = tuple(name for name in op.output_names if name)
+        if not self._emitter.int8.isdisjoint(reads):
+            raise ModelNotRunnable(f"{op.kind} has int8 weights, which no kernel of ours takes.")
         kernel = operator_call(op, self._emitter.ctx_shape, self._emitter.ctx_dtype)
         if kernel is not None:
             return _Step(kernel, reads, writes)
@@ -243,6 +258,7 @@ class _Wrapper:
             frozenset(name for name, _, _ in self._outputs),
             scalars,
             frozenset((*self._constants, *self._stored)),
+            self._emitter.int8,
         )
 
     def _is_alias(self, op: OpBase) -> bool:

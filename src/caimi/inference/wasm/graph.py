@@ -7,18 +7,21 @@ and texts for people are dropped, so that no name ends a comment or a string of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, TensorProto, helper, inliner, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
+from caimi.errors.models import ManifestMalformed
 from caimi.inference.wasm.initializers import initializer_ranges
 from caimi.inference.wasm.metadata import Weight
+from caimi.inference.wasm.rewrite import rewrite
 from caimi.models.tensor import Tensor
 
 MAX_NODES: Final = 20_000
@@ -42,13 +45,15 @@ class Graph:
     """A graph whose names are numbers and whose inputs have sizes.
 
     `inputs` and `outputs` are the names and types of the original; `weights` says for each name in
-    `model` that stands for stored weights where they lie.
+    `model` that stands for stored weights where they lie. `int8` has, by the same names, weights
+    that are stored as int8 in a file of their own.
     """
 
     model: ModelProto
     inputs: tuple[Tensor, ...]
     outputs: tuple[tuple[str, str], ...]
     weights: Mapping[str, Weight]
+    int8: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ class OpenedModel:
 
 
 def open_model(file: Path) -> OpenedModel:
-    """Read an ONNX file, with the data beside it, and check what it is made of.
+    """Read an ONNX file, with the data beside it, check what it is made of, and rewrite what has no
+    code of its own.
 
     Raises:
         ModelNotRunnable: it is no valid ONNX model, or has operators that are not ONNX's own,
@@ -84,7 +90,7 @@ def open_model(file: Path) -> OpenedModel:
     if model.functions:
         model = inliner.inline_local_functions(model)
     _check_nodes(file.name, model)
-    return OpenedModel(model, data, initializer_ranges(data, file.name) | beside, file.name)
+    return OpenedModel(rewrite(model), data, initializer_ranges(data, file.name) | beside, file.name)
 
 
 def _check_nodes(name: str, model: ModelProto) -> None:
@@ -110,6 +116,18 @@ def signature(model: ModelProto) -> tuple[Tensor, ...]:
     """
     constants = {tensor.name for tensor in model.graph.initializer}
     return tuple(_tensor(value) for value in model.graph.input if value.name not in constants)
+
+
+def signatures(model: ModelProto, name: str) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Give inputs and outputs as the model declares them; `name` is for errors.
+
+    Raises:
+        ModelNotRunnable: one of them is no tensor, or has a name or type that none may have.
+    """
+    try:
+        return signature(model), tuple(_tensor(value) for value in model.graph.output)
+    except ManifestMalformed as error:
+        raise ModelNotRunnable(f"{name}: {error.what}") from error
 
 
 def _tensor(value: Any) -> Tensor:  # noqa: ANN401 - a protobuf message without types
@@ -159,11 +177,13 @@ def _set_shape(value: Any, shape: Iterable[int]) -> None:  # noqa: ANN401 - as a
         tensor.shape.dim.add().dim_value = size
 
 
-def detach_weights(model: ModelProto, opened: OpenedModel) -> Graph:
+def detach_weights(
+    model: ModelProto, opened: OpenedModel, int8: frozenset[str] = frozenset()
+) -> Graph:
     """Number all names, drop texts, and turn large stored weights into inputs.
 
     `model` has sizes and may have been rewritten from `opened`; weights that are no longer what the
-    file holds stay in the model.
+    file holds stay in the model, but for those in `int8`, whose values are whole numbers.
     """
     ranges = _unchanged(model, opened)
     names = _numbered(model)
@@ -178,15 +198,18 @@ def detach_weights(model: ModelProto, opened: OpenedModel) -> Graph:
         if value.name not in {tensor.name for tensor in source.initializer}
     )
     weights: dict[str, Weight] = {}
+    whole: dict[str, bytes] = {}
     for tensor in inputs:
         _copy_value(graph.input, source.input, tensor.name, names)
     for initializer in source.initializer:
-        if initializer.name in ranges:
-            weights[names[initializer.name]] = ranges[initializer.name]
+        if initializer.name in ranges or initializer.name in int8:
+            name = names[initializer.name]
+            if initializer.name in int8:
+                whole[name] = numpy_helper.to_array(initializer).astype(np.int8).tobytes()
+            else:
+                weights[name] = ranges[initializer.name]
             graph.input.append(
-                helper.make_tensor_value_info(
-                    names[initializer.name], initializer.data_type, list(initializer.dims)
-                )
+                helper.make_tensor_value_info(name, initializer.data_type, list(initializer.dims))
             )
         else:
             kept = graph.initializer.add()
@@ -197,6 +220,12 @@ def detach_weights(model: ModelProto, opened: OpenedModel) -> Graph:
     for value in source.value_info:
         if value.name in names:
             _copy_value(graph.value_info, source.value_info, value.name, names, value)
+    _copy_nodes(graph, source, names)
+    outputs = tuple((value.name, names[value.name]) for value in source.output)
+    return Graph(plain, inputs, outputs, weights, whole)
+
+
+def _copy_nodes(graph: Any, source: Any, names: Mapping[str, str]) -> None:  # noqa: ANN401
     for place, node in enumerate(source.node):
         copy = graph.node.add()
         copy.CopyFrom(node)
@@ -208,8 +237,6 @@ def detach_weights(model: ModelProto, opened: OpenedModel) -> Graph:
             attribute.doc_string = ""
             if attribute.HasField("t"):
                 attribute.t.name = attribute.t.doc_string = ""
-    outputs = tuple((value.name, names[value.name]) for value in source.output)
-    return Graph(plain, inputs, outputs, weights)
 
 
 def _unchanged(model: ModelProto, opened: OpenedModel) -> dict[str, Weight]:

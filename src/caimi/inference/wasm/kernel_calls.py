@@ -30,6 +30,7 @@ class Tensors:
     kept: frozenset[str]
     constants: Mapping[str, float]
     fixed: frozenset[str]
+    int8: frozenset[str] = frozenset()
 
     def only_reader(self, name: str) -> int | None:
         """Give the one operator that reads a tensor, None if there are others or none."""
@@ -170,7 +171,7 @@ def _convolution(
     rows = [_three(values, 1) for values in spatial] + [_three(op.pads[:rank], 0)]
     sizes = f"{op.batch}, {op.group}, {op.in_channels}, {op.out_channels}"
     shape = f"{{{sizes}, {', '.join(rows)}}}"
-    text = _statement("caimi_conv", "caimi_conv_f32", shape, op.input0, op.weights, chain)
+    text = _statement("caimi_conv", shape, op.input0, op.weights, chain)
     return _made(chain, (op.input0, op.weights), text)
 
 
@@ -198,7 +199,7 @@ def _product(
         chain.fuse()
     else:
         chain.covers.add(place)
-    text = _statement("caimi_gemm", "caimi_gemm_f32", sizes.text(), left, right, chain)
+    text = _statement("caimi_gemm", sizes.text(), left, right, chain)
     return _made(chain, (left, right), text)
 
 
@@ -262,11 +263,12 @@ def _matmul_sizes(left: Shape, right: Shape) -> _Sizes | None:
     return _Sizes(prod(outer_a), m, n, k, stride_a=m * k, stride_b=k * n)
 
 
-def _statement(kind: str, name: str, shape: str, left: str, right: str, chain: _Chain) -> str:
+def _statement(kind: str, shape: str, left: str, right: str, chain: _Chain) -> str:
+    weights, suffix = ("int8_t", "i8") if right in chain.tensors.int8 else ("float", "f32")
     return (
         f"static const {kind} shape = {shape};\n"
         f"const caimi_epilogue after = {chain.epilogue.text()};\n"
-        f"{name}(&shape, (const float *){left}, (const float *){right}, &after, "
+        f"{kind}_{suffix}(&shape, (const float *){left}, (const {weights} *){right}, &after, "
         f"(float *){chain.output});"
     )
 

@@ -1,0 +1,128 @@
+"""The WebAssembly engine: the same bits on every machine."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from caimi.errors.inference import CompilerFailed, ModelNotRunnable, RunFailed
+from caimi.inference.tensors import Array, Tensors, check_tensors
+from caimi.inference.wasm.compiler import SIMD, Variant
+from caimi.inference.wasm.graph import open_model, signatures
+from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.module_cache import ModuleCache
+from caimi.inference.wasm.row_wise import row_symbol
+from caimi.inference.wasm.session import Limits, ModuleSession, Outcome
+from caimi.inference.wasm.weights import FileWeights
+from caimi.models.tensor import Tensor
+
+Shape = tuple[int, ...]
+
+MAX_SIZES: Final = 8
+"""How many sizes of one model are kept loaded at a time, each in a process of its own."""
+
+
+class WasmEngine:
+    """Compiles ONNX files to WebAssembly, once, and runs them in processes of their own."""
+
+    def __init__(
+        self,
+        variant: Variant = SIMD,
+        *,
+        host: ModuleHost | None = None,
+        cache: ModuleCache | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.id = variant.engine_id
+        self._variant = variant
+        self._host = host or ModuleHost()
+        self._cache = cache or ModuleCache()
+        self._limits = limits or Limits()
+
+    def load(self, model: Path) -> WasmSession:
+        """Load an ONNX file, compiling it if it has not been; see `Engine.load`.
+
+        A model that mixes the rows of its batch, or has other open sizes, is compiled for each size
+        that it is run with.
+
+        Raises:
+            CompilerFailed: the toolchain is missing, of another version, or fails.
+        """
+        opened = open_model(model)
+        inputs, outputs = signatures(opened.proto, model.name)
+        session = WasmSession(inputs, outputs, partial(self._sized, model))
+        if all(_is_fixed(tensor) for tensor in inputs) or row_symbol(opened.proto):
+            session.fix(self._sized(model, None))
+        return session
+
+    def _sized(self, model: Path, shapes: Mapping[str, Shape] | None) -> ModuleSession:
+        module, weights = self._cache.module(model, self._variant, shapes)
+        return self._host.load(module, FileWeights(weights), limits=self._limits)
+
+
+class WasmSession:
+    """A model as WebAssembly, for one size or for each that it is run with."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        sized: Callable[[Mapping[str, Shape]], ModuleSession],
+    ) -> None:
+        self.inputs = inputs
+        self.outputs = outputs
+        self._sized = sized
+        self._fixed: ModuleSession | None = None
+        self._lock = threading.Lock()
+        self._sizes: OrderedDict[tuple[Shape, ...], ModuleSession] = OrderedDict()
+
+    def fix(self, session: ModuleSession) -> None:
+        """Use one module for all that the signature allows."""
+        self._fixed = session
+
+    def run(self, inputs: Tensors) -> dict[str, Array]:
+        """Run the model; see `Session.run`."""
+        return self.run_costed(inputs).outputs
+
+    def run_costed(self, inputs: Tensors) -> Outcome:
+        """Run the model, and tell what that cost.
+
+        Raises:
+            WrongInput, RunFailed: as `Session.run`.
+        """
+        checked = check_tensors(inputs, self.inputs)
+        if self._fixed is not None:
+            return self._fixed.run(checked)
+        return self._for_sizes(checked).run(checked)
+
+    def close(self) -> None:
+        """End its processes."""
+        with self._lock:
+            sessions = [*self._sizes.values(), *([self._fixed] if self._fixed else [])]
+            self._sizes.clear()
+        for session in sessions:
+            session.close()
+
+    def _for_sizes(self, inputs: Tensors) -> ModuleSession:
+        key = tuple(value.shape for value in inputs.values())
+        with self._lock:
+            if key not in self._sizes:
+                shapes = {name: value.shape for name, value in inputs.items()}
+                try:
+                    self._sizes[key] = self._sized(shapes)
+                except (ModelNotRunnable, CompilerFailed) as error:
+                    raise RunFailed(f"For inputs of these sizes: {error.what}") from error
+            self._sizes.move_to_end(key)
+            unused = self._sizes.popitem(last=False)[1] if len(self._sizes) > MAX_SIZES else None
+            found = self._sizes[key]
+        if unused is not None:
+            unused.close()
+        return found
+
+
+def _is_fixed(tensor: Tensor) -> bool:
+    return tensor.shape is not None and all(isinstance(size, int) for size in tensor.shape)

@@ -1,0 +1,68 @@
+"""Compiled modules kept in a directory, by what they were compiled from and how."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from caimi.errors.inference import ModuleMalformed
+from caimi.inference.wasm.compiler import Variant, compile_files, default_cache
+from caimi.inference.wasm.module import CompiledModule
+from caimi.models.strict_json import encode
+
+_MODULE: Final = "model.wasm"
+
+
+class ModuleCache:
+    """A directory of modules, of the user's own and of mode 0700; what it holds is not trusted more
+    than any module, since all run confined, but a stranger could answer in a model's place.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        root = directory or default_cache().parent
+        self._modules = root / "modules"
+        self._objects = root / "zig"
+
+    def module(
+        self, file: Path, variant: Variant, shapes: Mapping[str, tuple[int, ...]] | None = None
+    ) -> tuple[CompiledModule, Path]:
+        """Give the module of an ONNX file, compiled if it has not been, and where its weights lie.
+
+        Raises as `compile_model`.
+        """
+        source = _sha256(file)
+        sizes = {name: list(shape) for name, shape in (shapes or {}).items()}
+        named = encode({"source": source.hex(), "engine": variant.engine_id, "file": file.name})
+        key = hashlib.sha256(named + encode({"shapes": sizes if shapes else None})).hexdigest()
+        folder = self._modules / key
+        kept = _kept(folder / _MODULE, source, variant)
+        if kept is None:
+            made = compile_files(file, variant, shapes=shapes, cache=self._objects)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name, data in (*made.beside.items(), (_MODULE, made.module.wasm)):
+                _write(folder / name, data)
+            kept = made.module
+        return kept, folder if variant.int8 else file.parent
+
+
+def _write(place: Path, data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as temporary:
+        temporary.write(data)
+    Path(temporary.name).replace(place)
+
+
+def _sha256(file: Path) -> bytes:
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").digest()
+
+
+def _kept(place: Path, source: bytes, variant: Variant) -> CompiledModule | None:
+    try:
+        module = CompiledModule.parse(place.read_bytes())
+    except (OSError, ModuleMalformed):
+        return None
+    said = module.metadata
+    return module if (said.source, said.engine) == (source, variant.engine_id) else None
