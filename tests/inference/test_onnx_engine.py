@@ -2,12 +2,12 @@
 
 import onnxruntime
 import pytest
-from engine_conformance import EngineConformance
+from engine_conformance import EngineConformance, OpenRankConformance, TextConformance
 
 from caimi.inference.onnx_engine import OnnxEngine
 
 
-class TestOnnxEngine(EngineConformance):
+class TestOnnxEngine(EngineConformance, OpenRankConformance, TextConformance):
     @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
     def engine(self, request: pytest.FixtureRequest) -> OnnxEngine:
         return OnnxEngine(request.param)

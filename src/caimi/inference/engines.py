@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -77,9 +78,10 @@ def engine_named(name: str) -> Engine:
     from caimi.inference.wasm.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
     from caimi.inference.wasm.engine import WasmEngine  # noqa: PLC0415 - loads slowly
 
-    makers: dict[str, Callable[[], Engine]] = {"onnx": OnnxEngine}
-    for variant in VARIANTS.values():
-        makers[_option(variant.name)] = lambda variant=variant: WasmEngine(variant)
+    makers: dict[str, Callable[[], Engine]] = {
+        "onnx": OnnxEngine,
+        **{_option(name): partial(WasmEngine, variant) for name, variant in VARIANTS.items()},
+    }
     if name not in makers:
         raise ModelNotRunnable(f"There is no engine {name[:40]!r}; there are {', '.join(makers)}.")
     return makers[name]()

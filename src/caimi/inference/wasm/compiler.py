@@ -6,11 +6,12 @@ import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache as remembered
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
-from caimi.errors.inference import WrongInput
+from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.inference.wasm.emitter import Emitted, emit
 from caimi.inference.wasm.folding import fold
 from caimi.inference.wasm.graph import (
@@ -21,7 +22,7 @@ from caimi.inference.wasm.graph import (
     open_model,
     signatures,
 )
-from caimi.inference.wasm.metadata import Metadata, Weight
+from caimi.inference.wasm.metadata import ITEM_BYTES, Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.inference.wasm.quantising import quantise
 from caimi.inference.wasm.row_wise import row_symbol
@@ -73,6 +74,17 @@ def default_cache() -> Path:
     return Path.home() / ".cache" / "caimi" / "zig"
 
 
+@remembered
+def fingerprint(variant: Variant) -> bytes:
+    """Give a hash of what, besides the model, decides a module's bytes: for keys of caches."""
+    state = hashlib.sha256(repr((variant, GENERATOR_VERSION, ZIG_VERSION)).encode())
+    for folder in (files("caimi.inference.wasm"), files("caimi.inference.wasm") / "kernels"):
+        for part in sorted(folder.iterdir(), key=lambda part: part.name):
+            if part.name.endswith((".py", ".c", ".h")):
+                state.update(hashlib.sha256(part.read_bytes()).digest())
+    return state.digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Compilation:
     """A module, and the files by name that must lie beside it besides its ONNX file."""
@@ -112,7 +124,10 @@ def compile_files(
     """
     check_toolchain()
     opened = open_model(file)
-    declared, _ = signatures(opened.proto, file.name)
+    declared, given = signatures(opened.proto, file.name)
+    for tensor in (*declared, *given):
+        if tensor.dtype not in ITEM_BYTES:
+            raise ModelNotRunnable(f"{tensor.name!r} is {tensor.dtype}, which no module takes.")
     rows = row_symbol(opened.proto) if shapes is None else None
     graph = _prepared(opened, variant, _all_sizes(declared, shapes or {}))
     emitted = emit(

@@ -16,7 +16,8 @@ from caimi.inference.wasm.graph import open_model, signatures
 from caimi.inference.wasm.host import ModuleHost
 from caimi.inference.wasm.module_cache import ModuleCache
 from caimi.inference.wasm.row_wise import row_symbol
-from caimi.inference.wasm.session import Limits, ModuleSession, Outcome
+from caimi.inference.wasm.runner import Limits, Outcome
+from caimi.inference.wasm.session import ModuleSession
 from caimi.inference.wasm.weights import FileWeights
 from caimi.models.tensor import Tensor
 

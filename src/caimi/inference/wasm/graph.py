@@ -90,7 +90,8 @@ def open_model(file: Path) -> OpenedModel:
     if model.functions:
         model = inliner.inline_local_functions(model)
     _check_nodes(file.name, model)
-    return OpenedModel(rewrite(model), data, initializer_ranges(data, file.name) | beside, file.name)
+    stored = initializer_ranges(data, file.name) | beside
+    return OpenedModel(rewrite(model), data, stored, file.name)
 
 
 def _check_nodes(name: str, model: ModelProto) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import ModuleMalformed
-from caimi.inference.wasm.compiler import Variant, compile_files, default_cache
+from caimi.inference.wasm.compiler import Variant, compile_files, default_cache, fingerprint
 from caimi.inference.wasm.module import CompiledModule
 from caimi.models.strict_json import encode
 
@@ -35,8 +35,8 @@ class ModuleCache:
         """
         source = _sha256(file)
         sizes = {name: list(shape) for name, shape in (shapes or {}).items()}
-        named = encode({"source": source.hex(), "engine": variant.engine_id, "file": file.name})
-        key = hashlib.sha256(named + encode({"shapes": sizes if shapes else None})).hexdigest()
+        named = encode({"source": source.hex(), "file": file.name, "shapes": sizes})
+        key = hashlib.sha256(fingerprint(variant) + named).hexdigest()
         folder = self._modules / key
         kept = _kept(folder / _MODULE, source, variant)
         if kept is None:

@@ -13,6 +13,9 @@
 #include "caimi_kernels.h"
 #include "caimi_operators.h"
 
+/* WebAssembly has no half floats: they are kept as such, and computed with as float. */
+#define _Float16 __fp16
+
 enum { CAIMI_INDEX_OUT_OF_RANGE = 1, CAIMI_OUT_OF_MEMORY = 2, CAIMI_NOT_LOADED = 3 };
 enum { CAIMI_RESIDENT = 0, CAIMI_STREAMED = 1 };
 
