@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tritonclient.http as tritonclient
 
 import caimi
 from caimi.client.batch import Release
+from caimi.config import load_config
 from caimi.datasets import train
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
@@ -65,6 +67,20 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
         network.run("devnet", "down")
 
 
+def stock_client(server: str, uri: str, rows: Path) -> dict[str, list]:
+    """Ask the worker's process as a program that knows nothing of CAIMI."""
+    _, chain, number, rest = uri.split(":")
+    name, _, version = f"{chain}.{number}.{rest}".partition("@")
+    client = tritonclient.InferenceServerClient(server.removeprefix("http://"))
+    said = client.get_model_metadata(name, version)
+    values = np.load(rows)
+    entry = tritonclient.InferInput(said["inputs"][0]["name"], list(values.shape), "FP32")
+    entry.set_data_from_numpy(values)
+    answer = client.infer(name, [entry], model_version=version)
+    client.close()
+    return {each["name"]: answer.as_numpy(each["name"]).tolist() for each in said["outputs"]}
+
+
 def test_the_tour(net: Devnet) -> None:
     assert net.run("devnet", "status")["ok"] is True
     uri = net.publish("tumour-mlp")
@@ -87,6 +103,10 @@ def test_the_tour(net: Devnet) -> None:
     asked = ("-i", "rows.npy", "--worker", "any", "--receipt", "receipt.json")
     assert net.run("run", uri, *asked, "-k", "bob")["outputs"] == here
     assert net.run("verify", "receipt.json", "-k", "bob")["ok"] is True
+    server = load_config(net.folder / "caimi.toml").workers[0].url
+    remote = ("-i", "rows.npy", "--engine", "remote", "--server", server)
+    assert net.run("run", uri, *remote, "-k", "alice")["outputs"] == here
+    assert stock_client(server, net.run("show", uri)["uri"], net.folder / "rows.npy") == here
     text = (net.folder / "receipt.json").read_text()
     place = text.index('"outputHash":"0x') + len('"outputHash":"0x')
     other = "0" if text[place] != "0" else "1"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
     from caimi.client.pull import Pulled
     from caimi.client.verify import Verified
     from caimi.models.tensor import Tensor
+
+
+class RunEngine(StrEnum):
+    """What runs a model here."""
+
+    ONNX = "onnx"
+    REMOTE = "remote"
+
 
 LedgerOption = Annotated[
     str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or short name.")
@@ -281,6 +291,16 @@ def run(
     receipt: Annotated[
         Path | None, typer.Option(help="Where to write the worker's receipt.")
     ] = None,
+    engine: Annotated[
+        RunEngine, typer.Option(help="What runs it here; remote: a server of your own.")
+    ] = RunEngine.ONNX,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Of --engine remote: http(s):// or grpc(s):// host:port."),
+    ] = None,
+    server_model: Annotated[
+        str | None, typer.Option(help="The model's name there, [name]@[version].")
+    ] = None,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -291,11 +311,17 @@ def run(
     """
     if receipt is not None and worker is None:
         raise typer.BadParameter("a receipt comes from a worker: add --worker any")
+    if (engine is RunEngine.REMOTE) is (server is None) or (server and worker):
+        raise typer.BadParameter("--engine remote needs --server, and nothing else takes it")
 
     async def work(net: AsyncNetwork) -> None:
         from caimi.inference.tensor_files import read_tensors, write_tensors
 
-        if worker is None:
+        if server is not None:
+            session = await net.open_remote(uri, server, server_model)
+            values = read_tensors(inputs, session.inputs)
+            outputs = await asyncio.to_thread(session.run, values)
+        elif worker is None:
             with progress_bars(quiet=as_json) as progress:
                 session = await net.load(uri, progress=progress)
             outputs = session.run(read_tensors(inputs, session.inputs))
@@ -311,9 +337,9 @@ def run(
                 receipt.write_text(answer.receipt.to_json(), encoding="utf-8")
         if output is not None:
             write_tensors(output, outputs)
-        values = {name: value.tolist() for name, value in outputs.items()}
         if as_json or output is None:
-            print_json({"ok": True, "outputs": values})
+            plain = {name: value.tolist() for name, value in outputs.items()}
+            print_json({"ok": True, "outputs": plain})
         else:
             out.print(f"Wrote {output}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from typing import Protocol
 
 from caimi.client.context import Context
 from caimi.client.pull import Pulled
-from caimi.client.resolve import resolve
+from caimi.client.resolve import fetch_manifest, resolve
 from caimi.errors.inference import ModelNotRunnable, ReceiptInvalid
 from caimi.inference.engine import Session
 from caimi.inference.inclusion import Inclusion
+from caimi.inference.oip.names import protocol_name
+from caimi.inference.oip.remote import RemoteEngine
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import NONCE_BYTES, SignedReceipt
 from caimi.inference.tensors import Array, Tensors, hash_tensors
@@ -61,6 +64,28 @@ def open_session(pulled: Pulled, threads: int = 1) -> Session:
         ModelNotRunnable: it is no ONNX model that ONNX Runtime takes.
     """
     return OnnxEngine(threads).load(onnx_file(pulled))
+
+
+async def open_remote(
+    context: Context, uri: str | ModelUri, server: str, model: str | None = None
+) -> Session:
+    """Open a version that a server of the Open Inference Protocol runs; no licence is needed.
+
+    `model` is its name there, ``name`` or ``name@version``; by default what a worker calls it. The
+    server's signature must be the one of the version's manifest.
+
+    Raises:
+        UsageError: `server` is no URL of one.
+        RemoteModelDiffers: it has no such model, or one of another signature.
+        RemoteUnreachable, RemoteAnswerInvalid: it gives no answer, or none that is one.
+    """
+    resolved = await resolve(context, uri)
+    manifest = await fetch_manifest(context, resolved)
+    if model is None:
+        model = f"{protocol_name(resolved.uri)}@{resolved.uri.selector}"
+    name, _, version = model.partition("@")
+    engine = RemoteEngine(server, name, version)
+    return await asyncio.to_thread(engine.open, manifest.inputs, manifest.outputs)
 
 
 async def ask_worker(

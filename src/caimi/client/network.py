@@ -14,7 +14,7 @@ from caimi.chains import AccountId
 from caimi.client import catalogue, publish, pull, purchase, release, transfer
 from caimi.client.catalogue import Found, HistoryLine, Shown
 from caimi.client.context import Context, Progress, no_progress
-from caimi.client.inference import WorkerAnswer, ask_worker, open_session
+from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
 from caimi.client.publish import Description, Published
 from caimi.client.pull import Pulled
@@ -186,6 +186,10 @@ class AsyncNetwork:
         """Pull a licensed version and open it in ONNX Runtime."""
         pulled = await self.pull(uri, progress=progress)
         return await asyncio.to_thread(open_session, pulled)
+
+    async def open_remote(self, uri: str, server: str, model: str | None = None) -> Session:
+        """Open a version that a server runs; see `caimi.client.inference.open_remote`."""
+        return await open_remote(self.context, uri, server, model)
 
     async def ask(self, uri: str, inputs: Tensors, *, worker: str | None = None) -> WorkerAnswer:
         """Have a worker run the model, and check the receipt it signs.

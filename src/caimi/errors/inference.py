@@ -181,3 +181,35 @@ class CacheUnsafe(InferenceError):
     code = "CAIMI-R020"
     why = "Machine code is run: a directory that others can write to would let them run theirs."
     next_step = "Give another directory, or make it yours alone: chmod 700."
+
+
+class RemoteUnreachable(RunFailed):
+    """A remote server gives no whole answer in time."""
+
+    code = "CAIMI-R040"
+    why = "It is down, too slow, or speaks another protocol."
+    next_step = "Check the server's URL, and that it is up; then ask again."
+
+
+class RemoteRefused(RunFailed):
+    """A remote server refuses to run the model."""
+
+    code = "CAIMI-R041"
+    why = "The model failed there, or the server does not take such a request."
+    next_step = "See what the server says; run the model on another engine to compare."
+
+
+class RemoteAnswerInvalid(RunFailed):
+    """A remote server's answer is none to the request, or none of the model."""
+
+    code = "CAIMI-R042"
+    why = "It must be the protocol's, of bounded size, and fit the model's signature."
+    next_step = "Do not use this server for the model."
+
+
+class RemoteModelDiffers(ModelNotRunnable):
+    """A remote server has no such model, or one of another signature."""
+
+    code = "CAIMI-R043"
+    why = "Names, types and sizes of inputs and outputs must be those of the package."
+    next_step = "Name the model as the server does, or put this version on the server."

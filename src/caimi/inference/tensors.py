@@ -76,7 +76,7 @@ def check_tensors(tensors: Tensors, signature: Sequence[Tensor]) -> dict[str, Ar
 def _check(value: Array, spec: Tensor, sizes: dict[str, int]) -> Array:
     if dtype_name(value) != spec.dtype:
         raise WrongInput(f"Input {spec.name!r} is {dtype_name(value)}, not {spec.dtype}.")
-    if spec.shape is not None and not _fits(value.shape, spec.shape, sizes):
+    if spec.shape is not None and not fits(value.shape, spec.shape, sizes):
         raise WrongInput(
             f"Input {spec.name!r} has shape {list(value.shape)}, not {list(spec.shape)}."
         )
@@ -96,7 +96,8 @@ def _texts(value: Array, spec: Tensor) -> Array:
     return value.astype(object)
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...], sizes: dict[str, int]) -> bool:
+def fits(shape: tuple[int, ...], wanted: tuple[int | str, ...], sizes: dict[str, int]) -> bool:
+    """Whether a shape is the one wanted; `sizes` are those of symbols, and it adds new ones."""
     return len(shape) == len(wanted) and all(
         asked == UNKNOWN
         or size == (sizes.setdefault(asked, size) if isinstance(asked, str) else asked)

@@ -22,6 +22,7 @@ from caimi.errors.inference import (
 )
 from caimi.errors.operations import ConfigInvalid
 from caimi.inference.oip import open_inference_pb2 as pb
+from caimi.inference.oip.channel import SERVICE, options
 from caimi.inference.oip.service import EXTENSIONS, SERVER, OipService
 from caimi.inference.oip.wire import (
     decode_request,
@@ -32,9 +33,7 @@ from caimi.inference.oip.wire import (
 from caimi.node.oip_http import error_text
 
 _log = logging.getLogger(__name__)
-SERVICE: Final = "inference.GRPCInferenceService"
 MAX_CONNECTION_MS: Final = 600_000
-MAX_METADATA: Final = 16 << 10
 _STATUS: Final[dict[type[CaimiError], grpc.StatusCode]] = {
     ModelNotServed: grpc.StatusCode.NOT_FOUND,
     WorkerBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -42,22 +41,14 @@ _STATUS: Final[dict[type[CaimiError], grpc.StatusCode]] = {
     ModelNotRunnable: grpc.StatusCode.FAILED_PRECONDITION,
     RunFailed: grpc.StatusCode.FAILED_PRECONDITION,
 }
+_OF_A_SERVER: Final = [
+    ("grpc.max_connection_age_ms", MAX_CONNECTION_MS),
+    ("grpc.max_connection_age_grace_ms", MAX_CONNECTION_MS),
+    ("grpc.max_concurrent_streams", 1024),
+    ("grpc.so_reuseport", 0),
+]
 _Context = Any
 _Handler = Callable[[bytes], Awaitable[bytes]]
-
-
-def options(max_message_bytes: int) -> list[tuple[str, int]]:
-    """Give the options that bound what one peer can cost; clients have the first two, too."""
-    return [
-        ("grpc.max_receive_message_length", max_message_bytes),
-        ("grpc.compression_enabled_algorithms_bitset", 1),
-        ("grpc.max_metadata_size", MAX_METADATA),
-        ("grpc.absolute_max_metadata_size", MAX_METADATA),
-        ("grpc.max_connection_age_ms", MAX_CONNECTION_MS),
-        ("grpc.max_connection_age_grace_ms", MAX_CONNECTION_MS),
-        ("grpc.max_concurrent_streams", 1024),
-        ("grpc.so_reuseport", 0),
-    ]
 
 
 def create_grpc_server(
@@ -74,7 +65,7 @@ def create_grpc_server(
         ConfigInvalid: it cannot listen there.
     """
     server = grpc.aio.server(
-        options=options(max_message_bytes), maximum_concurrent_rpcs=at_once, compression=None
+        options=[*options(max_message_bytes), *_OF_A_SERVER], maximum_concurrent_rpcs=at_once
     )
     methods = _methods(service, answered)
     server.add_generic_rpc_handlers(

@@ -57,8 +57,7 @@ def serving(
             found.extend((f"127.0.0.1:{http_port}", f"127.0.0.1:{port}"))
             up.set()
             await stop.wait()
-        server.should_exit = True
-        await serving
+        serving.cancel()
         await server.shutdown()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),))

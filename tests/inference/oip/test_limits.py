@@ -16,12 +16,13 @@ from test_worker import SlowSession
 from worker_world import URI, rows, served_perceptron
 
 from caimi.errors.operations import ConfigInvalid
+from caimi.inference.oip.channel import SERVICE
 from caimi.inference.oip.messages import InferRequest
 from caimi.inference.oip.rest import encode_request
 from caimi.inference.oip.service import OipService
 from caimi.inference.worker import ServedModel
 from caimi.node import worker_app
-from caimi.node.oip_grpc import SERVICE, create_grpc_server
+from caimi.node.oip_grpc import create_grpc_server
 
 INFER = f"/v2/models/{NAME}/versions/1.0.0/infer"
 
