@@ -1,0 +1,118 @@
+"""Every model of the zoo: near ONNX Runtime, and the same bits however its module is run."""
+
+import numpy as np
+import pytest
+from direct_runs import InProcess, run_in_v8
+from zoo_modules import ODD, ZooModules, bits, odd_inputs, row
+
+from caimi.inference.wasm.weights import FileWeights
+from caimi.zoo import MODELS, named
+
+NAMES = [model.name for model in MODELS]
+FREE = [model.name for model in MODELS if model.symbolic_rows and model.name != "resnet18"]
+CANONICAL_NAN = 0x7FC00000
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    return ZooModules(tmp_path_factory.mktemp("zoo"))
+
+
+class Baseline:
+    """What each model answers in wasmtime, optimised: every other way must give these bits."""
+
+    def __init__(self, zoo):
+        self._zoo = zoo
+        self._loaded = {}
+        self._answers = {}
+
+    def run(self, name, inputs):
+        if name not in self._loaded:
+            self._loaded[name] = InProcess(self._zoo.module(name), self._zoo.folder)
+        return self._loaded[name].run(inputs)
+
+    def of(self, name):
+        if name not in self._answers:
+            inputs = inputs_of(name)
+            self._answers[name] = (inputs, [bits(self.run(name, each)) for each in inputs])
+        return self._answers[name]
+
+
+@pytest.fixture(scope="module")
+def baseline(zoo):
+    return Baseline(zoo)
+
+
+def inputs_of(name):
+    """An example and rows of odd values: of every kind, of the slowest models the subtlest."""
+    model = named(name)
+    kinds = {"resnet50": ["small"], "resnet18": ["nan"], "mobilenet_v2": ["nan", "small"]}
+    return [model.inputs(1, 0), *(odd_inputs(model, kind) for kind in kinds.get(name, ODD))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("variant", ["simd", "f64"])
+def test_its_answers_are_near_onnx_runtimes(zoo, host, name, variant):
+    model, module = named(name), zoo.module(name, variant)
+    rows = 7 if module.metadata.rows and not model.heavy else 1
+    inputs = model.inputs(rows, 1)
+    with host.load(module, FileWeights(zoo.folder)) as session:
+        got = session.run(inputs).outputs
+    assert model.agrees(got, zoo.onnx_runtime(name, inputs))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unoptimised_machine_code_gives_the_same_bits(zoo, baseline, name):
+    inputs, expected = baseline.of(name)
+    run = InProcess(zoo.module(name), zoo.folder, level="none")
+    assert [bits(run.run(each)) for each in inputs] == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_v8_gives_the_same_bits(zoo, baseline, name):
+    inputs, expected = baseline.of(name)
+    got = run_in_v8(zoo.module(name), zoo.folder, inputs)
+    assert [bits(each) for each in got] == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_without_simd_gives_the_same_bits(zoo, baseline, name):
+    inputs, expected = baseline.of(name)
+    run = InProcess(zoo.module(name, "mvp"), zoo.folder)
+    assert [bits(run.run(each)) for each in inputs] == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_streamed_weights_give_the_same_bits(zoo, baseline, name):
+    inputs, expected = baseline.of(name)
+    run = InProcess(zoo.module(name), zoo.folder, mode=1)
+    assert [bits(run.run(each)) for each in inputs] == expected
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_a_row_has_the_same_bits_alone_and_in_any_batch(zoo, baseline, name):
+    model = named(name)
+    for rows in [2] if model.heavy else [2, 7]:
+        inputs = model.inputs(rows, 2)
+        together = InProcess(zoo.module(name, rows=rows), zoo.folder).run(inputs)
+        for place in range(rows):
+            assert bits(row(together, place)) == bits(baseline.run(name, row(inputs, place)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nans_that_come_out_are_the_canonical_one(baseline, name):
+    for answer in baseline.of(name)[1]:
+        for dtype, _, data in answer.values():
+            if dtype == "float32":
+                value = np.frombuffer(data, np.float32)
+                found = value.view(np.uint32)[np.isnan(value)]
+                assert set(found.tolist()) <= {CANONICAL_NAN}
+
+
+def test_nans_do_come_out(baseline):
+    nans = {
+        name: any(np.isnan(np.frombuffer(data, np.float32)).any() for answer in answers
+                  for dtype, _, data in answer.values() if dtype == "float32")
+        for name, (_, answers) in ((name, baseline.of(name)) for name in NAMES)
+    }  # fmt: skip
+    assert nans["digits_cnn"] and nans["mobilenet_v2"] and nans["transformer"]
