@@ -101,18 +101,11 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(zoo, baseline, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nans_that_come_out_are_the_canonical_one(baseline, name):
-    for answer in baseline.of(name)[1]:
-        for dtype, _, data in answer.values():
-            if dtype == "float32":
-                value = np.frombuffer(data, np.float32)
-                found = value.view(np.uint32)[np.isnan(value)]
-                assert set(found.tolist()) <= {CANONICAL_NAN}
+    values = [value for answer in baseline.of(name)[1] for value in floats(answer)]
+    found = {int(each) for value in values for each in value.view(np.uint32)[np.isnan(value)]}
+    assert found <= {CANONICAL_NAN}
+    assert found or name not in ("digits_cnn", "transformer", "mobilenet_v2", "resnet18")
 
 
-def test_nans_do_come_out(baseline):
-    nans = {
-        name: any(np.isnan(np.frombuffer(data, np.float32)).any() for answer in answers
-                  for dtype, _, data in answer.values() if dtype == "float32")
-        for name, (_, answers) in ((name, baseline.of(name)) for name in NAMES)
-    }  # fmt: skip
-    assert nans["digits_cnn"] and nans["mobilenet_v2"] and nans["transformer"]
+def floats(answer):
+    return [np.frombuffer(data, dtype) for dtype, _, data in answer.values() if dtype == "float32"]
