@@ -9,16 +9,23 @@ and indices are checked. It is a subclass of the generator's emitter, whose vers
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import prod
 from typing import Any
 
-from emx_onnx_cgen.codegen.c_emitter import CEmitter, ConstTensor, LoweredModel, TempBuffer
+from emx_onnx_cgen.codegen.c_emitter import (
+    CEmitter,
+    ConstTensor,
+    LoweredModel,
+    NodeInfo,
+    TempBuffer,
+)
 from emx_onnx_cgen.compiler import Compiler, CompilerOptions
 from emx_onnx_cgen.errors import CompilerError
 from emx_onnx_cgen.ir.op_base import OpBase
 from emx_onnx_cgen.ir.ops import IdentityOp, ReshapeOp
+from jinja2 import Template
 from onnx import ModelProto
 from shared.scalar_types import ScalarType
 
@@ -27,6 +34,7 @@ from caimi.inference.wasm.arena import ALIGNMENT, Arena, Lifetime, plan_arena
 from caimi.inference.wasm.index_checks import index_checks
 from caimi.inference.wasm.kernel_calls import Tensors, kernel_calls
 from caimi.inference.wasm.operator_calls import operator_call
+from caimi.inference.wasm.templates import LateTemplates, Templates
 
 Shape = tuple[int, ...]
 _CANONICAL = {ScalarType.F32: "f32", ScalarType.F64: "f64", ScalarType.F16: "f16"}
@@ -103,12 +111,21 @@ class _Emitter(CEmitter):  # type: ignore[misc]
         return '#include "caimi_module.h"'
 
     @staticmethod
-    def _emit_node_comment(node_info: object, index: int) -> str:
-        return ""
-
-    @staticmethod
     def _emit_constant_comment(constant: ConstTensor, index: int) -> str:
         return ""
+
+    def emit_model(self, model: LoweredModel, **options: Any) -> str:  # noqa: ANN401 - as given
+        # Comments of operators list their attributes, which may end the comment.
+        plain = [NodeInfo(info.op_type, info.name, (), (), {}) for info in model.node_infos]
+        return str(super().emit_model(replace(model, node_infos=tuple(plain)), **options))
+
+    def _load_templates(self, emit_testbench: bool) -> Mapping[str, Template]:
+        environment, self._env = self._env, LateTemplates()
+        try:
+            names = super()._load_templates(emit_testbench)
+        finally:
+            self._env = environment
+        return Templates(names, environment)
 
     def _emit_model_wrapper(
         self,
