@@ -120,7 +120,8 @@ class _Emitter(CEmitter):  # type: ignore[misc]
         return str(super().emit_model(replace(model, node_infos=tuple(plain)), **options))
 
     def _load_templates(self, emit_testbench: bool) -> Mapping[str, Template]:
-        environment, self._env = self._env, LateTemplates()
+        environment: Any = self._env
+        self._env: Any = LateTemplates()
         try:
             names = super()._load_templates(emit_testbench)
         finally:

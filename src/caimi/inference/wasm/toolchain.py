@@ -29,6 +29,8 @@ _COMMON: Final = (
     "-std=gnu11",
     "-ffp-contract=off",
     "-fno-math-errno",
+    # Tensors of several types share the arena, and NaNs are made canonical as integers.
+    "-fno-strict-aliasing",
     "-fno-sanitize=all",
     "-ffunction-sections",
     "-fdata-sections",
