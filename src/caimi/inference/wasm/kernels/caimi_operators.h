@@ -41,12 +41,12 @@
 
 /* ---- One number at a time (y may be x) ------------------------------------------------------- */
 
-void caimi_exp_f32(int32_t count, const float *x, float *y);        /* 1 ulp */
+void caimi_exp_f32(int32_t count, const float *x, float *y);        /* 1.1 ulp */
 void caimi_log_f32(int32_t count, const float *x, float *y);        /* 1 ulp */
-void caimi_erf_f32(int32_t count, const float *x, float *y);        /* 2 ulp */
-void caimi_tanh_f32(int32_t count, const float *x, float *y);       /* 2 ulp */
-void caimi_sigmoid_f32(int32_t count, const float *x, float *y);    /* 3 ulp */
-void caimi_softplus_f32(int32_t count, const float *x, float *y);   /* max(x, 0) + ln(1 + e^-|x|) */
+void caimi_erf_f32(int32_t count, const float *x, float *y);        /* 1.4 ulp */
+void caimi_tanh_f32(int32_t count, const float *x, float *y);       /* 1.4 ulp */
+void caimi_sigmoid_f32(int32_t count, const float *x, float *y);    /* 2.5 ulp */
+void caimi_softplus_f32(int32_t count, const float *x, float *y);   /* max(x, 0) + ln(1 + e^-|x|): 3 ulp */
 void caimi_softsign_f32(int32_t count, const float *x, float *y);   /* x / (1 + |x|) */
 void caimi_sqrt_f32(int32_t count, const float *x, float *y);       /* correctly rounded */
 void caimi_reciprocal_f32(int32_t count, const float *x, float *y); /* correctly rounded */

@@ -31,10 +31,12 @@ CAIMI_INLINE caimi_f4 caimi_select4(caimi_i4 mask, caimi_f4 yes, caimi_f4 no) {
     return (caimi_f4)(((caimi_i4)yes & mask) | ((caimi_i4)no & ~mask));
 }
 
-/* Every NaN becomes the quiet NaN 0x7fc00000. */
+/* Every NaN becomes the quiet NaN 0x7fc00000. By integers: clang knows that all NaNs are one to C,
+ * and removes a choice between `value` and NaN by `value == value` behind a square root. */
 CAIMI_INLINE caimi_f4 caimi_canonical4(caimi_f4 value) {
-    const caimi_i4 number = value == value;
-    return (caimi_f4)(((caimi_i4)value & number) | (CAIMI_NAN_BITS & ~number));
+    const caimi_i4 bits = (caimi_i4)value;
+    const caimi_i4 nan = (bits & 0x7fffffff) > 0x7f800000;
+    return (caimi_f4)((bits & ~nan) | (CAIMI_NAN_BITS & nan));
 }
 
 /* `above` where it is greater, else `value`: a NaN in `value` stays. */
