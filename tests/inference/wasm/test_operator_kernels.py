@@ -1,4 +1,4 @@
-"""Kernels around convolutions and products: stated errors, exact orders, the same bits on builds."""
+"""Kernels around convolutions and products: stated errors, exact orders, the same bits twice."""
 
 import numpy as np
 import pytest
