@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from caimi import __version__
-from caimi.cli import committee, demo, devnet, fees, governance, keys, models, services
+from caimi.cli import (
+    committee,
+    compiling,
+    demo,
+    devnet,
+    fees,
+    governance,
+    keys,
+    models,
+    services,
+)
 from caimi.cli.options import JsonOption, guarded
 from caimi.cli.output import out, print_json
 from caimi.errors.operations import ConfigExists
@@ -71,6 +81,7 @@ app.add_typer(fees.app, name="fees")
 app.add_typer(governance.app, name="governance")
 app.add_typer(committee.app, name="committee")
 models.add_commands(app)
+compiling.add_commands(app)
 demo.add_command(app)
 
 

@@ -25,6 +25,10 @@ class RunEngine(StrEnum):
     """What runs a model here."""
 
     ONNX = "onnx"
+    WASM = "wasm"
+    WASM_MVP = "wasm-mvp"
+    WASM_F64 = "wasm-f64"
+    WASM_INT8 = "wasm-int8"
     REMOTE = "remote"
 
 
@@ -292,7 +296,7 @@ def run(
         Path | None, typer.Option(help="Where to write the worker's receipt.")
     ] = None,
     engine: Annotated[
-        RunEngine, typer.Option(help="What runs it here; remote: a server of your own.")
+        RunEngine, typer.Option(help="What runs it here; see `caimi engines`.")
     ] = RunEngine.ONNX,
     server: Annotated[
         str | None,
@@ -323,7 +327,7 @@ def run(
             outputs = await asyncio.to_thread(session.run, values)
         elif worker is None:
             with progress_bars(quiet=as_json) as progress:
-                session = await net.load(uri, progress=progress)
+                session = await net.load(uri, engine=engine.value, progress=progress)
             outputs = session.run(read_tensors(inputs, session.inputs))
         else:
             shown = await net.show(uri)
@@ -400,17 +404,20 @@ async def _verify_receipt(
     net: AsyncNetwork, receipt: Path, inputs: Path | None, outputs: Path | None, *, rerun: bool
 ) -> Verified:
     from caimi.client.verify import model_of, read_receipt
+    from caimi.inference.engines import DEFAULT_ENGINE, engine_of
     from caimi.inference.tensor_files import read_tensors
 
     if rerun and inputs is None:
         raise UsageError("--rerun needs --input: the model is run on it.")
-    uri = str(model_of(read_receipt(receipt)))
+    signed = read_receipt(receipt)
+    uri, engine = str(model_of(signed)), engine_of(signed.receipt.engine)
     manifest = (await net.show(uri)).manifest
     return await net.verify_receipt(
         receipt,
         inputs=None if inputs is None else read_tensors(inputs, manifest.inputs),
         outputs=None if outputs is None else read_tensors(outputs, manifest.outputs),
-        session=await net.load(uri) if rerun else None,
+        session=await net.load(uri, engine=engine) if rerun else None,
+        engine=signed.receipt.engine if engine != DEFAULT_ENGINE else "",
     )
 
 

@@ -119,6 +119,9 @@ def worker(
         int | None,
         typer.Option(min=1, max=65535, help="Port of the Open Inference Protocol over gRPC."),
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="onnx for speed, wasm for answers that others can check by bits.")
+    ] = "onnx",
     config: ConfigOption = None,
 ) -> None:
     """Answer inference requests with the models that the key is licensed for.
@@ -134,6 +137,8 @@ def worker(
     guarded(
         False,
         lambda: asyncio.run(
-            run_worker(load_config(config), key, host, port, anchor_seconds, grpc_port)
+            run_worker(
+                load_config(config), key, host, port, anchor_seconds, grpc_port, engine=engine
+            )
         ),
     )

@@ -14,10 +14,10 @@ from caimi.client.pull import Pulled
 from caimi.client.resolve import fetch_manifest, resolve
 from caimi.errors.inference import ModelNotRunnable, ReceiptInvalid
 from caimi.inference.engine import Session
+from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.oip.names import protocol_name
 from caimi.inference.oip.remote import RemoteEngine
-from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import NONCE_BYTES, SignedReceipt
 from caimi.inference.tensors import Array, Tensors, hash_tensors
 from caimi.uri import ModelUri
@@ -57,13 +57,14 @@ def onnx_file(pulled: Pulled) -> Path:
     return pulled.directory / found[0]
 
 
-def open_session(pulled: Pulled, threads: int = 1) -> Session:
-    """Open a pulled version in ONNX Runtime; blocking.
+def open_session(pulled: Pulled, engine: str = DEFAULT_ENGINE) -> Session:
+    """Open a pulled version in an engine of this machine, by its name in commands; blocking.
 
     Raises:
-        ModelNotRunnable: it is no ONNX model that ONNX Runtime takes.
+        ModelNotRunnable: it is no ONNX model that the engine takes, or there is no such engine.
+        CompilerFailed: it could not be compiled for the engine.
     """
-    return OnnxEngine(threads).load(onnx_file(pulled))
+    return engine_named(engine).load(onnx_file(pulled))
 
 
 async def open_remote(

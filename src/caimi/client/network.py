@@ -27,6 +27,7 @@ from caimi.custody.keys import GroupKey
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
 from caimi.inference.engine import Session
+from caimi.inference.engines import DEFAULT_ENGINE
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Tensors
@@ -182,10 +183,12 @@ class AsyncNetwork:
         target = Path(directory) if directory is not None else await self._cached(uri)
         return await pull.pull(self.context, uri, target, progress=progress)
 
-    async def load(self, uri: str, *, progress: Progress = no_progress) -> Session:
-        """Pull a licensed version and open it in ONNX Runtime."""
+    async def load(
+        self, uri: str, *, engine: str = DEFAULT_ENGINE, progress: Progress = no_progress
+    ) -> Session:
+        """Pull a licensed version and open it in an engine: ``onnx``, ``wasm``, ``wasm-int8``…"""
         pulled = await self.pull(uri, progress=progress)
-        return await asyncio.to_thread(open_session, pulled)
+        return await asyncio.to_thread(open_session, pulled, engine)
 
     async def open_remote(self, uri: str, server: str, model: str | None = None) -> Session:
         """Open a version that a server runs; see `caimi.client.inference.open_remote`."""
@@ -222,14 +225,16 @@ class AsyncNetwork:
         inputs: Tensors | None = None,
         outputs: Tensors | None = None,
         session: Session | None = None,
+        engine: str = "",
     ) -> Verified:
         """Check a worker's receipt: its signature, its model, and its batch if it is anchored.
 
         With `inputs` and `outputs`, also that it is about these; with `session`, which `load` gives
-        for the receipt's model, also that running the model again gives the same answer.
+        for the receipt's model in the engine of the id `engine`, also that running the model again
+        gives the same answer.
         """
         signed = await asyncio.to_thread(read_receipt, Path(path))
-        evidence = Evidence(await self._inclusion(signed), inputs, outputs, session)
+        evidence = Evidence(await self._inclusion(signed), inputs, outputs, session, engine)
         return await verify_receipt(self.context, signed, evidence)
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:

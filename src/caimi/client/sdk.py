@@ -156,9 +156,9 @@ class Network:
         """Unlock, fetch and check a licensed version."""
         return self._run(self._network.pull(uri, directory))
 
-    def load(self, uri: str) -> Session:
+    def load(self, uri: str, engine: str = "onnx") -> Session:
         """Pull a licensed version and open it in ONNX Runtime."""
-        return self._run(self._network.load(uri))
+        return self._run(self._network.load(uri, engine=engine))
 
     def ask(self, uri: str, inputs: Tensors, *, worker: str | None = None) -> WorkerAnswer:
         """Have a worker run the model, and check the receipt it signs."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 from caimi.client import catalogue, pull, purchase, release, transfer
-from caimi.client.inference import ask_worker, open_session
+from caimi.client.inference import ask_worker, onnx_file, open_session
 from caimi.client.publish import Description, Published, publish
 from caimi.client.pull import Pulled
 from caimi.client.resolve import fetch_manifest, resolve
@@ -16,6 +17,7 @@ from caimi.custody.unlock import CustodianClient, Status
 from caimi.demo.adversaries import Absent, Corrupting
 from caimi.demo.forgery import offer_forged_proof
 from caimi.demo.report import Report, refused, require
+from caimi.demo.reproducing import reproduce
 from caimi.demo.subject import Subject
 from caimi.demo.world import World
 from caimi.errors.custody import NotEnoughShares
@@ -157,6 +159,8 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
         outputs = session.run(subject.inputs)
         said = subject.judge(outputs)
         step.prove(f"every hash and the signature hold; ONNX Runtime: {said}")
+    with report.step("5 same bits", world.b.id) as step:
+        step.prove(await asyncio.to_thread(reproduce, onnx_file(pulled), subject.inputs, outputs))
     with report.step("5 worker", world.b.id) as step:
         await purchase.buy(world.working, uri, ledger=world.a.id)
         answer = await ask_worker(world.consumer, world.worker, uri, subject.inputs)

@@ -23,7 +23,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.operations import UnknownLedger
 from caimi.hashing import keccak256
 from caimi.inference.batch import ReceiptLog, anchor_receipts
-from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.ledgers.evm.connect import open_ledger
@@ -237,19 +237,22 @@ async def run_worker(
     port: int,
     anchor_seconds: float,
     grpc_port: int | None = None,
+    *,
+    engine: str = DEFAULT_ENGINE,
 ) -> None:
     """Serve inference with the models this key is licensed for, anchoring receipts in batches.
 
-    With `grpc_port` the Open Inference Protocol is served over gRPC, too.
+    With `grpc_port` the Open Inference Protocol is served over gRPC, too. `engine` is the name in
+    commands of what runs the models.
     """
     async with _network(config, key) as network:
         context = network.context
         home = config.path(config.state) / f"worker-{key}"
         receipts = ReceiptStore(home / "receipts.sqlite")
-        engine = OnnxEngine()
+        running = engine_named(engine)
         worker = Worker(
-            engine,
-            LicensedModels(context, engine, home / "models"),
+            running,
+            LicensedModels(context, running, home / "models"),
             context.identity.signer,
             ReceiptLog(receipts),
             time.time,
