@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from caimi.cli.options import JsonOption, guarded
-from caimi.cli.output import facts, out, print_json, table
+from caimi.cli.output import err, facts, print_json, table
 
 _MEGABYTE = 1_000_000
 
@@ -54,7 +54,7 @@ def compile_command(
         if target.resolve().parent != model.resolve().parent:
             raise typer.BadParameter("the module must lie beside its ONNX file")
         began = perf_counter()
-        with out.status("Compiling…"):
+        with err.status("Compiling…"):
             made = compile_files(model, VARIANTS[variant], shapes=sizes_of(model, sizes or []))
         for name, data in made.beside.items():
             (target.parent / name).write_bytes(data)

@@ -74,6 +74,11 @@ class Tensor:
             if not _is_dimension(size):
                 raise ManifestMalformed(f"{self.name!r} has the dimension {str(size)[:80]!r}.")
 
+    def __str__(self) -> str:
+        """Give one line for people, such as ``image float32 [1, 3, 224, 224]``."""
+        sizes = "of any rank" if self.shape is None else f"[{', '.join(map(str, self.shape))}]"
+        return f"{self.name} {self.dtype} {sizes}"
+
     def to_json(self) -> dict[str, Json]:
         """Give the manifest's form."""
         shape: Json = None if self.shape is None else list(self.shape)

@@ -22,7 +22,7 @@ def check_module(file: Path) -> str:
         ModuleMalformed: it is no module of ours, its ONNX file is not beside it, or makes another.
         ModelNotRunnable, WrongInput, CompilerFailed: the ONNX file cannot be compiled.
     """
-    module = read_module(file)
+    module = open_module(file)
     said = module.metadata
     variant = VARIANTS.get(said.engine.rpartition("/")[2])
     if variant is None or variant.engine_id != said.engine:
@@ -51,7 +51,7 @@ def _sizes(module: CompiledModule) -> dict[str, tuple[int, ...]]:
     }
 
 
-def read_module(file: Path) -> CompiledModule:
+def open_module(file: Path) -> CompiledModule:
     """Read a module's file.
 
     Raises:
