@@ -150,6 +150,18 @@ class WorkerSection(Section):
     ledger: LedgerText
 
 
+class ServingSection(Section):
+    """How a worker runs models: what on, how many at a time, and within which memory."""
+
+    provider: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    at_once: Annotated[int, Field(ge=1, le=4096)] = 64
+    batch_rows: Annotated[int, Field(ge=1, le=65_536)] = 8
+    batch_wait_ms: Annotated[float, Field(ge=0, le=10_000, strict=False)] = 0.0
+    models_mib: Annotated[int, Field(ge=1, le=1 << 24)] = 8192
+    arena_mib: Annotated[int, Field(ge=16, le=1 << 24)] | None = None
+
+
 class TopSection(Section):
     """A whole file; `home` is the directory it lies in."""
 
@@ -177,6 +189,7 @@ class Config(TopSection):
     relay: RelaySection = RelaySection()
     relayer: RelayerSection = RelayerSection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
+    worker: ServingSection = ServingSection()
     state: str = "state"
 
     @property
@@ -311,6 +324,16 @@ wait_seconds = 120
 # packets = 50                  # a batch goes once it has so many packets,
 # work = 10_000_000             # or takes so much gas,
 # wait_seconds = 30             # or its oldest packet has waited so long
+
+# How `caimi service worker` runs models.
+# [worker]
+# provider = "auto"             # CUDA where ONNX Runtime runs on it, else the CPU; or one of them
+# threads = 1                   # of one run
+# at_once = 64                  # requests under way
+# batch_rows = 8                # together, of models whose rows stay apart; 1: never
+# batch_wait_ms = 0.0           # for others to come
+# models_mib = 8192             # of files of models that are kept open
+# arena_mib = 4096              # for what runs need; without it, no bound
 
 # [committee]
 # group_key = "0x..."

@@ -92,6 +92,8 @@ EXCUSED = {
     "caimi.inference.oip.transports": "the text of a refusal, parsed with `read_json`",
     "caimi.inference.oip.service": "a nonce, matched by one expression first",
     "caimi.node.bodies": "bytes of a bounded length, for a decoder",
+    "caimi.node.open_models": WIRES,
+    "caimi.node.serving": "files that `pull` has checked against their manifest",
     "caimi.node.oip_http": "calls the decoders of `caimi.inference.oip`",
     "caimi.node.oip_grpc": "calls the decoders of `caimi.inference.oip`",
     "caimi.node.node": "settings that pydantic matched with one expression first",

@@ -213,3 +213,19 @@ class RemoteModelDiffers(ModelNotRunnable):
     code = "CAIMI-R043"
     why = "Names, types and sizes of inputs and outputs must be those of the package."
     next_step = "Name the model as the server does, or put this version on the server."
+
+
+class ProviderMissing(InferenceError):
+    """ONNX Runtime does not offer what models are to run on."""
+
+    code = "CAIMI-R044"
+    why = "The installed ONNX Runtime was built without it, or there is no such device."
+    next_step = 'Install onnxruntime-gpu and its driver, or set provider to "cpu".'
+
+
+class ModelTooLarge(ModelNotServed):
+    """A model is larger than all that a worker keeps open."""
+
+    code = "CAIMI-R045"
+    why = "The memory for open models is bounded."
+    next_step = "Ask another worker; its operator can raise models_mib in [worker]."

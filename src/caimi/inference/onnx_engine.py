@@ -12,6 +12,13 @@ import onnxruntime as ort
 
 from caimi.errors.inference import ModelNotRunnable, RunFailed
 from caimi.errors.models import ManifestMalformed
+from caimi.inference.onnx_providers import (
+    PROVIDERS,
+    Provider,
+    bound_arena,
+    choose_provider,
+    provider_settings,
+)
 from caimi.inference.tensors import Array, Tensors, check_tensors
 from caimi.models.tensor import UNKNOWN, Tensor
 
@@ -49,11 +56,29 @@ class OnnxSession:
 
 
 class OnnxEngine:
-    """ONNX Runtime on the CPU with a fixed number of threads; custom operators are not loaded."""
+    """ONNX Runtime with a fixed number of threads; custom operators are not loaded.
 
-    def __init__(self, threads: int = 1) -> None:
-        self.id = f"onnxruntime/{ort.__version__}/cpu"
+    `provider` is "cpu", "cuda", or "auto": CUDA where it runs, else the CPU; `id` says which it is.
+    What runs need takes at most `memory_bytes`: on the CPU that is one arena for the whole process.
+
+    Construction raises `ProviderMissing`, or `ConfigInvalid` for a second size of the arena.
+    """
+
+    def __init__(
+        self,
+        threads: int = 1,
+        *,
+        provider: Provider = "cpu",
+        memory_bytes: int | None = None,
+    ) -> None:
+        runs = choose_provider(provider)
+        self.id = f"onnxruntime/{ort.__version__}/{runs}"
         self._threads = threads
+        self._memory = memory_bytes
+        self._name = PROVIDERS[runs]
+        self._providers = provider_settings(runs, memory_bytes)
+        if memory_bytes is not None and runs == "cpu":
+            bound_arena(memory_bytes)
 
     def load(self, model: Path) -> OnnxSession:
         """Load an ONNX file; see `Engine.load`."""
@@ -61,8 +86,13 @@ class OnnxEngine:
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        if self._memory is not None:
+            options.add_session_config_entry("session.use_env_allocators", "1")
         try:
-            session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            session = ort.InferenceSession(model, options, providers=self._providers)
+            session.disable_fallback()
+            if session.get_providers()[0] != self._name:
+                raise ModelNotRunnable(f"{model.name} does not run on {self._name}.")
             return OnnxSession(session, _scalars(model, session))
         except ModelNotRunnable:
             raise

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
+from weakref import WeakKeyDictionary
 
 from caimi.errors.inference import WorkerBusy, WrongInput
 from caimi.inference.batch import ReceiptLog
+from caimi.inference.batching import BatchLimits, row_count, run_together
 from caimi.inference.engine import Engine, Session
+from caimi.inference.lines import Line, Outcome
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.runners import Runners
 from caimi.inference.tensors import Array, Tensors, hash_tensors
@@ -18,15 +20,18 @@ from caimi.ledgers.port import Signer
 from caimi.uri import ModelUri
 
 MAX_AT_ONCE: Final = 64
+ALONE: Final = BatchLimits()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ServedModel:
     """A verified, opened version that a worker can run."""
 
     uri: ModelUri
     manifest: bytes
     session: Session
+    rows_apart: bool = False
+    """Whether requests may be run together: see `caimi.inference.batching.rows_stay_apart`."""
 
 
 class Models(Protocol):
@@ -41,6 +46,13 @@ class Models(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    served: ServedModel
+    inputs: Tensors
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A worker's outputs with its receipt."""
 
@@ -48,11 +60,16 @@ class Answer:
     receipt: SignedReceipt
 
 
+def _rows_of(asked: _Asked) -> int:
+    return row_count(asked.inputs)
+
+
 class Worker:
     """Runs models with `engine` and signs receipts with `signer`; `price` is asked for each answer.
 
     Receipts are in `receipts` durably before an answer leaves. `clock` gives Unix seconds. At most
-    `at_once` requests are under way, and `threads` of them run, one a processor by default.
+    `at_once` requests are under way, and `threads` of them run, one a processor by default; those
+    of a model whose rows stay apart run together within `batches`.
     """
 
     def __init__(
@@ -66,6 +83,7 @@ class Worker:
         price: int = 0,
         at_once: int = MAX_AT_ONCE,
         threads: int | None = None,
+        batches: BatchLimits = ALONE,
     ) -> None:
         self._engine = engine
         self._models = models
@@ -74,7 +92,10 @@ class Worker:
         self._clock = clock
         self._price = price
         self._places = at_once
-        self._runners: Runners[Answer] = Runners(threads)
+        self._batches = batches
+        self._alone: Runners[Answer] = Runners(threads)
+        self._together: Runners[list[Outcome[Answer]]] = Runners(threads)
+        self._lines: WeakKeyDictionary[ServedModel, Line[_Asked, Answer]] = WeakKeyDictionary()
 
     @property
     def account(self) -> bytes:
@@ -109,7 +130,7 @@ class Worker:
             if unknown:
                 given = ", ".join(map(str, served.session.outputs))
                 raise WrongInput(f"The model has no output {unknown[0]!r}; it gives {given}.")
-            answer = await self._runners.run(partial(self.answer, served, inputs, nonce))
+            answer = await self._answer(_Asked(served, inputs, nonce))
             await self._receipts.add(answer.receipt)
             return answer
 
@@ -123,20 +144,41 @@ class Worker:
         finally:
             self._places += 1
 
-    def answer(self, served: ServedModel, inputs: Tensors, nonce: bytes) -> Answer:
-        """Run and sign, without writing the receipt down; blocking."""
-        outputs = served.session.run(inputs)
+    async def _answer(self, asked: _Asked) -> Answer:
+        """Run and sign, without writing the receipt down."""
+        if self._batches.rows == 1 or not asked.served.rows_apart:
+            return await self._alone.run(
+                lambda: self._sign(asked, asked.served.session.run(asked.inputs))
+            )
+        line = self._lines.get(asked.served)
+        if line is None:
+            rows, seconds = self._batches.rows, self._batches.wait_seconds
+            line = Line(self._together, self._answer_all, _rows_of, rows, seconds)
+            self._lines[asked.served] = line
+        return await line.ask(asked)
+
+    def _answer_all(self, asked: Sequence[_Asked]) -> list[Answer | Exception]:
+        """Run requests of one model together, and sign for each; blocking."""
+        session = asked[0].served.session
+        found = run_together(session, [one.inputs for one in asked], self._batches.rows)
+        return [
+            outputs if isinstance(outputs, Exception) else self._sign(one, outputs)
+            for one, outputs in zip(asked, found, strict=True)
+        ]
+
+    def _sign(self, asked: _Asked, outputs: dict[str, Array]) -> Answer:
+        uri = asked.served.uri
         receipt = Receipt(
-            ledger=served.uri.ledger,
-            model_id=served.uri.model_id,
-            version=served.uri.selector or "",
-            manifest=served.manifest,
-            input_hash=hash_tensors(inputs),
+            ledger=uri.ledger,
+            model_id=uri.model_id,
+            version=uri.selector or "",
+            manifest=asked.served.manifest,
+            input_hash=hash_tensors(asked.inputs),
             output_hash=hash_tensors(outputs),
             engine=self._engine.id,
             price=self._price,
             time=int(self._clock()),
             worker=self._signer.account,
-            nonce=nonce,
+            nonce=asked.nonce,
         )
         return Answer(outputs, receipt.sign(self._signer))

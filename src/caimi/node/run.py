@@ -23,7 +23,10 @@ from caimi.errors.base import CaimiError
 from caimi.errors.operations import UnknownLedger
 from caimi.hashing import keccak256
 from caimi.inference.batch import ReceiptLog, anchor_receipts
+from caimi.inference.batching import BatchLimits
+from caimi.inference.engine import Engine
 from caimi.inference.engines import DEFAULT_ENGINE, engine_named
+from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.ledgers.evm.connect import open_ledger
@@ -36,6 +39,7 @@ from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.watcher import PATIENCE_SECONDS, WatchedLedger, Watcher
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
+from caimi.node.bodies import Bodies
 from caimi.node.client import Endpoint, HttpValidator
 from caimi.node.endpoints import open_endpoints
 from caimi.node.http import service
@@ -249,13 +253,31 @@ async def run_worker(
         context = network.context
         home = config.path(config.state) / f"worker-{key}"
         receipts = ReceiptStore(home / "receipts.sqlite")
-        running = engine_named(engine)
+        serving = config.worker
+        running: Engine = (
+            OnnxEngine(
+                serving.threads,
+                provider=serving.provider,
+                memory_bytes=serving.arena_mib << 20 if serving.arena_mib else None,
+            )
+            if engine == DEFAULT_ENGINE
+            else engine_named(engine)
+        )
+        models = LicensedModels(
+            context,
+            running,
+            home / "models",
+            together=serving.batch_rows > 1 and engine == DEFAULT_ENGINE,
+            max_bytes=serving.models_mib << 20,
+        )
         worker = Worker(
             running,
-            LicensedModels(context, running, home / "models"),
+            models,
             context.identity.signer,
             ReceiptLog(receipts),
             time.time,
+            at_once=serving.at_once,
+            batches=BatchLimits(serving.batch_rows, serving.batch_wait_ms / 1000),
         )
 
         async def anchor() -> None:
@@ -269,8 +291,8 @@ async def run_worker(
 
         anchoring = asyncio.create_task(anchor())
         try:
-            app = create_worker_app(worker, receipts)
-            async with grpc_beside(app, worker, host, grpc_port):
+            app = create_worker_app(worker, receipts, bodies=Bodies(serving.at_once))
+            async with grpc_beside(app, worker, host, grpc_port, at_once=serving.at_once):
                 await _serve(app, host, port)
         finally:
             anchoring.cancel()

@@ -3,59 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from caimi.client.context import Context
 from caimi.client.inference import onnx_file
-from caimi.client.pull import pull
+from caimi.client.pull import Pulled, pull
 from caimi.client.resolve import resolve
 from caimi.errors.custody import NotEnoughShares
 from caimi.errors.inference import ModelNotServed
 from caimi.errors.ledgers import UnknownModel
 from caimi.errors.operations import UnknownLedger, UnknownSelector
+from caimi.inference.batching import rows_stay_apart
 from caimi.inference.engine import Engine
 from caimi.inference.worker import ServedModel
+from caimi.node.open_models import MAX_BYTES, Fetched, OpenModels
 from caimi.uri import ModelUri
-
-MAX_MODELS = 64
 
 
 class LicensedModels:
-    """Opened versions, pulled on first use with the worker's own licence (port `Models`)."""
+    """Opened versions, pulled on first use with the worker's own licence (port `Models`).
 
-    def __init__(self, context: Context, engine: Engine, folder: Path) -> None:
+    With `together` requests may be run together, of those versions whose rows stay apart.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        engine: Engine,
+        folder: Path,
+        *,
+        together: bool = False,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self._context = context
         self._engine = engine
         self._folder = folder
-        self._opening: dict[ModelUri, asyncio.Task[ServedModel]] = {}
+        self._together = together
+        self._open = OpenModels(self._pull, max_bytes=max_bytes)
 
     async def serve(self, uri: ModelUri) -> ServedModel:
         """Give the version that `uri` names; see `Models.serve`."""
-        resolved = await self._resolved(uri)
-        opening = self._opening.pop(resolved, None)
-        if opening is None:
-            opening = asyncio.create_task(self._open(resolved))
-            opening.add_done_callback(lambda task: self._forget_failed(resolved, task))
-        self._opening[resolved] = opening  # last in the order: the longest unused is closed first
-        if len(self._opening) > MAX_MODELS:
-            self._opening.pop(next(iter(self._opening)))
-        return await asyncio.shield(opening)
+        return await self._open.get(await self._resolved(uri))
 
     async def _resolved(self, uri: ModelUri) -> ModelUri:
         """Turn an alias into a version; a version that was opened stays what it is."""
-        if uri in self._opening:
+        if uri in self._open:
             return uri
         try:
             return (await resolve(self._context, uri)).uri
         except (UnknownModel, UnknownSelector, UnknownLedger) as error:
             raise ModelNotServed(f"This worker does not serve {uri}: {error.what}") from error
 
-    def _forget_failed(self, uri: ModelUri, task: asyncio.Task[ServedModel]) -> None:
-        failed = task.cancelled() or task.exception() is not None
-        if failed and self._opening.get(uri) is task:
-            del self._opening[uri]
-
-    async def _open(self, uri: ModelUri) -> ServedModel:
+    async def _pull(self, uri: ModelUri) -> Fetched:
         folder = self._folder / uri.model_id.hex() / (uri.selector or "")
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -64,5 +64,11 @@ class LicensedModels:
             raise ModelNotServed(
                 f"This worker cannot open {uri}: {error.what}",
             ) from error
-        session = await asyncio.to_thread(self._engine.load, onnx_file(pulled))
-        return ServedModel(uri, pulled.manifest.digest, session)
+        size = sum((pulled.directory / path).stat().st_size for path in pulled.files)
+        return Fetched(size, partial(self._load, uri, pulled))
+
+    async def _load(self, uri: ModelUri, pulled: Pulled) -> ServedModel:
+        model = onnx_file(pulled)
+        apart = self._together and await asyncio.to_thread(rows_stay_apart, model)
+        session = await asyncio.to_thread(self._engine.load, model)
+        return ServedModel(uri, pulled.manifest.digest, session, apart)

@@ -75,7 +75,7 @@ def create_worker_app(
 
 @asynccontextmanager
 async def grpc_beside(
-    app: FastAPI, worker: Worker, host: str, port: int | None
+    app: FastAPI, worker: Worker, host: str, port: int | None, *, at_once: int = MAX_AT_ONCE
 ) -> AsyncIterator[int | None]:
     """Serve `worker` over gRPC, too, while the block runs, if there is a port for it; gives it.
 
@@ -90,7 +90,7 @@ async def grpc_beside(
     server, bound = create_grpc_server(
         OipService(worker),
         f"{host}:{port}",
-        at_once=MAX_AT_ONCE,
+        at_once=at_once,
         max_message_bytes=MAX_INPUT_BYTES,
         answered=app.state.answered,
     )

@@ -121,7 +121,7 @@ class RemoteEngine:
         self._model = model
         self._version = version
         parts = urlsplit(url)
-        plain = f"oip-v2/{parts.scheme}/{parts.hostname}:{parts.port or ''}".encode()
+        plain = f"oip/2/{parts.scheme}/{parts.hostname}:{parts.port or ''}".encode()
         self.id = plain.decode("ascii", "replace").replace("\ufffd", "?")[:128]
 
     def load(self, model: Path) -> RemoteSession:

@@ -1,0 +1,77 @@
+"""What ONNX Runtime runs on is what it says, and what runs take is bounded."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx_models as models
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper
+
+from caimi.errors.inference import ProviderMissing
+from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.onnx_providers import choose_provider
+
+RUNS = choose_provider("auto")
+
+
+def test_the_name_says_what_runs():
+    assert OnnxEngine(provider="auto").id == f"onnxruntime/{ort.__version__}/{RUNS}"
+    assert OnnxEngine(provider="cpu").id.endswith("/cpu")
+
+
+def test_what_is_not_there_is_refused_by_name():
+    if RUNS == "cuda":
+        assert OnnxEngine(provider="cuda").id.endswith("/cuda")
+    else:
+        with pytest.raises(ProviderMissing, match=r"CPUExecutionProvider"):
+            OnnxEngine(provider="cuda")
+
+
+def test_what_says_that_it_is_there_and_does_not_run_is_not_chosen(monkeypatch):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    assert choose_provider("auto") == RUNS
+
+
+BOUNDED = """
+import sys
+from pathlib import Path
+import numpy as np
+from caimi.errors.inference import RunFailed
+from caimi.errors.operations import ConfigInvalid
+from caimi.inference.onnx_engine import OnnxEngine
+
+session = OnnxEngine(memory_bytes=64 << 20).load(Path(sys.argv[1]))
+one = np.ones(1, np.float32)
+assert session.run({"x": one, "size": np.array([1000])})["sum"] == 1000
+for _ in range(3):
+    try:
+        session.run({"x": one, "size": np.array([1 << 28])})
+        raise SystemExit("a gigabyte was given")
+    except RunFailed:
+        pass
+    assert session.run({"x": one, "size": np.array([1000])})["sum"] == 1000
+OnnxEngine(memory_bytes=64 << 20)
+try:
+    OnnxEngine(memory_bytes=65 << 20)
+    raise SystemExit("a second arena was made")
+except ConfigInvalid:
+    pass
+"""
+
+
+def test_a_run_that_would_take_more_than_its_arena_fails_by_name(tmp_path: Path):
+    growing = models.model(
+        [
+            helper.make_node("Expand", ["x", "size"], ["many"]),
+            helper.make_node("ReduceSum", ["many"], ["sum"], keepdims=0),
+        ],
+        [models.value("x", TensorProto.FLOAT, [1]), models.value("size", TensorProto.INT64, [1])],
+        [models.value("sum", TensorProto.FLOAT, [])],
+    )
+    file = models.saved(tmp_path, growing)
+    ran = subprocess.run(
+        [sys.executable, "-c", BOUNDED, str(file)], check=False, timeout=60, capture_output=True
+    )
+    assert ran.returncode == 0, ran.stderr.decode()[-2000:]
