@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special
-
-from inference.wasm.operator_module import (
+from operator_module import (
     MVP,
     NAN_BITS,
     SIMD,
@@ -17,6 +15,7 @@ from inference.wasm.operator_module import (
     struct,
     ulps,
 )
+from scipy import special
 
 RANK = 6
 few = settings(max_examples=30, deadline=None)

@@ -34,6 +34,7 @@ from caimi.inference.wasm.arena import ALIGNMENT, Arena, Lifetime, plan_arena
 from caimi.inference.wasm.index_checks import index_checks
 from caimi.inference.wasm.kernel_calls import Tensors, kernel_calls
 from caimi.inference.wasm.operator_calls import operator_call
+from caimi.inference.wasm.operators.lowering import is_generated_wrong, repair_lowering
 from caimi.inference.wasm.templates import LateTemplates, Templates
 
 Shape = tuple[int, ...]
@@ -76,6 +77,7 @@ def emit(
         large_weight_threshold=0,
         fp32_accumulation_strategy="fp64" if float64_sums else "simple",
     )
+    repair_lowering()
     compiler = Compiler(options)
     emitter = _Emitter(frozenset(weights), frozenset(int8), options)
     compiler._emitter = emitter
@@ -246,6 +248,8 @@ class _Wrapper:
         kernel = operator_call(op, self._emitter.ctx_shape, self._emitter.ctx_dtype)
         if kernel is not None:
             return _Step(kernel, reads, writes)
+        if is_generated_wrong(op):
+            raise ModelNotRunnable(f"{op.kind}: a reversed direction with unusual options.")
         call = f"{self._emitter.op_function_name(self._model, place)}({', '.join(op.call_args())});"
         lines = [
             *index_checks(op, self._emitter.ctx_shape, self._emitter.ctx_dtype),
