@@ -12,6 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
+from caimi.inference.wasm.module import CompiledModule
+from caimi.zoo import named
 
 runner = CliRunner()
 
@@ -94,3 +96,31 @@ def test_status_without_a_network_says_how_to_start_one(tmp_path: Path) -> None:
     done = runner.invoke(app, ["devnet", "status", "-d", str(tmp_path), "--json"])
     assert done.exit_code == 1
     assert "devnet up" in json.loads(done.output)["error"]["next"]
+
+
+def test_a_model_is_compiled_beside_its_onnx_file(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(named("logistic_regression").build(0))
+    done = runner.invoke(app, ["compile", str(model), "--json"])
+    assert done.exit_code == 0
+    said = json.loads(done.output)
+    module = CompiledModule.parse((tmp_path / "model.wasm").read_bytes())
+    assert said["sha256"] == f"0x{module.sha256.hex()}"
+    assert said["engine"] == "caimi-wasm/1/simd"
+    elsewhere = runner.invoke(app, ["compile", str(model), "-o", str(tmp_path.parent / "m.wasm")])
+    assert elsewhere.exit_code == 2
+
+
+def test_a_model_that_cannot_be_compiled_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    done = runner.invoke(app, ["compile", str(tmp_path / "model.onnx"), "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.output)["error"]["code"] == "CAIMI-R003"
+
+
+def test_the_engines_are_listed_with_their_ids() -> None:
+    found = json.loads(runner.invoke(app, ["engines", "--json"]).output)["engines"]
+    assert [engine["name"] for engine in found] == [
+        "onnx", "wasm", "wasm-mvp", "wasm-f64", "wasm-int8", "remote"
+    ]  # fmt: skip
+    assert [engine["reproducible"] for engine in found] == [False, *[True] * 4, False]

@@ -32,11 +32,13 @@ from caimi.errors.operations import (
     VersionTaken,
 )
 from caimi.errors.storage import ChunkMissing, ObjectMissing
+from caimi.inference.wasm.compiler import compile_model
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Price
 from caimi.models.package import Package
 from caimi.storage.cid import HashFunction
 from caimi.uri import ModelUri
+from caimi.zoo import named
 
 COIN = 10**18
 
@@ -218,6 +220,25 @@ async def test_a_store_that_lost_something_is_found_out(world: World, tmp_path: 
         await world.store.delete(cid)
     with pytest.raises(ObjectMissing):
         await pull(world.publisher, uri, tmp_path / "out")
+
+
+async def test_a_published_module_is_verified_by_compiling_it_again(
+    world: World, tmp_path: Path
+) -> None:
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(named("logistic_regression").build(0))
+    (folder / "model.wasm").write_bytes(compile_model(folder / "model.onnx").wasm)
+    done = await publish(
+        world.publisher, Package.from_path(folder), ledger=world.a.id, name="m", version="1.0.0"
+    )
+    await pull(world.publisher, done.uri, tmp_path / "out")
+    checked = await verify_version(world.publisher, done.uri, tmp_path / "out")
+    name = "model.wasm is what its ONNX file compiles to"
+    assert [c.detail for c in checked.checks if c.name == name] == [
+        "caimi-wasm/1/simd, byte for byte"
+    ]
+    assert checked.ok
 
 
 async def test_a_revoked_licence_opens_nothing(world: World, tmp_path: Path) -> None:

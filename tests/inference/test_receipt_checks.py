@@ -365,3 +365,21 @@ async def test_an_input_that_the_model_does_not_take_fails_with_the_reason(
     assert found[INPUT][0] == PASSED
     assert found[AGAIN][0] == FAILED
     assert "[1, 7]" in found[AGAIN][1]
+
+
+@pytest.mark.parametrize(
+    ("worker_engine", "ours", "state"),
+    [
+        ("caimi-wasm/1/simd", "caimi-wasm/1/simd", FAILED),
+        ("caimi-wasm/1/simd", "", PASSED),
+        ("onnxruntime/1/cpu", "onnxruntime/1/cpu", PASSED),
+    ],
+)
+async def test_one_other_bit_convicts_who_names_an_engine_with_one_answer(
+    world: World, session: Session, inputs: Tensors, worker_engine: str, ours: str, state: str
+) -> None:
+    outputs = session.run(inputs)
+    near = {**outputs, "scores": np.nextafter(outputs["scores"], np.float32(2))}
+    signed = signed_by(world, inputs, near, engine=worker_engine)
+    evidence = Evidence(None, inputs, near, session, ours)
+    assert (await states(signed, world, evidence))[AGAIN][0] == state
