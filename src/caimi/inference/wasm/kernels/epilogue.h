@@ -14,15 +14,15 @@ typedef struct {
     int32_t by_column;
 } caimi_finisher;
 
-static inline f32x4 caimi_activate(const caimi_epilogue *e, f32x4 v) {
+static inline f32x4 caimi_activate(const caimi_epilogue *e, int32_t activation, f32x4 v) {
     const f32x4 low = caimi_splat(e->low), high = caimi_splat(e->high);
     const f32x4 zero = caimi_splat(0.0f), one = caimi_splat(1.0f);
-    if (e->activation == CAIMI_CLIP) {
+    if (activation == CAIMI_CLIP) {
         v = caimi_select(v < low, low, v);
         v = caimi_select(high < v, high, v);
-    } else if (e->activation == CAIMI_LEAKY) {
+    } else if (activation == CAIMI_LEAKY) {
         v = caimi_select(v < zero, v * low, v);
-    } else if (e->activation == CAIMI_HARD_SWISH) {
+    } else if (activation == CAIMI_HARD_SWISH) {
         f32x4 gate = v * low + high;
         gate = caimi_select(gate < zero, zero, gate);
         gate = caimi_select(one < gate, one, gate);
