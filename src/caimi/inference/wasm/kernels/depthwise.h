@@ -4,10 +4,11 @@
 
 #include "product.h"
 
-/* Whether there is room for this shape. */
-int32_t caimi_is_depthwise(const caimi_conv *);
+/* Prepares for the channels of this convolution; 0 if its shape is not one for this way. */
+int32_t caimi_plan_channels(const caimi_conv *);
 
-/* One output channel `y` of one input channel `x`; `row` is its place in scale and bias. */
+/* One output channel `y` of one input channel `x`, as prepared; `row` is its place in scale and
+ * bias. */
 void caimi_convolve_channel(const caimi_conv *, const float *x, const float *w,
                             const int8_t *w_i8, const caimi_finisher *, int32_t row,
                             const float *residual, float *y);

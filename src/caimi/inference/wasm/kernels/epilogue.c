@@ -63,7 +63,7 @@ static void finish_rows(const caimi_epilogue *e, const row_terms *t, int32_t by_
 #undef ROW
 }
 
-void caimi_finish(const caimi_finisher *f, int32_t row, int32_t column, const caimi_sum *sums,
+CAIMI_SHORT_LOOPS void caimi_finish(const caimi_finisher *f, int32_t row, int32_t column, const caimi_sum *sums,
                   const float *residual, int32_t count, float *y) {
     const caimi_epilogue *e = &f->e;
     const int32_t scaled = e->scale || (f->by_column && f->alpha != 1);

@@ -2,7 +2,7 @@
 
 enum { COLUMNS = CAIMI_TILE_COLUMNS };
 
-static void pack_any(const caimi_matrix *b, int32_t at, int32_t steps, int32_t wide,
+CAIMI_SHORT_LOOPS static void pack_any(const caimi_matrix *b, int32_t at, int32_t steps, int32_t wide,
                      caimi_sum *to) {
     for (int32_t s = 0; s < steps; s++, at += b->step, to += COLUMNS)
         for (int32_t c = 0; c < COLUMNS; c++) {
@@ -42,7 +42,7 @@ static void pack_columns(const float *b, int32_t column, int32_t steps, float *t
 }
 #endif
 
-void caimi_pack_matrix(const void *source, int32_t k, int32_t steps, int32_t j, int32_t columns,
+CAIMI_SHORT_LOOPS void caimi_pack_matrix(const void *source, int32_t k, int32_t steps, int32_t j, int32_t columns,
                        caimi_sum *to) {
     const caimi_matrix *b = source;
     for (; columns > 0; columns -= COLUMNS, j += COLUMNS, to += steps * COLUMNS) {

@@ -51,7 +51,7 @@ static __attribute__((noinline)) void tile(int32_t steps, const caimi_sums *a, c
 
 /* Repeats each of rows [i, i + 4), steps [k, k + steps) over a vector; past the last row, that row
  * again. */
-static void expand(const caimi_product *p, int32_t i, int32_t k, int32_t steps) {
+CAIMI_SHORT_LOOPS static void expand(const caimi_product *p, int32_t i, int32_t k, int32_t steps) {
     int32_t at[ROWS];
     for (int32_t r = 0; r < ROWS; r++)
         at[r] = (i + r < p->m ? i + r : p->m - 1) * p->a_row + k * p->a_step;
@@ -78,7 +78,7 @@ static void expand(const caimi_product *p, int32_t i, int32_t k, int32_t steps) 
 
 /* Multiplies the expanded rows with one packed block: rows [i, i + 4) of `sums`, whose rows lie
  * `row` apart. */
-static void strip(int32_t steps, int32_t rows, int32_t columns, int32_t resume, caimi_sum *sums,
+CAIMI_SHORT_LOOPS static void strip(int32_t steps, int32_t rows, int32_t columns, int32_t resume, caimi_sum *sums,
                   int32_t row) {
     const caimi_sums *b = (const caimi_sums *)caimi_scratch;
     for (int32_t r = 0; r < rows && !steps; r++)
@@ -105,7 +105,7 @@ enum { WAITING_ROWS = 64, WAITING_COLUMNS = 384 };
 static caimi_sum waiting[WAITING_ROWS * WAITING_COLUMNS];
 #endif
 
-void caimi_multiply(const caimi_product *p, float *y) {
+CAIMI_SHORT_LOOPS void caimi_multiply(const caimi_product *p, float *y) {
     const int32_t blocks = p->k > STEPS ? (p->k + STEPS - 1) / STEPS : 1;
     const int32_t deep = p->k ? ((p->k + blocks - 1) / blocks + 15) / 16 * 16 : 16;
     int32_t wide = CAIMI_SCRATCH / deep / COLUMNS * COLUMNS;

@@ -11,7 +11,7 @@ static inline caimi_sum take_one(const caimi_matrix *b, int32_t at) {
 static inline caimi_quad repeat(caimi_sum v) { return (caimi_quad){v, v, v, v}; }
 
 /* Right matrix by rows: all sums take step after step. */
-static inline void along_rows(int32_t n, int32_t k, const float *a, int32_t a_step,
+CAIMI_SHORT_LOOPS static inline void along_rows(int32_t n, int32_t k, const float *a, int32_t a_step,
                               const caimi_matrix *b, int32_t j, caimi_sum *sums) {
     for (int32_t i = 0; i < n; i++) sums[i] = 0;
     int32_t s = 0;
@@ -77,13 +77,13 @@ static inline void along_columns(int32_t n, int32_t k, const float *a, int32_t a
     }
 }
 
-static inline void multiply(int32_t n, int32_t k, const float *a, int32_t a_step,
+CAIMI_SHORT_LOOPS static inline void multiply(int32_t n, int32_t k, const float *a, int32_t a_step,
                             const caimi_matrix *b, int32_t j, caimi_sum *sums) {
     if (b->column == 1) along_rows(n, k, a, a_step, b, j, sums);
     else along_columns(n, k, a, a_step, b, j, sums);
 }
 
-void caimi_multiply_row(int32_t n, int32_t k, const float *a, int32_t a_step,
+CAIMI_SHORT_LOOPS void caimi_multiply_row(int32_t n, int32_t k, const float *a, int32_t a_step,
                         const caimi_matrix *b, const caimi_finisher *finisher, float *y) {
     const caimi_matrix numbers = {b->b, 0, b->step, b->column};
     const caimi_matrix integers = {0, b->b_i8, b->step, b->column};

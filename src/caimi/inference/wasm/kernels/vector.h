@@ -8,6 +8,9 @@ typedef float f32x4 __attribute__((vector_size(16)));
 typedef int32_t i32x4 __attribute__((vector_size(16)));
 typedef double f64x2 __attribute__((vector_size(16)));
 
+/* For functions whose loops are short: no calls of memset or memcpy instead of them. */
+#define CAIMI_SHORT_LOOPS __attribute__((no_builtin("memset", "memcpy")))
+
 /* What sums are taken in. */
 #ifdef CAIMI_FLOAT64_SUMS
 typedef double caimi_sum;
