@@ -119,6 +119,9 @@ def test_a_module_that_cannot_read_the_weights_it_names_is_refused():
         attach(modules.module(), modules.metadata(weights=WEIGHTS))
 
 
+OURS = custom_section(SECTION, modules.metadata().encode())
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -129,14 +132,19 @@ def test_a_module_that_cannot_read_the_weights_it_names_is_refused():
         lambda wasm: wasm + custom_section("later", b""),
         lambda wasm: wasm + custom_section(SECTION, b"{}"),
         lambda wasm: modules.module(),
+        lambda wasm: wasm[: -len(OURS)] + OURS + OURS,
+        lambda wasm: wasm[: -len(OURS)] + OURS[:2] + bytes([OURS[2] | 0x80, 0]) + OURS[3:],
+        lambda wasm: wasm.replace(b"\x05\x04\x01\x01\x01\x01", b"\x05\x05\x01\x01\x01\x01\0"),
         lambda wasm: wasm[:8] + wasm[8:].replace(b"\x60", b"\x5f", 1),
         lambda wasm: wasm[:8] + b"\x01\x80\x80\x80\x80\x10" + wasm[8:],
         lambda wasm: bytes(wat2wasm("(module)")) + custom_section(SECTION, b"{}"),
     ],
 )
 def test_a_damaged_module_is_refused(damage):
+    damaged = damage(modules.compiled())
+    assert damaged != modules.compiled()
     with pytest.raises(ModuleMalformed):
-        CompiledModule.parse(damage(modules.compiled()))
+        CompiledModule.parse(damaged)
 
 
 def test_a_refused_module_is_a_model_that_cannot_be_run():

@@ -159,6 +159,23 @@ def test_closing_ends_the_processes(host):
         session.run({"x": ONE})
 
 
+def test_closing_in_the_middle_of_a_run_ends_its_process_after_it(host):
+    slow = modules.compiled(
+        run=f"""(i64.store (i32.const 0) (i64.const 300000000))
+          (loop $l (i64.store (i32.const 0) (i64.sub (i64.load (i32.const 0)) (i64.const 1)))
+            (br_if $l (i64.ne (i64.load (i32.const 0)) (i64.const 0)))) {modules.DOUBLE}"""
+    )
+    session = load(host, slow)
+    (pid,) = session.pids
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(session.run, {"x": ONE})
+        time.sleep(0.1)
+        assert not running.done()
+        session.close()
+        assert running.result().outputs["y"].tolist() == [2, 4, 6, 8]
+    assert is_gone(pid)
+
+
 def test_nothing_is_left_open_by_loads_good_and_bad(host):
     bad = modules.compiled(load="unreachable")
     good = modules.compiled()

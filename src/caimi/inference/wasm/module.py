@@ -46,12 +46,10 @@ class CompiledModule:
             raise ModuleMalformed(f"It has {len(wasm)} bytes; at most {MAX_MODULE_BYTES}.")
         sections = read_sections(wasm)
         ours = [part for part in sections if part.id == CUSTOM and part.name == SECTION]
-        if len(ours) != 1 or ours[0] is not sections[-1]:
-            raise ModuleMalformed(
-                f"It has {len(ours)} sections {SECTION!r}; one, the last, is due."
-            )
+        if not ours:
+            raise ModuleMalformed(f"It has no section {SECTION!r}.")
         if wasm[ours[0].start :] != custom_section(SECTION, ours[0].content):
-            raise ModuleMalformed(f"The length of its section {SECTION!r} is padded.")
+            raise ModuleMalformed(f"Its section {SECTION!r} is not the last, or its length padded.")
         metadata = Metadata.decode(ours[0].content)
         interface = check_interface(sections)
         if interface.reads_weights != bool(metadata.weights):
