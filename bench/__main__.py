@@ -12,7 +12,16 @@ from importlib import import_module
 
 from bench.result import Result, save, show, write_readme
 
-BENCHMARKS = ("unlock", "sealing", "inference", "wasm_stream", "publishing", "gas", "relaying")
+BENCHMARKS = (
+    "unlock",
+    "sealing",
+    "inference",
+    "wasm_start",
+    "wasm_stream",
+    "publishing",
+    "gas",
+    "relaying",
+)
 LONG = ("memory", "growth")
 
 

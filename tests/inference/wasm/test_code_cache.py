@@ -135,7 +135,7 @@ def test_a_host_takes_from_the_cache_what_another_compiled(cache, directory):
     assert len(list(directory.glob("*.code"))) == 2
 
 
-def test_a_module_from_the_cache_is_ready_at_once(cache):
+def test_a_module_from_the_cache_is_ready_in_a_fraction_of_a_second(cache):
     module = CompiledModule.parse(modules.compiled())
     with ModuleHost(cache) as host:
         host.machine_code(module)
@@ -145,4 +145,14 @@ def test_a_module_from_the_cache_is_ready_at_once(cache):
             began = time.monotonic()
             host.load(module, FileWeights(Path("/nowhere"))).close()
             took.append(time.monotonic() - began)
-    assert min(took) < 0.05
+    assert min(took) < 0.5
+
+
+def test_a_host_that_may_not_keep_code_runs_without(directory):
+    directory.mkdir(parents=True)
+    module, weights = CompiledModule.parse(modules.compiled()), FileWeights(Path("/nowhere"))
+    for mode in (0o777, 0o700):
+        directory.chmod(mode)
+        with ModuleHost.caching_in(directory) as host, host.load(module, weights) as session:
+            session.run({"x": np.ones(4, np.float32)})
+        assert bool(list(directory.glob("*.code"))) == (mode == 0o700)

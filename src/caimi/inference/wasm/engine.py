@@ -11,7 +11,7 @@ from typing import Final
 
 from caimi.errors.inference import CompilerFailed, ModelNotRunnable, RunFailed
 from caimi.inference.tensors import Array, Tensors, check_tensors
-from caimi.inference.wasm.compiler import SIMD, Variant
+from caimi.inference.wasm.compiler import SIMD, Variant, default_cache
 from caimi.inference.wasm.graph import open_model, signatures
 from caimi.inference.wasm.host import ModuleHost
 from caimi.inference.wasm.module_cache import ModuleCache
@@ -40,7 +40,7 @@ class WasmEngine:
     ) -> None:
         self.id = variant.engine_id
         self._variant = variant
-        self._host = host or ModuleHost()
+        self._host = host or ModuleHost.caching_in(default_cache().with_name("code"))
         self._cache = cache or ModuleCache()
         self._limits = limits or Limits()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, Self
 
-from caimi.errors.inference import ModuleMalformed, RunnerDied
+from caimi.errors.inference import CacheUnsafe, ModuleMalformed, RunnerDied
 from caimi.inference.wasm import protocol
 from caimi.inference.wasm.code_cache import MAX_CODE_BYTES, CodeCache
 from caimi.inference.wasm.module import CompiledModule
@@ -33,6 +33,14 @@ class ModuleHost:
         self._lock = threading.Lock()
         self._closed = False
         self._spare: ChildProcess | None = ChildProcess()
+
+    @classmethod
+    def caching_in(cls, directory: Path) -> Self:
+        """Make a host that keeps machine code in a directory, or in none if that cannot be used."""
+        try:
+            return cls(CodeCache(directory))
+        except CacheUnsafe:
+            return cls()
 
     def load(
         self,
