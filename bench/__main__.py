@@ -16,6 +16,7 @@ BENCHMARKS = (
     "unlock",
     "sealing",
     "inference",
+    "wasm",
     "wasm_start",
     "wasm_stream",
     "publishing",

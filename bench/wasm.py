@@ -1,0 +1,223 @@
+"""The WebAssembly engine against onnxruntime-web and native ONNX Runtime: one thread, one image.
+
+Ours runs on its real path: in a child process, its fuel metered, outputs copied back. Engines take
+turns, so that what else the machine does strikes all of them; a ratio is the median over the turns.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+import onnxruntime as ort
+
+from bench.web_peer import OnnxRuntimeWeb
+from bench.result import Result
+from caimi.inference.tensors import Tensors
+from caimi.inference.wasm.code_cache import CodeCache
+from caimi.inference.wasm.compiler import VARIANTS
+from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.module_cache import ModuleCache
+from caimi.inference.wasm.weights import FileWeights
+from caimi.zoo import named
+
+ROUNDS = {"resnet50": 11, "mobilenet_v2": 25, "transformer": 25}
+COLD_STARTS = 9
+MIB = 1 << 20
+Timed = Callable[[], float]
+
+_COMPILE = """
+import json, resource, sys, time
+from pathlib import Path
+from caimi.inference.wasm.compiler import compile_model
+began = time.perf_counter()
+compile_model(Path(sys.argv[1]), cache=Path(sys.argv[2]))
+seconds = time.perf_counter() - began
+ours, theirs = (resource.getrusage(who).ru_maxrss for who in (
+    resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print(json.dumps([seconds, (ours + theirs) * 1024]))
+"""
+
+
+def measure() -> list[Result]:
+    """Give all figures."""
+    with tempfile.TemporaryDirectory(prefix="caimi-bench-") as name, ModuleHost() as host:
+        bench = Bench(Path(name), host)
+        return [
+            *bench.resnet50(),
+            *bench.against_web("mobilenet_v2", "wasm_mobilenet_ratio_ortweb", 1.0),
+            *bench.against_web("transformer", "wasm_transformer_ratio_ortweb", 1.0),
+            bench.scalar(),
+            *bench.compiling(),
+            bench.cold_start(),
+        ]
+
+
+class Bench:
+    """Models and modules of one run."""
+
+    def __init__(self, folder: Path, host: ModuleHost) -> None:
+        self._folder, self._host = folder, host
+        self._cache = ModuleCache()
+
+    def resnet50(self) -> list[Result]:
+        """Against both peers, and with int8 weights."""
+        with ExitStack() as stack:
+            engines = {
+                "web": stack.enter_context(self._web("resnet50")),
+                "native": self._native("resnet50"),
+                "ours": stack.enter_context(self._ours("resnet50")),
+                "int8": stack.enter_context(self._ours("resnet50", "int8")),
+            }
+            turns = take_turns(engines, ROUNDS["resnet50"])
+        native = ratio(turns, "ours", "native")
+        int8 = ratio(turns, "int8", "ours")
+        return [
+            against_web(turns, "wasm_resnet50_ratio_ortweb", 0.8),
+            Result(
+                "wasm_resnet50_ratio_native",
+                native,
+                "of the peer's time",
+                "ONNX Runtime, ms",
+                milliseconds(turns, "native"),
+                native,
+            ),
+            Result(
+                "wasm_int8_ratio_float32",
+                int8,
+                "of float32's time, ResNet-50",
+                "float32, ms",
+                milliseconds(turns, "ours"),
+                int8,
+            ),
+        ]
+
+    def against_web(self, model: str, name: str, ceiling: float) -> list[Result]:
+        """One model against onnxruntime-web."""
+        with self._web(model) as web, self._ours(model) as ours:
+            turns = take_turns({"web": web, "ours": ours}, ROUNDS[model])
+        return [against_web(turns, name, ceiling)]
+
+    def scalar(self) -> Result:
+        """The variant without SIMD against the one with it."""
+        with self._ours("mobilenet_v2") as simd, self._ours("mobilenet_v2", "mvp") as mvp:
+            turns = take_turns({"simd": simd, "mvp": mvp}, ROUNDS["mobilenet_v2"])
+        found = ratio(turns, "mvp", "simd")
+        return Result(
+            "wasm_mvp_ratio_simd",
+            found,
+            "of SIMD's time, MobileNetV2",
+            "SIMD, ms",
+            milliseconds(turns, "simd"),
+            found,
+        )
+
+    def compiling(self) -> list[Result]:
+        """Compiling ResNet-50 in a process of its own, with nothing compiled before."""
+        command = [sys.executable, "-c", _COMPILE, str(self._file("resnet50"))]
+        with tempfile.TemporaryDirectory(prefix="caimi-bench-") as cache:
+            done = subprocess.run([*command, cache], check=True, capture_output=True)
+        seconds, memory = json.loads(done.stdout)
+        return [
+            Result("wasm_compile_resnet50_seconds", seconds, "s", ceiling=60),
+            Result("wasm_compile_resnet50_memory", memory / MIB, "MiB", ceiling=2048),
+        ]
+
+    def cold_start(self) -> Result:
+        """From a compiled module, its machine code in the cache, to its first answer."""
+        model = named("digits_cnn")
+        file, inputs = self._file("digits_cnn"), model.inputs(1, 0)
+        module, weights = self._cache.module(file, VARIANTS["simd"])
+        times = []
+        with ModuleHost(CodeCache(self._folder / "code")) as host:
+            host.machine_code(module)
+            for _ in range(COLD_STARTS):
+                # Until the host has a spare process again: no process is started in the time.
+                time.sleep(0.5)
+                began = time.perf_counter()
+                with host.load(module, FileWeights(weights)) as session:
+                    session.run(inputs)
+                    times.append(time.perf_counter() - began)
+        return Result("wasm_cold_start_seconds", median(times), "s", ceiling=0.05)
+
+    def _file(self, name: str) -> Path:
+        file = self._folder / f"{name}.onnx"
+        if not file.is_file():
+            file.write_bytes(named(name).build(0))
+        return file
+
+    @contextmanager
+    def _ours(self, name: str, variant: str = "simd") -> Iterator[Timed]:
+        inputs = named(name).inputs(1, 0)
+        module, weights = self._cache.module(self._file(name), VARIANTS[variant])
+        with self._host.load(module, FileWeights(weights)) as session:
+            yield timed(lambda: session.run(inputs))
+
+    @contextmanager
+    def _web(self, name: str) -> Iterator[Timed]:
+        with OnnxRuntimeWeb(self._file(name), named(name).inputs(1, 0)) as web:
+            yield web.seconds
+
+    def _native(self, name: str) -> Timed:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        session = ort.InferenceSession(
+            self._file(name), options, providers=["CPUExecutionProvider"]
+        )
+        inputs: Tensors = named(name).inputs(1, 0)
+        return timed(lambda: session.run(None, dict(inputs)))
+
+
+def timed(run: Callable[[], object]) -> Timed:
+    """Give a function that runs `run` and gives the seconds it took."""
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        run()
+        return time.perf_counter() - began
+
+    return seconds
+
+
+def take_turns(engines: dict[str, Timed], rounds: int) -> dict[str, list[float]]:
+    """Run each engine once a round, in turning order, after one round that does not count."""
+    for run in engines.values():
+        run()
+    turns: dict[str, list[float]] = {name: [] for name in engines}
+    order = list(engines)
+    for _ in range(rounds):
+        for name in order:
+            turns[name].append(engines[name]())
+        order.append(order.pop(0))
+    return turns
+
+
+def ratio(turns: dict[str, list[float]], ours: str, theirs: str) -> float:
+    """Give the median of ours over theirs, turn by turn."""
+    return median(a / b for a, b in zip(turns[ours], turns[theirs], strict=True))
+
+
+def milliseconds(turns: dict[str, list[float]], name: str) -> float:
+    """Give an engine's median time."""
+    return median(turns[name]) * 1000
+
+
+def against_web(turns: dict[str, list[float]], name: str, ceiling: float) -> Result:
+    """Give the figure of ours against onnxruntime-web."""
+    found = ratio(turns, "ours", "web")
+    return Result(
+        name,
+        found,
+        "of the peer's time",
+        "onnxruntime-web, one thread, ms",
+        milliseconds(turns, "web"),
+        found,
+        ceiling=ceiling,
+    )
