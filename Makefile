@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SLITHER := .venv-slither
 EVM := contracts/evm
+WEB := bench/onnxruntime_web
 NODE_BIN := $(CURDIR)/$(EVM)/node_modules/.bin
 
 # forge and anvil for Slither and for the tests.
@@ -34,7 +35,7 @@ demo: $(VENV)/.runtime $(VENV)/.project ## Install CAIMI and run the demonstrati
 	@$(BIN)/caimi demo
 
 .PHONY: bench
-bench: $(VENV)/.bench $(VENV)/.project $(EVM)/node_modules/.installed ## Measure speed against the peers; writes bench/results.json
+bench: $(VENV)/.bench $(VENV)/.project $(EVM)/node_modules/.installed $(WEB)/node_modules/.installed ## Measure speed against the peers; writes bench/results.json
 	@$(BIN)/python -m bench
 
 ##@ Check
@@ -134,7 +135,7 @@ lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer rel
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built
-	rm -rf $(VENV) $(SLITHER) $(EVM)/node_modules $(EVM)/out $(EVM)/cache build dist \
+	rm -rf $(VENV) $(SLITHER) $(EVM)/node_modules $(WEB)/node_modules $(EVM)/out $(EVM)/cache build dist \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -186,4 +187,10 @@ $(EVM)/node_modules/.installed: $(EVM)/package-lock.json $(EVM)/package.json
 	@scripts/check-node
 	@echo "Installing Foundry, solc and OpenZeppelin into $(EVM)/node_modules"
 	@cd $(EVM) && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(WEB)/package.json
+	@scripts/check-node
+	@echo "Installing onnxruntime-web into $(WEB)/node_modules"
+	@cd $(WEB) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
