@@ -21,7 +21,6 @@ import onnxruntime as ort
 from bench.result import Result
 from bench.web_peer import OnnxRuntimeWeb
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.code_cache import CodeCache
 from caimi.inference.wasm.compiler import VARIANTS
 from caimi.inference.wasm.host import ModuleHost
 from caimi.inference.wasm.module_cache import ModuleCache
@@ -29,7 +28,6 @@ from caimi.inference.wasm.weights import FileWeights
 from caimi.zoo import named
 
 ROUNDS = {"resnet50": 11, "mobilenet_v2": 25, "transformer": 25}
-COLD_STARTS = 9
 MIB = 1 << 20
 PAGE_BYTES = resource.getpagesize()
 Timed = Callable[[], float]
@@ -52,7 +50,6 @@ def measure() -> list[Result]:
             *bench.against_web("transformer", "wasm_transformer_ratio_ortweb", 1.0),
             bench.scalar(),
             *bench.compiling(),
-            bench.cold_start(),
         ]
 
 
@@ -131,23 +128,6 @@ class Bench:
             Result("wasm_compile_resnet50_seconds", seconds, "s", ceiling=60),
             Result("wasm_compile_resnet50_memory", peak / MIB, "MiB", ceiling=2048),
         ]
-
-    def cold_start(self) -> Result:
-        """From a compiled module, its machine code in the cache, to its first answer."""
-        model = named("digits_cnn")
-        file, inputs = self._file("digits_cnn"), model.inputs(1, 0)
-        module, weights = self._cache.module(file, VARIANTS["simd"])
-        times = []
-        with ModuleHost(CodeCache(self._folder / "code")) as host:
-            host.machine_code(module)
-            for _ in range(COLD_STARTS):
-                # Until the host has a spare process again: no process is started in the time.
-                time.sleep(0.5)
-                began = time.perf_counter()
-                with host.load(module, FileWeights(weights)) as session:
-                    session.run(inputs)
-                    times.append(time.perf_counter() - began)
-        return Result("wasm_cold_start_seconds", median(times), "s", ceiling=0.05)
 
     def _file(self, name: str) -> Path:
         file = self._folder / f"{name}.onnx"
