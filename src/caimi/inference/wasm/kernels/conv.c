@@ -56,45 +56,67 @@ static void take_run(const float *from, int32_t channel, int32_t stride, int32_t
 static void take_scattered(const float *from, int32_t channel, const int32_t *at,
                            const int32_t *inside, int32_t count, caimi_sum *to, int32_t step) {
     for (; count > 0; count--, from += channel, to += step)
-        for (int32_t i = 0; i < COLUMNS; i += 4) {
-            const f32x4 v = {from[at[i]], from[at[i + 1]], from[at[i + 2]], from[at[i + 3]]};
-            const i32x4 mask = {inside[i], inside[i + 1], inside[i + 2], inside[i + 3]};
+        for (int32_t i = 0; i < COLUMNS; i += CAIMI_LANES) {
+            f32x4 v = {from[at[i]], from[at[i + 1]]};
+            i32x4 mask = {inside[i], inside[i + 1]};
+            for (int32_t l = 2; l < CAIMI_LANES; l++)
+                v[l] = from[at[i + l]], mask[l] = inside[i + l];
             const f32x4 kept = (f32x4)((i32x4)v & mask);
-            for (int32_t l = 0; l < 4; l++) to[i + l] = kept[l];
+            for (int32_t l = 0; l < CAIMI_LANES; l++) to[i + l] = kept[l];
         }
 }
 
-static void pack_patches(const void *source, int32_t k, int32_t steps, int32_t j, int32_t columns,
-                         caimi_sum *to) {
+/* Gives how many of COLUMNS pixels have input under a tap; where they have, and where not, is in
+ * `at` and `inside`, unless they lie side by side in one row: then all that counts is at[0]. */
+static inline int32_t find_pixels(const caimi_conv *c, const corners *from, const int32_t *tap,
+                                  int32_t *at, int32_t *inside) {
+    const int32_t depth = c->in[0], height = c->in[1], width = c->in[2];
+    const int32_t d = from->d[0] + tap[0], h = from->h[0] + tap[1], w = from->w[0] + tap[2];
+    if (from->one_row) {
+        if ((uint32_t)d >= (uint32_t)depth || (uint32_t)h >= (uint32_t)height) return 0;
+        at[0] = (d * height + h) * width + w;
+        if (w >= 0 && from->w[COLUMNS - 1] + tap[2] < width) return COLUMNS;
+    }
+    for (int32_t i = 0; i < COLUMNS; i++) {
+        const int32_t z = from->d[i] + tap[0], v = from->h[i] + tap[1], u = from->w[i] + tap[2];
+        inside[i] = -((uint32_t)z < (uint32_t)depth && (uint32_t)v < (uint32_t)height &&
+                      (uint32_t)u < (uint32_t)width);
+        at[i] = inside[i] & ((z * height + v) * width + u);
+    }
+    return 1;
+}
+
+CAIMI_SHORT_LOOPS static void take_nothing(int32_t count, caimi_sum *to, int32_t step) {
+    for (; count > 0; count--, to += step)
+        for (int32_t i = 0; i < COLUMNS; i++) to[i] = 0;
+}
+
+CAIMI_SHORT_LOOPS static void pack_patches(const void *source, int32_t k, int32_t steps, int32_t j,
+                                           int32_t columns, caimi_sum *to) {
     const patches *p = source;
     const caimi_conv *c = p->conv;
-    const int32_t channel = c->in[0] * c->in[1] * c->in[2];
-    const int32_t taps = c->kernel[0] * c->kernel[1] * c->kernel[2];
+    const int32_t channel = c->in[0] * c->in[1] * c->in[2], stride = c->stride[2];
+    const int32_t taps = c->kernel[0] * c->kernel[1] * c->kernel[2], step = taps * COLUMNS;
+    const int32_t top = k / taps, passed = k % taps; /* of the first channel, taps before k */
+    const int32_t last = (k + steps - 1) / taps, left = (k + steps - 1) % taps;
     for (; columns > 0; columns -= COLUMNS, j += COLUMNS, to += steps * COLUMNS) {
         corners from;
         find_corners(c, j, columns, &from);
-        for (int32_t tap = 0; tap < taps; tap++) {
-            const int32_t first = k <= tap ? 0 : (k - tap + taps - 1) / taps;
-            const int32_t start = first * taps + tap - k; /* of this tap, in the block */
-            if (start >= steps) continue;
-            const int32_t count = (steps - start + taps - 1) / taps;
+        int32_t tap[3] = {0, 0, 0};
+        for (int32_t t = 0; t < taps; t++) {
+            const int32_t first = top + (t < passed), count = last - (t > left) - first + 1;
             const float *x = p->x + first * channel;
-            caimi_sum *out = to + start * COLUMNS;
-            const int32_t dw = tap % c->kernel[2] * c->dilation[2];
-            const int32_t dh = tap / c->kernel[2] % c->kernel[1] * c->dilation[1];
-            const int32_t dd = tap / c->kernel[2] / c->kernel[1] * c->dilation[0];
-            int32_t at[COLUMNS], inside[COLUMNS], all = -1;
-            for (int32_t i = 0; i < COLUMNS; i++) {
-                const int32_t d = from.d[i] + dd, h = from.h[i] + dh, w = from.w[i] + dw;
-                inside[i] = -((uint32_t)d < (uint32_t)c->in[0] && (uint32_t)h < (uint32_t)c->in[1] &&
-                              (uint32_t)w < (uint32_t)c->in[2]);
-                at[i] = inside[i] & ((d * c->in[1] + h) * c->in[2] + w);
-                all &= inside[i];
-            }
-            if (all && from.one_row)
-                take_run(x + at[0], channel, c->stride[2], count, out, taps * COLUMNS);
-            else
-                take_scattered(x, channel, at, inside, count, out, taps * COLUMNS);
+            caimi_sum *out = to + (first * taps + t - k) * COLUMNS;
+            int32_t at[COLUMNS], inside[COLUMNS];
+            const int32_t found = find_pixels(c, &from, tap, at, inside);
+            if (found == COLUMNS) take_run(x + at[0], channel, stride, count, out, step);
+            else if (found) take_scattered(x, channel, at, inside, count, out, step);
+            else take_nothing(count, out, step);
+            tap[2] += c->dilation[2];
+            if (tap[2] < c->kernel[2] * c->dilation[2]) continue;
+            tap[2] = 0, tap[1] += c->dilation[1];
+            if (tap[1] < c->kernel[1] * c->dilation[1]) continue;
+            tap[1] = 0, tap[0] += c->dilation[0];
         }
     }
 }

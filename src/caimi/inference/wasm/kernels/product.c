@@ -4,6 +4,7 @@
 
 enum {
     STEPS = 1024 / sizeof(caimi_sum),
+    WIDEST = 1024, /* four rows of sums stay in the first-level cache until they are finished */
     ROWS = CAIMI_TILE_ROWS,
     COLUMNS = CAIMI_TILE_COLUMNS,
 };
@@ -109,6 +110,7 @@ CAIMI_SHORT_LOOPS void caimi_multiply(const caimi_product *p, float *y) {
     const int32_t blocks = p->k > STEPS ? (p->k + STEPS - 1) / STEPS : 1;
     const int32_t deep = p->k ? ((p->k + blocks - 1) / blocks + 15) / 16 * 16 : 16;
     int32_t wide = CAIMI_SCRATCH / deep / COLUMNS * COLUMNS;
+    if (wide > WIDEST) wide = WIDEST;
 #ifdef CAIMI_FLOAT64_SUMS
     const int32_t tall = WAITING_ROWS;
     if (wide > WAITING_COLUMNS) wide = WAITING_COLUMNS;
