@@ -78,8 +78,10 @@ def _installed(package: str) -> bool:
     return True
 
 
-def engine_named(name: str) -> Engine:
+def engine_named(name: str, *, processes: int = 1) -> Engine:
     """Make a local engine by its name in commands: ``onnx``, ``wasm``, ``wasm-mvp`` and so on.
+
+    A WebAssembly module runs in `processes` processes at a time.
 
     Raises:
         ModelNotRunnable: there is none of that name.
@@ -90,7 +92,10 @@ def engine_named(name: str) -> Engine:
 
     makers: dict[str, Callable[[], Engine]] = {
         "onnx": OnnxEngine,
-        **{_option(name): partial(WasmEngine, variant) for name, variant in VARIANTS.items()},
+        **{
+            _option(name): partial(WasmEngine, variant, processes=processes)
+            for name, variant in VARIANTS.items()
+        },
     }
     if name not in makers:
         raise ModelNotRunnable(f"There is no engine {name[:40]!r}; there are {', '.join(makers)}.")

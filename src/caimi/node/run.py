@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -261,7 +262,7 @@ async def run_worker(
                 memory_bytes=serving.arena_mib << 20 if serving.arena_mib else None,
             )
             if engine == DEFAULT_ENGINE
-            else engine_named(engine)
+            else engine_named(engine, processes=os.cpu_count() or 1)
         )
         models = LicensedModels(
             context,

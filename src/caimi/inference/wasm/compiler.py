@@ -70,8 +70,8 @@ SIMD: Final = VARIANTS["simd"]
 
 
 def default_cache() -> Path:
-    """Give the directory for what the C compiler has built before."""
-    return Path.home() / ".cache" / "caimi" / "zig"
+    """Give the user's directory for what was compiled before."""
+    return Path.home() / ".cache" / "caimi"
 
 
 @remembered
@@ -87,10 +87,15 @@ def fingerprint(variant: Variant) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """A module, and the files by name that must lie beside it besides its ONNX file."""
+    """A module, and the files by name that must lie beside it besides its ONNX file.
+
+    `external` says whether data of further files went into it, so that the ONNX file alone does not
+    decide what it is.
+    """
 
     module: CompiledModule
     beside: Mapping[str, bytes]
+    external: bool
 
 
 def compile_model(
@@ -135,9 +140,9 @@ def compile_files(
     )
     weights, beside = _stored(file, opened, graph, emitted)
     most = emitted.arena_bytes + sum(w.size for w in weights) + len(emitted.code) + _SPARE_BYTES
-    wasm = _built(emitted, variant, most, cache or default_cache())
+    wasm = _built(emitted, variant, most, cache or default_cache() / "zig")
     metadata = _metadata(opened, graph, emitted, variant, rows, weights)
-    return Compilation(CompiledModule.parse(attach(wasm, metadata)), beside)
+    return Compilation(CompiledModule.parse(attach(wasm, metadata)), beside, opened.external)
 
 
 def _prepared(opened: OpenedModel, variant: Variant, sizes: Mapping[str, tuple[int, ...]]) -> Graph:

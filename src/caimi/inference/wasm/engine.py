@@ -28,7 +28,11 @@ MAX_SIZES: Final = 8
 
 
 class WasmEngine:
-    """Compiles ONNX files to WebAssembly, once, and runs them in processes of their own."""
+    """Compiles ONNX files to WebAssembly, once, and runs each in up to `processes` of its own.
+
+    By default modules and machine code are kept in the user's cache, where `host` and `cache` may
+    put them elsewhere.
+    """
 
     def __init__(
         self,
@@ -37,12 +41,14 @@ class WasmEngine:
         host: ModuleHost | None = None,
         cache: ModuleCache | None = None,
         limits: Limits | None = None,
+        processes: int = 1,
     ) -> None:
         self.id = variant.engine_id
         self._variant = variant
-        self._host = host or ModuleHost.caching_in(default_cache().with_name("code"))
+        self._host = host or ModuleHost.caching_in(default_cache() / "code")
         self._cache = cache or ModuleCache()
         self._limits = limits or Limits()
+        self._processes = processes
 
     def load(self, model: Path) -> WasmSession:
         """Load an ONNX file, compiling it if it has not been; see `Engine.load`.
@@ -53,6 +59,12 @@ class WasmEngine:
         Raises:
             CompilerFailed: the toolchain is missing, of another version, or fails.
         """
+        kept = self._cache.kept(model, self._variant)
+        if kept is not None:
+            said = kept.metadata
+            session = WasmSession(said.inputs, said.outputs, partial(self._sized, model))
+            session.fix(self._sized(model, None))
+            return session
         opened = open_model(model)
         inputs, outputs = signatures(opened.proto, model.name)
         session = WasmSession(inputs, outputs, partial(self._sized, model))
@@ -62,7 +74,9 @@ class WasmEngine:
 
     def _sized(self, model: Path, shapes: Mapping[str, Shape] | None) -> ModuleSession:
         module, weights = self._cache.module(model, self._variant, shapes)
-        return self._host.load(module, FileWeights(weights), limits=self._limits)
+        return self._host.load(
+            module, FileWeights(weights), limits=self._limits, processes=self._processes
+        )
 
 
 class WasmSession:

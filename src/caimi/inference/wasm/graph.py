@@ -64,6 +64,7 @@ class OpenedModel:
     data: bytes
     stored: Mapping[str, Weight]
     file: str
+    external: bool
 
 
 def open_model(file: Path) -> OpenedModel:
@@ -83,6 +84,8 @@ def open_model(file: Path) -> OpenedModel:
             for tensor in model.graph.initializer
             if tensor.data_location == TensorProto.EXTERNAL
         }
+        if _has_external_attribute(model):
+            raise ModelNotRunnable(f"{file.name}: an attribute's data lies in another file.")
         onnx.load_external_data_for_model(model, str(file.parent))
     except (OSError, ValueError, DecodeError, onnx.checker.ValidationError) as error:
         first = (str(error).strip() or "no reason given").splitlines()[0]
@@ -91,7 +94,16 @@ def open_model(file: Path) -> OpenedModel:
         model = inliner.inline_local_functions(model)
     _check_nodes(file.name, model)
     stored = initializer_ranges(data, file.name) | beside
-    return OpenedModel(rewrite(model), data, stored, file.name)
+    return OpenedModel(rewrite(model), data, stored, file.name, bool(beside))
+
+
+def _has_external_attribute(model: ModelProto) -> bool:
+    return any(
+        attribute.t.data_location == TensorProto.EXTERNAL
+        for node in model.graph.node
+        for attribute in node.attribute
+        if attribute.HasField("t")
+    )
 
 
 def _check_nodes(name: str, model: ModelProto) -> None:

@@ -22,7 +22,7 @@ class ModuleCache:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        root = directory or default_cache().parent
+        root = directory or default_cache()
         self._modules = root / "modules"
         self._objects = root / "zig"
 
@@ -33,30 +33,43 @@ class ModuleCache:
 
         Raises as `compile_model`.
         """
-        source = _sha256(file)
-        sizes = {name: list(shape) for name, shape in (shapes or {}).items()}
-        named = encode({"source": source.hex(), "file": file.name, "shapes": sizes})
-        key = hashlib.sha256(fingerprint(variant) + named).hexdigest()
-        folder = self._modules / key
+        folder, source = self._place(file, variant, shapes)
         kept = _kept(folder / _MODULE, source, variant)
         if kept is None:
             made = compile_files(file, variant, shapes=shapes, cache=self._objects)
+            if made.external:  # the key does not cover what was read besides the ONNX file
+                state = hashlib.sha256(made.module.wasm)
+                for data in made.beside.values():
+                    state.update(data)
+                folder = self._modules / state.hexdigest()
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name, data in (*made.beside.items(), (_MODULE, made.module.wasm)):
                 _write(folder / name, data)
             kept = made.module
         return kept, folder if variant.int8 else file.parent
 
+    def kept(self, file: Path, variant: Variant) -> CompiledModule | None:
+        """Give the module of an ONNX file as it is, without sizes given, if it was compiled."""
+        try:
+            folder, source = self._place(file, variant, None)
+        except OSError:
+            return None
+        return _kept(folder / _MODULE, source, variant)
+
+    def _place(
+        self, file: Path, variant: Variant, shapes: Mapping[str, tuple[int, ...]] | None
+    ) -> tuple[Path, bytes]:
+        with file.open("rb") as data:
+            source = hashlib.file_digest(data, "sha256").digest()
+        sizes = {name: list(shape) for name, shape in (shapes or {}).items()}
+        named = encode({"source": source.hex(), "file": file.name, "shapes": sizes})
+        return self._modules / hashlib.sha256(fingerprint(variant) + named).hexdigest(), source
+
 
 def _write(place: Path, data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as temporary:
         temporary.write(data)
     Path(temporary.name).replace(place)
-
-
-def _sha256(file: Path) -> bytes:
-    with file.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").digest()
 
 
 def _kept(place: Path, source: bytes, variant: Variant) -> CompiledModule | None:
