@@ -15,8 +15,9 @@ import caimi.inference.wasm
 KERNELS = Path(caimi.inference.wasm.__file__).parent / "kernels"
 HEADER = "caimi_operators.h"
 SOURCES = (
-    "broadcasting.c", "copying.c", "normalisation.c", "pointwise.c",
-    "pooling.c", "recurrent.c", "reduction.c", "softmax.c",
+    "attention.c", "broadcasting.c", "copying.c", "normalisation.c", "pointwise.c",
+    "pooling.c", "recurrent.c", "reduction.c",
+    "softmax.c",
 )  # fmt: skip
 FLAGS = ("-target", "wasm32-wasi", "-O3", "-ffp-contract=off", "-mexec-model=reactor", "-Wall")
 SIMD = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint")

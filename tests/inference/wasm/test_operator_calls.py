@@ -93,6 +93,16 @@ CASES = [
         "group_norm", "GroupNormalization", (2, 6, 5, 5), constants=(random(6), random(6)),
         num_groups=3,
     ),
+    case("rms_norm", "RMSNormalization", (3, 5, 17), constants=(random(17),)),
+    case("attention", "Attention", (2, 4, 9, 5), (2, 2, 11, 5), (2, 2, 11, 7)),
+    case("attention", "Attention", *[(2, 4, 9, 20)] * 3, is_causal=1, scale=0.3),
+    case("attention", "Attention", *[(2, 9, 12)] * 3, q_num_heads=3, kv_num_heads=3),
+    case(
+        "attention", "Attention", *[(2, 4, 9, 5)] * 3, constants=(random(9, 9),)
+    ),
+    case(
+        "attention", "Attention", *[(2, 4, 9, 5)] * 3, constants=(random(2, 1, 9, 9) > -0.5,)
+    ),
     case("max_pool", "MaxPool", IMAGE, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
     case(
         "max_pool", "MaxPool", IMAGE, kernel_shape=[2, 3], dilations=[2, 1], strides=[3, 3],
@@ -149,7 +159,7 @@ def model(cases):
         nodes.append(helper.make_node(one.kind, read, written, f"n{number}", **one.attributes))
     outputs = [helper.make_empty_tensor_value_info(name) for name in names]
     graph = helper.make_graph(nodes, "operators", inputs, outputs, weights)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=11)
     _, expected = reference(made)
     for value in made.graph.output:
         array = expected[value.name]
@@ -228,6 +238,7 @@ def test_operators_have_their_kernel(number):
         case(None, "MaxPool", (1, 2, 5, 5, 5), kernel_shape=[2, 2, 2]),
         case(None, "Pad", (3, 4), constants=(ints(1, 0, 1, 0),), mode="edge"),
         case(None, "LayerNormalization", (3, 4), constants=(random(1),)),
+        case(None, "Attention", *[(2, 4, 9, 5)] * 3, softcap=2.0),
         case(
             None, "GRU", (5, 2, 7), constants=(random(1, 18, 7), random(1, 18, 6)),
             hidden_size=6, clip=1.0,

@@ -181,6 +181,10 @@ def _examples():
         yield "average_pool_f32", (pool, rows), out
     yield "copy_32", (_walk((15, 14, 19), (1, 15, 210), (266, 19, 1)), x), (15, 14, 19)
     yield "fill_32", (77, x[5:6]), (77,)
+    heads = (1, 7, 7, 9, 9, 10, 21, 0, 0, 90, 10, 0, 90, 10, 0, 189, 21, 0, 189, 21, 0, 0, 9, 1)
+    attention = (struct(*heads), 0.3, rows[:630], rows[700:1330], x[:1323])
+    yield "attention_f32", (*attention, None, None), (7, 9, 21)
+    yield "attention_f32", (*attention, y[:81], rows[:21]), (7, 9, 21)
     for name, gates, tail in (("rnn", 1, ()), ("gru", 3, ()), ("lstm", 4, (None,))):
         weights = [random(gates + i, gates * 9, size) for i, size in enumerate((13, 9))]
         net = struct(5, 2, 13, 9, 26, 13, 18, 9, 9, 0, 0, 0)
@@ -243,6 +247,13 @@ def test_powers(simd):
     with np.errstate(divide="ignore"):
         expected = np.power(a.astype(np.float64), b).astype(np.float32)
     assert ulps(simd("pow_f32", _walk((8,), (1,), (1,)), a, b, out=(8,)), expected) <= 1
+
+
+@pytest.mark.parametrize("power", [2, 0.5, 1, 3])
+def test_powers_of_all_to_one_exponent(simd, power):
+    a, b = np.abs(random(1, 37)), np.array([power], np.float32)
+    expected = a.astype(np.float64) ** power
+    assert ulps(simd("pow_f32", _walk((37,), (1,), (0,)), a, b, out=(37,)), expected) <= 1
 
 
 def test_work_in_place(simd):
@@ -437,6 +448,51 @@ def test_copies_into_a_part_leave_the_rest(simd):
     expected[:5, :300] = x
     view = _walk((5, 300), (300, 1), (400, 1))
     assert same(simd("copy_32", view, x, out=whole), expected)
+
+
+# ---- attention
+
+
+@few
+@given(
+    st.tuples(*[st.integers(1, 3)] * 3),
+    st.tuples(st.integers(1, 9), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40)),
+    st.sampled_from(["none", "bias", "keep"]),
+    st.booleans(),
+    seeds,
+)
+def test_attention(simd, groups, size, masked, causal, seed):
+    batch, kv_heads, group = groups
+    queries, keys, width, v_width = size
+    heads = kv_heads * group
+    q = random(seed, batch, heads, queries, width)
+    k = random(seed + 1, batch, kv_heads, keys, width)
+    v = random(seed + 2, batch, kv_heads, keys, v_width)
+    bias, keep = random(seed + 3, queries, keys), random(seed + 4, queries, keys) > -1
+    scores = np.einsum("bhqd,bhkd->bhqk", q.astype(float), np.repeat(k, group, 1)) * 0.4
+    scores = scores + bias if masked == "bias" else scores
+    scores[np.broadcast_to(~keep, scores.shape) & (masked == "keep")] = -np.inf
+    if causal:
+        scores[..., np.triu(np.ones((queries, keys), bool), 1)] = -np.inf
+    alone = (scores == -np.inf).all(-1, keepdims=True)
+    weights = np.where(alone, 0, special.softmax(np.where(alone, 0, scores), axis=-1))
+    expected = np.einsum("bhqk,bhkd->bhqd", weights, np.repeat(v, group, 1))
+
+    def steps(tensor):
+        return [s // 4 for s in tensor.strides[:3]]
+
+    y = expected.astype(np.float32)
+    shape = struct(
+        batch, heads, kv_heads, queries, keys, width, v_width, int(causal),
+        *map(steps, (q, k, v, np.ascontiguousarray(y))), (0, 0, keys), 1,
+    )  # fmt: skip
+    found = simd(
+        "attention_f32", shape, 0.4, q, k, v,
+        bias if masked == "bias" else None,
+        keep.astype(np.uint8) if masked == "keep" else None,
+        out=y.shape,
+    )  # fmt: skip
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 # ---- recurrent networks

@@ -11,7 +11,7 @@ from emx_onnx_cgen.ir import ops
 from emx_onnx_cgen.ir.op_base import OpBase
 from shared.scalar_types import ScalarType
 
-from caimi.inference.wasm.operators import axes, copies, pointwise, recurrent, windows
+from caimi.inference.wasm.operators import attention, axes, copies, pointwise, recurrent, windows
 from caimi.inference.wasm.operators.tensor_types import Tensors
 
 CALLS: dict[type[OpBase], Callable[..., str | None]] = {
@@ -37,6 +37,7 @@ CALLS: dict[type[OpBase], Callable[..., str | None]] = {
     ops.ConcatOp: copies.concat_call,
     ops.SplitOp: copies.split_call,
     ops.PadOp: copies.pad_call,
+    ops.AttentionOp: attention.attention_call,
     ops.GruOp: recurrent.gru_call,
     ops.LstmOp: recurrent.lstm_call,
     ops.RnnOp: recurrent.rnn_call,

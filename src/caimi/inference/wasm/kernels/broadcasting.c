@@ -32,23 +32,21 @@ CAIMI_INLINE caimi_f4 caimi_prelu4(caimi_f4 a, caimi_f4 b) {
     return caimi_select4(a < 0.0f, a * b, a);
 }
 
+CAIMI_INLINE caimi_f4 caimi_square4(caimi_f4 a, caimi_f4 b) {
+    (void)b;
+    return a * a;
+}
+
 /* Squares and roots, the common cases, need no call. */
+static float caimi_power(float base, float power) {
+    if (power == 2.0f) return base * base;
+    if (power == 0.5f && base > 0.0f) return __builtin_sqrtf(base);
+    return power == 1.0f ? base : powf(base, power);
+}
+
 CAIMI_INLINE caimi_f4 caimi_pow4(caimi_f4 a, caimi_f4 b) {
-    const caimi_i4 two = b == 2.0f;
-    if (two[0] & two[1] & two[2] & two[3]) return a * a;
-    caimi_f4 y;
-    for (int32_t lane = 0; lane < 4; lane++) {
-        const float base = a[lane], power = b[lane];
-        if (power == 2.0f)
-            y[lane] = base * base;
-        else if (power == 0.5f && base > 0.0f)
-            y[lane] = __builtin_sqrtf(base);
-        else if (power == 1.0f)
-            y[lane] = base;
-        else
-            y[lane] = powf(base, power);
-    }
-    return y;
+    return (caimi_f4){caimi_power(a[0], b[0]), caimi_power(a[1], b[1]), caimi_power(a[2], b[2]),
+                      caimi_power(a[3], b[3])};
 }
 
 typedef void (*caimi_row)(int32_t count, const float *a, const float *b, float *y);
@@ -96,11 +94,14 @@ static void caimi_walk(const caimi_broadcast *shape, const float *a, const float
     }
 }
 
-#define CAIMI_BINARY(NAME)                                                                \
+#define CAIMI_ROWS(NAME)                                                                  \
     CAIMI_ROW(NAME##_both, caimi_##NAME##4, CAIMI_EACH, CAIMI_EACH, CAIMI_EACH_SOME, CAIMI_EACH_SOME) \
     CAIMI_ROW(NAME##_one_b, caimi_##NAME##4, CAIMI_EACH, CAIMI_ONE, CAIMI_EACH_SOME, CAIMI_ONE_SOME)  \
     CAIMI_ROW(NAME##_one_a, caimi_##NAME##4, CAIMI_ONE, CAIMI_EACH, CAIMI_ONE_SOME, CAIMI_EACH_SOME)  \
-    CAIMI_ROW(NAME##_ones, caimi_##NAME##4, CAIMI_ONE, CAIMI_ONE, CAIMI_ONE_SOME, CAIMI_ONE_SOME)     \
+    CAIMI_ROW(NAME##_ones, caimi_##NAME##4, CAIMI_ONE, CAIMI_ONE, CAIMI_ONE_SOME, CAIMI_ONE_SOME)
+
+#define CAIMI_BINARY(NAME)                                                                \
+    CAIMI_ROWS(NAME)                                                                      \
     void caimi_##NAME##_f32(const caimi_broadcast *shape, const float *a, const float *b, \
                             float *y) {                                                   \
         static const caimi_row rows[4] = {NAME##_both, NAME##_one_b, NAME##_one_a, NAME##_ones};      \
@@ -114,4 +115,14 @@ CAIMI_BINARY(div)
 CAIMI_BINARY(min)
 CAIMI_BINARY(max)
 CAIMI_BINARY(prelu)
-CAIMI_BINARY(pow)
+CAIMI_ROWS(pow)
+CAIMI_ROW(squares, caimi_square4, CAIMI_EACH, CAIMI_ONE, CAIMI_EACH_SOME, CAIMI_ONE_SOME)
+
+static void pow_by_one(int32_t count, const float *a, const float *b, float *y) {
+    (b[0] == 2.0f ? squares : pow_one_b)(count, a, b, y);
+}
+
+void caimi_pow_f32(const caimi_broadcast *shape, const float *a, const float *b, float *y) {
+    static const caimi_row rows[4] = {pow_both, pow_by_one, pow_one_a, pow_ones};
+    caimi_walk(shape, a, b, y, rows);
+}

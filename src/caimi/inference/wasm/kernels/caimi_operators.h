@@ -32,6 +32,7 @@
  * MaxPool (no indices), AveragePool, one or two dimensions  caimi_max_pool_f32, caimi_average_pool_f32
  * Transpose, Slice, Expand, Pad (constant), Concat, Split   caimi_copy_32 on a caimi_view
  *   (any type of 4 bytes), Tile of one axis
+ * Attention (no cache, no soft cap, one output)             caimi_attention_f32
  * GRU, LSTM, RNN (default activations)                      caimi_gru_f32, caimi_lstm_f32 ...
  */
 #ifndef CAIMI_OPERATORS_H
@@ -166,6 +167,28 @@ typedef struct {
 void caimi_copy_32(const caimi_view *, const void *x, void *y);
 /* `count` elements of 4 bytes with the bits of *value. */
 void caimi_fill_32(int32_t count, const void *value, void *y);
+
+/* ---- Attention ------------------------------------------------------------------------------- */
+
+/* Elements between batches, heads and rows of one tensor; a row is contiguous. */
+typedef struct {
+    int32_t batch, head, row;
+} caimi_heads;
+
+/* `queries` rows of q and y and `keys` rows (at most CAIMI_MAX_KEYS) of k and v for each batch and
+ * head; k and v have kv_heads, of which each serves heads / kv_heads neighbours. `bias` (float) and
+ * `keep` (bytes), both or either NULL, have the strides `mask` and mask_key, 0 where broadcast.
+ * score = folded sum(q k) * scale [+ bias]; -inf where not kept; with causal, query i sees keys up
+ * to i alone. y = sum over keys, ascending, of softmax(score) * v; 0 where all scores are -inf. */
+#define CAIMI_MAX_KEYS 8192
+typedef struct {
+    int32_t batch, heads, kv_heads, queries, keys, size, v_size, causal;
+    caimi_heads q, k, v, y, mask;
+    int32_t mask_key;
+} caimi_attention;
+
+void caimi_attention_f32(const caimi_attention *, float scale, const float *q, const float *k,
+                         const float *v, const float *bias, const uint8_t *keep, float *y);
 
 /* ---- Recurrent networks ---------------------------------------------------------------------- */
 
