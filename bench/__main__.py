@@ -16,6 +16,8 @@ BENCHMARKS = (
     "unlock",
     "sealing",
     "inference",
+    "batching",
+    "oip",
     "wasm",
     "wasm_start",
     "wasm_stream",

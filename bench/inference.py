@@ -22,6 +22,7 @@ import onnxruntime as ort
 from bench.result import Result
 from caimi.datasets import train
 from caimi.inference.batch import ReceiptLog
+from caimi.inference.batching import BatchLimits, rows_stay_apart
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
@@ -46,21 +47,33 @@ class OneModel:
 
 
 @contextmanager
-def worker_of(model: bytes, threads: int | None = None) -> Iterator[tuple[Worker, Path]]:
-    """A worker that serves `model`, its receipts on disk; gives the model's file too."""
+def worker_of(
+    model: bytes, threads: int | None = None, *, rows: int = 1
+) -> Iterator[tuple[Worker, ReceiptStore, Path]]:
+    """A worker that serves `model`, its receipts on disk; gives these and the model's file too.
+
+    With `rows` it runs so many rows of waiting requests together.
+    """
     with tempfile.TemporaryDirectory(prefix="caimi-bench-") as name:
         folder = Path(name)
         file = folder / "model.onnx"
         file.write_bytes(model)
         engine = OnnxEngine()
-        served = ServedModel(URI, secrets.token_bytes(32), engine.load(file))
+        apart = rows > 1 and rows_stay_apart(file)
+        served = ServedModel(URI, secrets.token_bytes(32), engine.load(file), apart)
         store = ReceiptStore(folder / "receipts.sqlite")
         try:
             log, signer = ReceiptLog(store), LocalSigner.generate()
-            yield (
-                Worker(engine, OneModel(served), signer, log, time.time, threads=threads),
-                file,
+            worker = Worker(
+                engine,
+                OneModel(served),
+                signer,
+                log,
+                time.time,
+                threads=threads,
+                batches=BatchLimits(rows),
             )
+            yield worker, store, file
         finally:
             store.close()
 
@@ -74,7 +87,7 @@ async def _resnet50() -> Result:
     """Both compute in one thread. Requests overlap, as a server's do, so that one image is computed
     while the receipt of the one before is being written to disk.
     """
-    with worker_of(resnet50(seed=0), threads=1) as (worker, file):
+    with worker_of(resnet50(seed=0), threads=1) as (worker, _, file):
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         raw = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
@@ -118,7 +131,7 @@ async def _resnet50() -> Result:
 async def _receipts() -> Result:
     trained = train("breast-cancer", seed=0)
     name = onnx.load_from_string(trained.onnx).graph.input[0].name
-    with worker_of(trained.onnx) as (worker, _):
+    with worker_of(trained.onnx) as (worker, _, _):
 
         async def ask(requests: int, first: int) -> None:
             for number in range(first, first + requests):

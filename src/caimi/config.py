@@ -157,6 +157,7 @@ class ServingSection(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     at_once: Annotated[int, Field(ge=1, le=4096)] = 64
     batch_rows: Annotated[int, Field(ge=1, le=65_536)] = 8
+    batch_kib: Annotated[int, Field(ge=1, le=1 << 22)] = 1024
     batch_wait_ms: Annotated[float, Field(ge=0, le=10_000, strict=False)] = 0.0
     models_mib: Annotated[int, Field(ge=1, le=1 << 24)] = 8192
     arena_mib: Annotated[int, Field(ge=16, le=1 << 24)] | None = None
@@ -331,6 +332,7 @@ wait_seconds = 120
 # threads = 1                   # of one run
 # at_once = 64                  # requests under way
 # batch_rows = 8                # together, of models whose rows stay apart; 1: never
+# batch_kib = 1024              # of inputs together; more pays on CUDA
 # batch_wait_ms = 0.0           # for others to come
 # models_mib = 8192             # of files of models that are kept open
 # arena_mib = 4096              # for what runs need; without it, no bound

@@ -18,7 +18,6 @@ from onnx import TensorProto, helper
 from worker_world import URI, worker_of
 
 from caimi.errors.inference import RunFailed, WrongInput
-from caimi.inference import batching
 from caimi.inference.batching import BatchLimits, row_count, rows_stay_apart, run_together
 from caimi.inference.lines import Line
 from caimi.inference.onnx_engine import OnnxEngine
@@ -80,8 +79,8 @@ def test_any_requests_together_get_what_each_gets_alone(sizes, limit):
     requests = [pair(rows, columns, at) for at, (rows, columns) in enumerate(sizes)]
     session = doubling()
     session.runs.clear()
-    outcomes = run_together(session, requests, limit)
-    assert max(session.runs, default=0) <= max(limit, *(rows for rows, _ in sizes), 0)
+    outcomes = run_together(session, requests, BatchLimits(limit))
+    assert max(session.runs, default=0) <= max([limit, *(rows for rows, _ in sizes)])
     for inputs, outputs in zip(requests, outcomes, strict=True):
         np.testing.assert_array_equal(outputs["twice"], inputs["x"] * 2)
         np.testing.assert_array_equal(outputs["sum"], inputs["x"] + inputs["y"])
@@ -90,13 +89,15 @@ def test_any_requests_together_get_what_each_gets_alone(sizes, limit):
 def test_other_trailing_shapes_are_not_merged():
     session = doubling()
     session.runs.clear()
-    run_together(session, [pair(2, 1), pair(3, 2), pair(4, 1)], 100)
+    run_together(session, [pair(2, 1), pair(3, 2), pair(4, 1)], BatchLimits(100))
     assert session.runs == [6, 3]
 
 
 def test_a_request_that_does_not_fit_is_refused_and_the_others_run():
     wrong = {"x": np.zeros((1, 2), np.float32), "y": np.zeros((2, 2), np.float32)}
-    first, second, third = run_together(doubling(), [pair(1, 2), wrong, pair(2, 2)], 100)
+    first, second, third = run_together(
+        doubling(), [pair(1, 2), wrong, pair(2, 2)], BatchLimits(100)
+    )
     assert isinstance(second, WrongInput)
     assert (len(first["sum"]), len(third["sum"])) == (1, 2)
 
@@ -104,18 +105,18 @@ def test_a_request_that_does_not_fit_is_refused_and_the_others_run():
 def test_a_request_that_fails_harms_no_other():
     session = opened(models.gathering())
     asked = [{"index": np.array(index)} for index in ([0], [9], [2, 1])]
-    first, second, third = run_together(session, asked, 100)
+    first, second, third = run_together(session, asked, BatchLimits(100))
     assert first["rows"].tolist() == [[0, 1]]
     assert isinstance(second, RunFailed)
     assert third["rows"].tolist() == [[4, 5], [2, 3]]
     assert session.runs == [4, 1, 1, 2]
 
 
-def test_what_is_large_runs_alone(monkeypatch):
-    monkeypatch.setattr(batching, "MAX_BATCH_BYTES", 100)
+def test_what_is_large_runs_alone():
     session = doubling()
     session.runs.clear()
-    run_together(session, [pair(3, 2), pair(3, 2), pair(50, 2), pair(1, 2)], 1000)
+    asked = [pair(3, 2), pair(3, 2), pair(50, 2), pair(1, 2)]
+    run_together(session, asked, BatchLimits(1000, size=100))
     assert session.runs == [6, 50, 1]
 
 
@@ -132,7 +133,7 @@ class Shortening:
 
 def test_a_model_that_loses_rows_is_run_alone():
     asked = [{"x": np.array([n], np.float32)} for n in (1, 2, 3)]
-    found = run_together(Shortening(), asked, 100)
+    found = run_together(Shortening(), asked, BatchLimits(100))
     assert [each["y"].tolist() for each in found] == [[1], [2], [3]]
 
 

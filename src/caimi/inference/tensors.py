@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -41,7 +42,12 @@ def hash_tensors(tensors: Tensors) -> bytes:
 
 def dtype_name(value: Array) -> str:
     """Give the name of the elements' type, as signatures and hashes have it."""
-    return "string" if value.dtype.kind in "OU" else value.dtype.name
+    return _name_of(value.dtype)
+
+
+@lru_cache(maxsize=256)
+def _name_of(dtype: np.dtype[np.generic]) -> str:
+    return "string" if dtype.kind in "OU" else dtype.name
 
 
 def _elements(value: Array) -> bytes | memoryview:
@@ -60,17 +66,22 @@ def check_tensors(tensors: Tensors, signature: Sequence[Tensor]) -> dict[str, Ar
     Raises:
         WrongInput: one is missing, unknown, or of another type or shape.
     """
-    expected = ", ".join(map(str, signature))
-    unknown = sorted(set(tensors) - {spec.name for spec in signature})
+    unknown = set(tensors) - {spec.name for spec in signature}
     if unknown:
-        raise WrongInput(f"The model has no input {unknown[0]!r}; it takes {expected}.")
+        raise WrongInput(f"The model has no input {min(unknown)!r}; it takes {_listed(signature)}.")
     sizes: dict[str, int] = {}
     checked = {}
     for spec in signature:
         if spec.name not in tensors:
-            raise WrongInput(f"Input {spec.name!r} is missing; the model takes {expected}.")
+            raise WrongInput(
+                f"Input {spec.name!r} is missing; the model takes {_listed(signature)}."
+            )
         checked[spec.name] = _check(tensors[spec.name], spec, sizes)
     return checked
+
+
+def _listed(signature: Sequence[Tensor]) -> str:
+    return ", ".join(map(str, signature))
 
 
 def _check(value: Array, spec: Tensor, sizes: dict[str, int]) -> Array:
@@ -82,6 +93,8 @@ def _check(value: Array, spec: Tensor, sizes: dict[str, int]) -> Array:
         )
     if spec.dtype == "string":
         return _texts(value, spec)
+    if value.dtype.isnative and value.flags.c_contiguous:
+        return np.asarray(value)
     return np.asarray(value.astype(value.dtype.newbyteorder("="), order="C", copy=False))
 
 

@@ -160,7 +160,7 @@ class Worker:
     def _answer_all(self, asked: Sequence[_Asked]) -> list[Answer | Exception]:
         """Run requests of one model together, and sign for each; blocking."""
         session = asked[0].served.session
-        found = run_together(session, [one.inputs for one in asked], self._batches.rows)
+        found = run_together(session, [one.inputs for one in asked], self._batches)
         return [
             outputs if isinstance(outputs, Exception) else self._sign(one, outputs)
             for one, outputs in zip(asked, found, strict=True)

@@ -278,7 +278,9 @@ async def run_worker(
             ReceiptLog(receipts),
             time.time,
             at_once=serving.at_once,
-            batches=BatchLimits(serving.batch_rows, serving.batch_wait_ms / 1000),
+            batches=BatchLimits(
+                serving.batch_rows, serving.batch_wait_ms / 1000, serving.batch_kib << 10
+            ),
         )
 
         async def anchor() -> None:
