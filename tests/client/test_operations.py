@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from caimi.client.pull import pull
 from caimi.client.purchase import buy
 from caimi.client.release import deprecate, set_alias
 from caimi.client.resolve import resolve
+from caimi.client.streaming import open_streamed
 from caimi.client.transfer import transfer
 from caimi.client.verify import verify_version
 from caimi.demo.world import World, start_world
 from caimi.errors.custody import NotEnoughShares
 from caimi.errors.ids import InvalidModelUri
+from caimi.errors.inference import ModelNotRunnable
 from caimi.errors.ledgers import InsufficientFunds, TransactionReverted, UnknownModel
 from caimi.errors.operations import (
     AlreadyLicensed,
@@ -32,7 +35,10 @@ from caimi.errors.operations import (
     VersionTaken,
 )
 from caimi.errors.storage import ChunkMissing, ObjectMissing
+from caimi.inference.tensors import hash_tensors
 from caimi.inference.wasm.compiler import compile_model
+from caimi.inference.wasm.engine import WasmEngine
+from caimi.inference.wasm.host import ModuleHost
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Price
 from caimi.models.package import Package
@@ -239,6 +245,30 @@ async def test_a_published_module_is_verified_by_compiling_it_again(
         "caimi-wasm/1/simd, byte for byte"
     ]
     assert checked.ok
+
+
+async def test_a_module_runs_with_weights_streamed_out_of_the_store(
+    world: World, tmp_path: Path
+) -> None:
+    model = named("digits_cnn")
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(model.build(0))
+    (folder / "model.wasm").write_bytes(compile_model(folder / "model.onnx").wasm)
+    done = await publish(
+        world.publisher, Package.from_path(folder), ledger=world.a.id, name="cnn", version="1.0.0"
+    )
+    inputs = model.inputs(3, 1)
+    with ModuleHost() as host:
+        session = await open_streamed(world.publisher, done.uri, host)
+        streamed = await asyncio.to_thread(session.run, inputs)
+        session.close()
+        kept = WasmEngine(host=host).load(folder / "model.onnx")
+        assert hash_tensors(kept.run(inputs)) == hash_tensors(streamed)
+        kept.close()
+        plain = await published(world, tmp_path)
+        with pytest.raises(ModelNotRunnable, match="0 compiled modules"):
+            await open_streamed(world.publisher, plain, host)
 
 
 async def test_a_revoked_licence_opens_nothing(world: World, tmp_path: Path) -> None:

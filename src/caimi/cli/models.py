@@ -298,6 +298,10 @@ def run(
     engine: Annotated[
         RunEngine, typer.Option(help="What runs it here; see `caimi engines`.")
     ] = RunEngine.ONNX,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="With --engine wasm: weights are opened as they are used."),
+    ] = False,
     server: Annotated[
         str | None,
         typer.Option(help="Of --engine remote: http(s):// or grpc(s):// host:port."),
@@ -318,6 +322,9 @@ def run(
     if (engine is RunEngine.REMOTE) is (server is None) or (server and worker):
         raise typer.BadParameter("--engine remote needs --server, and nothing else takes it")
 
+    if stream and engine is not RunEngine.WASM:
+        raise typer.BadParameter("--stream goes with --engine wasm")
+
     async def work(net: AsyncNetwork) -> None:
         from caimi.inference.tensor_files import read_tensors, write_tensors
 
@@ -325,6 +332,13 @@ def run(
             session = await net.open_remote(uri, server, server_model)
             values = read_tensors(inputs, session.inputs)
             outputs = await asyncio.to_thread(session.run, values)
+        elif stream:
+            from caimi.inference.wasm.host import ModuleHost
+
+            with ModuleHost() as host:
+                session = await net.open_streamed(uri, host)
+                values = read_tensors(inputs, session.inputs)
+                outputs = await asyncio.to_thread(session.run, values)
         elif worker is None:
             with progress_bars(quiet=as_json) as progress:
                 session = await net.load(uri, engine=engine.value, progress=progress)

@@ -20,6 +20,7 @@ from caimi.client.publish import Description, Published
 from caimi.client.pull import Pulled
 from caimi.client.purchase import Bought
 from caimi.client.resolve import resolve
+from caimi.client.streaming import open_streamed
 from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
 from caimi.config import Config
@@ -32,6 +33,7 @@ from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
+from caimi.inference.wasm.host import ModuleHost
 from caimi.journal import Journal
 from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.fees import FeePolicy
@@ -193,6 +195,10 @@ class AsyncNetwork:
     async def open_remote(self, uri: str, server: str, model: str | None = None) -> Session:
         """Open a version that a server runs; see `caimi.client.inference.open_remote`."""
         return await open_remote(self.context, uri, server, model)
+
+    async def open_streamed(self, uri: str, host: ModuleHost) -> Session:
+        """Open a licensed version whose weights are streamed; see `open_streamed`."""
+        return await open_streamed(self.context, uri, host)
 
     async def ask(self, uri: str, inputs: Tensors, *, worker: str | None = None) -> WorkerAnswer:
         """Have a worker run the model, and check the receipt it signs.

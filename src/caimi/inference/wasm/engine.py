@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from caimi.errors.inference import CompilerFailed, ModelNotRunnable, RunFailed
 from caimi.inference.tensors import Array, Tensors, check_tensors
@@ -61,10 +61,7 @@ class WasmEngine:
         """
         kept = self._cache.kept(model, self._variant)
         if kept is not None:
-            said = kept.metadata
-            session = WasmSession(said.inputs, said.outputs, partial(self._sized, model))
-            session.fix(self._sized(model, None))
-            return session
+            return WasmSession.of(self._sized(model, None))
         opened = open_model(model)
         inputs, outputs = signatures(opened.proto, model.name)
         session = WasmSession(inputs, outputs, partial(self._sized, model))
@@ -94,6 +91,17 @@ class WasmSession:
         self._fixed: ModuleSession | None = None
         self._lock = threading.Lock()
         self._sizes: OrderedDict[tuple[Shape, ...], ModuleSession] = OrderedDict()
+
+    @classmethod
+    def of(cls, session: ModuleSession) -> Self:
+        """Make one of a loaded module, which takes what its metadata says."""
+
+        def refuse(_: Mapping[str, Shape]) -> ModuleSession:
+            raise ModelNotRunnable("It is compiled for one size.")
+
+        made = cls(session.inputs, session.outputs, refuse)
+        made.fix(session)
+        return made
 
     def fix(self, session: ModuleSession) -> None:
         """Use one module for all that the signature allows."""
