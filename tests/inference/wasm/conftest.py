@@ -1,8 +1,13 @@
 """One host for the tests of a module."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from caimi.inference.wasm.host import ModuleHost
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
 
 
 @pytest.fixture(scope="module")

@@ -274,8 +274,10 @@ def test_a_child_has_no_secrets_and_no_rights(host):
         status = dict(line.split(":\t", 1) for line in (about / "status").read_text().splitlines())
         assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
         limits = (about / "limits").read_text()
-    for name in ("Max file size", "Max core file size"):
-        assert f"{name:26}{0:<21}{0:<21}" in limits
+    most = LIMITS.memory_bytes + 513 * 1024**2
+    for name, value in (("Max file size", 0), ("Max core file size", 0), ("Max data size", most)):
+        found = next(line for line in limits.splitlines() if line.startswith(name))
+        assert all(int(word) <= value for word in found[26:].split()[:2])
 
 
 CONFINED = """

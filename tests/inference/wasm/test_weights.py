@@ -1,7 +1,6 @@
 """Weights from plain files, and from a sealed package."""
 
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wasm_modules as modules
+from sealed_world import CHUNK, World, write_files
 from weight_conformance import FILES, SCALAR, WEIGHTS, WHOLE, WeightConformance, parts
 
 from caimi.errors.inference import RunTimedOut, WeightsUnavailable
@@ -25,9 +25,6 @@ from caimi.inference.wasm.runner import Limits, Mode
 from caimi.inference.wasm.sealed_weights import SealedWeights
 from caimi.inference.wasm.weights import FileWeights
 from caimi.models import ContentKey
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
-from sealed_world import CHUNK, World, write_files
 
 
 class TestFileWeights(WeightConformance):
