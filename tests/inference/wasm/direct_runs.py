@@ -88,12 +88,10 @@ class InProcess:
 
 def run_in_v8(module: CompiledModule, folder: Path, runs: Sequence[Tensors]) -> list[Tensors]:
     """Run a module in Node for several inputs."""
-    wasm = folder / f"{module.sha256.hex()}.wasm"
-    wasm.write_bytes(module.wasm)
     metadata = module.metadata
     calls = [list(calls_of(module, inputs)) for inputs in runs]
     job = {
-        "module": str(wasm),
+        "module": base64.b64encode(module.wasm).decode(),
         "folder": str(folder),
         "weights": [weight.to_json() for weight in metadata.weights],
         "outputs": [metadata.call_bytes(tensor) for tensor in metadata.outputs],

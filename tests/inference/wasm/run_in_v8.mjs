@@ -1,5 +1,5 @@
 // Runs a compiled module in Node: a job comes as JSON on standard input, its answers go to standard
-// output, tensors in base64.
+// output, bytes in base64.
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 
@@ -15,7 +15,8 @@ function read(weight, destination, first, size) {
   if (got !== size >>> 0) throw new Error(`weight ${weight} is cut off`);
 }
 
-const { instance } = await WebAssembly.instantiate(readFileSync(job.module), { caimi: { read } });
+const code = Buffer.from(job.module, "base64");
+const { instance } = await WebAssembly.instantiate(code, { caimi: { read } });
 exports = instance.exports;
 exports._initialize();
 if (exports.caimi_load(0) !== 0) throw new Error("caimi_load failed");

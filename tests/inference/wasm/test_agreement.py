@@ -28,7 +28,7 @@ class Baseline:
 
     def run(self, name, inputs):
         if name not in self._loaded:
-            self._loaded[name] = InProcess(self._zoo.module(name), self._zoo.folder)
+            self._loaded[name] = InProcess(*self._zoo.module(name))
         return self._loaded[name].run(inputs)
 
     def of(self, name):
@@ -53,39 +53,51 @@ def inputs_of(name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("variant", ["simd", "f64"])
 def test_its_answers_are_near_onnx_runtimes(zoo, host, name, variant):
-    model, module = named(name), zoo.module(name, variant)
+    model = named(name)
+    module, weights = zoo.module(name, variant)
     rows = 7 if module.metadata.rows and not model.heavy else 1
     inputs = model.inputs(rows, 1)
-    with host.load(module, FileWeights(zoo.folder)) as session:
+    with host.load(module, FileWeights(weights)) as session:
         got = session.run(inputs).outputs
     assert model.agrees(got, zoo.onnx_runtime(name, inputs))
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_int8_weights_cost_a_tenth_of_the_answers_spread(zoo, name):
+    model = named(name)
+    inputs = model.inputs(1, 1)
+    got = InProcess(*zoo.module(name, "int8")).run(inputs)
+    for output, expected in zoo.onnx_runtime(name, inputs).items():
+        assert got[output].dtype == expected.dtype
+        error = got[output].astype(np.float64) - expected
+        assert np.sqrt(np.mean(error**2)) <= 0.1 * np.std(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_unoptimised_machine_code_gives_the_same_bits(zoo, baseline, name):
     inputs, expected = baseline.of(name)
-    run = InProcess(zoo.module(name), zoo.folder, level="none")
+    run = InProcess(*zoo.module(name), level="none")
     assert [bits(run.run(each)) for each in inputs] == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_v8_gives_the_same_bits(zoo, baseline, name):
     inputs, expected = baseline.of(name)
-    got = run_in_v8(zoo.module(name), zoo.folder, inputs)
+    got = run_in_v8(*zoo.module(name), inputs)
     assert [bits(each) for each in got] == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_module_without_simd_gives_the_same_bits(zoo, baseline, name):
     inputs, expected = baseline.of(name)
-    run = InProcess(zoo.module(name, "mvp"), zoo.folder)
+    run = InProcess(*zoo.module(name, "mvp"))
     assert [bits(run.run(each)) for each in inputs] == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_streamed_weights_give_the_same_bits(zoo, baseline, name):
     inputs, expected = baseline.of(name)
-    run = InProcess(zoo.module(name), zoo.folder, mode=1)
+    run = InProcess(*zoo.module(name), mode=1)
     assert [bits(run.run(each)) for each in inputs] == expected
 
 
@@ -94,7 +106,7 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(zoo, baseline, name):
     model = named(name)
     for rows in [2] if model.heavy else [2, 7]:
         inputs = model.inputs(rows, 2)
-        together = InProcess(zoo.module(name, rows=rows), zoo.folder).run(inputs)
+        together = InProcess(*zoo.module(name, rows=rows)).run(inputs)
         for place in range(rows):
             assert bits(row(together, place)) == bits(baseline.run(name, row(inputs, place)))
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiler import VARIANTS, compile_model
+from caimi.inference.wasm.compiler import VARIANTS
 from caimi.inference.wasm.module import CompiledModule
+from caimi.inference.wasm.module_cache import ModuleCache
 from caimi.zoo import ZooModel, named
 
 ODD = {
@@ -25,10 +25,10 @@ greatest numbers; denormals of both signs, the least normal, and minus zero."""
 
 @dataclass
 class ZooModules:
-    """Builds and compiles each model once."""
+    """Builds each model once, and compiles it unless that was done before."""
 
     folder: Path
-    _modules: dict[tuple[str, str, int | None], CompiledModule] = field(default_factory=dict)
+    _cache: ModuleCache = field(default_factory=ModuleCache)
     _sessions: dict[str, ort.InferenceSession] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
@@ -37,16 +37,15 @@ class ZooModules:
             file.write_bytes(named(name).build(0))
         return file
 
-    def module(self, name: str, variant: str = "simd", rows: int | None = None) -> CompiledModule:
-        """Give a model's module; with `rows`, one that takes so many rows in one call."""
-        key = (name, variant, rows)
-        if key not in self._modules:
-            shapes = None
-            if rows is not None:
-                example = named(name).inputs(rows, 0)
-                shapes = {tensor: value.shape for tensor, value in example.items()}
-            self._modules[key] = compile_model(self.file(name), VARIANTS[variant], shapes=shapes)
-        return self._modules[key]
+    def module(
+        self, name: str, variant: str = "simd", rows: int | None = None
+    ) -> tuple[CompiledModule, Path]:
+        """Give a model's module and where its weights lie; with `rows`, one that takes so many."""
+        shapes = None
+        if rows is not None:
+            example = named(name).inputs(rows, 0)
+            shapes = {tensor: value.shape for tensor, value in example.items()}
+        return self._cache.module(self.file(name), VARIANTS[variant], shapes)
 
     def onnx_runtime(self, name: str, inputs: Tensors) -> Tensors:
         if name not in self._sessions:
@@ -57,9 +56,6 @@ class ZooModules:
             )
         names = [value.name for value in self._sessions[name].get_outputs()]
         return dict(zip(names, self._sessions[name].run(names, dict(inputs)), strict=True))
-
-    def operators(self, name: str) -> set[str]:
-        return {node.op_type for node in onnx.load(self.file(name)).graph.node}
 
 
 def odd_inputs(model: ZooModel, kind: str, seed: int = 0) -> Tensors:

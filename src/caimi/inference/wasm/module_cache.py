@@ -46,7 +46,10 @@ class ModuleCache:
             for name, data in (*made.beside.items(), (_MODULE, made.module.wasm)):
                 _write(folder / name, data)
             kept = made.module
-        return kept, folder if variant.int8 else file.parent
+        weights = kept.metadata.weights
+        # The int8 variant of a model without weights to quantise reads the ONNX file, as others do.
+        here = variant.int8 and all((folder / weight.file).is_file() for weight in weights)
+        return kept, folder if here else file.parent
 
     def kept(self, file: Path, variant: Variant) -> CompiledModule | None:
         """Give the module of an ONNX file as it is, without sizes given, if it was compiled."""
