@@ -93,3 +93,18 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("CAIMI_CONFIG", str(write(tmp_path, LEDGER)))
     assert isinstance(load_config(), Config)
     assert load_config().ledgers[0].name == "main"
+
+
+def test_a_worker_runs_as_its_section_says(tmp_path: Path) -> None:
+    plain = load_config(write(tmp_path, "")).worker
+    assert (plain.provider, plain.batch_rows, plain.arena_mib) == ("auto", 8, None)
+    said = load_config(write(tmp_path, "[worker]\nprovider = 'cpu'\narena_mib = 64\n")).worker
+    assert (said.provider, said.arena_mib) == ("cpu", 64)
+
+
+@pytest.mark.parametrize(
+    "line", ["provider = 'tpu'", "threads = 0", "batch_rows = 0", "arena_mib = 1", "more = 1"]
+)
+def test_a_workers_section_is_read_strictly(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigInvalid, match=line.split(maxsplit=1)[0]):
+        load_config(write(tmp_path, f"[worker]\n{line}\n"))

@@ -124,3 +124,18 @@ def test_the_engines_are_listed_with_their_ids() -> None:
         "onnx", "wasm", "wasm-mvp", "wasm-f64", "wasm-int8", "remote"
     ]  # fmt: skip
     assert [engine["reproducible"] for engine in found] == [False, *[True] * 4, False]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--engine", "remote"),
+        ("--server", "http://127.0.0.1:1"),
+        ("--engine", "onnx", "--server", "http://127.0.0.1:1"),
+        ("--engine", "remote", "--server", "http://127.0.0.1:1", "--worker", "any"),
+        ("--engine", "tensorflow"),
+    ],
+)
+def test_a_server_is_for_the_remote_engine_and_needed_by_it(options: tuple[str, ...]) -> None:
+    done = runner.invoke(app, ["run", "caimi:eip155:1:0x00", "-i", "rows.npy", *options])
+    assert done.exit_code == 2

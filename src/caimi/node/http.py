@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -24,11 +24,16 @@ _STATUS: dict[type[CaimiError], int] = {
 
 
 def service(
-    title: str, metrics: CollectorRegistry, max_body_bytes: int = MAX_BODY_BYTES
+    title: str,
+    metrics: CollectorRegistry,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    *,
+    refusals: Mapping[str, Callable[[CaimiError], Response]] | None = None,
 ) -> FastAPI:
     """Make an application that refuses large bodies and answers `CaimiError` as JSON.
 
-    Interactive documentation is off: a node serves machines.
+    `refusals` say how under a path that begins so; elsewhere it is our own form. Interactive
+    documentation is off: a node serves machines.
     """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -40,15 +45,22 @@ def service(
         if request.method == "POST" and not (
             declared.isdigit() and int(declared) <= max_body_bytes
         ):
-            return error_response(
-                RequestInvalid(f"A body of {declared or 'undeclared'} bytes is not accepted.")
+            return refuse(
+                request,
+                RequestInvalid(f"A body of {declared or 'undeclared'} bytes is not accepted."),
             )
         return await proceed(request)
 
-    @app.exception_handler(CaimiError)
-    async def answer_error(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, CaimiError)
+    def refuse(request: Request, error: CaimiError) -> Response:
+        for path, form in (refusals or {}).items():
+            if request.url.path.startswith(path):
+                return form(error)
         return error_response(error)
+
+    @app.exception_handler(CaimiError)
+    async def answer_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, CaimiError)
+        return refuse(request, error)
 
     @app.get("/metrics")
     async def expose_metrics() -> Response:

@@ -6,7 +6,7 @@ objects, with our code in their text and our fields beside it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from starlette.requests import Request
@@ -26,16 +26,19 @@ from caimi.inference.oip.rest import decode_request, encode_answer
 from caimi.inference.oip.service import EXTENSIONS, SERVER, OipService
 from caimi.node.bodies import Bodies
 
+PREFIX: Final = "/v2"
 _STATUS: Final[dict[type[CaimiError], int]] = {
     ModelNotServed: 404,
     WorkerBusy: 503,
     ReceiptStoreDamaged: 500,
 }
-_Handler = Callable[[Request], Awaitable[Response]]
 
 
 def oip_routes(service: OipService, bodies: Bodies, answered: Callable[[], None]) -> list[Route]:
-    """Give the protocol's routes; `answered` is told of each answer."""
+    """Give the protocol's routes; `answered` is told of each answer.
+
+    They raise `CaimiError`, for which `refusal` is the answer.
+    """
 
     async def live(_request: Request) -> Response:
         return Response()
@@ -72,12 +75,12 @@ def oip_routes(service: OipService, bodies: Bodies, answered: Callable[[], None]
 
     either = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
     return [
-        Route("/v2", _told(server), methods=["GET"]),
+        Route("/v2", server, methods=["GET"]),
         Route("/v2/health/live", live, methods=["GET"]),
         Route("/v2/health/ready", live, methods=["GET"]),
-        *(Route(path, _told(model), methods=["GET"]) for path in either),
-        *(Route(f"{path}/ready", _told(ready), methods=["GET"]) for path in either),
-        *(Route(f"{path}/infer", _told(infer), methods=["POST"]) for path in either),
+        *(Route(path, model, methods=["GET"]) for path in either),
+        *(Route(f"{path}/ready", ready, methods=["GET"]) for path in either),
+        *(Route(f"{path}/infer", infer, methods=["POST"]) for path in either),
     ]
 
 
@@ -85,18 +88,10 @@ def _named(request: Request) -> tuple[str, str]:
     return request.path_params["name"], request.path_params.get("version", "")
 
 
-def _told(handler: _Handler) -> _Handler:
+def refusal(error: CaimiError) -> Response:
     """Answer a `CaimiError` as the protocol's error object."""
-
-    async def handle(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except CaimiError as error:
-            status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-            said = error.as_dict()
-            return JSONResponse(said | {"error": error_text(error)}, status_code=status)
-
-    return handle
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    return JSONResponse(error.as_dict() | {"error": error_text(error)}, status_code=status)
 
 
 def error_text(error: CaimiError) -> str:

@@ -23,7 +23,7 @@ from caimi.inference.worker import MAX_AT_ONCE, Worker
 from caimi.node.bodies import Bodies
 from caimi.node.http import bytes_field, json_object, service, text_field
 from caimi.node.oip_grpc import create_grpc_server
-from caimi.node.oip_http import oip_routes
+from caimi.node.oip_http import PREFIX, oip_routes, refusal
 from caimi.uri import ModelUri
 
 MAX_INPUT_BYTES = 64 << 20
@@ -36,7 +36,7 @@ def create_worker_app(
     bodies = bodies or Bodies(MAX_AT_ONCE)
     registry = CollectorRegistry()
     answers = Counter("caimi_answers", "Requests answered with a receipt", registry=registry)
-    app = service("CAIMI worker", registry, MAX_INPUT_BYTES)
+    app = service("CAIMI worker", registry, MAX_INPUT_BYTES, refusals={PREFIX: refusal})
     app.state.answered = answers.inc
     app.router.routes.extend(oip_routes(OipService(worker), bodies, answers.inc))
 
