@@ -127,6 +127,15 @@ class TestSealedWeights(WeightConformance):
         with self.load(host, source, wasm, mode=Mode.STREAMED) as session:
             assert session.run(SCALAR).outputs["y"].tobytes() == parts(WHOLE)
 
+    def test_a_window_that_is_not_told_leaves_three_quarters_of_the_weights_sealed(self, tmp_path):
+        world = World(tmp_path, {"w.bin": bytes(100 * CHUNK)})
+        source = SealedWeights(world.published(), world.store, world.key)
+        weights = [Weight("w.bin", index * CHUNK, 4 * CHUNK) for index in range(0, 100, 4)]
+        reader = source.open(weights)
+        window = Path(f"/proc/self/fd/{reader.window}").stat().st_size
+        reader.close()
+        assert window == (25 - 4 - 2) * CHUNK
+
     def test_chunks_are_fetched_ahead_and_once_where_the_window_holds_them(
         self, host, world, manifest
     ):

@@ -253,10 +253,11 @@ class _Instance:
                 os._exit(0)
             if message == protocol.NO_PIECE:
                 raise ModuleFailed(Failure.WEIGHT, f"weight {weight} cannot be had")
-            _, at, count = protocol.PIECE.unpack(message)
-            ctypes.memmove(address + done, self._window.address + at, count)
-            done += count
-            self._channel.send(protocol.TAKEN)
+            for at, count in protocol.PIECE.iter_unpack(message[1:]):
+                ctypes.memmove(address + done, self._window.address + at, count)
+                done += count
+            if done < size:
+                self._channel.send(protocol.TAKEN)
 
 
 def _last_line(text: str) -> str:

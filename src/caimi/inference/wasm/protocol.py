@@ -49,10 +49,12 @@ LOAD: Final = struct.Struct("<cQQQQI")
 """``L``, bytes of machine code, bytes of the plan, fuel, most bytes of memory, mode."""
 RUN: Final = struct.Struct("<cQQQ")
 """``R``, rows, fuel, bytes of the shared memory for tensors."""
-PIECE: Final = struct.Struct("<cQQ")
-"""``P``, where in the window, how many bytes."""
+PIECES: Final = b"P"
+PIECE: Final = struct.Struct("<QQ")
+"""After ``P``, as often as there are pieces: where in the window, how many bytes."""
+MAX_PIECES: Final = (MAX_PACKET - 1) // PIECE.size
 TAKEN: Final = b"T"
-"""The child has copied a piece, and the host may use its place again."""
+"""The child has copied all pieces, needs more, and the host may use their places again."""
 NO_PIECE: Final = b"F"
 """The host cannot give the weight that was asked for."""
 

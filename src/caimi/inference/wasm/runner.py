@@ -205,15 +205,17 @@ class Runner:
                 raise RunnerDied("The process speaks another language.")
 
     def _give(self, answer: bytes, deadline: float) -> CaimiError | None:
-        """Send the pieces of a weight, each when the child has taken the one before."""
+        """Send where a weight's pieces are, as many as there are, until the child has them all."""
         _, weight, first, size = protocol.WANT.unpack(answer)
         places = self._plan.places
         if weight >= len(places) or first + size > places[weight].size:
             raise RunnerDied("The process asks for weights that the module has not.")
         try:
-            for at, count in self._reader.pieces(weight, first, size, deadline):
-                self._process.send(protocol.PIECE.pack(b"P", at, count))
-                if self._process.receive(deadline) != protocol.TAKEN:
+            for pieces in self._reader.pieces(weight, first, size, deadline):
+                packed = b"".join(protocol.PIECE.pack(at, count) for at, count in pieces)
+                self._process.send(protocol.PIECES + packed)
+                size -= sum(count for _, count in pieces)
+                if size and self._process.receive(deadline) != protocol.TAKEN:
                     raise RunnerDied("The process speaks another language.")
         except RunFailed:
             raise

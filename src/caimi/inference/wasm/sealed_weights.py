@@ -17,7 +17,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.inference import RunTimedOut, WeightsUnavailable
 from caimi.inference.wasm.chunk_order import Chunk, ChunkOrder, Range
 from caimi.inference.wasm.metadata import Weight
-from caimi.inference.wasm.protocol import Place
+from caimi.inference.wasm.protocol import MAX_PIECES, Place
 from caimi.inference.wasm.shared_memory import SharedMemory
 from caimi.inference.wasm.weights import WeightReader
 from caimi.models.content_key import ContentKey
@@ -25,14 +25,17 @@ from caimi.models.manifest import Manifest
 from caimi.models.sealed_reader import ChunkSource
 from caimi.storage.port import BlockingStore
 
-DEFAULT_WINDOW_BYTES: Final = 4 * 1024 * 1024
+_MOST_BYTES: Final = 16 * 1024 * 1024
 _LEAST_CHUNKS: Final = 2
+_SHARE: Final = 4
 
 
 class SealedWeights:
     """Weights in a sealed package whose manifest's signature has been checked.
 
-    `window_bytes` are open at a time, but two chunks at least: one in use, one ahead.
+    At most `window_bytes` are open at a time, but two chunks at least: one in use, one ahead.
+    Unless told, it is what makes a quarter of the weights together with the largest of them, for
+    which the module has a buffer, and the chunk being fetched (twice, to be sure); at most 16 MiB.
 
     Raises:
         WrongContentKey: the key is not this version's.
@@ -43,11 +46,11 @@ class SealedWeights:
         manifest: Manifest,
         store: BlockingStore,
         key: ContentKey,
-        window_bytes: int = DEFAULT_WINDOW_BYTES,
+        window_bytes: int | None = None,
     ) -> None:
         self._manifest = manifest
         self._source = ChunkSource(manifest, store, key)
-        self._slots = max(_LEAST_CHUNKS, window_bytes // self._source.chunk_bytes)
+        self._window_bytes = window_bytes
 
     def open(self, weights: Sequence[Weight]) -> WeightReader:
         """Begin to fetch; see `WeightSource.open`."""
@@ -59,7 +62,16 @@ class SealedWeights:
             if weight.offset + weight.size > self._manifest.files[file].size:
                 raise WeightsUnavailable(f"{weight.file!r} is shorter than its weights.")
             ranges.append(Range(file, weight))
-        return _SealedReader(self._source, ranges, self._slots)
+        return _SealedReader(self._source, ranges, self._slots(weights))
+
+    def _slots(self, weights: Sequence[Weight]) -> int:
+        chunk_bytes = self._source.chunk_bytes
+        window = self._window_bytes
+        if window is None:
+            sizes = [weight.size for weight in weights]
+            quarter = sum(sizes) // _SHARE - max(sizes, default=0) - 2 * chunk_bytes
+            window = min(_MOST_BYTES, quarter)
+        return min(max(_LEAST_CHUNKS, window // chunk_bytes), MAX_PIECES)
 
 
 class _SealedReader:
@@ -87,16 +99,19 @@ class _SealedReader:
 
     def pieces(
         self, weight: int, first: int, size: int, deadline: float
-    ) -> Iterator[tuple[int, int]]:
+    ) -> Iterator[list[tuple[int, int]]]:
         each = self._ranges[weight]
         offset = each.weight.offset + first
         end = offset + size
         while offset < end:
-            counter, start = divmod(offset, self._source.chunk_bytes)
-            count = min(end - offset, self._source.chunk_bytes - start)
-            slot = self._wait(Chunk(each.file, counter), deadline)
-            yield slot * self._source.chunk_bytes + start, count
-            offset += count
+            given = []
+            # No more than half of the window, so that the other half can be filled meanwhile.
+            for slot in self._wait(each.file, offset, end, max(1, self._slots // 2), deadline):
+                start = offset % self._source.chunk_bytes
+                count = min(end - offset, self._source.chunk_bytes - start)
+                given.append((slot * self._source.chunk_bytes + start, count))
+                offset += count
+            yield given
 
     def close(self) -> None:
         with self._changed:
@@ -105,8 +120,13 @@ class _SealedReader:
                 self._changed.notify_all()
                 self._memory.close()
 
-    def _wait(self, chunk: Chunk, deadline: float) -> int:
-        """Wait for a chunk; it stays where it is until another is waited for."""
+    def _wait(self, file: int, offset: int, end: int, most: int, deadline: float) -> list[int]:
+        """Wait for the chunk at an offset; give its slot, and those of what follows it and is open.
+
+        They stay where they are until this is called again.
+        """
+        counter = offset // self._source.chunk_bytes
+        chunk = Chunk(file, counter)
         with self._changed:
             self._order.seek(chunk)
             self._changed.notify_all()
@@ -117,7 +137,13 @@ class _SealedReader:
                     raise WeightsUnavailable("The module's weights have been read already.")
                 if not self._changed.wait(deadline - monotonic()):
                     raise RunTimedOut("A weight did not come in time.")
-            return self._open[chunk]
+            slots: list[int] = []
+            last = (end - 1) // self._source.chunk_bytes
+            while counter <= last and chunk in self._open and len(slots) < most:
+                slots.append(self._open[chunk])
+                counter += 1
+                chunk = Chunk(file, counter)
+            return slots
 
     def _fetch(self) -> None:
         while True:

@@ -29,10 +29,11 @@ class WeightReader(Protocol):
 
     def pieces(
         self, weight: int, first: int, size: int, deadline: float
-    ) -> Iterator[tuple[int, int]]:
-        """Give where in the window, and how long, each piece of a range of a weight is.
+    ) -> Iterator[list[tuple[int, int]]]:
+        """Give where in the window, and how long, the pieces of a range of a weight are, in turn.
 
-        A piece stays there until the next is asked for. `deadline` is on the monotonic clock.
+        Those given at once stay there until the next are asked for. `deadline` is on the monotonic
+        clock.
 
         Raises:
             CaimiError: it cannot be had, or is not what it must be.
@@ -91,7 +92,7 @@ class _FileReader:
 
     def pieces(
         self, weight: int, first: int, size: int, deadline: float
-    ) -> Iterator[tuple[int, int]]:
+    ) -> Iterator[list[tuple[int, int]]]:
         raise WeightsUnavailable(f"Weight {weight} is in a file that the process has.")
 
 
