@@ -8,9 +8,11 @@ import onnx
 import onnxruntime
 import pytest
 from emx_onnx_cgen.compiler import Compiler
+from emx_onnx_cgen.ir.ops import SoftmaxOp
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
+from shared.scalar_types import ScalarType
 
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiler import compile_model
@@ -262,6 +264,14 @@ def test_generated_code_that_would_reverse_wrongly_is_refused(tmp_path):
     onnx.save(model([one]), tmp_path / "model.onnx")
     with pytest.raises(ModelNotRunnable, match="GruOp"):
         compile_model(tmp_path / "model.onnx")
+
+
+def test_old_softmax_takes_all_axes_from_the_given_one():
+    shapes = {"x": (2, 3, 4), "y": (2, 3, 4)}
+    walks = {(1, True): "{2, 12, 1}", (1, False): "{2, 3, 4}", (None, True): "{2, 12, 1}"}
+    for (axis, legacy), walk in walks.items():
+        op = SoftmaxOp("x", "y", axis, use_legacy_axis_semantics=legacy)
+        assert walk in operator_call(op, shapes.__getitem__, lambda _: ScalarType.F32)
 
 
 # ---- walks and text

@@ -292,6 +292,23 @@ def test_sums_have_the_order_that_the_header_states(simd, outer, size, inner, se
     assert (simd("reduce_min_f32", axis, x, out=out) == x.min(axis=1)).all()
 
 
+def test_float64_sums_are_rounded_once(tmp_path):
+    """The build that adds in float64: a sum whose terms nearly cancel."""
+    f64 = Operators(compile_operators(tmp_path, *SIMD, "-DCAIMI_FLOAT64_SUMS"))
+    x = random(1, 3, 301) * np.float32(1e4)
+    x[:, 1::2] = -x[:, :-1:2] + random(2, 3, 150)
+    exact = x.astype(np.float64).sum(axis=1)
+    assert ulps(f64("reduce_sum_f32", _axis(3, 301, 1), x, out=(3,)), exact) <= 0.51
+    columns = np.ascontiguousarray(x.T)
+    assert ulps(f64("reduce_sum_f32", _axis(1, 301, 3), columns, out=(3,)), exact) <= 0.51
+    wide = x.astype(np.float64)
+    normal = wide - wide.mean(axis=1, keepdims=True)
+    normal /= np.sqrt((normal**2).mean(axis=1, keepdims=True) + 1e-5)
+    ones = np.ones(301, np.float32)
+    found = f64("layer_norm_f32", 3, 301, 1e-5, x, ones, None, out=x.shape)
+    np.testing.assert_allclose(found, normal, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["reduce_max", "reduce_min", "max_pool"])
 def test_one_nan_is_the_extreme(simd, name):
     for size in (3, 4, 21):

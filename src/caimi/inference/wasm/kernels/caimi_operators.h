@@ -10,7 +10,7 @@
  * at 0 and takes elements j, j+16, j+32, ... in ascending order; then s[j] = (p[j] + p[j+4]) +
  * (p[j+8] + p[j+12]) for j of 4; then (s[0] + s[2]) + (s[1] + s[3]). All other sums run over their
  * index in ascending order, starting from 0. Multiply, then add: never fused. CAIMI_FLOAT64_SUMS makes
- * the sums of reductions, normalisations and recurrent products float64, rounded once at the end.
+ * the sums of reductions, normalisations, attention and recurrent networks float64, rounded once.
  *
  * ONNX operator (float32, static shapes)                    function
  * ---------------------------------------------------------------------------------------------
