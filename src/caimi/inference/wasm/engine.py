@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
-from caimi.errors.inference import CompilerFailed, ModelNotRunnable, RunFailed
+from caimi.errors.inference import CompilerFailed, ModelNotRunnable, RunFailed, RunnerDied
 from caimi.inference.tensors import Array, Tensors, check_tensors
 from caimi.inference.wasm.compiler import SIMD, Variant, default_cache
 from caimi.inference.wasm.graph import open_model, signatures
@@ -120,7 +120,14 @@ class WasmSession:
         checked = check_tensors(inputs, self.inputs)
         if self._fixed is not None:
             return self._fixed.run(checked)
-        return self._for_sizes(checked).run(checked)
+        while True:
+            session = self._for_sizes(checked)
+            try:
+                return session.run(checked)
+            except RunnerDied:
+                # Between the two lines above, another thread may have needed its place.
+                if not session.closed:
+                    raise
 
     def close(self) -> None:
         """End its processes."""

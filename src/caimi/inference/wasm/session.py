@@ -46,6 +46,11 @@ class ModuleSession:
         with self._lock:
             return [runner.pid for runner in self._idle]
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more runs."""
+        return self._closed
+
     def run(self, inputs: Tensors) -> Outcome:
         """Run the module; the host calls it once for each row, where it takes rows.
 
