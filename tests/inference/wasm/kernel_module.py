@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from wasmtime import Config, Engine, Func, Instance, Memory, Module, Store
+from wasmtime import Config, Engine, Func, Linker, Memory, Module, Store
 
 import caimi.inference.wasm
 
@@ -132,7 +132,7 @@ class Gemm:
 class Kernels:
     """A compiled module and a heap that every call begins anew."""
 
-    code: bytes
+    code: bytes = field(repr=False)
     fuel: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -140,8 +140,9 @@ class Kernels:
         config.consume_fuel = True
         self._store = Store(Engine(config))
         self._store.set_fuel(1 << 62)
-        instance = Instance(self._store, Module(self._store.engine, self.code), [])
-        self._exports = instance.exports(self._store)
+        module, linker = Module(self._store.engine, self.code), Linker(self._store.engine)
+        linker.define_unknown_imports_as_traps(module)  # a sanitizer's, whose runtime is linked
+        self._exports = linker.instantiate(self._store, module).exports(self._store)
         memory = self._exports["memory"]
         assert isinstance(memory, Memory)
         self._memory = memory
@@ -152,7 +153,7 @@ class Kernels:
         """Copy an array to the heap and give its address, 0 for none."""
         if values is None:
             return 0
-        at, self._top = self._top, self._top + values.nbytes + 64
+        at, self._top = self._top, self._top + (values.nbytes + 127) // 64 * 64
         missing = self._top - self._memory.data_len(self._store)
         if missing > 0:
             self._memory.grow(self._store, missing // 65536 + 1)

@@ -24,7 +24,12 @@ from kernel_module import (
 SPECIAL = np.array(
     [np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -1e-45, 3e38, -3e38, 1e-38], np.float32
 )
-FLAGS = {"simd": ("-msimd128",), "mvp": ("-mcpu=mvp",)}
+FLAGS = {
+    "simd": ("-msimd128",),
+    "mvp": ("-mcpu=mvp",),
+    "trapping": ("-msimd128", "-fsanitize=undefined", "-fsanitize-trap=undefined"),
+}
+"""The last one traps wherever C leaves open what happens: it must not get there."""
 FLOAT64 = ("-msimd128", "-DCAIMI_FLOAT64_SUMS")
 
 

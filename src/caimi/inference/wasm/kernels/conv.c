@@ -81,7 +81,8 @@ static inline int32_t find_pixels(const caimi_conv *c, const corners *from, cons
         const int32_t z = from->d[i] + tap[0], v = from->h[i] + tap[1], u = from->w[i] + tap[2];
         inside[i] = -((uint32_t)z < (uint32_t)depth && (uint32_t)v < (uint32_t)height &&
                       (uint32_t)u < (uint32_t)width);
-        at[i] = inside[i] & ((z * height + v) * width + u);
+        at[i] = inside[i] & (int32_t)(((uint32_t)z * (uint32_t)height + (uint32_t)v) * (uint32_t)width +
+                                      (uint32_t)u);
     }
     return 1;
 }
