@@ -31,6 +31,8 @@ CALLS: dict[type[OpBase], Callable[..., str | None]] = {
     ops.MaxPoolOp: windows.max_pool_call,
     ops.AveragePoolOp: windows.average_pool_call,
     ops.TransposeOp: copies.transpose_call,
+    ops.DepthToSpaceOp: copies.depth_to_space_call,
+    ops.SpaceToDepthOp: copies.space_to_depth_call,
     ops.SliceOp: copies.slice_call,
     ops.ExpandOp: copies.expand_call,
     ops.TileOp: copies.tile_call,

@@ -31,7 +31,7 @@
  * GlobalAveragePool, GlobalMaxPool                          caimi_reduce_mean_f32, _max_f32
  * MaxPool (no indices), AveragePool, one or two dimensions  caimi_max_pool_f32, caimi_average_pool_f32
  * Transpose, Slice, Expand, Pad (constant), Concat, Split   caimi_copy_32 on a caimi_view
- *   (any type of 4 bytes), Tile of one axis
+ *   Tile, DepthToSpace, SpaceToDepth (types of 4 bytes)
  * Attention (no cache, no soft cap, one output)             caimi_attention_f32
  * GRU, LSTM, RNN (default activations)                      caimi_gru_f32, caimi_lstm_f32 ...
  */

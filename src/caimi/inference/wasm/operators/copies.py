@@ -6,9 +6,11 @@ import math
 
 from emx_onnx_cgen.ir.ops import (
     ConcatOp,
+    DepthToSpaceOp,
     ExpandOp,
     PadOp,
     SliceOp,
+    SpaceToDepthOp,
     SplitOp,
     TileOp,
     TransposeOp,
@@ -42,12 +44,37 @@ def _copy(sizes: Shape, source: str, read: Shape, target: str, written: Shape) -
 
 def transpose_call(op: TransposeOp, tensors: Tensors) -> str | None:
     """Transpose of any permutation."""
+    return _transposed(op, tensors.shape(op.input0), op.perm, tensors)
+
+
+def depth_to_space_call(op: DepthToSpaceOp, tensors: Tensors) -> str | None:
+    """DepthToSpace in both modes: a transposition of channels split in three."""
+    batch, channels, rows, columns = tensors.shape(op.input0)
+    block = op.blocksize
+    left = channels // block**2
+    if op.mode == "DCR":
+        shape, order = (batch, block, block, left, rows, columns), (0, 3, 4, 1, 5, 2)
+    else:
+        shape, order = (batch, left, block, block, rows, columns), (0, 1, 4, 2, 5, 3)
+    return _transposed(op, shape, order, tensors)
+
+
+def space_to_depth_call(op: SpaceToDepthOp, tensors: Tensors) -> str | None:
+    """SpaceToDepth: a transposition of rows and columns split in two."""
+    batch, channels, rows, columns = tensors.shape(op.input0)
+    block = op.blocksize
+    shape = (batch, channels, rows // block, block, columns // block, block)
+    return _transposed(op, shape, (0, 3, 5, 1, 2, 4), tensors)
+
+
+def _transposed(
+    op: TransposeOp | DepthToSpaceOp | SpaceToDepthOp, shape: Shape, order: Shape, tensors: Tensors
+) -> str | None:
     if not tensors.words(op.input0, op.output):
         return None
-    shape = tensors.shape(op.input0)
     read = strides(shape)
-    sizes = [shape[axis] for axis in op.perm]
-    walked = [read[axis] for axis in op.perm]
+    sizes = [shape[axis] for axis in order]
+    walked = [read[axis] for axis in order]
     return _copy(sizes, words_from(op.input0), walked, words_to(op.output), strides(sizes))
 
 
