@@ -98,6 +98,7 @@ CASES = [
     case("rms_norm", "RMSNormalization", (3, 5, 17), constants=(random(17),)),
     case("attention", "Attention", (2, 4, 9, 5), (2, 2, 11, 5), (2, 2, 11, 7)),
     case("attention", "Attention", *[(2, 4, 9, 20)] * 3, is_causal=1, scale=0.3),
+    case("attention", "Attention", *[(4, 4, 9, 5)] * 3, constants=(random(4, 9, 9),)),
     case("attention", "Attention", *[(2, 9, 12)] * 3, q_num_heads=3, kv_num_heads=3),
     case(
         "attention", "Attention", *[(2, 4, 9, 5)] * 3, constants=(random(9, 9),)
@@ -260,12 +261,22 @@ def test_what_no_kernel_covers_is_left_to_the_generator(one):
     assert call(one) is None
 
 
-def test_generated_code_that_would_reverse_wrongly_is_refused(tmp_path):
-    weights = (random(1, 18, 7), random(1, 18, 6))
-    options = {"hidden_size": 6, "direction": "reverse", "clip": 1.0}
-    one = case(None, "GRU", (5, 2, 7), constants=weights, **options)
+@pytest.mark.parametrize(
+    "one",
+    [
+        case(
+            None, "GRU", (5, 2, 7), constants=(random(1, 18, 7), random(1, 18, 6)),
+            hidden_size=6, direction="reverse", clip=1.0,
+        ),
+        case(
+            None, "Attention", *[(4, 4, 9, 5)] * 3, constants=(random(4, 9, 9),), softcap=2.0
+        ),
+    ],
+    ids=["a reversed direction", "a mask for each head"],
+)  # fmt: skip
+def test_what_the_generator_gets_wrong_is_refused(tmp_path, one):
     onnx.save(model([one]), tmp_path / "model.onnx")
-    with pytest.raises(ModelNotRunnable, match="GruOp"):
+    with pytest.raises(ModelNotRunnable, match="generator gets wrong"):
         compile_model(tmp_path / "model.onnx")
 
 

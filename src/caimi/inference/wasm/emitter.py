@@ -249,7 +249,7 @@ class _Wrapper:
         if kernel is not None:
             return _Step(kernel, reads, writes)
         if is_generated_wrong(op):
-            raise ModelNotRunnable(f"{op.kind}: a reversed direction with unusual options.")
+            raise ModelNotRunnable(f"{op.kind}: unusual options that the generator gets wrong.")
         call = f"{self._emitter.op_function_name(self._model, place)}({', '.join(op.call_args())});"
         lines = [
             *index_checks(op, self._emitter.ctx_shape, self._emitter.ctx_dtype),

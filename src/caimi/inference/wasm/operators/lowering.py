@@ -1,8 +1,9 @@
-"""Repairs of what the generator makes of recurrent operators.
+"""Repairs of what the generator makes of recurrent operators and attention.
 
 emx-onnx-cgen 1.4.0 takes text attributes of GRU and RNN for bytes, so that it refuses any stated
-direction; and its own loops write the states of a reversed direction in the order in which they
-were computed, where ONNX wants the order of the input.
+direction; its own loops write the states of a reversed direction in the order in which they were
+computed, where ONNX wants the order of the input; and they take the first of a mask's three axes
+for the batch, where ONNX broadcasts it to heads.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 from emx_onnx_cgen.ir.context import GraphContext
 from emx_onnx_cgen.ir.model import Graph, Node
 from emx_onnx_cgen.ir.op_base import OpBase
-from emx_onnx_cgen.ir.ops import GruOp, LstmOp, RnnOp
+from emx_onnx_cgen.ir.ops import AttentionOp, GruOp, LstmOp, RnnOp
 from emx_onnx_cgen.lowering import load_lowering_registry
 from emx_onnx_cgen.lowering.registry import get_lowering_registry, register_lowering
 
@@ -48,5 +49,7 @@ def _as_text(attributes: Mapping[str, object]) -> dict[str, object]:
 
 def is_generated_wrong(op: OpBase) -> bool:
     """Whether the generator's own loops for an operator would give wrong answers."""
+    if isinstance(op, AttentionOp):
+        return op.mask_rank == 3 and not op.mask_broadcast_batch
     reversible = isinstance(op, GruOp | LstmOp | RnnOp)
     return reversible and op.direction != "forward" and op.output_y is not None
