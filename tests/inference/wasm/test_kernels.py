@@ -181,6 +181,19 @@ def test_products_larger_than_a_buffer_change_no_bit(kernels, gemm, trans_b):
     same_bits(kernels.gemm(gemm, a, b), expected_gemm(gemm, a, b))
 
 
+@pytest.mark.parametrize(
+    "conv",
+    [
+        Conv(1, 2, 2, 2, (1, 5, 2), (1, 3, 3)),
+        Conv(1, 1, 2, 2, (1, 2, 5), (1, 3, 3)),
+        Conv(0, 2, 2, 2, (1, 5, 5), (1, 3, 3)),
+    ],
+)
+def test_nothing_is_made_of_nothing(kernels, conv):
+    x, w = np.ones(conv.input_shape, np.float32), np.ones(conv.weight_shape, np.float32)
+    assert kernels.conv(conv, x, w).size == 0
+
+
 @pytest.mark.parametrize("activation", [LINEAR, CLIP, LEAKY, HARD_SWISH])
 @pytest.mark.parametrize("bits", [0x7FC00000, 0xFFC00000, 0x7FC12345, 0xFFFFFFFF])
 def test_every_nan_comes_out_as_the_same_one(kernels, activation, bits):

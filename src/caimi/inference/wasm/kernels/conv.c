@@ -135,6 +135,7 @@ static void convolve(const caimi_conv *c, const float *x, const float *w, const 
     const int32_t in_size = c->in[0] * c->in[1] * c->in[2];
     const int32_t out_size = c->out[0] * c->out[1] * c->out[2];
     const int32_t k = taken * c->kernel[0] * c->kernel[1] * c->kernel[2];
+    if (!out_size) return;
     const int32_t pointwise = is_pointwise(c), depthwise = caimi_plan_channels(c);
     for (int32_t n = 0; n < c->batch; n++)
         for (int32_t g = 0; g < c->groups; g++) {
