@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from onnx import TensorProto
 from safetensors.numpy import save
 
+from caimi.inference.wasm.graph import open_model
 from caimi.models import (
     Capsule,
     Dataset,
@@ -257,6 +258,13 @@ DECODERS = (
         share=0.02,
     ),
     Decoder("onnx", ("caimi.models.onnx_file",), _onnx_models, _onnx_decode, share=0.5),
+    Decoder(
+        "wasm-onnx",
+        ("caimi.inference.wasm.graph.open_model", "caimi.inference.wasm.initializers"),
+        _onnx_models,
+        _file_at("compiled.onnx", open_model),
+        share=0.2,
+    ),
     Decoder(
         "safetensors",
         ("caimi.models.safetensors_file",),
