@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 
-def is_gone(pid: int, within: float = 5.0) -> bool:
+def is_gone(pid: int, within: float = 20.0) -> bool:
     """Tell whether a process ends in time; one that is dead but not buried is not gone."""
     status = Path(f"/proc/{pid}/status")
     deadline = time.monotonic() + within

@@ -102,12 +102,12 @@ def test_tensors_that_are_too_large_are_refused_before_anything_starts(host):
 
 def test_a_run_that_takes_too_long_is_ended(host):
     run = f"(if {IF_FIRST_IS_NOT_0} (then {FOREVER})) {modules.DOUBLE}"
-    with load(host, Limits(fuel=2**62, seconds=0.5), run=run) as session:
+    with load(host, Limits(fuel=2**62, seconds=2), run=run) as session:
         (pid,) = session.pids
         began = time.monotonic()
         with pytest.raises(RunTimedOut):
             session.run({"x": ONE})
-        assert 0.5 <= time.monotonic() - began < 3
+        assert 2 <= time.monotonic() - began < 10
         assert is_gone(pid)
         assert session.run({"x": ONE * 0}).outputs["y"].tolist() == [0] * 4
 
@@ -195,7 +195,7 @@ def test_a_child_that_dies_between_runs_is_replaced_unnoticed(host):
 
 
 def test_a_child_that_stands_still_is_ended(host):
-    with load(host, Limits(seconds=0.5)) as session:
+    with load(host, Limits(seconds=2)) as session:
         (pid,) = session.pids
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(RunTimedOut):

@@ -173,14 +173,14 @@ class TestSealedWeights(WeightConformance):
         store = _SlowStore(world.store)
         source = SealedWeights(manifest, store, world.key, 2 * CHUNK)
         wasm = modules.echoing(WEIGHTS)
-        limits = Limits(seconds=0.6)
+        limits = Limits(seconds=2)
         with self.load(host, source, wasm, mode=Mode.STREAMED, limits=limits) as session:
             session.run(SCALAR)
             store.go.clear()
             began = time.monotonic()
             with pytest.raises(RunTimedOut, match="did not come in time"):
                 session.run(SCALAR)
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 10
             store.go.set()
             assert session.run(SCALAR).outputs["y"].tobytes() == parts(WHOLE)
 
