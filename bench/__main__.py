@@ -1,8 +1,8 @@
 """`make bench`: run the benchmarks (or those named), print and write the figures.
 
-``memory`` and ``growth`` take minutes and write plots: they run only when they are named. Exits 1
-when a promise is not kept. ``python -m bench readme`` copies what was written into the README's
-table.
+``memory`` and ``growth`` take minutes and write plots, ``agreement`` writes tables of a page: they
+run only when they are named. Exits 1 when a promise is not kept. ``python -m bench readme`` copies
+what was written into the README's table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BENCHMARKS = (
     "gas",
     "relaying",
 )
-LONG = ("memory", "growth")
+LONG = ("memory", "growth", "agreement")
 
 
 def main(names: list[str]) -> int:

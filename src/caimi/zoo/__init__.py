@@ -5,5 +5,6 @@ They are trained on scikit-learn's bundled data or have seeded random weights, a
 
 from caimi.zoo.catalogue import MODELS, named
 from caimi.zoo.entry import Tolerance, ZooModel
+from caimi.zoo.operators import OPERATORS
 
-__all__ = ["MODELS", "Tolerance", "ZooModel", "named"]
+__all__ = ["MODELS", "OPERATORS", "Tolerance", "ZooModel", "named"]

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper, shape_inference
 
 from caimi.inference.tensors import Array
 
@@ -16,7 +16,7 @@ ROWS: Final = "rows"
 _IR_VERSION: Final = 9
 
 Attribute = float | Sequence[int]
-Shape = Sequence[int | str]
+Shape = Sequence[int | str] | None
 
 
 class GraphBuilder:
@@ -119,7 +119,10 @@ class GraphBuilder:
         inputs: Mapping[str, tuple[int, Shape]],
         outputs: Mapping[str, tuple[int, Shape]],
     ) -> bytes:
-        """Give the model's bytes; inputs and outputs map names to element type and shape."""
+        """Give the model's bytes; inputs and outputs map names to element type and shape.
+
+        An output's shape may be None: then it is inferred.
+        """
         taken, given = (
             [helper.make_tensor_value_info(each, *values[each]) for each in values]
             for values in (inputs, outputs)
@@ -129,6 +132,10 @@ class GraphBuilder:
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=_IR_VERSION,
         )
+        if any(shape is None for _, shape in outputs.values()):
+            inferred = shape_inference.infer_shapes(model).graph.output
+            del model.graph.output[:]
+            model.graph.output.extend(inferred)
         checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString(deterministic=True))
 
