@@ -26,6 +26,7 @@ from caimi.errors.inference import (
 )
 from caimi.inference.wasm.metadata import Weight
 from caimi.inference.wasm.module import CompiledModule, attach
+from caimi.inference.wasm.protocol import plain
 from caimi.inference.wasm.runner import Limits
 from caimi.inference.wasm.weights import FileWeights
 from caimi.models.tensor import Tensor
@@ -278,6 +279,11 @@ def test_a_child_has_no_secrets_and_no_rights(host):
     for name, value in (("Max file size", 0), ("Max core file size", 0), ("Max data size", most)):
         found = next(line for line in limits.splitlines() if line.startswith(name))
         assert all(int(word) <= value for word in found[26:].split()[:2])
+
+
+def test_what_a_child_says_is_one_plain_line():
+    said = b"wasm \x1b[31mtrap\x07\n: \xff\xe2\x80\xae" + b"x" * 999
+    assert plain(said) == ("wasm [31mtrap : \ufffd " + "x" * 999)[:300]
 
 
 CONFINED = """

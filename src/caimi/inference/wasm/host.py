@@ -124,8 +124,8 @@ class ModuleHost:
             )
             answer = process.receive(monotonic() + _COMPILE_SECONDS)
             if answer[:1] == b"E":
-                text = answer[protocol.FAILED.size :].decode("utf-8", "replace")
-                raise ModuleMalformed(f"wasmtime does not take it: {text[:300]}.")
+                text = protocol.plain(answer[protocol.FAILED.size :])
+                raise ModuleMalformed(f"wasmtime does not take it: {text}.")
             if answer[:1] != b"D" or len(answer) != protocol.DONE.size:
                 raise RunnerDied("The process speaks another language.")
             _, size, _ = protocol.DONE.unpack(answer)

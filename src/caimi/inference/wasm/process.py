@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Final
 
 from caimi.errors.inference import RunnerDied, RunTimedOut
-from caimi.inference.wasm.protocol import MAX_PACKET
+from caimi.inference.wasm.protocol import MAX_PACKET, plain
 
 _BOOT: Final = Path(__file__).with_name("boot.py")
 _CAIMI: Final = _BOOT.parents[2]
@@ -114,9 +114,9 @@ class ChildProcess:
         how = "is closing" if ended is None else f"ended with status {ended}"
         if ended is not None and ended < 0:
             how = f"was ended by signal {-ended} ({signal.strsignal(-ended)})"
-        said = words.decode("utf-8", "replace").strip().splitlines()
+        said = words.strip().splitlines()
         self.close()
-        return RunnerDied(f"The process {how}{': ' + said[-1][:200] if said else ''}.")
+        return RunnerDied(f"The process {how}{': ' + plain(said[-1]) if said else ''}.")
 
 
 _LIBRARIES: Final = "LD_LIBRARY_PATH"

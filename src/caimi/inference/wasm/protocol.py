@@ -142,5 +142,11 @@ class Plan:
         return starts, end
 
 
+def plain(words: bytes) -> str:
+    """Give what a child says as one line that a terminal shows as it is, at most 300 characters."""
+    text = words.decode("utf-8", "replace")
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:300]
+
+
 def _groups(numbers: Sequence[int], size: int) -> Iterable[Sequence[int]]:
     return (numbers[at : at + size] for at in range(0, len(numbers), size))

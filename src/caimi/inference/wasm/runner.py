@@ -226,7 +226,7 @@ class Runner:
 
     def _failed(self, answer: bytes) -> CaimiError:
         _, kind, number, _, _ = protocol.FAILED.unpack(answer[: protocol.FAILED.size])
-        text = answer[protocol.FAILED.size :].decode("utf-8", "replace")
+        text = protocol.plain(answer[protocol.FAILED.size :])
         if kind == Failure.STATUS:
             self._spent = False
             said = _STATUSES.get(number, f"error {number}")
@@ -236,7 +236,7 @@ class Runner:
             known = Failure(kind)
         except ValueError:
             return RunnerDied("The process speaks another language.")
-        return _ERRORS[known](f"The module stopped: {text[:300]}.")
+        return _ERRORS[known](f"The module stopped: {text}.")
 
 
 def check_memory(module: CompiledModule, limits: Limits) -> None:
