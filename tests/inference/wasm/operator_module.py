@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from wasmtime import Engine, Func, Instance, Memory, Module, Store
+from wasmtime import Engine, Func, Linker, Memory, Module, Store
 
 import caimi.inference.wasm
 
@@ -22,6 +22,11 @@ SOURCES = (
 FLAGS = ("-target", "wasm32-wasi", "-O3", "-ffp-contract=off", "-mexec-model=reactor", "-Wall")
 SIMD = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint")
 MVP = ("-mcpu=mvp",)
+TRAPPING = (
+    *(*SIMD, "-fno-stack-protector"),
+    *("-fsanitize=undefined", "-fsanitize-trap=undefined"),
+)
+"""Traps wherever C leaves open what happens."""
 NAN_BITS = 0x7FC00000
 
 
@@ -46,7 +51,9 @@ class Operators:
     def __init__(self, wasm: bytes) -> None:
         engine = Engine()
         self.store = Store(engine)
-        self.exports = Instance(self.store, Module(engine, wasm), []).exports(self.store)
+        module, linker = Module(engine, wasm), Linker(engine)
+        linker.define_unknown_imports_as_traps(module)  # a sanitizer's
+        self.exports = linker.instantiate(self.store, module).exports(self.store)
         memory, base = self.exports["memory"], self.exports["__heap_base"]
         assert isinstance(memory, Memory)
         self.memory = memory

@@ -8,6 +8,7 @@ from operator_module import (
     MVP,
     NAN_BITS,
     SIMD,
+    TRAPPING,
     Operators,
     all_kinds,
     compile_operators,
@@ -88,7 +89,12 @@ def test_functions_are_within_their_stated_error(simd, name):
     ]
     if name == "hard_sigmoid":  # near its zero the sum cancels
         ranges = [x[np.abs(x + 2) > 0.1] for x in ranges]
-    x = np.concatenate([all_kinds(), *ranges]) if name != "hard_sigmoid" else ranges[0]
+    edges = np.array(parameters, np.float32)
+    x = (
+        np.concatenate([all_kinds(), *ranges, edges, -edges])
+        if name != "hard_sigmoid"
+        else ranges[0]
+    )
     with np.errstate(all="ignore"):
         expected = exact(x.astype(np.float64))
     assert ulps(simd.pointwise(name, x, *parameters), expected) <= bound
@@ -207,6 +213,12 @@ def test_scalar_builds_give_the_bits_of_simd_and_canonical_nans(simd, mvp, skew)
             assert (found.view(np.uint32)[np.isnan(found)] == NAN_BITS).all(), name
 
 
+def test_nothing_is_left_open_by_c(tmp_path):
+    trapping = Operators(compile_operators(tmp_path, *TRAPPING))
+    for name, arguments, out in _examples():
+        trapping(name, *arguments, out=out)
+
+
 # ---- two tensors
 
 TWO = {
@@ -239,6 +251,14 @@ def test_two_tensors_broadcast_as_in_numpy(simd, name, axes, seed):
     expected = np.broadcast_to(TWO[name](a, b), shape)
     found = simd(f"{name}_f32", _walk(shape, *steps), a, b, out=shape)
     assert (found == expected).all()
+
+
+@pytest.mark.parametrize("name", ["min", "max"])
+def test_a_nan_on_either_side_is_the_extreme_of_two(simd, name):
+    a = np.array([1, np.nan, 2, np.nan, -1], np.float32)
+    b = np.array([np.nan, 1, 3, np.nan, -2], np.float32)
+    found = simd(f"{name}_f32", _walk((5,), (1,), (1,)), a, b, out=(5,))
+    np.testing.assert_array_equal(found, (np.minimum if name == "min" else np.maximum)(a, b))
 
 
 def test_powers(simd):

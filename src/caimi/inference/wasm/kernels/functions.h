@@ -16,13 +16,13 @@
 CAIMI_INLINE caimi_f4 caimi_nearest4(caimi_f4 x, caimi_i4 *whole) {
     const caimi_f4 shifter = caimi_splat4(12582912.0f); /* 1.5 * 2^23: rounds to an integer */
     const caimi_f4 shifted = x + shifter;
-    *whole = (caimi_i4)shifted - 0x4b400000;
+    *whole = (caimi_i4)((caimi_u4)shifted - 0x4b400000u);
     return shifted - shifter;
 }
 
 /* 2^n for -126 <= n <= 127. */
 CAIMI_INLINE caimi_f4 caimi_power_of_two4(caimi_i4 n) {
-    return (caimi_f4)((n + 127) << 23);
+    return (caimi_f4)(((caimi_u4)n + 127u) << 23);
 }
 
 /* x = n ln 2 + r, |r| <= ln 2 / 2; gives exp(r) - 1 = r + r^2 P(r), relative error 2^-26. */
@@ -61,7 +61,7 @@ CAIMI_INLINE caimi_f4 caimi_log4(caimi_f4 x) {
     const caimi_i4 small = x < 0x1p-126f;
     const caimi_f4 normal = caimi_select4(small, x * 0x1p23f, x);
     /* normal = 2^n m with sqrt(1/2) <= m < sqrt 2 */
-    const caimi_i4 bits = (caimi_i4)normal - 0x3f3504f3;
+    const caimi_i4 bits = (caimi_i4)((caimi_u4)normal - 0x3f3504f3u);
     const caimi_i4 exponent = bits >> 23;
     const caimi_f4 m = (caimi_f4)((bits & 0x007fffff) + 0x3f3504f3);
     const caimi_f4 n = __builtin_convertvector(exponent - (small & 23), caimi_f4);

@@ -10,6 +10,7 @@
 
 typedef float caimi_f4 __attribute__((vector_size(16)));
 typedef int32_t caimi_i4 __attribute__((vector_size(16)));
+typedef uint32_t caimi_u4 __attribute__((vector_size(16))); /* wraps, where a NaN's bits overflow */
 typedef float caimi_f4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
 
 #define CAIMI_INLINE static inline __attribute__((always_inline))
