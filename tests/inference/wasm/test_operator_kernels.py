@@ -534,6 +534,14 @@ def test_attention(simd, groups, size, masked, causal, seed):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_attention_to_nothing_is_zero(simd):
+    q, k, v = random(1, 2, 4), random(2, 3, 4), random(3, 3, 5)
+    shape = struct(1, 1, 1, 2, 3, 4, 5, 0, (0, 0, 4), (0, 0, 4), (0, 0, 5), (0, 0, 5), (0, 0, 3), 1)
+    keep = np.array([[0, 0, 0], [0, 1, 0]], np.uint8)
+    found = simd("attention_f32", shape, 0.5, q, k, v, None, keep, out=(2, 5))
+    np.testing.assert_array_equal(found, [np.zeros(5), v[1]])
+
+
 # ---- recurrent networks
 
 
