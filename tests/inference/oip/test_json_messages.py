@@ -117,6 +117,7 @@ def test_a_tensor_without_elements_may_be_nested():
         one(data=[1, True]), one(data=[[1], [2]]), one(data=[1, 1e39]), one(data=[1, -(10**400)]),
         b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[NaN]}]}',
         b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[-Infinity]}]}',
+        b'{"inputs":[],"parameters":{"a":NaN}}',
         b'{"inputs":[{"name":"x","datatype":"FP64","shape":[1],"data":[1e999]}]}',
         one(datatype="INT8", data=[1, 128]), one(datatype="UINT8", data=[1, -1]),
         one(datatype="INT64", data=[1, 1.0]), one(datatype="INT64", data=[1, 1 << 63]),

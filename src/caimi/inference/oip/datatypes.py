@@ -72,12 +72,12 @@ def checked_shape(name: str, shape: Sequence[object]) -> list[int]:
         UnreadableTensors: a size is no number from 0 to `MAX_SIZE`, or there are too many.
     """
     sizes = [size for size in shape if type(size) is int and 0 <= size <= MAX_SIZE]
-    if len(sizes) != len(shape) or len(shape) > MAX_RANK or prod(sizes) > MAX_SIZE:
+    if len(sizes) != len(shape) or len(shape) > MAX_RANK:
         raise UnreadableTensors(
             f"Tensor {name!r} has the impossible shape {str(list(shape[:MAX_RANK]))[:200]}."
         )
-    if 0 in sizes and prod(size or 1 for size in sizes) > MAX_SIZE:
-        raise UnreadableTensors(f"Tensor {name!r} is empty, of the impossible shape {sizes}.")
+    if prod(size or 1 for size in sizes) > MAX_SIZE:
+        raise UnreadableTensors(f"Tensor {name!r} has the impossible shape {sizes}.")
     return sizes
 
 

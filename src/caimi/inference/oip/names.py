@@ -23,7 +23,7 @@ def uri_of(name: str, version: str = "") -> ModelUri:
         InvalidModelUri: they stand for none.
     """
     parts = name.split(".")
-    if len(parts) != 3 or ":" in name:
+    if len(parts) != 3:
         raise InvalidModelUri(
             f"{name[:120]!r} is no model's name of the Open Inference Protocol.",
             next_step="Write caimi:eip155:1:0x… as eip155.1.0x…, and its version beside it.",
