@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caimi.errors.base import CaimiError
 from caimi.errors.custody import CustodianBusy, GrantRefused, InvalidRequestSignature
@@ -37,25 +38,13 @@ def service(
     """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.middleware("http")
-    async def bound_body(
-        request: Request, proceed: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        declared = request.headers.get("content-length", "")
-        if request.method == "POST" and not (
-            declared.isdigit() and int(declared) <= max_body_bytes
-        ):
-            return refuse(
-                request,
-                RequestInvalid(f"A body of {declared or 'undeclared'} bytes is not accepted."),
-            )
-        return await proceed(request)
-
     def refuse(request: Request, error: CaimiError) -> Response:
         for path, form in (refusals or {}).items():
             if request.url.path.startswith(path):
                 return form(error)
         return error_response(error)
+
+    app.add_middleware(_BoundBodies, most=max_body_bytes, refuse=refuse)
 
     @app.exception_handler(CaimiError)
     async def answer_error(request: Request, error: Exception) -> Response:
@@ -67,6 +56,27 @@ def service(
         return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
     return app
+
+
+class _BoundBodies:
+    """Lets through POST requests that declare how long they are, and are not too long."""
+
+    def __init__(
+        self, app: ASGIApp, most: int, refuse: Callable[[Request, CaimiError], Response]
+    ) -> None:
+        self._app = app
+        self._most = most
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._app
+        if scope["type"] == "http" and scope["method"] == "POST":
+            request = Request(scope)
+            declared = request.headers.get("content-length", "")
+            if not (declared.isdigit() and int(declared) <= self._most):
+                what = f"A body of {declared or 'undeclared'} bytes is not accepted."
+                answer = self._refuse(request, RequestInvalid(what))
+        await answer(scope, receive, send)
 
 
 def error_response(error: CaimiError) -> JSONResponse:
