@@ -14,7 +14,7 @@ import onnx_models as models
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from worker_world import URI, worker_of
 
 from caimi.errors.inference import RunFailed, WrongInput
@@ -145,6 +145,48 @@ def softmax_over_the_batch():
     )
 
 
+def normalised(shape: list[int | str]):
+    """ONNX-ML's Normalizer takes a tensor of rank 1 as one row."""
+    return models.model(
+        [helper.make_node("Normalizer", ["x"], ["y"], domain="ai.onnx.ml", norm="L1")],
+        [models.value("x", TensorProto.FLOAT, shape)],
+        [models.value("y", TensorProto.FLOAT, shape)],
+        domains=("ai.onnx.ml",),
+    )
+
+
+def with_a_graph_that_looks_outside():
+    """Adds the mean of the whole batch, which a branch takes from outside of it."""
+    mean = helper.make_node("ReduceMean", ["x", "axes"], ["mean"])
+    shape = models.value("mean", TensorProto.FLOAT, [1, 2])
+    branches = {
+        name: helper.make_graph([mean], name, [], [shape])
+        for name in ("then_branch", "else_branch")
+    }
+    return models.model(
+        [
+            helper.make_node("If", ["yes"], ["all"], **branches),
+            helper.make_node("Add", ["x", "all"], ["y"]),
+        ],
+        [models.value("x", TensorProto.FLOAT, ["n", 2])],
+        [models.value("y", TensorProto.FLOAT, ["n", 2])],
+        [
+            numpy_helper.from_array(np.array(True), "yes"),
+            numpy_helper.from_array(np.array([0]), "axes"),
+        ],
+    )
+
+
+def with_a_function_of_a_known_name():
+    """Calls ONNX's Relu, and means a function of its own."""
+    built = softmax_over_the_batch()
+    built.graph.node[0].CopyFrom(helper.make_node("Relu", ["x"], ["y"]))
+    inside = helper.make_node("Softmax", ["a"], ["b"], axis=0)
+    opset = [helper.make_opsetid("", models.OPSET)]
+    built.functions.append(helper.make_function("", "Relu", ["a"], ["b"], [inside], opset))
+    return built
+
+
 @pytest.mark.parametrize(
     ("model", "apart"),
     [
@@ -152,6 +194,9 @@ def softmax_over_the_batch():
         (models.two_sided(), True),
         (models.gathering(), True),
         (softmax_over_the_batch(), False),
+        (normalised(["n"]), False),
+        (with_a_graph_that_looks_outside(), False),
+        (with_a_function_of_a_known_name(), False),
         (models.identity(1, [2, 3]), False),
         (models.identity(1, None), False),
         (models.with_custom_operator(), False),

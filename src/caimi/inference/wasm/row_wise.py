@@ -23,7 +23,7 @@ _PROBES: Final = (2, 3)
 def row_symbol(model: ModelProto) -> str | None:
     """Name the leading dimension that the model treats row by row; None when it does not."""
     symbol = _shared_symbol(signature(model))
-    if symbol is None:
+    if symbol is None or model.functions:
         return None
     try:
         probes = [_Shapes(model, rows) for rows in _PROBES]
@@ -70,6 +70,8 @@ def _rows_stay_apart(model: ModelProto, probes: list[_Shapes]) -> bool:
     known = {"", *constants}
     apart = {value.name for value in graph.input if value.name not in constants}
     for node in graph.node:
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            return False  # a graph inside sees tensors that are none of the node's inputs
         if all(name in known for name in node.input):
             known.update(node.output)
             continue
@@ -229,6 +231,11 @@ def _first_and_known(node: _Node) -> bool:
     return node.rest_known()
 
 
+def _learned(node: _Node) -> bool:
+    """ONNX-ML takes a tensor of rank 1 as one row."""
+    return node.rest_known() and node.rank(0) >= 2
+
+
 def _pools(node: _Node) -> bool:
     """A second output holds places in the whole batch."""
     return node.rest_known() and len(node.outputs) == 1
@@ -326,7 +333,6 @@ _WHOLE_ROWS: Final = frozenset(
 _REDUCTIONS: Final = ("Max", "Mean", "Min", "Prod", "Sum", "L1", "L2")
 _LEARNED: Final = frozenset(
     {
-        "LabelEncoder",
         "LinearClassifier",
         "LinearRegressor",
         "Normalizer",
@@ -341,7 +347,8 @@ _LEARNED: Final = frozenset(
 _CHECKS: Final[Mapping[tuple[str, str], Callable[[_Node], bool]]] = {
     **{("", kind): _broadcasts for kind in _ELEMENTWISE},
     **{("", kind): _first_and_known for kind in _WHOLE_ROWS},
-    **{("ai.onnx.ml", kind): _first_and_known for kind in _LEARNED},
+    **{("ai.onnx.ml", kind): _learned for kind in _LEARNED},
+    ("ai.onnx.ml", "LabelEncoder"): _first_and_known,
     **{("", f"Reduce{kind}"): _reduces for kind in _REDUCTIONS},
     **{("", kind): _along_axis(-1) for kind in ("Softmax", "LogSoftmax", "Hardmax")},
     **{("", kind): _along_axis(-1) for kind in ("LayerNormalization", "RMSNormalization", "TopK")},
