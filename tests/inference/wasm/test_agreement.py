@@ -132,6 +132,14 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(zoo, baseline, name):
             assert bits(row(together, place)) == bits(baseline.run(name, row(inputs, place)))
 
 
+@pytest.mark.parametrize(
+    "name", ["logistic_regression", "perceptron", "gradient_boosting", "random_forest"]
+)
+def test_rewritten_models_take_a_row_at_a_time(zoo, name):
+    module, _ = zoo.module(name)
+    assert module.metadata.rows
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nans_that_come_out_are_the_canonical_one(baseline, name):
     values = [value for answer in baseline.of(name)[1] for value in floats(answer)]

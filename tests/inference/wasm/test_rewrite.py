@@ -305,6 +305,38 @@ def test_places_of_the_last_dimension_are_extracted():
     extract(rows(4, 6).reshape(2, 2, 6), [[5, 0]])
 
 
+@pytest.mark.parametrize("follower", ["Reshape", "Transpose"])
+def test_a_vector_of_labels_is_one_row_for_all_that_see_its_shape(follower):
+    nodes = [
+        helper.make_node("ArrayFeatureExtractor", ["data", "places"], ["found"], domain=ML),
+        helper.make_node("Reshape", ["found", "flat"], ["y"]),
+        helper.make_node(follower, ["found", "flat"][: 2 if follower == "Reshape" else 1], ["z"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "labels",
+        [helper.make_tensor_value_info("places", INT64, ["rows", 1])],
+        [helper.make_tensor_value_info(name, FLOAT, None) for name in "yz"],
+        [
+            numpy_helper.from_array(np.float32([5, 9, 7]), "data"),
+            numpy_helper.from_array(np.int64([-1]), "flat"),
+        ],
+    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid(ML, 3)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    inputs = {"places": np.int64([[2], [0], [1], [2]])}
+    assert_equal(run(rewrite(model), inputs), run(model, inputs))
+
+
+def test_names_of_the_model_are_never_taken_for_new_ones():
+    model = onnx.load_from_string(named("logistic_regression").build(0))
+    scaled, *_ = rewrite(model).graph.initializer
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [scaled.name if name == "variable" else name for name in names]
+    assert_rewritten(model, named("logistic_regression").inputs(20, 0))
+
+
 def test_a_model_without_classical_operators_is_given_back():
     model = onnx.load_from_string(named("digits_cnn").build(0))
     assert rewrite(model) is model
@@ -319,6 +351,13 @@ def broken(**changes):
 def two_classes(**changes):
     attributes = forest(3, "class", 1) | {"classlabels_int64s": [0, 1]} | changes
     return one("TreeEnsembleClassifier", classified(2), 3, **attributes)
+
+
+def incomplete(how):
+    attributes = forest(3, "target", 1)
+    for name in ("treeids", "nodeids", "ids", "weights"):
+        attributes[f"target_{name}"] = attributes[f"target_{name}"][1:]
+    return one("TreeEnsembleRegressor", numbers(1), 3, aggregate_function=how, **attributes)
 
 
 ONE_TREE = {
@@ -364,6 +403,8 @@ ONE_TREE = {
         (broken(**ONE_TREE | {"class_ids": [0, 3]}), "is of no leaf"),
         (broken(**ONE_TREE | {"class_nodeids": [0, 1]}), "is of no leaf"),
         (broken(**ONE_TREE | {"class_weights": [1.0, -1.0]}), "not every leaf"),
+        (incomplete("MIN"), "MIN of leaves without a weight"),
+        (incomplete("MAX"), "MAX of leaves without a weight"),
         (
             one(
                 "LinearClassifier",

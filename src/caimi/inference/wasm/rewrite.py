@@ -46,7 +46,8 @@ _GENERATED: Final = frozenset({"LabelEncoder", "TreeEnsemble"})
 def rewrite(model: ModelProto) -> ModelProto:
     """Give an equal model without the operators of `ai.onnx.ml` that the generator cannot take.
 
-    The model given is left as it is. New weights have names that begin with ``caimi.``.
+    The model given is left as it is. New names begin with ``caimi.``, or
+    with ``caimi_.`` where the model has such names itself, and so on.
 
     Raises:
         ModelNotRunnable: such an operator, or an option of it, has no rewriting.
@@ -57,13 +58,14 @@ def rewrite(model: ModelProto) -> ModelProto:
     result = ModelProto()
     result.CopyFrom(model)
     graph = result.graph
+    prefix = _free_prefix(model)
     replaced: list[NodeProto] = []
     while at := [place for place, node in enumerate(graph.node) if _is_classical(node)]:
         # What follows an operator without rules for shapes gets a shape once that is replaced.
         shaped = shape_inference.infer_shapes(result)
         node = NodeProto()
         node.CopyFrom(graph.node[at[0]])
-        replacement = Replacement(node, shaped.graph, f"caimi.{len(replaced)}")
+        replacement = Replacement(node, shaped.graph, f"{prefix}.{len(replaced)}")
         _REWRITES[node.op_type](replacement)
         replaced.append(node)
         nodes = [*graph.node[: at[0]], *replacement.nodes, *graph.node[at[0] + 1 :]]
@@ -72,6 +74,16 @@ def rewrite(model: ModelProto) -> ModelProto:
         graph.initializer.extend(replacement.weights)
     _forget_shapes(result, {output for node in replaced for output in node.output})
     return result
+
+
+def _free_prefix(model: ModelProto) -> str:
+    graph = model.graph
+    names = {tensor.name for tensor in graph.initializer} | {value.name for value in graph.input}
+    names.update(name for node in graph.node for name in (*node.input, *node.output))
+    prefix = "caimi"
+    while any(name.startswith(f"{prefix}.") for name in names):
+        prefix += "_"
+    return prefix
 
 
 def _forget_shapes(model: ModelProto, names: set[str]) -> None:
