@@ -113,6 +113,10 @@ fuzz: dev ## Feed every decoder damaged inputs (INPUTS=1000000, DECODER=name)
 	env PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS) --seed $(or $(SEED),1) \
 		--workers 2 $(if $(DECODER),--decoder $(DECODER)) $(if $(BATCH),--batch $(BATCH))
 
+.PHONY: onnx-conformance
+onnx-conformance: dev ## Play all of the ONNX standard's node tests on the WASM engine; writes docs/engines-conformance.md
+	env PYTHONPATH=tests $(BIN)/python -m onnx_conformance
+
 ##@ Maintain
 
 .PHONY: dev
@@ -121,6 +125,10 @@ dev: $(VENV)/.dev $(VENV)/.project $(EVM)/node_modules/.installed ## Install eve
 .PHONY: errors
 errors: $(VENV)/.runtime $(VENV)/.project ## Write docs/errors.md from the exceptions
 	$(BIN)/python -m caimi.errors > docs/errors.md
+
+.PHONY: golden-module
+golden-module: $(VENV)/.dev $(VENV)/.project ## Write the hashes of the golden modules anew
+	$(BIN)/python tests/inference/wasm/golden_module.py
 
 .PHONY: protocol
 protocol: $(VENV)/.dev ## Generate the Open Inference Protocol's messages from their .proto file

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto, numpy_helper
 
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiler import SIMD, Variant, compile_model
 from onnx_conformance.module_runner import Stopped, run_module
 
+NOISY = {"test_dft_inverse": 1e-5, "test_dft_inverse_opset19": 1e-5}
+"""Absolute tolerances of cases whose right outputs are rounding noise where 0 is exact."""
 PASSED, REFUSED, WRONG = "passed", "refused", "wrong"
 
 
@@ -46,7 +49,8 @@ def _judge(case: Any, variant: Variant) -> Verdict:
             return Verdict(case.name, REFUSED, error.what.removeprefix("model.onnx: "))
         except CaimiError as error:
             return Verdict(case.name, WRONG, f"{error.code}: {error.what}")
-    for inputs, wanted in case.data_sets:
+    for given, right in case.data_sets:
+        inputs, wanted = _arrays(given), _arrays(right)
         try:
             outputs = run_module(compiled, source, inputs)
         except Stopped as error:
@@ -57,10 +61,18 @@ def _judge(case: Any, variant: Variant) -> Verdict:
     return Verdict(case.name, PASSED)
 
 
+def _arrays(values: Any) -> list[Any]:
+    """Give arrays for those that are messages; some types are only as messages in numpy."""
+    return [
+        numpy_helper.to_array(value) if isinstance(value, TensorProto) else value
+        for value in values
+    ]
+
+
 def _shapes(case: Any) -> dict[str, tuple[int, ...]]:
     constants = {tensor.name for tensor in case.model.graph.initializer}
     names = [value.name for value in case.model.graph.input if value.name not in constants]
-    given = zip(names, case.data_sets[0][0], strict=False)
+    given = zip(names, _arrays(case.data_sets[0][0]), strict=False)
     return {name: tuple(getattr(value, "shape", ())) for name, value in given}
 
 
@@ -72,7 +84,8 @@ def _difference(wanted: Any, given: Any, case: Any) -> str:
         if np.asarray(right).dtype != ours.dtype or np.shape(right) != ours.shape:
             return f"{ours.dtype}{ours.shape}, not {np.asarray(right).dtype}{np.shape(right)}"
         try:
-            np.testing.assert_allclose(ours, right, rtol=case.rtol, atol=case.atol)
+            near = NOISY.get(case.name, case.atol)
+            np.testing.assert_allclose(ours, right, rtol=case.rtol, atol=near)
         except AssertionError as error:
             return " ".join(str(error).split())[:300]
     return ""

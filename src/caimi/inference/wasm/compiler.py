@@ -25,6 +25,7 @@ from caimi.inference.wasm.graph import (
 from caimi.inference.wasm.metadata import ITEM_BYTES, Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.inference.wasm.quantising import quantise
+from caimi.inference.wasm.refusals import check_names, check_operators
 from caimi.inference.wasm.row_wise import row_symbol
 from caimi.inference.wasm.toolchain import (
     GENERATOR_VERSION,
@@ -128,25 +129,55 @@ def compile_files(
         CompilerFailed: the toolchain is missing, of another version, or fails.
     """
     check_toolchain()
+    made = translate(file, variant, shapes=shapes)
+    opened, graph, emitted = made.opened, made.graph, made.emitted
+    weights, beside = _stored(file, opened, graph, emitted)
+    most = emitted.arena_bytes + sum(w.size for w in weights) + len(emitted.code) + _SPARE_BYTES
+    wasm = _built(emitted, variant, most, cache or default_cache() / "zig")
+    metadata = _metadata(opened, graph, emitted, variant, made.rows, weights)
+    return Compilation(CompiledModule.parse(attach(wasm, metadata)), beside, opened.external)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A model as C code, and what its module's metadata is made of."""
+
+    opened: OpenedModel
+    graph: Graph
+    emitted: Emitted
+    rows: str | None
+
+
+def translate(
+    file: Path,
+    variant: Variant = SIMD,
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> Translation:
+    """Check an ONNX file and give its C code: all of `compile_files` but the C compiler.
+
+    Raises:
+        ModelNotRunnable: the model has what no module can do; named.
+        WrongInput: `shapes` does not fit the model.
+    """
     opened = open_model(file)
     declared, given = signatures(opened.proto, file.name)
     for tensor in (*declared, *given):
         if tensor.dtype not in ITEM_BYTES:
             raise ModelNotRunnable(f"{tensor.name!r} is {tensor.dtype}, which no module takes.")
+    check_names(opened.proto)
     rows = row_symbol(opened.proto) if shapes is None else None
     graph = _prepared(opened, variant, _all_sizes(declared, shapes or {}))
     emitted = emit(
         graph.model, graph.weights, float64_sums=variant.float64_sums, int8=tuple(graph.int8)
     )
-    weights, beside = _stored(file, opened, graph, emitted)
-    most = emitted.arena_bytes + sum(w.size for w in weights) + len(emitted.code) + _SPARE_BYTES
-    wasm = _built(emitted, variant, most, cache or default_cache() / "zig")
-    metadata = _metadata(opened, graph, emitted, variant, rows, weights)
-    return Compilation(CompiledModule.parse(attach(wasm, metadata)), beside, opened.external)
+    return Translation(opened, graph, emitted, rows)
 
 
 def _prepared(opened: OpenedModel, variant: Variant, sizes: Mapping[str, tuple[int, ...]]) -> Graph:
-    folded = fold(fix_sizes(opened.proto, sizes))
+    sized = fix_sizes(opened.proto, sizes)
+    check_operators(sized)
+    folded = fold(sized)
     if not variant.int8:
         return detach_weights(folded, opened)
     whole, names = quantise(folded)

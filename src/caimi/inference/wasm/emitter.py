@@ -8,6 +8,7 @@ and indices are checked. It is a subclass of the generator's emitter, whose vers
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -26,7 +27,7 @@ from emx_onnx_cgen.errors import CompilerError
 from emx_onnx_cgen.ir.op_base import OpBase
 from emx_onnx_cgen.ir.ops import IdentityOp, ReshapeOp
 from jinja2 import Template
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto
 from shared.scalar_types import ScalarType
 
 from caimi.errors.inference import ModelNotRunnable
@@ -35,9 +36,12 @@ from caimi.inference.wasm.index_checks import index_checks
 from caimi.inference.wasm.kernel_calls import Tensors, kernel_calls
 from caimi.inference.wasm.operator_calls import operator_call
 from caimi.inference.wasm.operators.lowering import is_generated_wrong, repair_lowering
+from caimi.inference.wasm.range_checks import range_checks
+from caimi.inference.wasm.shape_checks import Node, shape_checks
 from caimi.inference.wasm.templates import LateTemplates, Templates
 
 Shape = tuple[int, ...]
+_SHIFT = re.compile(r"= (\S+) (<<|>>) (\S+);")
 _CANONICAL = {ScalarType.F32: "f32", ScalarType.F64: "f64", ScalarType.F16: "f16"}
 
 
@@ -80,6 +84,7 @@ def emit(
     repair_lowering()
     compiler = Compiler(options)
     emitter = _Emitter(frozenset(weights), frozenset(int8), options)
+    emitter.nodes = {node.name: node for node in model.graph.node}
     compiler._emitter = emitter
     try:
         code = compiler.compile(model)
@@ -107,6 +112,7 @@ class _Emitter(CEmitter):  # type: ignore[misc]
         self.fetched: tuple[str, ...] = ()
         self.arena_bytes = 0
         self.results: tuple[tuple[Shape, str], ...] = ()
+        self.nodes: Mapping[str, NodeProto] = {}
 
     @staticmethod
     def _emit_header_comment(header: object) -> str:
@@ -120,6 +126,11 @@ class _Emitter(CEmitter):  # type: ignore[misc]
         # Comments of operators list their attributes, which may end the comment.
         plain = [NodeInfo(info.op_type, info.name, (), (), {}) for info in model.node_infos]
         return str(super().emit_model(replace(model, node_infos=tuple(plain)), **options))
+
+    def with_node_comment(self, model: LoweredModel, index: int, rendered: str) -> str:
+        if model.node_infos[index].op_type == "BitShift":
+            rendered = _SHIFT.sub(r"= CAIMI_SHIFT(\1, \2, \3);", rendered)
+        return str(super().with_node_comment(model, index, rendered))
 
     def _load_templates(self, emit_testbench: bool) -> Mapping[str, Template]:
         environment: Any = self._env
@@ -179,6 +190,9 @@ class _Wrapper:
         }
         self._inputs = [name for name, _, _ in inputs]
         self._constants = {constant.name: constant for constant in model.constants}
+        # The generator puts a number before the graph's names, which have no such line themselves.
+        renamed = (*(temp.name for temp in temps), *self._constants)
+        self._c_names = {name.split("_", 1)[-1]: name for name in renamed}
         self._alias: dict[str, str] = {}
         emitter.results = tuple((shape, kind.np_dtype.name) for _, shape, kind in self._outputs)
 
@@ -233,6 +247,7 @@ class _Wrapper:
         covered = {place for call in calls.values() for place in call.covers}
         steps = []
         for place, op in enumerate(self._ops):
+            steps += self._checks(place)
             if place in calls:
                 call = calls[place]
                 steps.append(_Step(call.text, call.reads, (call.output,)))
@@ -240,21 +255,41 @@ class _Wrapper:
                 steps.append(self._generated(place, op))
         return steps
 
+    def _checks(self, place: int) -> list[_Step]:
+        """Compare what a run has computed of sizes and indices, before an operator uses it."""
+        proto = self._emitter.nodes.get(self._model.node_infos[place].name or "")
+        if proto is None:  # a copy that the generator adds
+            return []
+        names = [self._c_names.get(name, name) for name in proto.input]
+        results = [self._c_names.get(name, name) for name in proto.output]
+        known = {
+            at: f"((const {self._emitter.ctx_dtype(name).c_type} *){name})"
+            for at, name in enumerate(names)
+            if name in self._buffers or name in self._constants
+        }
+        computed = {at: text for at, text in known.items() if names[at] in self._buffers}
+        node = Node(proto, self._shapes(names), self._shapes(results), computed, known)
+        lines = [*shape_checks(node), *range_checks(node)]
+        return [_Step("\n".join(lines), tuple(names[at] for at in known), ())] if lines else []
+
+    def _shapes(self, names: Sequence[str]) -> tuple[Shape | None, ...]:
+        places = {**self._stored, **self._buffers}
+        constants = {name: constant.shape for name, constant in self._constants.items()}
+        return tuple(places[name][0] if name in places else constants.get(name) for name in names)
+
     def _generated(self, place: int, op: OpBase) -> _Step:
         reads = tuple(dict.fromkeys(name for name in op.input_names if name))
         writes = tuple(name for name in op.output_names if name)
         if not self._emitter.int8.isdisjoint(reads):
             raise ModelNotRunnable(f"{op.kind} has int8 weights, which no kernel of ours takes.")
+        checks = index_checks(op, self._emitter.ctx_shape, self._emitter.ctx_dtype)
         kernel = operator_call(op, self._emitter.ctx_shape, self._emitter.ctx_dtype)
         if kernel is not None:
-            return _Step(kernel, reads, writes)
+            return _Step("\n".join([*checks, kernel]), reads, writes)
         if is_generated_wrong(op):
             raise ModelNotRunnable(f"{op.kind}: unusual options that the generator gets wrong.")
         call = f"{self._emitter.op_function_name(self._model, place)}({', '.join(op.call_args())});"
-        lines = [
-            *index_checks(op, self._emitter.ctx_shape, self._emitter.ctx_dtype),
-            call,
-        ]
+        lines = [*checks, call]
         for name in writes:
             kind = self._emitter.ctx_dtype(name)
             count = prod(self._emitter.ctx_shape(name))

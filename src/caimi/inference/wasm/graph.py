@@ -25,8 +25,6 @@ from caimi.inference.wasm.rewrite import rewrite
 from caimi.models.tensor import Tensor
 
 MAX_NODES: Final = 20_000
-MAX_ELEMENTS: Final = 1 << 28
-"""Of one tensor: a wasm32 memory has 4 GiB."""
 DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _READABLE: Final = {
     TensorProto.FLOAT: 4,

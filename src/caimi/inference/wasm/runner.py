@@ -42,7 +42,11 @@ _ERRORS: Final = {
     Failure.RANGE: ModuleLied,
     Failure.WEIGHT: WeightsUnavailable,
 }
-_STATUSES: Final = {1: "an index is out of range", 2: "it has not memory enough"}
+_STATUSES: Final = {
+    1: "an index is out of range",
+    2: "it has not memory enough",
+    4: "a size among the inputs is not the one that it was compiled for",
+}
 _OUT_OF_MEMORY: Final = 2
 
 

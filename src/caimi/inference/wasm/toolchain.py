@@ -29,8 +29,12 @@ _COMMON: Final = (
     "-std=gnu11",
     "-ffp-contract=off",
     "-fno-math-errno",
+    # A float beyond an integer's range becomes its nearest, NaN 0, with SIMD and without.
+    "-fno-strict-float-cast-overflow",
     # Tensors of several types share the arena, and NaNs are made canonical as integers.
     "-fno-strict-aliasing",
+    # Float16 is stored in two bytes, computed as float32, and rounded after every operation.
+    *("-Xclang", "-fnative-half-arguments-and-returns"),
     "-fno-sanitize=all",
     "-ffunction-sections",
     "-fdata-sections",

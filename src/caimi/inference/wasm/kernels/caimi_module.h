@@ -16,7 +16,7 @@
 /* WebAssembly has no half floats: they are kept as such, and computed with as float. */
 #define _Float16 __fp16
 
-enum { CAIMI_INDEX_OUT_OF_RANGE = 1, CAIMI_OUT_OF_MEMORY = 2, CAIMI_NOT_LOADED = 3 };
+enum { CAIMI_INDEX_OUT_OF_RANGE = 1, CAIMI_OUT_OF_MEMORY = 2, CAIMI_NOT_LOADED = 3, CAIMI_SHAPE_DIFFERS = 4 };
 enum { CAIMI_RESIDENT = 0, CAIMI_STREAMED = 1 };
 
 __attribute__((import_module("caimi"), import_name("read"))) void caimi_read(
@@ -70,6 +70,31 @@ __attribute__((import_module("caimi"), import_name("read"))) void caimi_read(
     }
 CAIMI_INDICES_FIT(caimi_indices_fit_i32, int32_t)
 CAIMI_INDICES_FIT(caimi_indices_fit_i64, int64_t)
+
+/* Whether a size, a start or an end stays itself as an int32_t. */
+static inline int32_t caimi_is_small(int64_t value) {
+    return value > -(1ll << 30) && value < 1ll << 30;
+}
+
+/* How many elements ONNX's Slice takes of an axis. */
+static inline int32_t caimi_slice_size(int32_t size, int32_t start, int32_t end, int32_t step) {
+    int32_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
+    start += start < 0 ? size : 0;
+    end += end < 0 ? size : 0;
+    start = start < low ? low : start > high ? high : start;
+    end = end < low ? low : end > high ? high : end;
+    int32_t distance = step > 0 ? end - start : start - end;
+    int32_t stride = step > 0 ? step : -step;
+    return distance > 0 ? (distance + stride - 1) / stride : 0;
+}
+
+/* ONNX's BitShift: after too many bits, or a negative number of them, what is left is the sign of
+ * what moves to the right, and 0 of what moves to the left. */
+#define CAIMI_SHIFT(a, direction, b)                                                               \
+    ((b) < 0 || (uint64_t)(b) >= 8 * sizeof(a)                                                     \
+         ? (__typeof__(a))(1 direction 1 == 0 && (a) < 0 ? -1 : 0)                                 \
+     : (1 direction 1 == 2) ? (__typeof__(a))((uint64_t)(a) << (b))                                \
+                            : (__typeof__(a))((a) >> (b)))
 
 /* Every NaN becomes the positive quiet one without payload: WebAssembly leaves a NaN's sign and
  * payload open, and nothing else. */

@@ -1,0 +1,107 @@
+"""What the compiler refuses by name, although the code generator would take it.
+
+Either its answer could be another than the standard's, or it cannot be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any, Final
+
+from onnx import ModelProto, TensorProto
+
+from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.metadata import ITEM_BYTES
+
+MAX_ELEMENTS: Final = 1 << 28
+"""Of one tensor: a wasm32 memory has 4 GiB."""
+RANDOM: Final = frozenset(
+    {
+        "Bernoulli",
+        "Multinomial",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+    }
+)
+_TYPES: Final = {
+    getattr(TensorProto, {"float32": "FLOAT", "float64": "DOUBLE"}.get(name, name.upper()))
+    for name in ITEM_BYTES
+}
+
+
+_BY_NAME: Final[Mapping[str, str]] = {
+    "ImageDecoder": "pictures are decoded before a model is run",
+    "MeanVarianceNormalization": "its shapes are not inferred; export it as its parts",
+    **dict.fromkeys(RANDOM, "its answer is random"),
+}
+
+
+def check_names(model: ModelProto) -> None:
+    """Check the names of a model's operators.
+
+    Raises:
+        ModelNotRunnable: one of them is refused; with its name and the reason.
+    """
+    for node in model.graph.node:
+        if node.op_type in _BY_NAME:
+            raise ModelNotRunnable(f"{node.op_type}: {_BY_NAME[node.op_type]}.")
+
+
+def check_operators(model: ModelProto) -> None:
+    """Check the operators and tensors of a model whose shapes and types are inferred.
+
+    Raises:
+        ModelNotRunnable: one of them is refused; with its name and the reason.
+    """
+    graph = model.graph
+    values = (*graph.input, *graph.value_info, *graph.output)
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    types |= {tensor.name: tensor.data_type for tensor in graph.initializer}
+    for value in values:
+        shape = value.type.tensor_type.shape
+        if prod(size.dim_value for size in shape.dim) > MAX_ELEMENTS:
+            raise ModelNotRunnable(f"{value.name[:80]!r} has over {MAX_ELEMENTS} elements.")
+    for tensor in graph.initializer:
+        if tensor.data_type not in _TYPES:
+            kind = _name(tensor.data_type)
+            raise ModelNotRunnable(f"{tensor.name[:80]!r} is {kind}, which no module takes.")
+    for node in graph.node:
+        kinds = {types[name] for name in (*node.input, *node.output) if types.get(name)}
+        for kind in sorted(kinds - _TYPES):
+            raise ModelNotRunnable(f"{node.op_type} of {_name(kind)}, which no module computes.")
+        reason = _reason(node, kinds)
+        if reason:
+            raise ModelNotRunnable(f"{node.op_type}: {reason}.")
+
+
+def _name(kind: int) -> str:
+    known: dict[int, str] = {number: name.lower() for name, number in TensorProto.DataType.items()}
+    return known.get(kind, f"type {kind}")
+
+
+def _reason(node: Any, kinds: set[int]) -> str:  # noqa: ANN401 - a protobuf message without types
+    if TensorProto.FLOAT16 in kinds and node.op_type in _SUMS:
+        return "its sums in float16 are not settled by the standard"
+    rule = _RULES.get(node.op_type)
+    return rule(node) if rule else ""
+
+
+def _attention(node: Any) -> str:  # noqa: ANN401 - as above
+    causal = any(a.name == "is_causal" and a.i for a in node.attribute)
+    padded = bool(len(node.input) > 6 and node.input[6])
+    return "causal together with the lengths of padded keys" if causal and padded else ""
+
+
+def _space_to_depth(node: Any) -> str:  # noqa: ANN401 - as above
+    modes = [a.s for a in node.attribute if a.name == "mode"]
+    return "another mode than DCR" if modes and bytes(modes[0]) != b"DCR" else ""
+
+
+_RULES: Final[Mapping[str, Callable[[Any], str]]] = {
+    "Attention": _attention,
+    "SpaceToDepth": _space_to_depth,
+}
+_SUMS: Final = frozenset({"Attention", "LinearAttention", "MatMul"})
