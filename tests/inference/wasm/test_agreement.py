@@ -45,9 +45,11 @@ def baseline(zoo):
 
 
 def inputs_of(name):
-    """An example and rows of odd values: of every kind, of the slowest models the subtlest."""
+    """An example and a row of each kind of odd values; of the heaviest models, fewer."""
     model = named(name)
-    kinds = {"resnet50": ["small"], "resnet18": ["nan"], "mobilenet_v2": ["nan", "small"]}
+    if name == "resnet50":
+        return [odd_inputs(model, "small")]
+    kinds = {"resnet18": ["nan"], "mobilenet_v2": ["nan", "small"]}
     return [model.inputs(1, 0), *(odd_inputs(model, kind) for kind in kinds.get(name, ODD))]
 
 
