@@ -21,6 +21,7 @@ BENCHMARKS = (
     "wasm",
     "wasm_start",
     "wasm_stream",
+    "fuel",
     "publishing",
     "gas",
     "relaying",

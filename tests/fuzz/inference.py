@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from wasmtime import wat2wasm
 
+from caimi.inference.calibration import parse_rates
 from caimi.inference.inclusion import Inclusion
+from caimi.inference.prices import PriceList, parse_prices
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.tensor_files import _parse_npy, _parse_npz, parse_json
+from caimi.inference.wasm.fuel.schedule import Schedule
 from caimi.inference.wasm.metadata import Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.inference.wire import tensors_from_json, tensors_to_json
@@ -124,6 +127,31 @@ DECODERS = (
         Metadata.encode,
         Law.ONE_SPELLING,
         share=2,
+    ),
+    Decoder(
+        "fuel-schedule",
+        ("caimi.inference.wasm.fuel.schedule",),
+        lambda: [Schedule("caimi-wasm/1/simd", {"add.row": 5, "product.step": 7}, 9, 1).encode()],
+        Schedule.decode,
+        Schedule.encode,
+        Law.ONE_SPELLING,
+    ),
+    Decoder(
+        "prices",
+        (
+            "caimi.inference.prices.parse_prices",
+            "caimi.inference.prices.PriceList.from_document",
+            "caimi.inference.prices.read_prices",
+        ),
+        lambda: [b'minimum = 5\ngigafuel = "1000000"\nmegabyte_in = 7\n'],
+        parse_prices,
+        PriceList.as_document,
+    ),
+    Decoder(
+        "rates",
+        ("caimi.inference.calibration.parse_rates", "caimi.inference.calibration.load_rates"),
+        lambda: [b'{"onnx":5000000,"simd":7}'],
+        parse_rates,
     ),
     Decoder(
         "tensors",

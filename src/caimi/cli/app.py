@@ -13,6 +13,7 @@ from caimi.cli import (
     compiling,
     demo,
     devnet,
+    estimate,
     fees,
     governance,
     keys,
@@ -82,6 +83,7 @@ app.add_typer(governance.app, name="governance")
 app.add_typer(committee.app, name="committee")
 models.add_commands(app)
 compiling.add_commands(app)
+estimate.add_commands(app)
 demo.add_command(app)
 
 

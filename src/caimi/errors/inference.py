@@ -229,3 +229,27 @@ class ModelTooLarge(ModelNotServed):
     code = "CAIMI-R045"
     why = "The memory for open models is bounded."
     next_step = "Ask another worker; its operator can raise models_mib in [worker]."
+
+
+class ScheduleMalformed(InferenceError):
+    """A document is no schedule of fuel."""
+
+    code = "CAIMI-R050"
+    why = "A schedule is canonical JSON of one version: prices by name, each within bounds."
+    next_step = "Take the schedule of a release, or fit one: python -m bench.fuel fit."
+
+
+class PricesMalformed(InferenceError):
+    """A worker's price list is out of form."""
+
+    code = "CAIMI-R051"
+    why = "Prices are whole numbers of the smallest unit, as text or integers within bounds."
+    next_step = "Correct the field that is named; docs/gas.md describes the list."
+
+
+class PriceTooHigh(InferenceError):
+    """A worker asks more than the requester allows."""
+
+    code = "CAIMI-R052"
+    why = "Its price list, or the receipt that it signed, goes beyond the limit that was given."
+    next_step = "Allow more, send fewer rows, or ask another worker."

@@ -147,6 +147,12 @@ class Translation:
     emitted: Emitted
     rows: str | None
 
+    @property
+    def weight_bytes(self) -> int:
+        """How many bytes of weights a run reads."""
+        graph, names = self.graph, self.emitted.weights
+        return sum(len(graph.int8.get(n, b"")) or graph.weights[n].size for n in names)
+
 
 def translate(
     file: Path,

@@ -32,6 +32,9 @@ from shared.scalar_types import ScalarType
 
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.arena import ALIGNMENT, Arena, Lifetime, plan_arena
+from caimi.inference.wasm.fuel.kernels import kernel_work
+from caimi.inference.wasm.fuel.operators import operator_work
+from caimi.inference.wasm.fuel.work import Work
 from caimi.inference.wasm.index_checks import index_checks
 from caimi.inference.wasm.kernel_calls import Tensors, kernel_calls
 from caimi.inference.wasm.operator_calls import operator_call
@@ -53,6 +56,7 @@ class Emitted:
     weights: tuple[str, ...]
     arena_bytes: int
     outputs: tuple[tuple[Shape, str], ...]
+    works: tuple[Work, ...]
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class _Step:
     text: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    work: Work
 
 
 def emit(
@@ -93,7 +98,7 @@ def emit(
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
         kind = type(error).__name__
         raise ModelNotRunnable(f"The code generator stopped: {kind}: {str(error)[:200]}") from error
-    return Emitted(code, emitter.fetched, emitter.arena_bytes, emitter.results)
+    return Emitted(code, emitter.fetched, emitter.arena_bytes, emitter.results, emitter.works)
 
 
 class _Emitter(CEmitter):  # type: ignore[misc]
@@ -113,6 +118,7 @@ class _Emitter(CEmitter):  # type: ignore[misc]
         self.arena_bytes = 0
         self.results: tuple[tuple[Shape, str], ...] = ()
         self.nodes: Mapping[str, NodeProto] = {}
+        self.works: tuple[Work, ...] = ()
 
     @staticmethod
     def _emit_header_comment(header: object) -> str:
@@ -203,6 +209,7 @@ class _Wrapper:
         arena = self._plan(steps)
         self._emitter.fetched = tuple(weights)
         self._emitter.arena_bytes = arena.size
+        self._emitter.works = tuple(self._work(step) for step in steps)
         sizes = [self._size(*self._stored[name]) for name in weights]
         counts = (
             arena.size,
@@ -250,7 +257,7 @@ class _Wrapper:
             steps += self._checks(place)
             if place in calls:
                 call = calls[place]
-                steps.append(_Step(call.text, call.reads, (call.output,)))
+                steps.append(_Step(call.text, call.reads, (call.output,), call.work))
             elif place not in covered and not self._is_alias(op):
                 steps.append(self._generated(place, op))
         return steps
@@ -285,7 +292,7 @@ class _Wrapper:
         checks = index_checks(op, self._emitter.ctx_shape, self._emitter.ctx_dtype)
         kernel = operator_call(op, self._emitter.ctx_shape, self._emitter.ctx_dtype)
         if kernel is not None:
-            return _Step("\n".join([*checks, kernel]), reads, writes)
+            return _Step("\n".join([*checks, kernel]), reads, writes, kernel_work(kernel))
         if is_generated_wrong(op):
             raise ModelNotRunnable(f"{op.kind}: unusual options that the generator gets wrong.")
         call = f"{self._emitter.op_function_name(self._model, place)}({', '.join(op.call_args())});"
@@ -295,7 +302,12 @@ class _Wrapper:
             count = prod(self._emitter.ctx_shape(name))
             if kind in _CANONICAL and count:
                 lines.append(f"caimi_canonicalise_{_CANONICAL[kind]}((void *){name}, {count});")
-        return _Step("\n".join(lines), reads, writes)
+        work = operator_work(op, self._emitter.ctx_shape, self._emitter.ctx_dtype, self._constants)
+        return _Step("\n".join(lines), reads, writes, work)
+
+    def _work(self, step: _Step) -> Work:
+        fetched = sum(name in self._stored for name in step.reads)
+        return step.work.with_counts({"weight.fetch": fetched} if fetched else {})
 
     def _tensors(self) -> Tensors:
         readers: dict[str, list[int]] = {}

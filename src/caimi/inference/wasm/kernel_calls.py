@@ -17,6 +17,10 @@ from emx_onnx_cgen.ir.ops import BinaryOp, ClipOp, ConvOp, GemmOp, MatMulOp, Una
 from shared.scalar_functions import ScalarFunction
 from shared.scalar_types import ScalarType
 
+from caimi.inference.wasm.fuel.convolutions import Convolution, three
+from caimi.inference.wasm.fuel.products import Product
+from caimi.inference.wasm.fuel.work import Work
+
 Shape = tuple[int, ...]
 
 
@@ -51,6 +55,13 @@ class Epilogue:
     def names(self) -> tuple[str, ...]:
         return tuple(name for name in (self.scale, self.bias, self.residual) if name)
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """What is done to each sum, by name."""
+        done = {"scale": self.scale, "bias": self.bias, "residual": self.residual}
+        names = [name for name, tensor in done.items() if tensor]
+        return (*names, "clip") if self.clip is not None else tuple(names)
+
     def text(self) -> str:
         """Give the C initialiser of a `caimi_epilogue`."""
         pointers = ", ".join(
@@ -70,6 +81,7 @@ class KernelCall:
     reads: tuple[str, ...]
     output: str
     text: str
+    work: Work
 
 
 @dataclass
@@ -172,7 +184,12 @@ def _convolution(
     sizes = f"{op.batch}, {op.group}, {op.in_channels}, {op.out_channels}"
     shape = f"{{{sizes}, {', '.join(rows)}}}"
     text = _statement("caimi_conv", shape, op.input0, op.weights, chain)
-    return _made(chain, (op.input0, op.weights), text)
+    inner, outer, kernel, stride, dilation = (three(values, 1) for values in spatial)
+    convolution = Convolution(
+        op.batch, op.group, op.in_channels, op.out_channels, inner, outer, kernel, stride, dilation,
+        three(op.pads[:rank], 0), chain.epilogue.extras,
+    )  # fmt: skip
+    return _made(chain, (op.input0, op.weights), text, convolution.work())
 
 
 def _three(values: Sequence[int], missing: int) -> str:
@@ -200,7 +217,7 @@ def _product(
     else:
         chain.covers.add(place)
     text = _statement("caimi_gemm", sizes.text(), left, right, chain)
-    return _made(chain, (left, right), text)
+    return _made(chain, (left, right), text, sizes.product(chain.epilogue.extras).work())
 
 
 @dataclass(frozen=True)
@@ -218,6 +235,14 @@ class _Sizes:
     @property
     def extents(self) -> tuple[int, ...]:
         return (self.batch, self.m, self.n, self.k)
+
+    def product(self, extras: tuple[str, ...]) -> Product:
+        """Give the product as the kernel does it: over one matrix, a batch is a taller one."""
+        times, m = self.batch, self.m
+        if self.stride_b == 0 and self.stride_a == self.m * self.k and not self.trans_a:
+            times, m = 1, self.batch * self.m
+        turned = bool(self.trans_b)
+        return Product(times, m, self.n, self.k, extras, bool(self.trans_a), turned)
 
     def text(self) -> str:
         return (
@@ -273,9 +298,9 @@ def _statement(kind: str, shape: str, left: str, right: str, chain: _Chain) -> s
     )
 
 
-def _made(chain: _Chain, reads: tuple[str, ...], text: str) -> KernelCall:
+def _made(chain: _Chain, reads: tuple[str, ...], text: str, work: Work) -> KernelCall:
     every = tuple(dict.fromkeys((*reads, *chain.epilogue.names)))
-    return KernelCall(chain.place, frozenset(chain.covers), every, chain.output, text)
+    return KernelCall(chain.place, frozenset(chain.covers), every, chain.output, text, work)
 
 
 def _bounds(op: ClipOp, tensors: Tensors) -> tuple[float, float] | None:

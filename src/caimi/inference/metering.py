@@ -1,0 +1,91 @@
+"""What requests of a model use, told from its graph and their shapes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Final
+
+from caimi.errors.inference import ModelNotRunnable, WrongInput
+from caimi.inference.prices import Usage
+from caimi.inference.wasm.compiler import SIMD, Prepared, prepare
+from caimi.inference.wasm.fuel.schedule import published
+from caimi.inference.wasm.metadata import ITEM_BYTES
+
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]
+
+MAX_SHAPES: Final = 64
+"""Of how many shapes of one model the usage is kept."""
+
+
+class Meter:
+    """Tells usage for one model; may be called from several threads. Construction does not read."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._by_row: Usage | None = None
+        self._begun = False
+        self._known: OrderedDict[tuple[tuple[str, Shape], ...], Usage] = OrderedDict()
+
+    def usage(self, shapes: Shapes) -> Usage:
+        """Tell what a request with inputs of these shapes uses.
+
+        Raises:
+            WrongInput: the shapes do not fit the model.
+            ModelNotRunnable: the model cannot be compiled, so there is no telling.
+        """
+        with self._lock:
+            if not self._begun:
+                self._begin()
+            if self._by_row is not None:
+                return _rows(self._by_row, shapes)
+            key = tuple(sorted(shapes.items()))
+            if key not in self._known:
+                self._known[key] = usage_of(prepare(self._file, SIMD, shapes=shapes))
+            self._known.move_to_end(key)
+            while len(self._known) > MAX_SHAPES:
+                self._known.popitem(last=False)
+            return self._known[key]
+
+    def _begin(self) -> None:
+        """See whether the model takes its rows one by one, which one preparation then serves."""
+        try:
+            made = prepare(self._file, SIMD)
+        except WrongInput:  # an open rank: only a request's shapes will do
+            self._begun = True
+            return
+        self._begun = True
+        if made.rows is not None:
+            self._by_row = usage_of(made)
+
+
+def _rows(each: Usage, shapes: Shapes) -> Usage:
+    rows = next((shape[0] for shape in shapes.values() if shape), 1)
+    return Usage(each.fuel * rows, each.bytes_in * rows, each.bytes_out * rows)
+
+
+def usage_of(made: Prepared) -> Usage:
+    """Tell what one call of a prepared model uses.
+
+    Raises:
+        ModelNotRunnable: there is no schedule.
+    """
+    schedule = published(SIMD.name)
+    if schedule is None:
+        raise ModelNotRunnable("No schedule of fuel is published for this engine.")
+    return Usage(schedule.predict(made.emitted.works).fuel, *tensor_bytes(made))
+
+
+def tensor_bytes(made: Prepared) -> tuple[int, int]:
+    """Give the bytes of a call's inputs and outputs."""
+    values = made.graph.model.graph.input[: len(made.graph.inputs)]
+    inner = sum(
+        ITEM_BYTES[tensor.dtype] * prod(d.dim_value for d in value.type.tensor_type.shape.dim)
+        for tensor, value in zip(made.graph.inputs, values, strict=True)
+    )
+    return inner, sum(ITEM_BYTES[kind] * prod(shape) for shape, kind in made.emitted.outputs)
