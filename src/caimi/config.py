@@ -161,6 +161,7 @@ class ServingSection(Section):
     batch_wait_ms: Annotated[float, Field(ge=0, le=10_000, strict=False)] = 0.0
     models_mib: Annotated[int, Field(ge=1, le=1 << 24)] = 8192
     arena_mib: Annotated[int, Field(ge=16, le=1 << 24)] | None = None
+    prices: dict[str, int | str] = {}
 
 
 class TopSection(Section):

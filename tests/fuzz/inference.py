@@ -13,13 +13,13 @@ from wasmtime import wat2wasm
 
 from caimi.inference.calibration import parse_rates
 from caimi.inference.inclusion import Inclusion
-from caimi.inference.prices import PriceList, parse_prices
+from caimi.inference.prices import Offer, PriceList, parse_prices
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.tensor_files import _parse_npy, _parse_npz, parse_json
 from caimi.inference.wasm.fuel.schedule import Schedule
 from caimi.inference.wasm.metadata import Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
-from caimi.inference.wire import tensors_from_json, tensors_to_json
+from caimi.inference.wire import shapes_from_json, tensors_from_json, tensors_to_json
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.models.tensor import Tensor
 from fuzz.decoder import Decoder, Document, Law
@@ -146,6 +146,20 @@ DECODERS = (
         lambda: [b'minimum = 5\ngigafuel = "1000000"\nmegabyte_in = 7\n'],
         parse_prices,
         PriceList.as_document,
+    ),
+    Decoder(
+        "offer",
+        ("caimi.inference.prices.Offer.from_document",),
+        lambda: [Document(json.dumps(Offer(5, PriceList(minimum=5)).as_document()))],
+        Offer.from_document,
+        Offer.as_document,
+        Law.SETTLES,
+    ),
+    Decoder(
+        "shapes",
+        ("caimi.inference.wire.shapes_from_json",),
+        lambda: [Document('{"x":[2,3],"n":[]}')],
+        shapes_from_json,
     ),
     Decoder(
         "rates",

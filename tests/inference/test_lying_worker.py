@@ -11,7 +11,8 @@ import pytest
 from caimi.client.inference import ask_worker
 from caimi.client.publish import publish
 from caimi.demo.world import World, start_world
-from caimi.errors.inference import ReceiptInvalid
+from caimi.errors.inference import PriceTooHigh, ReceiptInvalid
+from caimi.inference.prices import Offer, PriceList
 from caimi.inference.receipt import Receipt
 from caimi.inference.tensors import hash_tensors
 from caimi.ledgers.evm.signer import LocalSigner
@@ -36,6 +37,7 @@ class LyingWorker:
         self.lies: dict[str, object] = {}
         self.shown: dict[str, np.ndarray] | None = None
         self.stranger: LocalSigner | None = None
+        self.offered = 0
 
     async def infer(self, uri, inputs, nonce):
         outputs = {"y": np.full((1,), 7.0, np.float32)}
@@ -54,6 +56,9 @@ class LyingWorker:
         )
         said = replace(honest, **self.lies)
         return self.shown or outputs, said.sign(self.stranger or self._signer)
+
+    async def offer(self, uri, inputs):
+        return Offer(self.offered, PriceList(minimum=self.offered))
 
     async def inclusion(self, receipt):
         raise AssertionError("nobody asks")
@@ -84,6 +89,14 @@ async def test_each_lie_of_a_worker_is_named(world, tmp_path):
         worker.lies = lie
         with pytest.raises(ReceiptInvalid, match=rf"another {named}\."):
             await ask_worker(world.consumer, worker, done.uri, INPUTS)
+    worker.lies, worker.offered = {"price": 6}, 5
+    with pytest.raises(ReceiptInvalid, match=r"another price\."):
+        await ask_worker(world.consumer, worker, done.uri, INPUTS, max_price=10)
+    with pytest.raises(PriceTooHigh):
+        await ask_worker(world.consumer, worker, done.uri, INPUTS, max_price=4)
+    worker.lies = {"price": 5}
+    answer = await ask_worker(world.consumer, worker, done.uri, INPUTS, max_price=5)
+    assert answer.receipt.receipt.price == 5
     worker.lies = {}
     worker.shown = {"y": np.full((1,), 8.0, np.float32)}
     with pytest.raises(ReceiptInvalid, match=r"another output\."):

@@ -17,6 +17,7 @@ from caimi.errors.inference import (
     WorkerBusy,
     WrongInput,
 )
+from caimi.inference.prices import PriceList
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.runners import Runners
 from caimi.inference.tensors import hash_tensors
@@ -58,7 +59,9 @@ class SlowSession:
 
 async def test_an_answer_has_a_receipt_about_exactly_it(store, served):
     nonce, inputs = secrets.token_bytes(32), rows(3)
-    answer = await worker_of(served, store=store, price=7).infer(URI, inputs, nonce)
+    answer = await worker_of(served, store=store, prices=PriceList(minimum=7)).infer(
+        URI, inputs, nonce
+    )
     np.testing.assert_array_equal(answer.outputs["scores"], served.session.run(inputs)["scores"])
     answer.receipt.verify()
     said = answer.receipt.receipt

@@ -295,6 +295,9 @@ def run(
     receipt: Annotated[
         Path | None, typer.Option(help="Where to write the worker's receipt.")
     ] = None,
+    max_price: Annotated[
+        int | None, typer.Option(min=0, help="Refuse a worker that asks more, in smallest units.")
+    ] = None,
     engine: Annotated[
         RunEngine, typer.Option(help="What runs it here; see `caimi engines`.")
     ] = RunEngine.ONNX,
@@ -349,6 +352,7 @@ def run(
                 uri,
                 read_tensors(inputs, shown.manifest.inputs),
                 worker=None if worker == "any" else worker,
+                max_price=max_price,
             )
             outputs = answer.outputs
             if receipt is not None:

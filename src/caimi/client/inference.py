@@ -12,12 +12,13 @@ from typing import Protocol
 from caimi.client.context import Context
 from caimi.client.pull import Pulled
 from caimi.client.resolve import fetch_manifest, resolve
-from caimi.errors.inference import ModelNotRunnable, ReceiptInvalid
+from caimi.errors.inference import ModelNotRunnable, PriceTooHigh, ReceiptInvalid
 from caimi.inference.engine import Session
 from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.oip.names import protocol_name
 from caimi.inference.oip.remote import RemoteEngine
+from caimi.inference.prices import Offer
 from caimi.inference.receipt import NONCE_BYTES, SignedReceipt
 from caimi.inference.tensors import Array, Tensors, hash_tensors
 from caimi.uri import ModelUri
@@ -38,6 +39,10 @@ class WorkerClient(Protocol):
         self, uri: ModelUri, inputs: Tensors, nonce: bytes
     ) -> tuple[dict[str, Array], SignedReceipt]:
         """Have the version run."""
+        ...
+
+    async def offer(self, uri: ModelUri, inputs: Tensors) -> Offer:
+        """Ask what the answer would cost."""
         ...
 
     async def inclusion(self, receipt: SignedReceipt) -> Inclusion:
@@ -90,15 +95,30 @@ async def open_remote(
 
 
 async def ask_worker(
-    context: Context, worker: WorkerClient, uri: str | ModelUri, inputs: Tensors
+    context: Context,
+    worker: WorkerClient,
+    uri: str | ModelUri,
+    inputs: Tensors,
+    *,
+    max_price: int | None = None,
 ) -> WorkerAnswer:
     """Have a worker run a version, and check that its receipt is about exactly this answer.
 
+    With `max_price`, in the smallest unit, the worker is asked for its offer first: nothing is sent
+    to one that asks more, and the receipt must say the price that was offered.
+
     Raises:
-        ReceiptInvalid: the receipt is of another model, input, output or request, or not signed.
+        PriceTooHigh: the worker asks more than `max_price`.
+        ReceiptInvalid: the receipt is of another model, input, output, request or price, or not
+            signed.
         NodeUnreachable, NodeRefused: the worker gave no answer.
     """
     resolved = await resolve(context, uri)
+    offered: int | None = None
+    if max_price is not None:
+        offered = (await worker.offer(resolved.uri, inputs)).price
+        if offered > max_price:
+            raise PriceTooHigh(f"The worker asks {offered}; at most {max_price} is allowed.")
     nonce = secrets.token_bytes(NONCE_BYTES)
     outputs, signed = await worker.infer(resolved.uri, inputs, nonce)
     signed.verify()
@@ -112,6 +132,7 @@ async def ask_worker(
             ("input", said.input_hash, hash_tensors(inputs)),
             ("output", said.output_hash, hash_tensors(outputs)),
             ("request", said.nonce, nonce),
+            ("price", said.price, said.price if offered is None else offered),
         )
     )
     if wrong:

@@ -200,21 +200,31 @@ class AsyncNetwork:
         """Open a licensed version whose weights are streamed; see `open_streamed`."""
         return await open_streamed(self.context, uri, host)
 
-    async def ask(self, uri: str, inputs: Tensors, *, worker: str | None = None) -> WorkerAnswer:
+    async def ask(
+        self,
+        uri: str,
+        inputs: Tensors,
+        *,
+        worker: str | None = None,
+        max_price: int | None = None,
+    ) -> WorkerAnswer:
         """Have a worker run the model, and check the receipt it signs.
 
-        `worker` is a URL; by default the first configured worker is asked.
+        `worker` is a URL; by default the first configured worker is asked. `max_price` is in the
+        ledger's smallest unit.
 
         Raises:
             UsageError: no worker is named or configured.
-            ReceiptInvalid, NodeUnreachable, NodeRefused: see `caimi.client.inference.ask_worker`.
+            PriceTooHigh, ReceiptInvalid, NodeUnreachable, NodeRefused: see
+                `caimi.client.inference.ask_worker`.
         """
         url = worker or next((entry.url for entry in self.config.workers), None)
         if url is None:
             raise UsageError("No worker is configured; name one with --worker URL.")
         endpoint = Endpoint(url, timeout=WORKER_TIMEOUT)
         try:
-            return await ask_worker(self.context, HttpWorker(endpoint), uri, inputs)
+            client = HttpWorker(endpoint)
+            return await ask_worker(self.context, client, uri, inputs, max_price=max_price)
         finally:
             await endpoint.aclose()
 

@@ -160,9 +160,16 @@ class Network:
         """Pull a licensed version and open it in ONNX Runtime."""
         return self._run(self._network.load(uri, engine=engine))
 
-    def ask(self, uri: str, inputs: Tensors, *, worker: str | None = None) -> WorkerAnswer:
+    def ask(
+        self,
+        uri: str,
+        inputs: Tensors,
+        *,
+        worker: str | None = None,
+        max_price: int | None = None,
+    ) -> WorkerAnswer:
         """Have a worker run the model, and check the receipt it signs."""
-        return self._run(self._network.ask(uri, inputs, worker=worker))
+        return self._run(self._network.ask(uri, inputs, worker=worker, max_price=max_price))
 
     def verify(self, uri: str, directory: str | Path | None = None) -> Verified:
         """Check a version: ledger, manifest, signature, stored chunks, and plain files."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
-from caimi.inference.prices import Usage
+from caimi.inference.prices import Shapes, Usage
 from caimi.inference.wasm.compiler import SIMD, Prepared, prepare
 from caimi.inference.wasm.fuel.schedule import published
 from caimi.inference.wasm.metadata import ITEM_BYTES
+from caimi.models.tensor import Tensor
 
 Shape = tuple[int, ...]
-Shapes = Mapping[str, Shape]
 
 MAX_SHAPES: Final = 64
 """Of how many shapes of one model the usage is kept."""
@@ -30,6 +29,7 @@ class Meter:
         self._lock = threading.Lock()
         self._by_row: Usage | None = None
         self._begun = False
+        self._inputs: tuple[Tensor, ...] = ()
         self._known: OrderedDict[tuple[tuple[str, Shape], ...], Usage] = OrderedDict()
 
     def usage(self, shapes: Shapes) -> Usage:
@@ -43,6 +43,7 @@ class Meter:
             if not self._begun:
                 self._begin()
             if self._by_row is not None:
+                _check(shapes, self._inputs)
                 return _rows(self._by_row, shapes)
             key = tuple(sorted(shapes.items()))
             if key not in self._known:
@@ -62,6 +63,17 @@ class Meter:
         self._begun = True
         if made.rows is not None:
             self._by_row = usage_of(made)
+            self._inputs = made.graph.inputs
+
+
+def _check(shapes: Shapes, inputs: tuple[Tensor, ...]) -> None:
+    """Refuse shapes that the model does not take: they must not be priced as if it did."""
+    if set(shapes) != {tensor.name for tensor in inputs}:
+        raise WrongInput(f"The model takes {', '.join(map(str, inputs))}.")
+    rows = {shape[:1] for shape in shapes.values()}
+    for tensor in inputs:
+        if shapes[tensor.name][1:] != (tensor.shape or ())[1:] or len(rows) != 1:
+            raise WrongInput(f"{tensor.name!r} is not of shape {list(shapes[tensor.name])}.")
 
 
 def _rows(each: Usage, shapes: Shapes) -> Usage:

@@ -17,6 +17,8 @@ from typing import Final
 
 from caimi.errors.inference import PricesMalformed
 
+Shapes = Mapping[str, tuple[int, ...]]
+
 MAX_AMOUNT: Final = 10**40
 MAX_FILE_BYTES: Final = 1 << 16
 _GIGA: Final = 10**9
@@ -88,6 +90,33 @@ class PriceList:
 
 
 _NAMES: Final = tuple(field.name for field in fields(PriceList))
+FREE: Final = PriceList()
+NOTHING: Final = Usage(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one answer will cost, and by which list."""
+
+    price: int
+    prices: PriceList
+
+    def as_document(self) -> dict[str, object]:
+        """Give the JSON form; amounts are decimal text."""
+        return {"price": str(self.price), "prices": self.prices.as_document()}
+
+    @classmethod
+    def from_document(cls, document: object) -> Offer:
+        """Take the JSON form, strictly.
+
+        Raises:
+            PricesMalformed: it is anything else.
+        """
+        match document:
+            case {"price": str(price), "prices": prices, **rest} if not rest:
+                listed = PriceList.from_document(prices)
+                return cls(PriceList.from_document({"minimum": price}).minimum, listed)
+        raise PricesMalformed("An offer is a price and a price list.")
 
 
 def _amount(name: str, value: object) -> int:

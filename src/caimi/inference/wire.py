@@ -17,6 +17,28 @@ _DTYPES: Final = frozenset(
 ) | {"bool", "float16", "float32", "float64"}
 
 
+def shapes_from_json(document: object) -> dict[str, tuple[int, ...]]:
+    """Take shapes by the name of their tensor, strictly.
+
+    Raises:
+        UnreadableTensors: it is anything else.
+    """
+    if not isinstance(document, dict) or len(document) > MAX_TENSORS:
+        raise UnreadableTensors("Shapes are an object of bounded size.")
+    shapes = {}
+    for name, shape in document.items():
+        if not 1 <= len(name) <= MAX_NAME or not _is_unicode(name):
+            raise UnreadableTensors(f"A tensor's name is 1 to {MAX_NAME} characters of Unicode.")
+        if (
+            not isinstance(shape, list)
+            or len(shape) > MAX_RANK
+            or not all(type(size) is int and 0 <= size < 1 << 31 for size in shape)
+        ):
+            raise UnreadableTensors(f"{name!r} has no shape.")
+        shapes[name] = tuple(shape)
+    return shapes
+
+
 def tensors_to_json(tensors: Tensors) -> dict[str, object]:
     """Give the JSON form. String tensors are given as lists.
 

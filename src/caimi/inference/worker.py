@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
-from caimi.errors.inference import WorkerBusy, WrongInput
+from caimi.errors.inference import ModelNotRunnable, WorkerBusy, WrongInput
 from caimi.inference.batch import ReceiptLog
 from caimi.inference.batching import BatchLimits, row_count, run_together
 from caimi.inference.engine import Engine, Session
 from caimi.inference.lines import Line, Outcome
+from caimi.inference.prices import FREE, NOTHING, Offer, PriceList, Shapes, Usage
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.runners import Runners
 from caimi.inference.tensors import Array, Tensors, hash_tensors
@@ -32,6 +34,15 @@ class ServedModel:
     session: Session
     rows_apart: bool = False
     """Whether requests may be run together: see `caimi.inference.batching.rows_stay_apart`."""
+    meter: UsageMeter | None = None
+    """What tells the usage of requests; needed where prices depend on it."""
+
+
+class UsageMeter(Protocol):
+    """Tells what requests of one model use: `caimi.inference.metering.Meter`."""
+
+    def usage(self, shapes: Shapes) -> Usage:
+        """Tell what a request with inputs of these shapes uses."""
 
 
 class Models(Protocol):
@@ -50,6 +61,7 @@ class _Asked:
     served: ServedModel
     inputs: Tensors
     nonce: bytes
+    price: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +72,16 @@ class Answer:
     receipt: SignedReceipt
 
 
+def _shapes(inputs: Tensors) -> dict[str, tuple[int, ...]]:
+    return {name: value.shape for name, value in inputs.items()}
+
+
 def _rows_of(asked: _Asked) -> int:
     return row_count(asked.inputs)
 
 
 class Worker:
-    """Runs models with `engine` and signs receipts with `signer`; `price` is asked for each answer.
+    """Runs models with `engine` and signs receipts with `signer`; `prices` says what answers cost.
 
     Receipts are in `receipts` durably before an answer leaves. `clock` gives Unix seconds. At most
     `at_once` requests are under way, and `threads` of them run, one a processor by default; those
@@ -80,7 +96,7 @@ class Worker:
         receipts: ReceiptLog,
         clock: Callable[[], float],
         *,
-        price: int = 0,
+        prices: PriceList = FREE,
         at_once: int = MAX_AT_ONCE,
         threads: int | None = None,
         batches: BatchLimits = ALONE,
@@ -90,7 +106,7 @@ class Worker:
         self._signer = signer
         self._receipts = receipts
         self._clock = clock
-        self._price = price
+        self._prices = prices
         self._places = at_once
         self._batches = batches
         self._alone: Runners[Answer] = Runners(threads)
@@ -130,9 +146,29 @@ class Worker:
             if unknown:
                 given = ", ".join(map(str, served.session.outputs))
                 raise WrongInput(f"The model has no output {unknown[0]!r}; it gives {given}.")
-            answer = await self._answer(_Asked(served, inputs, nonce))
+            price = await self._price(served, _shapes(inputs))
+            answer = await self._answer(_Asked(served, inputs, nonce, price))
             await self._receipts.add(answer.receipt)
             return answer
+
+    async def offer(self, uri: ModelUri, shapes: Shapes) -> Offer:
+        """Tell what an answer for inputs of these shapes costs: the receipt will say the same.
+
+        Raises:
+            WorkerBusy: too many requests are under way.
+            ModelNotServed: the worker has no licence of it.
+            WrongInput, ModelNotRunnable: as the meter says, where the price depends on the request.
+        """
+        with self._place():
+            served = await self._models.serve(uri)
+            return Offer(await self._price(served, shapes), self._prices)
+
+    async def _price(self, served: ServedModel, shapes: Shapes) -> int:
+        if self._prices.is_constant:
+            return self._prices.price(NOTHING)
+        if served.meter is None:
+            raise ModelNotRunnable("This worker has no meter for the version, so no price.")
+        return self._prices.price(await asyncio.to_thread(served.meter.usage, shapes))
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -176,7 +212,7 @@ class Worker:
             input_hash=hash_tensors(asked.inputs),
             output_hash=hash_tensors(outputs),
             engine=self._engine.id,
-            price=self._price,
+            price=asked.price,
             time=int(self._clock()),
             worker=self._signer.account,
             nonce=asked.nonce,

@@ -15,6 +15,7 @@ from caimi.custody.unlock import refused
 from caimi.errors.custody import CustodianUnreachable, MalformedEncoding
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.inference.inclusion import Inclusion
+from caimi.inference.prices import Offer
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Array, Tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json
@@ -192,6 +193,12 @@ class HttpWorker:
         answer = await self._endpoint.post("/v1/infer", json.dumps(request))
         receipt = SignedReceipt.from_document(answer.get("receipt"))
         return tensors_from_json(answer.get("outputs")), receipt
+
+    async def offer(self, uri: ModelUri, inputs: Tensors) -> Offer:
+        """Ask what an answer costs; see `WorkerClient.offer`."""
+        shapes = {name: list(value.shape) for name, value in inputs.items()}
+        request = json.dumps({"model": str(uri), "shapes": shapes})
+        return Offer.from_document(await self._endpoint.post("/v1/offer", request))
 
     async def inclusion(self, receipt: SignedReceipt) -> Inclusion:
         """Ask for a receipt's inclusion proof; see `WorkerClient.inclusion`."""

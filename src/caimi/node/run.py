@@ -28,6 +28,7 @@ from caimi.inference.batching import BatchLimits
 from caimi.inference.engine import Engine
 from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.prices import PriceList
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.ledgers.evm.connect import open_ledger
@@ -255,6 +256,7 @@ async def run_worker(
         home = config.path(config.state) / f"worker-{key}"
         receipts = ReceiptStore(home / "receipts.sqlite")
         serving = config.worker
+        prices = PriceList.from_document(serving.prices)
         running: Engine = (
             OnnxEngine(
                 serving.threads,
@@ -270,6 +272,7 @@ async def run_worker(
             home / "models",
             together=serving.batch_rows > 1 and engine == DEFAULT_ENGINE,
             max_bytes=serving.models_mib << 20,
+            metered=not prices.is_constant,
         )
         worker = Worker(
             running,
@@ -277,6 +280,7 @@ async def run_worker(
             context.identity.signer,
             ReceiptLog(receipts),
             time.time,
+            prices=prices,
             at_once=serving.at_once,
             batches=BatchLimits(
                 serving.batch_rows, serving.batch_wait_ms / 1000, serving.batch_kib << 10

@@ -16,6 +16,7 @@ from caimi.errors.ledgers import UnknownModel
 from caimi.errors.operations import UnknownLedger, UnknownSelector
 from caimi.inference.batching import rows_stay_apart
 from caimi.inference.engine import Engine
+from caimi.inference.metering import Meter
 from caimi.inference.worker import ServedModel
 from caimi.node.open_models import MAX_BYTES, Fetched, OpenModels
 from caimi.uri import ModelUri
@@ -24,7 +25,8 @@ from caimi.uri import ModelUri
 class LicensedModels:
     """Opened versions, pulled on first use with the worker's own licence (port `Models`).
 
-    With `together` requests may be run together, of those versions whose rows stay apart.
+    With `together` requests may be run together, of those versions whose rows stay apart; with
+    `metered` what they use is told for prices.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class LicensedModels:
         *,
         together: bool = False,
         max_bytes: int = MAX_BYTES,
+        metered: bool = False,
     ) -> None:
         self._context = context
         self._engine = engine
         self._folder = folder
         self._together = together
+        self._metered = metered
         self._open = OpenModels(self._pull, max_bytes=max_bytes)
 
     async def serve(self, uri: ModelUri) -> ServedModel:
@@ -71,4 +75,5 @@ class LicensedModels:
         model = onnx_file(pulled)
         apart = self._together and await asyncio.to_thread(rows_stay_apart, model)
         session = await asyncio.to_thread(self._engine.load, model)
-        return ServedModel(uri, pulled.manifest.digest, session, apart)
+        meter = Meter(model) if self._metered else None
+        return ServedModel(uri, pulled.manifest.digest, session, apart, meter)

@@ -18,7 +18,7 @@ from caimi.errors.node import RequestInvalid
 from caimi.inference.oip.service import OipService
 from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
-from caimi.inference.wire import tensors_from_json, tensors_to_json
+from caimi.inference.wire import shapes_from_json, tensors_from_json, tensors_to_json
 from caimi.inference.worker import MAX_AT_ONCE, Worker
 from caimi.node.bodies import Bodies
 from caimi.node.http import bytes_field, json_object, service, text_field
@@ -58,6 +58,14 @@ def create_worker_app(
             "receipt": answer.receipt.as_document(),
         }
         return JSONResponse(document)
+
+    @app.post("/v1/offer")
+    async def offer(request: Request) -> Response:
+        await bodies.read(request)
+        body = await json_object(request, "model", "shapes")
+        uri = ModelUri.parse(text_field(body, "model"))
+        offered = await worker.offer(uri, shapes_from_json(body["shapes"]))
+        return JSONResponse(offered.as_document())
 
     @app.get("/v1/receipts/{digest}")
     async def prove(digest: str) -> Response:
