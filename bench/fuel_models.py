@@ -226,8 +226,9 @@ def _copies(to: Operators) -> None:
 
 def _gathers(to: Operators) -> None:
     """Few in a graph: among many, the C compiler no longer inlines the checks of indices."""
-    a, b, count = to.between(2, 60), to.between(1, 60), to.between(1, 200)
+    a, b = to.between(2, 60), to.between(1, 60)
     for kind in (FLOAT, INT, TensorProto.INT32):
+        count = int(to.random.integers(12, 200))
         known = to.constant(to.random.integers(0, a, count), np.int64)
         for at in (to.input((1, count), INT), to.input((count,), INT), known):
             to.add("Gather", to.input((to.between(a, 2000),), kind), at, axis=0)
