@@ -13,7 +13,7 @@ import wasmtime
 from onnx import ModelProto
 
 from caimi.inference.tensors import Tensors, random_tensors
-from caimi.inference.wasm.compiler import Prepared, Variant, default_cache, prepare
+from caimi.inference.wasm.compiler import Translation, Variant, default_cache, translate
 from caimi.inference.wasm.fuel.work import Work
 from caimi.inference.wasm.toolchain import build
 from caimi.models.tensor import Tensor
@@ -41,7 +41,7 @@ def step_fuel(
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "model.onnx"
         file.write_bytes(model.SerializeToString())
-        made = prepare(file, variant)
+        made = translate(file, variant)
         wasm = _marked(made, variant)
     if inputs is None:
         shapes = [
@@ -58,7 +58,7 @@ def step_fuel(
     return [StepFuel(work, fuel) for work, fuel in zip(made.emitted.works, taken, strict=True)]
 
 
-def _marked(made: Prepared, variant: Variant) -> bytes:
+def _marked(made: Translation, variant: Variant) -> bytes:
     """Build a module that calls the host before each step, and at the end."""
     before, body = made.emitted.code.split(_BODY)
     code = before + _MARK + _BODY + body.replace("\n    {\n", "\n    {\ncaimi_mark();\n")
@@ -80,7 +80,7 @@ def _marked(made: Prepared, variant: Variant) -> bytes:
         return output.read_bytes()
 
 
-def _run(wasm: bytes, made: Prepared, inputs: Tensors) -> list[int]:
+def _run(wasm: bytes, made: Translation, inputs: Tensors) -> list[int]:
     config = wasmtime.Config()
     config.consume_fuel = True
     engine = wasmtime.Engine(config)

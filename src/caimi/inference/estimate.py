@@ -9,7 +9,7 @@ from pathlib import Path
 from caimi.inference.calibration import ONNX, Rates
 from caimi.inference.metering import tensor_bytes, usage_of
 from caimi.inference.prices import Usage
-from caimi.inference.wasm.compiler import SIMD, VARIANTS, Prepared, prepare
+from caimi.inference.wasm.compiler import SIMD, VARIANTS, Translation, translate
 from caimi.inference.wasm.fuel.schedule import published
 from caimi.inference.wasm.graph import signatures
 from caimi.models.tensor import Tensor
@@ -55,16 +55,16 @@ def estimate(file: Path, rows: int, rates: Rates) -> Estimate:
         ModelNotRunnable: the model cannot be compiled, so there is no telling.
         WrongInput: the number of rows does not fit the model.
     """
-    base = prepare(file, SIMD)
+    base = translate(file, SIMD)
     shapes = None if base.rows is not None else _shapes(file, base, rows)
     times = rows if shapes is None else 1
-    made = base if shapes is None else prepare(file, SIMD, shapes=shapes)
+    made = base if shapes is None else translate(file, SIMD, shapes=shapes)
     engines = [_onnx(made, times, rates)]
     for name, variant in VARIANTS.items():
         schedule = published(name)
         if schedule is None:
             continue
-        other = made if name == SIMD.name else prepare(file, variant, shapes=shapes)
+        other = made if name == SIMD.name else translate(file, variant, shapes=shapes)
         told = schedule.predict(other.emitted.works)
         fuel = told.fuel * times
         engines.append(
@@ -91,14 +91,14 @@ def estimate(file: Path, rows: int, rates: Rates) -> Estimate:
     )
 
 
-def _onnx(made: Prepared, times: int, rates: Rates) -> EngineEstimate:
+def _onnx(made: Translation, times: int, rates: Rates) -> EngineEstimate:
     """ONNX Runtime: multiply-adds, and a function counted as eight of them."""
     work = sum(step.multiplies + 8 * step.functions for step in made.emitted.works) * times
     memory = made.weight_bytes + made.emitted.arena_bytes + times * sum(tensor_bytes(made))
     return EngineEstimate(ONNX, None, rates.seconds(ONNX, work), memory, ONNX in rates.measured)
 
 
-def _shapes(file: Path, base: Prepared, rows: int) -> dict[str, tuple[int, ...]]:
+def _shapes(file: Path, base: Translation, rows: int) -> dict[str, tuple[int, ...]]:
     declared, _ = signatures(base.opened.proto, file.name)
     return {tensor.name: _sized(tensor, rows) for tensor in declared}
 

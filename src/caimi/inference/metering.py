@@ -10,7 +10,7 @@ from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.inference.prices import Shapes, Usage
-from caimi.inference.wasm.compiler import SIMD, Prepared, prepare
+from caimi.inference.wasm.compiler import SIMD, Translation, translate
 from caimi.inference.wasm.fuel.schedule import published
 from caimi.inference.wasm.metadata import ITEM_BYTES
 from caimi.models.tensor import Tensor
@@ -47,7 +47,7 @@ class Meter:
                 return _rows(self._by_row, shapes)
             key = tuple(sorted(shapes.items()))
             if key not in self._known:
-                self._known[key] = usage_of(prepare(self._file, SIMD, shapes=shapes))
+                self._known[key] = usage_of(translate(self._file, SIMD, shapes=shapes))
             self._known.move_to_end(key)
             while len(self._known) > MAX_SHAPES:
                 self._known.popitem(last=False)
@@ -56,7 +56,7 @@ class Meter:
     def _begin(self) -> None:
         """See whether the model takes its rows one by one, which one preparation then serves."""
         try:
-            made = prepare(self._file, SIMD)
+            made = translate(self._file, SIMD)
         except WrongInput:  # an open rank: only a request's shapes will do
             self._begun = True
             return
@@ -81,7 +81,7 @@ def _rows(each: Usage, shapes: Shapes) -> Usage:
     return Usage(each.fuel * rows, each.bytes_in * rows, each.bytes_out * rows)
 
 
-def usage_of(made: Prepared) -> Usage:
+def usage_of(made: Translation) -> Usage:
     """Tell what one call of a prepared model uses.
 
     Raises:
@@ -93,7 +93,7 @@ def usage_of(made: Prepared) -> Usage:
     return Usage(schedule.predict(made.emitted.works).fuel, *tensor_bytes(made))
 
 
-def tensor_bytes(made: Prepared) -> tuple[int, int]:
+def tensor_bytes(made: Translation) -> tuple[int, int]:
     """Give the bytes of a call's inputs and outputs."""
     values = made.graph.model.graph.input[: len(made.graph.inputs)]
     inner = sum(

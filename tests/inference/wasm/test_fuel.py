@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caimi.errors.inference import ScheduleMalformed
-from caimi.inference.wasm.compiler import VARIANTS, prepare
+from caimi.inference.wasm.compiler import VARIANTS, translate
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.fuel.convolutions import Convolution
 from caimi.inference.wasm.fuel.kernels import kernel_work
@@ -33,7 +33,7 @@ def _error(name: str, variant: str, folder: Path) -> float:
     model = named(name)
     file = folder / f"{name}.onnx"
     file.write_bytes(model.build(0))
-    told = schedule(variant).predict(prepare(file, VARIANTS[variant]).emitted.works)
+    told = schedule(variant).predict(translate(file, VARIANTS[variant]).emitted.works)
     assert told.guessed == ()
     session = WasmEngine(VARIANTS[variant]).load(file)
     try:

@@ -277,7 +277,10 @@ class _Wrapper:
         computed = {at: text for at, text in known.items() if names[at] in self._buffers}
         node = Node(proto, self._shapes(names), self._shapes(results), computed, known)
         lines = [*shape_checks(node), *range_checks(node)]
-        return [_Step("\n".join(lines), tuple(names[at] for at in known), ())] if lines else []
+        checked = sum(prod(self._buffers[names[at]][0]) for at in computed)
+        work = Work.of("check", call=len(lines), element=checked)
+        reads = tuple(names[at] for at in known)
+        return [_Step("\n".join(lines), reads, (), work)] if lines else []
 
     def _shapes(self, names: Sequence[str]) -> tuple[Shape | None, ...]:
         places = {**self._stored, **self._buffers}
