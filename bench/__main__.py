@@ -1,8 +1,8 @@
 """`make bench`: run the benchmarks (or those named), print and write the figures.
 
-``memory`` and ``growth`` take minutes and write plots, ``agreement`` writes tables of a page: they
-run only when they are named. Exits 1 when a promise is not kept. ``python -m bench readme`` copies
-what was written into the README's table.
+``memory`` and ``growth`` take minutes and write plots, ``agreement`` and ``conformance`` tables of
+pages: they run only when they are named. Exits 1 when a promise is not kept. ``python -m bench
+readme`` copies what was written into the README's table.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BENCHMARKS = (
     "gas",
     "relaying",
 )
-LONG = ("memory", "growth", "agreement")
+LONG = ("memory", "growth", "agreement", "conformance")
 
 
 def main(names: list[str]) -> int:

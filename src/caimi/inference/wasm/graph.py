@@ -92,7 +92,12 @@ def open_model(file: Path) -> OpenedModel:
         model = inliner.inline_local_functions(model)
     _check_nodes(file.name, model)
     stored = initializer_ranges(data, file.name) | beside
-    return OpenedModel(rewrite(model), data, stored, file.name, bool(beside))
+    try:
+        rewritten = rewrite(model)
+    except (ValueError, RuntimeError, onnx.shape_inference.InferenceError) as error:
+        first = (str(error).strip() or "no reason given").splitlines()[0]
+        raise ModelNotRunnable(f"{file.name}: {first[:300]}") from error
+    return OpenedModel(rewritten, data, stored, file.name, bool(beside))
 
 
 def _has_external_attribute(model: ModelProto) -> bool:
