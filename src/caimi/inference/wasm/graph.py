@@ -120,6 +120,8 @@ def _check_nodes(name: str, model: ModelProto) -> None:
         if node.domain not in DOMAINS:
             raise ModelNotRunnable(f"{name}: the custom operator {kind[:80]!r}.")
         for attribute in node.attribute:
+            if attribute.ref_attr_name:
+                raise ModelNotRunnable(f"{name}: {kind[:80]!r}: an attribute of no function.")
             if attribute.HasField("g") or attribute.graphs:
                 raise ModelNotRunnable(f"{name}: {kind[:80]!r}: control flow is not supported.")
 
