@@ -7,6 +7,7 @@ published schedules predict for the zoo with what its models take.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from scipy.optimize import nnls  # type: ignore[import-untyped]
 
 from bench.fuel_models import GROUPS, operators
 from bench.fuel_runs import StepFuel, step_fuel
+from bench.plot import Line, Plot
 from bench.result import Result
 from caimi.inference.wasm import fuel
 from caimi.inference.wasm.compiler import VARIANTS
@@ -24,6 +26,7 @@ from caimi.inference.wasm.fuel.schedule import Schedule, published
 from caimi.inference.wasm.fuel.work import Work
 from caimi.zoo import MODELS
 
+PLOT = Path(__file__).parent.parent / "docs" / "fuel-error.svg"
 SCHEDULES = Path(fuel.__file__).parent / "schedules"
 FITTED = ("simd", "mvp", "f64")
 SEED, OTHER_SEED = 0, 1
@@ -91,11 +94,13 @@ def _works(steps: Sequence[StepFuel]) -> list[Work]:
 
 def measure() -> list[Result]:
     """Compare predictions with the fuel that the zoo takes."""
-    results = []
+    results, lines = [], []
     for variant, name in (("simd", "fuel_prediction_error"), ("mvp", "fuel_prediction_error_mvp")):
         schedule = published(variant)
         assert schedule is not None
-        found = errors(schedule, zoo_steps(variant))
+        steps = zoo_steps(variant)
+        found = errors(schedule, steps)
+        lines.append(_line(variant, steps, found))
         worst = max(found, key=lambda model: abs(found[model]))
         results.append(
             Result(
@@ -105,7 +110,30 @@ def measure() -> list[Result]:
                 ceiling=0.1,
             )
         )
+    PLOT.write_text(_plot(lines))
     return results
+
+
+def _line(
+    variant: str, steps: Mapping[str, Sequence[StepFuel]], found: Mapping[str, float]
+) -> Line:
+    taken = {name: sum(step.fuel for step in each) for name, each in steps.items()}
+    return Line(
+        variant,
+        tuple(
+            (math.log10(taken[name]), 100 * abs(found[name]))
+            for name in sorted(taken, key=taken.__getitem__)
+        ),
+    )
+
+
+def _plot(lines: Sequence[Line]) -> str:
+    return Plot(
+        "How far told fuel lies from what the zoo's models take",
+        "log10 of the fuel",
+        "error, %",
+        tuple(lines),
+    ).svg()
 
 
 def main(arguments: list[str]) -> None:
