@@ -124,6 +124,7 @@ def test_a_schedule_survives_encoding() -> None:
         (b'"version":1', b'"version":2'),
         (b'"unit":"1/1000 fuel"', b'"unit":"fuel"'),
         (b'"run":', b'"walk":'),
+        (b'"other":', b'"more":1,"other":'),
         (b'"other":', b'"other":-'),
         (b'"engine":"caimi-wasm/', b'"engine":"wasm/'),
         (b'"abs.block":', b'"abs block":'),
