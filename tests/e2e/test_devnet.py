@@ -119,6 +119,25 @@ def test_the_tour(net: Devnet) -> None:
     assert {"VersionPublished", "LicenceGranted", "ModelSent", "AliasSet"} <= set(events)
 
 
+def test_a_compiled_version_runs_to_the_same_bits_streamed_or_not(net: Devnet) -> None:
+    package = net.folder / "package"
+    package.mkdir()
+    (package / "model.onnx").write_bytes((net.folder / "model.onnx").read_bytes())
+    assert net.run("compile", "package/model.onnx")["engine"] == "caimi-wasm/1/simd"
+    named = ("-n", "compiled", "-v", "1.0.0", "-l", "a")
+    uri = net.run("publish", "package", *named, "-k", "alice")["uri"]
+    net.run("pull", uri, "compiled", "-k", "alice")
+    verified = net.run("verify", uri, "--files", "compiled", "-k", "alice")
+    (rebuilt,) = (check for check in verified["checks"] if "compiles to" in check["name"])
+    assert rebuilt["state"] == "passed"
+    rows = ("-i", "rows.npy", "-k", "alice")
+    compiled = net.run("run", uri, *rows, "--engine", "wasm")["outputs"]
+    assert net.run("run", uri, *rows, "--engine", "wasm", "--stream")["outputs"] == compiled
+    fast = net.run("run", uri, *rows)["outputs"]
+    assert fast["label"] == compiled["label"]
+    np.testing.assert_allclose(fast["probabilities"], compiled["probabilities"], atol=1e-6)
+
+
 def test_the_sdk_does_the_same_in_a_few_lines(net: Devnet) -> None:
     config = net.folder / "caimi.toml"
     with caimi.connect(config, key="alice") as alice:

@@ -190,7 +190,10 @@ class AsyncNetwork:
     ) -> Session:
         """Pull a licensed version and open it in an engine: ``onnx``, ``wasm``, ``wasm-int8``…"""
         pulled = await self.pull(uri, progress=progress)
-        return await asyncio.to_thread(open_session, pulled, engine)
+        progress("open", 0, None)
+        session = await asyncio.to_thread(open_session, pulled, engine)
+        progress("open", 1, 1)
+        return session
 
     async def open_remote(self, uri: str, server: str, model: str | None = None) -> Session:
         """Open a version that a server runs; see `caimi.client.inference.open_remote`."""
