@@ -17,10 +17,10 @@ from onnx.reference import ReferenceEvaluator
 
 from bench.result import Result
 from caimi.inference.tensors import Array, Tensors
-from caimi.inference.wasm.compiler import VARIANTS
-from caimi.inference.wasm.host import ModuleHost
-from caimi.inference.wasm.module_cache import ModuleCache
-from caimi.inference.wasm.weights import FileWeights
+from caimi.inference.wasm.compiling.compiler import VARIANTS
+from caimi.inference.wasm.compiling.module_cache import ModuleCache
+from caimi.inference.wasm.hosting.host import ModuleHost
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.zoo import MODELS, OPERATORS, ZooModel
 
 PAGE = Path(__file__).parent.parent / "docs" / "engines-agreement.md"

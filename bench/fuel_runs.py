@@ -13,9 +13,9 @@ import wasmtime
 from onnx import ModelProto
 
 from caimi.inference.tensors import Tensors, random_tensors
-from caimi.inference.wasm.compiler import Translation, Variant, default_cache, translate
+from caimi.inference.wasm.compiling.compiler import Translation, Variant, default_cache, translate
+from caimi.inference.wasm.compiling.toolchain import build
 from caimi.inference.wasm.fuel.work import Work
-from caimi.inference.wasm.toolchain import build
 from caimi.models.tensor import Tensor
 
 _MEMORY = 1 << 31
@@ -65,7 +65,7 @@ def _marked(made: Translation, variant: Variant) -> bytes:
     last = code.rindex("    return 0;\n}")
     with (
         tempfile.TemporaryDirectory() as name,
-        as_file(files("caimi.inference.wasm") / "kernels") as kernels,
+        as_file(files("caimi.inference.wasm.compiling") / "kernels") as kernels,
     ):
         source, output = Path(name) / "model.c", Path(name) / "model.wasm"
         source.write_text(code[:last] + "caimi_mark();\n" + code[last:])

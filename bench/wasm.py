@@ -21,10 +21,10 @@ import onnxruntime as ort
 from bench.result import Result
 from bench.web_peer import OnnxRuntimeWeb
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiler import VARIANTS
-from caimi.inference.wasm.host import ModuleHost
-from caimi.inference.wasm.module_cache import ModuleCache
-from caimi.inference.wasm.weights import FileWeights
+from caimi.inference.wasm.compiling.compiler import VARIANTS
+from caimi.inference.wasm.compiling.module_cache import ModuleCache
+from caimi.inference.wasm.hosting.host import ModuleHost
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.zoo import named
 
 ROUNDS = {"resnet50": 11, "mobilenet_v2": 25, "transformer": 25}
@@ -35,7 +35,7 @@ Timed = Callable[[], float]
 _COMPILE = """
 import sys
 from pathlib import Path
-from caimi.inference.wasm.compiler import compile_model
+from caimi.inference.wasm.compiling.compiler import compile_model
 compile_model(Path(sys.argv[1]), cache=Path(sys.argv[2]))
 """
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from statistics import median
 
 from bench.result import Result
-from caimi.inference.wasm.code_cache import CodeCache
-from caimi.inference.wasm.compiler import compile_model
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.compiling.compiler import compile_model
+from caimi.inference.wasm.hosting.code_cache import CodeCache
+from caimi.inference.wasm.hosting.host import ModuleHost
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.weights import FileWeights
 from caimi.zoo import named
 
 STARTS, RUNS = 11, 2_000

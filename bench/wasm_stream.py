@@ -19,12 +19,12 @@ import numpy as np
 
 from bench.plot import Line, Plot
 from bench.result import Result
-from caimi.inference.wasm.compiler import compile_model
-from caimi.inference.wasm.host import ModuleHost
-from caimi.inference.wasm.runner import Mode
-from caimi.inference.wasm.sealed_weights import SealedWeights
-from caimi.inference.wasm.session import ModuleSession
-from caimi.inference.wasm.weights import FileWeights
+from caimi.inference.wasm.compiling.compiler import compile_model
+from caimi.inference.wasm.hosting.host import ModuleHost
+from caimi.inference.wasm.hosting.runner import Mode
+from caimi.inference.wasm.hosting.sealed_weights import SealedWeights
+from caimi.inference.wasm.hosting.session import ModuleSession
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.models import ContentKey, Manifest, Package, PackageSigner, build_manifest, seal
 from caimi.storage import LocalStore
 from caimi.zoo.resnet import resnet50

@@ -36,9 +36,9 @@ from caimi.errors.operations import (
 )
 from caimi.errors.storage import ChunkMissing, ObjectMissing
 from caimi.inference.tensors import hash_tensors
-from caimi.inference.wasm.compiler import compile_model
+from caimi.inference.wasm.compiling.compiler import compile_model
 from caimi.inference.wasm.engine import WasmEngine
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Price
 from caimi.models.package import Package

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from onnx import TensorProto
 from safetensors.numpy import save
 
-from caimi.inference.wasm.graph import open_model
+from caimi.inference.wasm.compiling.graph import open_model
 from caimi.models import (
     Capsule,
     Dataset,
@@ -260,7 +260,10 @@ DECODERS = (
     Decoder("onnx", ("caimi.models.onnx_file",), _onnx_models, _onnx_decode, share=0.5),
     Decoder(
         "wasm-onnx",
-        ("caimi.inference.wasm.graph.open_model", "caimi.inference.wasm.initializers"),
+        (
+            "caimi.inference.wasm.compiling.graph.open_model",
+            "caimi.inference.wasm.compiling.initializers",
+        ),
         _onnx_models,
         _file_at("compiled.onnx", open_model),
         share=0.2,

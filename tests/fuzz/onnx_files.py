@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from caimi.inference.wasm.compiler import Translation, translate
+from caimi.inference.wasm.compiling.compiler import Translation, translate
 from fuzz.decoder import Decoder
 from fuzz.mutation import damaged_bytes
 
@@ -204,9 +204,9 @@ DECODERS = (
     OnnxFiles(
         "onnx-compiler",
         (
-            "caimi.inference.wasm.compiler",
-            "caimi.inference.wasm.graph",
-            "caimi.inference.wasm.initializers",
+            "caimi.inference.wasm.compiling.compiler",
+            "caimi.inference.wasm.compiling.graph",
+            "caimi.inference.wasm.compiling.initializers",
         ),
         valid,
         to_c,

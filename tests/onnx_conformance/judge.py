@@ -12,7 +12,7 @@ from onnx import TensorProto, numpy_helper
 
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiler import SIMD, Variant, compile_model
+from caimi.inference.wasm.compiling.compiler import SIMD, Variant, compile_model
 from onnx_conformance.module_runner import Stopped, run_module
 
 NOISY = {"test_dft_inverse": 1e-5, "test_dft_inverse_opset19": 1e-5}

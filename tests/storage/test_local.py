@@ -7,7 +7,6 @@ import threading
 import time
 
 import pytest
-from conformance import StoreConformance
 
 from caimi.errors.storage import (
     ObjectCorrupted,
@@ -17,6 +16,7 @@ from caimi.errors.storage import (
     StoreUnusable,
 )
 from caimi.storage import Cid, LocalStore
+from conformance import StoreConformance
 
 
 @pytest.fixture

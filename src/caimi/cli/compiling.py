@@ -45,8 +45,8 @@ def compile_command(
     def work() -> None:
         from time import perf_counter
 
-        from caimi.inference.wasm.compiler import VARIANTS, compile_files
-        from caimi.inference.wasm.sizes import sizes_of
+        from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_files
+        from caimi.inference.wasm.compiling.sizes import sizes_of
 
         if variant not in VARIANTS:
             raise typer.BadParameter(f"{variant!r} is none of {', '.join(VARIANTS)}")

@@ -336,7 +336,7 @@ def run(
             values = read_tensors(inputs, session.inputs)
             outputs = await asyncio.to_thread(session.run, values)
         elif stream:
-            from caimi.inference.wasm.host import ModuleHost
+            from caimi.inference.wasm.hosting.host import ModuleHost
 
             with ModuleHost() as host:
                 session = await net.open_streamed(uri, host)

@@ -33,7 +33,7 @@ from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.journal import Journal
 from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.fees import FeePolicy

@@ -10,11 +10,11 @@ from caimi.client.pull import licensed_account, unlock_version
 from caimi.client.resolve import fetch_manifest, resolve
 from caimi.errors.inference import ModelNotRunnable, ModuleMalformed
 from caimi.inference.wasm.engine import WasmSession
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.hosting.host import ModuleHost
+from caimi.inference.wasm.hosting.runner import Mode
+from caimi.inference.wasm.hosting.sealed_weights import SealedWeights
 from caimi.inference.wasm.module import CompiledModule
 from caimi.inference.wasm.rebuild import SUFFIX
-from caimi.inference.wasm.runner import Mode
-from caimi.inference.wasm.sealed_weights import SealedWeights
 from caimi.models.content_key import ContentKey
 from caimi.models.manifest import FileEntry, Manifest
 from caimi.models.sealed_reader import SealedReader

@@ -8,9 +8,9 @@ from caimi.demo.report import require
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.tensors import Tensors, hash_tensors
 from caimi.inference.verification import differences
-from caimi.inference.wasm.compiler import SIMD
+from caimi.inference.wasm.compiling.compiler import SIMD
 from caimi.inference.wasm.engine import WasmEngine
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.hosting.host import ModuleHost
 
 
 def reproduce(model: Path, inputs: Tensors, outputs: Tensors) -> str:

@@ -18,7 +18,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.inference import WrongInput
 from caimi.inference.engine import Session
 from caimi.inference.tensors import Array, Tensors, check_tensors
-from caimi.inference.wasm.row_wise import row_symbol
+from caimi.inference.wasm.compiling.row_wise import row_symbol
 
 Outcome = dict[str, Array] | Exception
 

@@ -52,7 +52,7 @@ def engine_of(engine_id: str) -> str:
 def available_engines() -> list[EngineInfo]:
     """List the engines, those that lack a part with what is missing."""
     from caimi.inference.onnx_engine import OnnxEngine  # noqa: PLC0415 - loads slowly
-    from caimi.inference.wasm.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
+    from caimi.inference.wasm.compiling.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
 
     missing = [name for name in ("wasmtime", "ziglang", "emx-onnx-cgen") if not _installed(name)]
     state = f"lacks {', '.join(missing)}" if missing else "ready"
@@ -87,7 +87,7 @@ def engine_named(name: str, *, processes: int = 1) -> Engine:
         ModelNotRunnable: there is none of that name.
     """
     from caimi.inference.onnx_engine import OnnxEngine  # noqa: PLC0415 - loads slowly
-    from caimi.inference.wasm.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
+    from caimi.inference.wasm.compiling.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
     from caimi.inference.wasm.engine import WasmEngine  # noqa: PLC0415 - loads slowly
 
     makers: dict[str, Callable[[], Engine]] = {

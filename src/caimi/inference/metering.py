@@ -10,7 +10,7 @@ from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.inference.prices import Shapes, Usage
-from caimi.inference.wasm.compiler import SIMD, Translation, translate
+from caimi.inference.wasm.compiling.compiler import SIMD, Translation, translate
 from caimi.inference.wasm.fuel.schedule import published
 from caimi.inference.wasm.metadata import ITEM_BYTES
 from caimi.models.tensor import Tensor

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.hosting.host import ModuleHost
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from caimi.inference.wasm.compiler import REVISION, VARIANTS, compile_model
+from caimi.inference.wasm.compiling.compiler import REVISION, VARIANTS, compile_model
 
 GOLDEN = Path(__file__).parent / "golden_module.json"
 COMPILED = ("simd", "mvp")

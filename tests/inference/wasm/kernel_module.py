@@ -16,7 +16,7 @@ from wasmtime import Config, Engine, Func, Linker, Memory, Module, Store
 import caimi.inference.wasm
 
 Array = NDArray[np.float32]
-KERNELS = Path(caimi.inference.wasm.__file__).parent / "kernels"
+KERNELS = Path(caimi.inference.wasm.__file__).parent / "compiling" / "kernels"
 FLAGS = ("-target", "wasm32-wasi", "-O3", "-ffp-contract=off", "-mexec-model=reactor", "-Wall")
 SOURCES = ("conv.c", "depthwise.c", "epilogue.c", "gemm.c", "matrix.c", "product.c", "row.c")
 EXPORTS = ("caimi_conv_f32", "caimi_gemm_f32", "caimi_conv_i8", "caimi_gemm_i8", "__heap_base")

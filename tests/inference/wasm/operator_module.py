@@ -12,7 +12,7 @@ from wasmtime import Engine, Func, Linker, Memory, Module, Store
 
 import caimi.inference.wasm
 
-KERNELS = Path(caimi.inference.wasm.__file__).parent / "kernels"
+KERNELS = Path(caimi.inference.wasm.__file__).parent / "compiling" / "kernels"
 HEADER = "caimi_operators.h"
 SOURCES = (
     "attention.c", "broadcasting.c", "copying.c", "normalisation.c", "pointwise.c",

@@ -5,7 +5,7 @@ import pytest
 from direct_runs import InProcess, run_in_v8
 from zoo_modules import ODD, ZooModules, bits, odd_inputs, row
 
-from caimi.inference.wasm.weights import FileWeights
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.zoo import MODELS, OPERATORS, named
 
 NAMES = [model.name for model in (*MODELS, OPERATORS)]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caimi.inference.wasm.arena import ALIGNMENT, Lifetime, plan_arena
+from caimi.inference.wasm.compiling.arena import ALIGNMENT, Lifetime, plan_arena
 
 spans = st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 30))
 

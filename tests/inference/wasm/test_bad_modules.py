@@ -24,11 +24,11 @@ from caimi.errors.inference import (
     RunnerDied,
     RunTimedOut,
 )
+from caimi.inference.wasm.hosting.protocol import plain
+from caimi.inference.wasm.hosting.runner import Limits
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.metadata import Weight
 from caimi.inference.wasm.module import CompiledModule, attach
-from caimi.inference.wasm.protocol import plain
-from caimi.inference.wasm.runner import Limits
-from caimi.inference.wasm.weights import FileWeights
 from caimi.models.tensor import Tensor
 
 ONE = np.array([1, 2, 3, 4], np.float32)
@@ -288,7 +288,7 @@ def test_what_a_child_says_is_one_plain_line():
 
 CONFINED = """
 import ctypes, os, socket, subprocess, sys
-from caimi.inference.wasm.confinement import confine
+from caimi.inference.wasm.hosting.confinement import confine
 attempts = {
     "read a file": lambda: open("/etc/hostname"),
     "list a directory": lambda: os.listdir("/"),

@@ -10,10 +10,10 @@ import pytest
 import wasm_modules as modules
 
 from caimi.errors.inference import CacheUnsafe
-from caimi.inference.wasm.code_cache import CodeCache
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.hosting.code_cache import CodeCache
+from caimi.inference.wasm.hosting.host import ModuleHost
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.weights import FileWeights
 
 KEY, OTHER = b"\1" * 32, b"\2" * 32
 CODE = bytes(range(256)) * 40

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiler import VARIANTS, compile_model
+from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_model
 from onnx_conformance.module_runner import Stopped, run_module
 
 X = np.arange(6, dtype="float32").reshape(2, 3)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caimi.errors.inference import ScheduleMalformed
-from caimi.inference.wasm.compiler import VARIANTS, translate
+from caimi.inference.wasm.compiling.compiler import VARIANTS, translate
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.fuel.convolutions import Convolution
 from caimi.inference.wasm.fuel.kernels import kernel_work

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.initializers import initializer_ranges
+from caimi.inference.wasm.compiling.initializers import initializer_ranges
 
 KINDS = {"raw": None, "float": TensorProto.FLOAT, "double": TensorProto.DOUBLE}
 

@@ -14,10 +14,10 @@ import wasm_modules as modules
 from processes_of_tests import is_gone
 
 from caimi.errors.inference import ModuleMemoryExceeded, RunFailed, RunnerDied, WrongInput
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.hosting.host import ModuleHost
+from caimi.inference.wasm.hosting.runner import Limits
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.runner import Limits
-from caimi.inference.wasm.weights import FileWeights
 from caimi.models.tensor import Tensor
 
 NO_WEIGHTS = FileWeights(Path("/nowhere"))
@@ -196,9 +196,9 @@ PARENT = """
 import sys, threading, time
 from pathlib import Path
 import numpy as np
-from caimi.inference.wasm.host import ModuleHost
+from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.weights import FileWeights
+from caimi.inference.wasm.hosting.weights import FileWeights
 host = ModuleHost()
 module = CompiledModule.parse(bytes.fromhex(sys.stdin.readline()))
 session = host.load(module, FileWeights(Path("/")))

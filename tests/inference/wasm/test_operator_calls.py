@@ -15,12 +15,12 @@ from onnx import helper, numpy_helper
 from shared.scalar_types import ScalarType
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiler import compile_model
-from caimi.inference.wasm.operator_calls import operator_call
-from caimi.inference.wasm.operators.c_text import float_text
-from caimi.inference.wasm.operators.lowering import repair_lowering
-from caimi.inference.wasm.operators.strides import MAX_RANK, merged, reduction, strides
-from caimi.inference.wasm.weights import FileWeights
+from caimi.inference.wasm.compiling.compiler import compile_model
+from caimi.inference.wasm.compiling.operator_calls import operator_call
+from caimi.inference.wasm.compiling.operators.c_text import float_text
+from caimi.inference.wasm.compiling.operators.lowering import repair_lowering
+from caimi.inference.wasm.compiling.operators.strides import MAX_RANK, merged, reduction, strides
+from caimi.inference.wasm.hosting.weights import FileWeights
 
 
 def random(*shape, dtype=np.float32):

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, Normalizer
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.rewrite import rewrite
+from caimi.inference.wasm.compiling.rewrite import rewrite
 from caimi.zoo import named
 
 ML = "ai.onnx.ml"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from caimi.inference.wasm.row_wise import row_symbol
+from caimi.inference.wasm.compiling.row_wise import row_symbol
 
 FLOAT = TensorProto.FLOAT
 

@@ -16,7 +16,7 @@ from onnx import ModelProto
 
 import caimi
 from caimi.errors import CaimiError
-from caimi.inference.wasm.compiler import REVISION, translate
+from caimi.inference.wasm.compiling.compiler import REVISION, translate
 from fuzz import onnx_files
 
 ANEW = (

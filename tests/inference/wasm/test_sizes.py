@@ -13,8 +13,8 @@ import wasm_modules as modules
 from caimi.errors.inference import RunnerDied
 from caimi.inference.wasm import engine
 from caimi.inference.wasm.engine import WasmSession
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.weights import FileWeights
 from caimi.models.tensor import Tensor
 
 OPEN = Tensor("x", "uint8", ("n",)), Tensor("y", "uint8", ("n",))

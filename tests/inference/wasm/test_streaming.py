@@ -3,10 +3,10 @@
 import pytest
 from sealed_world import World
 
-from caimi.inference.wasm.compiler import compile_model
-from caimi.inference.wasm.runner import Mode
-from caimi.inference.wasm.sealed_weights import SealedWeights
-from caimi.inference.wasm.weights import FileWeights
+from caimi.inference.wasm.compiling.compiler import compile_model
+from caimi.inference.wasm.hosting.runner import Mode
+from caimi.inference.wasm.hosting.sealed_weights import SealedWeights
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.zoo import named
 
 ZOO = named("autoencoder")

@@ -19,11 +19,11 @@ from caimi.errors.storage import (
     StorageError,
     WrongContentKey,
 )
-from caimi.inference.wasm.chunk_order import Chunk, ChunkOrder, Range
+from caimi.inference.wasm.hosting.chunk_order import Chunk, ChunkOrder, Range
+from caimi.inference.wasm.hosting.runner import Limits, Mode
+from caimi.inference.wasm.hosting.sealed_weights import SealedWeights
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.metadata import Weight
-from caimi.inference.wasm.runner import Limits, Mode
-from caimi.inference.wasm.sealed_weights import SealedWeights
-from caimi.inference.wasm.weights import FileWeights
 from caimi.models import ContentKey
 
 

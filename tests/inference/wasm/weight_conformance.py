@@ -8,9 +8,9 @@ import pytest
 import wasm_modules as modules
 
 from caimi.errors.inference import ModuleLied, WeightsUnavailable
+from caimi.inference.wasm.hosting.runner import Mode
 from caimi.inference.wasm.metadata import Weight
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.runner import Mode
 
 FILES = {
     "a.bin": random.Random(1).randbytes(5 * 65536 + 123),

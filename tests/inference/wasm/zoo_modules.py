@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime as ort
 
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiler import VARIANTS
+from caimi.inference.wasm.compiling.compiler import VARIANTS
+from caimi.inference.wasm.compiling.module_cache import ModuleCache
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.module_cache import ModuleCache
 from caimi.zoo import ZooModel, named
 
 ODD = {

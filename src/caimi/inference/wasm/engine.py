@@ -11,14 +11,14 @@ from typing import Final, Self
 
 from caimi.errors.inference import CompilerFailed, ModelNotRunnable, RunFailed, RunnerDied
 from caimi.inference.tensors import Array, Tensors, check_tensors
-from caimi.inference.wasm.compiler import SIMD, Variant, default_cache
-from caimi.inference.wasm.graph import open_model, signatures
-from caimi.inference.wasm.host import ModuleHost
-from caimi.inference.wasm.module_cache import ModuleCache
-from caimi.inference.wasm.row_wise import row_symbol
-from caimi.inference.wasm.runner import Limits, Outcome
-from caimi.inference.wasm.session import ModuleSession
-from caimi.inference.wasm.weights import FileWeights
+from caimi.inference.wasm.compiling.compiler import SIMD, Variant, default_cache
+from caimi.inference.wasm.compiling.graph import open_model, signatures
+from caimi.inference.wasm.compiling.module_cache import ModuleCache
+from caimi.inference.wasm.compiling.row_wise import row_symbol
+from caimi.inference.wasm.hosting.host import ModuleHost
+from caimi.inference.wasm.hosting.runner import Limits, Outcome
+from caimi.inference.wasm.hosting.session import ModuleSession
+from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.models.tensor import Tensor
 
 Shape = tuple[int, ...]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import ModuleMalformed
-from caimi.inference.wasm.compiler import VARIANTS, compile_model
+from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_model
 from caimi.inference.wasm.module import CompiledModule
 
 SUFFIX: Final = ".wasm"

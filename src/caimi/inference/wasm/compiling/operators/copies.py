@@ -17,7 +17,7 @@ from emx_onnx_cgen.ir.ops import (
 )
 from shared.scalar_types import ScalarType
 
-from caimi.inference.wasm.operators.c_text import (
+from caimi.inference.wasm.compiling.operators.c_text import (
     call,
     float_text,
     lines,
@@ -25,14 +25,14 @@ from caimi.inference.wasm.operators.c_text import (
     words_from,
     words_to,
 )
-from caimi.inference.wasm.operators.strides import (
+from caimi.inference.wasm.compiling.operators.strides import (
     Shape,
     broadcast_strides,
     columns,
     merged,
     strides,
 )
-from caimi.inference.wasm.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
 
 
 def _copy(sizes: Shape, source: str, read: Shape, target: str, written: Shape) -> str | None:

@@ -11,8 +11,15 @@ from emx_onnx_cgen.ir import ops
 from emx_onnx_cgen.ir.op_base import OpBase
 from shared.scalar_types import ScalarType
 
-from caimi.inference.wasm.operators import attention, axes, copies, pointwise, recurrent, windows
-from caimi.inference.wasm.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators import (
+    attention,
+    axes,
+    copies,
+    pointwise,
+    recurrent,
+    windows,
+)
+from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
 
 CALLS: dict[type[OpBase], Callable[..., str | None]] = {
     ops.UnaryOp: pointwise.unary_call,

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from caimi.inference.tensors import Array
-from caimi.inference.wasm.replacement import Replacement, label_of, side_of
-from caimi.inference.wasm.rewrite_linear import transformed, two_sided
+from caimi.inference.wasm.compiling.replacement import Replacement, label_of, side_of
+from caimi.inference.wasm.compiling.rewrite_linear import transformed, two_sided
 
 _COMPARISONS: Final = {
     "BRANCH_LEQ": "LessOrEqual",

@@ -15,9 +15,14 @@ from emx_onnx_cgen.ir.ops import (
     SoftmaxOp,
 )
 
-from caimi.inference.wasm.operators.c_text import call, floats_from, floats_to, struct_text
-from caimi.inference.wasm.operators.strides import reduction
-from caimi.inference.wasm.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.c_text import (
+    call,
+    floats_from,
+    floats_to,
+    struct_text,
+)
+from caimi.inference.wasm.compiling.operators.strides import reduction
+from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
 
 REDUCTIONS = {
     "sum": "sum",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import WrongInput
-from caimi.inference.wasm.graph import open_model, signatures
+from caimi.inference.wasm.compiling.graph import open_model, signatures
 
 _SIZE: Final = re.compile(r"([^=]{1,64})=([0-9]{1,9})")
 

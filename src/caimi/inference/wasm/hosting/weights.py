@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from caimi.errors.inference import WeightsUnavailable
+from caimi.inference.wasm.hosting.protocol import MAX_FILES, Place
 from caimi.inference.wasm.metadata import Weight
-from caimi.inference.wasm.protocol import MAX_FILES, Place
 
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _DIRECTORY: Final = _READ | os.O_DIRECTORY

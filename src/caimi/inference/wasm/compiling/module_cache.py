@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import ModuleMalformed
-from caimi.inference.wasm.compiler import Variant, compile_files, default_cache, fingerprint
+from caimi.inference.wasm.compiling.compiler import (
+    Variant,
+    compile_files,
+    default_cache,
+    fingerprint,
+)
 from caimi.inference.wasm.module import CompiledModule
 from caimi.models.strict_json import encode
 

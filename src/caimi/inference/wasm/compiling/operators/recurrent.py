@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 from emx_onnx_cgen.ir.ops import GruOp, LstmOp, RnnOp
 
-from caimi.inference.wasm.operators.c_text import call, floats_from, floats_to, lines, struct_text
-from caimi.inference.wasm.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.c_text import (
+    call,
+    floats_from,
+    floats_to,
+    lines,
+    struct_text,
+)
+from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
 
 MAX_HIDDEN = 4096
 """CAIMI_MAX_HIDDEN of the kernels."""

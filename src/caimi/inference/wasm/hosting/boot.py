@@ -8,14 +8,21 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+_PACKAGES = (
+    "caimi",
+    "caimi.inference",
+    "caimi.inference.wasm",
+    "caimi.inference.wasm.hosting",
+)
+
 
 def _boot(descriptor: str, caimi: str, site: str) -> None:
     sys.path.append(site)
-    for name in ("caimi", "caimi.inference", "caimi.inference.wasm"):
+    for name in _PACKAGES:
         package = ModuleType(name)
         package.__path__ = ["/".join([caimi, *name.split(".")[1:]])]
         sys.modules[name] = package
-    import_module("caimi.inference.wasm.child").serve(int(descriptor))
+    import_module("caimi.inference.wasm.hosting.child").serve(int(descriptor))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from typing import Final
 
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import RunTimedOut, WeightsUnavailable
-from caimi.inference.wasm.chunk_order import Chunk, ChunkOrder, Range
+from caimi.inference.wasm.hosting.chunk_order import Chunk, ChunkOrder, Range
+from caimi.inference.wasm.hosting.protocol import MAX_PIECES, Place
+from caimi.inference.wasm.hosting.shared_memory import SharedMemory
+from caimi.inference.wasm.hosting.weights import WeightReader
 from caimi.inference.wasm.metadata import Weight
-from caimi.inference.wasm.protocol import MAX_PIECES, Place
-from caimi.inference.wasm.shared_memory import SharedMemory
-from caimi.inference.wasm.weights import WeightReader
 from caimi.models.content_key import ContentKey
 from caimi.models.manifest import Manifest
 from caimi.models.sealed_reader import ChunkSource

@@ -17,10 +17,10 @@ from time import monotonic
 from typing import Final
 
 from caimi.errors.inference import RunnerDied, RunTimedOut
-from caimi.inference.wasm.protocol import MAX_PACKET, plain
+from caimi.inference.wasm.hosting.protocol import MAX_PACKET, plain
 
 _BOOT: Final = Path(__file__).with_name("boot.py")
-_CAIMI: Final = _BOOT.parents[2]
+_CAIMI: Final = _BOOT.parents[3]
 _GRACE_SECONDS: Final = 1.0
 _SLACK_BYTES: Final = 512 * 1024 * 1024
 _MOST_WORDS: Final = 2048

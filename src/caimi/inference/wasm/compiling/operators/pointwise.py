@@ -6,9 +6,20 @@ import math
 
 from emx_onnx_cgen.ir.ops import BinaryOp, ClipOp, MultiInputBinaryOp, UnaryOp
 
-from caimi.inference.wasm.operators.c_text import call, floats_from, floats_to, lines, struct_text
-from caimi.inference.wasm.operators.strides import Shape, broadcast_strides, columns, merged
-from caimi.inference.wasm.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.c_text import (
+    call,
+    floats_from,
+    floats_to,
+    lines,
+    struct_text,
+)
+from caimi.inference.wasm.compiling.operators.strides import (
+    Shape,
+    broadcast_strides,
+    columns,
+    merged,
+)
+from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
 
 PARAMETERS = {
     "exp": 0, "log": 0, "erf": 0, "tanh": 0, "sigmoid": 0, "softplus": 0, "softsign": 0,

@@ -18,9 +18,9 @@ from typing import Final
 import wasmtime
 from wasmtime import Func, FuncType, Instance, Memory, Module, Store, TrapCode, ValType
 
-from caimi.inference.wasm import protocol
-from caimi.inference.wasm.confinement import confine
-from caimi.inference.wasm.protocol import Failure, Place, Plan
+from caimi.inference.wasm.hosting import protocol
+from caimi.inference.wasm.hosting.confinement import confine
+from caimi.inference.wasm.hosting.protocol import Failure, Place, Plan
 
 _MOST_TABLE_ELEMENTS: Final = 65_536
 _KINDS: Final = {TrapCode.STACK_OVERFLOW: Failure.STACK, TrapCode.OUT_OF_FUEL: Failure.FUEL}

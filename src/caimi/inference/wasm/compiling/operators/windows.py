@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 from emx_onnx_cgen.ir.ops import AveragePoolOp, MaxPoolOp
 
-from caimi.inference.wasm.operators.c_text import call, floats_from, floats_to, struct_text
-from caimi.inference.wasm.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.c_text import (
+    call,
+    floats_from,
+    floats_to,
+    struct_text,
+)
+from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
 
 
 @dataclass(frozen=True)

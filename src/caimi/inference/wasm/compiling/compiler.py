@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
-from caimi.inference.wasm.emitter import Emitted, emit
-from caimi.inference.wasm.folding import fold
-from caimi.inference.wasm.graph import (
+from caimi.inference.wasm.compiling.emitter import Emitted, emit
+from caimi.inference.wasm.compiling.folding import fold
+from caimi.inference.wasm.compiling.graph import (
     Graph,
     OpenedModel,
     detach_weights,
@@ -22,18 +22,18 @@ from caimi.inference.wasm.graph import (
     open_model,
     signatures,
 )
-from caimi.inference.wasm.metadata import ITEM_BYTES, Metadata, Weight
-from caimi.inference.wasm.module import CompiledModule, attach
-from caimi.inference.wasm.quantising import quantise
-from caimi.inference.wasm.refusals import check_names, check_operators
-from caimi.inference.wasm.row_wise import row_symbol
-from caimi.inference.wasm.toolchain import (
+from caimi.inference.wasm.compiling.quantising import quantise
+from caimi.inference.wasm.compiling.refusals import check_names, check_operators
+from caimi.inference.wasm.compiling.row_wise import row_symbol
+from caimi.inference.wasm.compiling.toolchain import (
     GENERATOR_VERSION,
     ZIG_VERSION,
     Target,
     build,
     check_toolchain,
 )
+from caimi.inference.wasm.metadata import ITEM_BYTES, Metadata, Weight
+from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.models.tensor import Tensor
 
 REVISION: Final = 1
@@ -79,7 +79,8 @@ def default_cache() -> Path:
 def fingerprint(variant: Variant) -> bytes:
     """Give a hash of what, besides the model, decides a module's bytes: for keys of caches."""
     state = hashlib.sha256(repr((variant, GENERATOR_VERSION, ZIG_VERSION)).encode())
-    for folder in (files("caimi.inference.wasm"), files("caimi.inference.wasm") / "kernels"):
+    package = files("caimi.inference.wasm.compiling")
+    for folder in (package, package / "operators", package / "kernels"):
         for part in sorted(folder.iterdir(), key=lambda part: part.name):
             if part.name.endswith((".py", ".c", ".h")):
                 state.update(hashlib.sha256(part.read_bytes()).digest())
@@ -232,7 +233,7 @@ def _built(emitted: Emitted, variant: Variant, max_memory: int, cache: Path) -> 
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         tempfile.TemporaryDirectory(prefix="caimi-compile-") as name,
-        as_file(files("caimi.inference.wasm") / "kernels") as kernels,
+        as_file(files("caimi.inference.wasm.compiling") / "kernels") as kernels,
     ):
         folder = Path(name)
         source, output = folder / "model.c", folder / "model.wasm"

@@ -8,8 +8,8 @@ from typing import Self
 
 from caimi.errors.inference import RunnerDied
 from caimi.inference.tensors import Tensors
+from caimi.inference.wasm.hosting.runner import Outcome, Runner
 from caimi.inference.wasm.metadata import Metadata
-from caimi.inference.wasm.runner import Outcome, Runner
 from caimi.models.tensor import Tensor
 
 

@@ -15,8 +15,8 @@ from typing import Final
 from onnx import ModelProto, NodeProto, shape_inference
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.replacement import ML_DOMAIN, Replacement
-from caimi.inference.wasm.rewrite_linear import (
+from caimi.inference.wasm.compiling.replacement import ML_DOMAIN, Replacement
+from caimi.inference.wasm.compiling.rewrite_linear import (
     array_feature_extractor,
     binarizer,
     imputer,
@@ -25,7 +25,7 @@ from caimi.inference.wasm.rewrite_linear import (
     normalizer,
     scaler,
 )
-from caimi.inference.wasm.rewrite_trees import tree_classifier, tree_regressor
+from caimi.inference.wasm.compiling.rewrite_trees import tree_classifier, tree_regressor
 
 _MIN_OPSET: Final = 13
 _REWRITES: Final[dict[str, Callable[[Replacement], None]]] = {

@@ -8,7 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from caimi.inference.tensors import Array
-from caimi.inference.wasm.replacement import Replacement, label_of, side_of
+from caimi.inference.wasm.compiling.replacement import Replacement, label_of, side_of
 
 _TRANSFORMS: Final = ("NONE", "LOGISTIC", "SOFTMAX")
 _CLASSES: Final = 2

@@ -31,17 +31,17 @@ from onnx import ModelProto, NodeProto
 from shared.scalar_types import ScalarType
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.arena import ALIGNMENT, Arena, Lifetime, plan_arena
+from caimi.inference.wasm.compiling.arena import ALIGNMENT, Arena, Lifetime, plan_arena
+from caimi.inference.wasm.compiling.index_checks import index_checks
+from caimi.inference.wasm.compiling.kernel_calls import Tensors, kernel_calls
+from caimi.inference.wasm.compiling.operator_calls import operator_call
+from caimi.inference.wasm.compiling.operators.lowering import is_generated_wrong, repair_lowering
+from caimi.inference.wasm.compiling.range_checks import range_checks
+from caimi.inference.wasm.compiling.shape_checks import Node, shape_checks
+from caimi.inference.wasm.compiling.templates import LateTemplates, Templates
 from caimi.inference.wasm.fuel.kernels import kernel_work
 from caimi.inference.wasm.fuel.operators import operator_work
 from caimi.inference.wasm.fuel.work import Work
-from caimi.inference.wasm.index_checks import index_checks
-from caimi.inference.wasm.kernel_calls import Tensors, kernel_calls
-from caimi.inference.wasm.operator_calls import operator_call
-from caimi.inference.wasm.operators.lowering import is_generated_wrong, repair_lowering
-from caimi.inference.wasm.range_checks import range_checks
-from caimi.inference.wasm.shape_checks import Node, shape_checks
-from caimi.inference.wasm.templates import LateTemplates, Templates
 
 Shape = tuple[int, ...]
 _SHIFT = re.compile(r"= (\S+) (<<|>>) (\S+);")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 
-from caimi.inference.wasm.shape_checks import Node
+from caimi.inference.wasm.compiling.shape_checks import Node
 
 Limits = Callable[[Node], tuple[int, int]]
 """Gives the least and the greatest value that an input's elements may have."""

@@ -12,14 +12,14 @@ from time import monotonic
 from typing import Final, Self
 
 from caimi.errors.inference import CacheUnsafe, ModuleMalformed, RunnerDied
-from caimi.inference.wasm import protocol
-from caimi.inference.wasm.code_cache import MAX_CODE_BYTES, CodeCache
+from caimi.inference.wasm.hosting import protocol
+from caimi.inference.wasm.hosting.code_cache import MAX_CODE_BYTES, CodeCache
+from caimi.inference.wasm.hosting.process import ChildProcess
+from caimi.inference.wasm.hosting.runner import Limits, Mode, Runner, check_memory
+from caimi.inference.wasm.hosting.session import ModuleSession
+from caimi.inference.wasm.hosting.shared_memory import SharedMemory
+from caimi.inference.wasm.hosting.weights import WeightSource
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.process import ChildProcess
-from caimi.inference.wasm.runner import Limits, Mode, Runner, check_memory
-from caimi.inference.wasm.session import ModuleSession
-from caimi.inference.wasm.shared_memory import SharedMemory
-from caimi.inference.wasm.weights import WeightSource
 
 _COMPILE_SECONDS: Final = 120
 _COMPILE_BYTES: Final = 2 * 1024**3

@@ -23,14 +23,14 @@ from caimi.errors.inference import (
     WrongInput,
 )
 from caimi.inference.tensors import Array, Tensors, check_tensors
-from caimi.inference.wasm import protocol
+from caimi.inference.wasm.hosting import protocol
+from caimi.inference.wasm.hosting.process import ChildProcess
+from caimi.inference.wasm.hosting.protocol import Failure, Plan, Slot
+from caimi.inference.wasm.hosting.shared_memory import SharedMemory
+from caimi.inference.wasm.hosting.weights import WeightReader
 from caimi.inference.wasm.metadata import Metadata
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.process import ChildProcess
-from caimi.inference.wasm.protocol import Failure, Plan, Slot
 from caimi.inference.wasm.sections import PAGE_BYTES
-from caimi.inference.wasm.shared_memory import SharedMemory
-from caimi.inference.wasm.weights import WeightReader
 from caimi.models.tensor import Tensor
 
 _ERRORS: Final = {

@@ -19,9 +19,9 @@ from onnx import ModelProto, TensorProto, helper, inliner, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.errors.models import ManifestMalformed
-from caimi.inference.wasm.initializers import initializer_ranges
+from caimi.inference.wasm.compiling.initializers import initializer_ranges
+from caimi.inference.wasm.compiling.rewrite import rewrite
 from caimi.inference.wasm.metadata import Weight
-from caimi.inference.wasm.rewrite import rewrite
 from caimi.models.tensor import Tensor
 
 MAX_NODES: Final = 20_000

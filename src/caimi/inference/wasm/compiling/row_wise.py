@@ -13,7 +13,7 @@ from typing import Any, Final
 from onnx import ModelProto, helper, numpy_helper
 
 from caimi.errors.inference import WrongInput
-from caimi.inference.wasm.graph import fix_sizes, signature
+from caimi.inference.wasm.compiling.graph import fix_sizes, signature
 from caimi.models.tensor import UNKNOWN, Tensor
 
 _PROBES: Final = (2, 3)

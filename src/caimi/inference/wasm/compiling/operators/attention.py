@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from emx_onnx_cgen.ir.ops import AttentionOp
 
-from caimi.inference.wasm.operators.c_text import call, floats_from, floats_to, struct_text
-from caimi.inference.wasm.operators.strides import Shape, broadcast_strides
-from caimi.inference.wasm.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.c_text import (
+    call,
+    floats_from,
+    floats_to,
+    struct_text,
+)
+from caimi.inference.wasm.compiling.operators.strides import Shape, broadcast_strides
+from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
 
 MAX_KEYS = 8192
 """CAIMI_MAX_KEYS of the kernels."""

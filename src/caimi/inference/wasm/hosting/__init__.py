@@ -1,0 +1,1 @@
+"""Running modules in confined processes of their own."""
