@@ -1,8 +1,9 @@
-"""Weights of the ResNet-50 shape streamed out of a sealed package, against keeping them all.
+"""Weights of the ResNet-50 shape streamed out of a sealed package, against a plain local file.
 
-The peer has read its weights from a plain local file, once, and keeps them. Streaming, each image
-fetches every chunk from a store on disk, checks its hash, opens it and has the module copy it: the
-thread that does so and the module that computes use two processors. Writes a plot.
+The peer reads all weights from a plain local file and keeps them. Streaming, each image fetches
+every chunk from a store on disk, checks its hash, opens it and has the module copy it: the thread
+that does so and the module that computes use two processors. The promise is about the first answer,
+loading included; for every further image the peer has nothing to fetch. Writes a plot.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -55,7 +57,12 @@ def measure() -> list[Result]:
             host.load(module, kept) as peer,
             host.load(module, streamed, mode=Mode.STREAMED) as ours,
         ):
-            ratio, took = _times(ours, peer, image)
+            again = _again(ours, peer, image)
+        ratio, took = _first(
+            lambda: host.load(module, streamed, mode=Mode.STREAMED),
+            lambda: host.load(module, kept),
+            image,
+        )
         weights = module.metadata.weight_bytes / 1e6
         before = _memory(lambda: host.load(module, kept), image)
         after = _memory(lambda: host.load(module, streamed, mode=Mode.STREAMED), image)
@@ -76,11 +83,19 @@ def measure() -> list[Result]:
         Result(
             "wasm_stream_time_ratio",
             ratio,
-            "of the time with all weights kept",
-            "ms an image, weights read once from a local file",
+            "of the time to the first answer",
+            "ms from a plain local file, loading and one image",
             1000 * took,
             ratio,
             ceiling=1.2,
+        ),
+        Result(
+            "wasm_stream_again_ratio",
+            again,
+            "of the time of a further image",
+            "with all weights kept",
+            1.0,
+            again,
         ),
     ]
 
@@ -110,10 +125,24 @@ def _image() -> dict[str, np.ndarray]:
     return {"image": noise.standard_normal((1, 3, 224, 224)).astype(np.float32)}
 
 
-def _times(
-    ours: ModuleSession, peer: ModuleSession, image: dict[str, np.ndarray]
+def _first(
+    ours: Callable[[], ModuleSession],
+    peer: Callable[[], ModuleSession],
+    image: dict[str, np.ndarray],
 ) -> tuple[float, float]:
-    """Give the ratio of the fastest of both by turns, and the peer's fastest, in seconds."""
+    """Give the ratio of the medians of loading and one image, by turns, and the peer's, seconds."""
+    took: dict[Callable[[], ModuleSession], list[float]] = {ours: [], peer: []}
+    for _ in range(ROUNDS):
+        for load, times in took.items():
+            began = time.perf_counter()
+            with load() as session:
+                session.run(image)
+                times.append(time.perf_counter() - began)
+    return median(took[ours]) / median(took[peer]), median(took[peer])
+
+
+def _again(ours: ModuleSession, peer: ModuleSession, image: dict[str, np.ndarray]) -> float:
+    """Give the ratio of the fastest further image of both, by turns."""
     fastest = {ours: float("inf"), peer: float("inf")}
     for _ in range(ROUNDS):
         outcomes = {session: session.run(image) for session in fastest}
@@ -121,7 +150,7 @@ def _times(
             raise AssertionError("Streaming changed the answer.")
         for session, outcome in outcomes.items():
             fastest[session] = min(fastest[session], outcome.cost.seconds)
-    return fastest[ours] / fastest[peer], fastest[peer]
+    return fastest[ours] / fastest[peer]
 
 
 def _memory(load: Callable[[], ModuleSession], image: dict[str, np.ndarray]) -> Samples:
