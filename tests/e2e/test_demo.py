@@ -22,6 +22,7 @@ PROOFS = {
     "4 three absent",
     "4 one corrupt",
     "5 pull and run",
+    "5 same bits",
     "5 worker",
     "5 forged receipt",
     "6 move",
