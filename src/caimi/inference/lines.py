@@ -97,7 +97,7 @@ class Line(Generic[Asked, Answered]):
         outcomes: Sequence[Answered | Exception]
         try:
             outcomes = self._work([asked for asked, _ in taken]) if taken else []
-        except Exception as error:
+        except Exception as error:  # whatever it is, those who wait must hear of it
             outcomes = [error] * len(taken)
         return [(answer, out) for (_, answer), out in zip(taken, outcomes, strict=True)]
 

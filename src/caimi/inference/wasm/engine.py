@@ -19,6 +19,7 @@ from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.runner import Limits, Outcome
 from caimi.inference.wasm.hosting.session import ModuleSession
 from caimi.inference.wasm.hosting.weights import FileWeights
+from caimi.inference.wasm.module import CompiledModule
 from caimi.models.tensor import Tensor
 
 Shape = tuple[int, ...]
@@ -61,7 +62,7 @@ class WasmEngine:
         """
         kept = self._cache.kept(model, self._variant)
         if kept is not None:
-            return WasmSession.of(self._sized(model, None))
+            return WasmSession.of(self._loaded(*kept))
         opened = open_model(model)
         inputs, outputs = signatures(opened.proto, model.name)
         session = WasmSession(inputs, outputs, partial(self._sized, model))
@@ -70,7 +71,9 @@ class WasmEngine:
         return session
 
     def _sized(self, model: Path, shapes: Mapping[str, Shape] | None) -> ModuleSession:
-        module, weights = self._cache.module(model, self._variant, shapes)
+        return self._loaded(*self._cache.module(model, self._variant, shapes))
+
+    def _loaded(self, module: CompiledModule, weights: Path) -> ModuleSession:
         return self._host.load(
             module, FileWeights(weights), limits=self._limits, processes=self._processes
         )

@@ -133,7 +133,7 @@ def compile_files(
     made = translate(file, variant, shapes=shapes)
     opened, graph, emitted = made.opened, made.graph, made.emitted
     weights, beside = _stored(file, opened, graph, emitted)
-    most = emitted.arena_bytes + sum(w.size for w in weights) + len(emitted.code) + _SPARE_BYTES
+    most = emitted.arena_bytes + made.weight_bytes + len(emitted.code) + _SPARE_BYTES
     wasm = _built(emitted, variant, most, cache or default_cache() / "zig")
     metadata = _metadata(opened, graph, emitted, variant, made.rows, weights)
     return Compilation(CompiledModule.parse(attach(wasm, metadata)), beside, opened.external)
@@ -251,7 +251,7 @@ def _metadata(
     rows: str | None,
     weights: tuple[Weight, ...],
 ) -> Metadata:
-    sized = dict(_input_sizes(graph))
+    sized = _input_sizes(graph)
     inputs = tuple(
         Tensor(tensor.name, tensor.dtype, _by_row(sized[tensor.name], rows))
         for tensor in graph.inputs
@@ -272,11 +272,11 @@ def _metadata(
     )
 
 
-def _input_sizes(graph: Graph) -> list[tuple[str, tuple[int, ...]]]:
-    return [
-        (tensor.name, tuple(d.dim_value for d in value.type.tensor_type.shape.dim))
+def _input_sizes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    return {
+        tensor.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
         for tensor, value in zip(graph.inputs, graph.model.graph.input, strict=False)
-    ]
+    }
 
 
 def _by_row(shape: tuple[int, ...], rows: str | None) -> tuple[int | str, ...]:

@@ -32,10 +32,11 @@ def _lift_constants(model: ModelProto) -> None:
             tensor.name = node.output[0]
         else:
             kept.append(node)
-    _replace_nodes(graph, kept)
+    replace_nodes(graph, kept)
 
 
-def _replace_nodes(graph: Any, nodes: list[Any]) -> None:  # noqa: ANN401 - protobuf, no types
+def replace_nodes(graph: Any, nodes: list[Any]) -> None:  # noqa: ANN401 - protobuf, no types
+    """Make `nodes`, some of which may be the graph's own, the graph's nodes."""
     copies = []
     for node in nodes:
         copy = type(node)()
@@ -70,7 +71,7 @@ class _Normalisations:
             nodes.extend(replaced)
             for new in replaced:
                 producers.update(dict.fromkeys(new.output, new))
-        _replace_nodes(self._graph, nodes)
+        replace_nodes(self._graph, nodes)
 
     def _is_plain(self, node: Any) -> bool:  # noqa: ANN401 - a protobuf message without types
         return (

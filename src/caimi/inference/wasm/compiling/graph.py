@@ -210,15 +210,13 @@ def detach_weights(
         plain.opset_import.add(domain=opset.domain, version=opset.version)
     graph, source = plain.graph, model.graph
     graph.name = "model"
-    inputs = tuple(
-        _tensor(value)
-        for value in source.input
-        if value.name not in {tensor.name for tensor in source.initializer}
-    )
+    inputs = signature(model)
+    taken = {tensor.name for tensor in inputs}
     weights: dict[str, Weight] = {}
     whole: dict[str, bytes] = {}
-    for tensor in inputs:
-        _copy_value(graph.input, source.input, tensor.name, names)
+    for value in source.input:
+        if value.name in taken:
+            _copy_value(graph.input, value, names)
     for initializer in source.initializer:
         if initializer.name in ranges or initializer.name in int8:
             name = names[initializer.name]
@@ -234,10 +232,10 @@ def detach_weights(
             kept.CopyFrom(initializer)
             kept.name, kept.doc_string = names[initializer.name], ""
     for value in source.output:
-        _copy_value(graph.output, source.output, value.name, names)
+        _copy_value(graph.output, value, names)
     for value in source.value_info:
         if value.name in names:
-            _copy_value(graph.value_info, source.value_info, value.name, names, value)
+            _copy_value(graph.value_info, value, names)
     _copy_nodes(graph, source, names)
     outputs = tuple((value.name, names[value.name]) for value in source.output)
     return Graph(plain, inputs, outputs, weights, whole)
@@ -299,15 +297,8 @@ def _numbered(model: ModelProto) -> dict[str, str]:
     return names
 
 
-def _copy_value(
-    target: Any,  # noqa: ANN401 - protobuf containers without types
-    source: Any,  # noqa: ANN401
-    name: str,
-    names: Mapping[str, str],
-    value: Any = None,  # noqa: ANN401
-) -> None:
-    found = value if value is not None else next(v for v in source if v.name == name)
+def _copy_value(target: Any, value: Any, names: Mapping[str, str]) -> None:  # noqa: ANN401
     copy = target.add()
-    copy.CopyFrom(found)
-    copy.name, copy.doc_string = names[name], ""
+    copy.CopyFrom(value)
+    copy.name, copy.doc_string = names[value.name], ""
     del copy.metadata_props[:]

@@ -51,18 +51,16 @@ class ModuleCache:
             for name, data in (*made.beside.items(), (_MODULE, made.module.wasm)):
                 _write(folder / name, data)
             kept = made.module
-        weights = kept.metadata.weights
-        # The int8 variant of a model without weights to quantise reads the ONNX file, as others do.
-        here = variant.int8 and all((folder / weight.file).is_file() for weight in weights)
-        return kept, folder if here else file.parent
+        return kept, _weights_of(kept, variant, folder, file)
 
-    def kept(self, file: Path, variant: Variant) -> CompiledModule | None:
-        """Give the module of an ONNX file as it is, without sizes given, if it was compiled."""
+    def kept(self, file: Path, variant: Variant) -> tuple[CompiledModule, Path] | None:
+        """Give what `module` gives of an ONNX file as it is, if it was compiled, else None."""
         try:
             folder, source = self._place(file, variant, None)
         except OSError:
             return None
-        return _kept(folder / _MODULE, source, variant)
+        found = _kept(folder / _MODULE, source, variant)
+        return None if found is None else (found, _weights_of(found, variant, folder, file))
 
     def _place(
         self, file: Path, variant: Variant, shapes: Mapping[str, tuple[int, ...]] | None
@@ -72,6 +70,13 @@ class ModuleCache:
         sizes = {name: list(shape) for name, shape in (shapes or {}).items()}
         named = encode({"source": source.hex(), "file": file.name, "shapes": sizes})
         return self._modules / hashlib.sha256(fingerprint(variant) + named).hexdigest(), source
+
+
+def _weights_of(module: CompiledModule, variant: Variant, folder: Path, file: Path) -> Path:
+    # The int8 variant of a model without weights to quantise reads the ONNX file, as others do.
+    weights = module.metadata.weights
+    here = variant.int8 and all((folder / weight.file).is_file() for weight in weights)
+    return folder if here else file.parent
 
 
 def _write(place: Path, data: bytes) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from caimi.inference.wasm.compiling.folding import replace_nodes
+
 _LEAST_ELEMENTS: Final = 1024
 _MOST: Final = 127
 Float32 = npt.NDArray[np.float32]
@@ -47,13 +49,7 @@ class _Quantiser:
             if axis is not None:
                 nodes += self._replace(node, axis)
                 names.add(node.input[1])
-        copies = []
-        for node in nodes:
-            copy = type(node)()
-            copy.CopyFrom(node)
-            copies.append(copy)
-        del self._graph.node[:]
-        self._graph.node.extend(copies)
+        replace_nodes(self._graph, nodes)
         return frozenset(names)
 
     def _channel_axis(self, node: Any) -> int | None:  # noqa: ANN401 - a protobuf message
