@@ -62,8 +62,7 @@ def check_onnx(file: PackageFile, beside: Mapping[str, PackageFile]) -> OnnxFind
         else:
             onnx.checker.check_model(data)
     except (onnx.checker.ValidationError, ValueError, OSError) as error:
-        first = (str(error).strip() or "no reason given").splitlines()[0]
-        raise InvalidModel(f"{file.path!r} fails ONNX's checks: {first[:300]}") from error
+        raise InvalidModel(f"{file.path!r} fails ONNX's checks: {first_line(error)}") from error
     try:
         found = tuple(non_finite(_weights(file, model.graph, beside)))
     except (ValueError, TypeError) as error:
@@ -77,14 +76,20 @@ def check_onnx(file: PackageFile, beside: Mapping[str, PackageFile]) -> OnnxFind
     )
 
 
+def first_line(error: Exception) -> str:
+    """Give what an error of the ONNX library says first, at most 300 characters."""
+    return (str(error).strip() or "no reason given").splitlines()[0][:300]
+
+
 def _signature(file: PackageFile, values: Iterable[Any]) -> tuple[Tensor, ...]:
     try:
-        return tuple(_tensor(value) for value in values)
+        return tuple(declared_tensor(value) for value in values)
     except ManifestMalformed as error:
         raise InvalidModel(f"{file.path!r}: {error.what}") from error
 
 
-def _tensor(value: Any) -> Tensor:  # noqa: ANN401 - a protobuf message without types
+def declared_tensor(value: Any) -> Tensor:  # noqa: ANN401 - a protobuf message without types
+    """Give an input or output as its ValueInfoProto declares it; raises `ManifestMalformed`."""
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
         return Tensor(value.name, _CONTAINERS.get(kind, "optional"), None)

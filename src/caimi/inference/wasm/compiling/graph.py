@@ -22,6 +22,7 @@ from caimi.errors.models import ManifestMalformed
 from caimi.inference.wasm.compiling.initializers import initializer_ranges
 from caimi.inference.wasm.compiling.rewrite import rewrite
 from caimi.inference.wasm.metadata import Weight
+from caimi.models.onnx_file import declared_tensor, first_line
 from caimi.models.tensor import Tensor
 
 MAX_NODES: Final = 20_000
@@ -32,10 +33,6 @@ _READABLE: Final = {
     TensorProto.FLOAT16: 2,
 }
 _INLINE_BYTES: Final = 1024
-_DTYPES: Final = {
-    number: {"float": "float32", "double": "float64"}.get(name.lower(), name.lower())
-    for name, number in TensorProto.DataType.items()
-}
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,7 @@ def open_model(file: Path) -> OpenedModel:
             raise ModelNotRunnable(f"{file.name}: an attribute's data lies in another file.")
         onnx.load_external_data_for_model(model, str(file.parent))
     except (OSError, ValueError, DecodeError, onnx.checker.ValidationError) as error:
-        first = (str(error).strip() or "no reason given").splitlines()[0]
-        raise ModelNotRunnable(f"{file.name}: {first[:300]}") from error
+        raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     if model.functions:
         model = inliner.inline_local_functions(model)
     _check_nodes(file.name, model)
@@ -95,8 +91,7 @@ def open_model(file: Path) -> OpenedModel:
     try:
         rewritten = rewrite(model)
     except (ValueError, RuntimeError, onnx.shape_inference.InferenceError) as error:
-        first = (str(error).strip() or "no reason given").splitlines()[0]
-        raise ModelNotRunnable(f"{file.name}: {first[:300]}") from error
+        raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     return OpenedModel(rewritten, data, stored, file.name, bool(beside))
 
 
@@ -151,14 +146,7 @@ def signatures(model: ModelProto, name: str) -> tuple[tuple[Tensor, ...], tuple[
 def _tensor(value: Any) -> Tensor:  # noqa: ANN401 - a protobuf message without types
     if value.type.WhichOneof("value") != "tensor_type":
         raise ModelNotRunnable(f"{value.name[:80]!r} is no tensor.")
-    tensor = value.type.tensor_type
-    shape = None
-    if tensor.HasField("shape"):
-        shape = tuple(
-            int(size.dim_value) if size.HasField("dim_value") else (size.dim_param or "?")
-            for size in tensor.shape.dim
-        )
-    return Tensor(value.name, _DTYPES.get(tensor.elem_type, "undefined"), shape)
+    return declared_tensor(value)
 
 
 def fix_sizes(model: ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> ModelProto:
