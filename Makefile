@@ -18,6 +18,8 @@ NODE_BIN := $(CURDIR)/$(EVM)/node_modules/.bin
 export PATH := $(NODE_BIN):$(PATH)
 
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+# A lock holds everything: nothing is resolved, so that no release made later has a say.
+PIP_LOCKED := $(PIP_INSTALL) --no-deps --require-hashes -r
 # The index alone decides what is locked, and nothing of this machine is written down.
 PIP_COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMAND="make lock" \
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
@@ -163,25 +165,25 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing what CAIMI needs into $(VENV)"
-	@$(PIP_INSTALL) --require-hashes -r $<
+	@$(PIP_LOCKED) $<
 	@touch $@
 
 # The development lock contains the runtime lock, so this installs both.
 $(VENV)/.dev: requirements/dev.txt requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing what CAIMI and its checks need into $(VENV)"
-	@$(PIP_INSTALL) --require-hashes -r $<
+	@$(PIP_LOCKED) $<
 	@touch $@ $(VENV)/.runtime
 
 # Slither needs an older web3 than CAIMI.
 $(SLITHER)/.installed: requirements/slither.txt
 	@echo "Installing Slither into $(SLITHER)"
 	@"$$(scripts/find-python)" -m venv $(SLITHER)
-	@$(SLITHER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(SLITHER)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 $(VENV)/.bench: requirements/bench.txt requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing what CAIMI and its benchmarks need into $(VENV)"
-	@$(PIP_INSTALL) --require-hashes -r $<
+	@$(PIP_LOCKED) $<
 	@touch $@ $(VENV)/.runtime
 
 $(VENV)/.project: pyproject.toml $(VENV)/.runtime
