@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import ModelProto, TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from bench.result import Result
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Array, Tensors
 from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache

@@ -14,11 +14,11 @@ from statistics import median
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 
 from bench.result import Result
 from caimi.inference.batching import BatchLimits, rows_stay_apart, run_together
 from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Tensors
 from caimi.zoo import named
 from caimi.zoo.resnet import resnet50

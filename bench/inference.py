@@ -17,13 +17,13 @@ from statistics import median
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 
 from bench.result import Result
 from caimi.datasets import train
 from caimi.inference.batch import ReceiptLog
 from caimi.inference.batching import BatchLimits, rows_stay_apart
 from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker

@@ -20,7 +20,6 @@ from statistics import median
 import grpc
 import numpy as np
 import onnx
-import onnxruntime as ort
 
 from bench.inference import URI
 from bench.result import Result
@@ -30,6 +29,7 @@ from caimi.inference.oip.messages import InferRequest
 from caimi.inference.oip.names import protocol_name
 from caimi.inference.oip.remote import RemoteEngine
 from caimi.inference.oip.wire import encode_request
+from caimi.inference.onnx_runtime import ort
 from caimi.zoo.resnet import resnet50
 
 IMAGES, IN_FLIGHT, PAIRS = 24, 2, 9

@@ -16,10 +16,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-import onnxruntime as ort
-
 from bench.result import Result
 from bench.web_peer import OnnxRuntimeWeb
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Tensors
 from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache

@@ -1,10 +1,10 @@
 """ONNX Runtime does what every engine must."""
 
-import onnxruntime
 import pytest
 from engine_conformance import EngineConformance, OpenRankConformance, TextConformance
 
 from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.onnx_runtime import ort
 
 
 class TestOnnxEngine(EngineConformance, OpenRankConformance, TextConformance):
@@ -13,4 +13,4 @@ class TestOnnxEngine(EngineConformance, OpenRankConformance, TextConformance):
         return OnnxEngine(request.param)
 
     def test_its_name_says_the_version(self, engine: OnnxEngine):
-        assert engine.id == f"onnxruntime/{onnxruntime.__version__}/cpu"
+        assert engine.id == f"onnxruntime/{ort.__version__}/cpu"

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import onnx_models as models
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
 from caimi.errors.inference import ProviderMissing
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.onnx_providers import choose_provider
+from caimi.inference.onnx_runtime import ort
 
 RUNS = choose_provider("auto")
 

@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 
 from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.onnx_runtime import ort
 from caimi.zoo import MODELS, OPERATORS, named
 from caimi.zoo.digits import HELD_OUT, digits
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import onnxruntime as ort
 
 from caimi.errors.inference import ModelNotRunnable, RunFailed
 from caimi.errors.models import ManifestMalformed
@@ -19,6 +18,7 @@ from caimi.inference.onnx_providers import (
     choose_provider,
     provider_settings,
 )
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Array, Tensors, check_tensors
 from caimi.models.tensor import UNKNOWN, Tensor
 

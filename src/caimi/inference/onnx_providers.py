@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any, Final, Literal
 
-import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from caimi.errors.inference import ProviderMissing
 from caimi.errors.operations import ConfigInvalid
+from caimi.inference.onnx_runtime import ort
 
 Provider = Literal["auto", "cpu", "cuda"]
 PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -13,12 +13,12 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 from onnx import TensorProto
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Array
 from caimi.zoo.graph import ROWS, GraphBuilder
 

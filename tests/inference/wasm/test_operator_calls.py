@@ -5,7 +5,6 @@ from math import prod
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from emx_onnx_cgen.compiler import Compiler
 from emx_onnx_cgen.ir.ops import SoftmaxOp
@@ -15,6 +14,7 @@ from onnx import helper, numpy_helper
 from shared.scalar_types import ScalarType
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.wasm.compiling.compiler import compile_model
 from caimi.inference.wasm.compiling.operator_calls import operator_call
 from caimi.inference.wasm.compiling.operators.c_text import float_text
@@ -184,9 +184,9 @@ KINDS = {
 
 def reference(made):
     """Random inputs, and ONNX Runtime's outputs."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(made.SerializeToString(), options)
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(made.SerializeToString(), options)
     inputs = {
         value.name: random(*value.shape, dtype=KINDS[value.type]) for value in session.get_inputs()
     }

@@ -2,7 +2,6 @@
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -21,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, Normalizer
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.wasm.compiling.rewrite import rewrite
 from caimi.zoo import named
 

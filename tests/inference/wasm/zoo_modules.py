@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Tensors
 from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
