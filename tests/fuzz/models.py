@@ -280,7 +280,12 @@ DECODERS = (
     ),
     Decoder(
         "code-in-files",
-        ("caimi.models.unsafe_formats", "caimi.models.pickle_scan"),
+        (
+            "caimi.models.unsafe_formats",
+            "caimi.models.coats",
+            "caimi.models.pickle_scan",
+            "caimi.models.pickle_search",
+        ),
         _code,
         lambda data: find_code(PackageFile("model.bin", len(data), data)),
         share=1,

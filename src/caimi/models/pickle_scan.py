@@ -1,85 +1,360 @@
-"""Whether bytes read as a pickle, whatever they are called, without ever loading them."""
+"""What loading bytes as a pickle would do, found by following its opcodes without doing them.
+
+A stack machine over kinds of values, a little more forgiving than Python's own (CPython
+`Modules/_pickle.c`), so that whatever would call something there is seen to call something here:
+names through the memo, escaped strings, several pickles in a row, calls before an error.
+"""
 
 from __future__ import annotations
 
 import pickletools
+import re
 from dataclasses import dataclass
 from typing import IO, Final
 
-_IMPORTS: Final = frozenset(
-    {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE"}
+MAX_OPCODES: Final = 500_000
+_MAX_STACK: Final = 50_000_000
+_BLOCK: Final = 64 * 1024
+_KEPT: Final = 1024
+_MARK, _THING, _TUPLE, _CALLABLE = "mark", "thing", "tuple", "callable"
+_WHOLE: Final = re.compile(rb"\s*[+-]?\w+\s*")
+_REAL: Final = re.compile(rb"\s*[+-]?[\w.+-]+\s*")
+_OPCODES: Final = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+_LENGTH_BYTES: Final = {
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
+_REPEATED: Final = frozenset({b"(", b")", b"N", b"]", b"}", b"\x88", b"\x89", b"\x8f"})
+"""Opcodes that push the same each time and take nothing."""
+_TEXTS: Final = frozenset(
+    {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE"}
+    | {"BINUNICODE", "BINUNICODE8"}
 )
-_MAX_ARGUMENT: Final = 1024 * 1024
-_MAX_OPCODES: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A string on the stack, which may become the name of what is imported."""
+
+    value: str
+
+
+_Value = str | _Text
 
 
 @dataclass(slots=True)
 class PickleSigns:
     """What reading bytes as pickle opcodes showed.
 
-    `announced`: a protocol of 2 or later; `imports`: it names something to import or call;
-    `stopped`: it came to its end; `unread`: it still was one where the bytes or our patience ended.
+    `announced`: a protocol of 2 or later; `imports`: it names something to import; `calls`: it
+    calls what it imported; `stopped`: a pickle came to its end; `cut_off`: the bytes ended first;
+    `endless`: it goes on for longer than we follow.
     """
 
     opcodes: int = 0
     announced: bool = False
     imports: bool = False
+    calls: bool = False
     stopped: bool = False
-    unread: bool = False
+    cut_off: bool = False
+    endless: bool = False
 
     @property
     def is_pickle(self) -> bool:
-        """Protocols 0 and 1 look like plain text, so they must import and be read to an end."""
-        if self.announced:
-            return self.imports or self.opcodes >= 3
-        return self.imports and (self.stopped or self.unread)
+        """Protocols 0 and 1 look like plain text, so that an import counts with a proper end only.
+
+        A call counts wherever it is: what follows it comes too late.
+        """
+        if self.calls or self.endless or (self.imports and (self.announced or self.stopped)):
+            return True
+        return self.announced and self.opcodes >= 3
 
 
-def scan(stream: IO[bytes], *, whole: bool = True) -> PickleSigns:
-    """Read `stream` as a pickle with bounded memory; `whole` tells that nothing follows it."""
-    signs = PickleSigns()
-    reader = _BoundedReader(stream)
+class _NoPickleError(Exception):
+    """Python's own unpickler would give up here."""
+
+
+def scan(stream: IO[bytes]) -> PickleSigns:
+    """Follow `stream` as pickles, one after the other, with bounded memory and time."""
+    machine = _Machine(stream)
     try:
-        for opcode, argument, _ in pickletools.genops(reader):  # type: ignore[arg-type]
-            signs.opcodes += 1
-            signs.announced |= opcode.name == "PROTO" and 2 <= int(argument or 0) <= 5
-            signs.imports |= opcode.name in _IMPORTS
-            if signs.opcodes >= _MAX_OPCODES or (signs.announced and signs.imports):
-                signs.unread = True
-                return signs
-    except (ValueError, OverflowError):
-        # UnicodeDecodeError is a ValueError: an argument that is no text is no pickle.
-        signs.unread = reader.refused or (reader.exhausted and not whole)
-        return signs
-    signs.stopped = True
-    return signs
+        while not (machine.signs.calls or machine.signs.endless):
+            machine.step()
+    except _NoPickleError:
+        pass
+    return machine.signs
 
 
-class _BoundedReader:
-    """What `pickletools` reads from; refuses to hold more than a megabyte at once."""
+def is_importable(module: str, name: str) -> bool:
+    """Tell whether Python could find such a module and such an attribute in it."""
+    return all(part.isidentifier() for text in (module, name) for part in text.split("."))
+
+
+class _Bytes:
+    """A stream read in blocks, of which single bytes, lines and runs are taken."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self.refused = False
-        self.exhausted = False
+        self._block = b""
+        self._at = 0
+
+    def _fill(self) -> bool:
+        if self._at == len(self._block):
+            self._block, self._at = self._stream.read(_BLOCK), 0
+        return bool(self._block)
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= _MAX_ARGUMENT:
-            self._refuse()
-        data = self._stream.read(size)
-        self.exhausted |= len(data) < size
+        data = self._block[self._at : self._at + size]
+        self._at += len(data)
+        while len(data) < size and self._fill():
+            part = self._block[: size - len(data)]
+            self._at = len(part)
+            data += part
         return data
 
-    def readline(self) -> bytes:
-        line = self._stream.readline(_MAX_ARGUMENT)
-        self.exhausted |= not line.endswith(b"\n")
-        if len(line) == _MAX_ARGUMENT:
-            self._refuse()
-        return line
+    def line(self) -> bytes:
+        """Give a line's beginning; like Python's own, take a last line without its end."""
+        kept = b""
+        while self._fill():
+            end = self._block.find(b"\n", self._at)
+            part = self._block[self._at : len(self._block) if end < 0 else end]
+            self._at += len(part) + (end >= 0)
+            kept += part[: _BLOCK - len(kept)]
+            if end >= 0:
+                break
+        return kept
 
-    def tell(self) -> int:
-        return self._stream.tell()
+    def run(self, code: bytes) -> int:
+        """Pass over the same byte again and again; give how often it came."""
+        count = 0
+        while self._fill():
+            rest = self._block[self._at :]
+            same = len(rest) - len(rest.lstrip(code))
+            self._at += same
+            count += same
+            if same < len(rest):
+                break
+        return count
 
-    def _refuse(self) -> None:
-        self.refused = True
-        raise ValueError("an argument is too long to look at")
+
+class _Machine:
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.signs = PickleSigns()
+        self._bytes = _Bytes(stream)
+        self._stack: list[_Value] = []
+        self._memo: dict[int, _Value] = {}
+
+    def step(self) -> None:
+        opcode = _OPCODES.get(code := self._read(1))
+        if opcode is None:
+            raise _NoPickleError
+        argument = self._argument(opcode)
+        own = getattr(self, f"_on_{opcode.name.lower()}", None)
+        if own is None:
+            self._by_table(opcode, argument)
+        else:
+            own(argument)
+        if code in _REPEATED:
+            # Weights that are all alike read as a pickle that pushes without end.
+            self._stack += self._stack[-1:] * self._bytes.run(code)
+        self.signs.opcodes += 1
+        self.signs.endless = self.signs.opcodes >= MAX_OPCODES or len(self._stack) >= _MAX_STACK
+
+    # --- arguments --------------------------------------------------------------------------------
+
+    def _argument(self, opcode: pickletools.OpcodeInfo) -> bytes:
+        if opcode.arg is None or opcode.name in {"GLOBAL", "INST"}:
+            return b""
+        size = opcode.arg.n
+        if size == pickletools.UP_TO_NEWLINE:
+            return self._line()
+        if size >= 0:
+            return self._read(size)
+        length = int.from_bytes(self._read(_LENGTH_BYTES[size]), "little")
+        kept = self._read(min(length, _KEPT + 1))
+        length -= len(kept)
+        while length > 0:
+            length -= len(self._read(min(length, _BLOCK)))
+        return kept
+
+    def _read(self, size: int) -> bytes:
+        data = self._bytes.read(size)
+        if len(data) < size:
+            self.signs.cut_off = True
+            raise _NoPickleError
+        return data
+
+    def _line(self) -> bytes:
+        return self._bytes.line()
+
+    # --- the stack --------------------------------------------------------------------------------
+
+    def _take(self) -> _Value:
+        if not self._stack or self._stack[-1] == _MARK:
+            raise _NoPickleError
+        return self._stack.pop()
+
+    def _take_to_mark(self) -> list[_Value]:
+        items: list[_Value] = []
+        while self._stack:
+            if (value := self._stack.pop()) == _MARK:
+                return items[::-1]
+            items.append(value)
+        raise _NoPickleError
+
+    def _top(self) -> _Value:
+        value = self._take()
+        self._stack.append(value)
+        return value
+
+    def _by_table(self, opcode: pickletools.OpcodeInfo, argument: bytes) -> None:
+        """Do what the standard library's table says of an opcode's stack."""
+        before = opcode.stack_before
+        if pickletools.markobject in before:
+            self._take_to_mark()
+            before = before[: before.index(pickletools.markobject)]
+        for _ in before:
+            self._take()
+        if opcode.stack_after:
+            self._stack.append(_made(opcode.name, argument))
+
+    def _on_proto(self, argument: bytes) -> None:
+        if argument[0] > 5:
+            raise _NoPickleError
+        self.signs.announced |= argument[0] >= 2
+
+    def _on_stop(self, _: bytes) -> None:
+        self._take()
+        self._stack.clear()
+        self.signs.stopped = True
+
+    def _on_mark(self, _: bytes) -> None:
+        self._stack.append(_MARK)
+
+    def _on_pop(self, _: bytes) -> None:
+        if not self._stack:
+            raise _NoPickleError
+        self._stack.pop()
+
+    def _on_pop_mark(self, _: bytes) -> None:
+        self._take_to_mark()
+
+    def _on_dup(self, _: bytes) -> None:
+        self._stack.append(self._top())
+
+    def _on_memoize(self, _: bytes) -> None:
+        self._memo[len(self._memo)] = self._top()
+
+    def _on_put(self, argument: bytes) -> None:
+        self._memo[_decimal(argument)] = self._top()
+
+    def _on_binput(self, argument: bytes) -> None:
+        self._memo[int.from_bytes(argument, "little")] = self._top()
+
+    _on_long_binput = _on_binput
+
+    def _on_get(self, argument: bytes) -> None:
+        self._recall(_decimal(argument))
+
+    def _on_binget(self, argument: bytes) -> None:
+        self._recall(int.from_bytes(argument, "little"))
+
+    _on_long_binget = _on_binget
+
+    def _recall(self, index: int) -> None:
+        if index not in self._memo:
+            raise _NoPickleError
+        self._stack.append(self._memo[index])
+
+    # --- imports and calls ------------------------------------------------------------------------
+
+    def _import(self, module: str, name: str) -> None:
+        if not is_importable(module, name):
+            raise _NoPickleError
+        self.signs.imports = True
+
+    def _import_lines(self) -> None:
+        module, name = self._line(), self._line()
+        self._import(module.decode("utf-8", "replace"), name.decode("utf-8", "replace"))
+
+    def _on_global(self, _: bytes) -> None:
+        self._import_lines()
+        self._stack.append(_CALLABLE)
+
+    def _on_stack_global(self, _: bytes) -> None:
+        named = [self._take(), self._take()]
+        if any(value in {_THING, _TUPLE} for value in named):
+            raise _NoPickleError
+        name, module = (value.value if isinstance(value, _Text) else "unknown" for value in named)
+        self._import(module, name)
+        self._stack.append(_CALLABLE)
+
+    def _on_ext1(self, _: bytes) -> None:
+        self.signs.imports = True
+        self._stack.append(_CALLABLE)
+
+    _on_ext2 = _on_ext4 = _on_ext1
+
+    def _on_persid(self, _: bytes) -> None:
+        self._stack.append(_CALLABLE)
+
+    def _on_binpersid(self, _: bytes) -> None:
+        self._take()
+        self._stack.append(_CALLABLE)
+
+    def _call(self, function: _Value, arguments: _Value = _TUPLE) -> None:
+        if function != _CALLABLE or arguments not in {_TUPLE, _CALLABLE}:
+            raise _NoPickleError
+        self.signs.calls = True
+
+    def _on_reduce(self, _: bytes) -> None:
+        arguments, function = self._take(), self._take()
+        self._call(function, arguments)
+
+    _on_newobj = _on_reduce
+
+    def _on_newobj_ex(self, _: bytes) -> None:
+        self._take()
+        self._on_reduce(b"")
+
+    def _on_obj(self, _: bytes) -> None:
+        items = self._take_to_mark()
+        if not items:
+            raise _NoPickleError
+        self._call(items[0])
+
+    def _on_inst(self, _: bytes) -> None:
+        module, name = self._line(), self._line()
+        self._take_to_mark()
+        self._import(module.decode("utf-8", "replace"), name.decode("utf-8", "replace"))
+        self._call(_CALLABLE)
+
+    def _on_build(self, _: bytes) -> None:
+        self._take()
+        self.signs.calls |= self._top() == _CALLABLE
+
+
+def _decimal(argument: bytes) -> int:
+    try:
+        return int(argument[:_KEPT])
+    except ValueError as error:
+        raise _NoPickleError from error
+
+
+def _made(name: str, argument: bytes) -> _Value:
+    """Give what an opcode pushes."""
+    if name in {"EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}:
+        return _TUPLE
+    pattern = {"INT": _WHOLE, "LONG": _WHOLE, "FLOAT": _REAL}.get(name)
+    if pattern is not None and not pattern.fullmatch(argument):
+        raise _NoPickleError
+    if name not in _TEXTS or len(argument) > _KEPT:
+        return _THING
+    if name == "STRING":
+        quoted = argument.strip()
+        if len(quoted) < 2 or quoted[:1] not in {b"'", b'"'}:
+            raise _NoPickleError
+        return _Text(quoted[1:-1].decode("unicode_escape", "replace"))
+    return _Text(argument.decode("raw_unicode_escape" if name == "UNICODE" else "utf-8", "replace"))
