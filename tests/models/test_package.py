@@ -52,7 +52,7 @@ def with_external(location, **entries):
 
 def test_a_directory_is_listed_by_path(tmp_path):
     files = {"b/c": b"1", "a": b"22", ".hidden": b"", "b-1": b"333"}
-    package = Package.from_path(write_files(tmp_path, files))
+    package = Package.from_path(write_files(tmp_path, files), include=[".hidden"])
     assert [(f.path, f.size) for f in package.files] == sorted(
         (p, len(c)) for p, c in files.items()
     )
@@ -76,10 +76,11 @@ def test_git_files_at_the_root_are_left_out_with_a_warning(tmp_path):
     }
 
 
-def test_a_git_directory_further_down_is_refused(tmp_path):
+def test_a_git_directory_further_down_is_left_out_and_cannot_be_included(tmp_path):
     write_files(tmp_path, {"sub/.git/config": b"", "w": b""})
+    assert [f.path for f in Package.from_path(tmp_path).files] == ["w"]
     with pytest.raises(UnsafePath):
-        Package.from_path(tmp_path)
+        Package.from_path(tmp_path, include=["sub/.git"])
 
 
 @pytest.mark.parametrize("where", ["itself", "file", "directory", "dangling", "deep"])

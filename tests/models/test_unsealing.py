@@ -2,17 +2,19 @@ import asyncio
 import dataclasses
 import fcntl
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from dressing import tarred
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed_world import CHUNK, SIGNER, World, write_files
 
-from caimi.errors.models import InvalidPackageSignature
+from caimi.errors.models import CodeExecutingFormat, InvalidModel, InvalidPackageSignature
 from caimi.errors.storage import (
     ChunkMisplaced,
     ChunkMissing,
@@ -24,7 +26,7 @@ from caimi.errors.storage import (
     UnknownSealedFile,
     WrongContentKey,
 )
-from caimi.models import ContentKey, FileEntry, PackageSigner, SealedReader, unseal
+from caimi.models import ContentKey, FileEntry, Package, PackageSigner, SealedReader, unseal
 from caimi.models.signature_bundle import make_bundle
 from caimi.models.verification import verify_files
 from caimi.storage import Cid, LocalStore
@@ -415,3 +417,47 @@ async def test_a_reader_refuses_another_key():
 
 def test_the_shared_world_is_content_addressed():
     assert SHARED_MANIFEST.cid == Cid.of(SHARED_MANIFEST.canonical_bytes)
+
+
+# -- what its publisher should have refused
+
+
+def sealed_carelessly(tmp_path, files, monkeypatch):
+    """A world whose publisher looked at nothing before sealing."""
+    with monkeypatch.context() as careless:
+        careless.setattr(
+            "caimi.models.package._look_at", lambda files, *_: Package(tuple(files), "opaque")
+        )
+        return World(tmp_path, files)
+
+
+BAD = {
+    "pickle": (b"cos\nsystem\n(S'id'\ntR.", CodeExecutingFormat),
+    "tar.gz of a pickle": (tarred(pickle.dumps(print), "w:gz"), CodeExecutingFormat),
+    "seven zip": (b"7z\xbc\xaf\x27\x1c" + bytes(30), CodeExecutingFormat),
+    "model.onnx": (b"no model", InvalidModel),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_whoever_pulls_looks_again_before_files_get_their_names(tmp_path, name, monkeypatch):
+    content, refusal = BAD[name]
+    world = sealed_carelessly(tmp_path, {name: content, "w": b"w"}, monkeypatch)
+    manifest = await world.publish()
+    with pytest.raises(refusal, match=name):
+        await unseal(manifest, world.store, world.key, tmp_path / "out" / "model")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+async def test_whoever_pulls_may_permit_a_format_and_is_warned(tmp_path, monkeypatch):
+    content, _ = BAD["pickle"]
+    world = sealed_carelessly(tmp_path, {"pickle": content}, monkeypatch)
+    manifest = await world.publish()
+    out = tmp_path / "out"
+    report = await unseal(manifest, world.store, world.key, out, permit={"pickle"})
+    assert [(warning.kind, warning.path) for warning in report.warnings] == [
+        ("permitted-code", "pickle")
+    ]
+    with pytest.raises(CodeExecutingFormat) as raised:
+        await unseal(manifest, world.store, world.key, out)
+    assert "permit=" in raised.value.next_step

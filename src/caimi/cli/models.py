@@ -69,6 +69,10 @@ def publish(
     licence: Annotated[str, typer.Option(help="SPDX licence id.")] = "Apache-2.0",
     description: Annotated[str, typer.Option(help="What the model is for.")] = "",
     alias: Annotated[str | None, typer.Option(help="Also point this alias at the version.")] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="A hidden or secret-looking file that does belong to the model."),
+    ] = None,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -80,12 +84,14 @@ def publish(
 
     async def work(net: AsyncNetwork) -> None:
         from caimi.client.publish import Description
+        from caimi.models import Package
         from caimi.models.card import ModelCard
 
+        package = await asyncio.to_thread(Package.from_path, path, include=include or ())
         said = Description(licence=licence, card=ModelCard(description=description))
         with progress_bars(quiet=as_json) as progress:
             done = await net.publish(
-                path,
+                package,
                 name=name,
                 version=version,
                 ledger=ledger,
@@ -273,6 +279,8 @@ def pull(
             }
         )
         return
+    for warning in done.warnings:
+        err.print(f"[yellow]Warning:[/yellow] {warning}")
     facts("Pulled", {"uri": done.uri, "directory": done.directory})
     table("Custodians", ("outcome",), [(outcome,) for outcome in done.outcomes])
     if bundle is not None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -179,11 +179,16 @@ class AsyncNetwork:
         )
 
     async def pull(
-        self, uri: str, directory: str | Path | None = None, *, progress: Progress = no_progress
+        self,
+        uri: str,
+        directory: str | Path | None = None,
+        *,
+        permit: Collection[str] = (),
+        progress: Progress = no_progress,
     ) -> Pulled:
         """Unlock, fetch and check a licensed version; by default into the private cache."""
         target = Path(directory) if directory is not None else await self._cached(uri)
-        return await pull.pull(self.context, uri, target, progress=progress)
+        return await pull.pull(self.context, uri, target, permit=permit, progress=progress)
 
     async def load(
         self, uri: str, *, engine: str = DEFAULT_ENGINE, progress: Progress = no_progress

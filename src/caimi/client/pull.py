@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from caimi.custody.unlock import Outcome, unlock
 from caimi.errors.operations import ConfigInvalid, ManifestMismatch
 from caimi.models.content_key import ContentKey
 from caimi.models.manifest import Manifest
+from caimi.models.package import PackageWarning
 from caimi.models.unsealing import unseal
 from caimi.uri import ModelUri
 
@@ -32,6 +34,7 @@ class Pulled:
     """A model's plain files, every hash and the publisher's signature checked.
 
     `bundle` and `public_key` (PEM) are what ``model_signing verify key`` takes for `directory`.
+    `warnings` are about the files, as when publishing them.
     """
 
     uri: str
@@ -41,6 +44,7 @@ class Pulled:
     outcomes: tuple[Outcome, ...]
     bundle: bytes
     public_key: str
+    warnings: tuple[PackageWarning, ...] = ()
 
 
 async def pull(
@@ -49,14 +53,17 @@ async def pull(
     directory: Path,
     *,
     paying_ledger: str | None = None,
+    permit: Collection[str] = (),
     progress: Progress = no_progress,
 ) -> Pulled:
     """Unlock and open a licensed version into `directory`; finished files are not fetched again.
 
     `paying_ledger` is the ledger whose account holds the licence; by default each one is tried.
+    `permit` names formats that may run code when they are loaded; see `unseal`.
 
     Raises:
         NotEnoughShares: too few custodians honoured the request; it names what each did.
+        CodeExecutingFormat, InvalidModel: a file is not what may be loaded; none is left.
         ObjectMissing, ChunkTampered, SignatureInvalid…: what was stored is not what was published.
     """
     resolved = await resolve(context, uri)
@@ -70,6 +77,7 @@ async def pull(
         context.store,
         unlocked.key,
         directory,
+        permit=permit,
         progress=lambda done, total: progress("unseal", done, total),
     )
     return Pulled(
@@ -80,6 +88,7 @@ async def pull(
         unlocked.outcomes,
         opened.bundle,
         opened.public_key,
+        opened.warnings,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
@@ -152,9 +152,11 @@ class Network:
             )
         )
 
-    def pull(self, uri: str, directory: str | Path | None = None) -> Pulled:
+    def pull(
+        self, uri: str, directory: str | Path | None = None, *, permit: Collection[str] = ()
+    ) -> Pulled:
         """Unlock, fetch and check a licensed version."""
-        return self._run(self._network.pull(uri, directory))
+        return self._run(self._network.pull(uri, directory, permit=permit))
 
     def load(self, uri: str, engine: str = "onnx") -> Session:
         """Pull a licensed version and open it in ONNX Runtime."""

@@ -133,3 +133,11 @@ class BrokenLineage(PackageError):
     code: ClassVar[str] = "CAIMI-P015"
     why: str = "A parent is missing, differs from its digest, repeats, or the chain is too long."
     next_step: str = "Ask the publisher for the missing manifest, or raise the depth allowed."
+
+
+class SecretFile(PackageError):
+    """A file that was about to be published is, or holds, a key, a password or a token."""
+
+    code: ClassVar[str] = "CAIMI-P040"
+    why: str = "Whoever may open the model reads all its files, and nothing can be taken back."
+    next_step: str = "Move it elsewhere; `caimi publish --include PATH` says that it belongs there."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -46,10 +47,18 @@ class PackageFile:
         return os.fdopen(descriptor, "rb", buffering=0)
 
 
-def walk(path: Path) -> tuple[list[PackageFile], list[str]]:
+def is_gits_own(path: str) -> bool:
+    """Tell whether the official model-signing verifier ignores a path."""
+    return path in _LEFT_OUT
+
+
+def walk(
+    path: Path, leaves_out: Callable[[str], bool] = is_gits_own
+) -> tuple[list[PackageFile], list[str]]:
     """List a file, or all files under a directory, by their paths; and say what was left out.
 
-    Git's own files at the root are left out: the official model-signing verifier ignores them.
+    What is left out is not looked at, nor what is below it: Git's own files at the root, or what
+    `leaves_out` says of a path.
 
     Raises:
         UnsafeFile: a symbolic link, pipe, socket or device, at `path` or below.
@@ -62,18 +71,21 @@ def walk(path: Path) -> tuple[list[PackageFile], list[str]]:
     try:
         found = path.lstat()
         if stat.S_ISDIR(found.st_mode):
-            files = _walk_directory(path, left_out)
+            files = _walk_directory(path, leaves_out, left_out)
         else:
             files = [_file(path.name, path, found)]
     except OSError as error:
         raise UnreadablePackage(f"{path}: {error.strerror or error}.") from error
     if not files:
-        raise EmptyPackage(f"{path} holds no files.")
+        but = f" but what is left out: {', '.join(sorted(left_out)[:5])}" if left_out else ""
+        raise EmptyPackage(f"{path} holds no files{but}.")
     check_distinct(file.path for file in files)
     return sorted(files, key=lambda file: file.path), left_out
 
 
-def _walk_directory(root: Path, left_out: list[str]) -> list[PackageFile]:
+def _walk_directory(
+    root: Path, leaves_out: Callable[[str], bool], left_out: list[str]
+) -> list[PackageFile]:
     files: list[PackageFile] = []
     pending = [("", root)]
     while pending:
@@ -81,7 +93,7 @@ def _walk_directory(root: Path, left_out: list[str]) -> list[PackageFile]:
         with os.scandir(directory) as entries:
             for entry in entries:
                 path = prefix + entry.name
-                if path in _LEFT_OUT:
+                if leaves_out(path):
                     left_out.append(path)
                     continue
                 check_path(path)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from caimi.errors.models import CodeExecutingFormat
-from caimi.models.files import PackageFile, walk
+from caimi.models.files import PackageFile, is_gits_own, walk
 from caimi.models.onnx_file import check_onnx
 from caimi.models.safetensors_file import check_safetensors
+from caimi.models.secret_files import check_no_secret, stays_behind
 from caimi.models.tensor import Tensor
 from caimi.models.unsafe_formats import KINDS, find_code
 from caimi.models.weights import NonFinite
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+
+_GITS_OWN: Final = "Git's own files are not part of a model."
+_HIDDEN: Final = "Hidden files are not published, unless `--include` names them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,14 @@ class Package:
         return sum(file.size for file in self.files)
 
     @classmethod
-    def from_path(cls, path: Path, *, permit: Collection[str] = ()) -> Package:
+    def from_path(
+        cls, path: Path, *, permit: Collection[str] = (), include: Collection[str] = ()
+    ) -> Package:
         """Look at a file or a directory. Blocking: it reads every file.
+
+        Below a directory hidden files are left out, with a warning, and what looks like a secret is
+        refused: `include` names those (or their directories, by their paths in the package) that
+        belong to the model.
 
         The framework is ``onnx`` or ``safetensors`` when there is such a file, else ``opaque``; the
         signature is that of the first ONNX file. `permit` names formats of `KINDS` that run code
@@ -60,16 +71,34 @@ class Package:
 
         Raises:
             CodeExecutingFormat: a file runs code when loaded, and its kind is not permitted.
+            SecretFile: a file is a key, password or token, and is not included by name.
             InvalidModel: an ONNX or safetensors file is damaged.
             UnsafePath, UnsafeFile, EmptyPackage, PackageTooLarge, UnreadablePackage: see `walk`.
             SourceChanged: something wrote to the files meanwhile.
         """
-        files, left_out = walk(path)
+        files, left_out = walk(path, lambda name: stays_behind(name, include))
         warnings = [
-            PackageWarning("left-out", name, "Git's own files are not part of a model.")
-            for name in left_out
+            PackageWarning("left-out", name, _GITS_OWN if is_gits_own(name) else _HIDDEN)
+            for name in sorted(left_out)
         ]
-        return _look_at(files, permit, warnings)
+        for file in files:
+            check_no_secret(file, include)
+        return cls.of_files(files, permit=permit, warnings=warnings)
+
+    @classmethod
+    def of_files(
+        cls,
+        files: Sequence[PackageFile],
+        *,
+        permit: Collection[str] = (),
+        warnings: Sequence[PackageWarning] = (),
+    ) -> Package:
+        """Look at files that were listed before, whoever made them. Blocking.
+
+        Raises:
+            CodeExecutingFormat, InvalidModel, SourceChanged: as `from_path` does.
+        """
+        return _look_at(list(files), permit, list(warnings))
 
     @classmethod
     def from_sklearn(cls, estimator: Any, sample_inputs: ArrayLike) -> Package:  # noqa: ANN401 - scikit-learn has no types

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,11 @@ class Staging:
                 yield descriptor
                 os.fsync(descriptor)
                 os.fsync(directory)
+
+    def remove(self) -> None:
+        """Remove all that was staged."""
+        with naming(self._destination):
+            shutil.rmtree(self._path)
 
     def move_into_place(self) -> None:
         """Make it the destination, which must be missing or an empty directory."""

@@ -57,7 +57,7 @@ def find_code(file: PackageFile) -> CodeFound | None:
         SourceChanged: the file is gone or has changed.
     """
     with file.open() as raw:
-        stream = cast("IO[bytes]", io.BufferedReader(raw))  # type: ignore[arg-type]
+        stream = cast("IO[bytes]", io.BufferedReader(raw))
         try:
             return _look(stream, file.path, "it", Allowance(file.size), MAX_DEPTH)
         except CannotLookInto as reason:

@@ -11,13 +11,13 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from caimi.errors.models import InvalidPackageSignature, PackageError
+from caimi.errors.models import CodeExecutingFormat, InvalidPackageSignature, PackageError
 from caimi.errors.storage import (
     DestinationOccupied,
     FileMismatch,
@@ -26,8 +26,10 @@ from caimi.errors.storage import (
     SourceChanged,
 )
 from caimi.models.content_key import ContentKey
+from caimi.models.files import PackageFile
 from caimi.models.interruption import Progress, Stopped, interruptible, reporter
 from caimi.models.manifest import FileEntry, Manifest
+from caimi.models.package import Package, PackageWarning
 from caimi.models.sealed_reader import ChunkSource
 from caimi.models.staging import Staging, naming
 from caimi.models.verification import check_files, check_listing, verify_signature
@@ -36,6 +38,9 @@ from caimi.storage.port import Store, blocking
 _AHEAD: Final = 3
 _WORKERS: Final = 2
 _BLOCK: Final = 1024 * 1024
+_ASK: Final = (
+    "Ask its publisher for ONNX or safetensors; in Python, `pull(…, permit=…)` takes the format."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class UnsealReport:
     chunks_opened: int
     public_key: str
     bundle: bytes
+    warnings: tuple[PackageWarning, ...] = ()
 
 
 async def unseal(
@@ -61,8 +67,12 @@ async def unseal(
     destination: Path,
     *,
     progress: Progress | None = None,
+    permit: Collection[str] = (),
 ) -> UnsealReport:
     """Fetch, open and verify all files, then put them at `destination` by one rename.
+
+    Each file's format is looked at as its publisher's CAIMI should have done: `permit` names those
+    of `caimi.models.unsafe_formats.KINDS` that may run code when they are loaded.
 
     `destination` must be missing or an empty directory; when it already holds exactly these files,
     they are verified and left. An interrupted run is taken up by the next with the same manifest.
@@ -72,6 +82,7 @@ async def unseal(
         InvalidPackageSignature: the bundle does not sign these files with the manifest's key.
         ChunkMissing, ChunkTampered, ChunkMisplaced: a chunk is not as the manifest says.
         FileMismatch: a whole file is not as the manifest says.
+        CodeExecutingFormat, InvalidModel: a file is not what may be loaded; nothing is left of it.
         DestinationOccupied, DestinationBusy, DestinationFull: the place cannot be used.
         StorageError: the store failed.
     """
@@ -79,7 +90,7 @@ async def unseal(
     bundle = await fetch_bundle(manifest, store)
     stop = threading.Event()
     report = reporter(manifest.total_bytes, progress)
-    run = _Unsealing(manifest, source, destination, stop, report)
+    run = _Unsealing(manifest, source, destination, stop, report, permit)
     resumed, opened = await interruptible(run.run, stop)
     return UnsealReport(
         destination=destination,
@@ -89,6 +100,7 @@ async def unseal(
         chunks_opened=opened,
         public_key=manifest.signature.public_key,
         bundle=bundle,
+        warnings=run.warnings,
     )
 
 
@@ -118,12 +130,15 @@ class _Unsealing:
         destination: Path,
         stop: threading.Event,
         report: Callable[[int], None],
+        permit: Collection[str],
     ) -> None:
         self._manifest = manifest
         self._source = source
         self._destination = destination
         self._stop = stop
         self._report = report
+        self._permit = permit
+        self.warnings: tuple[PackageWarning, ...] = ()
         self._resumed = 0
         self._opened = 0
 
@@ -137,9 +152,20 @@ class _Unsealing:
             for index, file in enumerate(self._manifest.files):
                 with staging.open(file.path) as descriptor:
                     self._file(index, file, descriptor, workers)
-            check_listing(self._manifest, staging.path)
+            try:
+                self._look_at(check_listing(self._manifest, staging.path))
+            except PackageError:
+                staging.remove()
+                raise
             staging.move_into_place()
         return self._resumed, self._opened
+
+    def _look_at(self, files: list[PackageFile]) -> None:
+        """Refuse what its publisher should have refused to publish."""
+        try:
+            self.warnings = Package.of_files(files, permit=self._permit).warnings
+        except CodeExecutingFormat as error:
+            raise CodeExecutingFormat(error.what, next_step=_ASK) from error
 
     def _is_there(self) -> bool:
         """Tell whether the destination holds these very files; an empty directory holds none."""
@@ -149,9 +175,10 @@ class _Unsealing:
             if self._destination.is_dir() and not any(self._destination.iterdir()):
                 return False
         try:
-            check_files(self._manifest, self._destination)
+            files = check_files(self._manifest, self._destination)
         except (FileMismatch, PackageError, SourceChanged) as error:
             raise DestinationOccupied(f"{self._destination} is taken: {error.what}") from error
+        self._look_at(files)
         self._report(self._manifest.total_bytes)
         return True
 

@@ -35,8 +35,10 @@ def verify_signature(manifest: Manifest, bundle: bytes) -> None:
     verify_bundle(bundle, manifest.signature.public_key, signed)
 
 
-def check_files(manifest: Manifest, files: Path) -> None:
-    """Check that `files` holds exactly the manifest's files, each by its SHA-256. Blocking.
+def check_files(manifest: Manifest, files: Path) -> list[PackageFile]:
+    """Check that `files` holds exactly the manifest's files, each by its SHA-256; list them.
+
+    Blocking.
 
     Raises:
         FileMismatch: a file is missing, is too many, or differs.
@@ -47,6 +49,7 @@ def check_files(manifest: Manifest, files: Path) -> None:
     for file, entry in zip(found, manifest.files, strict=True):
         if _sha256(file) != entry.sha256:
             raise FileMismatch(f"{file.path!r} has another SHA-256 than the manifest says.")
+    return found
 
 
 def check_listing(manifest: Manifest, files: Path) -> list[PackageFile]:
