@@ -17,9 +17,10 @@ NODE_BIN := $(CURDIR)/$(EVM)/node_modules/.bin
 # forge and anvil for Slither and for the tests.
 export PATH := $(NODE_BIN):$(PATH)
 
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
-# A lock holds everything: nothing is resolved, so that no release made later has a say.
-PIP_LOCKED := $(PIP_INSTALL) --no-deps --require-hashes -r
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+# A lock holds everything: nothing is resolved and nothing is built, so that no release made later
+# has a say.
+PIP_LOCKED := $(PIP_INSTALL) --no-deps --only-binary :all: --require-hashes -r
 # The index alone decides what is locked, and nothing of this machine is written down.
 PIP_COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMAND="make lock" \
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
@@ -38,6 +39,7 @@ demo: $(VENV)/.runtime $(VENV)/.project ## Install CAIMI and run the demonstrati
 
 .PHONY: bench
 bench: $(VENV)/.bench $(VENV)/.project $(EVM)/node_modules/.installed $(WEB)/node_modules/.installed ## Measure speed against the peers; writes bench/results.json
+	@$(BIN)/python scripts/check-lock requirements/bench.txt pyproject.toml requirements/bench.in
 	@$(BIN)/python -m bench
 
 ##@ Check
@@ -82,8 +84,9 @@ forge: $(EVM)/node_modules/.installed ## Run the contracts' unit, fuzz and invar
 
 .PHONY: slither
 slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the contracts; any finding above low fails
+	$(SLITHER)/bin/python scripts/check-lock requirements/slither.txt requirements/slither.in
 	cd $(EVM) && FOUNDRY_OUT=cache/slither FOUNDRY_CACHE_PATH=cache/slither-files \
-		$(CURDIR)/$(SLITHER)/bin/slither . --fail-medium --filter-paths '(^|/)(test|node_modules)/' \
+		"$(CURDIR)/$(SLITHER)/bin/slither" . --fail-medium --filter-paths '(^|/)(test|node_modules)/' \
 		--exclude-dependencies --exclude-informational --exclude-optimization
 
 # A schedule is a pure function of its seed: SEED=7 plays one again and tells its story.
@@ -122,7 +125,7 @@ onnx-conformance: dev ## Play all of the ONNX standard's node tests on the WASM 
 ##@ Maintain
 
 .PHONY: dev
-dev: $(VENV)/.dev $(VENV)/.project $(EVM)/node_modules/.installed ## Install everything for development
+dev: $(VENV)/.dev $(VENV)/.project $(VENV)/oldest-pip/.installed $(EVM)/node_modules/.installed ## Install everything for development
 
 .PHONY: errors
 errors: $(VENV)/.runtime $(VENV)/.project ## Write docs/errors.md from the exceptions
@@ -165,29 +168,37 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing what CAIMI needs into $(VENV)"
-	@$(PIP_LOCKED) $<
+	@$(BIN)/python $(PIP_LOCKED) $<
 	@touch $@
 
 # The development lock contains the runtime lock, so this installs both.
 $(VENV)/.dev: requirements/dev.txt requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing what CAIMI and its checks need into $(VENV)"
-	@$(PIP_LOCKED) $<
+	@$(BIN)/python $(PIP_LOCKED) $<
 	@touch $@ $(VENV)/.runtime
 
 # Slither needs an older web3 than CAIMI.
-$(SLITHER)/.installed: requirements/slither.txt
-	@echo "Installing Slither into $(SLITHER)"
+$(SLITHER)/.created:
 	@"$$(scripts/find-python)" -m venv $(SLITHER)
-	@$(SLITHER)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+$(SLITHER)/.installed: requirements/slither.txt | $(SLITHER)/.created
+	@echo "Installing Slither into $(SLITHER)"
+	@$(SLITHER)/bin/python $(PIP_LOCKED) $<
+	@touch $@
+
+# For the test that the oldest pip installs the locks as well.
+$(VENV)/oldest-pip/.installed: requirements/oldest-pip.txt | $(VENV)/.created
+	@$(BIN)/python $(PIP_LOCKED) $< --target $(@D)
 	@touch $@
 
 $(VENV)/.bench: requirements/bench.txt requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing what CAIMI and its benchmarks need into $(VENV)"
-	@$(PIP_LOCKED) $<
+	@$(BIN)/python $(PIP_LOCKED) $<
 	@touch $@ $(VENV)/.runtime
 
 $(VENV)/.project: pyproject.toml $(VENV)/.runtime
-	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # The binaries come in packages of their own: no install script has to run. `npm ci` will not do,
