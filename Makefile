@@ -207,11 +207,11 @@ $(VENV)/.project: pyproject.toml $(VENV)/.runtime
 $(EVM)/node_modules/.installed: $(EVM)/package-lock.json $(EVM)/package.json
 	@scripts/check-node
 	@echo "Installing Foundry, solc and OpenZeppelin into $(EVM)/node_modules"
-	@cd $(EVM) && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd $(EVM) && npm install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(WEB)/package.json
 	@scripts/check-node
 	@echo "Installing onnxruntime-web into $(WEB)/node_modules"
-	@cd $(WEB) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd $(WEB) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
