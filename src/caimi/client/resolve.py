@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from caimi.client.context import Context
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import ManifestMismatch, UnknownSelector
+from caimi.ledgers.home import home_model
 from caimi.ledgers.port import Ledger, ModelRecord, VersionRecord
 from caimi.models.manifest import Manifest
 from caimi.storage.cid import Cid
@@ -34,11 +35,12 @@ async def resolve(context: Context, uri: str | ModelUri) -> Resolved:
     Raises:
         UnknownLedger: the URI's ledger is not configured.
         UnknownModel: the ledger has no such model.
+        ForeignHome: the model's home is another ledger than the URI's.
         UnknownSelector: the model has no such version or alias.
     """
     parsed = as_uri(uri)
     ledger = context.ledger(parsed.ledger)
-    model = await ledger.registry.model(parsed.model_id)
+    model = await home_model(ledger, parsed.model_id)
     version = await _select(ledger, parsed)
     return Resolved(parsed.with_selector(version.version), ledger, model, version)
 

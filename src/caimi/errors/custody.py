@@ -210,3 +210,14 @@ class TombstoneFileError(CustodyError):
     code: ClassVar[str] = "CAIMI-K023"
     why: str = "Without it a custodian could answer for an erased version, so it does not start."
     next_step: str = "Restore the file from its backup, or make room on its disk."
+
+
+class ForeignHome(CustodyError):
+    """A ledger was asked about a model whose home is another ledger."""
+
+    code: ClassVar[str] = "CAIMI-K030"
+    why: str = (
+        "A model's id is made from its home's chain and registry, so only the home can say who "
+        "owns it, who is licensed, and what its versions are."
+    )
+    next_step: str = "Name the model by its home's URI: `caimi search` lists it."
