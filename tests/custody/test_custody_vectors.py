@@ -36,7 +36,7 @@ SHARES = [DecryptionShare.from_bytes(bytes.fromhex(text[2:])) for text in VECTOR
 
 
 def test_the_second_generator_and_the_label_are_as_published():
-    assert SECOND_GENERATOR == Point.from_bytes(raw("secondGenerator"))
+    assert Point.from_bytes(raw("secondGenerator")) == SECOND_GENERATOR
     assert label_for(raw("modelId"), VECTORS["version"]) == raw("label") == CIPHERTEXT.label
 
 
