@@ -306,6 +306,19 @@ class LedgerConformance:
         assert await market.purchase_of("caimi-1-0", b"\1" * 32, "1.0.0", b"\2" * 20) is None
         assert (await market.purchase(b"\3" * 32)).state is PurchaseState.NONE
 
+    async def test_each_version_has_the_publisher_that_the_ledger_saw(self, world: World):
+        registry = world.ledger.registry
+        model_id = await world.published()
+        assert await registry.publisher_of(model_id, "1.0.0") == world.alice.account
+        sold = registry.transfer(model_id, world.alice.account, world.bob.account)
+        await world.ledger.submit(sold, world.alice)
+        further = registry.publish_version(model_id, "2.0.0", b"\2" * 32)
+        await world.ledger.submit(further, world.bob)
+        assert await registry.publisher_of(model_id, "2.0.0") == world.bob.account
+        assert await registry.publisher_of(model_id, "1.0.0") == world.alice.account
+        with pytest.raises(UnknownVersion):
+            await registry.publisher_of(model_id, "3.0.0")
+
     async def test_history_tells_of_versions_aliases_and_licences_in_order(self, world: World):
         model_id = await self.offered(world)
         market, registry = world.ledger.market, world.ledger.registry

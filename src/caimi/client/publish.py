@@ -168,6 +168,7 @@ async def _seal(
         key=key,
         model_id=model_id,
         version=version,
+        publisher=context.identity.account_on(ledger.id),
         signer=signer,
         journal=context.journal.beside(f"seal-{model_id.hex()}-{version}"),
         progress=lambda done, total: progress("seal", done, total),

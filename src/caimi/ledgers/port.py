@@ -231,6 +231,13 @@ class Registry(Protocol):
     async def version(
         self, model_id: bytes, version: str, at: int | None = None
     ) -> VersionRecord: ...
+    async def publisher_of(self, model_id: bytes, version: str) -> bytes:
+        """Give the account that published a version; raises `UnknownVersion` when none did.
+
+        A model's later owners publish versions as well.
+        """
+        ...
+
     async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str: ...
     async def alias_history(
         self, model_id: bytes, name: str, at: int | None = None

@@ -20,6 +20,7 @@ from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import EvmMarket
 from caimi.ledgers.evm.outgoing import sender_of
 from caimi.ledgers.evm.pricing import market_price
+from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.receipts import EvmReceiptLog
 from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
@@ -72,6 +73,7 @@ class EvmLedger:
             self.address_of(contracts["registry"].address),
             events,
             ModelHistory(chain, events, places, self.deployed_at),
+            VersionPublishers(contracts["registry"], events, self.deployed_at),
         )
         self.market = EvmMarket(contracts["market"])
         self.gateway = WatchableGateway(
