@@ -27,6 +27,7 @@ class LyingLedger:
     final: int = 10
     said: list = field(default_factory=list)
     asked: list = field(default_factory=list)
+    approved: list = field(default_factory=list)
 
     @property
     def id(self):
@@ -88,3 +89,8 @@ class LyingLedger:
 
     async def licence(self, model_id, version, consumer, at=None):
         return self._answer("licence", (model_id, version, consumer), at) or NO_LICENCE
+
+    async def approves(self, account, digest, signature, at=None):
+        self.asked.append(("approves", at))
+        wanted = [account, digest, signature]
+        return any(height <= at and said == wanted for height, *said in self.approved)

@@ -16,9 +16,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "caimi"
 TAGS = {
     b"caimi/content-key/v1": "models/content_key.py",
     b"caimi/custody/v1/second-generator": "custody/group.py",
-    b"caimi/dkg-ceremony/v1": "custody/dkg/ceremony.py",
+    b"caimi/dkg-ceremony/v2": "custody/dkg/ceremony.py",
     b"caimi/dkg-enrolment/v1": "custody/dkg/ceremony.py",
     b"caimi/dkg-message/v1": "custody/dkg/ceremony.py",
+    b"caimi/dkg-round/v1": "custody/dkg/ceremony.py",
     b"caimi/dkg-share/v1": "custody/dkg/dealing.py",
     b"caimi/group-key/v1": "custody/keys.py",
     b"caimi/key-share-file/v1": "custody/keyshare_file.py",

@@ -139,7 +139,29 @@ def _custody() -> dict[str, Any]:
         "ceremony": ceremony,
         "enrolmentDigest": sha256(b"caimi/dkg-enrolment/v1" + session + transport).digest(),
         "ceremonyDigest": sha256(
-            b"caimi/dkg-ceremony/v1" + session + bytes([THRESHOLD, TOTAL]) + identity + transport
+            b"caimi/dkg-ceremony/v2"
+            + session
+            + bytes([THRESHOLD, TOTAL])
+            + blob(b"")
+            + identity
+            + transport
+        ).digest(),
+        "broadcastCeremonyDigest": sha256(
+            b"caimi/dkg-ceremony/v2"
+            + session
+            + bytes([THRESHOLD, TOTAL])
+            + blob(blob(b"eip155:1") + b"\x0b" * 20 + (12).to_bytes(8) + (13).to_bytes(8))
+            + identity
+            + transport
+        ).digest(),
+        "roundRoot": sha256(
+            b"caimi/dkg-round/v1"
+            + ceremony
+            + bytes([4])
+            + bytes([2])
+            + sha256(body).digest()
+            + bytes([3])
+            + sha256(b"").digest()
         ).digest(),
         "messageDigest": sha256(b"caimi/dkg-message/v1" + ceremony + bytes([4, 2]) + body).digest(),
         "pairInfo": b"caimi/dkg-share/v1" + ceremony + bytes([5, 6]),

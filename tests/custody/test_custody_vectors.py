@@ -84,6 +84,15 @@ def test_the_digests_of_a_key_generation_are_as_published():
     assert pair_info(raw("ceremony"), 5, 6) == raw("pairInfo")
     member = SimpleNamespace(identity=raw("identity"), transport=transport)
     terms = SimpleNamespace(
-        session=session, threshold=VECTORS["threshold"], total=VECTORS["total"], members=[member]
+        session=session,
+        threshold=VECTORS["threshold"],
+        total=VECTORS["total"],
+        members=[member],
+        broadcast=None,
     )
     assert dkg.Ceremony.digest.fget(terms) == raw("ceremonyDigest")
+    terms.broadcast = dkg.Broadcast("eip155:1", b"\x0b" * 20, 12, 13)
+    assert dkg.Ceremony.digest.fget(terms) == raw("broadcastCeremonyDigest")
+    said = SimpleNamespace(digest=raw("ceremony"))
+    root = dkg.Ceremony.round_root(said, dkg.Round(4), {3: b"", 2: body})
+    assert root == raw("roundRoot")

@@ -1,10 +1,13 @@
 """Who may have a key: what a model's home says at its finalised height, and nobody else."""
 
+import asyncio
+
 import pytest
 from eth_utils.address import to_checksum_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from caimi.custody import grants
 from caimi.custody.grants import LedgerGrants
 from caimi.errors.custody import GrantRefused
 from caimi.errors.ledgers import LedgerUnavailable
@@ -143,6 +146,48 @@ async def unavailable(*_args, **_keywords):
     raise LedgerUnavailable("no such block")
 
 
+# --- contract accounts ---------------------------------------------------------------------------
+
+DIGEST, SIGNATURE = b"\x01" * 32, b"as the contract likes"
+
+
+async def test_a_contract_account_is_asked_on_its_own_ledger_at_its_final_height(world):
+    wallet = account(world.b, BUYER)
+    world.b.final = 4
+    world.a.approved = [(0, BUYER, DIGEST, SIGNATURE)]
+    assert not await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    world.b.approved = [(5, BUYER, DIGEST, SIGNATURE)]
+    assert not await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    world.b.final = 5
+    assert await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    assert not await world.grants.approves(wallet, b"\x02" * 32, SIGNATURE)
+    assert not await world.grants.approves(account(world.b, STRANGER), DIGEST, SIGNATURE)
+
+
+async def test_a_node_that_lags_behind_does_not_bring_a_former_signer_back(world):
+    wallet = account(world.b, BUYER)
+    world.b.final = 8
+    assert not await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    world.b.final = 3
+    await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    assert world.b.asked[-1] == ("approves", 8)
+
+
+async def test_a_contract_account_of_a_ledger_that_is_not_followed_is_refused(world):
+    with pytest.raises(GrantRefused, match="does not follow"):
+        await world.grants.approves(account(LyingLedger(9), BUYER), DIGEST, SIGNATURE)
+
+
+async def test_a_contract_account_that_takes_for_ever_is_refused(world, monkeypatch):
+    async def never(*_arguments, **_keywords):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(grants, "APPROVAL_SECONDS", 0.01)
+    world.b.approves = never
+    with pytest.raises(GrantRefused, match="within"):
+        await world.grants.approves(account(world.b, BUYER), DIGEST, SIGNATURE)
+
+
 # --- the property: random ledgers, random lies ---------------------------------------------------
 
 LEDGERS = (11, 12, 13)
@@ -177,7 +222,7 @@ def permitted(truth, request, seen):
 @given(st.lists(STATEMENTS, max_size=16), st.lists(REQUESTS, min_size=1, max_size=6))
 async def test_only_the_home_decides_whatever_others_say(statements, requests):
     ledgers = {number: LyingLedger(number) for number in LEDGERS}
-    grants = LedgerGrants({ledger.id: ledger for ledger in ledgers.values()})
+    checker = LedgerGrants({ledger.id: ledger for ledger in ledgers.values()})
 
     def model_id(model):
         number, name = model
@@ -201,7 +246,7 @@ async def test_only_the_home_decides_whatever_others_say(statements, requests):
         ledgers[number].final = final
         consumer = account(ledgers[of], address(who))
         try:
-            await grants.check(ledgers[number].id, model_id(model), VERSION, consumer)
+            await checker.check(ledgers[number].id, model_id(model), VERSION, consumer)
             permits = True
         except GrantRefused:
             permits = False

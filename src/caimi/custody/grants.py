@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from typing import Final
 
 from caimi.chains import AccountId, InteroperableAddress
 from caimi.custody.custodian import Grant
@@ -10,6 +12,8 @@ from caimi.errors.custody import ForeignHome, GrantRefused
 from caimi.errors.ledgers import UnknownModel
 from caimi.ledgers.home import home_model
 from caimi.ledgers.port import Ledger, LedgerId, ModelRecord
+
+APPROVAL_SECONDS: Final = 10.0
 
 
 class LedgerGrants:
@@ -35,8 +39,7 @@ class LedgerGrants:
         home = self._ledgers.get(LedgerId(ledger))
         if home is None:
             raise GrantRefused(f"this custodian does not follow ledger {ledger}")
-        # What was revoked stays revoked: a node that lags behind is not asked about the past.
-        height = max((await home.finalized()).height, self._seen.get(home.id, 0))
+        height = await self._height(home)
         try:
             model = await home_model(home, model_id, height)
         except (ForeignHome, UnknownModel) as error:
@@ -47,13 +50,49 @@ class LedgerGrants:
         licence = await home.market.licence(
             model_id, version, InteroperableAddress.from_caip(consumer).to_bytes(), at=height
         )
-        self._seen[home.id] = max(height, self._seen.get(home.id, 0))
+        self._keep(home, height)
         if not licence.live and not _owns(home, model, AccountId.parse(consumer)):
             raise GrantRefused(
                 f"{consumer} holds no live licence of version {version!r} "
                 f"at height {height} of {ledger}"
             )
         return Grant(ledger, height, consumer)
+
+    async def approves(self, consumer: str, digest: bytes, signature: bytes) -> bool:
+        """Ask a contract account, as of the newest final block of its own ledger.
+
+        Raises:
+            GrantRefused: the custodian does not follow that ledger, or it takes too long.
+            RpcUnavailable…: as the ledger says.
+        """
+        account = AccountId.parse(consumer)
+        ledger = self._ledgers.get(LedgerId(account.ledger))
+        if ledger is None:
+            raise GrantRefused(
+                f"{consumer} did not sign with a key, and this custodian does not follow its "
+                "ledger to ask whether it is a contract that takes the signature",
+                next_step="Buy with an account on a ledger that the custodians follow.",
+            )
+        height = await self._height(ledger)
+        address = bytes.fromhex(account.address[2:])
+        try:
+            async with asyncio.timeout(APPROVAL_SECONDS):
+                approved = await ledger.approves(address, digest, signature, at=height)
+        except TimeoutError as error:
+            raise GrantRefused(
+                f"{account.ledger} did not say within {APPROVAL_SECONDS:g} s whether {consumer} "
+                "takes the signature"
+            ) from error
+        self._keep(ledger, height)
+        return approved
+
+    async def _height(self, ledger: Ledger) -> int:
+        """Give the newest final height; what was revoked stays revoked when a node lags behind."""
+        return max((await ledger.finalized()).height, self._seen.get(ledger.id, 0))
+
+    def _keep(self, ledger: Ledger, height: int) -> None:
+        """Remember a height, once something was read at it."""
+        self._seen[ledger.id] = max(height, self._seen.get(ledger.id, 0))
 
 
 def _owns(home: Ledger, model: ModelRecord, account: AccountId) -> bool:

@@ -636,6 +636,14 @@ class ReceiptLog(Protocol):
         """When `worker` anchored `root`, in seconds; None when never."""
         ...
 
+    async def entry(self, account: bytes, index: int, since: int, until: int) -> bytes | None:
+        """Give the root that `account` anchored as its `index`-th, from 0, in these blocks.
+
+        There is at most one for ever: the log counts each account's roots. None when the blocks
+        from `since` to `until`, both included, show none.
+        """
+        ...
+
 
 class Ledger(Protocol):
     """One ledger with CAIMI deployed on it."""
@@ -672,6 +680,15 @@ class Ledger(Protocol):
 
     async def block(self, height: int) -> Block: ...
     async def balance(self, account: bytes) -> int: ...
+    async def approves(
+        self, account: bytes, digest: bytes, signature: bytes, at: int | None = None
+    ) -> bool:
+        """Tell whether a contract at `account` takes a signature of 32 bytes as its own.
+
+        Its code runs within bounds and without effect; whatever it does but say yes is no.
+        """
+        ...
+
     async def work_price(self) -> int:
         """Give what a unit of work (gas on EVM ledgers) costs now, in the smallest coin."""
         ...
