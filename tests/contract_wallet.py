@@ -37,12 +37,14 @@ def assemble(text):
 
 
 WALLET = assemble("""
+    CALLDATASIZE ISZERO @take JUMPI
     PUSH0 CALLDATALOAD e0 SHR 1626ba7e EQ @ask JUMPI
     PUSH0 SLOAD CALLER EQ ISZERO @fail JUMPI
     CALLDATASIZE 20 EQ @own JUMPI
     34 CALLDATASIZE SUB DUP1 34 PUSH0 CALLDATACOPY
     PUSH0 PUSH0 DUP3 PUSH0 14 CALLDATALOAD PUSH0 CALLDATALOAD 60 SHR GAS CALL
     ISZERO @fail JUMPI STOP
+    :take STOP
     :fail PUSH0 PUSH0 REVERT
     :own PUSH0 CALLDATALOAD PUSH0 SSTORE STOP
     :ask 04 CALLDATALOAD PUSH0 MSTORE a4 CALLDATALOAD PUSH0 BYTE 20 MSTORE
@@ -54,7 +56,7 @@ WALLET = assemble("""
 """)
 """Takes its owner's ECDSA signatures (ERC-1271), and does what its owner says.
 
-Sent by its owner, 32 bytes are the next owner; else target (20), value (32) and data to call with.
+Takes coins from anybody. Sent by its owner, 32 bytes are the next owner; else target (20), value (32) and data to call with.
 """
 
 MISBEHAVING = {

@@ -85,6 +85,8 @@ class CeremonyRecords:
         self._folder = folder
         self._share_file = share_file
         self._passphrase = passphrase
+        # Opening a file costs half a second: what this process saved it need not open again.
+        self._saved: dict[str, KeyShare] = {}
 
     def holds_share(self) -> bool:
         """Tell whether the node has a key share that is of use."""
@@ -117,6 +119,7 @@ class CeremonyRecords:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         save_key_share(self._share_of(record), share, self._passphrase)
         self.note(record)
+        self._saved[record.name] = share
 
     def note(self, record: CeremonyRecord) -> None:
         """Write a record, or write it again."""
@@ -141,12 +144,12 @@ class CeremonyRecords:
 
     def _take_up(self, record: CeremonyRecord) -> KeyShare:
         kept = self._share_of(record)
+        if self.holds_share() and kept.exists():
+            raise KeyShareExists("This node already holds another key share.")
+        saved = self._saved.get(record.name)
         if self.holds_share():
-            share = load_key_share(self._share_file, self._passphrase)
-            if kept.exists():
-                raise KeyShareExists("This node already holds another key share.")
-            return share
-        share = load_key_share(kept, self._passphrase)
+            return saved or load_key_share(self._share_file, self._passphrase)
+        share = saved or load_key_share(kept, self._passphrase)
         try:
             kept.rename(self._share_file)
             sync_directory(self._share_file.parent)

@@ -175,8 +175,9 @@ class KeyGeneration:
 
     async def _finish(self, order: Order) -> str:
         messages = messages_from_json(order.payload)
+        named = {message.ceremony for message in messages}
         for record in await asyncio.to_thread(self._records.all):
-            if record.ceremony.session == order.session:
+            if record.ceremony.session == order.session and record.ceremony.digest in named:
                 share = await asyncio.to_thread(self._records.finish, record, messages)
                 self._participant = self._transport = None
                 self._take_up(share)

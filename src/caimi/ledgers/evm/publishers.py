@@ -29,10 +29,10 @@ class VersionPublishers:
         chain = self._contract.chain
         head = await chain.head_height()
         first = await _first_since(chain, published_at, self._deployed_at, head)
-        after = await _first_since(chain, published_at + 1, first, head)
+        last = await _beyond(chain, published_at, first, head)
         topic = self._contract.interface.events["VersionPublished"].topic
         found = await self._events.events(
-            [self._contract.address], [topic, model_id, version_id], first, min(after, head)
+            [self._contract.address], [topic, model_id, version_id], first, last
         )
         publishers = [event.values["publisher"] for event in found]
         if len(publishers) != 1 or not isinstance(publishers[0], bytes):
@@ -52,3 +52,11 @@ async def _first_since(chain: Chain, time: int, low: int, high: int) -> int:
         else:
             low = middle + 1
     return low
+
+
+async def _beyond(chain: Chain, time: int, first: int, head: int) -> int:
+    """Give a height from `first` on that no block of that time is above: several can share one."""
+    step = 1
+    while first + step < head and (await chain.block(first + step)).time <= time:
+        step *= 2
+    return min(first + step, head)
