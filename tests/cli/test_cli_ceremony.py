@@ -86,7 +86,7 @@ def test_nodes_make_a_key_once_and_the_command_says_how_many_may_cheat(
 ) -> None:
     stranger = Keyring(load_config(tmp_path / "caimi.toml")).new("stranger")
     refused = json.loads(make_key(tmp_path, nodes, "--json", "-k", stranger.name))
-    assert "CAIMI-K032" in refused["what"]
+    assert "CAIMI-K032" in refused["error"]["what"]
     made = json.loads(make_key(tmp_path, nodes, "--json", "-k", "operator"))
     assert made["ok"]
     assert "Up to 0 of the 3 nodes may cheat" in made["bound"]
@@ -95,4 +95,4 @@ def test_nodes_make_a_key_once_and_the_command_says_how_many_may_cheat(
     assert made["group_key"][:40] in "".join(again.split())
     assert "[committee]" in again
     late = json.loads(make_key(tmp_path, nodes, "--json", "-k", "operator", "--abort"))
-    assert late["code"] == "CAIMI-K036"
+    assert late["error"]["code"] == "CAIMI-K036"

@@ -136,3 +136,29 @@ def test_what_is_left_out_for_all_leaves_one_key_that_waits_for_confirmations():
     assert len({share.group.to_bytes() for share in shares.values()}) == 1
     with pytest.raises((NotConfirmed, CeremonyFailed), match=r"\[5\]"):
         world.finish()
+
+
+@given(
+    st.dictionaries(st.sampled_from([*Round][:6]), st.sets(st.integers(1, 5), max_size=2)),
+    st.sets(st.integers(1, 5), max_size=2),
+)
+@settings(max_examples=20)
+def test_what_a_ledger_broadcasts_leaves_one_key_or_none_whoever_is_left_out(left_out, cheaters):
+    """The coordinator leaves messages out, for all alike; cheaters send rubbish in odd rounds."""
+    world = World(3, 5)
+    said = {index: member.start() for index, member in world.members.items()}
+    for place in [*Round][:-1]:
+        if place % 2:
+            for index in cheaters & said.keys():
+                world.say(said, index, b"rubbish")
+        shown = [m for i, m in said.items() if i not in left_out.get(place, set())]
+        advanced = {}
+        for index in said:
+            try:
+                advanced[index] = world.members[index].advance(shown)
+            except CustodyError:
+                continue
+        said = advanced
+    groups = {world.members[i].pending().group.to_bytes() for i in said if i not in cheaters}
+    assert len(groups) <= 1
+    assert groups or left_out or cheaters
