@@ -87,6 +87,7 @@ def _seal(model: Path, store: Path) -> float:
             key=ContentKey.generate(),
             model_id=bytes(32),
             version="1.0.0",
+            publisher="eip155:1:0x" + "11" * 20,
             signer=signer,
         )
     )

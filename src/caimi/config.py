@@ -29,6 +29,9 @@ MAX_CONFIG_BYTES = 1 << 20
 
 LedgerText = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$")]
 HexAddress = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
+ContractAccount = Annotated[
+    str, StringConstraints(pattern=r"^eip155:[1-9][0-9]{0,31}:0x[0-9a-fA-F]{40}$")
+]
 HexBytes = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$", max_length=65536)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,500}$")]
 FinalityText = Annotated[str, StringConstraints(pattern=r"^(finalized|depth:[0-9]{1,6})$")]
@@ -83,11 +86,15 @@ class CommitteeSection(Section):
 
 
 class KeysSection(Section):
-    """Where keystores are, and which key signs when none is named."""
+    """Where keystores are, and which key signs when none is named.
+
+    `contract` is a contract account (CAIP-10) that holds licences and takes the keys' signatures.
+    """
 
     directory: str = "keys"
     default: Name | None = None
     passphrase_file: str | None = None
+    contract: ContractAccount | None = None
 
 
 class StoreSection(Section):
@@ -288,6 +295,7 @@ state = "state"                 # journal of your own operations
 directory = "keys"              # V3 keystores; make one with `caimi keys new alice`
 # default = "alice"
 # passphrase_file = "passphrase"  # or CAIMI_PASSPHRASE, or the prompt
+# contract = "eip155:1:0x…"     # a contract account that holds licences and takes your signatures
 
 [store]
 kind = "local"

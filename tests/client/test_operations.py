@@ -274,10 +274,12 @@ async def test_a_module_runs_with_weights_streamed_out_of_the_store(
 async def test_a_revoked_licence_opens_nothing(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
     bought = await buy(world.consumer, uri, ledger=world.b.id)
+    await pull(world.consumer, uri, tmp_path / "before", paying_ledger=world.b.id)
     revoked = world.a.market.revoke(bytes.fromhex(bought.licence_id[2:]))
     await world.a.submit(revoked, world.publisher.identity.signer)
-    with pytest.raises(NotEnoughShares):
-        await pull(world.consumer, uri, tmp_path / "out")
+    # The account that held the licence asks: without one, the client would ask as another.
+    with pytest.raises(NotEnoughShares, match=f"{bought.consumer} holds no live licence"):
+        await pull(world.consumer, uri, tmp_path / "out", paying_ledger=world.b.id)
 
 
 async def test_the_owner_needs_no_licence(world: World, tmp_path: Path) -> None:

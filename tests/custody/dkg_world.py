@@ -6,7 +6,7 @@ from collections.abc import Callable
 from coincurve import PrivateKey
 
 from caimi.custody.delivery import RecipientKey
-from caimi.custody.dkg import Ceremony, Enrolment, Participant, Round, SignedMessage
+from caimi.custody.dkg import Broadcast, Ceremony, Enrolment, Participant, Round, SignedMessage
 
 Lie = Callable[["World", dict[int, SignedMessage]], None]
 
@@ -17,7 +17,7 @@ class World:
     A member whose message is deleted has crashed. `relay` may change what each member is shown.
     """
 
-    def __init__(self, threshold: int, total: int) -> None:
+    def __init__(self, threshold: int, total: int, *, broadcast: bool = True) -> None:
         self.identities = [PrivateKey() for _ in range(total)]
         self.session = secrets.token_bytes(32)
         self.transports = [RecipientKey.generate() for _ in range(total)]
@@ -28,6 +28,7 @@ class World:
                 Enrolment.sign(self.session, identity, transport.public_bytes)
                 for identity, transport in zip(self.identities, self.transports, strict=True)
             ),
+            Broadcast("eip155:1", bytes(20), 0, 0) if broadcast else None,
         )
         self.members = {
             index: Participant(self.ceremony, identity, transport)
@@ -45,7 +46,10 @@ class World:
         self.members[sender]._sent = messages[sender]
 
     def run(self, lies: dict[Round, Lie] | None = None, relay=None):
-        """Give the key shares of the members that did not crash, by index."""
+        """Give the shares that members which did not crash have come to, by index.
+
+        They are of use once all members have confirmed: `finish` does that, and raises otherwise.
+        """
         lies = lies or {}
         messages = {index: member.start() for index, member in self.members.items()}
         while True:
@@ -58,5 +62,11 @@ class World:
                 for index in self.members
             }
             if place is Round.CONFIRMATION:
-                return {i: m.finish(shown[i].values()) for i, m in self.members.items()}
+                self.confirmations = shown
+                return {i: m.pending() for i, m in self.members.items()}
             messages = {i: m.advance(shown[i].values()) for i, m in self.members.items()}
+
+    def finish(self):
+        """Give the shares of the members, once each has been shown the confirmations."""
+        shown = self.confirmations
+        return {i: m.finish(shown[i].values()) for i, m in self.members.items()}

@@ -8,6 +8,7 @@ from trusted_dealer import deal
 from caimi.custody.custodian import Custodian, Grant
 from caimi.custody.delivery import RecipientKey, delivery_info
 from caimi.custody.label import label_for
+from caimi.custody.request import SignedShareRequest
 from caimi.custody.tdh2 import Ciphertext, DecryptionShare, encrypt, verify_share
 from caimi.custody.tombstones import FileTombstones
 from caimi.errors.custody import (
@@ -32,6 +33,8 @@ class LedgerView:
 
     def __init__(self):
         self.asked = []
+        self.approving = []
+        self.approved = []
         self.live = True
         self.gate = asyncio.Event()
         self.gate.set()
@@ -42,6 +45,10 @@ class LedgerView:
         if not self.live:
             raise GrantRefused(f"{consumer} has no licence")
         return Grant(ledger, 7, consumer)
+
+    async def approves(self, consumer, digest, signature):
+        self.approving.append((consumer, digest, signature))
+        return (consumer, digest, signature) in self.approved
 
 
 class Clock:
@@ -91,10 +98,69 @@ async def refused(custodian, view, signed, error):
     assert view.asked == []
 
 
-async def test_a_request_signed_by_another_never_reaches_the_ledger(custodian, view):
+async def test_a_request_signed_by_another_gets_nothing(custodian, view):
     signed = signed_request(CIPHERTEXT, RECIPIENT)
     other = replace(signed.request, consumer=new_consumer()[1])
-    await refused(custodian, view, replace(signed, request=other), InvalidRequestSignature)
+    with pytest.raises(InvalidRequestSignature):
+        await custodian.answer(replace(signed, request=other))
+    assert view.approving == [(other.consumer, other.signing_digest(), signed.signature)]
+
+
+def contracts_request(view, signature=b"as the contract likes", **changes):
+    """A request of a contract account, signed with what the contract takes for its own."""
+    request = signed_request(CIPHERTEXT, RECIPIENT, **changes).request
+    view.approved.append((request.consumer, request.signing_digest(), signature))
+    return SignedShareRequest(request, signature)
+
+
+async def test_a_contract_account_that_takes_the_signature_gets_a_share_once(custodian, view):
+    signed = contracts_request(view)
+    response = await custodian.answer(signed)
+    info = delivery_info(CIPHERTEXT.label, signed.request.consumer, 2, signed.request.nonce)
+    verify_share(
+        CIPHERTEXT, DecryptionShare.from_bytes(RECIPIENT.open(response.sealed, info)), GROUP
+    )
+    for again in (signed, replace(signed, signature=b"another that it takes")):
+        with pytest.raises(ReplayedRequest):
+            await custodian.answer(again)
+
+
+async def test_what_a_contract_account_takes_for_one_request_counts_for_no_other(custodian, view):
+    signed = contracts_request(view)
+    for change in (
+        {"consumer": new_consumer()[1]},
+        {"hpke_public_key": RecipientKey.generate().public_bytes},
+        {"nonce": b"\x09" * 32},
+        {"issued_at": NOW + 1},
+    ):
+        other = replace(signed.request, **change)
+        with pytest.raises(InvalidRequestSignature):
+            await custodian.answer(replace(signed, request=other))
+
+
+async def test_no_contract_is_asked_that_has_no_grant(custodian, view):
+    view.live = False
+    with pytest.raises(GrantRefused):
+        await custodian.answer(contracts_request(view))
+    assert view.approving == []
+
+
+async def test_no_contract_is_asked_about_a_key_of_its_own(custodian, view):
+    await custodian.answer(signed_request(CIPHERTEXT, RECIPIENT))
+    assert view.approving == []
+
+
+async def test_an_erasure_while_a_contract_is_asked_wins(custodian, view):
+    signed = contracts_request(view)
+    approves = view.approves
+
+    async def slowly(*asked):
+        await custodian.erase(MODEL, "1.0.0")
+        return await approves(*asked)
+
+    view.approves = slowly
+    with pytest.raises(ModelErased):
+        await custodian.answer(signed)
 
 
 @pytest.mark.parametrize("offset", [-121, 121])

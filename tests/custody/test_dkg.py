@@ -24,6 +24,7 @@ from caimi.errors.custody import (
     CeremonyMisconfigured,
     Equivocation,
     ForgedMessage,
+    NotConfirmed,
     WrongRound,
 )
 
@@ -51,6 +52,7 @@ def test_honest_members_end_with_shares_of_one_key(size):
     threshold, total = size
     world = World(threshold, total)
     shares = world.run()
+    assert world.finish() == shares
     group = assert_sound(world, shares, range(1, total + 1))
     assert (group.threshold, group.total) == size
     assert faults_seen_by(world, range(1, total + 1)) == {}
@@ -265,32 +267,56 @@ def test_a_secret_that_too_few_can_pool_ends_the_ceremony():
         World(3, 5).run(lies)
 
 
+def run_and_finish(world, lies):
+    world.run(lies)
+    return world.finish()
+
+
 def test_too_many_silent_members_end_the_ceremony():
     def silence(world, messages):
         for index in (3, 4, 5):
             del messages[index]
 
     for place in Round:
-        with pytest.raises((CeremonyFailed, Equivocation)):
-            World(3, 5).run({place: silence})
+        world = World(3, 5)
+        with pytest.raises((CeremonyFailed, Equivocation, NotConfirmed)):
+            run_and_finish(world, {place: silence})
 
 
-def test_a_member_that_confirms_another_key_is_outvoted_and_too_many_stop_all():
-    def deny(*members):
-        def lie(world, messages):
-            for index in members:
-                heard = Confirmation.from_bytes(messages[index].body).heard
-                world.say(messages, index, Confirmation(heard, bytes(32)).to_bytes())
+def deny(world, messages):
+    heard = Confirmation.from_bytes(messages[5].body).heard
+    world.say(messages, 5, Confirmation(heard, bytes(32)).to_bytes())
 
-        return lie
 
-    with pytest.raises(Equivocation, match="came to the same key"):
-        World(3, 5).run({Round.CONFIRMATION: deny(3, 4, 5)})
+def mishear(world, messages):
+    said = Confirmation.from_bytes(messages[5].body)
+    heard = (bytes(32), *said.heard[1:])
+    world.say(messages, 5, Confirmation(heard, said.group_digest).to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("lie", "error"),
+    [
+        (deny, Equivocation),
+        (mishear, Equivocation),
+        (fall_silent, NotConfirmed),
+        (babble, NotConfirmed),
+    ],
+)
+def test_no_share_is_of_use_before_every_member_has_confirmed_the_key(lie, error):
     world = World(3, 5)
-    messages = run_until(world, Round.CONFIRMATION)
-    deny(4, 5)(world, messages)
-    shares = {index: world.members[index].finish(messages.values()) for index in (1, 2, 3)}
-    assert_sound(world, shares, (1, 2, 3))
+    world.run({Round.CONFIRMATION: lie})
+    for index in range(1, 5):
+        with pytest.raises(error, match=r"\[5\]"):
+            world.members[index].finish(world.confirmations[index].values())
+
+
+def test_the_bound_of_faults_is_less_than_a_third_where_a_coordinator_alone_relays():
+    for threshold, total, alone, broadcast in (
+        (2, 3, 0, 1), (3, 5, 1, 2), (3, 4, 1, 1), (4, 7, 2, 3), (2, 7, 1, 1), (6, 7, 1, 1),
+    ):  # fmt: skip
+        assert World(threshold, total, broadcast=False).ceremony.faults == alone
+        assert World(threshold, total).ceremony.faults == broadcast
 
 
 def run_until(world, place):

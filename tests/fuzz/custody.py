@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from caimi.custody import dleq, keyshare_file
 from caimi.custody.delivery import SEALED_OVERHEAD, RecipientKey, check_recipient
-from caimi.custody.dkg.ceremony import Enrolment, Round, SignedMessage
+from caimi.custody.dkg.ceremony import Broadcast, Ceremony, Enrolment, Round, SignedMessage
 from caimi.custody.dkg.messages import (
     SEALED_PAIR_BYTES,
     Complaints,
@@ -25,6 +25,7 @@ from caimi.custody.dkg.messages import (
     Reveals,
     SharePair,
 )
+from caimi.custody.dkg.order import Order, Step
 from caimi.custody.group import Point, generator_times, scalar_from_bytes, scalar_to_bytes
 from caimi.custody.keys import GroupKey, KeyShare
 from caimi.custody.keyshare_file import load_key_share
@@ -84,6 +85,16 @@ def _enrolment() -> Enrolment:
 
 def _message() -> SignedMessage:
     return SignedMessage(b"\4" * 32, Round(1), 2, b"a body", b"\5" * 64)
+
+
+def _ceremony() -> Ceremony:
+    keys = [PrivateKey((at).to_bytes(32)) for at in (7, 8)]
+    members = [Enrolment.sign(b"\3" * 32, key, _recipient().public_bytes) for key in keys]
+    return Ceremony(b"\3" * 32, 2, tuple(members), Broadcast("eip155:7", bytes(20), 3, 4))
+
+
+def _order() -> Order:
+    return Order(b"\3" * 32, Step.ABORT, b"\2" * 33, 1_800_000_000_000, "{}", b"\5" * 65)
 
 
 def _share_file() -> list[bytes]:
@@ -178,6 +189,8 @@ DECODERS = (
     ),
     *_json("enrolment", Enrolment, _enrolment, share=0.5),
     *_json("ceremony-message-json", SignedMessage, _message),
+    *_json("ceremony", Ceremony, _ceremony, share=0.2),
+    *_json("key-generation-order", Order, _order),
     Decoder(
         "recipient-key",
         ("caimi.custody.delivery._parse_public",),

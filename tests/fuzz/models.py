@@ -222,7 +222,7 @@ DECODERS = (
         "signature-bundle",
         ("caimi.models.signature_bundle",),
         lambda: [BUNDLE],
-        lambda data: verify_bundle(data, pem_of(KEY.public_key()), SIGNED),
+        lambda data: verify_bundle(data, pem_of(KEY.public_key()), "m", SIGNED),
         share=0.5,
     ),
     Decoder(
@@ -230,7 +230,7 @@ DECODERS = (
         ("caimi.models.signature_bundle.verify_bundle",),
         lambda: [Document(BUNDLE.decode())],
         lambda document: verify_bundle(
-            json.dumps(document).encode(), pem_of(KEY.public_key()), SIGNED
+            json.dumps(document).encode(), pem_of(KEY.public_key()), "m", SIGNED
         ),
         share=0.5,
     ),
@@ -238,7 +238,9 @@ DECODERS = (
         "signed-statement",
         ("caimi.models.signature_bundle._signed_files",),
         lambda: [Document(_statement())],
-        lambda statement: verify_bundle(_resigned(statement), pem_of(KEY.public_key()), SIGNED),
+        lambda statement: verify_bundle(
+            _resigned(statement), pem_of(KEY.public_key()), "m", SIGNED
+        ),
         share=0.1,
     ),
     Decoder(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import cache
 from typing import Any
 
 import httpx
+from coincurve import PrivateKey
 from fastapi import Request
 
 from caimi.client.fees import ask_quote
-from caimi.custody.dkg.ceremony import Round, SignedMessage
+from caimi.custody.delivery import RecipientKey
+from caimi.custody.dkg.ceremony import Broadcast, Ceremony, Enrolment, Round, SignedMessage
+from caimi.custody.dkg.messages import Confirmation
 from caimi.custody.encoding import hex_text
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
@@ -26,9 +30,11 @@ from caimi.messaging.ibc_attestations import (
     StateAttestation,
 )
 from caimi.messaging.rotation import Rotation
-from caimi.node.app import MAX_ABSENCES, _messages, _packet_name
+from caimi.node.app import MAX_ABSENCES, _packet_name
+from caimi.node.ceremony_records import CeremonyRecord
 from caimi.node.client import Endpoint, HttpMember, HttpValidator
 from caimi.node.http import bytes_field, json_object, list_field, number_field, text_field
+from caimi.node.key_generation import messages_from_json, messages_to_json
 from fuzz.custody import key_share
 from fuzz.decoder import Decoder, Document, Law, drive
 
@@ -97,9 +103,26 @@ def _bodies() -> list[bytes]:
     return [json.dumps(body).encode()]
 
 
-def _rounds() -> bytes:
+def _rounds() -> str:
     message = SignedMessage(b"\4" * 32, Round(1), 2, b"a body", b"\5" * 64)
-    return json.dumps({"messages": [json.loads(message.to_json())] * 2}).encode()
+    return messages_to_json([message, message])
+
+
+@cache
+def _record() -> str:
+    """One member's record of a key generation that all have confirmed."""
+    identities, transports = [PrivateKey() for _ in range(3)], [RecipientKey.generate()] * 3
+    enrolments = [
+        Enrolment.sign(bytes(32), identity, transport.public_bytes)
+        for identity, transport in zip(identities, transports, strict=True)
+    ]
+    ceremony = Ceremony(bytes(32), 2, tuple(enrolments), Broadcast("eip155:7", bytes(20), 3, 4))
+    body = Confirmation((bytes(32),) * 3, b"\1" * 32).to_bytes()
+    said = tuple(
+        SignedMessage.sign(ceremony.digest, Round.CONFIRMATION, at, body, identity)
+        for at, identity in enumerate(identities, start=1)
+    )
+    return CeremonyRecord(ceremony, said[0], said).to_json()
 
 
 ROUTE = Route("caimi-7-0", "caimi-8-0", LedgerId("eip155:8"))
@@ -123,7 +146,8 @@ def _heard(data: bytes) -> Any:
     """The first byte says what is asked, and with what status the rest comes back."""
     kind, said = (data[0], data[1:]) if data else (0, b"")
     endpoint = Endpoint("http://node", transport=_Saying(400 if kind & 8 else 200, said))
-    validator, member = HttpValidator(endpoint), HttpMember(endpoint)
+    validator, member = HttpValidator(endpoint), HttpMember(endpoint, SIGNER)
+    member._node = b"\2" + b"\1" * 32
 
     async def ask() -> Any:
         match kind % 8:
@@ -135,8 +159,10 @@ def _heard(data: bytes) -> Any:
                 return await ask_quote(endpoint, "eip155:7", ROUTE)
             case 3:
                 return await member.enrol(bytes(32))
+            case 4:
+                return await member.finish(bytes(32), [])
             case _:
-                return await member.finish([])
+                return await member.status()
 
     return _LOOP.run_until_complete(ask())
 
@@ -149,6 +175,7 @@ def _answers() -> list[bytes]:
         b"\1" + _absence().to_json().encode(),
         b"\2" + json.dumps({"relayer": hexed(bytes(20)), "amount": "12"}).encode(),
         b"\4" + group.encode(),
+        b"\5" + json.dumps({"holds_share": True, "records": []}).encode(),
         b"\x0a" + refusal.encode(),
     ]
 
@@ -232,11 +259,22 @@ DECODERS = (
         share=2,
     ),
     Decoder(
-        "round-body",
-        ("caimi.node.app._messages",),
+        "round-messages",
+        ("caimi.node.key_generation",),
         lambda: [_rounds()],
-        lambda body: drive(_messages(_request(body))),
+        messages_from_json,
+        messages_to_json,
+        Law.SETTLES,
         share=0.5,
+    ),
+    Decoder(
+        "ceremony-record",
+        ("caimi.node.ceremony_records",),
+        lambda: [_record()],
+        CeremonyRecord.from_json,
+        lambda value: value.to_json(),
+        Law.SETTLES,
+        share=0.1,
     ),
     Decoder(
         "node-answer",

@@ -28,6 +28,7 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.merkle import MerkleTree
+from lying_world import LyingLedger
 
 COIN = 10**18
 MANIFEST = b"\x11" * 32
@@ -193,13 +194,26 @@ async def test_another_manifest_fails_and_both_are_named(world: World, inputs: T
     assert "0x2222" in found[MODEL][1]
 
 
+async def test_a_ledger_that_is_not_the_models_home_confirms_no_receipt_of_it(
+    world: World, inputs: Tensors
+) -> None:
+    liar = LyingLedger(2)
+    said = (world.worker.account, "perceptron", world.worker.account)
+    liar.say_model(world.model_id, *said)
+    liar.say_version(world.model_id, "1.0.0", MANIFEST)
+    found = await check_receipt(signed_by(world, inputs, inputs, ledger=liar.id), liar)
+    assert {check.name: check.state for check in found}[MODEL] == FAILED
+    unknown = await check_receipt(signed_by(world, inputs, inputs), LyingLedger(3))
+    assert {check.name: check.state for check in unknown}[MODEL] == FAILED
+
+
 async def test_a_ledger_that_does_not_answer_is_an_error_and_no_verdict(
     world: World, inputs: Tensors
 ) -> None:
-    async def version(*_: object) -> None:
+    async def model(*_: object) -> None:
         raise LedgerUnavailable("no answer")
 
-    dark = SimpleNamespace(registry=SimpleNamespace(version=version))
+    dark = SimpleNamespace(registry=SimpleNamespace(model=model))
     with pytest.raises(LedgerUnavailable):
         await check_receipt(signed_by(world, inputs, inputs), dark)
 

@@ -31,6 +31,7 @@ from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import AliasChange, LedgerId, Price, Publication, PurchaseState
 from caimi.merkle import MerkleTree
+from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by
 
 ELSEWHERE = LedgerId("eip155:99999")
 FIVE = 5 * COIN // 1000
@@ -306,6 +307,19 @@ class LedgerConformance:
         assert await market.purchase_of("caimi-1-0", b"\1" * 32, "1.0.0", b"\2" * 20) is None
         assert (await market.purchase(b"\3" * 32)).state is PurchaseState.NONE
 
+    async def test_each_version_has_the_publisher_that_the_ledger_saw(self, world: World):
+        registry = world.ledger.registry
+        model_id = await world.published()
+        assert await registry.publisher_of(model_id, "1.0.0") == world.alice.account
+        sold = registry.transfer(model_id, world.alice.account, world.bob.account)
+        await world.ledger.submit(sold, world.alice)
+        further = registry.publish_version(model_id, "2.0.0", b"\2" * 32)
+        await world.ledger.submit(further, world.bob)
+        assert await registry.publisher_of(model_id, "2.0.0") == world.bob.account
+        assert await registry.publisher_of(model_id, "1.0.0") == world.alice.account
+        with pytest.raises(UnknownVersion):
+            await registry.publisher_of(model_id, "3.0.0")
+
     async def test_history_tells_of_versions_aliases_and_licences_in_order(self, world: World):
         model_id = await self.offered(world)
         market, registry = world.ledger.market, world.ledger.registry
@@ -325,6 +339,40 @@ class LedgerConformance:
             "LicenceRevoked",
         ]
         assert events[1].values["modelId"] == model_id
+
+    # --- contract accounts ------------------------------------------------------------------------
+
+    async def created(self, world: World, code: bytes, owner: bytes = bytes(20)) -> bytes:
+        call = creation(world.ledger, code, owner)
+        return (await world.ledger.submit(call, world.alice)).created
+
+    async def test_a_contract_account_takes_its_owners_signature_at_the_height_asked(
+        self, world: World
+    ):
+        ledger, digest = world.ledger, b"\x07" * 32
+        before = (await ledger.head()).height
+        wallet = await self.created(world, WALLET, world.alice.account)
+        made = (await ledger.head()).height
+        alices, bobs = (who.sign_digest(digest) for who in (world.alice, world.bob))
+        assert await ledger.approves(wallet, digest, alices)
+        assert not await ledger.approves(wallet, digest, bobs)
+        assert not await ledger.approves(wallet, b"\x08" * 32, alices)
+        assert not await ledger.approves(wallet, digest, alices, at=before)
+        await ledger.submit(owned_by(ledger, wallet, world.bob.account), world.alice)
+        assert await ledger.approves(wallet, digest, bobs)
+        assert not await ledger.approves(wallet, digest, alices)
+        assert await ledger.approves(wallet, digest, alices, at=made)
+
+    async def test_whatever_a_contract_does_but_say_yes_is_no(self, world: World):
+        digest = b"\x07" * 32
+        signature = world.alice.sign_digest(digest)
+        agreeable = await self.created(world, AGREEABLE)
+        assert await world.ledger.approves(agreeable, digest, b"")
+        assert await world.ledger.approves(agreeable, digest, bytes(4_096))
+        assert not await world.ledger.approves(world.alice.account, digest, signature)
+        for code in MISBEHAVING.values():
+            contract = await self.created(world, code)
+            assert not await world.ledger.approves(contract, digest, signature)
 
     # --- receipts ---------------------------------------------------------------------------------
 

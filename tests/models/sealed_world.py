@@ -45,6 +45,7 @@ class World:
             key=self.key,
             model_id=self.model_id,
             version=self.version,
+            publisher=PUBLISHER,
             signer=SIGNER,
             chunk_bytes=self.chunk_bytes,
             **more,

@@ -92,7 +92,7 @@ def test_we_accept_what_the_official_cli_signs(tmp_path):
 
 def test_a_bundle_verifies_for_exactly_its_files_and_key():
     bundle = SIGNER.sign("m", DIGESTS)
-    verify_bundle(bundle, SIGNER.public_key, DIGESTS)
+    verify_bundle(bundle, SIGNER.public_key, "m", DIGESTS)
     for other in (
         {**DIGESTS, "model.bin": bytes(32)},
         {**DIGESTS, "more": bytes(32)},
@@ -100,9 +100,9 @@ def test_a_bundle_verifies_for_exactly_its_files_and_key():
         {},
     ):
         with pytest.raises(InvalidPackageSignature):
-            verify_bundle(bundle, SIGNER.public_key, other)
+            verify_bundle(bundle, SIGNER.public_key, "m", other)
     with pytest.raises(InvalidPackageSignature):
-        verify_bundle(bundle, PackageSigner.generate().public_key, DIGESTS)
+        verify_bundle(bundle, PackageSigner.generate().public_key, "m", DIGESTS)
 
 
 BUNDLE = SIGNER.sign("m", DIGESTS)
@@ -114,7 +114,7 @@ DOCUMENT = json.loads(BUNDLE)
 def test_a_changed_byte_never_verifies_with_another_meaning(index, flip):
     changed = BUNDLE[:index] + bytes([BUNDLE[index] ^ flip]) + BUNDLE[index + 1 :]
     try:
-        verify_bundle(changed, SIGNER.public_key, DIGESTS)
+        verify_bundle(changed, SIGNER.public_key, "m", DIGESTS)
     except InvalidPackageSignature:
         return
     # What is left is white space, or a field that is not signed and not read.
@@ -124,7 +124,7 @@ def test_a_changed_byte_never_verifies_with_another_meaning(index, flip):
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
 def test_any_json_is_refused_by_name(value):
     with pytest.raises(InvalidPackageSignature):
-        verify_bundle(json.dumps(value).encode(), SIGNER.public_key, DIGESTS)
+        verify_bundle(json.dumps(value).encode(), SIGNER.public_key, "m", DIGESTS)
 
 
 def resigned(change):
@@ -142,7 +142,7 @@ def resigned(change):
 
 
 def test_an_edited_statement_signed_anew_is_accepted_when_nothing_was_edited():
-    verify_bundle(resigned(lambda statement: None), SIGNER.public_key, DIGESTS)
+    verify_bundle(resigned(lambda statement: None), SIGNER.public_key, "m", DIGESTS)
 
 
 @pytest.mark.parametrize(
@@ -159,12 +159,14 @@ def test_an_edited_statement_signed_anew_is_accepted_when_nothing_was_edited():
         lambda s: s["predicate"]["resources"][0].update(digest="zz"),
         lambda s: s["subject"][0]["digest"].update(sha256="00" * 32),
         lambda s: s["subject"].append(s["subject"][0]),
+        lambda s: s["subject"][0].update(name="n"),
+        lambda s: s["subject"][0].pop("name"),
         lambda s: s.pop("predicate"),
     ],
 )
 def test_a_statement_of_another_kind_is_refused_even_when_signed(change):
     with pytest.raises(InvalidPackageSignature):
-        verify_bundle(resigned(change), SIGNER.public_key, DIGESTS)
+        verify_bundle(resigned(change), SIGNER.public_key, "m", DIGESTS)
 
 
 @pytest.mark.parametrize(
@@ -183,39 +185,39 @@ def test_an_envelope_of_another_kind_is_refused(change):
     document = json.loads(BUNDLE)
     change(document)
     with pytest.raises(InvalidPackageSignature):
-        verify_bundle(json.dumps(document).encode(), SIGNER.public_key, DIGESTS)
+        verify_bundle(json.dumps(document).encode(), SIGNER.public_key, "m", DIGESTS)
 
 
 def test_a_strangers_signature_under_the_publishers_name_is_refused():
     stranger = PackageSigner.generate()
     forged = json.loads(stranger.sign("m", DIGESTS))
-    verify_bundle(json.dumps(forged).encode(), stranger.public_key, DIGESTS)
+    verify_bundle(json.dumps(forged).encode(), stranger.public_key, "m", DIGESTS)
     forged["verificationMaterial"] = DOCUMENT["verificationMaterial"]
     with pytest.raises(InvalidPackageSignature, match="not made with the key"):
-        verify_bundle(json.dumps(forged).encode(), SIGNER.public_key, DIGESTS)
+        verify_bundle(json.dumps(forged).encode(), SIGNER.public_key, "m", DIGESTS)
 
 
 def test_an_edited_statement_under_the_old_signature_is_refused():
     edited = json.loads(resigned(lambda s: s["predicate"]["resources"].reverse()))
     edited["dsseEnvelope"]["signatures"] = DOCUMENT["dsseEnvelope"]["signatures"]
     with pytest.raises(InvalidPackageSignature, match="not made with the key"):
-        verify_bundle(json.dumps(edited).encode(), SIGNER.public_key, DIGESTS)
+        verify_bundle(json.dumps(edited).encode(), SIGNER.public_key, "m", DIGESTS)
 
 
 def test_duplicate_keys_in_a_bundle_are_refused():
     doubled = BUNDLE.replace(b"{", b'{"mediaType": "x",', 1)
     with pytest.raises(InvalidPackageSignature):
-        verify_bundle(doubled, SIGNER.public_key, DIGESTS)
+        verify_bundle(doubled, SIGNER.public_key, "m", DIGESTS)
 
 
 def test_an_oversized_bundle_is_refused():
     with pytest.raises(InvalidPackageSignature):
-        verify_bundle(b" " * (16 << 20) + BUNDLE, SIGNER.public_key, DIGESTS)
+        verify_bundle(b" " * (16 << 20) + BUNDLE, SIGNER.public_key, "m", DIGESTS)
 
 
 def test_a_deeply_nested_bundle_is_refused():
     with pytest.raises(InvalidPackageSignature):
-        verify_bundle(b"[" * 100_000, SIGNER.public_key, DIGESTS)
+        verify_bundle(b"[" * 100_000, SIGNER.public_key, "m", DIGESTS)
 
 
 def pem(key):
@@ -237,7 +239,7 @@ def pem(key):
 )
 def test_public_keys_of_other_kinds_are_refused(key):
     with pytest.raises(InvalidPackageSignature):
-        verify_bundle(BUNDLE, key, DIGESTS)
+        verify_bundle(BUNDLE, key, "m", DIGESTS)
 
 
 # -- the key at rest

@@ -12,7 +12,7 @@ import pytest
 from dressing import tarred
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealed_world import CHUNK, SIGNER, World, write_files
+from sealed_world import CHUNK, MODEL_ID, PUBLISHER, SIGNER, World, write_files
 
 from caimi.errors.models import CodeExecutingFormat, InvalidModel, InvalidPackageSignature
 from caimi.errors.storage import (
@@ -27,11 +27,13 @@ from caimi.errors.storage import (
     WrongContentKey,
 )
 from caimi.models import ContentKey, FileEntry, Package, PackageSigner, SealedReader, unseal
+from caimi.models.attribution import signed_name
 from caimi.models.signature_bundle import make_bundle
 from caimi.models.verification import verify_files
 from caimi.storage import Cid, LocalStore
 
 FILES = {"a.bin": os.urandom(3 * CHUNK + 17), "d/b.bin": os.urandom(2 * CHUNK), "empty": b""}
+NAME = signed_name(MODEL_ID, "1.0.0", PUBLISHER)
 
 
 @pytest.fixture
@@ -206,7 +208,7 @@ async def test_a_file_that_is_not_the_signed_one_is_refused(world, manifest, tmp
     files = tuple(
         FileEntry(f.path, f.size, bytes(32)) if f.path == "a.bin" else f for f in manifest.files
     )
-    bundle = make_bundle(SIGNER._key, "m", {f.path: f.sha256 for f in files})
+    bundle = make_bundle(SIGNER._key, NAME, {f.path: f.sha256 for f in files})
     cid = await world.store.put(bundle)
     signature = dataclasses.replace(manifest.signature, cid=cid, sha256=cid.digest)
     wrong = dataclasses.replace(manifest, files=files, signature=signature)
@@ -215,7 +217,7 @@ async def test_a_file_that_is_not_the_signed_one_is_refused(world, manifest, tmp
     nothing_left(tmp_path)
 
 
-@pytest.mark.parametrize("fault", ["missing", "damaged", "other key", "other files"])
+@pytest.mark.parametrize("fault", ["missing", "damaged", "other key", "other files", "old name"])
 async def test_a_wrong_signature_stops_the_pull_before_any_chunk(world, manifest, tmp_path, fault):
     signature = manifest.signature
     digests = {f.path: f.sha256 for f in manifest.files}
@@ -226,8 +228,11 @@ async def test_a_wrong_signature_stops_the_pull_before_any_chunk(world, manifest
     elif fault == "other key":
         stranger = PackageSigner.generate()
         signature = dataclasses.replace(signature, public_key=stranger.public_key)
+    elif fault == "old name":
+        cid = await world.store.put(SIGNER.sign(f"0x{MODEL_ID.hex()}", digests))
+        signature = dataclasses.replace(signature, cid=cid, sha256=cid.digest)
     else:
-        cid = await world.store.put(SIGNER.sign("m", {**digests, "a.bin": bytes(32)}))
+        cid = await world.store.put(SIGNER.sign(NAME, {**digests, "a.bin": bytes(32)}))
         signature = dataclasses.replace(signature, cid=cid, sha256=cid.digest)
     wrong = dataclasses.replace(manifest, signature=signature)
     with pytest.raises(InvalidPackageSignature):

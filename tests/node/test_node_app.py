@@ -10,12 +10,14 @@ from pathlib import Path as FilePath
 import httpx
 import pytest
 
+from caimi.custody.dkg import Ceremony
 from caimi.demo.world import World, start_world
-from caimi.errors.node import SignerShared
+from caimi.errors.node import NodeRefused, SignerShared
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, Signer
 from caimi.messaging.ibc_attestations import IbcAttestation, Path, StateAttestation
 from caimi.node.app import create_app
+from caimi.node.client import Endpoint, HttpMember
 from caimi.node.node import Node
 from caimi.node.settings import MemberSection, NodeSettings
 
@@ -29,6 +31,25 @@ async def world(tmp_path: FilePath) -> AsyncIterator[World]:
 def client(node: Node) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app=create_app(node))
     return httpx.AsyncClient(transport=transport, base_url="http://node")
+
+
+COORDINATOR = LocalSigner.generate()
+
+
+def account_text(signer: LocalSigner) -> str:
+    return f"0x{signer.account.hex()}"
+
+
+def ordered(node: Node) -> HttpMember:
+    """The node, ordered by the coordinator of `fresh_node`'s settings."""
+    transport = httpx.ASGITransport(app=create_app(node))
+    return HttpMember(Endpoint("http://node", transport=transport), COORDINATOR)
+
+
+@pytest.mark.parametrize("body", ["{", "[]", "{}", '{"session": "0x00"}', "[" * 100_000])
+async def test_malformed_orders_are_refused_by_name(tmp_path: FilePath, body: str) -> None:
+    async with client(fresh_node(tmp_path)) as http:
+        assert await code_of(await http.post("/v1/dkg/enrol", content=body)) == "CAIMI-K001"
 
 
 def member(index: int, signer: LocalSigner) -> MemberSection:
@@ -51,6 +72,7 @@ def fresh_node(
         committee=[member(at, signer) for at, signer in enumerate(signers, start=1)],
         ledgers=[],
         home=folder,
+        coordinator=account_text(COORDINATOR),
     )
     ledgers = {ledger.id: ledger} if ledger else {}
     ibc_signers = {ledger.id: attests or signers[0]} if ledger else {}
@@ -86,9 +108,6 @@ async def test_health_and_identity_tell_what_is_public(world: World) -> None:
         ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["a"]]}'),
         ("/v1/ibc/states", '{"ledger": "eip155:31337"}'),
         ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["a", 0]]}'),
-        ("/v1/dkg/enrol", '{"session": "0x00"}'),
-        ("/v1/dkg/enrol", '{"session": "zz"}'),
-        ("/v1/dkg/advance", '{"messages": 5}'),
         ("/v1/checkpoints", "[" * 100_000),
         ("/v1/checkpoints", "9" * 5_000),
         ("/v1/absences", '{"ledger": "eip155:31337", "height": 1, "packets": [["a", true]]}'),
@@ -153,9 +172,17 @@ async def test_a_key_that_attests_in_ibc_go_s_format_attests_nothing_else(
 
 
 async def test_a_node_with_a_share_takes_part_in_no_second_key_generation(world: World) -> None:
-    async with client(world.nodes[0]) as http:
-        response = await http.post("/v1/dkg/enrol", json={"session": f"0x{'ab' * 32}"})
-        assert await code_of(response) == "CAIMI-N003"
+    deployer = world.nodes[0].settings.coordinator
+    assert deployer is not None
+    refusing = Node(
+        world.nodes[0].settings.model_copy(update={"coordinator": account_text(COORDINATOR)}),
+        world.nodes[0].signer,
+        {},
+        world.nodes[0]._passphrase,
+    )
+    await refusing.open()
+    with pytest.raises(NodeRefused, match="CAIMI-N003"):
+        await ordered(refusing).enrol(b"\xab" * 32)
 
 
 async def test_a_node_without_a_share_gives_none(tmp_path: FilePath, world: World) -> None:
@@ -170,22 +197,16 @@ async def test_a_ceremony_with_other_members_is_refused(tmp_path: FilePath) -> N
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     ours, stranger = fresh_node(tmp_path / "one"), fresh_node(tmp_path / "two")
-    session = {"session": f"0x{'ab' * 32}"}
-    async with client(ours) as http, client(stranger) as other:
-        enrolments = [
-            (await http.post("/v1/dkg/enrol", json=session)).json(),
-            (await other.post("/v1/dkg/enrol", json=session)).json(),
-        ]
-        body = {**session, "threshold": 2, "members": enrolments}
-        response = await http.post("/v1/dkg/start", json=body)
-        assert response.status_code == 400
-        assert "settings" in response.json()["what"]
+    session = b"\xab" * 32
+    member = ordered(ours)
+    enrolments = (await member.enrol(session), await ordered(stranger).enrol(session))
+    with pytest.raises(NodeRefused, match="settings"):
+        await member.start(Ceremony(session, 2, enrolments))
 
 
 async def test_a_step_of_an_unknown_ceremony_is_refused(tmp_path: FilePath) -> None:
-    async with client(fresh_node(tmp_path)) as http:
-        response = await http.post("/v1/dkg/advance", json={"messages": []})
-        assert await code_of(response) == "CAIMI-N004"
+    with pytest.raises(NodeRefused, match="CAIMI-N004"):
+        await ordered(fresh_node(tmp_path)).advance(bytes(32), [])
 
 
 async def test_a_restarted_node_is_a_custodian_again(world: World) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caimi.cli.ceremony import make_key
 from caimi.cli.one_ledger import account_of, signer_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, ask_passphrase, guarded
 from caimi.cli.output import out, print_json, table
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 app = typer.Typer(
-    help="Who attests for each route, and handing over to the next committee.",
+    help="Who attests for each route, handing over to the next committee, and the custodians' key.",
     no_args_is_help=True,
 )
+
+app.command("make-key")(make_key)
 
 FileArgument = Annotated[Path, typer.Argument(help="The hand-over that members sign.")]
 

@@ -8,6 +8,7 @@ from caimi.client.amounts import format_amount
 from caimi.client.context import Context
 from caimi.client.resolve import as_uri, fetch_manifest, resolve
 from caimi.client.voyage import follow
+from caimi.ledgers.home import find_home_model, is_home
 from caimi.ledgers.port import Event, ModelRecord
 from caimi.models.manifest import Manifest
 from caimi.uri import ModelUri
@@ -59,12 +60,14 @@ class HistoryLine:
 
 
 async def search(context: Context, text: str = "", ledger: str | None = None) -> list[Found]:
-    """List the models whose name or id contains `text`, on one ledger or on all."""
+    """List the models whose name or id contains `text`, at home on one ledger or on any."""
     found = []
     for candidate in [ledger] if ledger else list(context.ledgers):
         where = context.ledger(candidate)
         head = await where.head()
         for model in await where.registry.models(where.deployed_at - 1, head.height):
+            if not is_home(where, model):
+                continue
             if text.lower() in model.name or text.lower() in model.model_id.hex():
                 found.append(await _line(context, candidate, model))
     return found
@@ -123,7 +126,7 @@ async def history(context: Context, uri: str | ModelUri) -> list[HistoryLine]:
     """
     model = as_uri(uri)
     known = {(ledger, model.model_id) for ledger in context.ledgers}
-    if await context.ledger(model.ledger).registry.find(model.model_id) is not None:
+    if await find_home_model(context.ledger(model.ledger), model.model_id) is not None:
         known |= {(stop.ledger, stop.token) for stop in (await follow(context, model)).stops}
     lines = []
     for ledger_id, token in known:

@@ -24,6 +24,8 @@ class Identity:
     name: str
     signer: LocalSigner
     packages: PackageSigner = field(repr=False)
+    contract: str | None = None
+    """A contract account (CAIP-10) that holds licences, and takes this key's signatures."""
 
     def account_on(self, ledger: str) -> str:
         """The account's CAIP-10 id on a ledger."""
@@ -39,6 +41,8 @@ class Keyring:
         file = config.keys.passphrase_file
         self._passphrase_file = config.path(file) if file else None
         self._ask = ask
+        contract = config.keys.contract
+        self._contract = None if contract is None else str(AccountId.parse(contract))
 
     def names(self) -> list[str]:
         """List the names there are."""
@@ -75,6 +79,7 @@ class Keyring:
             chosen,
             LocalSigner.load(self._account_file(chosen), passphrase),
             PackageSigner.load(self._signing_file(chosen), passphrase),
+            self._contract,
         )
 
     def account(self, name: str) -> str:

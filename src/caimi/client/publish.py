@@ -21,6 +21,7 @@ from caimi.custody import tdh2
 from caimi.custody.label import label_for
 from caimi.errors.operations import ConfigInvalid, NotTheOwner, VersionTaken
 from caimi.journal import Operation
+from caimi.ledgers.home import find_home_model
 from caimi.ledgers.port import Ledger, LedgerId, Price, TxReceipt
 from caimi.models.card import Dataset, ModelCard
 from caimi.models.manifest import Manifest
@@ -74,6 +75,7 @@ async def publish(
     Raises:
         VersionTaken: the version exists with other content.
         NotTheOwner: the model exists and belongs to somebody else.
+        ForeignHome: the model's home is another ledger.
         StoreFull, RpcUnavailable, InsufficientFunds…: as the store and the ledger say.
     """
     where = context.ledger(ledger)
@@ -106,7 +108,7 @@ async def publish(
 
 
 async def _check_owner(ledger: Ledger, model_id: bytes, account: bytes) -> None:
-    existing = await ledger.registry.find(model_id)
+    existing = await find_home_model(ledger, model_id)
     if existing is not None and existing.owner != account:
         raise NotTheOwner(
             f"Model 0x{model_id.hex()} on {ledger.id} belongs to 0x{existing.owner.hex()}, "
@@ -166,6 +168,7 @@ async def _seal(
         key=key,
         model_id=model_id,
         version=version,
+        publisher=context.identity.account_on(ledger.id),
         signer=signer,
         journal=context.journal.beside(f"seal-{model_id.hex()}-{version}"),
         progress=lambda done, total: progress("seal", done, total),
@@ -204,7 +207,7 @@ def _check_same(package: Package, manifest: Manifest) -> None:
 
 
 async def _newest(ledger: Ledger, model_id: bytes) -> bytes | None:
-    if await ledger.registry.find(model_id) is None:
+    if await find_home_model(ledger, model_id) is None:
         return None
     versions = await ledger.registry.versions(model_id)
     return versions[-1].manifest if versions else None

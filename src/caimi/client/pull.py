@@ -97,8 +97,11 @@ async def licensed_account(
 ) -> str:
     """Find the CAIP-10 account that holds a licence of the version, or owns the model.
 
-    Where none does, the home account is given: the custodians then say what is missing.
+    A contract account of the configuration goes first. Where none does, the home account is given:
+    the custodians then say what is missing.
     """
+    if context.identity.contract is not None:
+        return context.identity.contract
     account = context.identity.signer.account
     candidates = [paying_ledger] if paying_ledger else list(context.ledgers)
     for candidate in candidates:
@@ -142,7 +145,9 @@ async def unlock_version(
     )
     result = await unlock(
         ciphertext,
-        request.sign(context.identity.signer),
+        request.sign_for_contract(context.identity.signer)
+        if consumer == context.identity.contract
+        else request.sign(context.identity.signer),
         recipient,
         context.custodians,
         context.group,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from caimi.client.context import Context
 from caimi.client.resolve import as_uri, resolve
+from caimi.ledgers.home import home_model
 from caimi.ledgers.port import AliasChange, TxReceipt
 from caimi.uri import ModelUri
 
@@ -20,7 +21,9 @@ async def set_alias(context: Context, uri: str | ModelUri, alias: str) -> TxRece
 async def alias_history(context: Context, uri: str | ModelUri, alias: str) -> list[AliasChange]:
     """Every version `alias` has pointed at, oldest first."""
     model = as_uri(uri)
-    return await context.ledger(model.ledger).registry.alias_history(model.model_id, alias)
+    ledger = context.ledger(model.ledger)
+    await home_model(ledger, model.model_id)
+    return await ledger.registry.alias_history(model.model_id, alias)
 
 
 async def deprecate(context: Context, uri: str | ModelUri, reason: str) -> TxReceipt:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from caimi.chains import InteroperableAddress
 from caimi.client.context import Context
 from caimi.errors.ledgers import TransactionReverted
+from caimi.errors.models import PublisherUnproved
 from caimi.errors.operations import ManifestMismatch, UnknownSelector
+from caimi.ledgers.home import home_model
 from caimi.ledgers.port import Ledger, ModelRecord, VersionRecord
 from caimi.models.manifest import Manifest
 from caimi.storage.cid import Cid
@@ -34,11 +37,12 @@ async def resolve(context: Context, uri: str | ModelUri) -> Resolved:
     Raises:
         UnknownLedger: the URI's ledger is not configured.
         UnknownModel: the ledger has no such model.
+        ForeignHome: the model's home is another ledger than the URI's.
         UnknownSelector: the model has no such version or alias.
     """
     parsed = as_uri(uri)
     ledger = context.ledger(parsed.ledger)
-    model = await ledger.registry.model(parsed.model_id)
+    model = await home_model(ledger, parsed.model_id)
     version = await _select(ledger, parsed)
     return Resolved(parsed.with_selector(version.version), ledger, model, version)
 
@@ -74,7 +78,35 @@ async def fetch_manifest(context: Context, resolved: Resolved) -> Manifest:
     Raises:
         ObjectMissing: the store does not have it.
         ManifestMismatch: it speaks of another model or version.
+        PublisherUnproved: it names another publisher than the ledger does.
     """
+    manifest = await named_manifest(context, resolved)
+    await check_publisher(resolved, manifest)
+    return manifest
+
+
+async def check_publisher(resolved: Resolved, manifest: Manifest) -> str:
+    """Check that the account which a manifest names published it on its home ledger; give it.
+
+    With that the account vouches for all that the manifest says, its signing key among it.
+
+    Raises:
+        PublisherUnproved: another account did.
+        LedgerAnswerInvalid: the ledger's node does not show who did.
+    """
+    registry = resolved.ledger.registry
+    account = await registry.publisher_of(manifest.model_id, manifest.version)
+    named = InteroperableAddress.from_caip(manifest.publisher).to_bytes()
+    if named != resolved.ledger.address_of(account):
+        raise PublisherUnproved(
+            f"{resolved.uri} was published by 0x{account.hex()}; its manifest names "
+            f"{manifest.publisher}."
+        )
+    return manifest.publisher
+
+
+async def named_manifest(context: Context, resolved: Resolved) -> Manifest:
+    """Fetch the manifest as `fetch_manifest` does, without asking the ledger who published it."""
     data = await context.store.get(Cid(resolved.version.manifest))
     manifest = Manifest.parse(data)
     if (manifest.model_id, manifest.version) != (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from caimi.client.context import Context
-from caimi.client.resolve import Resolved, fetch_manifest, resolve
+from caimi.client.resolve import Resolved, check_publisher, named_manifest, resolve
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ReceiptMalformed
 from caimi.inference.receipt import MAX_RECEIPT_BYTES, SignedReceipt
@@ -50,17 +51,23 @@ async def verify_version(context: Context, uri: str | ModelUri, files: Path | No
     resolved = await resolve(context, uri)
     manifest: list[Manifest] = []
 
-    async def read_manifest() -> str:
-        manifest.append(await fetch_manifest(context, resolved))
+    async def same_manifest() -> str:
+        manifest.append(await named_manifest(context, resolved))
         return f"SHA-256 0x{manifest[0].digest.hex()[:16]}… as on {resolved.ledger.id}"
 
-    checks = [await _checked("manifest is the one on the ledger", read_manifest)]
+    checks = [await _checked("manifest is the one on the ledger", same_manifest)]
     if manifest:
         checks.append(
             await _checked("sealed chunks are stored", lambda: _count_chunks(context, manifest[0]))
         )
         checks.append(
-            await _checked("signed by the publisher", lambda: _signed(context, manifest[0]))
+            await _checked(
+                "published by the account it names",
+                lambda: check_publisher(resolved, manifest[0]),
+            )
+        )
+        checks.append(
+            await _checked("signed with the key it names", lambda: _signed(context, manifest[0]))
         )
         checks.append(await _plain_files(manifest[0], files))
         checks += [await _compiled(path, files) for path in _modules(manifest[0])]
@@ -84,7 +91,11 @@ async def _count_chunks(context: Context, manifest: Manifest) -> str:
 
 async def _signed(context: Context, manifest: Manifest) -> str:
     await fetch_bundle(manifest, context.store)
-    return "OpenSSF model signature over every file's SHA-256"
+    key = hashlib.sha256(manifest.signature.public_key.encode()).hexdigest()
+    return (
+        "OpenSSF model signature of this model, version and publisher over every file's SHA-256; "
+        f"key {key[:16]}…"
+    )
 
 
 async def _plain_files(manifest: Manifest, files: Path | None) -> Check:

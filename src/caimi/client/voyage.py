@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caimi.client.context import Context
+from caimi.ledgers.home import home_model
 from caimi.ledgers.port import LedgerId
 from caimi.uri import ModelUri
 
@@ -46,9 +47,10 @@ async def follow(context: Context, uri: ModelUri) -> Voyage:
     Raises:
         UnknownLedger: it went to a ledger that is not configured.
         UnknownModel: its home knows no such model.
+        ForeignHome: its home is another ledger than the URI's.
     """
     ledger = context.ledger(uri.ledger)
-    home = await ledger.registry.model(uri.model_id)
+    home = await home_model(ledger, uri.model_id)
     stops = [Stop(ledger.id, (), uri.model_id, home.owner)]
     in_flight = False
     while len(stops) <= MAX_HOPS:

@@ -19,7 +19,7 @@ from caimi.custody.replay import ReplayGuard
 from caimi.custody.request import FRESHNESS_SECONDS, ShareResponse, SignedShareRequest
 from caimi.custody.tdh2 import Ciphertext, decryption_share, verify_ciphertext
 from caimi.custody.tombstones import Tombstones
-from caimi.errors.custody import LabelMismatch, ModelErased
+from caimi.errors.custody import InvalidRequestSignature, LabelMismatch, ModelErased
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,13 @@ class GrantChecker(Protocol):
 
     async def check(self, ledger: str, model_id: bytes, version: str, consumer: str) -> Grant:
         """Give the live grant, or raise `GrantRefused` (or the ledger's own error)."""
+
+    async def approves(self, consumer: str, digest: bytes, signature: bytes) -> bool:
+        """Tell whether `consumer`, a contract account, takes a signature as its own (ERC-1271).
+
+        Raises:
+            GrantRefused: the account's ledger is not one this custodian follows.
+        """
 
 
 @dataclass(slots=True)
@@ -63,10 +70,11 @@ class Custodian:
             MalformedEncoding, InvalidCiphertext, LabelMismatch: its sealed key is refused.
             ModelErased: the version's key was erased.
             GrantRefused: the ledger shows no live grant.
+            LedgerUnavailable…: as the ledger says.
             CustodianBusy: too many requests are being remembered.
         """
         request = signed.request
-        account = signed.verify_signature()
+        account = request.consumer.encode()
         signed.check_fresh(self.clock())
         self.replays.check(account, request.nonce)
         ciphertext = Ciphertext.from_bytes(request.ciphertext)
@@ -81,6 +89,13 @@ class Custodian:
         grant = await self.grants.check(
             request.ledger, request.model_id, request.version, request.consumer
         )
+        # Code of a contract account runs only for one that has a grant.
+        if not signed.is_by_consumers_key() and not await self.grants.approves(
+            request.consumer, request.signing_digest(), signed.signature
+        ):
+            raise InvalidRequestSignature(
+                f"the request is not signed by {request.consumer}, by its key or as its contract"
+            )
 
         # From here on nothing awaits: no erasure, replay or late answer can slip in between.
         now = self.clock()

@@ -93,6 +93,20 @@ class Fields:
             raise MalformedEncoding(f"{self._what}: {name} must be text of 1 to {most} characters")
         return value
 
+    def raw(self, name: str) -> object:
+        """Give a field as it was read, of any type."""
+        return self._values[name]
+
+    def texts(self, name: str, most: int, characters: int) -> list[str]:
+        """Give a list of at most `most` strings of 1 to `characters` characters each."""
+        value = self._values[name]
+        if not isinstance(value, list) or len(value) > most:
+            raise MalformedEncoding(f"{self._what}: {name} must be a list of at most {most}")
+        for each in value:
+            if not isinstance(each, str) or not 1 <= len(each) <= characters or not _is_utf8(each):
+                raise MalformedEncoding(f"{self._what}: {name} must hold texts")
+        return list(value)
+
     def data(self, name: str, least: int, most: int) -> bytes:
         """Give bytes written as ``0x`` and lower-case hexadecimal, `least` to `most` of them."""
         value = self._values[name]

@@ -32,6 +32,7 @@ FRESHNESS_SECONDS: Final = 120
 MAX_REQUEST_BYTES: Final = 32_768
 MAX_RESPONSE_BYTES: Final = 8_192
 MAX_CIPHERTEXT_BYTES: Final = 6_144
+MAX_SIGNATURE_BYTES: Final = 4_096
 NONCE_BYTES: Final = 32
 _LEDGER: Final = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 _CONSUMER: Final = re.compile(r"(eip155:[1-9][0-9]{0,31}):(0x[0-9a-fA-F]{40})")
@@ -120,14 +121,24 @@ class ShareRequest:
 
     def sign(self, signer: Signer) -> SignedShareRequest:
         """Sign with the consumer's account key, or raise `InvalidRequestSignature`."""
-        signed = SignedShareRequest(self, signer.sign_digest(self.signing_digest()))
+        signed = self.sign_for_contract(signer)
         signed.verify_signature()
         return signed
+
+    def sign_for_contract(self, signer: Signer) -> SignedShareRequest:
+        """Sign with the key of somebody that the consumer, a contract account, takes for its own.
+
+        Whether it does is for its ledger to say (ERC-1271): each custodian asks.
+        """
+        return SignedShareRequest(self, signer.sign_digest(self.signing_digest()))
 
 
 @dataclass(frozen=True, slots=True)
 class SignedShareRequest:
-    """A share request with its 65-byte signature (r || s || v, low s, v 27 or 28)."""
+    """A share request with its signature: r || s || v (65 bytes, low s, v 27 or 28) of a key.
+
+    A contract account's is whatever it takes for its own (ERC-1271), up to 4,096 bytes.
+    """
 
     request: ShareRequest
     signature: bytes = field(repr=False)
@@ -144,6 +155,14 @@ class SignedShareRequest:
                 f"the request of {self.request.consumer} is signed by 0x{account.hex()}"
             )
         return account
+
+    def is_by_consumers_key(self) -> bool:
+        """Tell whether the key of the account that the request names signed it."""
+        try:
+            self.verify_signature()
+        except InvalidRequestSignature:
+            return False
+        return True
 
     def check_fresh(self, now: float, window: int = FRESHNESS_SECONDS) -> None:
         """Raise `StaleRequest` unless issued at most `window` seconds before or after `now`."""
@@ -185,7 +204,7 @@ class SignedShareRequest:
             nonce=fields.data("nonce", NONCE_BYTES, NONCE_BYTES),
             issued_at=fields.number("issued_at", 0, 2**63 - 1),
         )
-        return cls(request, fields.data("signature", 65, 65))
+        return cls(request, fields.data("signature", 1, MAX_SIGNATURE_BYTES))
 
 
 @dataclass(frozen=True, slots=True)

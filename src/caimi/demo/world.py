@@ -38,7 +38,7 @@ from caimi.messaging.relayer import Relayer
 from caimi.models.signing import PackageSigner
 from caimi.node.app import create_app
 from caimi.node.client import Endpoint, HttpCustodian, HttpMember, HttpValidator, HttpWorker
-from caimi.node.key_generation import generate_group_key
+from caimi.node.coordinator import generate_group_key
 from caimi.node.node import Node
 from caimi.node.serving import LicensedModels
 from caimi.node.settings import MemberSection, NodeSettings
@@ -144,11 +144,11 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         chains = await _start_chains(stack, kind, funded)
         ledgers = await _deploy(chains, deployer, [signer.account for signer in signers])
-        nodes = [_node(at, signers, ledgers, folder) for at in range(NODES)]
+        nodes = [_node(at, signers, ledgers, folder, deployer) for at in range(NODES)]
         endpoints = [
             _endpoint(stack, f"node-{at + 1}", create_app(nodes[at])) for at in range(NODES)
         ]
-        group = await generate_group_key([HttpMember(e) for e in endpoints], THRESHOLD)
+        group = await generate_group_key([HttpMember(e, deployer) for e in endpoints], THRESHOLD)
         validators = [HttpValidator(endpoint) for endpoint in endpoints]
         relayer = Relayer(ledgers, validators, relaying)
         store = LocalStore(folder / "store")
@@ -229,7 +229,11 @@ async def _deploy(
 
 
 def _node(
-    at: int, signers: Sequence[LocalSigner], ledgers: Mapping[LedgerId, Ledger], folder: Path
+    at: int,
+    signers: Sequence[LocalSigner],
+    ledgers: Mapping[LedgerId, Ledger],
+    folder: Path,
+    coordinator: LocalSigner,
 ) -> Node:
     members = [
         MemberSection(
@@ -242,7 +246,13 @@ def _node(
     home = folder / f"node-{at + 1}"
     home.mkdir()
     settings = NodeSettings(
-        index=at + 1, port=1, threshold=THRESHOLD, committee=members, home=home, ledgers=[]
+        index=at + 1,
+        port=1,
+        threshold=THRESHOLD,
+        committee=members,
+        home=home,
+        ledgers=[],
+        coordinator=f"0x{coordinator.account.hex()}",
     )
     return Node(settings, signers[at], ledgers, secrets.token_bytes(32))
 

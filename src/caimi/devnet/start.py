@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -34,7 +35,7 @@ from caimi.ledgers.evm.finality import parse_finality
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.node.client import Endpoint, HttpMember
-from caimi.node.key_generation import generate_group_key
+from caimi.node.coordinator import generate_group_key
 from caimi.node.settings import MemberSection, NodeSettings
 
 LEDGERS: Final = {"a": 31337, "b": 31338, "c": 31339}
@@ -67,6 +68,7 @@ class Start:
         self._tell = tell
         self._processes: list[Process] = []
         self._passphrase = secrets.token_urlsafe(24).encode()
+        self._coordinator = LocalSigner.generate()
 
     async def run(self) -> Started:
         """Do it all, in order.
@@ -87,7 +89,8 @@ class Start:
             sections = await self._start_ledgers(stack, accounts, signers)
             members = await self._start_nodes(stack, sections, signers)
             self._tell(f"{NODES} nodes make a key, any {THRESHOLD} of them can use it")
-            group = await generate_group_key([HttpMember(e) for e in members], THRESHOLD)
+            ordered = [HttpMember(member, self._coordinator) for member in members]
+            group = await generate_group_key(ordered, THRESHOLD)
         port = free_port()
         config = Config(
             ledgers=sections,
@@ -192,6 +195,7 @@ class Start:
                 threshold=THRESHOLD,
                 committee=members,
                 ledgers=list(sections),
+                coordinator=f"0x{self._coordinator.account.hex()}",
             )
             home = self._folder / f"node-{at + 1}"
             await asyncio.to_thread(self._write_node, home, settings, signer)
@@ -209,7 +213,7 @@ class Start:
     def _write_node(self, home: Path, settings: NodeSettings, signer: LocalSigner) -> None:
         home.mkdir(mode=0o700, exist_ok=True)
         for leftover in home.iterdir():
-            leftover.unlink()
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         signer.save(home / settings.keystore, self._passphrase)
         (home / "node.toml").write_text(settings.dump(), encoding="utf-8")
 

@@ -210,3 +210,65 @@ class TombstoneFileError(CustodyError):
     code: ClassVar[str] = "CAIMI-K023"
     why: str = "Without it a custodian could answer for an erased version, so it does not start."
     next_step: str = "Restore the file from its backup, or make room on its disk."
+
+
+class ForeignHome(CustodyError):
+    """A ledger was asked about a model whose home is another ledger."""
+
+    code: ClassVar[str] = "CAIMI-K030"
+    why: str = (
+        "A model's id is made from its home's chain and registry, so only the home can say who "
+        "owns it, who is licensed, and what its versions are."
+    )
+    next_step: str = "Name the model by its home's URI: `caimi search` lists it."
+
+
+class NotConfirmed(CustodyError):
+    """Not all members of a key generation have confirmed the key."""
+
+    code: ClassVar[str] = "CAIMI-K031"
+    why: str = "A share is of no use before every member has signed that it came to the same key."
+    next_step: str = "Bring the members named back, and run `caimi committee make-key` again."
+
+
+class OrderRefused(CustodyError):
+    """A step of a key generation was not ordered by this node's coordinator, just now, for it."""
+
+    code: ClassVar[str] = "CAIMI-K032"
+    why: str = (
+        "Only the account set as coordinator in node.toml runs key generations, and each of its "
+        "orders counts once, for one node, within two minutes."
+    )
+    next_step: str = "Run `caimi committee make-key` with that account's key, and check the clocks."
+
+
+class NotBroadcast(CustodyError):
+    """A round's messages are not those that the coordinator wrote down on the ledger."""
+
+    code: ClassVar[str] = "CAIMI-K033"
+    why: str = "What the ledger shows is the same for all members; anything else might not be."
+    next_step: str = "Wait until the entry is final at this node too, then relay the round again."
+
+
+class CeremonyPending(CustodyError):
+    """A key generation has ended here but for the others' confirmations."""
+
+    code: ClassVar[str] = "CAIMI-K034"
+    why: str = "Another member may be using its share already, so this one is not thrown away."
+    next_step: str = "Run `caimi committee make-key` again: it goes on with it, or puts it aside."
+
+
+class CeremonyRecordDamaged(CustodyError):
+    """What a node wrote down of a key generation cannot be read or written."""
+
+    code: ClassVar[str] = "CAIMI-K035"
+    why: str = "The files are missing, damaged, or on a full or read-only disk."
+    next_step: str = "Restore the node's key-generation directory from its backup, or free disk."
+
+
+class CeremonyStuck(CustodyError):
+    """Some nodes hold shares of a key that others have lost their part of."""
+
+    code: ClassVar[str] = "CAIMI-K036"
+    why: str = "A second key generation would orphan every model sealed to the first key."
+    next_step: str = "Restore the named nodes' directories from their backups and run it again."

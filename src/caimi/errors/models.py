@@ -141,3 +141,22 @@ class SecretFile(PackageError):
     code: ClassVar[str] = "CAIMI-P040"
     why: str = "Whoever may open the model reads all its files, and nothing can be taken back."
     next_step: str = "Move it elsewhere; `caimi publish --include PATH` says that it belongs there."
+
+
+class SignatureMisplaced(InvalidPackageSignature):
+    """A package's signature is for another model, version or publisher than the manifest's."""
+
+    code: ClassVar[str] = "CAIMI-P020"
+    why: str = (
+        "A signature counts for the model, version and publisher that it names; one that was made "
+        "before signatures named them counts for none."
+    )
+    next_step: str = "Ask the publisher to publish a further version, and use that one."
+
+
+class PublisherUnproved(PackageError):
+    """A manifest names another publisher than the account that published it on its ledger."""
+
+    code: ClassVar[str] = "CAIMI-P021"
+    why: str = "Anyone can write any name into a manifest; the ledger knows who published it."
+    next_step: str = "Do not take it for the named publisher's; ask them for the model's URI."

@@ -12,13 +12,15 @@ from typing import Final
 
 import numpy as np
 
+from caimi.errors.custody import ForeignHome
 from caimi.errors.inference import ReceiptInvalid, RunFailed, WrongInput
-from caimi.errors.ledgers import UnknownVersion
+from caimi.errors.ledgers import UnknownModel, UnknownVersion
 from caimi.inference.engine import Session
 from caimi.inference.engines import is_reproducible
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Array, Tensors, dtype_name, hash_tensors
+from caimi.ledgers.home import home_model
 from caimi.ledgers.port import Ledger
 
 PASSED, FAILED, UNCHECKED = "passed", "failed", "unchecked"
@@ -65,6 +67,8 @@ async def check_receipt(
 ) -> tuple[Check, ...]:
     """Check a receipt in every way that `evidence` allows; `home` is the ledger it names.
 
+    The receipt chose that ledger: what it says counts only where the model is at home there.
+
     Raises:
         LedgerUnavailable: the ledger does not answer, so nothing can be said.
     """
@@ -93,8 +97,9 @@ def _check_signature(signed: SignedReceipt) -> Check:
 async def _check_model(signed: SignedReceipt, home: Ledger) -> Check:
     said, name = signed.receipt, "model version on its ledger"
     try:
+        await home_model(home, said.model_id)
         version = await home.registry.version(said.model_id, said.version)
-    except UnknownVersion as error:
+    except (ForeignHome, UnknownModel, UnknownVersion) as error:
         return Check(name, FAILED, error.what)
     found = f"manifest 0x{version.manifest.hex()[:16]}…"
     if version.manifest != said.manifest:

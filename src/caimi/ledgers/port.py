@@ -231,6 +231,13 @@ class Registry(Protocol):
     async def version(
         self, model_id: bytes, version: str, at: int | None = None
     ) -> VersionRecord: ...
+    async def publisher_of(self, model_id: bytes, version: str) -> bytes:
+        """Give the account that published a version; raises `UnknownVersion` when none did.
+
+        A model's later owners publish versions as well.
+        """
+        ...
+
     async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str: ...
     async def alias_history(
         self, model_id: bytes, name: str, at: int | None = None
@@ -629,6 +636,14 @@ class ReceiptLog(Protocol):
         """When `worker` anchored `root`, in seconds; None when never."""
         ...
 
+    async def entry(self, account: bytes, index: int, since: int, until: int) -> bytes | None:
+        """Give the root that `account` anchored as its `index`-th, from 0, in these blocks.
+
+        There is at most one for ever: the log counts each account's roots. None when the blocks
+        from `since` to `until`, both included, show none.
+        """
+        ...
+
 
 class Ledger(Protocol):
     """One ledger with CAIMI deployed on it."""
@@ -665,6 +680,15 @@ class Ledger(Protocol):
 
     async def block(self, height: int) -> Block: ...
     async def balance(self, account: bytes) -> int: ...
+    async def approves(
+        self, account: bytes, digest: bytes, signature: bytes, at: int | None = None
+    ) -> bool:
+        """Tell whether a contract at `account` takes a signature of 32 bytes as its own.
+
+        Its code runs within bounds and without effect; whatever it does but say yes is no.
+        """
+        ...
+
     async def work_price(self) -> int:
         """Give what a unit of work (gas on EVM ledgers) costs now, in the smallest coin."""
         ...

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from caimi.errors.storage import InvalidSealingTerms, SourceChanged
+from caimi.models.attribution import signed_name
 from caimi.models.content_key import OVERHEAD, ContentKey, FileCipher
 from caimi.models.files import PackageFile
 from caimi.models.interruption import Progress, Stopped, interruptible, reporter
@@ -62,13 +63,14 @@ async def seal(
     key: ContentKey,
     model_id: bytes,
     version: str,
+    publisher: str,
     signer: PackageSigner,
     chunk_bytes: int = DEFAULT_CHUNK_BYTES,
     chunk_hash: HashFunction = HashFunction.BLAKE3,
     journal: Path | None = None,
     progress: Progress | None = None,
 ) -> SealedPackage:
-    """Seal every file of a package into `store`, and sign the plain files.
+    """Seal every file of a package into `store`, and sign the plain files as `publisher`'s.
 
     Sealing again with the same key gives the same chunks. With a `journal` file, an interrupted
     sealing goes on where it was: chunks in the store are neither sealed nor stored again.
@@ -83,6 +85,7 @@ async def seal(
     """
     if not MIN_CHUNK_BYTES <= chunk_bytes <= MAX_CHUNK_BYTES:
         raise InvalidSealingTerms(f"Chunks of {chunk_bytes} bytes are out of bounds.")
+    name = signed_name(model_id, version, publisher)
     terms = model_id + chunk_bytes.to_bytes(4) + bytes([chunk_hash]) + version.encode()
     stop = threading.Event()
     report = reporter(package.total_bytes, progress)
@@ -97,9 +100,7 @@ async def seal(
             return work.run(package.files)
 
     files, chunks = await interruptible(run, stop)
-    bundle = await asyncio.to_thread(
-        signer.sign, "0x" + model_id.hex(), {file.path: file.sha256 for file in files}
-    )
+    bundle = await asyncio.to_thread(signer.sign, name, {file.path: file.sha256 for file in files})
     cid = await store.put(bundle)
     return SealedPackage(
         package=package,

@@ -23,7 +23,7 @@ from model_signing._signing.sign_sigstore_pb import Signature as SigstoreSignatu
 from model_signing._signing.signing import Payload
 from model_signing.manifest import FileManifestItem, Manifest, SerializationType
 
-from caimi.errors.models import InvalidPackageSignature
+from caimi.errors.models import InvalidPackageSignature, SignatureMisplaced
 from caimi.json_text import read_json
 
 MAX_BUNDLE_BYTES: Final = 16 * 1024 * 1024
@@ -36,7 +36,7 @@ _SERIALIZATION: Final = {"method": "files", "hash_type": "sha256", "allow_symlin
 
 
 def make_bundle(key: ec.EllipticCurvePrivateKey, name: str, files: Mapping[str, bytes]) -> bytes:
-    """Sign files by path and SHA-256; `name` is the model's, and only informative."""
+    """Sign files by path and SHA-256, under a name that says what they are."""
     manifest = Manifest(
         name,
         [
@@ -49,22 +49,28 @@ def make_bundle(key: ec.EllipticCurvePrivateKey, name: str, files: Mapping[str, 
     return signature.bundle.to_json().encode()
 
 
-def verify_bundle(bundle: bytes, public_key: str, files: Mapping[str, bytes]) -> None:
+def verify_bundle(bundle: bytes, public_key: str, name: str, files: Mapping[str, bytes]) -> None:
     """Check that a bundle signs exactly these files, by path and SHA-256, with this key (PEM).
+
+    `name` is what they are signed as; `model_signing verify` shows none and compares none.
 
     Stricter than the official verifier: one signature, the current predicate, whole files by
     SHA-256, no ignored paths, no unsigned files.
 
     Raises:
         InvalidPackageSignature: with what is wrong.
+        SignatureMisplaced: they are signed as something else.
     """
     try:
         statement = _open(bundle, public_key)
         signed = _signed_files(statement)
+        said = str(statement["subject"][0]["name"])
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidPackageSignature("The bundle lacks a part that it must have.") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InvalidPackageSignature(f"The bundle cannot be read: {error}.") from error
+    if said != name:
+        raise SignatureMisplaced(f"The signature is for {said[:240]!r}, not for {name!r}.")
     if signed != dict(files):
         different = sorted(
             path for path in signed.keys() | files.keys() if signed.get(path) != files.get(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.storage import FileMismatch
+from caimi.models.attribution import signed_name
 from caimi.models.files import PackageFile, walk
 from caimi.models.manifest import Manifest
 from caimi.models.signature_bundle import verify_bundle
@@ -28,11 +29,15 @@ def verify_files(manifest: Manifest, bundle: bytes, files: Path) -> None:
 def verify_signature(manifest: Manifest, bundle: bytes) -> None:
     """Check that a bundle signs exactly the manifest's files with the manifest's public key.
 
+    It must sign them as the manifest's model and version, by its publisher. That the publisher is
+    who says so is for the ledger to say.
+
     Raises:
         InvalidPackageSignature: with what is wrong.
     """
     signed = {file.path: file.sha256 for file in manifest.files}
-    verify_bundle(bundle, manifest.signature.public_key, signed)
+    name = signed_name(manifest.model_id, manifest.version, manifest.publisher)
+    verify_bundle(bundle, manifest.signature.public_key, name, signed)
 
 
 def check_files(manifest: Manifest, files: Path) -> list[PackageFile]:

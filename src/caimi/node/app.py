@@ -2,20 +2,17 @@
 
 Who may call it: anyone who reaches the port. Attestations are statements about public facts. A
 share request carries its own signature and the custodian checks the grant itself. Key generation
-accepts only messages signed by the committee of the node's own settings.
+takes orders that the coordinator of the node's own settings signed, and no others.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from caimi.custody.dkg import Ceremony, Enrolment, SignedMessage
-from caimi.custody.dkg.ceremony import SESSION_BYTES
-from caimi.custody.keys import MAX_CUSTODIANS
+from caimi.custody.dkg import Order
 from caimi.custody.request import SignedShareRequest
 from caimi.errors.base import CaimiError
 from caimi.errors.node import RequestInvalid
@@ -23,7 +20,6 @@ from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.ibc_attestations import MAX_PATHS, IbcAttestation, Path
 from caimi.node.http import (
-    bytes_field,
     json_object,
     list_field,
     number_field,
@@ -129,38 +125,9 @@ def _add_shares(app: FastAPI, node: Node) -> None:
 
 
 def _add_key_generation(app: FastAPI, node: Node) -> None:
-    @app.post("/v1/dkg/enrol")
-    async def enrol(request: Request) -> Response:
-        body = await json_object(request, "session")
-        enrolment = node.key_generation.enrol(bytes_field(body, "session", SESSION_BYTES))
-        return Response(enrolment.to_json(), media_type="application/json")
-
-    @app.post("/v1/dkg/start")
-    async def start(request: Request) -> Response:
-        body = await json_object(request, "session", "threshold", "members")
-        members = list_field(body, "members", MAX_CUSTODIANS)
-        ceremony = Ceremony(
-            bytes_field(body, "session", SESSION_BYTES),
-            number_field(body, "threshold"),
-            tuple(Enrolment.from_json(json.dumps(member)) for member in members),
-        )
-        return _message(node.key_generation.start(ceremony))
-
-    @app.post("/v1/dkg/advance")
-    async def advance(request: Request) -> Response:
-        return _message(node.key_generation.advance(await _messages(request)))
-
-    @app.post("/v1/dkg/finish")
-    async def finish(request: Request) -> Response:
-        group = await node.key_generation.finish(await _messages(request))
-        return JSONResponse({"group": f"0x{group.to_bytes().hex()}"})
-
-
-async def _messages(request: Request) -> list[SignedMessage]:
-    body = await json_object(request, "messages")
-    entries = list_field(body, "messages", MAX_CUSTODIANS)
-    return [SignedMessage.from_json(json.dumps(entry)) for entry in entries]
-
-
-def _message(message: SignedMessage) -> Response:
-    return Response(message.to_json(), media_type="application/json")
+    @app.post("/v1/dkg/{step}")
+    async def ordered(step: str, request: Request) -> Response:
+        order = Order.from_json(await request.body())
+        if order.step.value != step:
+            raise RequestInvalid(f"The order is to {order.step.value}, not to {step[:16]!r}.")
+        return Response(await node.key_generation.obey(order), media_type="application/json")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import httpx
 
-from caimi.custody.dkg import Ceremony, Enrolment, SignedMessage
+from caimi.custody.dkg import Ceremony, Enrolment, Order, SignedMessage, Step
+from caimi.custody.dkg.ceremony import SESSION_BYTES
+from caimi.custody.encoding import Fields
 from caimi.custody.keys import GroupKey
 from caimi.custody.request import ShareResponse, SignedShareRequest
 from caimi.custody.unlock import refused
@@ -20,14 +24,19 @@ from caimi.inference.receipt import SignedReceipt
 from caimi.inference.tensors import Array, Tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.json_text import read_json
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import LedgerId, Signer
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.ibc_attestations import IbcAttestation, Path
+from caimi.node.ceremony_records import CeremonyRecord
+from caimi.node.coordinator import MemberStatus
+from caimi.node.key_generation import messages_to_json
 from caimi.uri import ModelUri
 
 MAX_ANSWER_BYTES: Final = 8 << 20
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 WORKER_TIMEOUT: Final = httpx.Timeout(120.0, connect=3.0)
+_STATUS_FIELDS: Final = frozenset({"holds_share", "records"})
+_IDENTITY: Final = re.compile(r"0x0[23][0-9a-f]{64}")
 
 
 class Endpoint:
@@ -207,45 +216,61 @@ class HttpWorker:
 
 
 class HttpMember:
-    """A node as a member of a key generation (port `Member`)."""
+    """A node as a member of a key generation (port `Member`), ordered by `coordinator`."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        coordinator: Signer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._endpoint = endpoint
+        self._coordinator = coordinator
+        self._clock = clock
+        self._node = b""
+        self._number = 0
+
+    async def status(self) -> MemberStatus:
+        """Ask how far the node is."""
+        text = await self._order(Step.STATUS, bytes(SESSION_BYTES))
+        fields = Fields(text, _STATUS_FIELDS, "the node's status", MAX_ANSWER_BYTES)
+        held = fields.raw("holds_share")
+        records = fields.texts("records", 1_000, MAX_ANSWER_BYTES)
+        return MemberStatus(held is True, tuple(map(CeremonyRecord.from_json, records)))
 
     async def enrol(self, session: bytes) -> Enrolment:
-        """Ask for an enrolment."""
-        body = json.dumps({"session": f"0x{session.hex()}"})
-        return Enrolment.from_json(await self._endpoint.post_text("/v1/dkg/enrol", body))
+        """Have it enrol."""
+        return Enrolment.from_json(await self._order(Step.ENROL, session))
 
     async def start(self, ceremony: Ceremony) -> SignedMessage:
         """Start the ceremony."""
-        body = json.dumps(
-            {
-                "session": f"0x{ceremony.session.hex()}",
-                "threshold": ceremony.threshold,
-                "members": [json.loads(member.to_json()) for member in ceremony.members],
-            }
-        )
-        return SignedMessage.from_json(await self._endpoint.post_text("/v1/dkg/start", body))
+        text = await self._order(Step.START, ceremony.session, ceremony.to_json())
+        return SignedMessage.from_json(text)
 
-    async def advance(self, messages: Sequence[SignedMessage]) -> SignedMessage:
+    async def advance(self, session: bytes, messages: Sequence[SignedMessage]) -> SignedMessage:
         """Relay a round."""
-        return SignedMessage.from_json(
-            await self._endpoint.post_text("/v1/dkg/advance", _messages(messages))
-        )
+        text = await self._order(Step.ADVANCE, session, messages_to_json(messages))
+        return SignedMessage.from_json(text)
 
-    async def finish(self, messages: Sequence[SignedMessage]) -> GroupKey:
+    async def finish(self, session: bytes, messages: Sequence[SignedMessage]) -> GroupKey:
         """Relay the confirmations."""
-        answer = await self._endpoint.post("/v1/dkg/finish", _messages(messages))
-        text = str(answer.get("group", ""))
-        try:
-            return GroupKey.from_bytes(bytes.fromhex(text.removeprefix("0x")))
-        except ValueError as error:
-            raise MalformedEncoding("the group key is not hex") from error
+        text = await self._order(Step.FINISH, session, messages_to_json(messages))
+        fields = Fields(text, frozenset({"group"}), "the group's key", MAX_ANSWER_BYTES)
+        return GroupKey.from_bytes(fields.data("group", 1, 1 << 16))
 
+    async def abort(self, session: bytes) -> None:
+        """Have it put the session aside."""
+        await self._order(Step.ABORT, session)
 
-def _messages(messages: Sequence[SignedMessage]) -> str:
-    return json.dumps({"messages": [json.loads(message.to_json()) for message in messages]})
+    async def _order(self, step: Step, session: bytes, payload: str = "{}") -> str:
+        if not self._node:
+            said = str((await self._endpoint.get("/v1/identity")).get("key", ""))
+            if _IDENTITY.fullmatch(said) is None:
+                raise MalformedEncoding("the node's identity key is not 33 bytes in hex")
+            self._node = bytes.fromhex(said[2:])
+        self._number = max(self._number + 1, int(self._clock() * 1000))
+        order = Order(session, step, self._node, self._number, payload).sign(self._coordinator)
+        return await self._endpoint.post_text(f"/v1/dkg/{step}", order.to_json())
 
 
 def _object(text: str) -> dict[str, object] | None:

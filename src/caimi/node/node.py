@@ -11,7 +11,7 @@ from pathlib import Path
 from caimi.custody.custodian import Custodian
 from caimi.custody.grants import LedgerGrants
 from caimi.custody.keys import KeyShare
-from caimi.custody.keyshare_file import load_key_share, save_key_share
+from caimi.custody.keyshare_file import load_key_share
 from caimi.custody.tombstones import FileTombstones
 from caimi.errors.base import CaimiError
 from caimi.errors.node import RoleMissing, SignerShared
@@ -22,7 +22,8 @@ from caimi.messaging.ibc_attestor import IbcAttestor
 from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator, log_alarm
 from caimi.messaging.witnesses import Witnesses
-from caimi.node.key_generation import KeyGeneration
+from caimi.node.ceremony_records import CeremonyRecords
+from caimi.node.key_generation import KeyGeneration, Terms
 from caimi.node.metrics import NodeMetrics
 from caimi.node.settings import NodeSettings
 
@@ -78,12 +79,21 @@ class Node:
             signed,
             alarm=self._alarm,
         )
+        self._records = CeremonyRecords(
+            settings.path(settings.key_generation), self._share_file, passphrase
+        )
+        coordinator = settings.coordinator
         self.key_generation = KeyGeneration(
             signer.private_key,
-            [bytes.fromhex(member.public_key[2:]) for member in settings.committee],
-            settings.threshold,
-            self._keep,
-            self._share_file.exists,
+            Terms(
+                tuple(bytes.fromhex(member.public_key[2:]) for member in settings.committee),
+                settings.threshold,
+                bytes.fromhex(coordinator[2:]) if coordinator else None,
+            ),
+            self._records,
+            ledgers,
+            self._become_custodian,
+            clock,
         )
 
     @property
@@ -94,8 +104,10 @@ class Node:
         """Take up the custodian's role if a key share is on disk.
 
         Raises:
-            KeyShareUnreadable…: the file is damaged, or the passphrase is wrong.
+            CeremonyRecordDamaged, KeyShareFileError: a file is damaged or cannot be read.
+            WrongPassphrase: the passphrase is wrong.
         """
+        await asyncio.to_thread(self._records.recover)
         if self._share_file.exists():
             share = await asyncio.to_thread(load_key_share, self._share_file, self._passphrase)
             self._become_custodian(share)
@@ -119,10 +131,6 @@ class Node:
                     self.metrics.final_height.labels(name).set(final.height)
                     self.metrics.final_time.labels(name).set(final.time)
             await asyncio.sleep(every_seconds)
-
-    async def _keep(self, share: KeyShare) -> None:
-        await asyncio.to_thread(save_key_share, self._share_file, share, self._passphrase)
-        self._become_custodian(share)
 
     def _become_custodian(self, share: KeyShare) -> None:
         self._custodian = Custodian(
@@ -159,6 +167,7 @@ class Node:
         return {
             "index": self.settings.index,
             "account": f"0x{self.validator.account.hex()}",
+            "key": f"0x{self.signer.private_key.public_key.format().hex()}",
             "roles": roles,
             "group_key": f"0x{group.to_bytes().hex()}" if group else None,
             "ledgers": list(self._ledgers),

@@ -10,7 +10,7 @@ from caimi.client.context import Context
 from caimi.client.inference import onnx_file
 from caimi.client.pull import Pulled, pull
 from caimi.client.resolve import resolve
-from caimi.errors.custody import NotEnoughShares
+from caimi.errors.custody import ForeignHome, NotEnoughShares
 from caimi.errors.inference import ModelNotServed
 from caimi.errors.ledgers import UnknownModel
 from caimi.errors.operations import UnknownLedger, UnknownSelector
@@ -56,7 +56,7 @@ class LicensedModels:
             return uri
         try:
             return (await resolve(self._context, uri)).uri
-        except (UnknownModel, UnknownSelector, UnknownLedger) as error:
+        except (ForeignHome, UnknownModel, UnknownSelector, UnknownLedger) as error:
             raise ModelNotServed(f"This worker does not serve {uri}: {error.what}") from error
 
     async def _pull(self, uri: ModelUri) -> Fetched:

@@ -36,7 +36,8 @@ class IbcAttestorSection(Section):
 class NodeSettings(TopSection):
     """What one validator and custodian needs to know. The threshold is for keys and signatures.
 
-    With a `signer` the member's account is the one that it keeps; the keystore's key remains the
+    `coordinator` is the account that orders key generations; without one there are none. With a
+    `signer` the member's account is the one that it keeps; the keystore's key remains the
     node's identity in key generations.
     """
 
@@ -46,6 +47,8 @@ class NodeSettings(TopSection):
     keystore: str = "account.json"
     signer: SignerSection | None = None
     key_share: str = "key-share.bin"
+    key_generation: str = "key-generation"
+    coordinator: HexAddress | None = None
     signed: str = "signed.sqlite"
     tombstones: str = "tombstones.log"
     epoch: Annotated[int, Field(ge=0)] = 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -16,17 +18,20 @@ from typing import Final
 from coincurve import PrivateKey, PublicKeyXOnly
 
 from caimi.custody.delivery import RECIPIENT_PUBLIC_BYTES, check_recipient
-from caimi.custody.encoding import Fields, Reader, hex_text
+from caimi.custody.encoding import Fields, Reader, blob, hex_text
 from caimi.custody.group import POINT_BYTES, Point
 from caimi.custody.keys import MAX_CUSTODIANS, MIN_THRESHOLD
-from caimi.errors.custody import CeremonyMisconfigured, ForgedMessage
+from caimi.errors.custody import CeremonyMisconfigured, ForgedMessage, MalformedEncoding
 
 SESSION_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 MAX_BODY_BYTES: Final = 131_072
 _ENROLMENT_TAG: Final = b"caimi/dkg-enrolment/v1"
 _MESSAGE_TAG: Final = b"caimi/dkg-message/v1"
-_CEREMONY_TAG: Final = b"caimi/dkg-ceremony/v1"
+_CEREMONY_TAG: Final = b"caimi/dkg-ceremony/v2"
+_ROUND_TAG: Final = b"caimi/dkg-round/v1"
+_LEDGER: Final = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
+_MAX_CEREMONY_BYTES: Final = 1 << 20
 
 
 class Round(IntEnum):
@@ -98,6 +103,31 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A ledger's log in which one account writes each round down, once, for all to see.
+
+    Round 1 is the entry numbered `first` of `account`, round 2 the next, and so on; all in blocks
+    from `since` on.
+    """
+
+    ledger: str
+    account: bytes
+    first: int
+    since: int
+
+    def __post_init__(self) -> None:
+        if _LEDGER.fullmatch(self.ledger) is None or len(self.account) != 20:
+            raise CeremonyMisconfigured("the broadcasting ledger or account is out of form")
+        if not 0 <= self.first < 1 << 63 or not 0 <= self.since < 1 << 63:
+            raise CeremonyMisconfigured("the broadcast's first entry or height is out of form")
+
+    def to_bytes(self) -> bytes:
+        """Encode: ledger (length-prefixed), account, first entry and height (8 bytes each)."""
+        numbers = self.first.to_bytes(8) + self.since.to_bytes(8)
+        return blob(self.ledger.encode()) + self.account + numbers
+
+
+@dataclass(frozen=True, slots=True)
 class Ceremony:
     """The terms of one key generation, which all members must share.
 
@@ -109,6 +139,7 @@ class Ceremony:
     session: bytes
     threshold: int
     members: tuple[Enrolment, ...]
+    broadcast: Broadcast | None = None
 
     def __post_init__(self) -> None:
         if not MIN_THRESHOLD <= self.threshold <= len(self.members) <= MAX_CUSTODIANS:
@@ -135,11 +166,8 @@ class Ceremony:
 
     @property
     def faults(self) -> int:
-        """Give how many members may fail or cheat while the others still end with a key.
-
-        Fewer than the threshold, so that they learn nothing, and few enough to leave a threshold.
-        """
-        return min(self.threshold - 1, self.total - self.threshold)
+        """Give how many members may cheat, and the coordinator with them: see `most_faults`."""
+        return most_faults(self.threshold, self.total, broadcast=self.broadcast is not None)
 
     @property
     def quorum(self) -> int:
@@ -151,15 +179,61 @@ class Ceremony:
         """Give the 32 bytes that every message is bound to."""
         digest = hashlib.sha256(_CEREMONY_TAG + self.session)
         digest.update(bytes([self.threshold, self.total]))
+        digest.update(blob(self.broadcast.to_bytes() if self.broadcast else b""))
         for member in self.members:
             digest.update(member.identity + member.transport)
         return digest.digest()
+
+    def round_root(self, place: Round, bodies: Mapping[int, bytes]) -> bytes:
+        """Give the 32 bytes that stand for what was said in a round, `bodies` by member."""
+        digest = hashlib.sha256(_ROUND_TAG + self.digest + bytes([place]))
+        for member, body in sorted(bodies.items()):
+            digest.update(bytes([member]) + hashlib.sha256(body).digest())
+        return digest.digest()
+
+    def to_json(self) -> str:
+        """Write the one JSON form."""
+        said = self.broadcast
+        return json.dumps(
+            {
+                "session": hex_text(self.session),
+                "threshold": self.threshold,
+                "members": [member.to_json() for member in self.members],
+                "broadcast": None
+                if said is None
+                else [said.ledger, hex_text(said.account), said.first, said.since],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Ceremony:
+        """Parse strictly and verify, or raise `MalformedEncoding` or `CeremonyMisconfigured`."""
+        names = frozenset({"session", "threshold", "members", "broadcast"})
+        fields = Fields(text, names, "the ceremony", _MAX_CEREMONY_BYTES)
+        members = fields.texts("members", MAX_CUSTODIANS, 8_192)
+        return cls(
+            fields.data("session", SESSION_BYTES, SESSION_BYTES),
+            fields.number("threshold", MIN_THRESHOLD, MAX_CUSTODIANS),
+            tuple(Enrolment.from_json(member) for member in members),
+            _broadcast(fields.raw("broadcast")),
+        )
 
     def index_of(self, identity: bytes) -> int:
         """Give a member's number, or raise `CeremonyMisconfigured`."""
         if identity not in self.identities:
             raise CeremonyMisconfigured(f"0x{identity.hex()} is not a member of this ceremony")
         return self.identities.index(identity) + 1
+
+
+def most_faults(threshold: int, total: int, *, broadcast: bool) -> int:
+    """Give how many of `total` members may cheat, with the coordinator, and still do no harm.
+
+    Fewer than the threshold, so that they learn nothing, and few enough to leave a threshold. Where
+    the coordinator alone relays, also fewer than a third: any two quorums then share an honest
+    member, who repeats one and the same to both. What a ledger broadcasts is the same for all.
+    """
+    most = min(threshold - 1, total - threshold)
+    return most if broadcast else min(most, (total - 1) // 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +314,19 @@ class SignedMessage:
             fields.data("body", 0, MAX_BODY_BYTES),
             fields.data("signature", SIGNATURE_BYTES, SIGNATURE_BYTES),
         )
+
+
+def _broadcast(value: object) -> Broadcast | None:
+    match value:
+        case None:
+            return None
+        case [str(ledger), str(account), int(first), int(since)] if (
+            type(first) is int
+            and type(since) is int
+            and re.fullmatch(r"0x[0-9a-f]{40}", account) is not None
+        ):
+            return Broadcast(ledger, bytes.fromhex(account[2:]), first, since)
+    raise MalformedEncoding("the ceremony: broadcast is out of form")
 
 
 def _enrolment_digest(session: bytes, transport: bytes) -> bytes:

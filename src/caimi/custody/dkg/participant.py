@@ -5,10 +5,12 @@ Based Cryptosystems", Journal of Cryptology 20 (2007), section 4 (the protocol D
 sharing fixes who qualifies before anything about the key is known, and only then Feldman's
 commitments extract the public key, so that no cheater can bias it.
 
-The paper assumes a broadcast channel; here a coordinator relays, and every message repeats digests
-of what its sender heard. A round counts when `Ceremony.quorum` members, oneself among them, heard
-the same; others are left out of it. A member that is out of step with the quorum stops with
-`Equivocation`. A coordinator alone can thus stop a ceremony, never steer it or split it in two.
+The paper assumes a broadcast channel. Here a coordinator relays, or writes each round down on a
+ledger (`Ceremony.broadcast`), and every message repeats digests of what its sender heard. A round
+counts when `Ceremony.quorum` members, oneself among them, heard the same; others are left out of
+it. A member that is out of step with the quorum stops with `Equivocation`. A share is usable only
+once all members have confirmed one key: a coordinator with up to `Ceremony.faults` cheaters can
+stop a ceremony, and neither steer it nor end it with two keys.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from coincurve import PrivateKey
 
 from caimi.custody.delivery import RecipientKey
 from caimi.custody.dkg.ceremony import Ceremony, Round, SignedMessage
+from caimi.custody.dkg.confirming import check_confirmed
 from caimi.custody.dkg.dealing import Dealer, fits_feldman, fits_pedersen, pair_info
 from caimi.custody.dkg.hearing import EchoT, digests, gather, in_step
 from caimi.custody.dkg.messages import (
@@ -36,7 +39,6 @@ from caimi.custody.polynomial import evaluate_points, interpolate_coefficients
 from caimi.errors.custody import (
     CeremonyFailed,
     CeremonyMisconfigured,
-    Equivocation,
     MalformedEncoding,
     UndeliverableShare,
     WrongRound,
@@ -127,23 +129,25 @@ class Participant:
         return self._send(Round(place + 1), body)
 
     def finish(self, messages: Iterable[SignedMessage]) -> KeyShare:
-        """Take the confirmations and give this member's key share.
+        """Take the confirmations of all members and give this member's key share.
 
         Raises:
-            ForgedMessage, Equivocation: as in `advance`; also when fewer than the quorum came to
-                the same group key.
+            ForgedMessage, NotConfirmed, Equivocation: see `check_confirmed`.
+            WrongRound: an earlier round is awaited.
+        """
+        share = self.pending()
+        assert self._sent is not None
+        check_confirmed(self.ceremony, self._sent, messages)
+        return share
+
+    def pending(self) -> KeyShare:
+        """Give the key share that is of use once all members have confirmed its key.
+
+        Raises:
             WrongRound: an earlier round is awaited.
         """
         if self._sent is None or self._sent.round is not Round.CONFIRMATION or not self._group:
             raise WrongRound("this key generation does not await the confirmations")
-        bodies = gather(self.ceremony, Round.CONFIRMATION, messages, self._sent)
-        confirmations = self._in_step(bodies, Confirmation.from_bytes)
-        own = confirmations[self.index].group_digest
-        agreeing = [m for m, body in confirmations.items() if body.group_digest == own]
-        if len(agreeing) < self.ceremony.quorum:
-            raise Equivocation(
-                f"only members {agreeing} came to the same key; {self.ceremony.quorum} must"
-            )
         secret = sum(self._pairs[dealer].share for dealer in self.qualified) % ORDER
         return KeyShare(self.index, secret, self._group)
 

@@ -12,6 +12,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.bridge import EvmBridge
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.contract import Contract, account
+from caimi.ledgers.evm.contract_accounts import approves
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.history import ModelHistory
@@ -20,6 +21,7 @@ from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import EvmMarket
 from caimi.ledgers.evm.outgoing import sender_of
 from caimi.ledgers.evm.pricing import market_price
+from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.receipts import EvmReceiptLog
 from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
@@ -72,6 +74,7 @@ class EvmLedger:
             self.address_of(contracts["registry"].address),
             events,
             ModelHistory(chain, events, places, self.deployed_at),
+            VersionPublishers(contracts["registry"], events, self.deployed_at),
         )
         self.market = EvmMarket(contracts["market"])
         self.gateway = WatchableGateway(
@@ -82,7 +85,7 @@ class EvmLedger:
         )
         self.clients = EvmLightClients(contracts["gateway"])
         self.bridge = EvmBridge(contracts["bridge"], self.gateway, events, self.deployed_at)
-        self.receipts = EvmReceiptLog(contracts["receipts"])
+        self.receipts = EvmReceiptLog(contracts["receipts"], events)
         self.fees = EvmRelayFees(contracts["fees"], self.gateway, events)
 
     async def check(self) -> None:
@@ -117,6 +120,12 @@ class EvmLedger:
     async def balance(self, who: bytes) -> int:
         """Give an account's coins in wei."""
         return await self.chain.balance(account(who))
+
+    async def approves(
+        self, who: bytes, digest: bytes, signature: bytes, at: int | None = None
+    ) -> bool:
+        """Tell whether a contract account takes `signature` of `digest` as its own (ERC-1271)."""
+        return await approves(self.chain, account(who), digest, signature, at)
 
     async def work_price(self) -> int:
         """Give what a unit of gas costs now in wei: the base fee and the suggested tip."""

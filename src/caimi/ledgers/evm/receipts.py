@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.ledgers.evm.contract import Contract, account
+from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.port import Call
 
 
 class EvmReceiptLog:
     """The receipt log of one EVM ledger."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, events: EventReader) -> None:
         self._contract = contract
+        self._events = events
 
     def anchor(self, root: bytes, count: int) -> Call:
         """Anchor the root of `count` of the sender's receipts."""
@@ -20,3 +23,24 @@ class EvmReceiptLog:
         """Give when the worker anchored the root, in seconds; None when never."""
         (time,) = await self._contract.read("anchored", account(worker), root, at=at)
         return int(time) or None
+
+    async def entry(self, who: bytes, index: int, since: int, until: int) -> bytes | None:
+        """Give the root that an account anchored as its `index`-th, by the log's event.
+
+        Raises:
+            LedgerAnswerInvalid: the node shows two.
+        """
+        topic = self._contract.interface.events["ReceiptsAnchored"].topic
+        found = await self._events.events(
+            [self._contract.address],
+            [topic, bytes(12) + account(who), index.to_bytes(32)],
+            since,
+            until,
+        )
+        roots = {event.values["root"] for event in found}
+        if len(roots) > 1:
+            raise LedgerAnswerInvalid(
+                f"{self._contract.chain.ledger} shows two roots with number {index}."
+            )
+        root = next(iter(roots), None)
+        return root if isinstance(root, bytes) else None

@@ -11,6 +11,7 @@ from caimi.ledgers.evm.contract import Contract, account, word
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.publication import Publications
+from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.voyages import foreign_model, token_id
 from caimi.ledgers.port import (
     AliasChange,
@@ -41,13 +42,19 @@ class EvmRegistry:
     """The model registry of one EVM ledger."""
 
     def __init__(
-        self, contract: Contract, address: bytes, events: EventReader, history: ModelHistory
+        self,
+        contract: Contract,
+        address: bytes,
+        events: EventReader,
+        history: ModelHistory,
+        publishers: VersionPublishers,
     ) -> None:
         self.address = address
         self._contract = contract
         self._publications = Publications(contract.chain.number, contract.address)
         self._events = events
         self._history = history
+        self._publishers = publishers
 
     def model_id(self, publisher: bytes, name: str) -> bytes:
         """Give the id: keccak256(abi.encode(chain id, registry, publisher, name))."""
@@ -171,6 +178,16 @@ class EvmRegistry:
                 )
             records.append(VersionRecord(version, manifest, published_at, deprecated))
         return records
+
+    async def publisher_of(self, model_id: bytes, version: str) -> bytes:
+        """Give the account that published a version.
+
+        Raises:
+            UnknownVersion: the model has none of that name.
+            LedgerAnswerInvalid: the node does not show who did.
+        """
+        record = await self.version(model_id, version)
+        return await self._publishers.of(model_id, version_id(version), record.published_at)
 
     async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str:
         """Give the version an alias points at.

@@ -1,0 +1,41 @@
+"""Whether a contract account takes a signature as its own: ERC-1271, asked without effect.
+
+The contract is anybody's code: it is given bounded gas, and any answer but the one counts as no.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerUnavailable
+from caimi.ledgers.evm.abi import encode
+from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.quantities import data, hexed
+from caimi.ledgers.evm.rpc import RpcRefusal
+
+GAS: Final = 1_000_000
+_SELECTOR: Final = bytes.fromhex("1626ba7e")
+_YES: Final = _SELECTOR + bytes(28)
+
+
+async def approves(
+    chain: Chain, account: bytes, digest: bytes, signature: bytes, at: int | None
+) -> bool:
+    """Tell whether there is a contract at `account` that takes `signature` of `digest`.
+
+    Raises:
+        LedgerUnavailable: the node does not answer.
+    """
+    call = _SELECTOR + encode(["bytes32", "bytes"], [digest, signature])
+    asked = {"to": hexed(account), "data": hexed(call), "gas": hex(GAS)}
+    try:
+        answer = await chain.rpc.ask("eth_call", asked, "latest" if at is None else hex(at))
+    except RpcRefusal as refusal:
+        error = chain.refused("Asking a contract account", refusal)
+        if isinstance(error, LedgerUnavailable):
+            raise error from refusal
+        return False
+    try:
+        return data(answer) == _YES
+    except LedgerAnswerInvalid:
+        return False

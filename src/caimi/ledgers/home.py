@@ -1,0 +1,40 @@
+"""A model's home: the one ledger that says who owns it, who is licensed, and what its versions are.
+
+A model id is a hash over its home's chain, that chain's registry, the first publisher and the name
+(`Registry.model_id`). So what a ledger says of a model is believed only where the id can be made
+again from that ledger itself: no other ledger can vouch for the model, whatever it records.
+"""
+
+from __future__ import annotations
+
+from caimi.errors.custody import ForeignHome
+from caimi.errors.ledgers import UnknownModel
+from caimi.ledgers.port import Ledger, ModelRecord
+
+
+def is_home(ledger: Ledger, record: ModelRecord) -> bool:
+    """Tell whether `ledger` itself gave the id that `record` carries."""
+    return ledger.registry.model_id(record.publisher, record.name) == record.model_id
+
+
+async def home_model(ledger: Ledger, model_id: bytes, at: int | None = None) -> ModelRecord:
+    """Give the model of this id, whose home is `ledger`.
+
+    Raises:
+        UnknownModel: the ledger has none of that id.
+        ForeignHome: it has, but the model's home is another ledger.
+    """
+    record = await ledger.registry.model(model_id, at)
+    if record.model_id != model_id or not is_home(ledger, record):
+        raise ForeignHome(f"{ledger.id} is not the home of model 0x{model_id.hex()}.")
+    return record
+
+
+async def find_home_model(
+    ledger: Ledger, model_id: bytes, at: int | None = None
+) -> ModelRecord | None:
+    """Give the model as `home_model` does, or None where the ledger knows none of that id."""
+    try:
+        return await home_model(ledger, model_id, at)
+    except UnknownModel:
+        return None
