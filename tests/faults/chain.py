@@ -191,7 +191,9 @@ class Chain:
         waiting = self.pool.get(slot)
         if waiting is not None and waiting.hash == transaction.hash:
             raise Refused("already known")
-        if waiting is not None and transaction.most * 8 < waiting.most * 9:
+        if waiting is not None and (
+            transaction.most * 8 < waiting.most * 9 or transaction.tip * 8 < waiting.tip * 9
+        ):
             raise Refused("replacement transaction underpriced")
         self.pool[slot] = transaction
         return transaction.hash
