@@ -315,6 +315,14 @@ class ExitInvalid(LedgerError):
     next_step = "Read docs/governance.md, and `caimi governance show` for the exits that are open."
 
 
+class LedgerBehind(LedgerUnavailable):
+    """A node does not know a block that another answer for the same ledger named."""
+
+    code = "CAIMI-L041"
+    why = "Several nodes answer under one address, and this one lags behind the others."
+    next_step = "Run the same command again in some seconds, or use one node's own address as rpc."
+
+
 class LedgerSilent(LedgerUnavailable):
     """A node took a question and gave no answer in the time that one question may take."""
 

@@ -344,7 +344,7 @@ class Market(Protocol):
         """Give the buyer's pending or completed purchase of this version, if any."""
         ...
 
-    async def owed(self, account: bytes, currency: bytes = b"") -> int: ...
+    async def owed(self, account: bytes, currency: bytes = b"", at: int | None = None) -> int: ...
     def withdraw(self, currency: bytes = b"") -> Call: ...
 
 
@@ -397,7 +397,10 @@ class Bridge(Protocol):
         ...
 
     async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
-        """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here."""
+        """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here.
+
+        ``unknown`` where the ledger shows no such transfer: it was not made, or a node lags.
+        """
         ...
 
     async def allowance(self, client_id: str) -> Allowance:

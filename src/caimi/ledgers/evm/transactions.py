@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 from caimi.errors.ledgers import (
     FeeAboveCap,
     InsufficientFunds,
+    LedgerBehind,
     LedgerRefused,
     TransactionDisplaced,
     TransactionStuck,
@@ -242,10 +243,12 @@ class _Watch:
         while True:
             now = await standing(self._chain, self._account, self._attempts)
             if now.outcome is not None:
-                if now.outcome.succeeded:
+                if not now.outcome.succeeded:
+                    raise await failure(self._chain, self._account, now.outcome)
+                # One of several nodes may know the receipt, and another not its block yet.
+                with suppress(LedgerBehind):
                     return await accepted(self._chain, self._sender._events, now.outcome)
-                raise await failure(self._chain, self._account, now.outcome)
-            if now.next_nonce > self.newest.nonce and await self._dead():
+            elif now.next_nonce > self.newest.nonce and await self._dead():
                 if self._missing_since is None:
                     self._missing_since = clock()
                 if clock() - self._missing_since >= patience.displaced_after:
@@ -265,8 +268,12 @@ class _Watch:
 
     async def _dead(self) -> bool:
         """Tell whether the nonce is used at a final height, and not by any of the attempts."""
-        final = await self._chain.finalized()
-        if await nonce_at(self._chain, self._account, final.height) <= self.newest.nonce:
+        try:
+            final = await self._chain.finalized()
+            used = await nonce_at(self._chain, self._account, final.height)
+        except LedgerBehind:
+            return False
+        if used <= self.newest.nonce:
             return False
         return (await standing(self._chain, self._account, self._attempts)).outcome is None
 
