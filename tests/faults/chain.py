@@ -59,6 +59,8 @@ class Chain:
         self.due = 0.0
         self.epoch = START
         self.answers: dict[tuple[int, bytes, bytes, bytes], Result] = {}
+        # What headers commit to, by their blocks and what a node says of them.
+        self.commitments: dict[tuple[bytes, tuple[bytes, bytes] | None], dict[str, object]] = {}
         self._base = (0, 0)
 
     # --- schedules --------------------------------------------------------------------------------
@@ -78,6 +80,7 @@ class Chain:
         self.halted_until = 0.0
         self.base_fee = GWEI
         self.answers.clear()
+        self.commitments.clear()
         self.due = self.now() + self.interval
 
     # --- blocks -----------------------------------------------------------------------------------

@@ -534,7 +534,20 @@ class Gateway(Protocol):
     async def traffic(
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
-        """Packets committed and acknowledgements written in those blocks, each in log order."""
+        """Packets committed and acknowledgements written in those blocks, each in log order.
+
+        As far as the node shows: it can leave some out without a word.
+        """
+        ...
+
+    async def whole_traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        """Give what `traffic` gives, and nothing less: checked against what the blocks commit to.
+
+        Raises:
+            EventsMissing: the node left something out.
+        """
         ...
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:

@@ -88,6 +88,18 @@ class Chain:
             raise LedgerAnswerInvalid(f"{self.ledger} sent block {block.height} for block {at}.")
         return block
 
+    async def blocks(self, heights: Sequence[int]) -> list[Json]:
+        """Give the blocks at some heights as the node has them, with their transactions' hashes.
+
+        Raises:
+            LedgerBehind: it has not all of them yet.
+        """
+        found = await self._all([("eth_getBlockByNumber", [hex(at), False]) for at in heights])
+        for at, block in zip(heights, found, strict=True):
+            if block is None:
+                raise LedgerBehind(f"{self.rpc.name} has no block {at} of {self.ledger} yet.")
+        return found
+
     async def finalized(self) -> Block:
         """Give the newest block that the finality policy trusts."""
         if isinstance(self.finality, Depth):
