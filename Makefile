@@ -90,21 +90,30 @@ slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the con
 		--exclude-dependencies --exclude-informational --exclude-optimization
 
 # A schedule is a pure function of its seed: SEED=7 plays one again and tells its story.
-# KIND is tolerated, one-more or beyond-finality; SCHEDULES how many.
-SCHEDULES ?= 2000
+# KIND is tolerated, one-more or beyond-finality; SCHEDULES how many, from FIRST on, and OF_TREE
+# how many more whose seeds differ with every commit.
+SCHEDULES ?= 1000
+OF_TREE ?= 700
+FIRST ?= 1
 KIND ?= tolerated
+MINUTES ?= 10000
 FAULTS := env PYTHONPATH=tests $(BIN)/python -m faults
 .PHONY: faults
 faults: dev ## Play schedules of faults over simulated ledgers (SEED=7, KIND=one-more)
 ifdef SEED
 	$(FAULTS) --seed $(SEED) --kind $(KIND)
 else
-	timeout 900 $(FAULTS) --schedules $(SCHEDULES) --kind $(KIND) --workers 2
+	timeout 900 $(FAULTS) --first $(FIRST) --schedules $(SCHEDULES) --of-tree $(OF_TREE) \
+		--kind $(KIND) --workers 2
 endif
+
+.PHONY: faults-campaign
+faults-campaign: dev ## Play fresh seeds until stopped, and go on there the next time (MINUTES=60)
+	env PYTHONPATH=tests $(BIN)/python -m faults.onward --minutes $(MINUTES) --workers 2
 
 .PHONY: faults-mutations
 faults-mutations: dev ## Remove one guard after another: the schedules must notice each
-	env PYTHONPATH=tests $(BIN)/python -m faults.mutation --schedules $(SCHEDULES) --workers 2
+	env PYTHONPATH=tests $(BIN)/python -m faults.mutation --schedules 2000 --workers 2
 
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added

@@ -1,4 +1,4 @@
-"""Plays schedules: ``python -m faults --schedules 2000``, or one: ``python -m faults --seed 7``."""
+"""Plays schedules: ``python -m faults --schedules 1000``, or one: ``python -m faults --seed 7``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import get_args
 
 from faults.campaign import campaign
 from faults.settings import Kind
+from faults.tree import first_seed, tree_name
 from faults.world import Report, play
 
 
@@ -17,7 +18,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="faults", description=__doc__)
     parser.add_argument("--seed", type=int, help="play this schedule alone, and tell its story")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
-    parser.add_argument("--schedules", type=int, default=2_000)
+    parser.add_argument("--schedules", type=int, default=1_000)
+    parser.add_argument(
+        "--of-tree", type=int, default=0, help="how many of this tree's own to play as well"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kind", choices=get_args(Kind), default="tolerated")
     options = parser.parse_args()
@@ -29,7 +33,17 @@ def main() -> int:
         return _conclude([report], options.kind)
     began = time.monotonic()
     played: list[Report] = []
-    for report in campaign(options.first, options.schedules, options.kind, options.workers):
+    seeds = list(range(options.first, options.first + options.schedules))
+    if options.of_tree:
+        tree = tree_name()
+        own = first_seed(tree)
+        seeds += range(own, own + options.of_tree)
+        print(
+            f"Tree {tree[:12]} has the {options.of_tree} seeds from {own} on; the same again: "
+            f"make faults FIRST={own} SCHEDULES={options.of_tree} OF_TREE=0",
+            flush=True,
+        )
+    for report in campaign(seeds, options.kind, options.workers):
         played.append(report)
         if report.broken:
             break

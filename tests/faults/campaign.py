@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -13,17 +13,16 @@ from faults.world import Report, play
 _BATCH = 25
 
 
-def play_each(seeds: tuple[int, ...], kind: Kind) -> list[Report]:
+def play_each(seeds: Sequence[int], kind: Kind) -> list[Report]:
     """Play some schedules, one after another."""
     # Relayers tell of every failure, and there are many.
     logging.disable(logging.CRITICAL)
     return [play(seed, kind) for seed in seeds]
 
 
-def campaign(first: int, count: int, kind: Kind, workers: int) -> Iterator[Report]:
-    """Play `count` schedules over `workers` processes, in the order of their seeds."""
-    seeds = range(first, first + count)
-    batches = [tuple(seeds[i : i + _BATCH]) for i in range(0, count, _BATCH)]
+def campaign(seeds: Sequence[int], kind: Kind, workers: int) -> Iterator[Report]:
+    """Play the schedules of `seeds` over `workers` processes, in their order."""
+    batches = [seeds[i : i + _BATCH] for i in range(0, len(seeds), _BATCH)]
     if workers == 1:
         for batch in batches:
             yield from play_each(batch, kind)

@@ -59,6 +59,8 @@ class Chain:
         self.due = 0.0
         self.epoch = START
         self.answers: dict[tuple[int, bytes, bytes, bytes], Result] = {}
+        # What headers commit to, by their blocks and what a node says of them.
+        self.commitments: dict[tuple[bytes, tuple[bytes, bytes] | None], dict[str, object]] = {}
         self._base = (0, 0)
 
     # --- schedules --------------------------------------------------------------------------------
@@ -78,6 +80,7 @@ class Chain:
         self.halted_until = 0.0
         self.base_fee = GWEI
         self.answers.clear()
+        self.commitments.clear()
         self.due = self.now() + self.interval
 
     # --- blocks -----------------------------------------------------------------------------------
@@ -191,7 +194,9 @@ class Chain:
         waiting = self.pool.get(slot)
         if waiting is not None and waiting.hash == transaction.hash:
             raise Refused("already known")
-        if waiting is not None and transaction.most * 8 < waiting.most * 9:
+        if waiting is not None and (
+            transaction.most * 8 < waiting.most * 9 or transaction.tip * 8 < waiting.tip * 9
+        ):
             raise Refused("replacement transaction underpriced")
         self.pool[slot] = transaction
         return transaction.hash

@@ -13,6 +13,8 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.http import HttpInterrupted
+from caimi.ledgers.evm.logs import parse_log
+from caimi.ledgers.evm.receipts_root import Receipt, bloom, receipts_root
 from caimi.ledgers.ibc_proto import decode_packet
 from caimi.messaging.ibc import commitment_key
 from faults.chain import Chain, Refused
@@ -23,6 +25,11 @@ from faults.transaction import BLOCK_GAS, Log, Outcome, SimBlock
 _GATEWAY = artifact("Gateway").interface
 _PACKET_SENT = _GATEWAY.events["PacketSent"]
 _REVERTED = 3
+_EMPTY: dict[str, object] = {
+    "logsBloom": hexed(bytes(256)),
+    "receiptsRoot": hexed(receipts_root([])),
+    "transactions": [],
+}
 
 
 @dataclass(slots=True)
@@ -71,6 +78,7 @@ class Node(AsyncBaseProvider):
             "eth_sendRawTransaction": lambda raw: hexed(chain.accept(_bytes(raw))),
             "eth_getTransactionReceipt": self._receipt,
             "eth_getTransactionByHash": self._transaction,
+            "eth_getBlockReceipts": self._receipts,
             "eth_getLogs": self._logs,
         }
 
@@ -132,8 +140,27 @@ class Node(AsyncBaseProvider):
             height = head.height + self.faults.ahead if tag == "latest" else int(tag, 16)
             if height > head.height + self.faults.ahead:
                 return None
-            return {**_block(head), "number": hex(height)}
-        return _block(self.chain.blocks[int(tag, 16)])
+            return {**self._document(head), "number": hex(height)}
+        return self._document(self.chain.blocks[int(tag, 16)])
+
+    def _document(self, block: SimBlock) -> dict[str, object]:
+        """Write a block; its header commits to what this node says that the receipts are."""
+        outcomes = [self.chain.receipts[t.hash] for t in block.transactions]
+        if not outcomes:
+            return {**_block(block), **_EMPTY}
+        key = (block.hash, self.faults.rewrite)
+        commitments = self.chain.commitments.get(key)
+        if commitments is None:
+            commitments = _commitments(outcomes, self._told)
+            self.chain.commitments[key] = commitments
+        return {**_block(block), **commitments}
+
+    def _told(self, log: Log) -> dict[str, object]:
+        """Give a log as this node tells it: who lies does so in receipts and headers as well."""
+        if self.faults.rewrite is None:
+            return log.document
+        true, false = self.faults.rewrite
+        return {**log.document, "data": hexed(log.data.replace(true, false))}
 
     def _balance(self, who: str, tag: str) -> str:
         return hex(self.chain.machine_at(self._height(tag)).balance(_bytes(who)))
@@ -176,6 +203,14 @@ class Node(AsyncBaseProvider):
             return None
         return _receipt(outcome, self.chain.blocks[outcome.height])
 
+    def _receipts(self, tag: str) -> object:
+        block = self.chain.blocks[self._height(tag)]
+        outcomes = [self.chain.receipts[t.hash] for t in block.transactions]
+        return [
+            {**_receipt(each, block), "logs": [self._told(log) for log in each.logs]}
+            for each in outcomes
+        ]
+
     def _transaction(self, tx: str) -> object:
         outcome = self.chain.receipts.get(_bytes(tx))
         if outcome is None or outcome.height > self._head():
@@ -196,12 +231,7 @@ class Node(AsyncBaseProvider):
                 continue
             if self.faults.omitted and self.rng.random() < self.faults.omitted:
                 continue
-            document = log.document
-            if self.faults.rewrite is not None:
-                true, false = self.faults.rewrite
-                data = log.data.replace(true, false)
-                document = {**document, "data": hexed(data)}
-            found.append(document)
+            found.append(self._told(log))
         return found
 
 
@@ -235,6 +265,7 @@ def _block(block: SimBlock) -> dict[str, object]:
     return {
         "number": hex(block.height),
         "hash": hexed(block.hash),
+        "parentHash": hexed(block.parent),
         "timestamp": hex(block.time),
         "baseFeePerGas": hex(block.base_fee),
         "gasLimit": hex(BLOCK_GAS),
@@ -247,10 +278,32 @@ def _receipt(outcome: Outcome, block: SimBlock) -> dict[str, object]:
         "blockNumber": hex(outcome.height),
         "blockHash": hexed(block.hash),
         "status": hex(int(outcome.succeeded)),
+        "type": "0x2",
         "gasUsed": hex(outcome.gas_used),
+        "cumulativeGasUsed": hex(outcome.gas_used),
         "effectiveGasPrice": hex(block.base_fee),
         "contractAddress": hexed(outcome.created) if outcome.created else None,
         "logs": [log.document for log in outcome.logs],
+    }
+
+
+def _commitments(
+    outcomes: list[Outcome], told: Callable[[Log], dict[str, object]]
+) -> dict[str, object]:
+    """Give what a block's header has of its transactions."""
+    receipts = [
+        Receipt(
+            2,
+            int(outcome.succeeded),
+            outcome.gas_used,
+            tuple(parse_log(told(log)) for log in outcome.logs),
+        )
+        for outcome in outcomes
+    ]
+    return {
+        "logsBloom": hexed(bloom(log for receipt in receipts for log in receipt.logs)),
+        "receiptsRoot": hexed(receipts_root(receipts)),
+        "transactions": [hexed(outcome.transaction.hash) for outcome in outcomes],
     }
 
 

@@ -63,6 +63,10 @@ async def _one(world: World) -> None:
             actor = rng.choice([*misled, *world.relayers])
             faults = actor.faults[chain.id]
             how = rng.choice(["ahead", "rewrite", "blind", "omitted"])
+            if how == "omitted":
+                # It misleads nobody who signs: every validator's node may leave something out.
+                actor = rng.choice([*world.validators, *world.relayers])
+                faults = actor.faults[chain.id]
             world.note(f"{actor.name} is told lies: {how}")
             match how:
                 case "ahead":

@@ -178,6 +178,27 @@ async def test_transactions_behind_a_lost_one_move_again(site: Site):
         assert await sent(ledger, alice) == 2
 
 
+async def test_a_restarted_sender_replaces_what_its_predecessor_left_below_the_base_fee(site: Site):
+    async with unmined(site) as (ledger, alice):
+        rpc = ledger.chain.rpc
+        before = site.ledger(Patience(give_up_after=0.2))
+        with pytest.raises(TransactionStuck):
+            await before.submit(publishing(before, "before"), alice)
+        await before.aclose()
+        (stuck,) = (await pool(ledger)).values()
+        after = asyncio.create_task(ledger.submit(publishing(ledger, "after"), alice))
+        await until(lambda: two_wait(ledger))
+        # No block takes the first any more, and nobody alive knows it.
+        await rpc.ask("anvil_setNextBlockBaseFeePerGas", hex(100 * 10**9))
+        await rpc.ask("evm_mine")
+        await rpc.ask("evm_setAutomine", True)
+        receipt = await after
+        await rpc.ask("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+        assert receipt.events
+        assert await sent(ledger, alice) == 2
+        assert await rpc.ask("eth_getTransactionReceipt", stuck) is None
+
+
 async def test_what_a_reorganisation_undid_and_the_node_lost_holds_up_nothing(site: Site):
     ledger = site.ledger(Patience(stuck_after=0.5, give_up_after=10.0))
     alice = LocalSigner.generate()

@@ -5,25 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from random import Random
 
 import pytest
+from leaving_out import LeavingOut
 from ledger_site import COIN, IMPATIENT, MemoryOutbox
+from load_balanced import LoadBalanced
 from subprocess_anvil import anvil_process
+from web3.providers.async_base import AsyncBaseProvider
 
 from caimi.errors.ledgers import (
     AlreadyBought,
-    CallInvalid,
     DeadlineRefused,
+    LedgerBehind,
     ProofRefused,
     TransactionReverted,
 )
+from caimi.errors.messaging import EventsMissing
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
+from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import embedded_chain, http_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc import Rpc
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Packet, Price, PurchaseState
 from caimi.messaging.checkpoint import Kind
@@ -108,11 +115,13 @@ class Crossing:
             self.a.market.set_prices(self.model_id, [Price(self.b.id, b"", 500)]), self.alice
         )
 
-    async def buy(self, amount: int = 500, seconds: int = 3600) -> tuple[bytes, Packet, int]:
+    async def buy(
+        self, amount: int = 500, seconds: int = 3600, buyer: LocalSigner | None = None
+    ) -> tuple[bytes, Packet, int]:
         timeout = (await self.b.head()).time + seconds
         receipt = await self.b.submit(
             self.b.market.buy_remote(self.on_b, self.model_id, "1.0.0", b"", amount, timeout),
-            self.bob,
+            buyer or self.bob,
         )
         opened = next(event for event in receipt.events if event.name == "PurchaseOpened")
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
@@ -252,8 +261,7 @@ async def test_a_timeout_out_of_bounds_is_refused(crossing: Crossing):
 
 async def test_a_transfer_completes_and_its_outcome_is_known(crossing: Crossing):
     c = crossing
-    with pytest.raises(CallInvalid, match="No transfer"):
-        await c.a.bridge.outcome(c.model_id, c.on_a, 77_777)
+    assert await c.a.bridge.outcome(c.model_id, c.on_a, 77_777) == "unknown"
     await c.a.submit(c.a.registry.approve(c.model_id, c.a.bridge.account), c.alice)
     timeout = (await c.a.head()).time + 3600
     sent = await c.a.submit(c.a.bridge.send(c.on_a, c.model_id, c.bob.account, timeout), c.alice)
@@ -275,6 +283,61 @@ async def test_a_transfer_completes_and_its_outcome_is_known(crossing: Crossing)
     lock = await c.a.bridge.lock(c.model_id)
     assert lock is not None
     assert lock.completed
+    await known_however_uneven_the_nodes(c, sequence)
+
+
+def over(provider: AsyncBaseProvider, ledger: EvmLedger) -> EvmLedger:
+    chain = Chain(Rpc(provider, "the node"), ledger.id, ledger.chain.finality)
+    return EvmLedger(chain, ledger.deployment)
+
+
+async def test_a_node_that_leaves_out_any_logs_at_all_is_found_out(crossing: Crossing):
+    c = crossing
+    before = [(each, (await each.head()).height) for each in (c.a, c.b)]
+    _, one, first = await c.buy()
+    _, two, height = await c.buy(buyer=c.alice)
+    await c.deliver([one, two], height, first - 1)  # two answers in one block
+    for ledger, low in before:
+        top = (await ledger.head()).height
+        shown = await ledger.gateway.traffic(low, top)
+        assert sum(map(len, shown)) == 2
+        assert await ledger.gateway.whole_traffic(low, top) == shown
+        noticed = 0
+        for seed in range(32):
+            rng = Random(seed)
+            chances = {}
+            lossy = LeavingOut(
+                ledger.chain.rpc.provider,
+                # The same logs wherever they are asked for: they are not there.
+                lambda log, chances=chances, rng=rng: (
+                    chances.setdefault((log["transactionHash"], log["logIndex"]), rng.random())
+                    < 0.3
+                ),
+                index=seed % 4 != 3,
+                receipts=seed % 4 >= 2,
+                one_by_one=seed % 8 >= 4,
+            )
+            looked = over(lossy, ledger).gateway
+            try:
+                assert await looked.whole_traffic(low, top) == shown
+                assert lossy.dropped == 0
+            except EventsMissing:
+                assert lossy.dropped > 0
+                noticed += 1
+        assert noticed > 8
+
+
+async def known_however_uneven_the_nodes(c: Crossing, sequence: int) -> None:
+    """One of several nodes may lag at each look: none makes an end of what is not one."""
+    seen = set()
+    for seed in range(60):
+        rng = Random(seed)
+        pool = LoadBalanced(c.a.chain.rpc.provider, lambda rng=rng: rng.choice([0, 0, 1, 6]))
+        try:
+            seen.add(await over(pool, c.a).bridge.outcome(c.model_id, c.on_a, sequence))
+        except LedgerBehind:
+            seen.add("behind")
+    assert seen == {"completed", "pending", "unknown", "behind"}
 
 
 async def test_an_expired_purchase_is_refunded_on_proof_of_absence(crossing: Crossing):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 from rpc_server import failure, result, serving
@@ -11,6 +13,7 @@ from rpc_server import failure, result, serving
 from caimi.errors.ledgers import (
     LedgerAnswerInvalid,
     LedgerRefused,
+    LedgerSilent,
     LedgerUnavailable,
     TransactionReverted,
     WrongLedger,
@@ -52,6 +55,57 @@ async def test_a_node_that_does_not_answer_in_time_is_unavailable():
     async with listener:
         with pytest.raises(LedgerUnavailable, match="Timeout"):
             await reach(f"http://127.0.0.1:{port}", timeout=0.1).verify()
+
+
+def hanging(part: bytes, every: float) -> Callable[..., Awaitable[None]]:
+    """A node that takes a question and never ends its answer: it sends `part` again and again."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" if part else b"")
+            while True:
+                await asyncio.sleep(every)
+                writer.write(part)
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            writer.close()
+
+    return handle
+
+
+@pytest.mark.parametrize("part", [b"", b" "], ids=["silent", "dripping"])
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_node_that_accepts_and_never_answers_is_named_in_time(part: bytes, many: bool):
+    listener = await asyncio.start_server(hanging(part, 0.02), "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    retries = Retries(attempts=5, first=0.01, within=0.5)
+    chain = http_chain("eip155:7", f"http://127.0.0.1:{port}", Depth(0), retries=retries)
+    began = time.monotonic()
+    asked = chain.rpc.gather([("eth_chainId", []), ("eth_blockNumber", [])][: 1 + many])
+    with pytest.raises(LedgerSilent, match=f"127.0.0.1:{port} gave no answer .* 0.5 s") as told:
+        await asked
+    assert time.monotonic() - began < 3.0
+    assert "rpc in caimi.toml" in told.value.next_step
+    await chain.rpc.aclose()
+    listener.close()
+
+
+async def test_connections_that_hang_one_after_another_are_bounded_together():
+    listener = await asyncio.start_server(hanging(b"", 9.0), "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    retries = Retries(attempts=100, first=0.01, longest=0.01, within=0.6)
+    chain = http_chain(
+        "eip155:7", f"http://127.0.0.1:{port}", Depth(0), timeout=0.1, retries=retries
+    )
+    with pytest.raises(LedgerSilent):
+        await chain.verify()
+    await chain.rpc.aclose()
+    listener.close()
+
+
+def test_nobody_waits_longer_for_a_question_than_half_a_minute():
+    assert Retries().within <= 30.0
 
 
 async def test_a_node_that_forbids_is_not_asked_again():

@@ -111,10 +111,11 @@ def test_a_cleared_store_signs_on_and_still_contradicts_nothing(store: SqliteSig
     # … but is never contradicted, nor does asking for it stop signing again.
     with pytest.raises(AlreadySignedOtherwise):
         store.remember(statement(), OTHER, HELD)
-    with pytest.raises(AlreadySignedOtherwise):
-        store.remember(statement(height=6), OTHER, {})
     store.remember(statement(from_height=5, height=6), OTHER, {})
-    assert store.newest(ORIGIN) == SignedBlock(6, OTHER)
+    # In ranges that reach further, blocks hold what the fork that stands has in them.
+    store.remember(statement(height=7), OTHER, {})
+    store.remember(statement(from_height=6, height=7), OTHER, {})
+    assert store.newest(ORIGIN) == SignedBlock(7, OTHER)
 
 
 def test_the_newest_signed_block_up_to_a_height_is_found(store: SqliteSignedStore) -> None:
@@ -179,6 +180,89 @@ def test_two_processes_on_one_file_cannot_contradict_each_other(
     with pytest.raises(AlreadySignedOtherwise):
         two.remember(statement(), HASH, {})
     two.close()
+
+
+def test_what_was_left_out_can_be_signed_after_clearing_and_only_where_nothing_contradicts(
+    store: SqliteSignedStore,
+) -> None:
+    # Its node had left everything out of blocks 2 to 5.
+    store.remember(statement(), HASH, {})
+    store.remember(statement(from_height=2, height=4, time=99), OTHER, {})
+    with pytest.raises(AlreadySignedOtherwise, match="something else happened then"):
+        store.remember(statement(height=9, time=105), OTHER, HELD)
+    store.clear(ORIGIN)
+    # The range that was signed, and any other that ends where one was signed, stay refused.
+    for start in (0, 1, 2, 4):
+        with pytest.raises(AlreadySignedOtherwise, match="up to another height"):
+            store.remember(statement(from_height=start), HASH, {5: HELD[5]})
+    for _ in range(2):
+        store.remember(statement(height=9, time=105), OTHER, HELD)
+    # Neither does the truth, now that it is known, make them signable.
+    with pytest.raises(AlreadySignedOtherwise, match="block 5 were found"):
+        store.remember(statement(), HASH, HELD)
+    with pytest.raises(AlreadySignedOtherwise, match="block 3 were found"):
+        store.remember(statement(from_height=2, height=4, time=99), OTHER, {3: HELD[3]})
+    # What is behind the block is not touched by it.
+    store.remember(statement(from_height=3, height=4, time=99), OTHER, {})
+    store.remember(statement(from_height=5, height=9, time=105), OTHER, {})
+    with pytest.raises(AlreadySignedOtherwise):
+        store.remember(statement(height=10, time=106), HASH, {**HELD, 7: OTHER})
+
+
+def test_what_was_signed_since_is_not_replaced(store: SqliteSignedStore) -> None:
+    store.remember(statement(), HASH, HELD)
+    store.clear(ORIGIN)
+    store.remember(statement(from_height=5, height=8, time=101), OTHER, {7: OTHER})
+    with pytest.raises(AlreadySignedOtherwise, match="block 7"):
+        store.remember(statement(from_height=5, height=9, time=102), OTHER, {})
+
+
+def test_a_store_of_the_version_before_is_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "signed.sqlite"
+    old = SqliteSignedStore(path)
+    old.remember(statement(), HASH, HELD)
+    old.close()
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE spoiled")
+        database.execute("PRAGMA user_version = 2")
+    store = SqliteSignedStore(path)
+    with pytest.raises(AlreadySignedOtherwise):
+        store.remember(statement(), HASH, {})
+    store.clear(ORIGIN)
+    store.remember(statement(height=6), HASH, {})
+    store.close()
+
+
+@given(
+    claims=st.lists(
+        st.tuples(
+            st.integers(0, 4),
+            st.integers(5, 8),
+            st.dictionaries(st.integers(1, 8), st.integers(1, 2), max_size=4),
+            st.booleans(),
+        ),
+        max_size=20,
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_however_often_it_is_cleared_no_two_signed_statements_contradict(
+    tmp_path_factory: pytest.TempPathFactory, claims
+) -> None:
+    store = SqliteSignedStore(tmp_path_factory.mktemp("signed") / "signed.sqlite")
+    signed: dict[tuple[int, int], dict[int, bytes]] = {}
+    for start, height, held, cleared in claims:
+        if cleared:
+            store.clear(ORIGIN)
+        contents = {at: bytes([what]) * 32 for at, what in held.items() if start < at <= height}
+        try:
+            store.remember(
+                statement(from_height=start, height=height), bytes([height]) * 32, contents
+            )
+        except AlreadySignedOtherwise:
+            continue
+        # As CommitteeStatements.sol has it: two contents of one range.
+        assert signed.setdefault((start, height), contents) == contents
+    store.close()
 
 
 @given(

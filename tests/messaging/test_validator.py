@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from world import KeySigner, NodeView, World, sequence_of
 
 from caimi.errors.messaging import (
@@ -17,7 +19,7 @@ from caimi.errors.messaging import (
     SignedStoreDamaged,
 )
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Block, LedgerId, SentPacket
+from caimi.ledgers.port import Block, LedgerId, SentPacket, WrittenAcknowledgement
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.ibc import commitment_key
 from caimi.messaging.proof import Tree, absence_facts, block_key, range_facts
@@ -113,6 +115,7 @@ async def test_nothing_is_signed_when_the_node_leaves_out_a_packet_between_other
         a.send(b)
     world.finalize()
     node(world).omits = lambda entry: sequence_of(entry) == 1 + left_out
+    node(world).covers_up = True
     validator = world.doors[0].validator
     with pytest.raises(EventsMissing, match=f"Packet {2 + left_out} "):
         await validator.attest(a.id, 0, a.final_height)
@@ -325,3 +328,69 @@ def test_an_attestation_of_absence_differs_from_one_of_presence() -> None:
     assert present.digest != absent.digest
     assert absence_facts([("client", 1)])[0][1] == bytes(32)
     assert Attestation(present, bytes(65)) != Attestation(absent, bytes(65))
+
+
+Told = SentPacket | WrittenAcknowledgement
+
+
+@given(data=st.data())
+@settings(max_examples=40)
+def test_nothing_is_signed_of_which_a_node_left_out_anything_at_all(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Acknowledgements, the first or the last packets of a range, whole blocks: any of them."""
+
+    async def play() -> None:
+        world = World(tmp_path_factory.mktemp("w"))
+        a, b = world.chains
+        for _ in range(data.draw(st.integers(1, 4))):
+            one, other = data.draw(st.sampled_from([(a, b), (b, a)]))
+            one.send(other)
+        await world.settle(world.relayer())
+        validator = world.doors[0].validator
+        everything: list[Told] = [*a.state.sent, *a.state.written]
+        left_out = data.draw(st.lists(st.sampled_from(everything), unique_by=id))
+        node(world).omits = lambda entry: any(entry is each for each in left_out)
+        start = data.draw(st.integers(0, a.final_height - 1))
+        height = data.draw(st.integers(start + 1, a.final_height))
+        lacking = [each for each in left_out if start < each.height <= height]
+        try:
+            said = await validator.attest(a.id, start, height)
+            assert not lacking
+        except EventsMissing:
+            assert lacking
+            node(world).omits = lambda entry: False
+            # That it was asked while its node lagged stands in nothing's way.
+            said = await validator.attest(a.id, start, height)
+        there = [each for each in everything if start < each.height <= height]
+        assert said.statement.size == len(there) + 1
+        world.close()
+
+    asyncio.run(play())
+
+
+async def test_a_false_nothing_signed_before_is_mended_by_clearing_and_the_packet_goes_on(
+    world: World,
+) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    world.finalize()
+    # Validators of a release that believed what logs leave out.
+    for views in world.nodes:
+        views[a.id].omits, views[a.id].covers_up = lambda entry: True, True
+    height = a.state.sent[0].height
+    for door in world.doors:
+        await door.validator.attest(a.id, height - 1, height)
+    for views in world.nodes:
+        views[a.id].omits, views[a.id].covers_up = lambda entry: False, False
+    relayer = world.relayer()
+    await world.settle(relayer, steps=3)
+    assert not b.state.effects
+    for store in world.stores:
+        store.clear(keccak256(a.address))
+    world.pass_time(60)
+    await world.settle(relayer, steps=8)
+    assert b.state.effects[packet.dest_client, packet.sequence] == 1
+    # What had been signed is still not contradicted.
+    with pytest.raises(AlreadySignedOtherwise):
+        await world.doors[0].validator.attest(a.id, height - 1, height)

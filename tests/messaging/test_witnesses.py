@@ -58,6 +58,7 @@ async def test_a_contradiction_is_not_signed_and_names_who_said_what(
     watched: Watched, lie: str, world: World
 ) -> None:
     node = watched.nodes["two"]
+    node.covers_up = True
     if lie == "time":
         node.time_shift = 1
     elif lie == "hash":
@@ -80,6 +81,15 @@ async def test_a_contradiction_is_not_signed_and_names_who_said_what(
     assert [(ledger, error.code) for ledger, error in watched.alarms] == [
         (watched.chain.id, "CAIMI-M022")
     ]
+
+
+async def test_a_node_that_leaves_something_out_says_nothing_and_raises_no_alarm(
+    watched: Watched,
+) -> None:
+    watched.nodes["two"].omits = lambda entry: sequence_of(entry) == 2
+    with pytest.raises(TooFewEndpoints, match=r"2 of the 3 endpoints .* CAIMI-M013"):
+        await watched.attest()
+    assert watched.alarms == []
 
 
 async def test_a_quorum_may_lack_members_but_never_agreement(world: World) -> None:
@@ -156,14 +166,14 @@ async def test_a_block_that_changes_while_it_is_read_is_not_signed(
     a.send(b)
     world.finalize()
     node = world.nodes[0][a.id]
-    traffic = node.traffic
+    traffic = node.whole_traffic
 
     async def reorganising(start: int, end: int):
         found = await traffic(start, end)
         a.reorg(3)
         return found
 
-    monkeypatch.setattr(node, "traffic", reorganising)
+    monkeypatch.setattr(node, "whole_traffic", reorganising)
     with pytest.raises(NotFinal, match="was replaced while"):
         await world.doors[0].validator.attest(a.id, 0, a.final_height)
 

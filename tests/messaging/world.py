@@ -26,6 +26,7 @@ from eth_account.messages import encode_typed_data
 
 from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import LedgerUnavailable, ProofRefused, TransactionReverted
+from caimi.errors.messaging import EventsMissing
 from caimi.errors.node import NodeUnreachable
 from caimi.hashing import keccak256
 from caimi.ledgers.light_clients import LightClient as ClientInfo
@@ -432,6 +433,8 @@ class NodeView:
             lambda entry: False
         )
         """Which events this node leaves out without a word."""
+        self.covers_up = False
+        """Whether its headers and receipts tell the same lies as its logs."""
         self.ahead_finality = 0
         """How many blocks too many this node calls final."""
         self.time_shift = 0
@@ -492,6 +495,19 @@ class NodeView:
         sent = await self.sent(from_height, to_height)
         state = self.chain.states[self._height(to_height)]
         return sent, self._told(state.written, WrittenAcknowledgement, from_height, to_height)
+
+    async def whole_traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        shown = await self.traffic(from_height, to_height)
+        state = self.chain.states[self._height(to_height)]
+        for true, told in zip((state.sent, state.written), shown, strict=True):
+            if self.covers_up or self.forged:
+                continue
+            there = [entry for entry in true if from_height < entry.height <= to_height]
+            if there != told:
+                raise EventsMissing(f"The node of {self.id} left something out.")
+        return shown
 
     def _told(
         self, true: list[Told], kind: type[Told], from_height: int, to_height: int

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from caimi.client.keyring import Identity
 from caimi.custody.keys import GroupKey
 from caimi.custody.unlock import CustodianClient
+from caimi.errors.ledgers import LedgerBehind
 from caimi.errors.operations import NoRoute, StillInFlight, UnknownLedger
 from caimi.journal import Journal, Operation
 from caimi.ledgers.port import Call, Ledger, LedgerId, Route, TxReceipt
@@ -84,7 +86,9 @@ class Context:
         """
         deadline = time.monotonic() + self.wait_seconds
         while True:
-            found = await check()
+            found = None
+            with suppress(LedgerBehind):  # one node of several; another look may be at another
+                found = await check()
             if found is not None:
                 return found
             if time.monotonic() > deadline:

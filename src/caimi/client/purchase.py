@@ -20,7 +20,7 @@ from caimi.errors.operations import (
     PurchaseRefunded,
 )
 from caimi.journal import Operation
-from caimi.ledgers.port import Ledger, Purchase, PurchaseState
+from caimi.ledgers.port import Ledger, PurchaseState
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
@@ -159,27 +159,24 @@ async def _buy_from_afar(
         await operation.note(purchase=purchase.purchase_id.hex())
     purchase_id = bytes.fromhex(str(operation.facts["purchase"]))
 
-    async def ended() -> Purchase | None:
-        now = await paying.market.purchase(purchase_id)
-        return None if now.state is PurchaseState.PENDING else now
+    async def ended() -> tuple[PurchaseState, int] | None:
+        # A node that lags shows no purchase at all, or none of its money: one height for both.
+        height = (await paying.head()).height
+        state = (await paying.market.purchase(purchase_id, height)).state
+        owed = await paying.market.owed(account, at=height)
+        ends = (PurchaseState.COMPLETED, PurchaseState.REFUNDED)
+        return (state, owed) if state in ends else None
 
-    if (await context.wait_for(ended, f"The purchase of {resolved.uri}")).state is (
-        PurchaseState.REFUNDED
-    ):
-        await _take_refund(context, operation, paying, account)
+    state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}")
+    if state is PurchaseState.REFUNDED:
+        if owed > 0:
+            await context.submit(operation, "refund", paying.market.withdraw())
         await operation.reopen()
         raise PurchaseRefunded(
             f"The purchase of {resolved.uri} did not take effect; "
             f"{format_amount(amount)} came back on {paying.id}."
         )
     return str(operation.facts.get("tx", ""))
-
-
-async def _take_refund(
-    context: Context, operation: Operation, paying: Ledger, account: bytes
-) -> None:
-    if await paying.market.owed(account) > 0:
-        await context.submit(operation, "refund", paying.market.withdraw())
 
 
 def _hex(value: object) -> str:

@@ -130,7 +130,7 @@ async def _between(
 
     async def ended() -> str | None:
         outcome = await parcel.source.bridge.outcome(parcel.token, parcel.client_id, sequence)
-        return None if outcome == "pending" else outcome
+        return outcome if outcome in ("completed", "refunded") else None
 
     if await context.wait_for(ended, f"The transfer of {model}") == "refunded":
         await operation.reopen()

@@ -113,7 +113,10 @@ class TransactionDisplaced(LedgerError):
     """Another transaction of the account took the nonce of this one."""
 
     code = "CAIMI-L011"
-    why = "The key is in use elsewhere; this transaction can have no effect any more."
+    why = (
+        "The key is in use elsewhere, or another process of it put aside what held it up; this "
+        "transaction can have no effect any more."
+    )
     next_step = "Run the same command again once the other transaction is final."
 
 
@@ -310,3 +313,22 @@ class ExitInvalid(LedgerError):
         "committee, for an exit that is open."
     )
     next_step = "Read docs/governance.md, and `caimi governance show` for the exits that are open."
+
+
+class LedgerBehind(LedgerUnavailable):
+    """A node does not know a block that another answer for the same ledger named."""
+
+    code = "CAIMI-L041"
+    why = "Several nodes answer under one address, and this one lags behind the others."
+    next_step = "Run the same command again in some seconds, or use one node's own address as rpc."
+
+
+class LedgerSilent(LedgerUnavailable):
+    """A node took a question and gave no answer in the time that one question may take."""
+
+    code = "CAIMI-L040"
+    why = "The node accepts connections and does not answer: it hangs, is overloaded or syncing."
+    next_step = (
+        "Restart the node, or put another one's address under rpc in caimi.toml; then run the same "
+        "command again."
+    )

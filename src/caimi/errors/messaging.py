@@ -66,7 +66,11 @@ class AlreadySignedOtherwise(MessagingError):
 
     code = "CAIMI-M009"
     why = "The ledger changed below its finality, or the validator's view of it is being attacked."
-    next_step = "Compare several nodes of that ledger before doing anything else."
+    next_step = (
+        "Compare several nodes of that ledger before doing anything else. Where what was signed "
+        "before had left something out, `caimi service clear` lets the truth be signed; see "
+        "docs/runbook.md, section CaimiValidatorContradicted."
+    )
 
 
 class LedgerReorganised(AlreadySignedOtherwise):
@@ -166,6 +170,11 @@ class NotEnoughAttestations(MessagingError):
     code = "CAIMI-M012"
     why = "Too many are unreachable, behind, or of another opinion."
     next_step = "Wait and relay again; see what each validator answered above."
+
+    def __init__(self, what: str, *, contradicted: bool = False) -> None:
+        super().__init__(what)
+        self.contradicted = contradicted
+        """Whether a validator said that it had signed something else of these blocks."""
 
 
 class UnprovableClient(MessagingError):

@@ -351,7 +351,7 @@ class Market(Protocol):
         """Give the buyer's pending or completed purchase of this version, if any."""
         ...
 
-    async def owed(self, account: bytes, currency: bytes = b"") -> int: ...
+    async def owed(self, account: bytes, currency: bytes = b"", at: int | None = None) -> int: ...
     def withdraw(self, currency: bytes = b"") -> Call: ...
 
 
@@ -404,7 +404,10 @@ class Bridge(Protocol):
         ...
 
     async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
-        """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here."""
+        """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here.
+
+        ``unknown`` where the ledger shows no such transfer: it was not made, or a node lags.
+        """
         ...
 
     async def allowance(self, client_id: str) -> Allowance:
@@ -538,7 +541,20 @@ class Gateway(Protocol):
     async def traffic(
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
-        """Packets committed and acknowledgements written in those blocks, each in log order."""
+        """Packets committed and acknowledgements written in those blocks, each in log order.
+
+        As far as the node shows: it can leave some out without a word.
+        """
+        ...
+
+    async def whole_traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        """Give what `traffic` gives, and nothing less: checked against what the blocks commit to.
+
+        Raises:
+            EventsMissing: the node left something out.
+        """
         ...
 
     async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:

@@ -7,7 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from caimi.errors.base import CaimiError
-from caimi.errors.messaging import InvalidCheckpoint, NotEnoughAttestations
+from caimi.errors.messaging import (
+    AlreadySignedOtherwise,
+    InvalidCheckpoint,
+    NotEnoughAttestations,
+)
 from caimi.ledgers.port import Committee, LedgerId
 from caimi.messaging.checkpoint import Attestation, Statement
 from caimi.messaging.proof import SignedStatement
@@ -48,13 +52,16 @@ async def gather_signatures(
     """
     signatures: dict[int, bytes] = {}
     answers: list[str] = []
+    contradicted = False
 
     async def one(validator: ValidatorClient) -> tuple[int, bytes] | str:
+        nonlocal contradicted
         try:
             async with asyncio.timeout(within_seconds):
                 attestation = await ask(validator)
             return _place(attestation, expected, committee), attestation.signature
         except CaimiError as error:
+            contradicted |= error.code == AlreadySignedOtherwise.code
             return f"{validator.name}: {error.code} {error.what}"
         except TimeoutError:
             return f"{validator.name}: no answer within {within_seconds:g} s"
@@ -75,7 +82,8 @@ async def gather_signatures(
         await asyncio.gather(*tasks, return_exceptions=True)
     raise NotEnoughAttestations(
         f"{len(signatures)} of the {committee.threshold} signatures needed were had for blocks "
-        f"({expected.from_height}, {expected.height}]: " + "; ".join(sorted(answers))
+        f"({expected.from_height}, {expected.height}]: " + "; ".join(sorted(answers)),
+        contradicted=contradicted,
     )
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from caimi.errors.messaging import EventsMissing, RangeTooLarge
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Block, Gateway, SentPacket
+from caimi.ledgers.port import Block, Gateway, SentPacket, WrittenAcknowledgement
 from caimi.messaging.proof import Tree, block_fact, range_facts
 
 MAX_FACTS: Final = 65_536
 _READ_BLOCKS: Final = 500
+_Traffic: TypeAlias = tuple[list[SentPacket], list[WrittenAcknowledgement]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ async def read_tree(gateway: Gateway, from_height: int, block: Block) -> Tree:
 
 
 async def read_range(gateway: Gateway, from_height: int, block: Block) -> Reading:
-    """Read the blocks after `from_height` up to `block` off a ledger.
+    """Read the blocks after `from_height` up to `block` off a ledger, as one node shows them.
 
     A pure function of the ledger: what was sent and written in these blocks, and `block`'s hash.
 
@@ -42,6 +43,22 @@ async def read_range(gateway: Gateway, from_height: int, block: Block) -> Readin
         RangeTooLarge: the range holds more than `MAX_FACTS` packets and acknowledgements.
         EventsMissing: the node leaves out a packet between two others.
     """
+    return await _read(gateway.traffic, from_height, block)
+
+
+async def read_whole_range(gateway: Gateway, from_height: int, block: Block) -> Reading:
+    """Read as `read_range` does, for who signs it: that nothing was left out is checked.
+
+    Raises:
+        EventsMissing: the node leaves out a packet or an acknowledgement.
+        RangeTooLarge: as above.
+    """
+    return await _read(gateway.whole_traffic, from_height, block)
+
+
+async def _read(
+    traffic: Callable[[int, int], Awaitable[_Traffic]], from_height: int, block: Block
+) -> Reading:
     height = block.height
     facts = [block_fact(block)]
     happened: dict[int, list[bytes]] = {}
@@ -49,7 +66,7 @@ async def read_range(gateway: Gateway, from_height: int, block: Block) -> Readin
     # Of one piece after another only the hashes are kept: packets may be large.
     for start in range(from_height, height, _READ_BLOCKS):
         end = min(start + _READ_BLOCKS, height)
-        sent, written = await gateway.traffic(start, end)
+        sent, written = await traffic(start, end)
         _check_gapless(sent, newest)
         piece = await asyncio.to_thread(range_facts, sent, written)
         heights = [entry.height for entry in sent] + [entry.height for entry in written]

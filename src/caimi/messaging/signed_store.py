@@ -3,6 +3,11 @@
 For every height it signed it keeps the block's time and hash, and for every block that a signed
 range covered what happened in it. What is kept so grows with the ledger and not with the questions:
 however many overlapping ranges are asked for, each block is remembered once.
+
+What was remembered can be false: a node had left something out. Once the operator has cleared the
+origin the truth replaces it, and only where no contradiction can come of it: two statements
+contradict each other by their times, or when they are of one range, so no range that reaches to a
+height signed before is signed again with the block whose contents were replaced.
 """
 
 from __future__ import annotations
@@ -24,7 +29,8 @@ from caimi.errors.messaging import (
 from caimi.messaging.checkpoint import Kind, Statement
 
 T = TypeVar("T")
-_VERSION: Final = 2
+_VERSION: Final = 3
+_READABLE: Final = frozenset({2, _VERSION})
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS blocks (
     origin BLOB NOT NULL, height INTEGER NOT NULL, time INTEGER NOT NULL, hash BLOB NOT NULL,
@@ -43,6 +49,10 @@ CREATE TABLE IF NOT EXISTS stops (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cleared (
     origin BLOB NOT NULL PRIMARY KEY, height INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spoiled (
+    origin BLOB NOT NULL, height INTEGER NOT NULL, block INTEGER NOT NULL,
+    PRIMARY KEY (origin, height)
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = {_VERSION};
 """
@@ -87,7 +97,10 @@ class SignedStore(Protocol):
         ...
 
     def clear(self, origin: bytes) -> None:
-        """Sign again; what was signed stays true, so contradictions of it stay refused."""
+        """Sign again, and let what blocks held until now be replaced by what is read next.
+
+        Contradictions of what was signed stay refused.
+        """
 
 
 class SqliteSignedStore:
@@ -103,7 +116,7 @@ class SqliteSignedStore:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if version not in ({0, _VERSION} if tables == 0 else {_VERSION}):
+            if version not in ({0, *_READABLE} if tables == 0 else _READABLE):
                 self._db.close()
                 raise SignedStoreDamaged(f"{path} is of version {version}, not {_VERSION}.")
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -121,9 +134,9 @@ class SqliteSignedStore:
 
         def write() -> None:
             self._check_going_on(statement.origin)
-            self._remember_block(statement, block_hash)
+            fresh = self._remember_block(statement, block_hash)
             if statement.kind is Kind.CHECKPOINT:
-                self._remember_contents(statement, contents)
+                self._remember_contents(statement, contents, fresh=fresh)
 
         try:
             self._transact(write)
@@ -205,11 +218,13 @@ class SqliteSignedStore:
         if why is not None:
             raise SigningStopped(why)
 
-    def _remember_block(self, said: Statement, block_hash: bytes) -> None:
+    def _remember_block(self, said: Statement, block_hash: bytes) -> bool:
+        """Note a signed height; give whether it is the first statement of that height."""
         place = (said.origin, said.height)
-        self._db.execute(
+        noted = self._db.execute(
             "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?)", (*place, said.time, block_hash)
         )
+        fresh = noted.rowcount == 1
         time, signed = self._db.execute(
             "SELECT time, hash FROM blocks WHERE origin = ? AND height = ?", place
         ).fetchone()
@@ -225,6 +240,7 @@ class SqliteSignedStore:
                 f"Block {said.height} had time {time} when it was signed before, now {said.time}."
             )
         self._check_time_runs_forward(said)
+        return fresh
 
     def _check_time_runs_forward(self, said: Statement) -> None:
         times = dict(
@@ -244,8 +260,11 @@ class SqliteSignedStore:
                     f"signed before, has {time}: time ran backwards."
                 )
 
-    def _remember_contents(self, said: Statement, contents: Mapping[int, bytes]) -> None:
+    def _remember_contents(
+        self, said: Statement, contents: Mapping[int, bytes], *, fresh: bool
+    ) -> None:
         start, stop = said.from_height, said.height
+        self._check_not_spoiled(said)
         near = self._db.execute(
             "SELECT start, stop FROM covered WHERE origin = ? AND start <= ? AND stop >= ? "
             "ORDER BY start",
@@ -263,9 +282,7 @@ class SqliteSignedStore:
             place = bisect_left(stops, height)
             seen_before = place < len(near) and near[place][0] < height
             if seen_before and known.get(height) != contents.get(height):
-                raise AlreadySignedOtherwise(
-                    f"In block {height}, which was signed before, something else happened then."
-                )
+                self._replace(said, height, fresh=fresh)
         self._db.executemany(
             "INSERT OR IGNORE INTO contents VALUES (?, ?, ?)",
             ((said.origin, height, digest) for height, digest in contents.items()),
@@ -282,3 +299,38 @@ class SqliteSignedStore:
                 max([stop, *stops]),
             ),
         )
+
+    def _replace(self, said: Statement, block: int, *, fresh: bool) -> None:
+        """Forget what a block held by what was signed before, if the operator has cleared that.
+
+        Whatever range may have been signed with it, and so reaches to a height that was signed, is
+        spoiled from now on.
+        """
+        if block > self._cleared(said.origin):
+            raise AlreadySignedOtherwise(
+                f"In block {block}, which was signed before, something else happened then."
+            )
+        if not fresh:
+            raise AlreadySignedOtherwise(
+                f"In block {block} something else happened when blocks up to {said.height} were "
+                "signed before; what is true of it can be signed up to another height."
+            )
+        self._db.execute(
+            "DELETE FROM contents WHERE origin = ? AND height = ?", (said.origin, block)
+        )
+        self._db.execute(
+            "INSERT INTO spoiled SELECT origin, height, ?1 FROM blocks "
+            "WHERE origin = ?2 AND height >= ?1 AND height <> ?3 "
+            "ON CONFLICT DO UPDATE SET block = max(block, excluded.block)",
+            (block, said.origin, said.height),
+        )
+
+    def _check_not_spoiled(self, said: Statement) -> None:
+        row = self._db.execute(
+            "SELECT block FROM spoiled WHERE origin = ? AND height = ?", (said.origin, said.height)
+        ).fetchone()
+        if row is not None and said.from_height < row[0]:
+            raise AlreadySignedOtherwise(
+                f"Blocks up to {said.height} were signed before the contents of block {row[0]} "
+                "were found to be others; they can be signed up to another height."
+            )

@@ -17,7 +17,7 @@ from caimi.errors.messaging import EndpointsDisagree, NotFinal, RangeTooLarge, T
 from caimi.hashing import keccak256
 from caimi.ledgers.port import Block, Ledger
 from caimi.messaging.ibc_attestations import Path, PathKind
-from caimi.messaging.reading import Reading, read_range
+from caimi.messaging.reading import Reading, read_whole_range
 
 # A question must not hang on one node that never answers: the ledger port's own timeouts and
 # retries end earlier.
@@ -78,13 +78,14 @@ class Witnesses:
 
         Raises:
             EndpointsDisagree: two contradict each other.
+            EventsMissing: one leaves something out; with several it counts as no answer.
             NotFinal: for too many of them `height` is not final yet.
             TooFewEndpoints: too few answer. With one endpoint its own error is raised.
             RangeTooLarge: there is too much in the range.
         """
 
         async def read(view: Ledger, block: Block) -> Reading:
-            return await read_range(view.gateway, from_height, block)
+            return await read_whole_range(view.gateway, from_height, block)
 
         def key(reading: Reading) -> Hashable:
             return reading.block, reading.tree.merkle.root, len(reading.tree.keys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from caimi.errors.ledgers import CallInvalid
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.logs import EventReader
@@ -49,15 +48,16 @@ class EvmBridge:
         return str(client_id)
 
     async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
-        """Give ``pending``, ``completed`` or ``refunded`` for a transfer sent from here.
+        """Give how a transfer sent from here stands; see `caimi.ledgers.port.Bridge.outcome`.
 
-        Raises:
-            CallInvalid: no such transfer was sent from here.
+        That a packet's commitment is gone, and that there is no log of its end, may be seen by two
+        nodes that are not equally far: only what a log says ends it.
         """
-        (commitment,) = await self._gateway.commitments([commitment_key(client_id, sequence)])
+        head = await self._contract.chain.head_height()
+        key = commitment_key(client_id, sequence)
+        (commitment,) = await self._gateway.commitments([key], head)
         if any(commitment):
             return "pending"
-        head = await self._contract.chain.head_height()
         ends = await self._events.events(
             [self._contract.address],
             [
@@ -69,9 +69,7 @@ class EvmBridge:
             self._deployed_at,
             head,
         )
-        if not ends:
-            raise CallInvalid(f"No transfer {sequence} of this model was sent over {client_id}.")
-        return _ENDS[ends[-1].name]
+        return _ENDS[ends[-1].name] if ends else "unknown"
 
     async def allowance(self, client_id: str) -> Allowance:
         """Give what a route may carry now (`RouteLimits`, `Accountant`)."""

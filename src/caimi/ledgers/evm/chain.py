@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from caimi.errors.ledgers import (
     LedgerAnswerInvalid,
+    LedgerBehind,
     LedgerRefused,
     LedgerUnavailable,
     TransactionReverted,
@@ -22,6 +23,16 @@ from caimi.ledgers.evm.rpc import Request, Rpc, RpcRefusal
 from caimi.ledgers.port import Block, LedgerId
 
 _REVERTED = 3
+# What nodes say of a height above their own.
+_NO_SUCH_BLOCK = (
+    "header not found",
+    "block not found",
+    "unknown block",
+    "could not find block",
+    "blockoutofrange",
+    "block height is",
+    "beyond current head",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +73,32 @@ class Chain:
         """Give the block at a height or tag.
 
         Raises:
+            LedgerBehind: the node has no block of that height yet.
             LedgerAnswerInvalid: there is none, or it is not the one asked for.
         """
         found = await self._ask(
             "eth_getBlockByNumber", hex(at) if isinstance(at, int) else at, False
         )
+        if found is None and isinstance(at, int):
+            raise LedgerBehind(f"{self.rpc.name} has no block {at} of {self.ledger} yet.")
         if found is None:
             raise LedgerAnswerInvalid(f"{self.ledger} has no block {at}.")
         block = parse_block(found)
         if isinstance(at, int) and block.height != at:
             raise LedgerAnswerInvalid(f"{self.ledger} sent block {block.height} for block {at}.")
         return block
+
+    async def blocks(self, heights: Sequence[int]) -> list[Json]:
+        """Give the blocks at some heights as the node has them, with their transactions' hashes.
+
+        Raises:
+            LedgerBehind: it has not all of them yet.
+        """
+        found = await self._all([("eth_getBlockByNumber", [hex(at), False]) for at in heights])
+        for at, block in zip(heights, found, strict=True):
+            if block is None:
+                raise LedgerBehind(f"{self.rpc.name} has no block {at} of {self.ledger} yet.")
+        return found
 
     async def finalized(self) -> Block:
         """Give the newest block that the finality policy trusts."""
@@ -146,9 +172,12 @@ class Chain:
         """Give the error for a node's refusal of `what`."""
         if refusal.data is not None or refusal.code == _REVERTED:
             return reverted(what, refusal.data or b"")
-        if "revert" in refusal.message.lower():
+        said = refusal.message.lower()
+        if "revert" in said:
             return reverted(what, b"")
-        if refusal.code == -32005 or "limit" in refusal.message.lower():
+        if any(phrase in said for phrase in _NO_SUCH_BLOCK):
+            return LedgerBehind(f"{what}: {self.rpc.name} says {refusal.message!r}.")
+        if refusal.code == -32005 or "limit" in said:
             return LedgerUnavailable(f"{self.rpc.name} is overloaded: {refusal.message}.")
         return LedgerRefused(f"{what}: {self.rpc.name} says {refusal.message!r}.")
 

@@ -70,6 +70,11 @@ class Mined:
     created: bytes | None
     logs: tuple[Log, ...]
 
+    @property
+    def kind(self) -> int:
+        """The transaction's type (EIP-2718)."""
+        return self.transaction.type_id or 0
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -133,6 +138,7 @@ class EmbeddedChain:
         self._log_heights: list[int] = []
         self._logs: list[Log] = []
         self._mined: dict[bytes, Mined] = {}
+        self._held: dict[int, tuple[bytes, ...]] = {}
         self._queued: dict[tuple[bytes, int], SignedTransactionAPI] = {}
         self._warm: tuple[int, StateAPI] | None = None
 
@@ -176,6 +182,7 @@ class EmbeddedChain:
         block = vm.mine_block(block).block
         self._chain.chaindb.persist_block(block)
         self._headers.append(block.header)
+        self._held[block.number] = tuple(bytes(each.hash) for each in transactions)
         self._warm = None
         before = 0
         for at, (transaction, receipt, computation) in enumerate(
@@ -257,6 +264,10 @@ class EmbeddedChain:
     def mined(self, tx: bytes) -> Mined | None:
         """Give a mined transaction."""
         return self._mined.get(tx)
+
+    def transactions(self, header: BlockHeaderAPI) -> tuple[bytes, ...]:
+        """Give the hashes of a block's transactions, in order."""
+        return self._held.get(header.block_number, ())
 
     def queued(self, tx: bytes) -> SignedTransactionAPI | None:
         """Give a transaction that waits for its nonce's turn."""

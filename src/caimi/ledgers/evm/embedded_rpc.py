@@ -6,7 +6,7 @@ Work runs in a thread, one request at a time, so that the event loop stays free 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from eth.abc import BlockHeaderAPI, SignedTransactionAPI
 from web3.providers.async_base import AsyncBaseProvider
@@ -45,6 +45,7 @@ class EmbeddedProvider(AsyncBaseProvider):
             "eth_sendRawTransaction": lambda raw: _hex(chain.send(_bytes(raw))),
             "eth_getTransactionByHash": self._transaction,
             "eth_getTransactionReceipt": self._receipt,
+            "eth_getBlockReceipts": self._receipts,
             "eth_getLogs": self._logs,
             "evm_increaseTime": chain.advance,
             "evm_mine": chain.mine,
@@ -95,7 +96,7 @@ class EmbeddedProvider(AsyncBaseProvider):
     def _block(self, tag: str, full: bool) -> object:
         height = self._height(tag)
         header = self.chain.head if height is None else self.chain.header(height)
-        return None if header is None else _block(header)
+        return None if header is None else _block(header, self.chain.transactions(header))
 
     def _transaction(self, tx: str) -> object:
         mined = self.chain.mined(_bytes(tx))
@@ -107,6 +108,13 @@ class EmbeddedProvider(AsyncBaseProvider):
     def _receipt(self, tx: str) -> object:
         mined = self.chain.mined(_bytes(tx))
         return None if mined is None else _receipt(mined)
+
+    def _receipts(self, tag: str) -> object:
+        height = self._height(tag)
+        header = self.chain.head if height is None else self.chain.header(height)
+        if header is None:
+            return None
+        return [self._receipt(_hex(tx)) for tx in self.chain.transactions(header)]
 
     def _logs(self, query: dict[str, Json]) -> object:
         first = self._height(query.get("fromBlock", "latest"))
@@ -161,7 +169,7 @@ def _message(fields: dict[str, str]) -> Message:
     )
 
 
-def _block(header: BlockHeaderAPI) -> dict[str, object]:
+def _block(header: BlockHeaderAPI, transactions: Sequence[bytes]) -> dict[str, object]:
     return {
         "number": hex(header.block_number),
         "hash": _hex(header.hash),
@@ -170,6 +178,9 @@ def _block(header: BlockHeaderAPI) -> dict[str, object]:
         "baseFeePerGas": hex(header.base_fee_per_gas or 0),
         "gasLimit": hex(header.gas_limit),
         "gasUsed": hex(header.gas_used),
+        "logsBloom": _hex(header.bloom.to_bytes(256, "big")),
+        "receiptsRoot": _hex(header.receipt_root),
+        "transactions": [_hex(tx) for tx in transactions],
     }
 
 
@@ -193,7 +204,9 @@ def _receipt(mined: Mined) -> dict[str, object]:
         "blockNumber": hex(mined.header.block_number),
         "blockHash": _hex(mined.header.hash),
         "status": hex(int(mined.succeeded)),
+        "type": hex(mined.kind),
         "gasUsed": hex(mined.gas_used),
+        "cumulativeGasUsed": hex(mined.header.gas_used),
         "effectiveGasPrice": hex(mined.gas_price),
         "contractAddress": None if mined.created is None else _hex(mined.created),
         "logs": [_log(log) for log in mined.logs],

@@ -9,6 +9,7 @@ from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, TransactionR
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import Interface
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.completeness import Completeness
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.light_clients import read_committee
 from caimi.ledgers.evm.logs import EventReader, RawLog
@@ -32,6 +33,7 @@ _MAX_ROUTES = 10_000
 # Reading a commitment takes some three thousand gas, and a node lends a call tens of millions.
 _KEYS = 1_000
 _NOTHING = bytes(32)
+_TRAFFIC = ("PacketSent", "AcknowledgementWritten")
 
 
 class EvmGateway:
@@ -101,8 +103,27 @@ class EvmGateway:
         Raises:
             EventInvalid: an acknowledgement is for a client that the gateway does not have.
         """
-        names = ["PacketSent", "AcknowledgementWritten"]
-        logs = await self._logs(names, from_height, to_height)
+        return await self._read(await self._logs(_TRAFFIC, from_height, to_height))
+
+    async def whole_traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        """Give what `traffic` gives, once the blocks' headers and receipts say that it is all.
+
+        Raises:
+            EventsMissing: the node left out logs, or has not the receipts that headers commit to.
+            EventInvalid: see `traffic`.
+        """
+        logs = await self._logs(_TRAFFIC, from_height, to_height)
+        topics = [self._contract.interface.events[name].topic for name in _TRAFFIC]
+        completeness = Completeness(self._contract.chain, self._contract.address, topics)
+        await completeness.check(from_height + 1, to_height, [log for log, _, _ in logs])
+        return await self._read(logs)
+
+    async def _read(
+        self, logs: Sequence[tuple[RawLog, str, dict[str, Value]]]
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        names = _TRAFFIC
         await self._learn_clients(
             [values["clientHash"] for _, name, values in logs if name == names[1]]
         )

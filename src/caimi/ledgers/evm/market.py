@@ -113,15 +113,17 @@ class EvmMarket:
     async def purchase_of(
         self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: int | None = None
     ) -> Purchase | None:
-        """Read the buyer's pending or completed purchase of a version, if any."""
+        """Read the buyer's pending or completed purchase of a version, if any, at one height."""
+        if at is None:
+            at = await self._contract.chain.head_height()
         (purchase_id,) = await self._contract.read(
             "purchaseOf", client_id, word(model_id), version_id(version), account(buyer), at=at
         )
         return None if purchase_id == _NONE else await self.purchase(purchase_id, at)
 
-    async def owed(self, who: bytes, currency: bytes = b"") -> int:
+    async def owed(self, who: bytes, currency: bytes = b"", at: int | None = None) -> int:
         """Give what the market owes an account."""
-        (amount,) = await self._contract.read("owed", account(who), coin(currency))
+        (amount,) = await self._contract.read("owed", account(who), coin(currency), at=at)
         return int(amount)
 
     def withdraw(self, currency: bytes = b"") -> Call:

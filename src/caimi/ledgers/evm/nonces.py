@@ -9,7 +9,9 @@ wait for it for ever.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from caimi.ledgers.evm.chain import Chain
@@ -30,6 +32,9 @@ class Nonces:
         self._chain = chain
         self._locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sent: defaultdict[bytes, dict[int, Attempt]] = defaultdict(dict)
+        self._followed: defaultdict[bytes, Counter[int]] = defaultdict(Counter)
+        self._held_up: dict[bytes, tuple[int, float]] = {}
+        self._way_made: dict[bytes, tuple[int, float]] = {}
 
     def lock(self, account: bytes) -> asyncio.Lock:
         """Give the account's lock."""
@@ -66,3 +71,38 @@ class Nonces:
         """
         sent = self._sent[account]
         return [sent[n] for n in sorted(sent) if first <= n < nonce]
+
+    @contextmanager
+    def following(self, account: bytes, nonce: int) -> Iterator[None]:
+        """Mark a nonce as one that somebody here follows, and replaces when it is stuck."""
+        followed = self._followed[account]
+        followed[nonce] += 1
+        try:
+            yield
+        finally:
+            followed[nonce] -= 1
+            if not followed[nonce]:
+                del followed[nonce]
+
+    def known(self, account: bytes, nonce: int) -> Attempt | None:
+        """Give what was last sent from here under a nonce."""
+        return self._sent[account].get(nonce)
+
+    def may_make_way(self, account: bytes, nonce: int, now: float, patience: float) -> bool:
+        """Tell whether what waits under an account's lowest nonce is to be put aside now.
+
+        Not while somebody here follows it, who replaces it, nor before it was seen to hold up
+        others for so many seconds: another process may follow it. Once one is put aside, those
+        right behind it wait no longer. True once in that time: many wait behind one nonce.
+        """
+        if nonce in self._followed[account]:
+            return False
+        made, at = self._way_made.get(account, (-1, -patience))
+        lowest, since = self._held_up.get(account, (-1, now))
+        if nonce != lowest:
+            since = since if lowest == made == nonce - 1 else now
+            self._held_up[account] = (nonce, since)
+        if now - since < patience or (nonce == made and now - at < patience):
+            return False
+        self._way_made[account] = (nonce, now)
+        return True

@@ -11,7 +11,12 @@ from typing import TypeVar
 from web3.providers.async_base import AsyncBaseProvider
 from web3.types import RPCEndpoint
 
-from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerRefused, LedgerUnavailable
+from caimi.errors.ledgers import (
+    LedgerAnswerInvalid,
+    LedgerRefused,
+    LedgerSilent,
+    LedgerUnavailable,
+)
 from caimi.ledgers.evm.http import HttpInterrupted, HttpRefused, Json
 
 T = TypeVar("T")
@@ -25,11 +30,15 @@ _MAX_MESSAGE = 400
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often an interrupted request is repeated; delays double from `first` seconds."""
+    """How often an interrupted request is repeated; delays double from `first` seconds.
+
+    `within` bounds all of it, in seconds: whoever waits is told then, however the node hangs.
+    """
 
     attempts: int = 5
     first: float = 0.2
     longest: float = 3.0
+    within: float = 30.0
 
 
 class RpcRefusal(Exception):
@@ -61,6 +70,7 @@ class Rpc:
         Raises:
             RpcRefusal: the node answers with an error.
             LedgerUnavailable: it could not be reached, however often it was tried.
+            LedgerSilent: it did not answer within the time that all attempts have together.
             LedgerAnswerInvalid: the answer is not JSON-RPC.
         """
         answer = await self._insist(
@@ -110,6 +120,17 @@ class Rpc:
         await self.provider.disconnect()
 
     async def _insist(self, send: Callable[[], Awaitable[T]], method: str) -> T:
+        try:
+            async with asyncio.timeout(self._retries.within) as limit:
+                return await self._try(send, method)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise LedgerSilent(
+                f"{self.name} gave no answer to {method} within {self._retries.within:g} s."
+            ) from error
+
+    async def _try(self, send: Callable[[], Awaitable[T]], method: str) -> T:
         delay = self._retries.first
         for attempt in range(1, self._retries.attempts + 1):
             try:

@@ -11,17 +11,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from caimi.errors.ledgers import (
     FeeAboveCap,
     InsufficientFunds,
+    LedgerBehind,
     LedgerRefused,
     TransactionDisplaced,
     TransactionStuck,
 )
 from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.clearing import make_way
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.inclusion import accepted, failure, nonce_at, standing
 from caimi.ledgers.evm.logs import EventReader
@@ -33,6 +36,7 @@ from caimi.ledgers.evm.rpc import RpcRefusal
 from caimi.ledgers.port import Call, Outbox, SignedCall, Signer, TxReceipt
 
 _KNOWN = ("already known", "already imported", "known transaction", "already exists")
+_OUTBID = ("replacement", "could not replace")
 _MAX_ATTEMPTS = 64
 
 
@@ -89,7 +93,7 @@ class Sender:
     async def broadcast(self, signed: SignedCall, sender: bytes) -> TxReceipt:
         """Send a signed call and wait; nothing replaces it, for nobody here can sign."""
         attempt = read_signed(signed, self._chain.number)
-        await self._send(attempt, sender)
+        await self._hand_over(attempt, sender)
         receipt = await _Watch(self, None, sender, None, "", [attempt]).settle()
         if receipt is None:
             raise self._displaced(attempt)
@@ -129,8 +133,19 @@ class Sender:
             attempts.append(read_signed(signed, self._chain.number))
         return attempts
 
-    async def _send(self, attempt: Attempt, sender: bytes) -> None:
-        """Hand the node a transaction; one it has, or whose nonce is used, is no error here."""
+    async def _hand_over(self, attempt: Attempt, sender: bytes) -> None:
+        """Send what is new; that something waits under its nonce and offers more is an error."""
+        if not await self._send(attempt, sender):
+            raise LedgerRefused(
+                f"{attempt.call.what}: {self._chain.rpc.name} has another transaction of account "
+                f"0x{sender.hex()} with nonce {attempt.nonce}, which offers more."
+            )
+
+    async def _send(self, attempt: Attempt, sender: bytes) -> bool:
+        """Hand the node a transaction; one it has, or whose nonce is used, is no error here.
+
+        False when another one waits under its nonce, which offers as much.
+        """
         try:
             await self._chain.rpc.ask("eth_sendRawTransaction", hexed(attempt.signed.raw))
         except RpcRefusal as refusal:
@@ -140,12 +155,15 @@ class Sender:
                     f"{attempt.call.what}: account 0x{sender.hex()} cannot pay on "
                     f"{self._chain.ledger}: {refusal.message}."
                 ) from refusal
+            if any(word in said for word in _OUTBID):
+                return False
             if not any(word in said for word in (*_KNOWN, "nonce too low")):
                 raise LedgerRefused(
                     f"{attempt.call.what}: {self._chain.rpc.name} refuses the transaction: "
                     f"{refusal.message}."
                 ) from refusal
         self._nonces.taken(sender, attempt)
+        return True
 
     def _displaced(self, attempt: Attempt) -> TransactionDisplaced:
         return TransactionDisplaced(
@@ -194,7 +212,7 @@ class _Watch:
                 fees=priced.fees,
             )
             await self._record(attempt)
-            await sender._send(attempt, self._account)
+            await sender._hand_over(attempt, self._account)
 
     async def resume(self) -> TxReceipt | None:
         """Finish what was recorded; None when all of it is dead for good and can be done anew."""
@@ -215,16 +233,22 @@ class _Watch:
             TransactionReverted: it was included and failed.
             TransactionStuck: the waiting time is over.
         """
+        with self._sender._nonces.following(self._account, self.newest.nonce):
+            return await self._settle()
+
+    async def _settle(self) -> TxReceipt | None:
         patience, clock = self._sender._patience, self._sender._clock
         began = sent = clock()
         look = patience.first_look
         while True:
             now = await standing(self._chain, self._account, self._attempts)
             if now.outcome is not None:
-                if now.outcome.succeeded:
+                if not now.outcome.succeeded:
+                    raise await failure(self._chain, self._account, now.outcome)
+                # One of several nodes may know the receipt, and another not its block yet.
+                with suppress(LedgerBehind):
                     return await accepted(self._chain, self._sender._events, now.outcome)
-                raise await failure(self._chain, self._account, now.outcome)
-            if now.next_nonce > self.newest.nonce and await self._dead():
+            elif now.next_nonce > self.newest.nonce and await self._dead():
                 if self._missing_since is None:
                     self._missing_since = clock()
                 if clock() - self._missing_since >= patience.displaced_after:
@@ -244,27 +268,28 @@ class _Watch:
 
     async def _dead(self) -> bool:
         """Tell whether the nonce is used at a final height, and not by any of the attempts."""
-        final = await self._chain.finalized()
-        if await nonce_at(self._chain, self._account, final.height) <= self.newest.nonce:
+        try:
+            final = await self._chain.finalized()
+            used = await nonce_at(self._chain, self._account, final.height)
+        except LedgerBehind:
+            return False
+        if used <= self.newest.nonce:
             return False
         return (await standing(self._chain, self._account, self._attempts)).outcome is None
 
     async def _unstick(self, next_nonce: int) -> None:
-        """Send again what lies before, or replace the newest attempt when its turn has come."""
+        """Move what lies before, or replace the newest attempt when its turn has come."""
         sender = self._sender
         if next_nonce < self.newest.nonce:
-            nonces = sender._nonces
-            for earlier in nonces.earlier(self._account, next_nonce, self.newest.nonce):
-                await sender._send(earlier, self._account)
-            await sender._send(self.newest, self._account)
+            await self._move(next_nonce)
             return
         if self._signer is None or len(self._attempts) >= _MAX_ATTEMPTS:
-            await sender._send(self.newest, self._account)
+            await self._send_again(self.newest)
             return
         try:
             fees = await reprice(self._chain, sender._policy, self.newest.fees)
         except FeeAboveCap:
-            await sender._send(self.newest, self._account)
+            await self._send_again(self.newest)
             return
         attempt = sign_call(
             self.newest.call,
@@ -275,10 +300,32 @@ class _Watch:
             fees=fees,
         )
         await self._record(attempt)
-        try:
-            await sender._send(attempt, self._account)
-        except (LedgerRefused, InsufficientFunds):
-            return  # the earlier attempt still stands; the next one offers more
+        await self._send_again(attempt)  # when refused the earlier stands; the next offers more
+
+    async def _move(self, next_nonce: int) -> None:
+        """Send again what lies before, from `next_nonce` on, or make way there."""
+        nonces, patience = self._sender._nonces, self._sender._patience
+        for earlier in nonces.earlier(self._account, next_nonce, self.newest.nonce):
+            await self._send_again(earlier)
+        await self._send_again(self.newest)
+        if self._signer is None:
+            return
+        async with nonces.lock(self._account):
+            now = self._sender._clock()
+            if nonces.may_make_way(self._account, next_nonce, now, patience.stuck_after):
+                await make_way(
+                    self._chain,
+                    self._sender._policy,
+                    self._signer,
+                    next_nonce,
+                    nonces.known(self._account, next_nonce),
+                    lambda attempt: self._sender._send(attempt, self._account),
+                )
+
+    async def _send_again(self, attempt: Attempt) -> None:
+        """Send what a node may have lost; that one refuses it ends nothing."""
+        with suppress(LedgerRefused, InsufficientFunds):
+            await self._sender._send(attempt, self._account)
 
     async def _record(self, attempt: Attempt) -> None:
         if self._outbox is not None:

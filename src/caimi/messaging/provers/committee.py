@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from caimi.errors.messaging import NotEnoughAttestations
 from caimi.messaging.ibc import receipt_key
 from caimi.messaging.proof import Proof, block_key
 from caimi.messaging.provers.prover import Case, Name, Prove
+from caimi.messaging.validator import MAX_BLOCKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,17 @@ class CommitteeProver:
     async def membership(
         self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
     ) -> Prove[bytes]:
-        """Have the blocks attested."""
-        signed, tree = await case.checkpoint(self.client, blocks)
+        """Have the blocks attested, and further ones where a validator once signed otherwise.
+
+        It had left something out, and signs the truth only in a range that it did not sign before.
+        """
+        try:
+            signed, tree = await case.checkpoint(self.client, blocks)
+        except NotEnoughAttestations as error:
+            further = (blocks[0], case.final.height)
+            if not error.contradicted or not blocks[1] < further[1] <= further[0] + MAX_BLOCKS:
+                raise
+            signed, tree = await case.checkpoint(self.client, further)
         return lambda part: signed.prove(tree, part)
 
     async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
