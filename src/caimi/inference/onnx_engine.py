@@ -10,7 +10,6 @@ import os
 import re
 import threading
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ from caimi.inference.confined.limits import OnnxLimits
 from caimi.inference.confined.model_files import ModelFiles
 from caimi.inference.confined.model_process import ModelProcess, Setting
 from caimi.inference.confined.process import nursery
-from caimi.inference.onnx_providers import PROVIDERS, Provider, choose_provider, provider_settings
+from caimi.inference.onnx_providers import Provider, choose_provider, provider_settings
 from caimi.inference.tensors import Array, Tensors, check_tensors
 from caimi.models.tensor import UNKNOWN, Tensor
 
@@ -32,8 +31,8 @@ _MOST_LANES: Final = 16
 class OnnxSession:
     """A model in ONNX Runtime, in a process that is replaced when it dies.
 
-    Runs go side by side. Where one of several ends the process, each of them is run again in a
-    process of its own, so that it is told to the one which does it, and to no other.
+    Runs go side by side. Where one of several ends the process, or something outside does, each
+    of them is run once more in a process of its own, so that only the run which did it fails.
     """
 
     def __init__(self, files: ModelFiles, setting: Setting) -> None:
@@ -68,7 +67,7 @@ class OnnxSession:
         try:
             values = process.run(checked)
         except RunnerDied:
-            if not process.in_company:
+            if not process.had_victims:
                 raise
             values = self._run_alone(checked)
         return dict(zip(self._names, values, strict=True))
@@ -146,13 +145,15 @@ class OnnxEngine:
         runs = choose_provider(provider)
         self.id = f"onnxruntime/{nursery().version}/{runs}"
         on_cpu = runs == "cpu"
+        limits = limits or OnnxLimits()
         self._setting = Setting(
             threads=threads,
             lanes=min(os.cpu_count() or 1, _MOST_LANES),
             providers=provider_settings(runs, memory_bytes),
-            arena_bytes=memory_bytes if on_cpu else None,
+            # Without a bound of its own, an arena that was refused memory asks as much ever after.
+            arena_bytes=(memory_bytes or limits.process_bytes) if on_cpu else None,
             sealed=on_cpu,
-            limits=limits or OnnxLimits(),
+            limits=limits,
         )
 
     def load(self, model: Path) -> OnnxSession:

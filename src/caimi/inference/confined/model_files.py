@@ -21,7 +21,6 @@ from caimi.models.onnx_file import external_tensors, first_line
 from caimi.models.paths import check_path
 
 
-
 class ModelFiles:
     """An ONNX file and the files of its external weights, which lie below the same directory.
 
@@ -37,12 +36,10 @@ class ModelFiles:
                 opened.callback(os.close, self.model)
                 if not stat.S_ISREG(os.fstat(self.model).st_mode):
                     raise ModelNotRunnable(f"{model.name} is no plain file.")
-                with open(self.model, "rb", closefd=False) as data:  # noqa: PTH123 - a descriptor
+                with open(self.model, "rb", closefd=False) as data:
                     graph = onnx.load_model_from_string(data.read()).graph
             except OSError as error:
-                raise ModelNotRunnable(
-                    f"{model.name} cannot be read: {error.strerror}."
-                ) from error
+                raise ModelNotRunnable(f"{model.name} cannot be read: {error.strerror}.") from error
             except (DecodeError, ValueError) as error:
                 raise ModelNotRunnable(
                     f"{model.name} is no ONNX model: {first_line(error)}"

@@ -103,9 +103,9 @@ class ModelProcess:
         return self._process.alive
 
     @property
-    def in_company(self) -> bool:
-        """Whether it died while several runs were under way."""
-        return self._process.in_company
+    def had_victims(self) -> bool:
+        """Whether runs may have died of what was not theirs."""
+        return self._process.had_victims
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
@@ -158,9 +158,7 @@ class ModelProcess:
                     f"{files.name}: the process that loads it {self._process.how}."
                 ) from error
             if answer[:1] == wire.FAILED:
-                raise ModelNotRunnable(
-                    f"{files.name}: ONNX Runtime says: {plain(answer[1:])}"
-                )
+                raise ModelNotRunnable(f"{files.name}: ONNX Runtime says: {plain(answer[1:])}")
             return _report(answer, report, files.name)
 
     def run(self, inputs: Tensors) -> list[Array]:
@@ -232,7 +230,7 @@ def _report(answer: bytes, report: SharedMemory, name: str) -> tuple[str, list[A
 def _packed(value: Array) -> memoryview | bytes:
     if value.dtype.kind in "OU":
         return wire.pack_texts([str(text).encode() for text in value.ravel()])
-    return memoryview(np.ascontiguousarray(value)).cast("B") if value.size else b""
+    return np.ascontiguousarray(value).data.cast("B") if value.size else b""
 
 
 def _outputs(view: memoryview, start: int, size: int, specs: Sequence[Tensor]) -> list[Array]:

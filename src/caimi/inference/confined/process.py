@@ -134,14 +134,17 @@ class ConfinedProcess:
         self._end = end
         self._lock = threading.Lock()
         self._in_company = False
+        self._struck = False
+        self._killed = False
         self._running = 0
         self._how: str | None = None
+        self._code: int | None = None
         self.close = weakref.finalize(self, _end_process, channel, handle, end)
 
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
-        if not self.close.alive or self._how is not None:
+        if not self.close.alive or self._killed or self._how is not None:
             return False
         ended = select.poll()
         ended.register(self._handle, select.POLLIN)
@@ -149,6 +152,7 @@ class ConfinedProcess:
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
+        self._killed = True
         if self.close.alive:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
@@ -165,9 +169,9 @@ class ConfinedProcess:
                 self._running -= 1
 
     @property
-    def in_company(self) -> bool:
-        """Whether it died while several runs were under way, so that one was another's victim."""
-        return self._in_company
+    def had_victims(self) -> bool:
+        """Whether runs may have died of another run, or of a signal from outside."""
+        return self._in_company or self._struck
 
     @property
     def how(self) -> str:
@@ -195,13 +199,15 @@ class ConfinedProcess:
         return message
 
     def died(self) -> RunnerDied:
-        """Say how it ended."""
-        self.kill()
+        """Say how it ended; what hangs up without ending is ended."""
         with self._lock:
             if self._how is None:
                 self._in_company = self._running > 1
+                ours = self._killed
                 self._how = self._ended()
-            return RunnerDied(f"The process that ran the model {self._how}.")
+                self._struck = not ours and self._code == -signal.SIGKILL
+        self.kill()
+        return RunnerDied(f"The process that ran the model {self._how}.")
 
     def _note(self, how: str) -> None:
         with self._lock:
@@ -217,10 +223,10 @@ class ConfinedProcess:
         said = os.read(self._end, wire.ENDED.size)
         if len(said) != wire.ENDED.size:
             return "is gone"
-        (code,) = wire.ENDED.unpack(said)
-        if code < 0:
-            return f"was ended by signal {-code} ({signal.strsignal(-code)})"
-        return f"ended with status {code}"
+        (self._code,) = wire.ENDED.unpack(said)
+        if self._code < 0:
+            return f"was ended by signal {-self._code} ({signal.strsignal(-self._code)})"
+        return f"ended with status {self._code}"
 
 
 def _command(descriptor: int) -> list[str]:

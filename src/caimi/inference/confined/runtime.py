@@ -30,9 +30,7 @@ def serve(descriptor: int) -> None:
     """Load what the host at the other end of a socket says, and run it until the host is gone."""
     channel = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
-    message, descriptors, _, _ = socket.recv_fds(
-        channel, wire.MAX_PACKET, wire.MAX_DESCRIPTORS
-    )
+    message, descriptors, _, _ = socket.recv_fds(channel, wire.MAX_PACKET, wire.MAX_DESCRIPTORS)
     if not message:
         return
     _, size = wire.LOAD.unpack(message)
@@ -198,7 +196,7 @@ def _bytes(value: Any) -> memoryview | bytes:  # noqa: ANN401 - untyped library
         return wire.pack_texts([str(text).encode() for text in value.ravel()])
     if not value.size:
         return b""
-    return memoryview(np.ascontiguousarray(value)).cast("B")
+    return np.ascontiguousarray(value).data.cast("B")
 
 
 def _text(error: Exception) -> bytes:

@@ -31,8 +31,8 @@ LOAD: Final = struct.Struct("<cQ")
 shared memory for the report, sockets of runs, and the files of external weights, in their order.
 """
 RUN: Final = struct.Struct("<cQQ")
-"""``R``, bytes of the description of the inputs, which the shared memory begins with, and where they
-end; with the memory's descriptor when it is another one."""
+"""``R``, bytes of the description of the inputs, which the shared memory begins with, and where the
+inputs end; with the memory's descriptor when it is another one."""
 ROOM: Final = struct.Struct("<cQ")
 """``W``, how many bytes of shared memory the outputs need; the answer has it, or ends the run."""
 MORE: Final = b"M"
