@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import h11
 import uvicorn
@@ -187,7 +187,8 @@ def make_server(app: ASGIApp, host: str, port: int, peers: Peers | None = None) 
             app,
             host=host,
             port=port,
-            http=connection,  # type: ignore[arg-type] - a function that makes one will do
+            # A function that makes one will do.
+            http=cast("type[asyncio.Protocol]", connection),
             # An upgraded connection would be another protocol's, without these bounds.
             ws="none",
             log_level="warning",
