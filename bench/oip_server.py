@@ -9,9 +9,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from bench.inference import worker_of
+from caimi.node.connections import make_server
 from caimi.node.worker_app import create_worker_app, grpc_beside
 
 
@@ -19,8 +18,9 @@ async def serve(model: bytes, threads: int, rows: int) -> None:
     """Serve until standard input ends."""
     with worker_of(model, threads, rows=rows) as (worker, store, _):
         app = create_worker_app(worker, store)
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
+        server = make_server(app, "127.0.0.1", 0)
+        config = server.config
+        config.lifespan = "off"
         config.load()
         server.lifespan = config.lifespan_class(config)
         await server.startup()

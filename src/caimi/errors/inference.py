@@ -125,6 +125,14 @@ class ModuleTrapped(RunFailed):
     next_step = "Check the inputs' values; compile the model again if they are right."
 
 
+class ModelEndsItsProcess(ModelNotRunnable):
+    """Loading a model ends the process that loads it, or takes more than its time or memory."""
+
+    code = "CAIMI-R060"
+    why = "Models are loaded in processes of their own, since a file may crash what reads it."
+    next_step = "Export the model again, or choose another engine; `caimi engines` lists them."
+
+
 class FuelExhausted(RunFailed):
     """A compiled model used up its fuel."""
 
@@ -134,7 +142,7 @@ class FuelExhausted(RunFailed):
 
 
 class RunTimedOut(RunFailed):
-    """A compiled model used up its time."""
+    """A model used up its time."""
 
     code = "CAIMI-R015"
     why = "The time of a run is bounded, including that of fetching weights."
@@ -142,7 +150,7 @@ class RunTimedOut(RunFailed):
 
 
 class ModuleMemoryExceeded(RunFailed):
-    """A compiled model needs more memory than it may have."""
+    """A model needs more memory than it may have."""
 
     code = "CAIMI-R016"
     why = "The memory of a model, and of the tensors of one run, is bounded."
@@ -150,7 +158,7 @@ class ModuleMemoryExceeded(RunFailed):
 
 
 class ModuleLied(RunFailed):
-    """A compiled model says of its outputs, or asks of its weights, what cannot be."""
+    """A model says of its outputs, or asks of its weights, what cannot be."""
 
     code = "CAIMI-R017"
     why = (
@@ -160,10 +168,10 @@ class ModuleLied(RunFailed):
 
 
 class RunnerDied(RunFailed):
-    """The process that ran a compiled model ended."""
+    """The process that ran a model ended."""
 
     code = "CAIMI-R018"
-    why = "It was killed, ran out of memory, or WebAssembly's runtime gave up."
+    why = "It was killed, ran out of memory, or the model crashed the library that runs it."
     next_step = "Try again: a fresh process is started. If it dies again, report the model."
 
 

@@ -85,6 +85,30 @@ class SignerShared(CaimiError):
     next_step = "Make a key for each of ibc_attestors with `caimi keys new`."
 
 
+class BodyTooSlow(CaimiError):
+    """The body of a request does not arrive in its time."""
+
+    code = "CAIMI-N020"
+    why = "Who sends slowly would hold a place that others need."
+    next_step = "Send the request again, over a faster line or in smaller pieces."
+
+
+class AskedTooMuch(CaimiError):
+    """Too many questions of one kind, or from one peer, wait already."""
+
+    code = "CAIMI-N021"
+    why = "Questions have lanes by kind and size, and a peer its share of each."
+    next_step = "Ask again when your earlier questions are answered."
+
+
+class LedgerTooSlow(CaimiError):
+    """What the node's own ledger connection was asked for did not come in time."""
+
+    code = "CAIMI-N022"
+    why = "The node's RPC endpoint hangs, or the question is too large for it."
+    next_step = "Ask another node, or ask again later; its operator sees it in /health."
+
+
 class DemoFailed(CaimiError):
     """A step of the demonstration was not proved."""
 

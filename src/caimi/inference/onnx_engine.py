@@ -1,38 +1,48 @@
-"""The ONNX Runtime engine: the fast path."""
+"""The ONNX Runtime engine: the fast path.
+
+The library crashes on some valid files and never ends on others, so it runs in no process that
+holds keys: each loaded model is in a confined process of its own (`caimi.inference.confined`).
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-import onnx
-
-from caimi.errors.inference import ModelNotRunnable, RunFailed
+from caimi.errors.inference import ModelNotRunnable, RunFailed, RunnerDied
 from caimi.errors.models import ManifestMalformed
-from caimi.inference.onnx_providers import (
-    PROVIDERS,
-    Provider,
-    bound_arena,
-    choose_provider,
-    provider_settings,
-)
-from caimi.inference.onnx_runtime import ort
+from caimi.inference.confined.limits import OnnxLimits
+from caimi.inference.confined.model_files import ModelFiles
+from caimi.inference.confined.model_process import ModelProcess, Setting
+from caimi.inference.confined.process import nursery
+from caimi.inference.onnx_providers import Provider, choose_provider, provider_settings
 from caimi.inference.tensors import Array, Tensors, check_tensors
 from caimi.models.tensor import UNKNOWN, Tensor
 
 _TENSOR = re.compile(r"tensor\((\w+)\)")
 _DTYPES = {"float": "float32", "double": "float64"}
+_MOST_LANES: Final = 16
 
 
 class OnnxSession:
-    """A model in ONNX Runtime."""
+    """A model in ONNX Runtime, in a process that is replaced when it dies.
 
-    def __init__(self, session: ort.InferenceSession, scalars: frozenset[str]) -> None:
-        self._session = session
-        self._inputs = tuple(_spec(entry, scalars) for entry in session.get_inputs())
-        self._outputs = tuple(_spec(entry, scalars) for entry in session.get_outputs())
+    Runs go side by side. Where one of several ends the process, or something outside does, each
+    of them is run once more in a process of its own, so that only the run which did it fails.
+    """
+
+    def __init__(self, files: ModelFiles, setting: Setting) -> None:
+        self._files = files
+        self._setting = setting
+        self._lock = threading.Lock()
+        self._alone = threading.Lock()
+        self._closed = False
+        self._process = self._start()
+        self._inputs, self._outputs = self._process.inputs, self._process.outputs
         self._names = [spec.name for spec in self._outputs]
 
     @property
@@ -46,22 +56,82 @@ class OnnxSession:
         return self._outputs
 
     def run(self, inputs: Tensors) -> dict[str, Array]:
-        """Run the model; see `Session.run`."""
+        """Run the model; see `Session.run`.
+
+        Raises:
+            WrongInput, RunFailed: as `Session.run`.
+            RunTimedOut, RunnerDied: it took more than its time, or ended its process.
+        """
         checked = check_tensors(inputs, self._inputs)
+        process = self._living()
         try:
-            values = self._session.run(self._names, checked)
-        except Exception as error:  # onnxruntime raises classes without a common public base
-            raise RunFailed(f"ONNX Runtime: {str(error)[:300]}") from error
+            values = process.run(checked)
+        except RunnerDied:
+            if not process.had_victims:
+                raise
+            values = self._run_alone(checked)
         return dict(zip(self._names, values, strict=True))
+
+    def kill(self) -> None:
+        """End its process, whatever it is doing; the next run starts another."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End its process for good."""
+        with self._lock:
+            self._closed = True
+            self._process.close()
+
+    def _living(self) -> ModelProcess:
+        with self._lock:
+            if self._closed:
+                raise RunnerDied("The session is closed.")
+            if not self._process.alive:
+                self._process = self._again()
+            return self._process
+
+    def _run_alone(self, inputs: Tensors) -> list[Array]:
+        with self._alone:
+            process = self._again()
+            try:
+                return process.run(inputs)
+            finally:
+                process.close()
+
+    def _again(self) -> ModelProcess:
+        try:
+            return self._start()
+        except ModelNotRunnable as error:
+            raise RunFailed(f"It cannot be loaded again: {error.what}") from error
+
+    def _start(self) -> ModelProcess:
+        files, setting = self._files, self._setting
+        process = ModelProcess(files, setting)
+        try:
+            wanted = setting.providers[0][0]
+            if process.provider != wanted:
+                raise ModelNotRunnable(f"{files.name} does not run on {wanted}.")
+            inputs, outputs = (
+                tuple(_spec(entry, files.scalars) for entry in end) for end in process.declared
+            )
+        except ManifestMalformed as error:
+            process.close()
+            raise ModelNotRunnable(f"{files.name}: {error.what}") from error
+        except ModelNotRunnable:
+            process.close()
+            raise
+        process.inputs, process.outputs = inputs, outputs
+        return process
 
 
 class OnnxEngine:
-    """ONNX Runtime with a fixed number of threads; custom operators are not loaded.
+    """ONNX Runtime with a fixed number of threads a run; custom operators are not loaded.
 
     `provider` is "cpu", "cuda", or "auto": CUDA where it runs, else the CPU; `id` says which it is.
-    What runs need takes at most `memory_bytes`: on the CPU that is one arena for the whole process.
+    What runs of one model need takes at most `memory_bytes`, if that is given; `limits` bound what
+    a model may take in all.
 
-    Construction raises `ProviderMissing`, or `ConfigInvalid` for a second size of the arena.
+    Construction raises `ProviderMissing`.
     """
 
     def __init__(
@@ -70,56 +140,39 @@ class OnnxEngine:
         *,
         provider: Provider = "cpu",
         memory_bytes: int | None = None,
+        limits: OnnxLimits | None = None,
     ) -> None:
         runs = choose_provider(provider)
-        self.id = f"onnxruntime/{ort.__version__}/{runs}"
-        self._threads = threads
-        self._memory = memory_bytes
-        self._name = PROVIDERS[runs]
-        self._providers = provider_settings(runs, memory_bytes)
-        if memory_bytes is not None and runs == "cpu":
-            bound_arena(memory_bytes)
+        self.id = f"onnxruntime/{nursery().version}/{runs}"
+        on_cpu = runs == "cpu"
+        limits = limits or OnnxLimits()
+        self._setting = Setting(
+            threads=threads,
+            lanes=min(os.cpu_count() or 1, _MOST_LANES),
+            providers=provider_settings(runs, memory_bytes),
+            # Without a bound of its own, an arena that was refused memory asks as much ever after.
+            arena_bytes=(memory_bytes or limits.process_bytes) if on_cpu else None,
+            sealed=on_cpu,
+            limits=limits,
+        )
 
     def load(self, model: Path) -> OnnxSession:
         """Load an ONNX file; see `Engine.load`."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        if self._memory is not None:
-            options.add_session_config_entry("session.use_env_allocators", "1")
+        files = ModelFiles(model)
         try:
-            session = ort.InferenceSession(model, options, providers=self._providers)
-            session.disable_fallback()
-            if session.get_providers()[0] != self._name:
-                raise ModelNotRunnable(f"{model.name} does not run on {self._name}.")
-            return OnnxSession(session, _scalars(model, session))
-        except ModelNotRunnable:
+            return OnnxSession(files, self._setting)
+        except BaseException:
+            files.close()
             raise
-        except ManifestMalformed as error:
-            raise ModelNotRunnable(f"{model.name}: {error.what}") from error
-        except Exception as error:  # onnxruntime raises classes without a common public base
-            raise ModelNotRunnable(
-                f"{model.name}: ONNX Runtime says: {str(error)[:300]}"
-            ) from error
 
 
-def _spec(entry: Any, scalars: frozenset[str]) -> Tensor:  # noqa: ANN401 - untyped library
-    found = _TENSOR.fullmatch(entry.type)
-    if found is None:
-        raise ModelNotRunnable(f"{entry.name!r} is {entry.type}, which is no tensor.")
-    sizes = tuple(size if isinstance(size, int) else (size or UNKNOWN) for size in entry.shape)
-    shape = sizes if sizes or entry.name in scalars else None
-    return Tensor(entry.name, _DTYPES.get(found[1], found[1]), shape)
-
-
-def _scalars(model: Path, session: ort.InferenceSession) -> frozenset[str]:
-    """Name what the file declares as scalars: ONNX Runtime shows tensors of open rank alike."""
-    if all(entry.shape for entry in (*session.get_inputs(), *session.get_outputs())):
-        return frozenset()
-    graph = onnx.load(model, load_external_data=False).graph
-    return frozenset(
-        value.name
-        for value in (*graph.input, *graph.output)
-        if value.type.tensor_type.HasField("shape") and not value.type.tensor_type.shape.dim
-    )
+def _spec(entry: object, scalars: frozenset[str]) -> Tensor:
+    match entry:
+        case [str(name), str(kind), list(sizes)]:
+            found = _TENSOR.fullmatch(kind)
+            if found is None:
+                raise ModelNotRunnable(f"{name!r} is {kind}, which is no tensor.")
+            dtype = _DTYPES.get(found[1], found[1])
+            shape = tuple(size if isinstance(size, int) else (size or UNKNOWN) for size in sizes)
+            return Tensor(name, dtype, shape if shape or name in scalars else None)
+    raise ModelNotRunnable("Its process speaks another language.")

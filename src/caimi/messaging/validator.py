@@ -32,8 +32,6 @@ __all__ = ["MAX_ABSENCES", "MAX_BLOCKS", "MAX_FACTS", "Validator", "read_tree"]
 _log = logging.getLogger(__name__)
 MAX_BLOCKS: Final = 10_000
 MAX_ABSENCES: Final = 1_000
-# Anyone may ask: what all questions together cost in memory, and the node, is bounded.
-_QUESTIONS_AT_ONCE: Final = 16
 _ALARMING = (EndpointsDisagree, AlreadySignedOtherwise)
 
 
@@ -46,8 +44,9 @@ class Validator:
     """A member of `committee` that follows `ledgers` on its own connections.
 
     Several endpoints of a ledger come as `Witnesses`. Anyone may ask it for attestations: they are
-    statements about public facts. `alarm` is told when what it sees of a ledger contradicts
-    itself or what was signed before: a person must look.
+    statements about public facts. How many at a time is for whoever passes questions on. `alarm`
+    is told when what it sees of a ledger contradicts itself or what was signed before: a person
+    must look.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class Validator:
         }
         self._signed = signed
         self._alarm = alarm
-        self._turns = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
 
     @property
     def account(self) -> bytes:
@@ -93,23 +91,20 @@ class Validator:
             raise RangeTooLarge(
                 f"Blocks ({from_height}, {height}] are not 1 to {MAX_BLOCKS} blocks."
             )
-        async with self._turns:
-            with self._alarming(ledger):
-                pinning = Pinning(source, self._signed)
-                pin = await pinning.newest(height)
-                seen = await source.read_range(
-                    from_height, height, None if pin is None else pin.height
-                )
-                await pinning.check(pin, seen.pinned)
-                reading = seen.what
-                return await self._sign(
-                    source,
-                    Kind.CHECKPOINT,
-                    from_height,
-                    reading.block,
-                    reading.tree,
-                    reading.contents,
-                )
+        with self._alarming(ledger):
+            pinning = Pinning(source, self._signed)
+            pin = await pinning.newest(height)
+            seen = await source.read_range(from_height, height, None if pin is None else pin.height)
+            await pinning.check(pin, seen.pinned)
+            reading = seen.what
+            return await self._sign(
+                source,
+                Kind.CHECKPOINT,
+                from_height,
+                reading.block,
+                reading.tree,
+                reading.contents,
+            )
 
     async def attest_absence(
         self, ledger: LedgerId, height: int, packets: Sequence[tuple[str, int]]
@@ -128,22 +123,19 @@ class Validator:
             raise RangeTooLarge(f"{len(packets)} packets are not 1 to {MAX_ABSENCES}.")
         if any(not 0 < sequence < 1 << 64 for _, sequence in packets):
             raise RangeTooLarge("Sequences are from 1 to 2**64 - 1.")
-        async with self._turns:
-            with self._alarming(ledger):
-                pinning = Pinning(source, self._signed)
-                pin = await pinning.newest(height)
-                seen = await source.read_receipts(
-                    height, packets, None if pin is None else pin.height
-                )
-                await pinning.check(pin, seen.pinned)
-                block, received = seen.what
-                for (client, sequence), present in zip(packets, received, strict=True):
-                    if present:
-                        raise ReceivedAfterAll(
-                            f"Packet {sequence} for {client} was received on {ledger}."
-                        )
-                tree = Tree.of(absence_facts(packets))
-                return await self._sign(source, Kind.ABSENCE, height, block, tree, {})
+        with self._alarming(ledger):
+            pinning = Pinning(source, self._signed)
+            pin = await pinning.newest(height)
+            seen = await source.read_receipts(height, packets, None if pin is None else pin.height)
+            await pinning.check(pin, seen.pinned)
+            block, received = seen.what
+            for (client, sequence), present in zip(packets, received, strict=True):
+                if present:
+                    raise ReceivedAfterAll(
+                        f"Packet {sequence} for {client} was received on {ledger}."
+                    )
+            tree = Tree.of(absence_facts(packets))
+            return await self._sign(source, Kind.ABSENCE, height, block, tree, {})
 
     async def look_back(self) -> None:
         """Check that the newest block signed of each ledger still has the hash it had.
@@ -154,16 +146,18 @@ class Validator:
         Raises:
             SignedStoreDamaged: the record cannot be read.
         """
-        for name, source in self._ledgers.items():
-            try:
-                with self._alarming(name):
-                    pinning = Pinning(source, self._signed)
-                    pin = await pinning.newest()
-                    if pin is not None:
-                        block = await source.block(pin.height)
-                        await pinning.check(pin, block.hash)
-            except (NotFinal, TooFewEndpoints, SigningStopped, *_ALARMING) as error:
-                _log.info("%s: %s", name, error)
+        await asyncio.gather(*(self._look_back_at(*each) for each in self._ledgers.items()))
+
+    async def _look_back_at(self, name: LedgerId, source: Witnesses) -> None:
+        try:
+            with self._alarming(name):
+                pinning = Pinning(source, self._signed)
+                pin = await pinning.newest()
+                if pin is not None:
+                    block = await source.block(pin.height)
+                    await pinning.check(pin, block.hash)
+        except (NotFinal, TooFewEndpoints, SigningStopped, *_ALARMING) as error:
+            _log.info("%s: %s", name, error)
 
     async def stopped(self) -> dict[LedgerId, str]:
         """Tell which ledgers are not signed any more, and why."""

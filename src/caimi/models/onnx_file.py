@@ -55,7 +55,7 @@ def check_onnx(file: PackageFile, beside: Mapping[str, PackageFile]) -> OnnxFind
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError) as error:
         raise InvalidModel(f"{file.path!r} is no ONNX model: {error}") from error
-    outside = [_external(file, tensor, beside) for tensor in _external_tensors(model.graph)]
+    outside = [_external(file, tensor, beside) for tensor in external_tensors(model.graph)]
     try:
         if outside and isinstance(file.content, Path):
             onnx.checker.check_model(str(file.content))
@@ -151,7 +151,8 @@ def _external(file: PackageFile, tensor: Any, beside: Mapping[str, PackageFile])
     return _Span(target, start, length)
 
 
-def _external_tensors(graph: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+def external_tensors(graph: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+    """Give the tensors of a graph whose data lie in files of their own."""
     return (t for t in _all_tensors(graph) if t.data_location == TensorProto.EXTERNAL)
 
 

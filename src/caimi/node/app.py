@@ -19,6 +19,7 @@ from caimi.errors.node import RequestInvalid
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.ibc_attestations import MAX_PATHS, IbcAttestation, Path
+from caimi.node.connections import peer_of
 from caimi.node.http import (
     json_object,
     list_field,
@@ -26,6 +27,7 @@ from caimi.node.http import (
     service,
     text_field,
 )
+from caimi.node.lanes import Kind
 from caimi.node.node import Node
 
 MAX_ABSENCES = 1000
@@ -55,39 +57,41 @@ def _add_attestations(app: FastAPI, node: Node) -> None:
     @app.post("/v1/checkpoints")
     async def checkpoint(request: Request) -> Response:
         body = await json_object(request, "ledger", "from", "height")
-        attesting = node.validator.attest(
-            LedgerId(text_field(body, "ledger", 41)),
-            number_field(body, "from"),
-            number_field(body, "height"),
-        )
-        return await _attested(node, "checkpoint", attesting)
+        ledger = LedgerId(text_field(body, "ledger", 41))
+        first, height = number_field(body, "from"), number_field(body, "height")
+        async with node.lanes.take(ledger, Kind.of_blocks(height - first), peer_of(request.client)):
+            return await _attested(node, "checkpoint", node.validator.attest(ledger, first, height))
 
     @app.post("/v1/absences")
     async def absence(request: Request) -> Response:
         body = await json_object(request, "ledger", "height", "packets")
-        attesting = node.validator.attest_absence(
-            LedgerId(text_field(body, "ledger", 41)),
-            number_field(body, "height"),
-            [_packet_name(entry) for entry in list_field(body, "packets", MAX_ABSENCES)],
-        )
-        return await _attested(node, "absence", attesting)
+        ledger = LedgerId(text_field(body, "ledger", 41))
+        height = number_field(body, "height")
+        packets = [_packet_name(entry) for entry in list_field(body, "packets", MAX_ABSENCES)]
+        kind = Kind.of_absences(len(packets))
+        async with node.lanes.take(ledger, kind, peer_of(request.client)):
+            return await _attested(
+                node, "absence", node.validator.attest_absence(ledger, height, packets)
+            )
 
 
 def _add_ibc_attestations(app: FastAPI, node: Node) -> None:
     @app.post("/v1/ibc/states")
     async def state(request: Request) -> Response:
         body = await json_object(request, "ledger", "height")
-        attestor = node.ibc_attestor(LedgerId(text_field(body, "ledger", 41)))
-        attesting = attestor.attest_state(number_field(body, "height"))
-        return await _attested(node, "state", attesting)
+        ledger = LedgerId(text_field(body, "ledger", 41))
+        attestor, height = node.ibc_attestor(ledger), number_field(body, "height")
+        async with node.lanes.take(ledger, Kind.PATHS, peer_of(request.client)):
+            return await _attested(node, "state", attestor.attest_state(height))
 
     @app.post("/v1/ibc/packets")
     async def packets(request: Request) -> Response:
         body = await json_object(request, "ledger", "height", "paths")
-        attestor = node.ibc_attestor(LedgerId(text_field(body, "ledger", 41)))
+        ledger = LedgerId(text_field(body, "ledger", 41))
+        attestor, height = node.ibc_attestor(ledger), number_field(body, "height")
         paths = [Path.from_document(entry) for entry in list_field(body, "paths", MAX_PATHS)]
-        attesting = attestor.attest_packets(number_field(body, "height"), paths)
-        return await _attested(node, "packets", attesting)
+        async with node.lanes.take(ledger, Kind.PATHS, peer_of(request.client)):
+            return await _attested(node, "packets", attestor.attest_packets(height, paths))
 
 
 async def _attested(
@@ -119,7 +123,9 @@ def _add_shares(app: FastAPI, node: Node) -> None:
     @app.post("/v1/shares")
     async def share(request: Request) -> Response:
         signed = SignedShareRequest.from_json(await request.body())
-        answer = await node.custodian().answer(signed)
+        custodian, ledger = node.custodian(), signed.request.ledger
+        async with node.lanes.take(ledger, Kind.SHARE, peer_of(request.client)):
+            answer = await custodian.answer(signed)
         node.metrics.shares.inc()
         return Response(answer.to_json(), media_type="application/json")
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import ClientDisconnect
 
 from caimi.errors.base import CaimiError
 from caimi.errors.custody import CustodianBusy, GrantRefused, InvalidRequestSignature
-from caimi.errors.node import RequestInvalid, RoleMissing
+from caimi.errors.node import AskedTooMuch, BodyTooSlow, LedgerTooSlow, RequestInvalid, RoleMissing
 from caimi.json_text import read_json
+from caimi.node.received import BoundBodies
 
 MAX_BODY_BYTES = 4 << 20
 
@@ -21,6 +22,9 @@ _STATUS: dict[type[CaimiError], int] = {
     GrantRefused: 403,
     CustodianBusy: 429,
     RoleMissing: 503,
+    BodyTooSlow: 408,
+    AskedTooMuch: 429,
+    LedgerTooSlow: 504,
 }
 
 
@@ -44,39 +48,22 @@ def service(
                 return form(error)
         return error_response(error)
 
-    app.add_middleware(_BoundBodies, most=max_body_bytes, refuse=refuse)
+    app.add_middleware(BoundBodies, most=max_body_bytes, refuse=refuse)
 
     @app.exception_handler(CaimiError)
     async def answer_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, CaimiError)
         return refuse(request, error)
 
+    @app.exception_handler(ClientDisconnect)
+    async def end(_request: Request, _error: Exception) -> Response:
+        return Response(status_code=400)  # nobody is there to read it
+
     @app.get("/metrics")
     async def expose_metrics() -> Response:
         return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-class _BoundBodies:
-    """Lets through POST requests that declare how long they are, and are not too long."""
-
-    def __init__(
-        self, app: ASGIApp, most: int, refuse: Callable[[Request, CaimiError], Response]
-    ) -> None:
-        self._app = app
-        self._most = most
-        self._refuse = refuse
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = self._app
-        if scope["type"] == "http" and scope["method"] == "POST":
-            request = Request(scope)
-            declared = request.headers.get("content-length", "")
-            if not (declared.isdigit() and int(declared) <= self._most):
-                what = f"A body of {declared or 'undeclared'} bytes is not accepted."
-                answer = self._refuse(request, RequestInvalid(what))
-        await answer(scope, receive, send)
 
 
 def error_response(error: CaimiError) -> JSONResponse:

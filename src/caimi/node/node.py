@@ -24,6 +24,8 @@ from caimi.messaging.validator import Validator, log_alarm
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.ceremony_records import CeremonyRecords
 from caimi.node.key_generation import KeyGeneration, Terms
+from caimi.node.lanes import Lanes
+from caimi.node.ledger_health import LedgerHealth
 from caimi.node.metrics import NodeMetrics
 from caimi.node.settings import NodeSettings
 
@@ -59,6 +61,8 @@ class Node:
         self._ledgers = ledgers
         self._passphrase = passphrase
         self._clock = clock
+        self._health = LedgerHealth(ledgers, self._observe, time.monotonic)
+        self.lanes = Lanes(ledgers)
         self._custodian: Custodian | None = None
         members = [bytes.fromhex(member.account[2:]) for member in settings.committee]
         signed = SqliteSignedStore(settings.path(settings.signed))
@@ -121,16 +125,16 @@ class Node:
         while True:
             await self.validator.look_back()
             stopped = await self.validator.stopped()
-            for name, ledger in self._ledgers.items():
+            for name in self._ledgers:
                 self.metrics.signing_stopped.labels(name).set(name in stopped)
-                try:
-                    final = await ledger.finalized()
-                except CaimiError as error:
-                    _log.warning("%s: %s", name, error)
-                else:
-                    self.metrics.final_height.labels(name).set(final.height)
-                    self.metrics.final_time.labels(name).set(final.time)
+            for name, seen in (await self._health.look()).items():
+                if not seen["ok"]:
+                    _log.warning("%s: %s", name, seen["error"])
             await asyncio.sleep(every_seconds)
+
+    def _observe(self, ledger: LedgerId, height: int, at: int) -> None:
+        self.metrics.final_height.labels(ledger).set(height)
+        self.metrics.final_time.labels(ledger).set(at)
 
     def _become_custodian(self, share: KeyShare) -> None:
         self._custodian = Custodian(
@@ -175,21 +179,11 @@ class Node:
         }
 
     async def health(self) -> dict[str, object]:
-        """Tell whether every ledger answers, and how far each is final."""
-        results = await asyncio.gather(
-            *(self._ledger_health(ledger) for ledger in self._ledgers.values())
-        )
+        """Tell whether every ledger answers, and how far each is final, in bounded time."""
+        ledgers = await self._health.look()
         return {
-            "ok": all(entry["ok"] for entry in results),
+            "ok": all(entry["ok"] for entry in ledgers.values()),
             "custodian": self._custodian is not None,
             "signing_stopped": list(await self.validator.stopped()),
-            "ledgers": dict(zip(self._ledgers, results, strict=True)),
+            "ledgers": ledgers,
         }
-
-    async def _ledger_health(self, ledger: Ledger) -> dict[str, object]:
-        try:
-            await ledger.check()
-            final = await ledger.finalized()
-        except CaimiError as error:
-            return {"ok": False, "error": error.as_dict()}
-        return {"ok": True, "final": final.height}

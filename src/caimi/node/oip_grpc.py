@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
 import grpc
 
@@ -20,6 +21,7 @@ from caimi.errors.inference import (
     RunFailed,
     WorkerBusy,
 )
+from caimi.errors.node import RequestInvalid
 from caimi.errors.operations import ConfigInvalid
 from caimi.inference.oip import open_inference_pb2 as pb
 from caimi.inference.oip.channel import SERVICE, options
@@ -30,10 +32,15 @@ from caimi.inference.oip.wire import (
     model_info_message,
     parse_message,
 )
+from caimi.node.bodies import Bodies
+from caimi.node.connections import peer_of
 from caimi.node.oip_http import error_text
 
 _log = logging.getLogger(__name__)
-MAX_CONNECTION_MS: Final = 600_000
+MAX_CONNECTION_MS: Final = 60_000
+"""After so long a connection takes no more calls, and after `MAX_CALL_MS` more it is ended."""
+MAX_CALL_MS: Final = 90_000
+MESSAGE_SECONDS: Final = 30.0
 _STATUS: Final[dict[type[CaimiError], grpc.StatusCode]] = {
     ModelNotServed: grpc.StatusCode.NOT_FOUND,
     WorkerBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -43,10 +50,16 @@ _STATUS: Final[dict[type[CaimiError], grpc.StatusCode]] = {
 }
 _OF_A_SERVER: Final = [
     ("grpc.max_connection_age_ms", MAX_CONNECTION_MS),
-    ("grpc.max_connection_age_grace_ms", MAX_CONNECTION_MS),
-    ("grpc.max_concurrent_streams", 1024),
+    ("grpc.max_connection_age_grace_ms", MAX_CALL_MS),
+    ("grpc.max_connection_idle_ms", MAX_CONNECTION_MS),
+    ("grpc.max_concurrent_streams", 128),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.so_reuseport", 0),
 ]
+_MOST_COMING: Final = 1024
 _Context = Any
 _Handler = Callable[[bytes], Awaitable[bytes]]
 
@@ -65,15 +78,20 @@ def create_grpc_server(
         ConfigInvalid: it cannot listen there.
     """
     server = grpc.aio.server(
-        options=[*options(max_message_bytes), *_OF_A_SERVER], maximum_concurrent_rpcs=at_once
+        options=[*options(max_message_bytes), *_OF_A_SERVER],
+        # Those whose message is coming have places of their own, which slow senders lose.
+        maximum_concurrent_rpcs=at_once + _MOST_COMING,
     )
     methods = _methods(service, answered)
+    bodies = Bodies(at_once, MESSAGE_SECONDS)
     server.add_generic_rpc_handlers(
         (
             grpc.method_handlers_generic_handler(
                 SERVICE,
                 {
-                    name: grpc.unary_unary_rpc_method_handler(_told(handler))
+                    # A call of one message, which is awaited here and not in the library: there a
+                    # sender that dribbles would be waited for as long as its connection lasts.
+                    name: grpc.stream_unary_rpc_method_handler(_told(handler, bodies))
                     for name, handler in methods.items()
                 },
             ),
@@ -123,11 +141,14 @@ def _methods(service: OipService, answered: Callable[[], None]) -> dict[str, _Ha
     }
 
 
-def _told(handler: _Handler) -> Callable[[bytes, _Context], Awaitable[bytes]]:
+def _told(handler: _Handler, bodies: Bodies) -> Callable[[Any, _Context], Awaitable[bytes]]:
     """Answer a `CaimiError` as a status with our code; of other errors nothing is told."""
 
-    async def handle(data: bytes, context: _Context) -> bytes:
+    async def handle(_messages: object, context: _Context) -> bytes:
         try:
+            data = await bodies.receive(context.read(), _peer(context))
+            if not isinstance(data, bytes):
+                raise RequestInvalid("A call without a message is not accepted.")
             return await handler(data)
         except CaimiError as error:
             status = next(
@@ -142,3 +163,9 @@ def _told(handler: _Handler) -> Callable[[bytes, _Context], Awaitable[bytes]]:
         raise AssertionError("abort raises")
 
     return handle
+
+
+def _peer(context: _Context) -> str:
+    """Name who calls: the library gives ``ipv4:127.0.0.1:1234`` or ``ipv6:[::1]:1234``."""
+    host = str(context.peer()).partition(":")[2].rpartition(":")[0]
+    return peer_of((unquote(host).strip("[]"), 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from caimi.config import Config, RelayerRouteSection
 from caimi.errors.operations import NoRoute
@@ -13,6 +13,8 @@ from caimi.ledgers.port import Ledger, LedgerId, Route
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.quote import Tariff, quote
 from caimi.messaging.turns import Turns
+from caimi.node.connections import peer_of
+from caimi.node.lanes import Kind, Lanes
 
 
 class RelayingPolicy:
@@ -82,9 +84,14 @@ def serve_quotes(
     `GET /v1/quote?source=<CAIP-2 id>&client=<client id>` gives `relayer`, the account to escrow
     for, and `amount` in the source's smallest coin, as a decimal string.
     """
+    lanes = Lanes(ledgers)
 
     @app.get("/v1/quote")
-    async def answer(source: str, client: str) -> dict[str, str]:
+    async def answer(source: str, client: str, request: Request) -> dict[str, str]:
+        async with lanes.take(source, Kind.QUOTE, peer_of(request.client)):
+            return await price(source, client)
+
+    async def price(source: str, client: str) -> dict[str, str]:
         ledger = ledgers.get(LedgerId(source))
         routes = await ledger.gateway.routes() if ledger is not None else []
         route = next((each for each in routes if each.client_id == client), None)

@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -43,6 +42,7 @@ from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
 from caimi.node.bodies import Bodies
 from caimi.node.client import Endpoint, HttpValidator
+from caimi.node.connections import make_server
 from caimi.node.endpoints import open_endpoints
 from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics, WatcherMetrics
@@ -315,15 +315,4 @@ async def _network(config: Config, key: str) -> AsyncIterator[AsyncNetwork]:
 
 
 async def _serve(app: FastAPI, host: str, port: int) -> None:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            server_header=False,
-            limit_concurrency=512,
-            timeout_keep_alive=5,
-        )
-    )
-    await server.serve()
+    await make_server(app, host, port).serve()

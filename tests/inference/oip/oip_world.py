@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
 from worker_world import URI, worker_of
 
 from caimi.inference.oip.names import protocol_name
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
 from caimi.node.bodies import Bodies
+from caimi.node.connections import make_server
 from caimi.node.worker_app import create_worker_app, grpc_beside
 
 NAME = protocol_name(URI)
@@ -45,9 +45,8 @@ def serving(
 
     async def run() -> None:
         app = create_worker_app(worker, store, bodies=Bodies(bodies, body_seconds))
-        server = uvicorn.Server(
-            uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
-        )
+        server = make_server(app, "127.0.0.1", 0)
+        server.config.lifespan = "off"
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup()

@@ -21,7 +21,7 @@ from caimi.inference.oip.messages import InferRequest
 from caimi.inference.oip.rest import encode_request
 from caimi.inference.oip.service import OipService
 from caimi.inference.worker import ServedModel
-from caimi.node import worker_app
+from caimi.node import oip_grpc, worker_app
 from caimi.node.oip_grpc import create_grpc_server
 
 INFER = f"/v2/models/{NAME}/versions/1.0.0/infer"
@@ -135,14 +135,57 @@ def test_a_sender_that_dribbles_is_cut_off_and_holds_one_place(tmp_path: Path):
                 f"POST {INFER} HTTP/1.1\r\nHost: x\r\nConnection: close"
                 "\r\nContent-Length: 1000\r\n\r\n{{".encode()
             )
-            with httpx.Client(base_url=f"http://{served.http}", trust_env=False) as client:
-                until = time.monotonic() + 2
-                while client.post(INFER, content=data, headers=headers).status_code != 503:
-                    assert time.monotonic() < until
-                told = b"".join(iter(lambda: dribbling.recv(10_000), b""))
-                assert b" 400 " in told.split(b"\r\n")[0]
-                assert b"CAIMI-N001" in told
-                assert client.post(INFER, content=data, headers=headers).status_code == 200
+            told = b"".join(iter(lambda: dribbling.recv(10_000), b""))
+            assert b" 400 " in told.split(b"\r\n")[0]
+            assert b"CAIMI-N001" in told
+        with httpx.Client(base_url=f"http://{served.http}", trust_env=False) as client:
+            assert client.post(INFER, content=data, headers=headers).status_code == 200
+
+
+def test_a_sender_that_dribbles_loses_its_place_to_who_comes_after(tmp_path: Path):
+    with serving(tmp_path, served_perceptron(tmp_path), bodies=1) as served:
+        host, port = served.http.split(":")
+        data, headers = body()
+        with (
+            socket.create_connection((host, int(port)), timeout=20) as dribbling,
+            httpx.Client(base_url=f"http://{served.http}", trust_env=False) as client,
+        ):
+            dribbling.sendall(
+                f"POST {INFER} HTTP/1.1\r\nHost: x\r\nConnection: close"
+                "\r\nContent-Length: 1000\r\n\r\n{{".encode()
+            )
+            time.sleep(0.2)
+            assert client.post(INFER, content=data, headers=headers).status_code == 200
+            told = b"".join(iter(lambda: dribbling.recv(10_000), b""))
+            assert b" 503 " in told.split(b"\r\n")[0]
+
+
+def test_over_grpc_senders_that_dribble_lose_their_places_and_are_cut_off(
+    tmp_path: Path, monkeypatch
+):
+    """Every call that is begun and never ends, as many as there are places, on one connection."""
+    monkeypatch.setattr(oip_grpc, "MESSAGE_SECONDS", 1.5)
+    with (
+        serving(tmp_path, served_perceptron(tmp_path), bodies=4) as served,
+        grpc.insecure_channel(served.grpc) as channel,
+    ):
+        never = threading.Event()
+
+        def nothing():
+            never.wait(20)
+            yield from ()
+
+        begin = channel.stream_unary(f"/{SERVICE}/ModelInfer")
+        dribbling = [begin.future(nothing(), timeout=20) for _ in range(80)]
+        time.sleep(0.3)
+        with over_grpc.InferenceServerClient(served.grpc) as client:
+            assert client.is_server_live()
+            entry = over_grpc.InferInput("x", [1, 4], "FP32")
+            entry.set_data_from_numpy(rows(1)["x"])
+            assert client.infer(NAME, [entry], model_version="1.0.0")
+        codes = {call.exception(timeout=10).code() for call in dribbling}
+        never.set()
+        assert codes <= {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT}
 
 
 def test_a_worker_that_breaks_says_nothing_of_how(tmp_path: Path):

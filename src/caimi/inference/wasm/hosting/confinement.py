@@ -14,14 +14,17 @@ import resource
 import struct
 from typing import Final
 
-MAX_DESCRIPTORS: Final = 160
+MAX_DESCRIPTORS: Final = 256
 _NO_NEW_PRIVILEGES: Final = 38
 _SET_FILTER, _ALL_THREADS = 1, 1
 
-_LOAD, _JUMP_IF, _RETURN = 0x20, 0x15, 0x06
+_LOAD, _JUMP_IF, _JUMP_IF_SET, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW: Final = 0x7FFF0000
 _DENY: Final = 0x00050000 | errno.EPERM
-_NUMBER, _ARCHITECTURE = 0, 4
+_MISSING: Final = 0x00050000 | errno.ENOSYS
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_OF_THIS_PROCESS: Final = 0x00010000
+"""The flag of clone that makes a thread and no process."""
 
 # read, write, close, fstat, poll, lseek, mmap, mprotect, munmap, brk, rt_sigaction,
 # rt_sigprocmask, rt_sigreturn, pread64, sched_yield, mremap, madvise, getpid, sendto, recvfrom,
@@ -41,6 +44,8 @@ _MACHINES: Final = {
     "aarch64": (0xC00000B7, 277, _AARCH64),
 }
 """The architecture's mark, the number of seccomp, and the calls that are left."""
+_THREADS: Final = {"x86_64": (56, 435), "aarch64": (220, 435)}
+"""The numbers of clone and clone3; a filter sees the flags of the first only."""
 
 
 class _Program(ctypes.Structure):
@@ -53,6 +58,23 @@ def confine() -> None:
     Raises:
         OSError: the system refuses.
     """
+    mark, _, calls = _MACHINES[platform.machine()]
+    _confine(_filter(mark, calls))
+
+
+def confine_threads(memory_bytes: int) -> None:
+    """As `confine`, but threads may still be started; and bound this process' private memory.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    machine = platform.machine()
+    mark, _, calls = _MACHINES[machine]
+    _confine(_filter(mark, calls, _THREADS[machine]))
+
+
+def _confine(code: bytes) -> None:
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
@@ -62,17 +84,26 @@ def confine() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "no_new_privs")
-    mark, seccomp, calls = _MACHINES[platform.machine()]
-    code = _filter(mark, calls)
+    _, seccomp, _ = _MACHINES[platform.machine()]
     program = _Program(len(code) // 8, code)
     if libc.syscall(seccomp, _SET_FILTER, _ALL_THREADS, ctypes.byref(program)):
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def _filter(mark: int, calls: tuple[int, ...]) -> bytes:
-    """Write the filter in classic BPF: a list of calls that pass; every other gives EPERM."""
+def _filter(mark: int, calls: tuple[int, ...], threads: tuple[int, int] | None = None) -> bytes:
+    """Write the filter in classic BPF: a list of calls that pass; every other gives EPERM.
+
+    `threads` are clone, which passes where it makes a thread, and clone3, which is not there: then
+    libraries take the other.
+    """
     steps = [(_LOAD, 0, 0, _ARCHITECTURE), (_JUMP_IF, 1, 0, mark), (_RETURN, 0, 0, _DENY)]
     steps.append((_LOAD, 0, 0, _NUMBER))
+    if threads is not None:
+        clone, clone3 = threads
+        steps += [(_JUMP_IF, 0, 1, clone3), (_RETURN, 0, 0, _MISSING)]
+        steps += [(_JUMP_IF, 0, 4, clone), (_LOAD, 0, 0, _FIRST_ARGUMENT)]
+        steps += [(_JUMP_IF_SET, 0, 1, _OF_THIS_PROCESS), (_RETURN, 0, 0, _ALLOW)]
+        steps += [(_RETURN, 0, 0, _DENY)]
     steps += [(_JUMP_IF, len(calls) - at, 0, call) for at, call in enumerate(calls)]
     steps += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
     return b"".join(struct.pack("<HBBI", *step) for step in steps)

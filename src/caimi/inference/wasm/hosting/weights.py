@@ -68,7 +68,7 @@ class FileWeights:
         with contextlib.ExitStack() as opened:
             descriptors = []
             for name in names:
-                descriptors.append(_open_below(self._root, name))
+                descriptors.append(open_below(self._root, name))
                 opened.callback(os.close, descriptors[-1])
             sizes = [os.fstat(descriptor).st_size for descriptor in descriptors]
             for weight in weights:
@@ -96,7 +96,7 @@ class _FileReader:
         raise WeightsUnavailable(f"Weight {weight} is in a file that the process has.")
 
 
-def _open_below(root: Path, name: str) -> int:
+def open_below(root: Path, name: str) -> int:
     """Open a plain file below a directory, through no symbolic link."""
     *parents, last = name.split("/")
     try:

@@ -1,0 +1,1 @@
+"""Running ONNX Runtime in confined processes of their own."""
