@@ -61,10 +61,11 @@ class Devnet:
             )
         find_anvil()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        start = Start(self.directory, self.folder, self._list, tell)
         try:
-            return await Start(self.directory, self.folder, self._list, tell).run()
+            return await start.run()
         except BaseException:
-            processes.stop(processes.load(self._list))
+            processes.stop(start.processes)
             raise
 
     async def status(self) -> list[Health]:

@@ -85,6 +85,17 @@ class SignerShared(CaimiError):
     next_step = "Make a key for each of ibc_attestors with `caimi keys new`."
 
 
+class ProcessListDamaged(CaimiError):
+    """The list of the local network's processes cannot be read."""
+
+    code = "CAIMI-N030"
+    why = "The file is damaged or was edited: nobody knows from it which processes are ours."
+    next_step = (
+        "Remove the file, end what is left of the network by hand (`ps` shows `caimi.cli service` "
+        "and `anvil`), then run `caimi devnet up`."
+    )
+
+
 class DemoFailed(CaimiError):
     """A step of the demonstration was not proved."""
 
