@@ -287,9 +287,7 @@ class _exclusive:  # noqa: N801 - a context manager used as a verb
         try:
             self._fd = os.open(self._path, flags, 0o600)
         except OSError as error:
-            raise JournalUnwritable(
-                f"{self._path} cannot be written: {error.strerror}."
-            ) from error
+            raise JournalUnwritable(f"{self._path} cannot be written: {error.strerror}.") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

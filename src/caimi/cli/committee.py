@@ -9,7 +9,7 @@ import typer
 
 from caimi.cli.one_ledger import account_of, signer_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, ask_passphrase, guarded
-from caimi.cli.output import out, print_json, table
+from caimi.cli.output import print_json, say, table
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
@@ -242,6 +242,6 @@ def _told(as_json: bool, file: Path, status: list[dict[str, object]]) -> None:
         names = [(f"0x{member.hex()}",) for member in members["members"]]  # type: ignore[attr-defined]
         table(f"The next committee, {members['threshold']} of", ("member",), names)
     if any(each["missing"] for each in status):
-        out.print(f"Next: members sign it with [bold]caimi committee sign {file}[/bold]")
+        say("Next: members sign it with [bold]caimi committee sign {}[/bold]", file)
     else:
-        out.print(f"Next: [bold]caimi committee apply {file}[/bold]")
+        say("Next: [bold]caimi committee apply {}[/bold]", file)

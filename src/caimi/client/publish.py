@@ -31,7 +31,6 @@ from caimi.models.sealing import seal
 from caimi.names import check_model_name, check_version
 from caimi.uri import ModelUri
 
-
 _PUBLISH = "publish"
 _OFFER = "offer"
 _OFFERS = 3

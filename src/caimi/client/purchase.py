@@ -111,8 +111,8 @@ async def _check_elsewhere(context: Context, resolved: Resolved, paying: Ledger)
             raise LicensedElsewhere(
                 f"0x{account.hex()} has begun to buy a licence of {resolved.uri} on {other.id}.",
                 why="The purchase there has not ended; it may still bring the licence.",
-                next_step=f"Run `caimi buy URI --ledger {other.id}` to end it. To pay here as well, "
-                "add --again.",
+                next_step=f"Run `caimi buy URI --ledger {other.id}` to end it, or add --again to "
+                "pay here as well.",
             )
 
 
@@ -120,9 +120,9 @@ async def _is_buying(context: Context, resolved: Resolved, ledger: Ledger) -> bo
     account = context.identity.signer.account
     key = operation_key(*_intent(resolved, ledger.id, account))
     record = await context.journal.find(key)
-    if record is not None and not record.finished:
-        if await context.journal.sent(f"{key}/{_BUY}") is not None:
-            return True
+    signed = await context.journal.sent(f"{key}/{_BUY}") is not None
+    if record is not None and not record.finished and signed:
+        return True
     if ledger.id == resolved.ledger.id:
         return False
     try:

@@ -137,9 +137,7 @@ class Network:
         again: bool = False,
     ) -> Bought:
         """Buy a licence; pays on the home ledger unless told, for a second licence only `again`."""
-        return self._run(
-            self._network.buy(uri, ledger=ledger, max_price=max_price, again=again)
-        )
+        return self._run(self._network.buy(uri, ledger=ledger, max_price=max_price, again=again))
 
     def transfer(
         self,

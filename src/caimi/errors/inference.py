@@ -98,7 +98,7 @@ class TensorsNotWritten(InferenceError):
 
     code = "CAIMI-R011"
     why = "The file's name or place is unfit, the disk is full, or JSON lacks a value such as NaN."
-    next_step = "Write to a .npz file in a directory that exists."
+    next_step = "Name a .npz file: it holds every value, in a directory that can be written to."
 
 
 class ModuleMalformed(ModelNotRunnable):

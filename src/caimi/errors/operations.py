@@ -234,7 +234,7 @@ class ResultElsewhere(CaimiError):
 
 
 class LicensedElsewhere(CaimiError):
-    """This key has a licence of the version on another ledger, or is buying one there."""
+    """The key has a licence of the version on another ledger, or is buying one there."""
 
     code = "CAIMI-C053"
     why = "One licence opens a version wherever it was paid; a second one only costs more."
