@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def _nothing(folder: Path) -> None:
 
 
 def _gone() -> None:
-    place = f"/tmp/caimi-gone-{os.getpid()}"  # noqa: S108 - it is removed at once
+    place = f"/tmp/caimi-gone-{os.getpid()}"
     os.mkdir(place)  # noqa: PTH102
     os.chdir(place)
     os.rmdir(place)  # noqa: PTH106
@@ -91,13 +91,13 @@ SURROUNDINGS = [
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "caimi.toml").write_text(CONFIG)
     (tmp_path / "in.json").write_text("[[1.0]]")
     (tmp_path / "model.onnx").write_bytes(b"no model")
     (tmp_path / ".caimi").write_text("a file where a network's directory would be")
     tmp_path.chmod(0o755)
-    yield tmp_path
+    return tmp_path
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -190,9 +190,7 @@ def test_an_error_is_told_as_json_where_json_was_asked(folder: Path) -> None:
      b'[{"name": "x", "pid": -1, "started": 0, "log": "", "url": null}]'],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["status", "down", "up"])
-def test_a_damaged_list_of_processes_is_named(
-    command: str, content: bytes, folder: Path
-) -> None:
+def test_a_damaged_list_of_processes_is_named(command: str, content: bytes, folder: Path) -> None:
     (folder / ".caimi").unlink()
     (folder / ".caimi").mkdir()
     (folder / ".caimi" / "processes.json").write_bytes(content)

@@ -28,7 +28,7 @@ class LedgerGrants:
         """
         home = self._ledgers.get(LedgerId(ledger))
         if home is None:
-            raise GrantRefused(f"this custodian does not follow ledger {ledger}")
+            raise GrantRefused(f"This custodian does not follow ledger {ledger}.")
         account = AccountId.parse(consumer)
         final = await home.finalized()
         licence = await home.market.licence(
@@ -37,7 +37,7 @@ class LedgerGrants:
         if not licence.live and not await self._owns(home, model_id, account, final.height):
             raise GrantRefused(
                 f"{consumer} holds no live licence of version {version!r} "
-                f"at height {final.height} of {ledger}"
+                f"at height {final.height} of {ledger}."
             )
         return Grant(ledger, final.height, consumer)
 

@@ -241,7 +241,7 @@ class HttpMember:
         try:
             return GroupKey.from_bytes(bytes.fromhex(text.removeprefix("0x")))
         except ValueError as error:
-            raise MalformedEncoding("the group key is not hex") from error
+            raise MalformedEncoding("The group key is not hex.") from error
 
 
 def _messages(messages: Sequence[SignedMessage]) -> str:

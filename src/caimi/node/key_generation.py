@@ -63,7 +63,7 @@ class KeyGeneration:
             raise CeremonyUnknown("This node is not enrolled for that session.")
         if ceremony.identities != self._committee or ceremony.threshold != self._threshold:
             raise CeremonyMisconfigured(
-                "the ceremony's members or threshold are not those of this node's settings"
+                "The ceremony's members or threshold are not those of this node's settings."
             )
         self._participant = Participant(ceremony, self._identity, self._transport)
         return self._participant.start()
@@ -112,5 +112,5 @@ async def generate_group_key(members: Sequence[Member], threshold: int) -> Group
         messages = [await member.advance(messages) for member in members]
     groups = [await member.finish(messages) for member in members]
     if any(group != groups[0] for group in groups):
-        raise CeremonyMisconfigured("the members did not come to one group key")
+        raise CeremonyMisconfigured("The members did not come to one group key.")
     return groups[0]
