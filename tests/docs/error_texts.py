@@ -43,8 +43,8 @@ def error_texts() -> list[ErrorText]:
 def _said(call: ast.Call, where: str) -> Iterator[ErrorText]:
     parts = [("what", call.args[0])] if call.args else []
     parts += [(word.arg or "", word.value) for word in call.keywords]
-    for part, value in parts:
-        part = {"next_step": "next"}.get(part, part)
+    for word, value in parts:
+        part = "next" if word == "next_step" else word
         text = _text(value)
         if part in ("what", "why", "next") and text is not None:
             yield ErrorText(where, _name(call.func), part, text)

@@ -130,7 +130,7 @@ class FuelExhausted(RunFailed):
 
     code = "CAIMI-R014"
     why = "The fuel of a run is bounded, so that none goes on for ever."
-    next_step = "Give fewer rows at a time, or raise the limit of fuel."
+    next_step = "Give fewer rows at a time, or run the model with --engine onnx."
 
 
 class RunTimedOut(RunFailed):
@@ -138,7 +138,7 @@ class RunTimedOut(RunFailed):
 
     code = "CAIMI-R015"
     why = "The time of a run is bounded, including that of fetching weights."
-    next_step = "Give fewer rows at a time, or raise the limit of time."
+    next_step = "Give fewer rows at a time, or run the model with --engine onnx."
 
 
 class ModuleMemoryExceeded(RunFailed):
@@ -146,7 +146,7 @@ class ModuleMemoryExceeded(RunFailed):
 
     code = "CAIMI-R016"
     why = "The memory of a model, and of the tensors of one run, is bounded."
-    next_step = "Give fewer rows at a time, or raise the limit of memory."
+    next_step = "Give fewer rows at a time, or run the model with --engine onnx."
 
 
 class ModuleLied(RunFailed):

@@ -164,7 +164,7 @@ class UnknownSelector(CaimiError):
 
     code = "CAIMI-C018"
     why = "The text after @ must be a published version or a set alias."
-    next_step = "Run `caimi show URI` to see versions and aliases."
+    next_step = "Run `caimi show URI` to see its versions, and `caimi history URI` its aliases."
 
 
 class NoRoute(CaimiError):
