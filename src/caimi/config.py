@@ -7,6 +7,7 @@ directory, and the passphrase comes from the environment, a file of mode 0600, o
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -21,8 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from caimi.errors.operations import ConfigInvalid, ConfigMissing, UnknownLedger
+from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
 from caimi.json_text import check_depth
+from caimi.names import NAME
 
 CONFIG_NAME = "caimi.toml"
 MAX_CONFIG_BYTES = 1 << 20
@@ -34,8 +36,9 @@ ContractAccount = Annotated[
 ]
 HexBytes = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$", max_length=65536)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,500}$")]
+PathText = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=4096)]
 FinalityText = Annotated[str, StringConstraints(pattern=r"^(finalized|depth:[0-9]{1,6})$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 
 
 class Section(BaseModel):
@@ -91,9 +94,9 @@ class KeysSection(Section):
     `contract` is a contract account (CAIP-10) that holds licences and takes the keys' signatures.
     """
 
-    directory: str = "keys"
+    directory: PathText = "keys"
     default: Name | None = None
-    passphrase_file: str | None = None
+    passphrase_file: PathText | None = None
     contract: ContractAccount | None = None
 
 
@@ -101,7 +104,7 @@ class StoreSection(Section):
     """Where sealed bytes live."""
 
     kind: Literal["local"] = "local"
-    path: str = "store"
+    path: PathText = "store"
 
 
 class RelaySection(Section):
@@ -177,8 +180,19 @@ class TopSection(Section):
     home: Path = Field(default=Path(), exclude=True)
 
     def path(self, text: str) -> Path:
-        """Resolve a path of the file against the file's directory."""
-        return self.home / Path(text).expanduser()
+        """Resolve a path of the file against the file's directory.
+
+        Raises:
+            ConfigInvalid: it begins with a home directory that nobody knows.
+        """
+        try:
+            return self.home / Path(text).expanduser()
+        except RuntimeError as error:
+            raise ConfigInvalid(
+                f"{text!r:.80} names a home directory, and none is known.",
+                why="HOME is not set, or there is no such user.",
+                next_step="Write the whole path in caimi.toml, or set HOME.",
+            ) from error
 
     def dump(self) -> str:
         """Give the TOML text."""
@@ -199,7 +213,7 @@ class Config(TopSection):
     relayer: RelayerSection = RelayerSection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
     worker: ServingSection = ServingSection()
-    state: str = "state"
+    state: PathText = "state"
 
     @property
     def journal_path(self) -> Path:
@@ -228,15 +242,38 @@ def find_config(path: str | Path | None = None) -> Path:
     named = path or os.environ.get("CAIMI_CONFIG")
     if named:
         file = Path(named)
-        if file.is_dir():
+        if _kind(file) == stat.S_IFDIR:
             file /= CONFIG_NAME
-        if not file.is_file():
+        if not _kind(file):
             raise ConfigMissing(f"There is no configuration file {file}.")
         return file
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / CONFIG_NAME).is_file():
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        raise ConfigMissing(
+            "The working directory is gone.",
+            why=f"It was removed or cannot be reached ({error.strerror}), so nothing is in it.",
+            next_step="Change to a directory that exists, or name a file with --config.",
+        ) from error
+    for folder in (here, *here.parents):
+        if _kind(folder / CONFIG_NAME) not in (0, stat.S_IFDIR):
             return folder / CONFIG_NAME
-    raise ConfigMissing(f"There is no {CONFIG_NAME} in {Path.cwd()} or above.")
+    raise ConfigMissing(f"There is no {CONFIG_NAME} in {here} or above.")
+
+
+def _kind(file: Path) -> int:
+    """Give a file's type as `stat` tells it, 0 where there is nothing.
+
+    Raises:
+        ConfigUnreadable: nobody can tell.
+    """
+    try:
+        return stat.S_IFMT(file.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        said = getattr(error, "strerror", None) or error
+        raise ConfigUnreadable(f"{str(file)[:200]} cannot be read: {said}.") from error
 
 
 def read_toml(file: Path, kind: type[SectionT]) -> SectionT:
@@ -244,16 +281,25 @@ def read_toml(file: Path, kind: type[SectionT]) -> SectionT:
 
     Raises:
         ConfigMissing: there is no such file.
+        ConfigUnreadable: it is not a plain file, or cannot be read.
         ConfigInvalid: it is too large, not TOML, or says something it may not.
     """
+    kind_of_file = _kind(file)
+    if not kind_of_file:
+        raise ConfigMissing(f"There is no configuration file {file}.")
+    if kind_of_file != stat.S_IFREG:  # a pipe would be waited for, a device read without an end
+        raise ConfigUnreadable(f"{file} is not a plain file.")
     try:
-        if file.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigInvalid(f"{file} is larger than {MAX_CONFIG_BYTES} bytes.")
-        text = file.read_text("utf-8")
+        with file.open("rb") as handle:
+            data = handle.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise ConfigUnreadable(f"{file} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_CONFIG_BYTES:
+        raise ConfigInvalid(f"{file} is larger than {MAX_CONFIG_BYTES} bytes.")
+    try:
+        text = data.decode()
         check_depth(text)
         document = tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigMissing(f"There is no configuration file {file}.") from None
     except (ValueError, RecursionError) as error:
         raise ConfigInvalid(f"{file} is not TOML: {error}.") from error
     if "home" in document:

@@ -21,10 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from caimi.errors.operations import JournalBusy, JournalDamaged
+from caimi.errors.base import CaimiError
+from caimi.errors.operations import JournalBusy, JournalDamaged, JournalUnwritable
 from caimi.ledgers.port import LedgerId, SignedCall
 
 T = TypeVar("T")
+
+_SURROUNDINGS = ("SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_PERM")
+"""How SQLite names what the disk and its permissions do, and not the file's content."""
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -46,12 +50,17 @@ CREATE TABLE outbox (
 
 @dataclass(frozen=True, slots=True)
 class OperationRecord:
-    """One line of the journal, as `caimi history --local` and tests read it."""
+    """One line of the journal."""
 
     key: str
     kind: str
     facts: dict[str, object]
     finished: bool
+
+
+def operation_key(kind: str, *intent: str) -> str:
+    """Name the operation of a kind and an intent: the same in every process."""
+    return f"{kind}-{hashlib.sha256(json.dumps([kind, *intent]).encode()).hexdigest()[:32]}"
 
 
 class Operation:
@@ -84,23 +93,42 @@ class Operation:
         """Name the outbox entry of one of the operation's transactions."""
         return f"{self.key}/{step}"
 
+    async def sent(self, step: str) -> bool:
+        """Whether a transaction of this step was signed: it may be on its way, or have ended."""
+        return await self._journal.sent(self.outbox_key(step)) is not None
+
+    async def forget(self, step: str) -> None:
+        """Forget the transaction of a step, once it has had its effect or can have none."""
+        await self._journal.forget(self.outbox_key(step))
+
 
 class Journal:
     """Journal and outbox in SQLite; every write is on disk (synchronous=FULL) when it returns."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock = threading.Lock()
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and not path.is_file():
+                raise JournalDamaged(f"The journal {path} is no plain file.")
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA busy_timeout = 10000")
             self._migrate()
-        except sqlite3.DatabaseError as error:
-            raise JournalDamaged(f"The journal {path} cannot be opened: {error}.") from error
-        path.chmod(0o600)
+            path.chmod(0o600)
+        except (sqlite3.Error, OSError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: sqlite3.Error | OSError) -> CaimiError:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return JournalBusy(f"Another process holds the journal {self._path}.")
+        if isinstance(error, OSError) or name.startswith(_SURROUNDINGS):
+            said = error.strerror if isinstance(error, OSError) else error
+            return JournalUnwritable(f"The journal {self._path} cannot be written: {said}.")
+        return JournalDamaged(f"The journal {self._path} cannot be read: {error}.")
 
     def _migrate(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -115,13 +143,18 @@ class Journal:
             raise JournalDamaged(
                 f"The journal {self._path} has schema {version}, newer than {_SCHEMA_VERSION}.",
                 why="It was written by a newer CAIMI.",
-                next_step="Upgrade CAIMI, or point [journal] at another file.",
+                next_step="Upgrade CAIMI, or set state in caimi.toml to another directory.",
             )
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def guarded() -> T:
             with self._lock:
-                return work(self._db)
+                try:
+                    return work(self._db)
+                except sqlite3.Error as error:
+                    if self._db.in_transaction:
+                        self._db.rollback()
+                    raise self._failed(error) from error
 
         return await asyncio.to_thread(guarded)
 
@@ -133,17 +166,30 @@ class Journal:
 
         Raises:
             JournalBusy: another process is at it.
+            JournalUnwritable, JournalDamaged: it cannot be written down.
         """
-        key = f"{kind}-{hashlib.sha256(json.dumps([kind, *intent]).encode()).hexdigest()[:32]}"
+        key = operation_key(kind, *intent)
         with _exclusive(self.beside(f"{key}.lock"), kind):
             record = await self._run(lambda db: _find_or_insert(db, key, kind))
             yield Operation(self, record)
+
+    async def find(self, key: str) -> OperationRecord | None:
+        """Read one operation without taking it up."""
+        row = await self._run(
+            lambda db: db.execute(
+                "SELECT kind, facts, finished FROM operations WHERE key = ?", (key,)
+            ).fetchone()
+        )
+        if row is None:
+            return None
+        kind, facts, finished = row
+        return OperationRecord(key, kind, _facts(key, facts), bool(finished))
 
     async def operations(self) -> list[OperationRecord]:
         """List all operations, oldest first."""
         return await self._run(
             lambda db: [
-                OperationRecord(key, kind, json.loads(facts), bool(finished))
+                OperationRecord(key, kind, _facts(key, facts), bool(finished))
                 for key, kind, facts, finished in db.execute(
                     "SELECT key, kind, facts, finished FROM operations ORDER BY rowid"
                 )
@@ -191,8 +237,17 @@ class Journal:
             lambda db: db.execute("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)", row)
         )
 
+    async def forget(self, key: str) -> None:
+        """Forget what was signed under `key`, once it has had its effect or can have none."""
+        await self._run(
+            lambda db: db.execute(
+                "DELETE FROM outbox WHERE key = ? OR substr(key, 1, ?) = ?",
+                (key, len(key) + 1, f"{key}#"),
+            )
+        )
+
     def beside(self, name: str) -> Path:
-        """Give the path of a further file that belongs to the journal."""
+        """Give the path of a further file that belongs to the journal; `name` has no slash."""
         return self._path.with_name(f"{self._path.name}.{name}")
 
     def close(self) -> None:
@@ -208,7 +263,17 @@ def _find_or_insert(db: sqlite3.Connection, key: str, kind: str) -> OperationRec
     facts, finished = db.execute(
         "SELECT facts, finished FROM operations WHERE key = ?", (key,)
     ).fetchone()
-    return OperationRecord(key, kind, json.loads(facts), bool(finished))
+    return OperationRecord(key, kind, _facts(key, facts), bool(finished))
+
+
+def _facts(key: str, text: str) -> dict[str, object]:
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise JournalDamaged(f"What the journal says of {key} is no JSON object.")
+    return facts
 
 
 class _exclusive:  # noqa: N801 - a context manager used as a verb
@@ -218,7 +283,11 @@ class _exclusive:  # noqa: N801 - a context manager used as a verb
         self._path, self._what = path, what
 
     def __enter__(self) -> None:
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            self._fd = os.open(self._path, flags, 0o600)
+        except OSError as error:
+            raise JournalUnwritable(f"{self._path} cannot be written: {error.strerror}.") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

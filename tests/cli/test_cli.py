@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from unicodedata import category as ud_category
 
 import click
 import pytest
 import typer
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.text import Text
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
+from caimi.cli.output import plain, say
+from caimi.cli.root import literal
 from caimi.inference.wasm.module import CompiledModule
 from caimi.zoo import named
 
@@ -32,16 +38,51 @@ def commands(
 ALL = list(commands(typer.main.get_command(app)))
 
 
-@pytest.mark.parametrize("path", [path for path, _ in ALL], ids=" ".join)
-def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
-    done = runner.invoke(app, [*path, "--help"])
+@pytest.mark.parametrize(("path", "command"), ALL, ids=lambda given: " ".join(given)[:40])
+def test_every_command_has_help_with_an_example_and_all_its_words(
+    path: tuple[str, ...], command: click.Command
+) -> None:
+    done = runner.invoke(app, [*path, "--help"], env={"COLUMNS": "1000"})
     assert done.exit_code == 0
     assert "Example: caimi" in done.output
+    shown = " ".join(done.output.split())
+    said = [command.callback.__doc__ or ""]
+    said += [each.type_descriptor.parameter_info.help or "" for each in command.params
+             if hasattr(each.type_descriptor, "parameter_info")]  # fmt: skip
+    for text in said:
+        for paragraph in text.replace("[bold]", "").replace("[/bold]", "").split("\n\n"):
+            assert " ".join(paragraph.split()) in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see [worker]", "a [[relayer.routes]] table", "[name]@[version]", "ends with \\", "[/]"],
+)
+def test_help_shows_brackets_as_they_are(text: str) -> None:
+    assert Text.from_markup(literal(text)).plain == text
+    bold = literal(f"{text} [bold]caimi[/bold]")
+    assert Text.from_markup(bold).plain == f"{text} caimi"
 
 
 @pytest.mark.parametrize(("path", "command"), [entry for entry in ALL if entry[0][0] != "service"])
 def test_every_command_can_print_json(path: tuple[str, ...], command: click.Command) -> None:
     assert any("--json" in parameter.opts for parameter in command.params)
+
+
+@given(st.text(max_size=40))
+@example("[bold]x[/bold]")
+@example("a\x1b[2Jb")
+@example("\\[x]\\")
+def test_what_others_wrote_is_shown_and_not_obeyed(text: str) -> None:
+    shown = Text.from_markup(plain(text)).plain
+    assert len(shown) == len(text)
+    for was, now in zip(text, shown, strict=True):
+        assert now == (was if was in "\t\n" or ud_category(was) != "Cc" else "\ufffd")
+
+
+def test_a_path_in_brackets_is_told_whole(capfd: pytest.CaptureFixture[str]) -> None:
+    say("Wrote {}.", "[red]{}.npz")
+    assert capfd.readouterr().out == "Wrote [red]{}.npz.\n"
 
 
 def test_init_writes_a_file_once(tmp_path: Path) -> None:

@@ -349,7 +349,7 @@ def test_two_different_messages_of_one_member_are_found():
     world = World(2, 3)
     messages = [member.start() for member in world.members.values()]
     twin = Participant(world.ceremony, world.identities[2], world.transports[2]).start()
-    with pytest.raises(Equivocation, match="member 3 signed two"):
+    with pytest.raises(Equivocation, match="Member 3 signed two"):
         world.members[1].advance([*messages, twin])
     world.members[1].advance([*messages, messages[2]])
 

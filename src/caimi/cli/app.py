@@ -21,7 +21,8 @@ from caimi.cli import (
     services,
 )
 from caimi.cli.options import JsonOption, guarded
-from caimi.cli.output import out, print_json
+from caimi.cli.output import out, print_json, say
+from caimi.cli.root import Root
 from caimi.errors.operations import ConfigExists
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     rich_markup_mode="rich",
+    cls=Root,
 )
 
 
@@ -64,13 +66,18 @@ def init(
         file = directory / CONFIG_NAME
         try:
             with file.open("x", encoding="utf-8") as handle:
-                handle.write(EXAMPLE)
+                try:
+                    handle.write(EXAMPLE)
+                    handle.flush()
+                except OSError:
+                    file.unlink()  # half a file would be in the way of the next try
+                    raise
         except FileExistsError:
             raise ConfigExists(f"{file} is already there.") from None
         if as_json:
             print_json({"ok": True, "config": file})
         else:
-            out.print(f"Wrote {file}. Next: [bold]caimi keys new alice[/bold]")
+            say("Wrote {}. Next: [bold]caimi keys new alice[/bold]", file)
 
     guarded(as_json, write)
 

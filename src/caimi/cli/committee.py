@@ -10,8 +10,9 @@ import typer
 from caimi.cli.ceremony import make_key
 from caimi.cli.one_ledger import account_of, signer_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, ask_passphrase, guarded
-from caimi.cli.output import out, print_json, table
+from caimi.cli.output import print_json, say, table
 from caimi.errors.operations import UsageError
+from caimi.places import check_file_place, write_result
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -83,13 +84,15 @@ def plan(
     async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[dict[str, object]]:
         accounts, operators = _members(member)
         handover = await committees.plan(ledgers, threshold, accounts, operators)
-        try:
-            with output.open("x", encoding="utf-8") as file:
-                file.write(handover.to_json())
-        except FileExistsError:
-            raise UsageError(f"{output} is already there.") from None
+        write_result(output, handover.to_json().encode())
         return _status(handover)
 
+    def place() -> None:
+        check_file_place(output)
+        if output.exists():  # others' signatures may be in it
+            raise UsageError(f"{output} is already there.")
+
+    guarded(as_json, place)
     _told(as_json, output, _on_ledgers(config, as_json, work))
 
 
@@ -118,10 +121,7 @@ def sign(
             asyncio.run(signer_of(config, key)) if keystore is None else _load(keystore, config)
         )
         signed = handover.sign(signer)
-        # Whole or not at all: the others' signatures are in it.
-        fresh = file.with_name(file.name + ".new")
-        fresh.write_text(signed.to_json(), "utf-8")
-        fresh.replace(file)
+        write_result(file, signed.to_json().encode())  # whole: the others' signatures are in it
         return _status(signed)
 
     _told(as_json, file, guarded(as_json, work))
@@ -245,6 +245,6 @@ def _told(as_json: bool, file: Path, status: list[dict[str, object]]) -> None:
         names = [(f"0x{member.hex()}",) for member in members["members"]]  # type: ignore[attr-defined]
         table(f"The next committee, {members['threshold']} of", ("member",), names)
     if any(each["missing"] for each in status):
-        out.print(f"Next: members sign it with [bold]caimi committee sign {file}[/bold]")
+        say("Next: members sign it with [bold]caimi committee sign {}[/bold]", file)
     else:
-        out.print(f"Next: [bold]caimi committee apply {file}[/bold]")
+        say("Next: [bold]caimi committee apply {}[/bold]", file)

@@ -9,6 +9,7 @@ import typer
 
 from caimi.cli.options import JsonOption, guarded
 from caimi.cli.output import err, facts, print_json, table
+from caimi.places import check_file_place, write_result
 
 _MEGABYTE = 1_000_000
 
@@ -53,12 +54,13 @@ def compile_command(
         target = output or model.with_suffix(".wasm")
         if target.resolve().parent != model.resolve().parent:
             raise typer.BadParameter("the module must lie beside its ONNX file")
+        check_file_place(target)
         began = perf_counter()
         with err.status("Compiling…"):
             made = compile_files(model, VARIANTS[variant], shapes=sizes_of(model, sizes or []))
         for name, data in made.beside.items():
-            (target.parent / name).write_bytes(data)
-        target.write_bytes(made.module.wasm)
+            write_result(target.parent / name, data)
+        write_result(target, made.module.wasm)
         said = made.module.metadata
         seconds = perf_counter() - began
         if as_json:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from caimi.cli.options import JsonOption, guarded
-from caimi.cli.output import err, facts, out, print_json, table
+from caimi.cli.output import err, facts, out, plain, print_json, table
 
 app = typer.Typer(help="A local network of real processes on loopback.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def up(directory: DirectoryOption = Path(), as_json: JsonOption = False) -> None
     def start() -> None:
         def tell(text: str) -> None:
             if not as_json:
-                err.print(f"  {text}")
+                err.print(f"  {plain(text)}")
 
         started = asyncio.run(Devnet(directory).up(tell))
         if as_json:

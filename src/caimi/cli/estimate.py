@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from caimi.cli.options import JsonOption, guarded
-from caimi.cli.output import err, facts, out, print_json, table
+from caimi.cli.output import err, facts, out, print_json, say, table
 
 _MEGABYTE = 1_000_000
 
@@ -79,9 +79,7 @@ def estimate_command(
             )
         for engine in told.engines:
             if engine.guessed:
-                out.print(
-                    f"{engine.name}: guessed, and rather too high: {', '.join(engine.guessed)}."
-                )
+                say("{}: guessed, and rather too high: {}.", engine.name, ", ".join(engine.guessed))
 
     guarded(as_json, work)
 

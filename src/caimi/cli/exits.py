@@ -180,7 +180,9 @@ def refund(
 def _signature(text: str) -> tuple[bytes, bytes]:
     who, _, signature = text.partition(":")
     if not signature.startswith("0x"):
-        raise UsageError(f"{text!r:.60} is no account and signature as `exit sign` prints them.")
+        raise UsageError(
+            f"{text!r:.60} is no account and signature as `caimi governance exit sign` prints them."
+        )
     try:
         return account_of(who), bytes.fromhex(signature[2:])
     except ValueError:

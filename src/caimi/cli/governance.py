@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from caimi.cli import exits, proposals
 from caimi.cli.one_ledger import (
@@ -22,7 +21,7 @@ from caimi.cli.one_ledger import (
     told,
 )
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
-from caimi.cli.output import facts, out, print_json, table
+from caimi.cli.output import facts, out, print_json, say, table
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.governance import Governance
@@ -78,7 +77,7 @@ def _print(found: Governance, now: int) -> None:
         else "[yellow]Nothing waits: there is no timelock.[/yellow]"
     )
     for way in found.ways_around:
-        out.print(f"[yellow]Around the timelock:[/yellow] {way}", soft_wrap=True)
+        say("[yellow]Around the timelock:[/yellow] {}", way)
     if found.pending:
         out.print("[bold]Pending operations[/bold]")
     else:
@@ -86,9 +85,9 @@ def _print(found: Governance, now: int) -> None:
     for operation in found.pending:
         # An id is for copying: it is never broken over lines.
         due = _due(operation.ready_at, now)
-        out.print(f"  0x{operation.id.hex()}  {due}", soft_wrap=True)
+        say("  0x{}  {}", operation.id.hex(), due)
         for does in operation.says:
-            out.print(f"    {escape(does)}", soft_wrap=True)
+            say("    {}", does)
     if found.exits:
         table(
             "Emergency exits",

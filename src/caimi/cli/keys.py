@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, ask_passphrase, guarded
-from caimi.cli.output import out, print_json, table
+from caimi.cli.output import print_json, say, table
 
 app = typer.Typer(help="Make and list keys (V3 keystores; never plain text).", no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def new(
         if as_json:
             print_json({"ok": True, "name": name, "account": account})
         else:
-            out.print(f"Key [bold]{name}[/bold] is account {account}.")
+            say("Key [bold]{}[/bold] is account {}.", name, account)
 
     guarded(as_json, make)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,9 +11,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
-from caimi.cli.output import err, facts, out, print_json, progress_bars, table
-from caimi.errors.operations import UsageError
+from caimi.cli.answers import check_places, keep_answer
+from caimi.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyOption,
+    UriArgument,
+    guarded,
+    with_network,
+)
+from caimi.cli.output import (
+    err,
+    facts,
+    out,
+    plain,
+    print_json,
+    progress_bars,
+    say,
+    table,
+)
+from caimi.errors.operations import LicensedElsewhere, UsageError
+from caimi.places import check_directory_place, check_file_place, write_result
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -86,7 +105,10 @@ def publish(
         from caimi.client.publish import Description
         from caimi.models import Package
         from caimi.models.card import ModelCard
+        from caimi.names import check_alias
 
+        if alias is not None:
+            check_alias(alias)
         package = await asyncio.to_thread(Package.from_path, path, include=include or ())
         said = Description(licence=licence, card=ModelCard(description=description))
         with progress_bars(quiet=as_json) as progress:
@@ -106,7 +128,7 @@ def publish(
             print_json({"ok": True, **vars_of(done)})
             return
         for warning in done.warnings:
-            err.print(f"[yellow]Warning:[/yellow] {warning}")
+            err.print(f"[yellow]Warning:[/yellow] {plain(warning)}")
         facts(
             "Published",
             {"uri": done.uri, "manifest": f"0x{done.manifest}", "cid": done.cid, "tx": done.tx},
@@ -193,17 +215,28 @@ def buy(
     uri: UriArgument,
     ledger: LedgerOption = None,
     max_price: Annotated[str | None, typer.Option(help="Refuse to pay more, in coins.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Pay though another ledger's licence opens it already.")
+    ] = False,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Buy a licence, paying on any ledger.
+    """Buy a licence, paying on any ledger; on the model's own unless --ledger names another.
 
     Example: [bold]caimi buy caimi:eip155:31337:0x…@1.0.0 -l b -k bob[/bold]
     """
 
     async def work(net: AsyncNetwork) -> None:
-        done = await net.buy(uri, ledger=ledger, max_price=max_price)
+        try:
+            done = await net.buy(uri, ledger=ledger, max_price=max_price, again=again)
+        except LicensedElsewhere as error:
+            if as_json or not sys.stdin.isatty():
+                raise
+            err.print(f"[yellow]{plain(error.what)}[/yellow] {plain(error.why)}")
+            if not typer.confirm("Pay for another one all the same?"):
+                raise
+            done = await net.buy(uri, ledger=ledger, max_price=max_price, again=True)
         if as_json:
             print_json({"ok": True, **vars_of(done)})
         else:
@@ -216,7 +249,9 @@ def transfer(
     uri: UriArgument,
     recipient: Annotated[str, typer.Option("--to", help="Account, CAIP-10 id, or key name.")],
     ledger: LedgerOption = None,
-    timeout: Annotated[int | None, typer.Option(help="Seconds until it refunds.")] = None,
+    timeout: Annotated[
+        int | None, typer.Option(min=1, max=86_400, help="Seconds until it refunds.")
+    ] = None,
     min_depth: Annotated[
         int, typer.Option(min=0, max=9_000, help="Blocks over the transfer before it is taken.")
     ] = 0,
@@ -258,16 +293,24 @@ def pull(
 
     Example: [bold]caimi pull caimi:eip155:31337:0x…@1.0.0 ./model -k bob[/bold]
     """
+    signature, public_key = Path(f"{bundle}.sig"), Path(f"{bundle}.pem")
 
     async def work(net: AsyncNetwork) -> Pulled:
         with progress_bars(quiet=as_json) as progress:
-            return await net.pull(uri, directory, progress=progress)
+            done = await net.pull(uri, directory, progress=progress)
+        if bundle is not None:
+            write_result(signature, done.bundle)
+            write_result(public_key, done.public_key.encode())
+        return done
 
+    def places() -> None:
+        check_directory_place(directory)
+        if bundle is not None:
+            check_file_place(signature)
+            check_file_place(public_key)
+
+    guarded(as_json, places)
     done = with_network(config, key, as_json, work)
-    if bundle is not None:
-        signature, public_key = Path(f"{bundle}.sig"), Path(f"{bundle}.pem")
-        signature.write_bytes(done.bundle)
-        public_key.write_text(done.public_key, encoding="ascii")
     if as_json:
         print_json(
             {
@@ -284,10 +327,11 @@ def pull(
     facts("Pulled", {"uri": done.uri, "directory": done.directory})
     table("Custodians", ("outcome",), [(outcome,) for outcome in done.outcomes])
     if bundle is not None:
-        out.print(
-            f"Check: model_signing verify key {directory} --signature {signature} "
-            f"--public_key {public_key}",
-            soft_wrap=True,
+        say(
+            "Check: model_signing verify key {} --signature {} --public_key {}",
+            directory,
+            signature,
+            public_key,
         )
 
 
@@ -337,8 +381,9 @@ def run(
         raise typer.BadParameter("--stream goes with --engine wasm")
 
     async def work(net: AsyncNetwork) -> None:
-        from caimi.inference.tensor_files import read_tensors, write_tensors
+        from caimi.inference.tensor_files import read_tensors
 
+        signed = None
         if server is not None:
             session = await net.open_remote(uri, server, server_model)
             values = read_tensors(inputs, session.inputs)
@@ -363,16 +408,10 @@ def run(
                 max_price=max_price,
             )
             outputs = answer.outputs
-            if receipt is not None:
-                receipt.write_text(answer.receipt.to_json(), encoding="utf-8")
-        if output is not None:
-            write_tensors(output, outputs)
-        if as_json or output is None:
-            plain = {name: value.tolist() for name, value in outputs.items()}
-            print_json({"ok": True, "outputs": plain})
-        else:
-            out.print(f"Wrote {output}.")
+            signed = None if receipt is None else (receipt, answer.receipt)
+        keep_answer(outputs, output, signed, as_json=as_json)
 
+    guarded(as_json, lambda: check_places(output, receipt))
     with_network(config, key, as_json, work)
 
 
@@ -504,7 +543,7 @@ def set_alias(
         if as_json:
             print_json({"ok": True, "alias": alias, "uri": uri, "tx": receipt.tx})
         else:
-            out.print(f"{alias} now points at {uri}.")
+            say("{} now points at {}.", alias, uri)
 
     with_network(config, key, as_json, work)
 
@@ -526,7 +565,7 @@ def deprecate(
         if as_json:
             print_json({"ok": True, "uri": uri, "tx": receipt.tx})
         else:
-            out.print(f"{uri} is deprecated.")
+            say("{} is deprecated.", uri)
 
     with_network(config, key, as_json, work)
 

@@ -11,6 +11,7 @@ import typer
 
 from caimi.cli.output import print_error
 from caimi.errors.base import CaimiError
+from caimi.errors.machine import SystemRefused
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -31,12 +32,19 @@ UriArgument = Annotated[
 
 
 def guarded(as_json: bool, work: Callable[[], T]) -> T:
-    """Run `work`; print a `CaimiError` the way the user asked for, and exit with status 1."""
+    """Run `work`; print an error the way the user asked for, and exit with status 1.
+
+    What the operating system refuses is an error of the user's surroundings, and named like ours.
+    """
     try:
         return work()
     except CaimiError as error:
         print_error(error, as_json=as_json)
-        raise typer.Exit(1) from None
+    except OSError as error:
+        if error.errno is None:  # a timeout, say, that our own code should have caught
+            raise
+        print_error(SystemRefused.of(error), as_json=as_json)
+    raise typer.Exit(1)
 
 
 def with_network(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,10 +23,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from caimi.cli.streams import STDERR, STDOUT
 from caimi.errors.base import CaimiError
+from caimi.errors.machine import OutputLost
 
-out = Console()
-err = Console(stderr=True)
+out = Console(file=STDOUT)  # type: ignore[arg-type] - rich asks no more of it
+err = Console(file=STDERR, stderr=True)  # type: ignore[arg-type]
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def jsonable(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
@@ -45,42 +49,58 @@ def jsonable(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document on standard output."""
-    sys.stdout.write(json.dumps(jsonable(document), indent=2, default=str) + "\n")
+    """Print one JSON document on standard output.
+
+    Raises:
+        OutputLost: it cannot be written.
+    """
+    STDOUT.write(json.dumps(jsonable(document), indent=2, default=str) + "\n")
+    STDOUT.flush()
+
+
+def plain(value: object) -> str:
+    """Give a value as text that a terminal shows and does not obey: no markup, no control codes."""
+    return escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value)))
+
+
+def say(text: str, *values: object) -> None:
+    """Print a line of our own markup, each ``{}`` in it a value that is shown as it is."""
+    out.print(text.format(*map(plain, values)), soft_wrap=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; an empty one says so."""
     if not rows:
-        out.print(f"[dim]{escape(title)}: nothing.[/dim]")
+        out.print(f"[dim]{plain(title)}: nothing.[/dim]")
         return
-    shown = Table(title=title, title_justify="left", header_style="bold")
+    shown = Table(title=plain(title), title_justify="left", header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(escape(str(cell)) for cell in row))
+        shown.add_row(*map(plain, row))
     out.print(shown)
 
 
 def facts(title: str, pairs: Mapping[str, object]) -> None:
     """Print names and values under a title, a line each, never broken: they are for copying."""
-    out.print(f"[bold]{escape(title)}[/bold]")
+    out.print(f"[bold]{plain(title)}[/bold]")
     width = max(map(len, pairs), default=0)
     for key, value in pairs.items():
         if str(value):
-            out.print(f"  {escape(key):<{width}}  {escape(str(value))}", soft_wrap=True)
+            out.print(f"  {plain(key):<{width}}  {plain(value)}", soft_wrap=True)
 
 
 def print_error(error: CaimiError, *, as_json: bool) -> None:
     """Print an error: JSON on standard output, or a panel on standard error."""
-    if as_json:
-        print_json({"ok": False, "error": error.as_dict()})
-        return
-    lines = [f"[bold]{escape(error.what)}[/bold]"]
+    if as_json and not isinstance(error, OutputLost):
+        with suppress(OutputLost):
+            print_json({"ok": False, "error": error.as_dict()})
+            return
+    lines = [f"[bold]{plain(error.what)}[/bold]"]
     if error.why:
-        lines.append(f"Why:  {escape(error.why)}")
+        lines.append(f"Why:  {plain(error.why)}")
     if error.next_step:
-        lines.append(f"Next: {escape(error.next_step)}")
+        lines.append(f"Next: {plain(error.next_step)}")
     err.print(Panel("\n".join(lines), title=f"[red]{error.code}[/red]", title_align="left"))
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, ask_passphrase, guarded
-from caimi.cli.output import out
+from caimi.cli.output import say
 
 MetricsPort = Annotated[
     int | None,
@@ -62,7 +62,7 @@ def clear(
 
     def work() -> None:
         why = clear_ledger(settings, ledger)
-        out.print(f"Signing had stopped: {why}" if why else "Signing had not stopped.")
+        say("Signing had stopped: {}", why) if why else say("Signing had not stopped.")
 
     guarded(False, work)
 

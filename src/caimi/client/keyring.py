@@ -10,9 +10,10 @@ from pathlib import Path
 
 from caimi.chains import AccountId
 from caimi.config import Config
-from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
+from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.models.signing import PackageSigner
+from caimi.names import check_name, is_name
 
 PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"  # noqa: S105 - the name of a variable
 
@@ -45,34 +46,57 @@ class Keyring:
         self._contract = None if contract is None else str(AccountId.parse(contract))
 
     def names(self) -> list[str]:
-        """List the names there are."""
-        return sorted(path.stem for path in self._directory.glob("*.json"))
+        """List the names there are.
+
+        Raises:
+            KeysUnusable: the directory cannot be read.
+        """
+        try:
+            found = [Path(name) for name in os.listdir(self._directory)]  # noqa: PTH208 - see below
+        except FileNotFoundError:
+            return []
+        except OSError as error:  # which `glob` would hide
+            raise self._unusable(error) from error
+        return sorted(path.stem for path in found if path.suffix == ".json" and is_name(path.stem))
 
     def new(self, name: str) -> Identity:
         """Make a new account key and package-signing key.
 
         Raises:
+            InvalidName: it is no name for a key.
             KeyExists: the name is taken.
             KeyLocked: there is no passphrase to protect them with.
+            KeysUnusable: the directory or the keys cannot be written; then neither of them is left.
         """
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._account_file(name).exists():
-            raise KeyExists(f"There is already a key {name!r} in {self._directory}.")
+        files = (self._signing_file(name), self._account_file(name))
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if any(file.is_symlink() or file.exists() for file in files):
+                raise KeyExists(f"There is already a key {name!r} in {self._directory}.")
+        except OSError as error:
+            raise self._unusable(error) from error
         passphrase = self.passphrase(f"New passphrase for key {name}")
         signer, packages = LocalSigner.generate(), PackageSigner.generate()
         packages.save(self._signing_file(name), passphrase)
-        signer.save(self._account_file(name), passphrase)
+        try:
+            signer.save(self._account_file(name), passphrase)
+        except BaseException as error:
+            self._signing_file(name).unlink(missing_ok=True)  # half a key would take the name
+            if isinstance(error, OSError):
+                raise self._unusable(error) from error
+            raise
         return Identity(name, signer, packages)
 
     def open(self, name: str | None = None) -> Identity:
         """Open the named key, or the default one, or the only one.
 
         Raises:
+            InvalidName: it is no name for a key.
             KeyMissing: there is no such key, or none could be chosen.
             KeyLocked: the passphrase does not open it.
         """
-        chosen = name or self._default or self._only()
-        if not self._account_file(chosen).is_file():
+        chosen = name if name is not None else self._default or self._only()
+        if not self._is_there(chosen):
             raise KeyMissing(f"There is no key {chosen!r} in {self._directory}.")
         passphrase = self.passphrase(f"Passphrase for key {chosen}")
         return Identity(
@@ -83,8 +107,14 @@ class Keyring:
         )
 
     def account(self, name: str) -> str:
-        """Read an account's address without opening its key."""
-        if not self._account_file(name).is_file():
+        """Read an account's address without opening its key.
+
+        Raises:
+            InvalidName: it is no name for a key.
+            KeyMissing: there is no such key.
+            KeyLocked: its file is damaged.
+        """
+        if not self._is_there(name):
             raise KeyMissing(f"There is no key {name!r} in {self._directory}.")
         return f"0x{LocalSigner.address_in(self._account_file(name)).hex()}"
 
@@ -110,11 +140,22 @@ class Keyring:
             raise KeyLocked("No passphrase was given, and there is nobody to ask.")
         return self._ask(prompt).encode()
 
+    def _is_there(self, name: str) -> bool:
+        try:
+            return stat.S_ISREG(self._account_file(name).stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> KeysUnusable:
+        return KeysUnusable(f"{error.filename or self._directory}: {error.strerror or error}.")
+
     def _account_file(self, name: str) -> Path:
-        return self._directory / f"{name}.json"
+        return self._directory / f"{check_name(name, 'a key')}.json"
 
     def _signing_file(self, name: str) -> Path:
-        return self._directory / f"{name}.signing.pem"
+        return self._directory / f"{check_name(name, 'a key')}.signing.pem"
 
 
 def read_secret_file(path: Path) -> bytes:
@@ -124,10 +165,15 @@ def read_secret_file(path: Path) -> bytes:
         KeyLocked: it is missing, empty, or its mode lets others in.
     """
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device has no end
+            raise KeyLocked(f"The passphrase file {path} is not a plain file.")
+        mode = stat.S_IMODE(found.st_mode)
         text = path.read_bytes().strip()
     except OSError as error:
-        raise KeyLocked(f"The passphrase file {path} cannot be read: {error}.") from error
+        raise KeyLocked(
+            f"The passphrase file {path} cannot be read: {error.strerror or error}."
+        ) from error
     if mode & 0o077:
         raise KeyLocked(
             f"The passphrase file {path} has mode {mode:03o}.",

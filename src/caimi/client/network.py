@@ -149,11 +149,18 @@ class AsyncNetwork:
         return await catalogue.history(self.context, uri)
 
     async def buy(
-        self, uri: str, *, ledger: str | None = None, max_price: str | None = None
+        self,
+        uri: str,
+        *,
+        ledger: str | None = None,
+        max_price: str | None = None,
+        again: bool = False,
     ) -> Bought:
         """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told."""
         paying = self._ledger(ledger) if ledger is not None else self._home(uri)
-        return await purchase.buy(self.context, uri, ledger=paying, max_price=max_price)
+        return await purchase.buy(
+            self.context, uri, ledger=paying, max_price=max_price, again=again
+        )
 
     async def transfer(
         self,
@@ -169,12 +176,13 @@ class AsyncNetwork:
         `recipient` is an account's address, CAIP-10 id, or the name of a key in the keyring.
         """
         ledger = self._ledger(to) if to is not None else self._home(uri)
+        wait = transfer.PACKET_SECONDS if timeout_seconds is None else timeout_seconds
         return await transfer.transfer(
             self.context,
             uri,
             to=ledger,
             recipient=self._account(recipient),
-            timeout_seconds=timeout_seconds or transfer.PACKET_SECONDS,
+            timeout_seconds=wait,
             min_depth=min_depth,
         )
 

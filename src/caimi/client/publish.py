@@ -19,16 +19,23 @@ from caimi.client.context import Context, Progress, no_progress
 from caimi.client.resolve import as_uri
 from caimi.custody import tdh2
 from caimi.custody.label import label_for
-from caimi.errors.operations import ConfigInvalid, NotTheOwner, VersionTaken
+from caimi.errors.operations import BegunOtherwise, ConfigInvalid, NotTheOwner, VersionTaken
 from caimi.journal import Operation
 from caimi.ledgers.home import find_home_model
 from caimi.ledgers.port import Ledger, LedgerId, Price, TxReceipt
 from caimi.models.card import Dataset, ModelCard
+from caimi.models.licence import check_licence
 from caimi.models.manifest import Manifest
 from caimi.models.package import Package
 from caimi.models.publication import build_manifest
 from caimi.models.sealing import seal
+from caimi.names import check_model_name, check_version
 from caimi.uri import ModelUri
+
+_PUBLISH = "publish"
+_OFFER = "offer"
+_OFFERS = 3
+"""How often a price is set before it is as wanted: an interrupted run's own, then this one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +80,19 @@ async def publish(
     owner, though not its publisher, releases a further version.
 
     Raises:
+        InvalidName, UsageError, ManifestMalformed: the name, version, price or licence is none; all
+            of it is looked at before anything is sealed.
         VersionTaken: the version exists with other content.
+        BegunOtherwise: an interrupted run may have published it with another description.
         NotTheOwner: the model exists and belongs to somebody else.
         ForeignHome: the model's home is another ledger.
         StoreFull, RpcUnavailable, InsufficientFunds…: as the store and the ledger say.
     """
+    said = description or Description()
+    check_model_name(name)
+    check_version(version)
+    check_licence(said.licence)
+    amount = None if price is None else parse_amount(price)
     where = context.ledger(ledger)
     account = context.identity.signer.account
     model_id = (
@@ -86,12 +101,12 @@ async def publish(
     await _check_owner(where, model_id, account)
     async with context.journal.operation("publish", ledger, model_id.hex(), version) as operation:
         manifest = await _manifest(
-            context, operation, package, model_id, where, name, version, description, progress
+            context, operation, package, model_id, where, name, version, said, progress
         )
         progress("publish", 0, 1)
         receipt = await _anchor(context, operation, where, manifest)
-        if price is not None:
-            await _offer(context, operation, where, model_id, price)
+        if amount is not None:
+            await _offer(context, operation, where, model_id, amount)
         await operation.finish()
         progress("publish", 1, 1)
     uri = ModelUri(ledger, model_id, version)
@@ -124,15 +139,22 @@ async def _manifest(
     ledger: Ledger,
     name: str,
     version: str,
-    description: Description | None,
+    said: Description,
     progress: Progress,
 ) -> Manifest:
     """Seal, upload and describe the package, or take up the manifest an earlier run wrote down."""
-    recorded = operation.facts.get("manifest")
-    if isinstance(recorded, str):
-        manifest = Manifest.parse(base64.b64decode(recorded))
+    manifest = _recorded(operation)
+    if manifest is not None:
         await asyncio.to_thread(_check_same, package, manifest)
-    else:
+        if not _says(manifest, name, said):
+            if await operation.sent(_PUBLISH) or await _has(ledger, manifest):
+                raise BegunOtherwise(
+                    f"A publication of {manifest.name} {version} with another name, licence or "
+                    "description was begun, and may be on the ledger.",
+                    next_step="Run it with what it was begun with, or publish a new version.",
+                )
+            manifest = None  # nobody has seen it yet: it is described anew
+    if manifest is None:
         manifest = await _seal(
             context,
             package,
@@ -140,7 +162,7 @@ async def _manifest(
             ledger,
             name,
             version,
-            description or Description(),
+            said,
             progress,
         )
         await operation.note(manifest=base64.b64encode(manifest.canonical_bytes).decode())
@@ -189,6 +211,28 @@ async def _seal(
     )
 
 
+def _recorded(operation: Operation) -> Manifest | None:
+    recorded = operation.facts.get("manifest")
+    return Manifest.parse(base64.b64decode(recorded)) if isinstance(recorded, str) else None
+
+
+def _says(manifest: Manifest, name: str, said: Description) -> bool:
+    """Whether a manifest says of its version what the publisher says now."""
+    return (manifest.name, manifest.licence, manifest.datasets, manifest.card) == (
+        name,
+        said.licence,
+        tuple(said.datasets),
+        said.card,
+    ) and dict(manifest.metrics or {}) == dict(said.metrics)
+
+
+async def _has(ledger: Ledger, manifest: Manifest) -> bool:
+    if await ledger.registry.find(manifest.model_id) is None:
+        return False
+    versions = await ledger.registry.versions(manifest.model_id)
+    return any(each.version == manifest.version for each in versions)
+
+
 def _check_same(package: Package, manifest: Manifest) -> None:
     """Refuse to go on with a publication whose files have changed since it began."""
     now = {}
@@ -232,21 +276,23 @@ async def _anchor(
         if model is None
         else registry.publish_version(manifest.model_id, manifest.version, manifest.digest)
     )
-    receipt = await context.submit(operation, "publish", call)
+    receipt = await context.submit(operation, _PUBLISH, call)
     await operation.note(tx=receipt.tx)
     return receipt
 
 
 async def _offer(
-    context: Context, operation: Operation, ledger: Ledger, model_id: bytes, price: str
+    context: Context, operation: Operation, ledger: Ledger, model_id: bytes, amount: int
 ) -> None:
-    amount = parse_amount(price)
+    """Ask `amount` on every ledger, whatever an earlier run of this publication asked."""
     wanted = [Price(LedgerId(paying), b"", amount) for paying in context.ledgers]
-    for entry in wanted:
-        if await ledger.market.price(model_id, entry.ledger) != amount:
-            call = ledger.market.set_prices(model_id, wanted)
-            await context.submit(operation, "offer", call)
+    for _ in range(_OFFERS):
+        asked = [await ledger.market.price(model_id, entry.ledger) for entry in wanted]
+        if asked == [amount] * len(wanted):
             return
+        # Under one step an earlier run's transaction, of another price perhaps, ends first.
+        await context.submit(operation, _OFFER, ledger.market.set_prices(model_id, wanted))
+        await operation.forget(_OFFER)
 
 
 def package_from(path: str | Path) -> Package:

@@ -15,15 +15,19 @@ from caimi.client.resolve import Resolved, resolve
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import (
     AlreadyLicensed,
+    BegunOtherwise,
+    LicensedElsewhere,
+    NoRoute,
     NotForSale,
     PriceAboveLimit,
     PurchaseRefunded,
 )
-from caimi.journal import Operation
-from caimi.ledgers.port import Ledger, PurchaseState
+from caimi.journal import Operation, operation_key
+from caimi.ledgers.port import Ledger, LedgerId, PurchaseState
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
+_BUY = "buy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,15 @@ class Bought:
     licence_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the buyer allows now, whatever an earlier run was told; amounts in smallest units."""
+
+    most: int | None
+    timeout_seconds: int
+    again: bool
+
+
 async def buy(
     context: Context,
     uri: str | ModelUri,
@@ -45,52 +58,108 @@ async def buy(
     ledger: str,
     max_price: str | None = None,
     timeout_seconds: int = PACKET_SECONDS,
+    again: bool = False,
 ) -> Bought:
     """Buy a licence of the version `uri` names, paying on `ledger`; running it again finishes it.
+
+    A second licence of a version, paid on another ledger, is bought only `again`. All of it holds
+    for what an interrupted run began, too.
 
     Raises:
         NotForSale: no price is set for that ledger.
         PriceAboveLimit: the price is above `max_price`.
         AlreadyLicensed: this account already holds a licence.
+        LicensedElsewhere: it holds one on another ledger, or is buying one there.
+        BegunOtherwise: an interrupted run signed a purchase that these terms do not allow.
         PurchaseRefunded: the purchase failed and the money is back.
         StillInFlight: no relayer carried it in time; run again to go on waiting.
         InsufficientFunds: the account cannot pay.
     """
+    most = None if max_price is None else parse_amount(max_price)
+    terms = _Terms(most, timeout_seconds, again)
     resolved = await resolve(context, uri)
     paying = context.ledger(ledger)
     account = context.identity.signer.account
-    async with context.journal.operation("buy", str(resolved.uri), ledger, account.hex()) as op:
+    async with context.journal.operation(*_intent(resolved, paying.id, account)) as op:
+        if not again:
+            await _check_elsewhere(context, resolved, paying)
         try:
-            return await _buy(context, op, resolved, paying, max_price, timeout_seconds)
+            return await _buy(context, op, resolved, paying, terms)
         except TransactionReverted:
             await op.reopen()
             raise
 
 
+def _intent(resolved: Resolved, ledger: LedgerId, account: bytes) -> tuple[str, ...]:
+    return ("buy", str(resolved.uri), ledger, account.hex())
+
+
+async def _check_elsewhere(context: Context, resolved: Resolved, paying: Ledger) -> None:
+    """Refuse to pay where this account has a licence by another ledger, or is buying it there."""
+    account = context.identity.signer.account
+    market, model_id = resolved.ledger.market, resolved.model.model_id
+    version = resolved.version.version
+    for other in context.ledgers.values():
+        if other.id == paying.id:
+            continue
+        licence = await market.licence(model_id, version, other.address_of(account))
+        if licence.live:
+            raise LicensedElsewhere(
+                f"0x{account.hex()} already holds a licence of {resolved.uri}, by {other.id}."
+            )
+        if await _is_buying(context, resolved, other):
+            raise LicensedElsewhere(
+                f"0x{account.hex()} has begun to buy a licence of {resolved.uri} on {other.id}.",
+                why="The purchase there has not ended; it may still bring the licence.",
+                next_step=f"Run `caimi buy URI --ledger {other.id}` to end it, or add --again to "
+                "pay here as well.",
+            )
+
+
+async def _is_buying(context: Context, resolved: Resolved, ledger: Ledger) -> bool:
+    account = context.identity.signer.account
+    key = operation_key(*_intent(resolved, ledger.id, account))
+    record = await context.journal.find(key)
+    signed = await context.journal.sent(f"{key}/{_BUY}") is not None
+    if record is not None and not record.finished and signed:
+        return True
+    if ledger.id == resolved.ledger.id:
+        return False
+    try:
+        route = await context.route(ledger.id, resolved.ledger.id)
+    except NoRoute:
+        return False
+    known = await ledger.market.purchase_of(
+        route.client_id, resolved.model.model_id, resolved.version.version, account
+    )
+    return known is not None and known.state is PurchaseState.PENDING
+
+
 async def _buy(
-    context: Context,
-    operation: Operation,
-    resolved: Resolved,
-    paying: Ledger,
-    max_price: str | None,
-    timeout_seconds: int,
+    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
 ) -> Bought:
     home = resolved.ledger
     account = context.identity.signer.account
     consumer = paying.address_of(account)
-    begun = "amount" in operation.facts
+    signed = await operation.sent(_BUY)
     licence = await home.market.licence(resolved.model.model_id, resolved.version.version, consumer)
-    if licence.live and (operation.finished or not begun):
+    if licence.live and (operation.finished or not signed):
         raise AlreadyLicensed(f"0x{account.hex()} already holds a licence of {resolved.uri}.")
-    if not begun or operation.finished:
+    if operation.finished:
         await operation.reopen()
-        amount = await _agreed_price(resolved, paying, max_price)
-        await operation.note(amount=str(amount))
+        signed = False
+    if signed:
+        await _check_terms(operation, resolved, paying, terms)
+    else:  # whatever an earlier run noted, it did nothing yet: today's price and terms count
+        amount = await _agreed_price(resolved, paying, terms)
+        deadline = (await paying.head()).time + terms.timeout_seconds
+        await operation.note(amount=str(amount), timeout=deadline)
     amount = int(str(operation.facts["amount"]))
     if home.id == paying.id:
         tx = await _buy_at_home(context, operation, resolved, amount)
     else:
-        tx = await _buy_from_afar(context, operation, resolved, paying, amount, timeout_seconds)
+        tx = await _buy_from_afar(context, operation, resolved, paying, terms)
+    amount = int(str(operation.facts["amount"]))
     await operation.finish()
     licence = await home.market.licence(resolved.model.model_id, resolved.version.version, consumer)
     return Bought(
@@ -103,14 +172,37 @@ async def _buy(
     )
 
 
-async def _agreed_price(resolved: Resolved, paying: Ledger, max_price: str | None) -> int:
+async def _check_terms(
+    operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
+) -> None:
+    """Refuse to go on with a signed purchase that the terms of today do not allow."""
+    _check_amount(int(str(operation.facts["amount"])), resolved, paying, terms)
+    latest = (await paying.head()).time + terms.timeout_seconds
+    if paying.id != resolved.ledger.id and int(str(operation.facts["timeout"])) > latest:
+        raise BegunOtherwise(
+            f"A purchase of {resolved.uri} on {paying.id} was begun that times out later than the "
+            f"{terms.timeout_seconds} s that are allowed now."
+        )
+
+
+def _check_amount(amount: int, resolved: Resolved, paying: Ledger, terms: _Terms) -> None:
+    if terms.most is not None and amount > terms.most:
+        raise BegunOtherwise(
+            f"A purchase of {resolved.uri} on {paying.id} was begun for {format_amount(amount)}, "
+            f"more than the {format_amount(terms.most)} that are allowed now.",
+            next_step=f"Run it with --max-price {format_amount(amount)} to finish it: it is paid "
+            "once, and comes back if it fails.",
+        )
+
+
+async def _agreed_price(resolved: Resolved, paying: Ledger, terms: _Terms) -> int:
     amount = await resolved.ledger.market.price(resolved.model.model_id, paying.id)
     if amount is None:
         raise NotForSale(f"{resolved.uri} is not for sale on {paying.id}.")
-    if max_price is not None and amount > parse_amount(max_price):
+    if terms.most is not None and amount > terms.most:
         raise PriceAboveLimit(
             f"{resolved.uri} costs {format_amount(amount)} on {paying.id}, "
-            f"more than the {max_price} agreed to."
+            f"more than the {format_amount(terms.most)} agreed to."
         )
     return amount
 
@@ -121,42 +213,27 @@ async def _buy_at_home(
     call = resolved.ledger.market.buy(
         resolved.model.model_id, resolved.version.version, b"", amount
     )
-    receipt = await context.submit(operation, "buy", call)
+    receipt = await context.submit(operation, _BUY, call)
     return receipt.tx
 
 
 async def _buy_from_afar(
-    context: Context,
-    operation: Operation,
-    resolved: Resolved,
-    paying: Ledger,
-    amount: int,
-    timeout_seconds: int,
+    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
 ) -> str:
     route = await context.route(paying.id, resolved.ledger.id)
     model_id, version = resolved.model.model_id, resolved.version.version
     account = context.identity.signer.account
-    if "timeout" not in operation.facts:
-        head = await paying.head()
-        await operation.note(timeout=head.time + timeout_seconds)
     purchase = await paying.market.purchase_of(route.client_id, model_id, version, account)
-    if purchase is None or await context.journal.sent(operation.outbox_key("buy")) is not None:
-        receipt = await context.submit(
-            operation,
-            "buy",
-            paying.market.buy_remote(
-                route.client_id,
-                model_id,
-                version,
-                b"",
-                amount,
-                int(str(operation.facts["timeout"])),
-            ),
-        )
+    if purchase is None or await operation.sent(_BUY):
+        amount, timeout = (int(str(operation.facts[name])) for name in ("amount", "timeout"))
+        call = paying.market.buy_remote(route.client_id, model_id, version, b"", amount, timeout)
+        receipt = await context.submit(operation, _BUY, call)
         opened = next(event for event in receipt.events if event.name == "PurchaseOpened")
         await operation.note(purchase=_hex(opened.values["purchaseId"]), tx=receipt.tx)
-    else:
-        await operation.note(purchase=purchase.purchase_id.hex())
+    else:  # made from here by this key, and not by this journal
+        _check_amount(purchase.amount, resolved, paying, terms)
+        await operation.note(purchase=purchase.purchase_id.hex(), amount=str(purchase.amount))
+    amount = int(str(operation.facts["amount"]))
     purchase_id = bytes.fromhex(str(operation.facts["purchase"]))
 
     async def ended() -> tuple[PurchaseState, int] | None:

@@ -128,9 +128,16 @@ class Network:
         """List a model's events on all ledgers."""
         return self._run(self._network.history(uri))
 
-    def buy(self, uri: str, *, ledger: str | None = None, max_price: str | None = None) -> Bought:
-        """Buy a licence; pays on the home ledger unless told."""
-        return self._run(self._network.buy(uri, ledger=ledger, max_price=max_price))
+    def buy(
+        self,
+        uri: str,
+        *,
+        ledger: str | None = None,
+        max_price: str | None = None,
+        again: bool = False,
+    ) -> Bought:
+        """Buy a licence; pays on the home ledger unless told, for a second licence only `again`."""
+        return self._run(self._network.buy(uri, ledger=ledger, max_price=max_price, again=again))
 
     def transfer(
         self,

@@ -8,12 +8,19 @@ from caimi.client.context import Context
 from caimi.client.resolve import as_uri
 from caimi.client.voyage import MAX_HOPS, Voyage, follow
 from caimi.errors.ledgers import TransactionReverted
-from caimi.errors.operations import NotTheOwner, NotTheWay, StillInFlight, TransferRefunded
+from caimi.errors.operations import (
+    BegunOtherwise,
+    NotTheOwner,
+    NotTheWay,
+    StillInFlight,
+    TransferRefunded,
+)
 from caimi.journal import Operation
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
+_SEND = "send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ async def transfer(
         NotTheWay: the model goes back over another ledger first, or has come too far to go on.
         TransferRefunded: the destination refused it or time ran out; the sender has it back.
         StillInFlight: no relayer carried it in time; run again to go on waiting.
+        BegunOtherwise: an interrupted run sent it with a later timeout or less depth than now.
     """
     model = as_uri(uri).with_selector(None)
     context.ledger(to)
@@ -124,6 +132,7 @@ async def _within(context: Context, operation: Operation, parcel: _Parcel) -> st
 async def _between(
     context: Context, operation: Operation, parcel: _Parcel, model: ModelUri, to: LedgerId
 ) -> str:
+    await _check_terms(operation, parcel, model)
     if "sequence" not in operation.facts:
         await _send(context, operation, parcel)
     sequence = int(str(operation.facts["sequence"]))
@@ -141,14 +150,30 @@ async def _between(
     return str(operation.facts["tx"])
 
 
+async def _check_terms(operation: Operation, parcel: _Parcel, model: ModelUri) -> None:
+    """Refuse to go on with a signed transfer that the terms of today do not allow."""
+    if not await operation.sent(_SEND) or "timeout" not in operation.facts:
+        return
+    timeout, depth = (int(str(operation.facts[name])) for name in ("timeout", "depth"))
+    latest = (await parcel.source.head()).time + parcel.timeout_seconds
+    for wrong, how in (
+        (timeout > latest, f"times out later than the {parcel.timeout_seconds} s allowed now"),
+        (depth < parcel.min_depth, f"is taken at {depth} blocks, not {parcel.min_depth}"),
+    ):
+        if wrong:
+            raise BegunOtherwise(f"A transfer of {model} was begun that {how}.")
+
+
 async def _send(context: Context, operation: Operation, parcel: _Parcel) -> None:
     source, token = parcel.source, parcel.token
-    already_sent = await context.journal.sent(operation.outbox_key("send")) is not None
-    if not already_sent and await source.registry.approved(token) != source.bridge.account:
-        approval = source.registry.approve(token, source.bridge.account)
-        await context.submit(operation, "approve", approval)
-    timeout = (await source.head()).time + parcel.timeout_seconds
-    call = source.bridge.send(parcel.client_id, token, parcel.recipient, timeout, parcel.min_depth)
-    receipt = await context.submit(operation, "send", call)
+    if not await operation.sent(_SEND):
+        if await source.registry.approved(token) != source.bridge.account:
+            approval = source.registry.approve(token, source.bridge.account)
+            await context.submit(operation, "approve", approval)
+        timeout = (await source.head()).time + parcel.timeout_seconds
+        await operation.note(timeout=timeout, depth=parcel.min_depth)
+    timeout, depth = (int(str(operation.facts[name])) for name in ("timeout", "depth"))
+    call = source.bridge.send(parcel.client_id, token, parcel.recipient, timeout, depth)
+    receipt = await context.submit(operation, _SEND, call)
     sent = next(event for event in receipt.events if event.name == "ModelSent")
     await operation.note(sequence=sent.values["sequence"], tx=receipt.tx)

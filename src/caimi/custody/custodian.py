@@ -80,8 +80,8 @@ class Custodian:
         ciphertext = Ciphertext.from_bytes(request.ciphertext)
         if ciphertext.label != request.label:
             raise LabelMismatch(
-                f"the sealed key is not that of version {request.version!r} "
-                f"of model 0x{request.model_id.hex()}"
+                f"The sealed key is not that of version {request.version!r} "
+                f"of model 0x{request.model_id.hex()}."
             )
         verify_ciphertext(ciphertext, self.key_share.group.public_key)
         self._refuse_erased(ciphertext.label, request.version)
@@ -127,4 +127,4 @@ class Custodian:
 
     def _refuse_erased(self, label: bytes, version: str) -> None:
         if self.tombstones.holds(label):
-            raise ModelErased(f"the key of version {version!r} of this model was erased")
+            raise ModelErased(f"The key of version {version!r} of this model was erased.")

@@ -50,7 +50,7 @@ class RecipientKey:
         try:
             return _SUITE.decrypt(sealed, self._private, info=info)
         except (InvalidTag, ValueError) as error:
-            raise UndeliverableShare("a sealed message does not open with this key") from error
+            raise UndeliverableShare("A sealed message does not open with this key.") from error
 
     def __repr__(self) -> str:
         return f"RecipientKey(public_bytes={self.public_bytes[:8].hex()}…)"
@@ -66,7 +66,7 @@ def seal(public: bytes, plaintext: bytes, info: bytes) -> bytes:
         return _SUITE.encrypt(plaintext, _parse_public(public), info=info)
     except ValueError as error:
         # X25519 with a point of small order.
-        raise MalformedEncoding("the recipient key is not usable") from error
+        raise MalformedEncoding("The recipient key is not usable.") from error
 
 
 def check_recipient(public: bytes) -> None:
@@ -84,7 +84,7 @@ def delivery_info(label: bytes, consumer: str, index: int, nonce: bytes) -> byte
 def _parse_public(public: bytes) -> MLKEM768X25519PublicKey:
     if len(public) != RECIPIENT_PUBLIC_BYTES:
         raise MalformedEncoding(
-            f"a recipient key must be {RECIPIENT_PUBLIC_BYTES} bytes, not {len(public)}"
+            f"A recipient key must be {RECIPIENT_PUBLIC_BYTES} bytes, not {len(public)}."
         )
     try:
         return MLKEM768X25519PublicKey(
@@ -92,4 +92,4 @@ def _parse_public(public: bytes) -> MLKEM768X25519PublicKey:
             X25519PublicKey.from_public_bytes(public[_MLKEM_PUBLIC_BYTES:]),
         )
     except ValueError as error:
-        raise MalformedEncoding("the recipient key's ML-KEM part is not canonical") from error
+        raise MalformedEncoding("The recipient key's ML-KEM part is not canonical.") from error

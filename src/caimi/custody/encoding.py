@@ -23,7 +23,7 @@ class Reader:
     def __init__(self, data: bytes, what: str) -> None:
         self._data = data
         self._offset = 0
-        self._what = what
+        self._what = _capital(what)
 
     def take(self, length: int) -> bytes:
         """Give the next `length` bytes."""
@@ -57,7 +57,7 @@ class Reader:
 
     def refuse(self, how: str) -> NoReturn:
         """Raise `MalformedEncoding` saying `how` the data is wrong."""
-        raise MalformedEncoding(f"{self._what} {how}")
+        raise MalformedEncoding(f"{self._what} {how}.")
 
 
 def blob(data: bytes) -> bytes:
@@ -80,17 +80,18 @@ class Fields:
     __slots__ = ("_values", "_what")
 
     def __init__(self, text: str | bytes, names: frozenset[str], what: str, limit: int) -> None:
+        what = _capital(what)
         self._what = what
         self._values = _load_object(text, what, limit)
         if self._values.keys() != names:
             wrong = sorted(self._values.keys() ^ names)
-            raise MalformedEncoding(f"{what} lacks or has unknown fields: {wrong[:5]!r:.200}")
+            raise MalformedEncoding(f"{what} lacks or has unknown fields: {wrong[:5]!r:.200}.")
 
     def text(self, name: str, most: int) -> str:
         """Give a string of 1 to `most` characters that UTF-8 can hold."""
         value = self._values[name]
         if not isinstance(value, str) or not 1 <= len(value) <= most or not _is_utf8(value):
-            raise MalformedEncoding(f"{self._what}: {name} must be text of 1 to {most} characters")
+            raise MalformedEncoding(f"{self._what}: {name} must be text of 1 to {most} characters.")
         return value
 
     def raw(self, name: str) -> object:
@@ -111,9 +112,9 @@ class Fields:
         """Give bytes written as ``0x`` and lower-case hexadecimal, `least` to `most` of them."""
         value = self._values[name]
         if not isinstance(value, str) or not 2 * least <= len(value) - 2 <= 2 * most:
-            raise MalformedEncoding(f"{self._what}: {name} must be hex of {least} to {most} bytes")
+            raise MalformedEncoding(f"{self._what}: {name} must be hex of {least} to {most} bytes.")
         if _HEX.fullmatch(value) is None:
-            raise MalformedEncoding(f"{self._what}: {name} must be 0x and lower-case hex digits")
+            raise MalformedEncoding(f"{self._what}: {name} must be 0x and lower-case hex digits.")
         return bytes.fromhex(value[2:])
 
     def number(self, name: str, least: int, most: int) -> int:
@@ -121,14 +122,18 @@ class Fields:
         value = self._values[name]
         if type(value) is not int or not least <= value <= most:
             raise MalformedEncoding(
-                f"{self._what}: {name} must be an integer from {least} to {most}"
+                f"{self._what}: {name} must be an integer from {least} to {most}."
             )
         return value
 
 
+def _capital(what: str) -> str:
+    return what[:1].upper() + what[1:]
+
+
 def _load_object(text: str | bytes, what: str, limit: int) -> Mapping[str, object]:
     if len(text) > limit:
-        raise MalformedEncoding(f"{what} is {len(text)} bytes long, more than {limit}")
+        raise MalformedEncoding(f"{what} is {len(text)} bytes long, more than {limit}.")
     try:
         value = read_json(
             text,
@@ -137,9 +142,9 @@ def _load_object(text: str | bytes, what: str, limit: int) -> Mapping[str, objec
             parse_constant=_refuse_number(what),
         )
     except (ValueError, RecursionError) as error:
-        raise MalformedEncoding(f"{what} is not JSON") from error
+        raise MalformedEncoding(f"{what} is not JSON.") from error
     if not isinstance(value, dict):
-        raise MalformedEncoding(f"{what} is not a JSON object")
+        raise MalformedEncoding(f"{what} is not a JSON object.")
     return value
 
 
@@ -147,7 +152,7 @@ def _no_duplicates(what: str) -> Callable[[list[tuple[str, object]]], dict[str, 
     def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
         built = dict(pairs)
         if len(built) != len(pairs):
-            raise MalformedEncoding(f"{what} repeats a field")
+            raise MalformedEncoding(f"{what} repeats a field.")
         return built
 
     return build
@@ -155,7 +160,7 @@ def _no_duplicates(what: str) -> Callable[[list[tuple[str, object]]], dict[str, 
 
 def _refuse_number(what: str) -> Callable[[str], object]:
     def refuse(written: str) -> NoReturn:
-        raise MalformedEncoding(f"{what} holds the number {written[:20]}, not an integer")
+        raise MalformedEncoding(f"{what} holds the number {written[:20]}, not an integer.")
 
     return refuse
 

@@ -38,13 +38,13 @@ class LedgerGrants:
         """
         home = self._ledgers.get(LedgerId(ledger))
         if home is None:
-            raise GrantRefused(f"this custodian does not follow ledger {ledger}")
+            raise GrantRefused(f"This custodian does not follow ledger {ledger}.")
         height = await self._height(home)
         try:
             model = await home_model(home, model_id, height)
         except (ForeignHome, UnknownModel) as error:
             raise GrantRefused(
-                f"at height {height} {ledger} is not the home of model 0x{model_id.hex()}",
+                f"At height {height} {ledger} is not the home of model 0x{model_id.hex()}.",
                 next_step=error.next_step,
             ) from error
         licence = await home.market.licence(
@@ -54,7 +54,7 @@ class LedgerGrants:
         if not licence.live and not _owns(home, model, AccountId.parse(consumer)):
             raise GrantRefused(
                 f"{consumer} holds no live licence of version {version!r} "
-                f"at height {height} of {ledger}"
+                f"at height {height} of {ledger}."
             )
         return Grant(ledger, height, consumer)
 
@@ -70,7 +70,7 @@ class LedgerGrants:
         if ledger is None:
             raise GrantRefused(
                 f"{consumer} did not sign with a key, and this custodian does not follow its "
-                "ledger to ask whether it is a contract that takes the signature",
+                "ledger to ask whether it is a contract that takes the signature.",
                 next_step="Buy with an account on a ledger that the custodians follow.",
             )
         height = await self._height(ledger)
@@ -81,7 +81,7 @@ class LedgerGrants:
         except TimeoutError as error:
             raise GrantRefused(
                 f"{account.ledger} did not say within {APPROVAL_SECONDS:g} s whether {consumer} "
-                "takes the signature"
+                "takes the signature."
             ) from error
         self._keep(ledger, height)
         return approved

@@ -42,11 +42,11 @@ class Point:
         """
         # libsecp256k1 would also take uncompressed and hybrid forms: the length excludes them.
         if len(data) != POINT_BYTES:
-            raise MalformedEncoding(f"a point must be {POINT_BYTES} bytes, not {len(data)}")
+            raise MalformedEncoding(f"A point must be {POINT_BYTES} bytes, not {len(data)}.")
         try:
             return cls(PublicKey(bytes(data)))
         except ValueError as error:
-            raise MalformedEncoding(f"{data.hex()} is not a point of secp256k1") from error
+            raise MalformedEncoding(f"{data.hex()} is not a point of secp256k1.") from error
 
     def to_bytes(self) -> bytes:
         """Encode as 33 compressed bytes; the point at infinity as the single byte 0 (SEC 1)."""
@@ -139,10 +139,10 @@ def scalar_from_bytes(data: bytes) -> int:
         MalformedEncoding: not 32 bytes, or not below the group's order. The value is not repeated.
     """
     if len(data) != SCALAR_BYTES:
-        raise MalformedEncoding(f"a scalar must be {SCALAR_BYTES} bytes, not {len(data)}")
+        raise MalformedEncoding(f"A scalar must be {SCALAR_BYTES} bytes, not {len(data)}.")
     scalar = int.from_bytes(data, "big")
     if scalar >= ORDER:
-        raise MalformedEncoding("a scalar must be below the order of secp256k1")
+        raise MalformedEncoding("A scalar must be below the order of secp256k1.")
     return scalar
 
 

@@ -39,29 +39,29 @@ class GroupKey:
     def __post_init__(self) -> None:
         if not MIN_THRESHOLD <= self.threshold <= self.total <= MAX_CUSTODIANS:
             raise InvalidKeyMaterial(
-                f"a threshold of {self.threshold} of {self.total} is outside "
-                f"{MIN_THRESHOLD} <= threshold <= total <= {MAX_CUSTODIANS}"
+                f"A threshold of {self.threshold} of {self.total} is outside "
+                f"{MIN_THRESHOLD} <= threshold <= total <= {MAX_CUSTODIANS}."
             )
         if len(self.verification_keys) != self.total:
             raise InvalidKeyMaterial(
                 f"{self.total} custodians need as many verification keys, "
-                f"not {len(self.verification_keys)}"
+                f"not {len(self.verification_keys)}."
             )
         if self.public_key.is_infinity or any(key.is_infinity for key in self.verification_keys):
-            raise InvalidKeyMaterial("a key of the group is the point at infinity")
+            raise InvalidKeyMaterial("A key of the group is the point at infinity.")
         basis = {i + 1: self.verification_keys[i] for i in range(self.threshold)}
         if interpolate_points(basis) != self.public_key:
-            raise InvalidKeyMaterial("the verification keys do not share the group's public key")
+            raise InvalidKeyMaterial("The verification keys do not share the group's public key.")
         for index in range(self.threshold + 1, self.total + 1):
             if interpolate_points(basis, at=index) != self.verification_keys[index - 1]:
                 raise InvalidKeyMaterial(
-                    f"the verification key of custodian {index} does not fit the others"
+                    f"The verification key of custodian {index} does not fit the others."
                 )
 
     def verification_key(self, index: int) -> Point:
         """Give custodian `index`'s verification key, or raise `InvalidKeyMaterial`."""
         if not 1 <= index <= self.total:
-            raise InvalidKeyMaterial(f"there is no custodian {index} in a group of {self.total}")
+            raise InvalidKeyMaterial(f"There is no custodian {index} in a group of {self.total}.")
         return self.verification_keys[index - 1]
 
     def to_bytes(self) -> bytes:
@@ -105,7 +105,7 @@ class KeyShare:
     def __post_init__(self) -> None:
         if generator_times(self.secret) != self.group.verification_key(self.index):
             raise InvalidKeyMaterial(
-                f"the key share of custodian {self.index} does not match its verification key"
+                f"The key share of custodian {self.index} does not match its verification key."
             )
 
     def to_bytes(self) -> bytes:

@@ -40,9 +40,9 @@ def save_key_share(path: Path, share: KeyShare, passphrase: bytes, *, cost: int 
         KeyShareFileError: the passphrase is empty, `cost` is out of range, or writing failed.
     """
     if not passphrase:
-        raise KeyShareFileError("a key share is not saved with an empty passphrase")
+        raise KeyShareFileError("A key share is not saved with an empty passphrase.")
     if not _MIN_COST <= cost <= _MAX_COST:
-        raise KeyShareFileError(f"scrypt's cost must be {_MIN_COST} to {_MAX_COST}, not {cost}")
+        raise KeyShareFileError(f"Scrypt's cost must be {_MIN_COST} to {_MAX_COST}, not {cost}.")
     salt = secrets.token_bytes(_SALT_BYTES)
     nonce = secrets.token_bytes(_NONCE_BYTES)
     header = _TAG + bytes([cost]) + salt + nonce
@@ -50,7 +50,7 @@ def save_key_share(path: Path, share: KeyShare, passphrase: bytes, *, cost: int 
     try:
         _write_atomically(path, header + AESGCM(key).encrypt(nonce, share.to_bytes(), header))
     except OSError as error:
-        raise KeyShareFileError(f"the key share cannot be written to {path}: {error}") from error
+        raise KeyShareFileError(f"The key share cannot be written to {path}: {error}.") from error
 
 
 def load_key_share(path: Path, passphrase: bytes) -> KeyShare:
@@ -65,11 +65,11 @@ def load_key_share(path: Path, passphrase: bytes) -> KeyShare:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise KeyShareFileError(f"the key share in {path} cannot be read: {error}") from error
+        raise KeyShareFileError(f"The key share in {path} cannot be read: {error}.") from error
     if mode & 0o077:
         raise KeyShareFileError(
-            f"the key share in {path} is open to other users (mode {mode:04o})",
-            next_step=f"Run: chmod 600 {path}",
+            f"The key share in {path} is open to other users (mode {mode:04o}).",
+            next_step=f"Run `chmod 600 {path}`.",
         )
     try:
         header, sealed = _split(data)
@@ -80,7 +80,7 @@ def load_key_share(path: Path, passphrase: bytes) -> KeyShare:
     try:
         plain = AESGCM(_derive(passphrase, salt, cost)).decrypt(nonce, sealed, header)
     except InvalidTag as error:
-        raise WrongPassphrase(f"the key share in {path} does not open") from error
+        raise WrongPassphrase(f"The key share in {path} does not open.") from error
     return KeyShare.from_bytes(plain)
 
 

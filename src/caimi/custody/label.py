@@ -19,13 +19,13 @@ def label_for(model_id: bytes, version: str) -> bytes:
         MalformedEncoding: `model_id` is not 32 bytes, or `version` is empty, too long or not UTF-8.
     """
     if len(model_id) != MODEL_ID_BYTES:
-        raise MalformedEncoding(f"a model id must be {MODEL_ID_BYTES} bytes, not {len(model_id)}")
+        raise MalformedEncoding(f"A model id must be {MODEL_ID_BYTES} bytes, not {len(model_id)}.")
     if not 1 <= len(version) <= VERSION_CHARACTERS:
         raise MalformedEncoding(
-            f"a version must have 1 to {VERSION_CHARACTERS} characters, not {len(version)}"
+            f"A version must have 1 to {VERSION_CHARACTERS} characters, not {len(version)}."
         )
     try:
         written = version.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise MalformedEncoding("a version must be text that UTF-8 can hold") from error
+        raise MalformedEncoding("A version must be text that UTF-8 can hold.") from error
     return LABEL_TAG + model_id + hashlib.sha256(written).digest()

@@ -24,7 +24,7 @@ class ReplayGuard:
     def check(self, account: bytes, nonce: bytes) -> None:
         """Raise `ReplayedRequest` when this account's `nonce` was answered."""
         if (account, nonce) in self._expiry:
-            raise ReplayedRequest(f"the request with nonce 0x{nonce.hex()} was answered already")
+            raise ReplayedRequest(f"The request with nonce 0x{nonce.hex()} was answered already.")
 
     def remember(self, account: bytes, nonce: bytes, *, until: float, now: float) -> None:
         """Record a request as answered, or raise `ReplayedRequest` or `CustodianBusy`."""
@@ -34,7 +34,7 @@ class ReplayGuard:
         if self._is_full(account):
             raise CustodianBusy(
                 f"{len(self._expiry)} requests, {self._held[account]} of this account, "
-                "are being remembered"
+                "are being remembered."
             )
         self._expiry[account, nonce] = until
         self._held[account] += 1

@@ -85,16 +85,16 @@ class ShareRequest:
 
     def __post_init__(self) -> None:
         if _LEDGER.fullmatch(self.ledger) is None:
-            raise MalformedEncoding(f"{self.ledger[:60]!r} is not a CAIP-2 ledger id")
+            raise MalformedEncoding(f"{self.ledger[:60]!r} is not a CAIP-2 ledger id.")
         _address_of(self.consumer)
         label_for(self.model_id, self.version)
         check_recipient(self.hpke_public_key)
         if not 1 <= len(self.ciphertext) <= MAX_CIPHERTEXT_BYTES:
-            raise MalformedEncoding(f"a sealed key has 1 to {MAX_CIPHERTEXT_BYTES} bytes")
+            raise MalformedEncoding(f"A sealed key has 1 to {MAX_CIPHERTEXT_BYTES} bytes.")
         if len(self.nonce) != NONCE_BYTES:
-            raise MalformedEncoding(f"a nonce must be {NONCE_BYTES} bytes, not {len(self.nonce)}")
+            raise MalformedEncoding(f"A nonce must be {NONCE_BYTES} bytes, not {len(self.nonce)}.")
         if not 0 <= self.issued_at < 2**63:
-            raise MalformedEncoding("issued_at must be Unix seconds")
+            raise MalformedEncoding("The time issued_at must be in Unix seconds.")
 
     @property
     def label(self) -> bytes:
@@ -152,7 +152,7 @@ class SignedShareRequest:
         account = _recover(self.request.signing_digest(), self.signature)
         if account != _address_of(self.request.consumer):
             raise InvalidRequestSignature(
-                f"the request of {self.request.consumer} is signed by 0x{account.hex()}"
+                f"The request of {self.request.consumer} is signed by 0x{account.hex()}."
             )
         return account
 
@@ -169,7 +169,7 @@ class SignedShareRequest:
         age = now - self.request.issued_at
         if abs(age) > window:
             when = f"{age:.0f} s ago" if age > 0 else f"{-age:.0f} s in the future"
-            raise StaleRequest(f"the request was issued {when}; at most {window} s are allowed")
+            raise StaleRequest(f"The request was issued {when}; at most {window} s are allowed.")
 
     def to_json(self) -> str:
         """Write the one JSON form; bytes are ``0x`` hexadecimal."""
@@ -233,9 +233,9 @@ class ShareResponse:
 def _address_of(consumer: str) -> bytes:
     match = _CONSUMER.fullmatch(consumer)
     if match is None:
-        raise MalformedEncoding(f"{consumer[:80]!r} is not a CAIP-10 account of an eip155 ledger")
+        raise MalformedEncoding(f"{consumer[:80]!r} is not a CAIP-10 account of an eip155 ledger.")
     if to_checksum_address(match[2]) != match[2]:
-        raise MalformedEncoding(f"{consumer!r} is not written with its checksum (EIP-55)")
+        raise MalformedEncoding(f"{consumer!r} is not written with its checksum (EIP-55).")
     return bytes.fromhex(match[2][2:])
 
 

@@ -129,13 +129,13 @@ def encrypt(public_key: Point, secret: bytes, label: bytes) -> Ciphertext:
         InvalidKeyMaterial: the public key is the point at infinity, which would protect nothing.
     """
     if public_key.is_infinity:
-        raise InvalidKeyMaterial("the group's public key is the point at infinity")
+        raise InvalidKeyMaterial("The group's public key is the point at infinity.")
     if not 1 <= len(secret) <= MAX_SECRET_BYTES:
         raise MalformedEncoding(
-            f"a secret must be 1 to {MAX_SECRET_BYTES} bytes long, not {len(secret)}"
+            f"A secret must be 1 to {MAX_SECRET_BYTES} bytes long, not {len(secret)}."
         )
     if len(label) > MAX_LABEL_BYTES:
-        raise MalformedEncoding(f"a label has at most {MAX_LABEL_BYTES} bytes, not {len(label)}")
+        raise MalformedEncoding(f"A label has at most {MAX_LABEL_BYTES} bytes, not {len(label)}.")
     r = random_scalar()
     ephemeral = generator_times(r)
     twin = SECOND_GENERATOR.times_secret(r)
@@ -151,7 +151,7 @@ def verify_ciphertext(ciphertext: Ciphertext, public_key: Point) -> None:
         public_key, ciphertext.label, ciphertext.ephemeral, ciphertext.twin, ciphertext.sealed
     )
     if not dleq.holds(ciphertext.proof, statement):
-        raise InvalidCiphertext("the sealed key's proof of well-formedness does not hold")
+        raise InvalidCiphertext("The sealed key's proof of well-formedness does not hold.")
 
 
 def decryption_share(ciphertext: Ciphertext, key_share: KeyShare) -> DecryptionShare:
@@ -169,7 +169,7 @@ def decryption_share(ciphertext: Ciphertext, key_share: KeyShare) -> DecryptionS
 def verify_share(ciphertext: Ciphertext, share: DecryptionShare, group: GroupKey) -> None:
     """Check `share` against its custodian's verification key, or raise `WrongShare` naming it."""
     if not _is_good(ciphertext, share, group):
-        raise WrongShare(f"the decryption share of custodian {share.index} is wrong")
+        raise WrongShare(f"The decryption share of custodian {share.index} is wrong.")
 
 
 def combine(ciphertext: Ciphertext, shares: Iterable[DecryptionShare], group: GroupKey) -> Opened:
@@ -192,7 +192,7 @@ def combine(ciphertext: Ciphertext, shares: Iterable[DecryptionShare], group: Gr
     if len(good) < group.threshold:
         blame = f"; wrong shares from custodians {list(named)}" if named else ""
         raise NotEnoughShares(
-            f"{len(good)} good shares where {group.threshold} are needed{blame}", wrong=named
+            f"{len(good)} good shares where {group.threshold} are needed{blame}.", wrong=named
         )
     return Opened(open_with(ciphertext, list(good.values()), group), named)
 
@@ -208,14 +208,14 @@ def open_with(
     """
     points = {share.index: share.point for share in verified}
     if len(points) < group.threshold:
-        raise NotEnoughShares(f"{len(points)} shares where {group.threshold} are needed")
+        raise NotEnoughShares(f"{len(points)} shares where {group.threshold} are needed.")
     shared = interpolate_points(dict(list(points.items())[: group.threshold]))
     key = _data_key(shared, ciphertext.ephemeral, ciphertext.label)
     try:
         return AESGCM(key).decrypt(_NONCE, ciphertext.sealed, ciphertext.label)
     except InvalidTag as error:
         raise InvalidCiphertext(
-            "the sealed key does not open although its proof and all shares are good",
+            "The sealed key does not open although its proof and all shares are good.",
             why="Whoever sealed it did so wrongly.",
             next_step="Ask the publisher to publish the version again.",
         ) from error

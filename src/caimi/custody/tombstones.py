@@ -59,9 +59,9 @@ def _load(path: Path) -> set[bytes]:
                 file.truncate(len(complete))
         labels = {bytes.fromhex(line.decode("ascii")) for line in complete.splitlines()}
     except (OSError, ValueError) as error:
-        raise TombstoneFileError(f"the tombstones in {path} cannot be read: {error}") from error
+        raise TombstoneFileError(f"The tombstones in {path} cannot be read: {error}.") from error
     if any(len(label) != _LABEL_BYTES for label in labels):
-        raise TombstoneFileError(f"the tombstones in {path} hold something that is no label")
+        raise TombstoneFileError(f"The tombstones in {path} hold something that is no label.")
     return labels
 
 
@@ -75,7 +75,7 @@ def _append(path: Path, label: bytes) -> None:
         if is_new:
             sync_directory(path.parent)
     except OSError as error:
-        raise TombstoneFileError(f"the tombstone cannot be written to {path}: {error}") from error
+        raise TombstoneFileError(f"The tombstone cannot be written to {path}: {error}.") from error
 
 
 def sync_directory(directory: Path) -> None:

@@ -105,7 +105,7 @@ async def unlock(
     if ciphertext.to_bytes() != signed.request.ciphertext or (
         ciphertext.label != signed.request.label
     ):
-        raise LabelMismatch("the request asks for another sealed key than the one to open")
+        raise LabelMismatch("The request asks for another sealed key than the one to open.")
     _check_indices(custodians, group)
 
     asking = _Asking(ciphertext, signed, recipient, group, timeout_seconds)
@@ -130,7 +130,8 @@ async def unlock(
     if len(shares) < group.threshold:
         raise NotEnoughShares(
             f"{len(shares)} of the {group.threshold} shares needed were had: "
-            + "; ".join(str(outcome) for outcome in listed),
+            + "; ".join(str(outcome) for outcome in listed)
+            + ".",
             wrong=tuple(o.index for o in listed if o.status is Status.CORRUPTED),
             outcomes={outcome.index: str(outcome) for outcome in listed},
         )
@@ -170,7 +171,7 @@ class _Asking:
         info = delivery_info(self.ciphertext.label, request.consumer, index, request.nonce)
         share = DecryptionShare.from_bytes(self.recipient.open(response.sealed, info))
         if response.index != index or share.index != index:
-            raise WrongShare(f"custodian {index} sent a share of custodian {share.index}")
+            raise WrongShare(f"Custodian {index} sent a share of custodian {share.index}.")
         verify_share(self.ciphertext, share, self.group)
         return share
 
@@ -180,7 +181,7 @@ def _check_indices(custodians: Sequence[CustodianClient], group: GroupKey) -> No
     for index in indices:
         group.verification_key(index)
     if len(set(indices)) != len(indices):
-        raise InvalidKeyMaterial(f"custodians are named twice: {sorted(indices)}")
+        raise InvalidKeyMaterial(f"Custodians are named twice: {sorted(indices)}.")
 
 
 def refused(index: int, error: dict[str, str]) -> RefusedByCustodian:
@@ -190,7 +191,7 @@ def refused(index: int, error: dict[str, str]) -> RefusedByCustodian:
     """
     text = {key: str(error.get(key, ""))[:300] for key in ("code", "what", "why", "next")}
     return RefusedByCustodian(
-        f"custodian {index} refused: {text['code']}: {text['what']}",
+        f"Custodian {index} refused: {text['code']}: {text['what']}",
         why=text["why"] or None,
         next_step=text["next"] or None,
     )

@@ -21,7 +21,7 @@ class Absent:
 
     async def share(self, request: SignedShareRequest) -> ShareResponse:
         """Never answer."""
-        raise CustodianUnreachable(f"custodian {self.index} is down")
+        raise CustodianUnreachable(f"Custodian {self.index} is down.")
 
 
 class Corrupting:

@@ -53,7 +53,7 @@ class Devnet:
         if any(process.alive for process in processes.load(self._list)):
             raise DevnetRunning(f"A network is already up in {self.directory}.")
         config_file = self.directory / CONFIG_NAME
-        if config_file.exists() and not self._list.exists():
+        if config_file.exists() and not self.folder.exists():
             raise DevnetRunning(
                 f"{config_file} is there and was not written by `caimi devnet`.",
                 why="It would be overwritten.",
@@ -61,10 +61,11 @@ class Devnet:
             )
         find_anvil()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        start = Start(self.directory, self.folder, self._list, tell)
         try:
-            return await Start(self.directory, self.folder, self._list, tell).run()
+            return await start.run()
         except BaseException:
-            processes.stop(processes.load(self._list))
+            processes.stop(start.processes)
             raise
 
     async def status(self) -> list[Health]:

@@ -10,13 +10,16 @@ import contextlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from caimi.errors.node import ProcessFailed
+from caimi.errors.node import ProcessFailed, ProcessListDamaged
+from caimi.json_text import read_json
+from caimi.places import write_result
 
 STOP_SECONDS = 10.0
 LOG_TAIL_BYTES = 2000
@@ -99,16 +102,41 @@ def _reap(processes: Sequence[Process]) -> None:
 
 def save(file: Path, processes: Sequence[Process]) -> None:
     """Write the list down atomically."""
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps([asdict(process) for process in processes]), encoding="utf-8")
-    temporary.replace(file)
+    write_result(file, json.dumps([asdict(process) for process in processes]).encode())
 
 
 def load(file: Path) -> list[Process]:
-    """Read the list; empty when there is none."""
-    if not file.is_file():
+    """Read the list; empty when there is none.
+
+    Raises:
+        ProcessListDamaged: it is not as `save` writes it, or cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise ProcessListDamaged(f"{file} is not a plain file.")
+        entries = read_json(file.read_bytes())
+    except FileNotFoundError:
         return []
-    return [Process(**entry) for entry in json.loads(file.read_text("utf-8"))]
+    except OSError as error:
+        raise ProcessListDamaged(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ProcessListDamaged(f"{file} is no JSON: {error}.") from error
+    if not isinstance(entries, list):
+        raise ProcessListDamaged(f"{file} does not hold a list.")
+    return [_process(file, entry) for entry in entries]
+
+
+def _process(file: Path, entry: object) -> Process:
+    match entry:
+        case {
+            "name": str(name),
+            "pid": int(pid),
+            "started": int(started),
+            "log": str(log),
+            "url": str() | None as url,
+        } if pid > 1:  # 0 and below stand for whole groups of processes
+            return Process(name, pid, started, log, url)
+    raise ProcessListDamaged(f"{file} lists something that is no process: {entry!r:.80}.")
 
 
 def _start_time(pid: int) -> int | None:

@@ -66,7 +66,7 @@ class Start:
         self._folder = folder
         self._listed = listed
         self._tell = tell
-        self._processes: list[Process] = []
+        self.processes: list[Process] = []
         self._passphrase = secrets.token_urlsafe(24).encode()
         self._coordinator = LocalSigner.generate()
 
@@ -139,8 +139,8 @@ class Start:
         self, name: str, command: Sequence[str], url: str | None, secret: bytes | None = None
     ) -> Process:
         process = processes.start(name, command, self._folder, url=url, secret=secret)
-        self._processes.append(process)
-        processes.save(self._listed, self._processes)
+        self.processes.append(process)
+        processes.save(self._listed, self.processes)
         return process
 
     async def _start_ledgers(
@@ -206,7 +206,7 @@ class Start:
             endpoint = Endpoint(url)
             stack.push_async_callback(endpoint.aclose)
             endpoints.append(endpoint)
-        for process, endpoint in zip(self._processes[-NODES:], endpoints, strict=True):
+        for process, endpoint in zip(self.processes[-NODES:], endpoints, strict=True):
             await self._ready(process, _answers(endpoint))
         return endpoints
 

@@ -51,3 +51,11 @@ class InvalidMerkleProof(CaimiError):
     code = "CAIMI-U006"
     why = "The proof does not lead from the leaf to the root."
     next_step = "Ask for the proof again; do not trust what it was meant to prove."
+
+
+class InvalidName(CaimiError):
+    """A text is no name, where it would become a part of a file's name."""
+
+    code = "CAIMI-U010"
+    why = "A name begins with a-z or 0-9 and has at most 64 of a-z, 0-9, _ and -."
+    next_step = "Choose such a name, alice or model-2 for example."

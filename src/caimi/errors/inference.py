@@ -98,7 +98,7 @@ class TensorsNotWritten(InferenceError):
 
     code = "CAIMI-R011"
     why = "The file's name or place is unfit, the disk is full, or JSON lacks a value such as NaN."
-    next_step = "Write to a .npz file in a directory that exists."
+    next_step = "Name a .npz file: it holds every value, in a directory that can be written to."
 
 
 class ModuleMalformed(ModelNotRunnable):
@@ -138,7 +138,7 @@ class FuelExhausted(RunFailed):
 
     code = "CAIMI-R014"
     why = "The fuel of a run is bounded, so that none goes on for ever."
-    next_step = "Give fewer rows at a time, or raise the limit of fuel."
+    next_step = "Give fewer rows at a time, or run the model with --engine onnx."
 
 
 class RunTimedOut(RunFailed):
@@ -146,7 +146,7 @@ class RunTimedOut(RunFailed):
 
     code = "CAIMI-R015"
     why = "The time of a run is bounded, including that of fetching weights."
-    next_step = "Give fewer rows at a time, or raise the limit of time."
+    next_step = "Give fewer rows at a time, or run the model with --engine onnx."
 
 
 class ModuleMemoryExceeded(RunFailed):
@@ -154,7 +154,7 @@ class ModuleMemoryExceeded(RunFailed):
 
     code = "CAIMI-R016"
     why = "The memory of a model, and of the tensors of one run, is bounded."
-    next_step = "Give fewer rows at a time, or raise the limit of memory."
+    next_step = "Give fewer rows at a time, or run the model with --engine onnx."
 
 
 class ModuleLied(RunFailed):

@@ -90,7 +90,9 @@ class FeeAboveCap(LedgerError):
 
     code = "CAIMI-L008"
     why = "The fee market is higher than the cap that protects the account."
-    next_step = "Wait for fees to fall, or raise the cap."
+    next_step = (
+        "Wait for fees to fall; what a relayer may pay is price_caps under [relayer] in caimi.toml."
+    )
 
 
 class TransactionFailed(TransactionReverted):
@@ -157,7 +159,10 @@ class AnvilMissing(LedgerError):
 
     code = "CAIMI-L016"
     why = "Local ledgers in processes of their own run Foundry's anvil, which comes from npm."
-    next_step = "Run `npm ci --prefix contracts/evm`, or point CAIMI_ANVIL at the program."
+    next_step = (
+        "In a checkout run `make dev`. Elsewhere install Foundry and put its anvil on the path, or "
+        "set CAIMI_ANVIL to the program."
+    )
 
 
 class AnvilFailed(LedgerError):

@@ -42,7 +42,10 @@ class NodeUnreachable(CaimiError):
 
     code = "CAIMI-N005"
     why = "The process is not running, or the network is down."
-    next_step = "Run `caimi devnet status`, then `caimi devnet up`."
+    next_step = (
+        "Check its address and that it runs. On a local network `caimi devnet status` shows what "
+        "is down; `caimi devnet down`, then `caimi devnet up`, starts all of it anew."
+    )
 
 
 class NodeRefused(CaimiError):
@@ -74,7 +77,9 @@ class ProcessFailed(CaimiError):
 
     code = "CAIMI-N009"
     why = "See the end of its log above."
-    next_step = "Run `caimi devnet down`, correct the cause, then `caimi devnet up`."
+    next_step = (
+        "Correct the cause and run `caimi devnet up` again: what it had started is ended already."
+    )
 
 
 class SignerShared(CaimiError):
@@ -107,6 +112,17 @@ class LedgerTooSlow(CaimiError):
     code = "CAIMI-N022"
     why = "The node's RPC endpoint hangs, or the question is too large for it."
     next_step = "Ask another node, or ask again later; its operator sees it in /health."
+
+
+class ProcessListDamaged(CaimiError):
+    """The list of the local network's processes cannot be read."""
+
+    code = "CAIMI-N030"
+    why = "The file is damaged or was edited: nobody knows from it which processes are ours."
+    next_step = (
+        "Remove the file, end what is left of the network by hand (`ps ax` shows caimi.cli and "
+        "anvil), then run `caimi devnet up`."
+    )
 
 
 class DemoFailed(CaimiError):

@@ -60,7 +60,10 @@ class JournalDamaged(CaimiError):
 
     code = "CAIMI-C007"
     why = "The file is not a CAIMI journal, or it is damaged."
-    next_step = "Restore it from a backup, or point [journal] in caimi.toml at a new file."
+    next_step = (
+        "Restore it from a backup, or set state in caimi.toml to a new directory: what was begun "
+        "and not finished is then forgotten, so look first at what it did with `caimi history URI`."
+    )
 
 
 class JournalBusy(CaimiError):
@@ -161,7 +164,7 @@ class UnknownSelector(CaimiError):
 
     code = "CAIMI-C018"
     why = "The text after @ must be a published version or a set alias."
-    next_step = "Run `caimi show URI` to see versions and aliases."
+    next_step = "Run `caimi show URI` to see its versions, and `caimi history URI` its aliases."
 
 
 class NoRoute(CaimiError):
@@ -169,7 +172,7 @@ class NoRoute(CaimiError):
 
     code = "CAIMI-C019"
     why = "The gateways have no light clients of each other."
-    next_step = "Choose another ledger; `caimi devnet status` lists routes."
+    next_step = "Choose another ledger; `caimi committee show` lists the routes there are."
 
 
 class UsageError(CaimiError):
@@ -204,3 +207,59 @@ class RemoteSignatureInvalid(CaimiError):
     next_step = (
         "It must sign the 32 bytes as they are, with the key of the account in the settings."
     )
+
+
+class ConfigUnreadable(CaimiError):
+    """There is a configuration file, and it cannot be read."""
+
+    code = "CAIMI-C050"
+    why = "It is not a plain file, this user may not read it, or the disk failed."
+    next_step = "Look at it with `ls -ld`, or name another file with --config."
+
+
+class OutputUnusable(CaimiError):
+    """A place where a command should write its result cannot be written to."""
+
+    code = "CAIMI-C051"
+    why = "Places are tried before anything is paid, asked or fetched: nothing was done yet."
+    next_step = "Make the directory, or name a place that can be written to."
+
+
+class ResultElsewhere(CaimiError):
+    """A result could not be written where it was wanted; it was kept in another place."""
+
+    code = "CAIMI-C052"
+    why = "The place could be written to when the command began, and not when it ended."
+    next_step = "Move it from where it is now; running the command again could cost again."
+
+
+class LicensedElsewhere(CaimiError):
+    """The key has a licence of the version on another ledger, or is buying one there."""
+
+    code = "CAIMI-C053"
+    why = "One licence opens a version wherever it was paid; a second one only costs more."
+    next_step = "Run `caimi pull URI`: it needs nothing more. To pay all the same, add --again."
+
+
+class BegunOtherwise(CaimiError):
+    """An interrupted command was begun with terms that the present ones do not allow."""
+
+    code = "CAIMI-C054"
+    why = "Its transaction is signed and may be on its way: other terms would not change it."
+    next_step = "Run the command with the terms it was begun with: it finishes, and does it once."
+
+
+class JournalUnwritable(CaimiError):
+    """The journal cannot be written, so nothing is begun."""
+
+    code = "CAIMI-C055"
+    why = "What is decided is written down before it is done, or a crash could make it twice."
+    next_step = "Make room, or let this user write to the directory that state in caimi.toml names."
+
+
+class KeysUnusable(CaimiError):
+    """The directory of keys, or a key in it, cannot be read or written."""
+
+    code = "CAIMI-C056"
+    why = "Something else is at its path, this user may not use it, or its disk is full."
+    next_step = "Look at it with `ls -ld`, or set directory under [keys] in caimi.toml."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -14,12 +13,14 @@ from typing import Final
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from caimi.errors.machine import SystemRefused
 from caimi.inference.engine import Session
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.tensors import Tensors
 from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.json_text import read_json
+from caimi.places import cache_folder, check_file_place, write_result
 
 ONNX: Final = "onnx"
 DEFAULTS: Final[Mapping[str, int]] = {
@@ -51,14 +52,14 @@ class Rates:
 
 def default_file() -> Path:
     """Give the file that keeps this machine's rates."""
-    return Path.home() / ".cache" / "caimi" / "rates.json"
+    return cache_folder() / "rates.json"
 
 
 def load_rates(file: Path | None = None) -> Rates:
     """Give what was measured here, and defaults for the rest; a damaged file counts as none."""
     try:
         data = (file or default_file()).read_bytes()
-    except OSError:
+    except (OSError, SystemRefused):
         data = b"{}"
     found = parse_rates(data)
     return Rates({**DEFAULTS, **found}, frozenset(found))
@@ -84,8 +85,14 @@ def calibrate(file: Path | None = None, variants: tuple[str, ...] = tuple(VARIAN
 
     Raises:
         CompilerFailed: the toolchain is missing, and then nothing is kept.
+        SystemRefused: they could not be kept; tried before anything is measured.
     """
     target = file or default_file()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SystemRefused.of(error) from error
+    check_file_place(target)
     with tempfile.TemporaryDirectory(prefix="caimi-calibrate-") as name:
         model = Path(name) / "model.onnx"
         multiplies = _write_model(model)
@@ -99,10 +106,7 @@ def calibrate(file: Path | None = None, variants: tuple[str, ...] = tuple(VARIAN
                 found[variant] = round(fuel / _fastest(session, inputs))
             finally:
                 session.close()
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = target.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(found, sort_keys=True), encoding="utf-8")
-    temporary.replace(target)
+    write_result(target, json.dumps(found, sort_keys=True).encode())
     return Rates({**DEFAULTS, **found}, frozenset(found))
 
 

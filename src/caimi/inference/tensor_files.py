@@ -19,10 +19,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib import format as npy
 
+from caimi.errors.base import CaimiError
 from caimi.errors.inference import TensorsNotWritten, UnreadableTensors, WrongInput
+from caimi.errors.operations import ResultElsewhere
 from caimi.inference.tensors import MAX_TENSORS, Array, Tensors, check_tensors
 from caimi.json_text import read_json
 from caimi.models.tensor import Tensor
+from caimi.places import check_file_place, keep_result, write_result
 
 MAX_FILE_BYTES: Final = 1 << 30
 _HEADERS: Final = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -38,6 +41,7 @@ _DAMAGED_HEADER: Final = (
     tokenize.TokenError,
 )
 """What NumPy's reader of headers, which parses them as Python literals, may raise."""
+_ENDINGS: Final = (".npz", ".json")
 _PACKING: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED_ZIP: Final = (
     zipfile.BadZipFile,
@@ -199,31 +203,69 @@ def _only(signature: Sequence[Tensor]) -> Tensor:
     return signature[0]
 
 
+def check_tensor_place(path: Path) -> None:
+    """See to it that tensors can be written to `path`, before they cost anything.
+
+    Raises:
+        TensorsNotWritten: its name ends otherwise than in .npz or .json.
+        OutputUnusable: nothing can be written there.
+    """
+    if path.suffix not in _ENDINGS:
+        raise TensorsNotWritten(f"{path} is neither .npz nor .json.")
+    check_file_place(path)
+
+
 def write_tensors(path: Path, tensors: Tensors) -> None:
-    """Write tensors as .npz or .json.
+    """Write tensors as .npz or .json, whole or not at all.
 
     Raises:
         TensorsNotWritten: the file's name ends otherwise, it cannot be written, or the tensors have
             values that JSON lacks.
     """
+    data = _encoded(path, tensors)
     try:
-        match path.suffix:
-            case ".npz":
-                _write_npz(path, tensors)
-            case ".json":
-                lists = {name: value.tolist() for name, value in tensors.items()}
-                path.write_text(json.dumps(lists, allow_nan=False), encoding="utf-8")
-            case _:
-                raise TensorsNotWritten(f"{path} is neither .npz nor .json.")
-    except (ValueError, TypeError) as error:
-        raise TensorsNotWritten(f"{path} cannot hold these values: {error}.") from error
+        write_result(path, data)
     except OSError as error:
         raise TensorsNotWritten(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _write_npz(path: Path, tensors: Tensors) -> None:
+def keep_tensors(path: Path, tensors: Tensors) -> CaimiError | None:
+    """Write tensors that cost something: elsewhere, or as .npz, where `path` cannot take them.
+
+    Gives the error to raise once everything else is kept; it says where they are.
+    """
+    refused: CaimiError | None = None
+    for ending in dict.fromkeys((path.suffix, *_ENDINGS)):
+        kept = path.with_suffix(ending)
+        try:
+            lost = keep_result(kept, _encoded(kept, tensors), "The answer")
+        except TensorsNotWritten as error:
+            refused = refused or error
+            continue
+        if lost is None and refused is not None:
+            return ResultElsewhere(f"{refused.what} The answer is in {kept}.", why=refused.why)
+        return lost
+    return refused
+
+
+def _encoded(path: Path, tensors: Tensors) -> bytes:
+    try:
+        match path.suffix:
+            case ".npz":
+                data = io.BytesIO()
+                _write_npz(data, tensors)
+                return data.getvalue()
+            case ".json":
+                lists = {name: value.tolist() for name, value in tensors.items()}
+                return json.dumps(lists, allow_nan=False).encode()
+    except (ValueError, TypeError) as error:
+        raise TensorsNotWritten(f"{path} cannot hold these values: {error}.") from error
+    raise TensorsNotWritten(f"{path} is neither .npz nor .json.")
+
+
+def _write_npz(file: io.BytesIO, tensors: Tensors) -> None:
     # numpy.savez takes names as keyword arguments, and so cannot write a tensor named `file`.
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, value in tensors.items():
             plain = value.astype(str) if value.dtype.kind == "O" else value
             if plain is not value and not np.array_equal(plain.astype(object), value):

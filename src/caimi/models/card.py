@@ -50,9 +50,9 @@ class ModelCard:
         texts: dict[str, str] = {}
         for name, text in sections.items():
             if name not in known:
-                raise ManifestMalformed(f"card has an unknown section {name[:80]!r}.")
+                raise ManifestMalformed(f"Card has an unknown section {name[:80]!r}.")
             if not isinstance(text, str) or not text:
-                raise ManifestMalformed(f"card.{name} is not a text.")
+                raise ManifestMalformed(f"Card.{name} is not a text.")
             texts[name] = text
         return cls(**texts)
 

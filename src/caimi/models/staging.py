@@ -28,6 +28,9 @@ class Staging:
     """Opened as a context manager; raises `DestinationBusy` or `DestinationOccupied`."""
 
     def __init__(self, destination: Path, digest: bytes) -> None:
+        destination = Path(os.path.abspath(destination))  # noqa: PTH100 - links are not followed
+        if not destination.name:
+            raise DestinationOccupied(f"{destination} is the root of the file system.")
         self._destination = destination
         self._path = destination.with_name(f".{destination.name}.{digest.hex()[:16]}.unsealing")
         self._root = -1

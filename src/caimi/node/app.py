@@ -116,7 +116,7 @@ def _packet_name(entry: object) -> tuple[str, int]:
             and 0 < sequence < 1 << 64
         ):
             return client, sequence
-    raise RequestInvalid("packets must be pairs of client id and sequence.")
+    raise RequestInvalid("Packets must be pairs of client id and sequence.")
 
 
 def _add_shares(app: FastAPI, node: Node) -> None:

@@ -132,7 +132,7 @@ class KeyGeneration:
         terms = self._terms
         if ceremony.identities != terms.committee or ceremony.threshold != terms.threshold:
             raise CeremonyMisconfigured(
-                "the ceremony's members or threshold are not those of this node's settings"
+                "The ceremony's members or threshold are not those of this node's settings."
             )
         said = ceremony.broadcast
         if said is not None and (

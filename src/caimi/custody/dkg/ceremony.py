@@ -73,7 +73,7 @@ class Enrolment:
             self.identity, self.signature, _enrolment_digest(self.session, self.transport)
         ):
             raise CeremonyMisconfigured(
-                f"the enrolment of 0x{self.identity.hex()} is not signed by it"
+                f"The enrolment of 0x{self.identity.hex()} is not signed by it."
             )
 
     def to_json(self) -> str:
@@ -145,13 +145,13 @@ class Ceremony:
         if not MIN_THRESHOLD <= self.threshold <= len(self.members) <= MAX_CUSTODIANS:
             raise CeremonyMisconfigured(
                 f"{self.threshold} of {len(self.members)} members is outside "
-                f"{MIN_THRESHOLD} <= threshold <= members <= {MAX_CUSTODIANS}"
+                f"{MIN_THRESHOLD} <= threshold <= members <= {MAX_CUSTODIANS}."
             )
         if len(set(self.identities)) != len(self.members):
-            raise CeremonyMisconfigured("a member is enrolled twice")
+            raise CeremonyMisconfigured("A member is enrolled twice.")
         for member in self.members:
             if member.session != self.session:
-                raise CeremonyMisconfigured("a member is enrolled for another session")
+                raise CeremonyMisconfigured("A member is enrolled for another session.")
             member.verify()
 
     @property
@@ -221,7 +221,7 @@ class Ceremony:
     def index_of(self, identity: bytes) -> int:
         """Give a member's number, or raise `CeremonyMisconfigured`."""
         if identity not in self.identities:
-            raise CeremonyMisconfigured(f"0x{identity.hex()} is not a member of this ceremony")
+            raise CeremonyMisconfigured(f"0x{identity.hex()} is not a member of this ceremony.")
         return self.identities.index(identity) + 1
 
 
@@ -257,11 +257,11 @@ class SignedMessage:
     def verify(self, ceremony: Ceremony) -> None:
         """Raise `ForgedMessage` unless it is of this ceremony and signed by its sender."""
         if self.ceremony != ceremony.digest or not 1 <= self.sender <= ceremony.total:
-            raise ForgedMessage(f"a message of member {self.sender} is of another ceremony")
+            raise ForgedMessage(f"A message of member {self.sender} is of another ceremony.")
         digest = _message_digest(self.ceremony, self.round, self.sender, self.body)
         if not _is_signed(ceremony.identities[self.sender - 1], self.signature, digest):
             raise ForgedMessage(
-                f"a message of round {self.round.name} is not signed by member {self.sender}"
+                f"A message of round {self.round.name} is not signed by member {self.sender}."
             )
 
     def to_bytes(self) -> bytes:

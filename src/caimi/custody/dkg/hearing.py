@@ -36,11 +36,11 @@ def gather(
         message.verify(ceremony)
         if message.round is not place:
             raise ForgedMessage(
-                f"a message of round {message.round.name} was given for round {place.name}"
+                f"A message of round {message.round.name} was given for round {place.name}."
             )
         if bodies.setdefault(message.sender, message.body) != message.body:
             raise Equivocation(
-                f"member {message.sender} signed two different messages in round {place.name}"
+                f"Member {message.sender} signed two different messages in round {place.name}."
             )
     return dict(sorted(bodies.items()))
 
@@ -89,6 +89,6 @@ def in_step(
         raise Equivocation(
             f"{len(kept)} members are in step where {ceremony.quorum} must be; told different "
             f"things by {sorted(differing)}; messages withheld of {sorted(withheld)}; "
-            f"out of step: {dict(sorted(faults.items()))}"
+            f"out of step: {dict(sorted(faults.items()))}."
         )
     return kept, faults

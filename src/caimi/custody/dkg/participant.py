@@ -58,7 +58,7 @@ class Participant:
         self.ceremony = ceremony
         self.index = ceremony.index_of(identity.public_key.format())
         if ceremony.members[self.index - 1].transport != transport.public_bytes:
-            raise CeremonyMisconfigured(f"member {self.index} is enrolled with another key")
+            raise CeremonyMisconfigured(f"Member {self.index} is enrolled with another key.")
         self.faults: dict[int, str] = {}
         self.disqualified: set[int] = set()
         self._identity = identity
@@ -89,7 +89,7 @@ class Participant:
     def start(self) -> SignedMessage:
         """Give this member's dealing, or raise `WrongRound` the second time."""
         if self._sent is not None:
-            raise WrongRound("this key generation has been started before")
+            raise WrongRound("This key generation has been started before.")
         return self._send(Round.DEALING, self._dealer.deal(self.ceremony, self.index).to_bytes())
 
     def advance(self, messages: Iterable[SignedMessage]) -> SignedMessage:
@@ -102,7 +102,7 @@ class Participant:
             WrongRound: the ceremony has not started, or awaits the confirmations.
         """
         if self._sent is None or self._sent.round is Round.CONFIRMATION:
-            raise WrongRound("this key generation does not await a round to advance from")
+            raise WrongRound("This key generation does not await a round to advance from.")
         place = self._sent.round
         bodies = gather(self.ceremony, place, messages, self._sent)
         heard = digests(self.ceremony, bodies)
@@ -147,7 +147,7 @@ class Participant:
             WrongRound: an earlier round is awaited.
         """
         if self._sent is None or self._sent.round is not Round.CONFIRMATION or not self._group:
-            raise WrongRound("this key generation does not await the confirmations")
+            raise WrongRound("This key generation does not await the confirmations.")
         secret = sum(self._pairs[dealer].share for dealer in self.qualified) % ORDER
         return KeyShare(self.index, secret, self._group)
 
@@ -211,7 +211,7 @@ class Participant:
         if len(self.qualified) < self.ceremony.quorum:
             raise CeremonyFailed(
                 f"{len(self.qualified)} dealers qualify where {self.ceremony.quorum} must; "
-                f"faults: {self.faults}"
+                f"faults: {self.faults}."
             )
 
     def _extraction(self) -> tuple[Point, ...]:
@@ -252,8 +252,8 @@ class Participant:
             }
             if len(pooled) < self.ceremony.threshold:
                 raise CeremonyFailed(
-                    f"the secret of dealer {dealer} cannot be pooled: {len(pooled)} good shares "
-                    f"where {self.ceremony.threshold} are needed"
+                    f"The secret of dealer {dealer} cannot be pooled: {len(pooled)} good shares "
+                    f"where {self.ceremony.threshold} are needed."
                 )
             chosen = dict(list(pooled.items())[: self.ceremony.threshold])
             coefficients = interpolate_coefficients(chosen)

@@ -130,7 +130,7 @@ async def wait_ready(options: AnvilOptions) -> None:
                     return
     except TimeoutError:
         raise LedgerUnavailable(
-            f"anvil on port {options.port} did not answer within {_START_SECONDS:g} s."
+            f"Anvil on port {options.port} did not answer within {_START_SECONDS:g} s."
         ) from None
     finally:
         await chain.rpc.aclose()
@@ -171,7 +171,7 @@ async def _ready_or_ended(process: asyncio.subprocess.Process, options: AnvilOpt
         ready.cancel()
         assert process.stderr is not None
         said = (await process.stderr.read(_MAX_OUTPUT)).decode(errors="replace").strip()
-        raise AnvilFailed(f"anvil on port {options.port} ended with {ended.result()}: {said}")
+        raise AnvilFailed(f"Anvil on port {options.port} ended with {ended.result()}: {said}.")
     ended.cancel()
     await ready
 

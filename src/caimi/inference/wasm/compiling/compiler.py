@@ -35,6 +35,7 @@ from caimi.inference.wasm.compiling.toolchain import (
 from caimi.inference.wasm.metadata import ITEM_BYTES, Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.models.tensor import Tensor
+from caimi.places import cache_folder
 
 REVISION: Final = 1
 """Of everything that fixes the bits of answers: kernels, folding, fusion, flags and toolchain."""
@@ -72,7 +73,7 @@ SIMD: Final = VARIANTS["simd"]
 
 def default_cache() -> Path:
     """Give the user's directory for what was compiled before."""
-    return Path.home() / ".cache" / "caimi"
+    return cache_folder()
 
 
 @remembered

@@ -54,7 +54,7 @@ class ModuleHost:
         """Load a module, compiling it to machine code first where that is not in the cache.
 
         Raises:
-            ModuleMalformed: wasmtime does not take it.
+            ModuleMalformed: Wasmtime does not take it.
             ModuleMemoryExceeded: it needs more memory than it may have.
             FuelExhausted, RunTimedOut, ModuleTrapped, ModuleLied, RunnerDied: loading it failed.
             WeightsUnavailable, StorageError: its weights cannot be had, or were altered.
@@ -69,7 +69,7 @@ class ModuleHost:
         """Give a module's machine code, from the cache or from a process that compiles it.
 
         Raises:
-            ModuleMalformed: wasmtime does not take it.
+            ModuleMalformed: Wasmtime does not take it.
             RunnerDied, RunTimedOut: compiling it takes too much.
         """
         key = sha256(module.sha256 + _target()).digest()
@@ -125,7 +125,7 @@ class ModuleHost:
             answer = process.receive(monotonic() + _COMPILE_SECONDS)
             if answer[:1] == b"E":
                 text = protocol.plain(answer[protocol.FAILED.size :])
-                raise ModuleMalformed(f"wasmtime does not take it: {text}.")
+                raise ModuleMalformed(f"Wasmtime does not take it: {text}.")
             if answer[:1] != b"D" or len(answer) != protocol.DONE.size:
                 raise RunnerDied("The process speaks another language.")
             _, size, _ = protocol.DONE.unpack(answer)
