@@ -89,7 +89,7 @@ contract RelayFeesTest is FeeLedgers {
         assertEq(fees.owed(relayer), 7);
         assertEq(fees.held(), 0);
         vm.prank(relayer);
-        fees.withdraw();
+        fees.withdraw(payable(relayer));
         assertEq(relayer.balance, 7);
         assertEq(address(fees).balance, 0);
     }
@@ -219,7 +219,7 @@ contract RelayFeesTest is FeeLedgers {
     function test_nothing_owed_is_nothing_withdrawn() public {
         vm.expectRevert(abi.encodeWithSelector(RelayFees.NothingOwed.selector, thief));
         vm.prank(thief);
-        fees.withdraw();
+        fees.withdraw(payable(thief));
     }
 }
 
@@ -272,7 +272,7 @@ contract FeeHandler is FeeLedgers {
         uint256 amount = fees.owed(who(account));
         if (amount == 0) return;
         vm.prank(who(account));
-        fees.withdraw();
+        fees.withdraw(payable(who(account)));
         withdrawn += amount;
     }
 
