@@ -144,7 +144,7 @@ async def _buy_from_afar(
         receipt = await context.submit(
             operation,
             "buy",
-            paying.market.buy_remote(
+            await paying.market.buy_remote(
                 route.client_id,
                 model_id,
                 version,
@@ -179,7 +179,7 @@ async def _take_refund(
     context: Context, operation: Operation, paying: Ledger, account: bytes
 ) -> None:
     if await paying.market.owed(account) > 0:
-        await context.submit(operation, "refund", paying.market.withdraw())
+        await context.submit(operation, "refund", paying.market.withdraw(account))
 
 
 def _hex(value: object) -> str:

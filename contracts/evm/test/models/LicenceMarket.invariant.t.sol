@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {Price} from "../../src/interfaces/ILicenceMarket.sol";
 import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {Test} from "../Test.sol";
@@ -176,6 +177,20 @@ contract MarketHandler is ModelLedgers {
                     market.withdraw(currencies[c], account);
                 }
                 assertEq(_balance(address(sites[i].market), currencies[c]), 0, "left over");
+            }
+        }
+        _assertAllPlacesFree();
+    }
+
+    /// @dev Whatever ended how: nothing is in flight any more, and a day refills the rest.
+    function _assertAllPlacesFree() private {
+        vm.warp(vm.getBlockTimestamp() + 1 days);
+        for (uint256 i = 1; i < SITES; ++i) {
+            for (uint256 c = 0; c < CURRENCIES; ++c) {
+                string memory lane = routes[i][0];
+                if (c != 0) lane = string.concat(lane, "/", Strings.toHexString(currencies[c]));
+                (uint256 places,) = sites[i].market.available(lane, false);
+                assertEq(places, 1000, "places");
             }
         }
     }
