@@ -73,8 +73,8 @@ abstract contract RouteLimits is AccessManaged {
     uint32 internal constant DEFAULT_SENT_PER_DAY = 10_000;
     uint32 internal constant DEFAULT_RECEIVED = 12_000;
     uint32 internal constant DEFAULT_RECEIVED_PER_DAY = 12_000;
-    /// @notice Of what may be sent over a route, one account uses one part in so many.
-    uint256 public constant SHARES = 20;
+    /// @dev Of what may be sent over a route, one account uses one part in so many.
+    uint256 private constant SHARES = 20;
     uint256 private constant DAY = 1 days;
 
     mapping(bytes32 clientHash => Route) private _routes;
@@ -117,19 +117,15 @@ abstract contract RouteLimits is AccessManaged {
     /// @notice How many packets, and how much value, a direction may carry now. A delivery may overdraw the value once.
     function available(string calldata clientId, bool receiving) external view returns (uint256 count, uint256 amount) {
         Direction storage direction = _direction(keccak256(bytes(clientId)), receiving);
-        return _left(direction.bucket, _limits(direction, receiving), 1, 1);
-    }
-
-    /// @notice How many packets, and how much value, an account may send over a route now, if {available} is not less.
-    function availableTo(string calldata clientId, address account)
-        external
-        view
-        returns (uint256 count, uint256 amount)
-    {
-        bytes32 clientHash = keccak256(bytes(clientId));
-        Limits memory limits = _limits(_routes[clientHash].sending, false);
-        (uint256 countWeight, uint256 amountWeight) = _weights(limits);
-        return _left(_shares[clientHash][account], limits, countWeight, amountWeight);
+        Limits memory limits = _limits(direction, receiving);
+        Bucket storage bucket = direction.bucket;
+        (uint256 countUsed, uint256 amountUsed) = _used(bucket, limits);
+        // What is used and in flight of a bucket is below 2 ** 128.
+        unchecked {
+            countUsed += bucket.used.flying * DAY;
+            amountUsed += bucket.amountFlying * DAY;
+            return (_less(limits.count * DAY, countUsed) / DAY, _less(limits.amount * DAY, amountUsed) / DAY);
+        }
     }
 
     /// @dev Counts a packet that `account` sends; refused when the route's bucket or the account's share does not hold it.
@@ -179,22 +175,24 @@ abstract contract RouteLimits is AccessManaged {
         if (emptied || countUsed + DAY > limits.count * DAY) _open(clientHash);
     }
 
-    /// @dev One more packet in flight. What fits is less than the limits, which are below 2 ** 104.
+    /// @dev One more packet in flight. Limits are below 2 ** 104, and so is what fits, however it is weighed.
     function _fly(Bucket storage bucket, Limits memory limits, uint256 countWeight, uint256 amountWeight, uint256 amount)
         private
         returns (bool fits)
     {
         (uint256 countUsed, uint256 amountUsed) = _used(bucket, limits);
-        uint256 flying = uint256(bucket.used.flying) + 1;
-        fits = flying * countWeight * DAY + countUsed <= limits.count * DAY;
-        _write(bucket, flying, countUsed, amountUsed);
-        if (amount == 0) return fits;
-        flying = bucket.amountFlying + amount;
-        bucket.amountFlying = uint128(flying);
-        return fits && flying * amountWeight * DAY + amountUsed <= limits.amount * DAY;
+        unchecked {
+            uint256 flying = uint256(bucket.used.flying) + 1;
+            fits = flying * countWeight * DAY + countUsed <= limits.count * DAY;
+            _write(bucket, flying, countUsed, amountUsed);
+            if (amount == 0) return fits;
+            flying = bucket.amountFlying + amount;
+            bucket.amountFlying = uint128(flying);
+            return fits && flying * amountWeight * DAY + amountUsed <= limits.amount * DAY;
+        }
     }
 
-    /// @dev One packet less in flight.
+    /// @dev One packet less in flight: it was counted, so that there is one.
     function _land(
         Bucket storage bucket,
         Limits memory limits,
@@ -204,12 +202,14 @@ abstract contract RouteLimits is AccessManaged {
         bool refunded
     ) private {
         (uint256 countUsed, uint256 amountUsed) = _used(bucket, limits);
-        if (amount != 0) bucket.amountFlying -= uint128(amount);
-        if (!refunded) {
-            countUsed += countWeight * DAY;
-            amountUsed += amount * amountWeight * DAY;
+        unchecked {
+            if (amount != 0) bucket.amountFlying -= uint128(amount);
+            if (!refunded) {
+                countUsed += countWeight * DAY;
+                amountUsed += amount * amountWeight * DAY;
+            }
+            _write(bucket, bucket.used.flying - 1, countUsed, amountUsed);
         }
-        _write(bucket, bucket.used.flying - 1, countUsed, amountUsed);
     }
 
     function _write(Bucket storage bucket, uint256 flying, uint256 countUsed, uint256 amountUsed) private {
@@ -222,20 +222,6 @@ abstract contract RouteLimits is AccessManaged {
         countWeight = limits.count < SHARES ? limits.count : SHARES;
         amountWeight = limits.maxAmount == 0 ? SHARES : limits.amount / limits.maxAmount;
         if (amountWeight > SHARES) amountWeight = SHARES;
-    }
-
-    function _left(Bucket storage bucket, Limits memory limits, uint256 countWeight, uint256 amountWeight)
-        private
-        view
-        returns (uint256 count, uint256 amount)
-    {
-        (uint256 countUsed, uint256 amountUsed) = _used(bucket, limits);
-        countUsed += bucket.used.flying * countWeight * DAY;
-        amountUsed += bucket.amountFlying * amountWeight * DAY;
-        return (
-            _less(limits.count * DAY, countUsed) / (countWeight * DAY),
-            _less(limits.amount * DAY, amountUsed) / (amountWeight * DAY)
-        );
     }
 
     /// @dev Whether anything was left before a delivery of `amount`.
@@ -267,10 +253,13 @@ abstract contract RouteLimits is AccessManaged {
         view
         returns (uint256 countUsed, uint256 amountUsed)
     {
-        Used memory used = bucket.used;
-        uint256 elapsed = block.timestamp - used.time;
-        countUsed = _less(used.count, elapsed * limits.countPerDay);
-        amountUsed = _less(used.amount, elapsed * limits.amountPerDay);
+        Used storage used = bucket.used;
+        // Seconds times a rate below 2 ** 104.
+        unchecked {
+            uint256 elapsed = block.timestamp - used.time;
+            countUsed = _less(used.count, elapsed * limits.countPerDay);
+            amountUsed = _less(used.amount, elapsed * limits.amountPerDay);
+        }
     }
 
     function _limits(Direction storage direction, bool receiving) private view returns (Limits memory limits) {
