@@ -70,7 +70,8 @@ def payer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Payer]:
         client, _ = await connect_ledgers(a, b, Signers(0, 2, members), rich)
         model = b.registry.model_id(rich.account, "m")
         timeout = (await a.head()).time + 3600
-        await a.submit(a.market.buy_remote(client, model, "1.0.0", b"", 500, timeout), rich)
+        call = await a.market.buy_remote(client, model, "1.0.0", b"", 500, timeout)
+        await a.submit(call, rich)
         return [a, b], client
 
     ledgers, client = asyncio.run(prepare())
@@ -113,12 +114,17 @@ def test_what_cannot_be_paid_for_is_named(payer: Payer) -> None:
     wrong = payer.run("pay", payer.client, "1", "5", "--relayer", "0x77", "-l", "a")
     assert "no address" in str(wrong)
     assert "NothingOwed" in str(payer.run("withdraw", "-l", "a"))
+    assert "NothingOwed" in str(payer.run("withdraw", "-l", "a", "--licences", "--to", RELAYER))
+    assert "`--to`" in str(payer.run("withdraw", "-l", "a", "--unsigned"))
 
 
 def test_a_call_for_a_multi_signature_account_is_printed_and_not_sent(payer: Payer) -> None:
     call = payer.run("pay", payer.client, "1", "7", "--relayer", RELAYER, "-l", "a", "--unsigned")
     assert call["to"] == f"0x{payer.ledger.deployment.contracts['fees'].hex()}"
     assert call["value"] == "7"
+    call = payer.run("withdraw", "-l", "a", "--licences", "--to", RELAYER, "--unsigned")
+    assert call["to"] == f"0x{payer.ledger.deployment.contracts['market'].hex()}"
+    assert RELAYER.removeprefix("0x").lower() in str(call["data"])
 
 
 def test_without_a_route_there_is_no_quote(payer: Payer) -> None:

@@ -78,7 +78,7 @@ class Traffic:
     async def buy(self, here: EvmLedger, model: bytes, lasts: int = 3_600) -> None:
         timeout = (await here.head()).time + lasts
         client = await self.client(here, self.ledgers[0])
-        call = here.market.buy_remote(client, model, VERSION, b"", PRICE, timeout)
+        call = await here.market.buy_remote(client, model, VERSION, b"", PRICE, timeout)
         await here.submit(call, self.bob)
         self.bought.append((here, model))
 

@@ -128,6 +128,7 @@ class Law:
         """I7: what the market holds is what it owes and keeps, to the last unit."""
         market = self.world.genesis.deployments[chain.id].contracts["market"]
         accounts = {each.account for each in self.world.genesis.users}
+        accounts |= {each.account for each in self.world.genesis.relayers}  # their deposits
         accounts |= {self.world.genesis.attacker.account}
         held = self._number(chain, market, _MARKET["held"].encode(NATIVE))
         owed = sum(

@@ -70,7 +70,7 @@ class UserActor(Actor):
                     case "withdraw":
                         here = self._ledgers[ledger]
                         if await here.market.owed(self.key.account):
-                            await self._submit(here, here.market.withdraw(), key)
+                            await self._submit(here, here.market.withdraw(self.key.account), key)
                     case "price":
                         home = self._ledgers[model.home]
                         price = Price(ledger, b"", PRICE * self.rng.randint(1, 2))
@@ -119,5 +119,7 @@ class UserActor(Actor):
         else:
             client = self.world.client(ledger, model.home)
             timeout = (await here.head()).time + lasts
-            call = here.market.buy_remote(client, model.model_id, VERSION, b"", amount, timeout)
+            call = await here.market.buy_remote(
+                client, model.model_id, VERSION, b"", amount, timeout
+            )
         await self._submit(here, call, key)

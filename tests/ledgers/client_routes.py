@@ -114,7 +114,7 @@ class Joined:
 
     async def buy(self, on_b: str, version: str = "1.0.0", seconds: int = 3600) -> Sent:
         timeout = (await self.b.head()).time + seconds
-        call = self.b.market.buy_remote(on_b, self.model_id, version, b"", 500, timeout)
+        call = await self.b.market.buy_remote(on_b, self.model_id, version, b"", 500, timeout)
         receipt = await self.b.submit(call, self.bob)
         opened = next(event for event in receipt.events if event.name == "PurchaseOpened")
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)

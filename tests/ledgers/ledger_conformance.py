@@ -248,7 +248,7 @@ class LedgerConformance:
         assert receipt.events[-1].values["licenceId"] == licence.licence_id
         assert await market.owed(world.alice.account) == FIVE
         held = await world.ledger.balance(world.alice.account)
-        paid = await world.ledger.submit(market.withdraw(), world.alice)
+        paid = await world.ledger.submit(market.withdraw(world.alice.account), world.alice)
         assert await world.ledger.balance(world.alice.account) == held + FIVE - paid.fee
         await world.ledger.submit(market.revoke(licence.licence_id), world.alice)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live

@@ -10,7 +10,7 @@ from governed_ledger import DEPLOYER, GUARDIAN, STRANGER, new_ledger, wait
 
 from caimi.errors.ledgers import ExitInvalid, NotAllowed, TransactionReverted
 from caimi.ledgers.evm.deployment import EXIT_DELAY, Signers, connect_ledgers
-from caimi.ledgers.evm.exits import Death, EmergencyExit, Heir, Heirs, needed
+from caimi.ledgers.evm.exits import NOBODY, Death, EmergencyExit, Heir, Heirs, needed
 from caimi.ledgers.evm.governance import read_governance
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
@@ -19,8 +19,8 @@ WEEK = 7 * 24 * 3600
 MEMBERS = tuple(LocalSigner.generate() for _ in range(4))
 
 
-async def dying() -> tuple[EvmLedger, str, bytes]:
-    """A ledger whose route to a dead one is paused, and a model that left over it."""
+async def dying(paid: int = 0) -> tuple[EvmLedger, str, bytes]:
+    """A ledger whose route to a dead one is paused, a model that left over it, and a purchase."""
     a, b = await asyncio.gather(new_ledger(), new_ledger(31338))
     committee = Signers(0, 3, tuple(one.account for one in MEMBERS))
     route, _ = await connect_ledgers(a, b, committee, DEPLOYER)
@@ -29,6 +29,9 @@ async def dying() -> tuple[EvmLedger, str, bytes]:
     await a.submit(a.registry.approve(model, a.bridge.account), DEPLOYER)
     timeout = (await a.head()).time + 3600
     await a.submit(a.bridge.send(route, model, STRANGER.account, timeout), DEPLOYER)
+    if paid:
+        call = await a.market.buy_remote(route, model, "1.0.0", b"", paid, timeout)
+        await a.submit(call, DEPLOYER)
     await a.submit(a.gateway.pause_route(route), GUARDIAN)
     return a, route, model
 
@@ -98,10 +101,35 @@ def test_a_list_is_the_same_in_any_order_and_names_each_model_once() -> None:
     assert Heirs(heirs).root == Heirs(shuffled).root
     with pytest.raises(ExitInvalid, match="twice"):
         Heirs([*heirs, heirs[0]])
-    with pytest.raises(ExitInvalid, match="nobody"):
-        Heirs([])
     with pytest.raises(ExitInvalid, match="does not name"):
         Heirs(heirs).of(b"\x99" * 32)
+
+
+def test_a_list_that_names_nobody_has_a_root_and_no_heirs() -> None:
+    assert Heirs([]).root == NOBODY != bytes(32)
+    with pytest.raises(ExitInvalid, match="does not name"):
+        Heirs([]).of(b"\x99" * 32)
+
+
+async def test_what_was_paid_for_a_licence_of_a_dead_ledger_comes_back_without_a_list() -> None:
+    ledger, route, _ = await dying(paid=500)
+    deposit = await ledger.market.relay_deposit()
+    assert deposit > 0
+    leaving = EmergencyExit(ledger)
+    await ledger.submit(leaving.open(route), DEPLOYER)
+    await wait(ledger, EXIT_DELAY)
+    death = await leaving.death(route, 99, Heirs([]))
+    signed = {one.account: one.sign_digest(death.digest) for one in MEMBERS}
+    bitmap, joined = death.collect(await ledger.gateway.committee(route), signed)
+    await ledger.submit(leaving.declare(death, bitmap, joined), STRANGER)
+    with pytest.raises(TransactionReverted) as early:
+        await ledger.submit(leaving.refund_purchase(route, 2), STRANGER)
+    assert early.value.error == "TooEarly"
+    await wait(ledger, WEEK)
+    await ledger.submit(leaving.refund_purchase(route, 2), STRANGER)
+    assert await ledger.market.owed(DEPLOYER.account) == 500 + deposit
+    await ledger.submit(ledger.market.withdraw(STRANGER.account), DEPLOYER)
+    assert await ledger.market.owed(DEPLOYER.account) == 0
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ class Crossing:
     ) -> tuple[bytes, Packet, int]:
         timeout = (await self.b.head()).time + seconds
         receipt = await self.b.submit(
-            self.b.market.buy_remote(self.on_b, self.model_id, "1.0.0", b"", amount, timeout),
+            await self.b.market.buy_remote(self.on_b, self.model_id, "1.0.0", b"", amount, timeout),
             buyer or self.bob,
         )
         opened = next(event for event in receipt.events if event.name == "PurchaseOpened")
@@ -229,7 +229,7 @@ async def test_many_packets_under_one_proof_take_effect(crossing: Crossing):
             await c.a.submit(c.a.registry.publish_version(c.model_id, version, b"\2" * 32), c.alice)
         timeout = (await c.b.head()).time + 3600
         await c.b.submit(
-            c.b.market.buy_remote(c.on_b, c.model_id, version, b"", 500, timeout), c.bob
+            await c.b.market.buy_remote(c.on_b, c.model_id, version, b"", 500, timeout), c.bob
         )
     last = (await c.b.head()).height
     packets = [sent.packet for sent in await c.b.gateway.sent(first, last)]

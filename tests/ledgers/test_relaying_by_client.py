@@ -190,7 +190,7 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
     assert work["acknowledge"] + work["collect"] < ENDING_WORK
     assert await b.fees.owed(carrier.account) == 2 * fee
     before = await b.balance(carrier.account)
-    receipt = await b.submit(b.fees.withdraw(), carrier)
+    receipt = await b.submit(b.fees.withdraw(carrier.account), carrier)
     assert await b.balance(carrier.account) == before + 2 * fee - receipt.fee
     assert (await b.market.purchase(refused.purchase)).state is PurchaseState.PENDING
     with pytest.raises(TransactionReverted) as refusal:

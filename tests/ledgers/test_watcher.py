@@ -68,7 +68,7 @@ class Heist:
         """Send a message from B to A; gives the packet and its height."""
         timeout = (await self.b.head()).time + 3600
         model = self.a.registry.model_id(self.rich.account, name)
-        call = self.b.market.buy_remote(self.on_b, model, "1.0.0", b"", 500, timeout)
+        call = await self.b.market.buy_remote(self.on_b, model, "1.0.0", b"", 500, timeout)
         receipt = await self.b.submit(call, self.rich)
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
         return sent.packet, receipt.height

@@ -153,6 +153,31 @@ def unlock(
     told(as_json, "To send" if unsigned else "Given", on_ledger(config, ledger, as_json, work))
 
 
+@app.command("refund-purchase")
+def refund_purchase(
+    route: RouteOption,
+    packet: Annotated[
+        int, typer.Option("--packet", min=1, max=2**64 - 1, help="Sequence of the packet.")
+    ],
+    unsigned: UnsignedOption = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give what was paid for a licence, and did not end, back to its buyer.
+
+    Example: [bold]caimi governance exit refund-purchase -r caimi-1-0 --packet 7[/bold]
+    """
+    from caimi.ledgers.evm.exits import EmergencyExit
+
+    async def work(at: EvmLedger) -> dict[str, object]:
+        call = EmergencyExit(at).refund_purchase(route, packet)
+        return await send(at, call, config, key, unsigned=unsigned)
+
+    told(as_json, "To send" if unsigned else "Given", on_ledger(config, ledger, as_json, work))
+
+
 @app.command()
 def refund(
     route: RouteOption,

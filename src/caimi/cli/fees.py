@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.one_ledger import LedgerOption, UnsignedOption, account_of, on_ledger, send, told
+from caimi.cli.one_ledger import (
+    LedgerOption,
+    UnsignedOption,
+    account_of,
+    on_ledger,
+    send,
+    signer_of,
+    told,
+)
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import facts, print_json
+from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -100,6 +109,10 @@ def pay(
 
 @app.command()
 def withdraw(
+    to: Annotated[str | None, typer.Option(help="Account that is paid, not the key's.")] = None,
+    licences: Annotated[
+        bool, typer.Option("--licences", help="From the licence market: sales, refunds, deposits.")
+    ] = False,
     ledger: LedgerOption = None,
     key: KeyOption = None,
     unsigned: UnsignedOption = False,
@@ -112,7 +125,16 @@ def withdraw(
     """
 
     async def work(opened: EvmLedger) -> dict[str, object]:
-        return await send(opened, opened.fees.withdraw(), config, key, unsigned=unsigned)
+        books = opened.market if licences else opened.fees
+        if to is not None:
+            return await send(
+                opened, books.withdraw(account_of(to)), config, key, unsigned=unsigned
+            )
+        if unsigned:
+            raise UsageError("`--unsigned` needs `--to`: no key says whose account is to be paid.")
+        signer = await signer_of(config, key)
+        done = await opened.submit(books.withdraw(signer.account), signer)
+        return {"ledger": opened.id, "tx": done.tx, "height": done.height}
 
     told(as_json, "Fees withdrawn", on_ledger(config, ledger, as_json, work))
 

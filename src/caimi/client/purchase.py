@@ -226,7 +226,9 @@ async def _buy_from_afar(
     purchase = await paying.market.purchase_of(route.client_id, model_id, version, account)
     if purchase is None or await operation.sent(_BUY):
         amount, timeout = (int(str(operation.facts[name])) for name in ("amount", "timeout"))
-        call = paying.market.buy_remote(route.client_id, model_id, version, b"", amount, timeout)
+        call = await paying.market.buy_remote(
+            route.client_id, model_id, version, b"", amount, timeout
+        )
         receipt = await context.submit(operation, _BUY, call)
         opened = next(event for event in receipt.events if event.name == "PurchaseOpened")
         await operation.note(purchase=_hex(opened.values["purchaseId"]), tx=receipt.tx)
@@ -247,7 +249,7 @@ async def _buy_from_afar(
     state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}")
     if state is PurchaseState.REFUNDED:
         if owed > 0:
-            await context.submit(operation, "refund", paying.market.withdraw())
+            await context.submit(operation, "refund", paying.market.withdraw(account))
         await operation.reopen()
         raise PurchaseRefunded(
             f"The purchase of {resolved.uri} did not take effect; "

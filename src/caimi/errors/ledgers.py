@@ -213,6 +213,17 @@ class PriceChanged(TransactionReverted):
     next_step = "Read the price again and decide anew."
 
 
+class RouteLimited(TransactionReverted):
+    """What may be sent over the route, or by one account over it, is used up for now."""
+
+    code = "CAIMI-L045"
+    why = (
+        "A route carries so much in a time, and one account a twentieth of it; what is on its way"
+        " counts until it ends, and what is refunded is given back."
+    )
+    next_step = "Wait until what you sent has ended, send less, or pay on another ledger."
+
+
 class AlreadyBought(TransactionReverted):
     """The consumer already holds, or is already buying, a licence of the version."""
 

@@ -326,15 +326,22 @@ class Market(Protocol):
         ...
 
     def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call: ...
-    def buy_remote(
+    async def relay_deposit(self) -> int:
+        """Give what a purchase from here pays, in native coins, to whoever brings its end."""
+        ...
+
+    async def buy_remote(
         self,
         client_id: str,
         model_id: bytes,
         version: str,
         currency: bytes,
         amount: int,
-        timeout: int,
-    ) -> Call: ...
+        expiry: int,
+    ) -> Call:
+        """Buy a licence of a model behind `client_id`; the call pays the relay deposit too."""
+        ...
+
     def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call: ...
     def revoke(self, licence_id: bytes) -> Call: ...
     async def licence(
@@ -352,7 +359,9 @@ class Market(Protocol):
         ...
 
     async def owed(self, account: bytes, currency: bytes = b"", at: int | None = None) -> int: ...
-    def withdraw(self, currency: bytes = b"") -> Call: ...
+    def withdraw(self, to: bytes, currency: bytes = b"") -> Call:
+        """Pay out to `to` what the market owes the sender."""
+        ...
 
 
 # --- ownership over ledgers ---------------------------------------------------------------------
@@ -638,7 +647,9 @@ class RelayFees(Protocol):
         """Tell what `account` can withdraw."""
         ...
 
-    def withdraw(self) -> Call: ...
+    def withdraw(self, to: bytes) -> Call:
+        """Pay out to `to` what the sender is owed."""
+        ...
 
 
 # --- receipts -----------------------------------------------------------------------------------

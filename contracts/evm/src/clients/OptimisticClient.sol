@@ -43,6 +43,7 @@ contract OptimisticClient is IOptimisticClient, AccessManaged {
     error WrongKind(uint64 claim);
     error NonCanonicalProof();
     error NothingOwed();
+    error InvalidRecipient(address to);
 
     /// @notice How far the clock of the source ledger may be ahead.
     uint64 public constant MAX_CLOCK_DRIFT = 10 minutes;
@@ -192,12 +193,13 @@ contract OptimisticClient is IOptimisticClient, AccessManaged {
     }
 
     /// @inheritdoc IOptimisticClient
-    function withdraw() external {
+    function withdraw(address payable to) external {
+        require(to != address(0), InvalidRecipient(to));
         uint256 amount = owed[msg.sender];
         require(amount > 0, NothingOwed());
         owed[msg.sender] = 0;
-        emit Withdrawn(msg.sender, amount);
-        Address.sendValue(payable(msg.sender), amount);
+        emit Withdrawn(msg.sender, amount, to);
+        Address.sendValue(to, amount);
     }
 
     function _settle(uint64 id, ClaimState state) private {

@@ -97,9 +97,6 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
     uint256 private constant MIGRATED_BITS = 72;
     uint256 private constant LENGTH_BITS = 80;
     uint256 private constant COUNTERPARTY_BITS = 88;
-    /// @dev Holds the place of an acknowledgement while applications run, and until one that answers later has done so.
-    ///      No acknowledgement has this commitment (it is no known hash), so none can be proved in the meantime.
-    bytes32 private constant PENDING = bytes32(uint256(1));
 
     mapping(bytes32 path => bytes32 commitment) private _commitments;
     mapping(bytes32 clientHash => Route) private _routes;
@@ -186,7 +183,9 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
         }
     }
 
-    /// @dev The slot is taken before applications run, so that none can have the packet delivered again.
+    /// @dev The slot is taken before applications run, so that none can have the packet delivered again, and stays so until
+    ///      one that answers later has done so. {ICS24-PENDING} is no acknowledgement's commitment (it is no known hash),
+    ///      so none can be proved in the meantime: who reads the slot must tell the two apart.
     ///      Whoever calls is locked out of all that writes this slot; {sendPacket} is open and writes fresh ones only.
     // slither-disable-next-line reentrancy-no-eth
     function _receive(bytes32 clientHash, Packet calldata packet, uint64 height) private {
@@ -195,7 +194,7 @@ contract Gateway is IGateway, AccessManaged, ReentrancyGuardTransient {
             emit PacketSkipped(clientHash, packet.sequence);
             return;
         }
-        _commitments[key] = PENDING;
+        _commitments[key] = ICS24.PENDING;
         (bytes[] memory acknowledgements, bytes memory failure) = _deliver(packet, height);
         if (acknowledgements.length == 0) {
             bytes memory reason = _reasonOf(failure);

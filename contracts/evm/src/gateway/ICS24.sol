@@ -12,6 +12,9 @@ library ICS24 {
     bytes internal constant UNIVERSAL_ERROR = hex"4774d4a575993f963b1c06573736617a457abef8589178db8d10c94b4ab511ab";
     bytes32 private constant UNIVERSAL_ERROR_HASH = keccak256(UNIVERSAL_ERROR);
 
+    /// @notice What holds the place of an acknowledgement until there is one. It is the commitment of none.
+    bytes32 internal constant PENDING = bytes32(uint256(1));
+
     /// @dev Bit c is set when the character c may stand in an identifier: letters, digits and . _ + - # [ ] < >
     uint256 private constant IDENTIFIER_CHARACTERS = 0x07fffffeaffffffe53ff680800000000;
 

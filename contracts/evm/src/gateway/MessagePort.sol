@@ -13,7 +13,9 @@ import {ICS24} from "./ICS24.sol";
 /// @dev An application of the gateway like any other, so that the accounts which messages reach are called by this
 ///      contract and never by the gateway. Invariants:
 ///      - a delivered message's sender is an account of the ledger behind the client that it came through;
-///      - a recipient is called with receiveMessage and nothing else, and has confirmed it, or the message was refused.
+///      - a recipient is called with receiveMessage and nothing else, and has confirmed it, or the message was refused:
+///        whatever it reverts with is carried inside a revert of this contract's, since the gateway takes some reverts
+///        of its applications for more than a refusal ({IIBCApp-NotYet}).
 ///
 ///      A message goes through the first client added for its recipient's ledger and must arrive within TIMEOUT. There
 ///      are no attributes. Nothing is left to do for the sender, so {sendMessage} returns zero; {MessageCommitted} tells
@@ -33,6 +35,7 @@ contract MessagePort is IERC7786GatewaySource, IIBCApp {
     error UnexpectedPayload();
     error WrongSender(bytes sender, string clientId);
     error NotConfirmed(address recipient);
+    error RecipientFailed(address recipient, bytes reason);
 
     string public constant PORT = "erc7786";
     string public constant VERSION = "caimi-message-1";
@@ -103,11 +106,11 @@ contract MessagePort is IERC7786GatewaySource, IIBCApp {
 
         bytes32 receiveId = keccak256(abi.encode(context.destClient, context.sequence));
         emit MessageDelivered(receiveId, recipient);
-        require(
-            IERC7786Recipient(recipient).receiveMessage(receiveId, sender, payload)
-                == IERC7786Recipient.receiveMessage.selector,
-            NotConfirmed(recipient)
-        );
+        try IERC7786Recipient(recipient).receiveMessage(receiveId, sender, payload) returns (bytes4 confirmed) {
+            require(confirmed == IERC7786Recipient.receiveMessage.selector, NotConfirmed(recipient));
+        } catch (bytes memory reason) {
+            revert RecipientFailed(recipient, reason);
+        }
         return SUCCESS;
     }
 

@@ -40,7 +40,7 @@ contract RelayFees {
     );
     event FeeEarned(address indexed relayer, bytes32 indexed clientHash, uint64 indexed sequence, uint128 amount);
     event FeeRefunded(address indexed payer, bytes32 indexed clientHash, uint64 indexed sequence, uint128 amount);
-    event Withdrawn(address indexed account, uint256 amount);
+    event Withdrawn(address indexed account, uint256 amount, address to);
 
     error NotOpen(string clientId, uint64 sequence);
     error NoRelayer();
@@ -49,6 +49,8 @@ contract RelayFees {
     error TimeoutNotReached(uint64 sequence, uint64 timeoutTimestamp, uint64 provedTime);
     error NotAbandoned(uint64 sequence, uint256 abandonedAt);
     error NothingOwed(address account);
+    error NotAcknowledged(uint64 sequence);
+    error InvalidRecipient(address to);
 
     /// @notice When a fee that nobody proved anything about goes back, in seconds after the packet's timeout.
     uint64 public constant ABANDONED_AFTER = 30 days;
@@ -99,6 +101,8 @@ contract RelayFees {
         (ILightClient client, string memory destClient,) = gateway.getClient(clientId);
         bytes32[] memory keys = new bytes32[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
+            // Received, and not answered yet: the slot says so until its application answers.
+            require(acknowledgements[i] != ICS24.PENDING, NotAcknowledged(ids[i].sequence));
             keys[i] = ICS24.acknowledgementKey(destClient, ids[i].sequence);
         }
         // An acknowledgement stays written: when does not matter.
@@ -144,13 +148,14 @@ contract RelayFees {
         _refund(clientHash, id);
     }
 
-    /// @notice Pays out what the caller is owed.
-    function withdraw() external {
+    /// @notice Pays out to `to` what the caller is owed.
+    function withdraw(address payable to) external {
+        require(to != address(0), InvalidRecipient(to));
         uint256 amount = owed[msg.sender];
         require(amount > 0, NothingOwed(msg.sender));
         owed[msg.sender] = 0;
-        emit Withdrawn(msg.sender, amount);
-        Address.sendValue(payable(msg.sender), amount);
+        emit Withdrawn(msg.sender, amount, to);
+        Address.sendValue(to, amount);
     }
 
     /// @notice What is held for a packet under a fee's name; zero when it has ended.

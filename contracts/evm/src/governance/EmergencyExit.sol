@@ -9,17 +9,19 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ICommitteeClient} from "../interfaces/ICommitteeClient.sol";
 import {IEmergencyExit} from "../interfaces/IEmergencyExit.sol";
 import {IGateway} from "../interfaces/IGateway.sol";
+import {ILicenceMarket} from "../interfaces/ILicenceMarket.sol";
 import {ILightClient} from "../interfaces/ILightClient.sol";
 import {IModelBridge} from "../interfaces/IModelBridge.sol";
 
-/// @notice Gives back models that are locked towards a ledger which died for good.
+/// @notice Gives back models that are locked, and payments that are held, towards a ledger which died for good.
 /// @dev Invariants:
 ///      - nothing is given back over a route before {delay}, at least 30 days, in which one proof of a newer block would
 ///        have ended the exit, and a week after a supermajority of the route's committee said who gets what;
 ///      - what that supermajority said is one list, the same for everyone: once it counts, no other one does;
 ///      - only a paused route has an exit, and only with the client, and the committee, that it was opened with: a
 ///        client replaced or frozen, or a committee that rotated, ends it;
-///      - who sent a model that no proof says arrived gets it back, and nobody else does.
+///      - who sent a model that no proof says arrived gets it back, and nobody else does; who paid for a licence of
+///        which no proof says that it was granted or refused gets the money back, and nobody else does.
 ///
 ///      When this is safe is in docs/governance.md. No contract can see that a ledger is dead: it sees that nobody
 ///      proved the contrary.
@@ -63,6 +65,7 @@ contract EmergencyExit is IEmergencyExit, AccessManaged, EIP712 {
         keccak256("Death(string clientId,uint64 number,uint64 height,bytes32 heirs)");
     bytes32 private constant COMMITTEE = keccak256("caimi-committee");
     uint256 private constant SIGNATURE_LENGTH = 65;
+    string private constant LICENCE_PORT = "licence";
 
     IGateway public immutable gateway;
     IModelBridge public immutable bridge;
@@ -166,6 +169,15 @@ contract EmergencyExit is IEmergencyExit, AccessManaged, EIP712 {
         (,, bool completed) = bridge.locked(modelId);
         require(!completed, Arrived(modelId));
         bridge.unlockDead(modelId, clientId, sender);
+    }
+
+    /// @inheritdoc IEmergencyExit
+    /// @dev The market gives back only what is pending over this route, and to its buyer, so that no list names anyone.
+    function refundPurchase(string calldata clientId, uint64 sequence) external {
+        // The list does not matter here, only that it counts.
+        // slither-disable-next-line unused-return
+        _checkCounting(clientId);
+        ILicenceMarket(address(gateway.getApplication(LICENCE_PORT))).refundDead(clientId, sequence);
     }
 
     /// @inheritdoc IEmergencyExit

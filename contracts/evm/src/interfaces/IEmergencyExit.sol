@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-/// @notice Gives back models that are locked towards a ledger which died for good.
+/// @notice Gives back models that are locked, and payments that are held, towards a ledger which died for good.
 /// @dev The statement that a committee signs is EIP-712, domain name "CAIMI emergency exit" version "1" with chain id
 ///      and contract: Death(string clientId,uint64 number,uint64 height,bytes32 heirs). `heirs` is the root of an
 ///      OpenZeppelin standard Merkle tree over (uint256 modelId, uint64 sequence, address to): who gets which model,
@@ -49,6 +49,10 @@ interface IEmergencyExit {
 
     /// @notice Gives a model that is not known to have arrived back to its sender. Open to anyone.
     function refund(string calldata clientId, uint256 modelId, address sender) external;
+
+    /// @notice Gives what was paid for a licence, and is not known to have ended, back to its buyer. Open to anyone.
+    /// @param sequence of the packet that took the order away
+    function refundPurchase(string calldata clientId, uint64 sequence) external;
 
     /// @return number how many exits the route had
     /// @return openedAt 0 when none is open

@@ -21,6 +21,8 @@ enum PurchaseState {
 struct Purchase {
     address buyer;
     PurchaseState state;
+    bool counted; // against a limit of value over its route
+    uint80 deposit; // in the ledger's coin, for whoever brings its end
     uint256 modelId;
     bytes32 versionId;
     address currency;
@@ -49,7 +51,8 @@ interface ILicenceMarket is IIBCApp {
         string version
     );
     event LicenceRevoked(bytes32 indexed licenceId);
-    event Withdrawn(address indexed account, address indexed currency, uint256 amount);
+    event Withdrawn(address indexed account, address indexed currency, uint256 amount, address to);
+    event RelayDepositSet(uint80 amount);
 
     /// @notice Home ledger, model owner only. Prices count only while the setter still owns the model.
     function setPrices(uint256 modelId, Price[] calldata prices) external;
@@ -64,6 +67,7 @@ interface ILicenceMarket is IIBCApp {
         payable
         returns (bytes32 licenceId);
     /// @notice Buys from here a licence of a model that lives behind `clientId`; the money is held until acknowledged.
+    /// @dev As value come the amount, if it is in native coin, and {relayDeposit}; no more and no less.
     function buyRemote(
         string calldata clientId,
         uint256 modelId,
@@ -72,8 +76,13 @@ interface ILicenceMarket is IIBCApp {
         uint256 amount,
         uint64 timeoutTimestamp
     ) external payable returns (bytes32 purchaseId);
-    /// @notice Pays out what the market owes the caller.
-    function withdraw(address currency) external returns (uint256 amount);
+    /// @notice Pays out to `to` what the market owes the caller.
+    function withdraw(address currency, address to) external returns (uint256 amount);
+    /// @notice Gives a purchase that is on its way to a ledger which died back to its buyer, deposit and all, and closes
+    ///         the route for good. For the emergency exit only.
+    function refundDead(string calldata clientId, uint64 sequence) external;
+    /// @notice What each purchase from here pays, in the ledger's coin, to whoever brings its end.
+    function relayDeposit() external view returns (uint80);
 
     function price(uint256 modelId, bytes calldata ledger, address currency)
         external

@@ -49,7 +49,7 @@ interface IOptimisticClient is ILightClient {
     );
     event Challenged(uint64 indexed claim, address indexed challenger, uint64 deadline);
     event Settled(uint64 indexed claim, ClaimState state);
-    event Withdrawn(address indexed account, uint256 amount);
+    event Withdrawn(address indexed account, uint256 amount, address to);
     event Frozen(address indexed guardian);
 
     /// @notice Claims, with a bond of {bond}. Named proposers only.
@@ -75,7 +75,7 @@ interface IOptimisticClient is ILightClient {
     function settle(uint64 claim) external;
 
     /// @notice Pays out what settled claims left to the caller.
-    function withdraw() external;
+    function withdraw(address payable to) external;
 
     /// @notice Freezes the client at once. Guardian only.
     function freeze() external;

@@ -21,6 +21,7 @@ import {PacketApp} from "./PacketApp.sol";
 /// @dev Invariants:
 ///      - for each currency, value in = value out + {held} + the sum of {owed}: money is taken into `held` or `owed`,
 ///        moves from `held` to `owed` once, when its packet ends, and leaves only by {withdraw} of what is owed;
+///      - what is credited is what came in, and what leaves is what was owed, or the token is refused;
 ///      - a purchase ends once: completed and owed to the seller, or refunded and owed to the buyer;
 ///      - a licence is granted only by the model's owner, or at the price that the present owner set;
 ///      - while a model is abroad its licences stand: the bridge owns it here then, and the bridge revokes nothing.
@@ -28,10 +29,14 @@ import {PacketApp} from "./PacketApp.sol";
 ///      The seller is paid on the ledger where the buyer paid, at the same address. An owner that is a contract
 ///      should offer prices only on ledgers where it controls that address.
 ///      Over a route as much is paid, and as many licences are bought, as its limits allow ({RouteLimits}): sending
-///      refuses what is over them, and what arrives over them is refunded. Acknowledgements, timeouts and withdrawals
-///      are never limited. Restricted functions: those of {RouteLimits}.
+///      refuses what is over them or over the buyer's share, and what arrives over them is refunded. Acknowledgements,
+///      timeouts and withdrawals are never limited. Each purchase from another ledger also pays {relayDeposit}, in the
+///      ledger's coin, to whoever brings its end: a packet that achieves nothing costs who sent it, and pays who
+///      carried it. A model that costs nothing is better granted. Restricted functions: those of {RouteLimits},
+///      {setRelayDeposit} (governance) and {refundDead} (the emergency exit).
 ///
-///      Tokens that take a fee are refused when they are paid in; balances that shrink by themselves are unsupported.
+///      Tokens that take a fee are refused when they are paid in, and when they are paid out, until they take none;
+///      where balances shrink by themselves, who withdraws that token last goes short.
 contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -80,13 +85,18 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
     error WrongValue(uint256 expected, uint256 actual);
     error PaymentMismatch(address currency, uint256 expected, uint256 received);
     error NothingOwed(address account, address currency);
+    error InvalidRecipient(address to);
+    error NotPending(bytes32 purchaseId);
 
     string public constant PORT = "licence";
     string public constant VERSION = "caimi-licence-1";
     uint8 private constant TAG = 2;
     uint256 public constant MAX_PRICES = 32;
+    uint80 private constant DEFAULT_RELAY_DEPOSIT = 0.0001 ether;
 
     ModelRegistry public immutable registry;
+    /// @inheritdoc ILicenceMarket
+    uint80 public relayDeposit = DEFAULT_RELAY_DEPOSIT;
     mapping(uint256 modelId => mapping(bytes32 ledgerHash => mapping(address currency => Offer))) private _offers;
     mapping(bytes32 licenceId => LicenceRecord) private _licences;
     mapping(uint256 modelId => Tally) private _tallies;
@@ -150,7 +160,7 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
         address seller = _requirePrice(modelId, Interoperable.thisLedger(), currency, amount);
         licenceId = _grant(modelId, version, Interoperable.here(msg.sender), seller);
         _owed[seller][currency] += amount;
-        _collect(currency, amount);
+        _collect(currency, amount, 0);
     }
 
     /// @inheritdoc ILicenceMarket
@@ -169,10 +179,12 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
         bytes32 versionId = keccak256(bytes(version));
         bytes32 key = _purchaseKey(clientId, modelId, versionId, msg.sender);
         require(_purchaseOf[key] == 0, AlreadyPurchased(_purchaseOf[key]));
-        _limitPaying(clientId, currency, amount);
+        bool counted = _limitPaying(clientId, currency, amount);
 
+        uint80 deposit = relayDeposit;
         _held[currency] += amount;
-        _collect(currency, amount);
+        _held[address(0)] += deposit;
+        _collect(currency, amount, deposit);
         uint64 sequence = _sendPayload(
             clientId,
             timeoutTimestamp,
@@ -186,6 +198,8 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
         _purchases[purchaseId] = Purchase({
             buyer: msg.sender,
             state: PurchaseState.Pending,
+            counted: counted,
+            deposit: deposit,
             modelId: modelId,
             versionId: versionId,
             currency: currency,
@@ -195,13 +209,36 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
     }
 
     /// @inheritdoc ILicenceMarket
-    function withdraw(address currency) external nonReentrant returns (uint256 amount) {
+    function withdraw(address currency, address to) external nonReentrant returns (uint256 amount) {
+        require(to != address(0) && to != address(this), InvalidRecipient(to));
         amount = _owed[msg.sender][currency];
         require(amount != 0, NothingOwed(msg.sender, currency));
         _owed[msg.sender][currency] = 0;
-        emit Withdrawn(msg.sender, currency, amount);
-        if (currency == address(0)) Address.sendValue(payable(msg.sender), amount);
-        else IERC20(currency).safeTransfer(msg.sender, amount);
+        emit Withdrawn(msg.sender, currency, amount, to);
+        if (currency == address(0)) {
+            Address.sendValue(payable(to), amount);
+            return amount;
+        }
+        IERC20 token = IERC20(currency);
+        uint256 before = token.balanceOf(address(this));
+        token.safeTransfer(to, amount);
+        _requireMoved(currency, amount, before, token.balanceOf(address(this)));
+    }
+
+    /// @notice Sets what each purchase from here pays to whoever brings its end. Those on their way keep theirs.
+    function setRelayDeposit(uint80 amount) external restricted {
+        relayDeposit = amount;
+        emit RelayDepositSet(amount);
+    }
+
+    /// @inheritdoc ILicenceMarket
+    function refundDead(string calldata clientId, uint64 sequence) external restricted {
+        bytes32 purchaseId = _purchaseId(clientId, sequence);
+        Purchase storage entry = _purchases[purchaseId];
+        require(entry.state == PurchaseState.Pending, NotPending(purchaseId));
+        _openForGood(keccak256(bytes(clientId)));
+        _owed[entry.buyer][address(0)] += _releaseDeposit(entry);
+        _refund(clientId, purchaseId, entry);
     }
 
     /// @inheritdoc IIBCApp
@@ -221,7 +258,8 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
     }
 
     /// @inheritdoc IIBCApp
-    /// @dev Credits the seller whom the home ledger names. An acknowledgement that is neither an error nor exactly
+    /// @dev Of a purchase that an emergency exit gave back nothing is left to do, whatever the ledger says that woke up.
+    ///      Else this credits the seller whom the home ledger names. An acknowledgement that is neither an error nor exactly
     ///      what our own kind answers refunds the buyer: nobody knows whom to pay, holding the money for ever would
     ///      punish a buyer who did nothing wrong, and only the seller's own ledger can have written it, so that the
     ///      loss, a licence given away at worst, falls on the side that caused it.
@@ -229,13 +267,16 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
         external
         onlyGateway
     {
-        (bytes32 purchaseId, Purchase storage entry) = _pending(context);
+        (bytes32 purchaseId, Purchase storage entry, bool pending) = _sent(context);
+        if (!pending) return;
+        _payRelayer(entry, context.relayer);
         (bool valid, bytes32 licenceId, address payee) = _readAcknowledgement(entry, acknowledgement);
         if (!valid) {
-            _refund(context, purchaseId, entry);
+            _refund(context.sourceClient, purchaseId, entry);
             return;
         }
         entry.state = PurchaseState.Completed;
+        _limitPaid(context.sourceClient, entry, false);
         _held[entry.currency] -= entry.amount;
         _owed[payee][entry.currency] += entry.amount;
         emit PurchaseCompleted(purchaseId, licenceId, payee);
@@ -243,8 +284,10 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
 
     /// @inheritdoc IIBCApp
     function onTimeoutPacket(PacketContext calldata context) external onlyGateway {
-        (bytes32 purchaseId, Purchase storage entry) = _pending(context);
-        _refund(context, purchaseId, entry);
+        (bytes32 purchaseId, Purchase storage entry, bool pending) = _sent(context);
+        if (!pending) return;
+        _payRelayer(entry, context.relayer);
+        _refund(context.sourceClient, purchaseId, entry);
     }
 
     /// @inheritdoc ILicenceMarket
@@ -298,30 +341,43 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
     }
 
     /// @dev Each currency has limits of its own over a route: the ledger's coin those of the route's name, a token those
-    ///      of that name with a slash and its address behind. The route's breaker stops them all.
-    function _limitPaying(string calldata clientId, address currency, uint256 amount) private {
+    ///      of that name with a slash and its address behind. The route's own count and breaker are for all of them, or
+    ///      whoever makes tokens would send more than the other side takes.
+    function _limitPaying(string calldata clientId, address currency, uint256 amount) private returns (bool counted) {
         bytes32 clientHash = keccak256(bytes(clientId));
-        if (currency == address(0)) {
-            _limitSending(clientHash, amount);
-            return;
-        }
-        _requireClosed(clientHash);
-        _limitSending(keccak256(bytes.concat(bytes(clientId), "/", bytes(Strings.toHexString(currency)))), amount);
+        uint256 paid = _limitSending(clientHash, msg.sender, currency == address(0) ? amount : 0);
+        if (currency != address(0)) paid = _limitSending(_lane(clientId, currency), msg.sender, amount);
+        return paid != 0;
     }
 
-    /// @dev Takes exactly `amount` from the caller, or reverts.
-    function _collect(address currency, uint256 amount) private {
-        uint256 expectedValue = currency == address(0) ? amount : 0;
+    /// @dev A purchase has ended, one way or the other.
+    function _limitPaid(string calldata clientId, Purchase storage entry, bool refunded) private {
+        uint256 paid = entry.counted ? entry.amount : 0;
+        bool native = entry.currency == address(0);
+        _limitEnded(keccak256(bytes(clientId)), entry.buyer, native ? paid : 0, refunded);
+        if (!native) _limitEnded(_lane(clientId, entry.currency), entry.buyer, paid, refunded);
+    }
+
+    function _lane(string calldata clientId, address currency) private pure returns (bytes32) {
+        return keccak256(bytes.concat(bytes(clientId), "/", bytes(Strings.toHexString(currency))));
+    }
+
+    /// @dev Takes exactly `amount`, and `deposit` in the ledger's coin, from the caller, or reverts.
+    function _collect(address currency, uint256 amount, uint256 deposit) private {
+        uint256 expectedValue = currency == address(0) ? amount + deposit : deposit;
         require(msg.value == expectedValue, WrongValue(expectedValue, msg.value));
         if (currency == address(0) || amount == 0) return;
         IERC20 token = IERC20(currency);
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 afterwards = token.balanceOf(address(this));
-        uint256 received = afterwards > before ? afterwards - before : 0;
-        // Exactly: more or less means that the token's transfers are not what they say.
+        _requireMoved(currency, amount, token.balanceOf(address(this)), before);
+    }
+
+    /// @dev Exactly: more or less means that the token's transfers are not what they say.
+    function _requireMoved(address currency, uint256 amount, uint256 more, uint256 less) private pure {
+        uint256 moved = more > less ? more - less : 0;
         // slither-disable-next-line incorrect-equality
-        require(received == amount, PaymentMismatch(currency, amount, received));
+        require(moved == amount, PaymentMismatch(currency, amount, moved));
     }
 
     function _grant(uint256 modelId, string memory version, bytes memory consumer, address payee)
@@ -348,23 +404,35 @@ contract LicenceMarket is ILicenceMarket, PacketApp, RouteLimits, ReentrancyGuar
         entry.digest = bytes24(keccak256(abi.encodePacked(entry.digest, licenceId, granted)));
     }
 
-    function _refund(PacketContext calldata context, bytes32 purchaseId, Purchase storage entry) private {
+    function _refund(string calldata clientId, bytes32 purchaseId, Purchase storage entry) private {
         entry.state = PurchaseState.Refunded;
-        delete _purchaseOf[_purchaseKey(context.sourceClient, entry.modelId, entry.versionId, entry.buyer)];
+        delete _purchaseOf[_purchaseKey(clientId, entry.modelId, entry.versionId, entry.buyer)];
+        _limitPaid(clientId, entry, true);
         _held[entry.currency] -= entry.amount;
         _owed[entry.buyer][entry.currency] += entry.amount;
         emit PurchaseRefunded(purchaseId, entry.buyer);
     }
 
-    function _pending(PacketContext calldata context)
+    function _payRelayer(Purchase storage entry, address relayer) private {
+        _owed[relayer][address(0)] += _releaseDeposit(entry);
+    }
+
+    function _releaseDeposit(Purchase storage entry) private returns (uint256 deposit) {
+        deposit = entry.deposit;
+        _held[address(0)] -= deposit;
+    }
+
+    /// @dev The gateway ends a packet once, so that one which is refunded already was so by the emergency exit.
+    function _sent(PacketContext calldata context)
         private
         view
-        returns (bytes32 purchaseId, Purchase storage entry)
+        returns (bytes32 purchaseId, Purchase storage entry, bool pending)
     {
         purchaseId = _purchaseId(context.sourceClient, context.sequence);
         entry = _purchases[purchaseId];
+        pending = entry.state == PurchaseState.Pending;
         require(
-            entry.state == PurchaseState.Pending,
+            pending || entry.state == PurchaseState.Refunded,
             UnknownPacket(keccak256(bytes(context.sourceClient)), context.sequence)
         );
     }

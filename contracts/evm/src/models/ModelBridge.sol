@@ -97,8 +97,10 @@ contract ModelBridge is
         require(minDepth <= MAX_DEPTH, TooDeep(minDepth));
         bytes memory next = _ledgerBehind(clientId);
         _checkRecipient(next, recipient);
-        _limitSending(keccak256(bytes(clientId)), 0);
         bytes32 clientHash = keccak256(bytes(clientId));
+        // What is counted of the amount is nothing.
+        // slither-disable-next-line unused-return
+        _limitSending(clientHash, msg.sender, 0);
         ForeignModel memory model = _describe(modelId);
         bool back = _isVisitingBy(modelId, clientHash);
         if (back) {
@@ -145,7 +147,8 @@ contract ModelBridge is
         );
         address recipient = address(bytes20(transfer.recipient));
         require(
-            transfer.recipient.length == 20 && recipient != address(0) && recipient != address(this),
+            transfer.recipient.length == 20 && recipient != address(0) && recipient != address(this)
+                && recipient != address(registry),
             InvalidRecipient(transfer.recipient)
         );
 
@@ -165,7 +168,7 @@ contract ModelBridge is
             _refund(context);
             return;
         }
-        (uint256 modelId, bytes32 clientHash, bool current) = _end(context);
+        (uint256 modelId, bytes32 clientHash, bool current) = _end(context, false);
         if (current) _confirm(modelId);
         emit TransferCompleted(modelId, clientHash, context.sequence);
     }
@@ -254,7 +257,7 @@ contract ModelBridge is
 
     /// @dev Gives the model back to its sender, if this packet is what took it away last.
     function _refund(PacketContext calldata context) private {
-        (uint256 modelId, bytes32 clientHash, bool current) = _end(context);
+        (uint256 modelId, bytes32 clientHash, bool current) = _end(context, true);
         if (!current) return;
         address sender = _passage(modelId).sender;
         if (_isLocked(modelId)) {
@@ -267,12 +270,18 @@ contract ModelBridge is
     }
 
     /// @dev Ends a packet of ours, once. `current` says that the model is still where this packet put it.
-    function _end(PacketContext calldata context) private returns (uint256 modelId, bytes32 clientHash, bool current) {
+    function _end(PacketContext calldata context, bool refunded)
+        private
+        returns (uint256 modelId, bytes32 clientHash, bool current)
+    {
         clientHash = keccak256(bytes(context.sourceClient));
         modelId = _inFlight[clientHash][context.sequence];
         require(modelId != 0, UnknownPacket(clientHash, context.sequence));
         delete _inFlight[clientHash][context.sequence];
         current = _isMovedBy(modelId, clientHash, context.sequence);
+        // The packet is ours, so that it names who sent it.
+        bytes memory sender = ModelTransfers.decode(context.payload.value).sender;
+        _limitEnded(clientHash, address(bytes20(sender)), 0, refunded);
     }
 
     /// @dev From home anywhere; from elsewhere only to a ledger that the model has not been on.

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {AuthorityUtils} from "@openzeppelin/contracts/access/manager/AuthorityUtils.sol";
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
@@ -78,6 +79,7 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     error InvalidSignature(address publisher);
     error InvalidHome(bytes home);
     error WrongModelId(uint256 modelId);
+    error NotBySending(address to, uint256 modelId);
 
     bytes32 public constant PUBLICATION_TYPEHASH =
         keccak256("Publication(address publisher,string name,string version,bytes32 manifest)");
@@ -221,6 +223,13 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         require(_ownerOf(modelId) == _msgSender(), NotModelOwner(modelId, _msgSender()));
         _burn(modelId);
         emit ForeignModelBurned(modelId);
+    }
+
+    /// @notice As ERC-721 says, but not to this registry, nor to the bridge unless the bridge itself takes the token.
+    /// @dev Neither could ever give it back: the bridge takes models by {IModelBridge-send}, which notes who sent them.
+    function transferFrom(address from, address to, uint256 modelId) public override {
+        require(to != address(this) && (to == _msgSender() || !_isBridge(to)), NotBySending(to, modelId));
+        super.transferFrom(from, to, modelId);
     }
 
     /// @inheritdoc IModelRegistry
@@ -396,6 +405,14 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     function _requireVersion(uint256 modelId, bytes32 versionId) private view returns (VersionRecord storage record) {
         record = _versions[modelId][versionId];
         require(record.publishedAt != 0, UnknownVersion(modelId, versionId));
+    }
+
+    /// @dev Whoever may burn foreign models is the bridge.
+    function _isBridge(address account) private view returns (bool) {
+        if (account.code.length == 0) return false;
+        (bool immediate, uint32 delay) =
+            AuthorityUtils.canCallWithDelay(authority(), account, address(this), this.burnForeign.selector);
+        return immediate || delay != 0;
     }
 
     function _requireHomeOwner(uint256 modelId, address account) private view {

@@ -108,7 +108,7 @@ contract OptimisticClientTest is CommitteeFacts {
         assertEq(_client.owed(DOUBTER), 2 * BOND);
         assertEq(_client.owed(address(this)), 0);
         vm.prank(DOUBTER);
-        _client.withdraw();
+        _client.withdraw(payable(DOUBTER));
         assertEq(DOUBTER.balance, 11 ether);
         assertEq(address(_client).balance, 0);
     }
@@ -121,10 +121,10 @@ contract OptimisticClientTest is CommitteeFacts {
         proved(fact);
         assertEq(_client.owed(address(this)), 2 * BOND);
         assertEq(_client.owed(DOUBTER), 0);
-        _client.withdraw();
+        _client.withdraw(payable(address(this)));
         assertEq(address(_client).balance, 0);
         vm.expectRevert(OptimisticClient.NothingOwed.selector);
-        _client.withdraw();
+        _client.withdraw(payable(address(this)));
     }
 
     function test_what_is_missing_is_confirmed_as_missing() public {
@@ -291,9 +291,9 @@ contract OptimisticClientTest is CommitteeFacts {
         assertEq(_client.owed(DOUBTER), BOND);
         assertEq(uint256(_client.claims(second).state), uint256(ClaimState.Void));
         assertEq(_client.openClaims(), 0);
-        _client.withdraw();
+        _client.withdraw(payable(address(this)));
         vm.prank(DOUBTER);
-        _client.withdraw();
+        _client.withdraw(payable(DOUBTER));
         assertEq(address(_client).balance, 0);
     }
 
@@ -316,12 +316,14 @@ contract OptimisticClientTest is CommitteeFacts {
         _client.settle(id);
         _client.settle(other);
         vm.expectRevert();
-        _client.withdraw();
+        _client.withdraw(payable(address(this)));
         vm.prank(DOUBTER);
-        _client.withdraw();
+        _client.withdraw(payable(DOUBTER));
         assertEq(_client.owed(address(this)), BOND);
-        _refuse = false;
-        _client.withdraw();
+        vm.expectRevert(abi.encodeWithSelector(OptimisticClient.InvalidRecipient.selector, address(0)));
+        _client.withdraw(payable(address(0)));
+        _client.withdraw(payable(address(0xE15E)));
+        assertEq(address(0xE15E).balance, BOND);
         assertEq(address(_client).balance, 0);
     }
 
@@ -471,10 +473,10 @@ contract Greedy {
     }
 
     function withdraw() external {
-        _client.withdraw();
+        _client.withdraw(payable(address(this)));
     }
 
     receive() external payable {
-        _client.withdraw();
+        _client.withdraw(payable(address(this)));
     }
 }

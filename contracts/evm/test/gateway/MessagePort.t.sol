@@ -4,10 +4,12 @@ pragma solidity ^0.8.37;
 import {IERC7786GatewaySource, IERC7786Recipient} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
 import {ERC7786Recipient} from "@openzeppelin/contracts/crosschain/ERC7786Recipient.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
+import {BoundedCall} from "../../src/gateway/BoundedCall.sol";
+import {Gateway} from "../../src/gateway/Gateway.sol";
 import {MessagePort} from "../../src/gateway/MessagePort.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
-import {PacketContext} from "../../src/interfaces/IIBCApp.sol";
+import {IIBCApp, PacketContext} from "../../src/interfaces/IIBCApp.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
 import {Network} from "../Network.sol";
 
@@ -38,6 +40,31 @@ contract Mumbler {
         assembly {
             mstore(0, shl(224, 0xdeadbeef))
             return(0, 0x20)
+        }
+    }
+}
+
+/// @notice A recipient that uses up all it is given.
+contract PuppetBurner {
+    fallback() external payable {
+        assembly {
+            invalid()
+        }
+    }
+}
+
+/// @notice A recipient that reverts with whatever it was told to.
+contract Reverter {
+    bytes private _reason;
+
+    function setReason(bytes calldata reason) external {
+        _reason = reason;
+    }
+
+    fallback() external payable {
+        bytes memory reason = _reason;
+        assembly {
+            revert(add(reason, 0x20), mload(reason))
         }
     }
 }
@@ -123,7 +150,7 @@ contract MessagePortTest is Network {
 
     function test_a_recipient_that_reverts_refuses_the_message_and_the_sender_learns_it() public {
         Packet memory packet = sendMessage(onTwo(address(inbox)), "");
-        expectRefused(packet, abi.encodeWithSignature("Error(string)", "empty"));
+        expectRefused(packet, failed(address(inbox), abi.encodeWithSignature("Error(string)", "empty")));
         bytes[][] memory acks = new bytes[][](1);
         acks[0] = new bytes[](1);
         acks[0][0] = ICS24.UNIVERSAL_ERROR;
@@ -132,6 +159,40 @@ contract MessagePortTest is Network {
         vm.expectEmit(address(portA));
         emit MessagePort.MessageFailed(a.clientId, 1);
         one.gateway.ackPackets(a.clientId, only(packet), acks, proof);
+    }
+
+    /// @dev The gateway leaves a packet open that its application does not want yet: no stranger may say so.
+    function test_a_recipient_s_own_not_yet_refuses_the_message() public {
+        expectRefusedFor(abi.encodeWithSelector(IIBCApp.NotYet.selector));
+    }
+
+    /// @dev Whatever a recipient reverts with is nobody else's word.
+    function testFuzz_whatever_a_recipient_reverts_with_the_message_is_refused(bytes memory reason, uint256 kind) public {
+        bytes4[5] memory words = [
+            IIBCApp.NotYet.selector,
+            Gateway.ApplicationFailed.selector,
+            BoundedCall.InsufficientGas.selector,
+            Gateway.InvalidAcknowledgement.selector,
+            Gateway.UnknownClient.selector
+        ];
+        kind = bound(kind, 0, 2 * words.length);
+        if (kind < words.length) reason = abi.encodePacked(words[kind]);
+        else if (kind < 2 * words.length) reason = abi.encodePacked(words[kind - words.length], reason);
+        if (reason.length > 300) return;
+        expectRefusedFor(reason);
+    }
+
+    /// @dev With more than the gateway keeps, and with all the gas there is.
+    function test_a_recipient_that_wastes_what_it_is_given_refuses_the_message() public {
+        Reverter reverter = new Reverter();
+        reverter.setReason(new bytes(4000));
+        Packet memory packet = sendMessage(onTwo(address(reverter)), "hello");
+        deliver(packet);
+        assertEq(written(packet), commitmentOf(ICS24.UNIVERSAL_ERROR));
+        PuppetBurner burner = new PuppetBurner();
+        packet = sendMessage(onTwo(address(burner)), "hello");
+        deliver(packet);
+        assertEq(written(packet), commitmentOf(ICS24.UNIVERSAL_ERROR));
     }
 
     function test_a_message_that_comes_too_late_is_told_to_have_failed() public {
@@ -169,8 +230,8 @@ contract MessagePortTest is Network {
     }
 
     function test_messages_cannot_reach_the_gateway_or_its_applications() public {
-        expectRefused(sendMessage(onTwo(address(two.gateway)), "hello"), "");
-        expectRefused(sendMessage(onTwo(address(portB)), "hello"), "");
+        expectRefused(sendMessage(onTwo(address(two.gateway)), "hello"), failed(address(two.gateway), ""));
+        expectRefused(sendMessage(onTwo(address(portB)), "hello"), failed(address(portB), ""));
     }
 
     function test_only_the_gateway_calls_back() public {
@@ -241,6 +302,16 @@ contract MessagePortTest is Network {
         emit IGateway.ReceiveFailed(keccak256(bytes(b.clientId)), packet.sequence, reason);
         two.gateway.recvPackets(b.clientId, only(packet), proof);
         assertEq(written(packet), commitmentOf(ICS24.UNIVERSAL_ERROR));
+    }
+
+    function expectRefusedFor(bytes memory reason) private {
+        Reverter reverter = new Reverter();
+        reverter.setReason(reason);
+        expectRefused(sendMessage(onTwo(address(reverter)), "hello"), failed(address(reverter), reason));
+    }
+
+    function failed(address recipient, bytes memory reason) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(MessagePort.RecipientFailed.selector, recipient, reason);
     }
 
     function written(Packet memory packet) private view returns (bytes32) {

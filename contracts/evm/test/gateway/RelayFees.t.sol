@@ -89,7 +89,7 @@ contract RelayFeesTest is FeeLedgers {
         assertEq(fees.owed(relayer), 7);
         assertEq(fees.held(), 0);
         vm.prank(relayer);
-        fees.withdraw();
+        fees.withdraw(payable(relayer));
         assertEq(relayer.balance, 7);
         assertEq(address(fees).balance, 0);
     }
@@ -216,10 +216,49 @@ contract RelayFeesTest is FeeLedgers {
         fees.escrow(packet, relayer);
     }
 
+    /// @dev The slot of an acknowledgement says at once that the packet was received, and a proof of the ledger's state
+    ///      shows what it says; the fee is for what comes after.
+    function test_a_fee_is_not_paid_while_the_acknowledgement_is_pending() public {
+        Packet[] memory packets = only(sendUntil(timeout, "empty"));
+        escrow(packets[0], alice, relayer, 7);
+        receivePackets(packets);
+        bytes32 slot = two.gateway.getCommitment(ICS24.acknowledgementKey(b.clientId, 1));
+        assertEq(slot, bytes32(uint256(1)));
+        bytes memory proof = proveAcknowledged(two, packets);
+        bytes32[] memory values = new bytes32[](1);
+        values[0] = slot;
+        enter(one);
+        vm.expectRevert(abi.encodeWithSelector(RelayFees.NotAcknowledged.selector, 1));
+        fees.claim(a.clientId, idsOf(packets, alice, relayer), values, proof);
+
+        enter(two);
+        vm.prank(address(two.gateway.getApplication("port")));
+        two.gateway.writeAcknowledgement(b.clientId, 1, "late");
+        claim(packets, alice, relayer);
+        assertEq(fees.owed(relayer), 7);
+    }
+
+    function test_what_is_owed_goes_where_its_owner_says_and_strands_nobody() public {
+        address stranded = address(new PuppetApp()); // takes no coins
+        Packet[] memory packets = only(sendUntil(timeout, "x"));
+        escrow(packets[0], alice, stranded, 7);
+        receivePackets(packets);
+        claim(packets, alice, stranded);
+        vm.startPrank(stranded);
+        vm.expectRevert();
+        fees.withdraw(payable(stranded));
+        vm.expectRevert(abi.encodeWithSelector(RelayFees.InvalidRecipient.selector, address(0)));
+        fees.withdraw(payable(address(0)));
+        fees.withdraw(payable(alice));
+        vm.stopPrank();
+        assertEq(alice.balance, 7);
+        assertEq(fees.owed(stranded), 0);
+    }
+
     function test_nothing_owed_is_nothing_withdrawn() public {
         vm.expectRevert(abi.encodeWithSelector(RelayFees.NothingOwed.selector, thief));
         vm.prank(thief);
-        fees.withdraw();
+        fees.withdraw(payable(thief));
     }
 }
 
@@ -272,7 +311,7 @@ contract FeeHandler is FeeLedgers {
         uint256 amount = fees.owed(who(account));
         if (amount == 0) return;
         vm.prank(who(account));
-        fees.withdraw();
+        fees.withdraw(payable(who(account)));
         withdrawn += amount;
     }
 

@@ -12,6 +12,7 @@ import {IEmergencyExit} from "../../src/interfaces/IEmergencyExit.sol";
 import {ILightClient} from "../../src/interfaces/ILightClient.sol";
 import {IModelBridge} from "../../src/interfaces/IModelBridge.sol";
 import {RouteLimits} from "../../src/limits/RouteLimits.sol";
+import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelLedgers} from "../models/ModelLedgers.sol";
 import {HandOver} from "./HandOver.sol";
@@ -22,6 +23,9 @@ contract EmergencyExitTest is ModelLedgers, HandOver {
     uint64 private constant EXIT_DELAY = 30 days;
     uint64 private constant OBJECTION = 7 days;
     uint64 private constant LAST_HEIGHT = 4711;
+    uint64 private constant PURCHASE = 4; // the packets before it took models away
+    uint256 private constant PRICE = 5 ether;
+    uint80 private constant DEPOSIT = 0.001 ether;
     address private constant ALICE = address(0xA11CE);
     address private constant BOB = address(0xB0B);
     address private constant CAROL = address(0xCA201);
@@ -33,6 +37,7 @@ contract EmergencyExitTest is ModelLedgers, HandOver {
     uint256 private _leaving;
     uint256 private _elsewhere;
     uint256 private _lastPacket;
+    uint256 private _purchase;
     uint64 private _now; // the compiler takes the block's time for the same all through a test
 
     function setUp() public {
@@ -49,6 +54,9 @@ contract EmergencyExitTest is ModelLedgers, HandOver {
         _lastPacket = sendModel(0, 1, ALICE, _leaving, BOB);
 
         on(0);
+        sites[0].market.setRelayDeposit(DEPOSIT);
+        _purchase = buy(1, CAROL);
+        allow(address(sites[0].market), LicenceMarket.refundDead.selector, EXIT_ROLE);
         _exit = new EmergencyExit(sites[0].ledger.gateway, sites[0].bridge, EXIT_DELAY, address(manager));
         allow(address(sites[0].bridge), ModelBridge.unlockDead.selector, EXIT_ROLE);
         allow(address(_exit), EmergencyExit.stop.selector, GUARDIAN_ROLE);
@@ -137,6 +145,82 @@ contract EmergencyExitTest is ModelLedgers, HandOver {
         pass(OBJECTION);
         vm.expectRevert(abi.encodeWithSelector(EmergencyExit.LeftAgain.selector, _atBobs, 1));
         _exit.unlock(_route, _atBobs, 9, STRANGER, new bytes32[](0));
+    }
+
+    // Payments
+
+    function test_a_purchase_in_flight_goes_back_to_its_buyer_and_to_nobody_else() public {
+        LicenceMarket market = sites[0].market;
+        die();
+        vm.prank(STRANGER);
+        _exit.refundPurchase(_route, PURCHASE);
+        assertEq(market.owed(CAROL, address(0)), PRICE + DEPOSIT);
+        assertEq(market.held(address(0)), 0);
+        vm.expectRevert(abi.encodeWithSelector(LicenceMarket.NotPending.selector, purchaseOf(_route, PURCHASE)));
+        _exit.refundPurchase(_route, PURCHASE);
+        vm.prank(CAROL);
+        market.withdraw(address(0), CAROL);
+        assertEq(CAROL.balance, PRICE + DEPOSIT);
+    }
+
+    function test_no_purchase_goes_back_before_the_list_counts() public {
+        vm.expectRevert(abi.encodeWithSelector(EmergencyExit.NotDeclared.selector, _route));
+        _exit.refundPurchase(_route, PURCHASE);
+        open();
+        pass(EXIT_DELAY);
+        vm.expectRevert(abi.encodeWithSelector(EmergencyExit.NotDeclared.selector, _route));
+        _exit.refundPurchase(_route, PURCHASE);
+        declare(root(), 5);
+        uint64 until = _now + OBJECTION;
+        pass(OBJECTION - 1);
+        vm.expectRevert(abi.encodeWithSelector(EmergencyExit.TooEarly.selector, _route, until));
+        _exit.refundPurchase(_route, PURCHASE);
+        pass(1);
+        sites[0].ledger.gateway.unpauseRoute(_route);
+        vm.expectRevert(abi.encodeWithSelector(EmergencyExit.RouteNotPaused.selector, _route));
+        _exit.refundPurchase(_route, PURCHASE);
+        sites[0].ledger.gateway.pauseRoute(_route);
+        _exit.refundPurchase(_route, PURCHASE);
+    }
+
+    function test_a_purchase_over_another_route_or_one_that_ended_is_out_of_reach() public {
+        vm.warp(_now - 10 days);
+        uint256 elsewhere = buy(2, BOB);
+        deliver(_purchase);
+        vm.warp(_now);
+        acknowledge(_purchase); // the model is not for sale there: refused, and so refunded
+        die();
+        assertEq(sites[0].market.owed(CAROL, address(0)), PRICE);
+        vm.expectRevert(abi.encodeWithSelector(LicenceMarket.NotPending.selector, purchaseOf(_route, PURCHASE)));
+        _exit.refundPurchase(_route, PURCHASE);
+        uint64 sequence = packetOf(elsewhere).sequence;
+        vm.expectRevert(abi.encodeWithSelector(LicenceMarket.NotPending.selector, purchaseOf(_route, sequence)));
+        _exit.refundPurchase(_route, sequence);
+        vm.expectRevert(abi.encodeWithSelector(EmergencyExit.NotDeclared.selector, routes[0][2]));
+        _exit.refundPurchase(routes[0][2], sequence);
+        assertEq(sites[0].market.held(address(0)), PRICE + DEPOSIT);
+    }
+
+    /// @dev Nobody is paid twice although the ledger was never dead, and nothing is bought there again.
+    function test_a_purchase_that_went_back_pays_nobody_when_the_ledger_wakes() public {
+        vm.warp(_now - 10 days);
+        deliver(_purchase);
+        vm.warp(_now);
+        die();
+        _exit.refundPurchase(_route, PURCHASE);
+        acknowledge(_purchase);
+        assertFalse(isOpen(_purchase));
+        LicenceMarket market = sites[0].market;
+        assertEq(market.owed(CAROL, address(0)), PRICE + DEPOSIT);
+        assertEq(market.owed(address(this), address(0)), 0);
+        sites[0].ledger.gateway.unpauseRoute(_route);
+        vm.deal(BOB, PRICE + DEPOSIT);
+        uint64 timeout = inAnHour();
+        vm.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.BreakerOpen.selector, keccak256(bytes(_route))));
+        market.buyRemote{value: PRICE + DEPOSIT}(_route, 7, "1.0.0", address(0), PRICE, timeout);
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.RouteDead.selector, keccak256(bytes(_route))));
+        market.closeBreaker(_route);
     }
 
     // When the dead ledger wakes
@@ -428,6 +512,19 @@ contract EmergencyExitTest is ModelLedgers, HandOver {
 
     function pass(uint256 time) private {
         vm.warp(_now += uint64(time));
+    }
+
+    /// @dev Of a model that is at home on that site.
+    function buy(uint256 site, address buyer) private returns (uint256 packet) {
+        LicenceMarket market = on(0).market;
+        vm.deal(buyer, PRICE + DEPOSIT);
+        vm.prank(buyer);
+        market.buyRemote{value: PRICE + DEPOSIT}(routes[0][site], 7, "1.0.0", address(0), PRICE, inAnHour());
+        return latest();
+    }
+
+    function purchaseOf(string memory clientId, uint64 sequence) private pure returns (bytes32) {
+        return keccak256(abi.encode(clientId, sequence));
     }
 
     function open() private {

@@ -76,6 +76,7 @@ contract HandOverTest is Network, Attestors, HandOver {
         manager.grantRole(BRIDGE_ROLE, address(_bridge), 0);
         manager.grantRole(GUARDIAN_ROLE, GUARDIAN, 0);
         _allow(address(_bridge), ModelBridge.unlockDead.selector, EXIT_ROLE);
+        _allow(address(market), LicenceMarket.refundDead.selector, EXIT_ROLE);
 
         string memory route = _end.clientId;
         address gateway = address(_here.gateway);
@@ -92,6 +93,8 @@ contract HandOverTest is Network, Attestors, HandOver {
         _stop("freeze", address(attestations), abi.encodeCall(AttestationsClient.freeze, ()));
         _add("open", address(_exit), abi.encodeCall(EmergencyExit.open, (route)));
         _add("unlockDead", address(_bridge), abi.encodeCall(ModelBridge.unlockDead, (1, route, STRANGER)));
+        _add("refundDead", address(market), abi.encodeCall(LicenceMarket.refundDead, (route, 1)));
+        _add("setRelayDeposit", address(market), abi.encodeCall(LicenceMarket.setRelayDeposit, (1)));
         _add("unpauseRoute", gateway, abi.encodeCall(Gateway.unpauseRoute, (route)));
         _add("addClient", gateway, abi.encodeCall(Gateway.addClient, (_substitute, ledgerBytes(there))));
         _add("setCounterparty", gateway, abi.encodeCall(Gateway.setCounterparty, ("caimi-31337-1", "caimi-31338-1")));
@@ -288,9 +291,11 @@ contract HandOverTest is Network, Attestors, HandOver {
         _all.push(Restricted(name, target, data, true));
     }
 
-    /// @dev The bridge alone mints and burns, the exit alone unlocks what a dead ledger had.
+    /// @dev The bridge alone mints and burns, the exit alone gives back what was locked or held towards a dead ledger.
     function _ownedByContract(Restricted memory entry) private view returns (bool) {
-        return entry.target == address(_registry) || bytes4(entry.data) == ModelBridge.unlockDead.selector;
+        bytes4 selector = bytes4(entry.data);
+        return entry.target == address(_registry) || selector == ModelBridge.unlockDead.selector
+            || selector == LicenceMarket.refundDead.selector;
     }
 
     function _refused(Restricted memory entry, address account) private {

@@ -100,6 +100,82 @@ contract LicenceMarketLimitsTest is ModelLedgers {
         assertGt(received, sent + sentPerDay);
     }
 
+    /// @dev One account took all thousand places of a route for nothing; now it takes its own.
+    function test_nobody_closes_a_route_by_purchases_of_nothing() public {
+        LicenceMarket market = on(1).market;
+        uint256 places = 50; // a twentieth
+        uint64 timeout = inAnHour();
+        vm.startPrank(address(0xBAD));
+        for (uint256 i = 0; i < places; ++i) {
+            market.buyRemote(route, i, "1.0.0", NATIVE, 0, timeout);
+        }
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.ShareExceeded.selector, _hash(route), address(0xBAD)));
+        market.buyRemote(route, places, "1.0.0", NATIVE, 0, timeout);
+        vm.stopPrank();
+        (uint256 left,) = market.available(route, false);
+        assertEq(left, 950);
+        _buy(address(1), NATIVE);
+    }
+
+    /// @dev Tokens of one's own making have limits of their own, but no places of their own, or the other side would
+    ///      be sent more than it takes in a day, and open its breaker.
+    function test_tokens_of_ones_own_making_make_no_more_places() public {
+        LicenceMarket market = on(1).market;
+        uint64 timeout = inAnHour();
+        for (uint256 i = 0; i < 50; ++i) {
+            Coin own = new Coin();
+            own.mint(address(0xBAD), 1);
+            vm.startPrank(address(0xBAD));
+            own.approve(address(market), 1);
+            market.buyRemote(route, i, "1.0.0", address(own), 1, timeout);
+            vm.stopPrank();
+        }
+        vm.prank(address(0xBAD));
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.ShareExceeded.selector, _hash(route), address(0xBAD)));
+        market.buyRemote(route, 99, "1.0.0", address(coin), 0, timeout);
+        (uint256 left,) = market.available(route, false);
+        assertEq(left, 950);
+    }
+
+    /// @dev A purchase that is refunded took the whole value limit for as long as a day refills; now while it lasts.
+    function test_what_is_refunded_is_given_back_to_the_limits_of_its_currency_and_of_its_buyer() public {
+        LicenceMarket market = on(1).market;
+        string memory lane = string.concat(route, "/", Strings.toHexString(address(coin)));
+        RouteLimits.Limits memory limits = RouteLimits.Limits(100, 0, uint104(AMOUNT), uint104(2 * AMOUNT), 0);
+        market.setLimits(route, false, limits);
+        market.setLimits(lane, false, limits);
+        address[2] memory currencies = [NATIVE, address(coin)];
+        for (uint256 i = 0; i < 2; ++i) {
+            string memory limited = i == 0 ? route : lane;
+            uint256 expired = _buy(address(1), currencies[i]);
+            uint256 refused = _buy(address(2), currencies[i]);
+            _assertLeft(limited, 98, 0);
+            _refuse(
+                address(3),
+                currencies[i],
+                abi.encodeWithSelector(RouteLimits.RateExceeded.selector, _hash(limited), false)
+            );
+            acknowledgeWith(refused, one(hex"00"));
+            _assertLeft(limited, 99, AMOUNT);
+            expire(expired);
+            _assertLeft(limited, 100, 2 * AMOUNT);
+        }
+        uint256 sold = _buy(address(1), NATIVE);
+        deliver(sold);
+        acknowledge(sold);
+        _assertLeft(route, 99, AMOUNT);
+    }
+
+    /// @dev That limits were set or changed while a purchase was on its way gives nothing back that was not taken.
+    function test_a_purchase_from_before_a_limit_gives_it_nothing() public {
+        LicenceMarket market = on(1).market;
+        uint256 packet = _buy(address(1), NATIVE);
+        market.setLimits(route, false, RouteLimits.Limits(100, 0, uint104(AMOUNT), uint104(2 * AMOUNT), 0));
+        _buy(address(2), NATIVE);
+        expire(packet);
+        _assertLeft(route, 99, AMOUNT);
+    }
+
     function test_only_governance_sets_limits_and_closes_breakers() public {
         LicenceMarket market = on(1).market;
         RouteLimits.Limits memory limits = RouteLimits.Limits(1, 1, 0, 0, 0);
@@ -141,6 +217,12 @@ contract LicenceMarketLimitsTest is ModelLedgers {
         coin.mint(buyer, AMOUNT);
         vm.prank(buyer);
         coin.approve(address(market), AMOUNT);
+    }
+
+    function _assertLeft(string memory limited, uint256 count, uint256 amount) private view {
+        (uint256 places, uint256 value) = sites[1].market.available(limited, false);
+        assertEq(places, count, "places");
+        assertEq(value, amount, "value");
     }
 
     function _hash(string memory lane) private pure returns (bytes32) {

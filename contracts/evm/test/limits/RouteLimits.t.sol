@@ -11,8 +11,12 @@ import {Test} from "../Test.sol";
 contract Counting is RouteLimits {
     constructor(address authority) AccessManaged(authority) {}
 
-    function sending(string calldata clientId, uint256 amount) external {
-        _limitSending(keccak256(bytes(clientId)), amount);
+    function sending(string calldata clientId, uint256 amount) external returns (uint256 counted) {
+        return _limitSending(keccak256(bytes(clientId)), msg.sender, amount);
+    }
+
+    function ended(string calldata clientId, address account, uint256 counted, bool refunded) external {
+        _limitEnded(keccak256(bytes(clientId)), account, counted, refunded);
     }
 
     function receiving(string calldata clientId, uint256 amount) external {
@@ -74,8 +78,36 @@ contract RouteLimitsTest is Test {
         vm.expectRevert(abi.encodeWithSelector(RouteLimits.RateExceeded.selector, keccak256("a"), false));
         app.sending("a", 60);
         assertFalse(app.breakerOpen("a"));
-        vm.warp(block.timestamp + 20);
+        app.ended("a", address(this), 60, false);
+        vm.prank(GUARDIAN);
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.RateExceeded.selector, keccak256("a"), false));
         app.sending("a", 60);
+        vm.warp(block.timestamp + 20);
+        vm.prank(GUARDIAN);
+        app.sending("a", 60);
+    }
+
+    function test_time_gives_nothing_back_of_what_is_in_flight() public {
+        _limit("a", false, 9, 9, 60, 100, 86_400);
+        app.sending("a", 60);
+        vm.warp(block.timestamp + 1 days);
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.RateExceeded.selector, keccak256("a"), false));
+        app.sending("a", 60);
+    }
+
+    function test_a_closed_breaker_leaves_what_is_in_flight_where_it_is() public {
+        _limit("a", false, 2, 0, 60, 100, 0);
+        app.sending("a", 60);
+        vm.prank(GUARDIAN);
+        app.openBreaker("a");
+        app.closeBreaker("a");
+        (uint256 count, uint256 amount) = app.available("a", false);
+        assertEq(count, 1);
+        assertEq(amount, 40);
+        app.ended("a", address(this), 60, true);
+        (count, amount) = app.available("a", false);
+        assertEq(count, 2);
+        assertEq(amount, 100);
     }
 
     function test_time_does_not_close_a_breaker_and_a_guardian_cannot() public {

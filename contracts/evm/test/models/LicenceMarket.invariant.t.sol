@@ -1,27 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {Price} from "../../src/interfaces/ILicenceMarket.sol";
 import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {Test} from "../Test.sol";
 import {ModelLedgers} from "./ModelLedgers.sol";
-import {Coin, ReenteringCoin, TaxedCoin} from "./Tokens.sol";
+import {Packet} from "../../src/interfaces/IBCTypes.sol";
+import {BlockingCoin, Coin, ReenteringCoin, SilentCoin, TaxedCoin} from "./Tokens.sol";
 
-/// @notice Buyers on three ledgers, a seller who changes prices, a relayer and time, in any order, in four currencies.
+/// @notice Buyers on three ledgers, a seller who changes prices, a relayer, governance, an emergency exit, an issuer that
+///         blocks accounts and time, in any order, in six currencies.
 contract MarketHandler is ModelLedgers {
     address private constant SELLER = address(0x5E11E4);
     uint256 private constant BUYERS = 3;
     uint256 private constant VERSIONS = 3;
-    uint256 public constant CURRENCIES = 4;
+    uint256 public constant CURRENCIES = 6;
 
     uint256 private _model;
-    address[CURRENCIES] public currencies; // native, a token, one that takes a fee, one that re-enters
+    /// @dev Native, a token, one that takes a fee, one that re-enters, one that returns nothing, one that blocks.
+    address[CURRENCIES] public currencies;
     mapping(uint256 site => mapping(address currency => uint256)) public paidIn;
     mapping(uint256 site => mapping(address currency => uint256)) public paidOut;
 
     constructor() {
         makeSites();
-        currencies = [address(0), address(new Coin()), address(new TaxedCoin()), address(new ReenteringCoin())];
+        currencies = [
+            address(0),
+            address(new Coin()),
+            address(new TaxedCoin()),
+            address(new ReenteringCoin()),
+            address(new SilentCoin()),
+            address(new BlockingCoin())
+        ];
         vm.startPrank(SELLER);
         for (uint256 v = 0; v < VERSIONS; ++v) {
             _model = on(0).registry.publish("model", vm.toString(v), keccak256("manifest"));
@@ -33,7 +44,7 @@ contract MarketHandler is ModelLedgers {
                 Coin(currencies[c]).mint(_buyer(b), type(uint96).max);
                 for (uint256 i = 0; i < SITES; ++i) {
                     vm.prank(_buyer(b));
-                    Coin(currencies[c]).approve(address(sites[i].market), type(uint256).max);
+                    SilentCoin(currencies[c]).approve(address(sites[i].market), type(uint256).max);
                 }
             }
         }
@@ -60,14 +71,16 @@ contract MarketHandler is ModelLedgers {
         (, uint256 amount) = on(0).market.price(_model, chainOf(site), paid);
         uint256 value = paid == address(0) ? amount : 0;
         LicenceMarket market = on(site).market;
+        uint256 deposit = site == 0 ? 0 : market.relayDeposit();
         vm.prank(_buyer(who));
         if (site == 0) {
             try market.buy{value: value}(_model, wanted, paid, amount) {
                 paidIn[site][paid] += amount;
             } catch {}
         } else {
-            try market.buyRemote{value: value}(routes[site][0], _model, wanted, paid, amount, inAnHour()) {
+            try market.buyRemote{value: value + deposit}(routes[site][0], _model, wanted, paid, amount, inAnHour()) {
                 paidIn[site][paid] += amount;
+                paidIn[site][address(0)] += deposit;
             } catch {}
         }
         observe();
@@ -80,10 +93,27 @@ contract MarketHandler is ModelLedgers {
         uint256 before = _balance(account, paid);
         LicenceMarket market = on(site).market;
         vm.prank(account);
-        try market.withdraw(paid) returns (uint256 amount) {
+        try market.withdraw(paid, account) returns (uint256 amount) {
             paidOut[site][paid] += amount;
             if (paid != currencies[2]) assertEq(_balance(account, paid), before + amount, "withdrawn");
         } catch {}
+    }
+
+    /// @dev What it is for purchases to come.
+    function setDeposit(uint256 site, uint80 amount) external {
+        on(bound(site, 1, SITES - 1)).market.setRelayDeposit(uint80(bound(amount, 0, 1e18)));
+    }
+
+    function block_(uint256 who, bool blocked) external {
+        BlockingCoin(currencies[5]).setBlocked(_buyer(who), blocked);
+    }
+
+    /// @dev The emergency exit gives a purchase back; what its ledger says afterwards changes nothing.
+    function giveBackDead(uint256 which) external {
+        if (sent.length == 0) return;
+        Packet memory packet = packetOf(bound(which, 0, sent.length - 1));
+        LicenceMarket market = on(sent[bound(which, 0, sent.length - 1)].source).market;
+        try market.refundDead(packet.sourceClient, packet.sequence) {} catch {}
     }
 
     function relay(uint256 which) external {
@@ -113,7 +143,7 @@ contract MarketHandler is ModelLedgers {
             for (uint256 c = 0; c < CURRENCIES; ++c) {
                 address currency = currencies[c];
                 LicenceMarket market = sites[i].market;
-                uint256 owed = market.owed(SELLER, currency);
+                uint256 owed = market.owed(SELLER, currency) + market.owed(address(this), currency);
                 for (uint256 b = 0; b < BUYERS; ++b) {
                     owed += market.owed(_buyer(b), currency);
                 }
@@ -131,16 +161,36 @@ contract MarketHandler is ModelLedgers {
             if (isAnswered(p)) acknowledge(p);
             else expire(p);
         }
+        for (uint256 b = 0; b < BUYERS; ++b) {
+            BlockingCoin(currencies[5]).setBlocked(_buyer(b), false);
+        }
         for (uint256 i = 0; i < SITES; ++i) {
+            if (sites[i].market.owed(address(this), address(0)) != 0) {
+                sites[i].market.withdraw(address(0), address(0xE15E));
+            }
             for (uint256 c = 0; c < CURRENCIES; ++c) {
                 for (uint256 who = 0; who <= BUYERS; ++who) {
                     address account = who == BUYERS ? SELLER : _buyer(who);
                     LicenceMarket market = sites[i].market;
                     if (market.owed(account, currencies[c]) == 0) continue;
                     vm.prank(account);
-                    market.withdraw(currencies[c]);
+                    market.withdraw(currencies[c], account);
                 }
                 assertEq(_balance(address(sites[i].market), currencies[c]), 0, "left over");
+            }
+        }
+        _assertAllPlacesFree();
+    }
+
+    /// @dev Whatever ended how: nothing is in flight any more, and a day refills the rest.
+    function _assertAllPlacesFree() private {
+        vm.warp(vm.getBlockTimestamp() + 1 days);
+        for (uint256 i = 1; i < SITES; ++i) {
+            for (uint256 c = 0; c < CURRENCIES; ++c) {
+                string memory lane = routes[i][0];
+                if (c != 0) lane = string.concat(lane, "/", Strings.toHexString(currencies[c]));
+                (uint256 places,) = sites[i].market.available(lane, false);
+                assertEq(places, 1000, "places");
             }
         }
     }
@@ -166,7 +216,7 @@ contract LicenceMarketInvariants is Test {
     function setUp() public {
         handler = new MarketHandler();
         targetContract(address(handler));
-        bytes4[] memory actions = new bytes4[](11);
+        bytes4[] memory actions = new bytes4[](14);
         actions[0] = MarketHandler.buy.selector;
         actions[1] = MarketHandler.buy.selector;
         actions[2] = MarketHandler.buy.selector;
@@ -178,6 +228,9 @@ contract LicenceMarketInvariants is Test {
         actions[8] = MarketHandler.giveUp.selector;
         actions[9] = MarketHandler.setPrice.selector;
         actions[10] = MarketHandler.babble.selector;
+        actions[11] = MarketHandler.setDeposit.selector;
+        actions[12] = MarketHandler.block_.selector;
+        actions[13] = MarketHandler.giveBackDead.selector;
         targetSelector(address(handler), actions);
     }
 

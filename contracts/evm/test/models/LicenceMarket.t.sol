@@ -52,13 +52,13 @@ contract LicenceMarketTest is ModelLedgers {
 
         vm.prank(SELLER);
         vm.expectEmit(address(market));
-        emit ILicenceMarket.Withdrawn(SELLER, NATIVE, AMOUNT);
-        assertEq(market.withdraw(NATIVE), AMOUNT);
+        emit ILicenceMarket.Withdrawn(SELLER, NATIVE, AMOUNT, SELLER);
+        assertEq(market.withdraw(NATIVE, SELLER), AMOUNT);
         assertEq(SELLER.balance, AMOUNT);
         assertEq(address(market).balance, 0);
         vm.prank(SELLER);
         vm.expectRevert(abi.encodeWithSelector(LicenceMarket.NothingOwed.selector, SELLER, NATIVE));
-        market.withdraw(NATIVE);
+        market.withdraw(NATIVE, SELLER);
     }
 
     function test_a_local_purchase_in_a_token() public {
@@ -69,7 +69,7 @@ contract LicenceMarketTest is ModelLedgers {
         vm.stopPrank();
         assertEq(coin.balanceOf(address(market)), AMOUNT);
         vm.prank(SELLER);
-        market.withdraw(address(coin));
+        market.withdraw(address(coin), SELLER);
         assertEq(coin.balanceOf(SELLER), AMOUNT);
     }
 
@@ -265,7 +265,7 @@ contract LicenceMarketTest is ModelLedgers {
         assertEq(market.owed(SELLER, NATIVE), AMOUNT);
         _assertState(purchaseId, PurchaseState.Completed);
         vm.prank(SELLER);
-        market.withdraw(NATIVE);
+        market.withdraw(NATIVE, SELLER);
         assertEq(SELLER.balance, AMOUNT);
     }
 
@@ -275,7 +275,7 @@ contract LicenceMarketTest is ModelLedgers {
         deliver(packet);
         acknowledge(packet);
         vm.prank(SELLER);
-        on(1).market.withdraw(address(coin));
+        on(1).market.withdraw(address(coin), SELLER);
         assertEq(coin.balanceOf(SELLER), AMOUNT);
     }
 
@@ -287,7 +287,7 @@ contract LicenceMarketTest is ModelLedgers {
         expire(packet);
         _assertRefunded(purchaseId, NATIVE);
         vm.prank(BUYER);
-        on(1).market.withdraw(NATIVE);
+        on(1).market.withdraw(NATIVE, BUYER);
         assertEq(BUYER.balance, 100 ether);
         (packet,) = _buyRemote(NATIVE, AMOUNT);
         deliver(packet);
@@ -435,9 +435,9 @@ contract LicenceMarketTest is ModelLedgers {
         _assertReentryRefused(calling);
         expire(packet);
         _assertRefunded(purchaseId, address(calling));
-        calling.onTransfer(address(market), abi.encodeCall(market.withdraw, (address(calling))));
+        calling.onTransfer(address(market), abi.encodeCall(market.withdraw, (address(calling), BUYER)));
         vm.prank(BUYER);
-        on(1).market.withdraw(address(calling));
+        on(1).market.withdraw(address(calling), BUYER);
         _assertReentryRefused(calling);
         assertEq(calling.balanceOf(BUYER), 2 * AMOUNT);
     }
@@ -478,7 +478,7 @@ contract LicenceMarketTest is ModelLedgers {
         deliver(other);
         acknowledge(other);
         vm.prank(SELLER);
-        on(1).market.withdraw(NATIVE);
+        on(1).market.withdraw(NATIVE, SELLER);
     }
 
     function test_a_creditor_that_takes_no_coin_blocks_only_itself() public {
@@ -488,7 +488,7 @@ contract LicenceMarketTest is ModelLedgers {
         expire(latest());
         vm.chainId(31338);
         vm.expectRevert(Errors.FailedCall.selector);
-        market.withdraw(NATIVE);
+        market.withdraw(NATIVE, address(this));
         assertEq(market.owed(address(this), NATIVE), AMOUNT);
     }
 

@@ -153,6 +153,14 @@ contract BridgeHandler is ModelLedgers {
             else expire(p);
             if (isOpen(p)) fail("a packet does not end");
         }
+        vm.warp(vm.getBlockTimestamp() + 1 days);
+        for (uint256 from = 0; from < SITES; ++from) {
+            for (uint256 to = 0; to < SITES; ++to) {
+                if (from == to) continue;
+                (uint256 places,) = sites[from].bridge.available(routes[from][to], false);
+                assertEq(places, 1000, "places");
+            }
+        }
     }
 
     /// @dev The place where the model is live.

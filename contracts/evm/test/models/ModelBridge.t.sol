@@ -378,6 +378,73 @@ contract ModelBridgeTest is ModelLedgers {
         assertEq(sites[1].registry.ownerOf(third), BOB);
     }
 
+    /// @dev Who publishes many models closes no route with them, and what comes back makes room again.
+    function test_a_sender_has_a_share_of_a_route_and_refunds_give_it_back() public {
+        uint256[3] memory ids = [_publish(0, BOB, "one"), _publish(0, BOB, "two"), _publish(0, BOB, "three")];
+        Site storage site = on(0);
+        site.bridge.setLimits(routes[0][1], false, RouteLimits.Limits(40, 0, 0, 0, 0));
+        uint256 first = sendModel(0, 1, BOB, ids[0], BOB);
+        uint256 second = sendModel(0, 1, BOB, ids[1], BOB);
+        bytes memory refusal =
+            abi.encodeWithSelector(RouteLimits.ShareExceeded.selector, keccak256(bytes(routes[0][1])), BOB);
+        _refuseSending(BOB, ids[2], refusal);
+        sendModel(0, 1, ALICE, model, BOB);
+        expire(first);
+        deliver(sendModel(0, 1, BOB, ids[2], BOB));
+        acknowledge(latest());
+        acknowledgeWith(second, one(ICS24.UNIVERSAL_ERROR));
+        (uint256 left,) = site.bridge.available(routes[0][1], false);
+        assertEq(left, 38); // one took effect, one is on its way
+        sendModel(0, 1, BOB, ids[0], BOB);
+        _refuseSending(BOB, ids[1], refusal);
+    }
+
+    // Models that are simply given away
+
+    function test_a_model_that_is_simply_given_to_the_bridge_or_the_registry_stays_where_it_is() public {
+        Site storage site = on(0);
+        address[2] memory nowhere = [address(site.bridge), address(site.registry)];
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes memory refusal =
+                abi.encodeWithSelector(ModelRegistry.NotBySending.selector, nowhere[i], model);
+            vm.startPrank(ALICE);
+            vm.expectRevert(refusal);
+            site.registry.transferFrom(ALICE, nowhere[i], model);
+            vm.expectRevert(refusal);
+            site.registry.safeTransferFrom(ALICE, nowhere[i], model);
+            site.registry.approve(BOB, model);
+            vm.stopPrank();
+            vm.prank(BOB);
+            vm.expectRevert(refusal);
+            site.registry.transferFrom(ALICE, nowhere[i], model);
+        }
+        assertEq(site.registry.ownerOf(model), ALICE);
+    }
+
+    /// @dev What comes for the registry itself would be as lost.
+    function test_a_transfer_to_the_other_registry_is_refunded() public {
+        uint256 packet = sendModel(0, 1, ALICE, model, address(sites[1].registry));
+        deliver(packet);
+        assertTrue(isRefused(packet));
+        acknowledge(packet);
+        assertEq(sites[0].registry.ownerOf(model), ALICE);
+    }
+
+    function test_no_contract_of_ours_takes_a_model_or_coins_that_it_was_not_asked_to_hold() public {
+        Site storage site = on(0);
+        vm.deal(ALICE, 1 ether);
+        address[4] memory ours =
+            [address(site.bridge), address(site.registry), address(site.market), address(site.ledger.gateway)];
+        for (uint256 i = 0; i < ours.length; ++i) {
+            vm.startPrank(ALICE);
+            vm.expectRevert();
+            site.registry.safeTransferFrom(ALICE, ours[i], model);
+            (bool accepted,) = ours[i].call{value: 1}("");
+            assertFalse(accepted);
+            vm.stopPrank();
+        }
+    }
+
     function test_an_open_breaker_stops_sending_and_never_acknowledgements_or_timeouts() public {
         uint256 second = _publish(0, ALICE, "second");
         uint256 delivered = sendModel(0, 1, ALICE, model, BOB);
@@ -446,6 +513,16 @@ contract ModelBridgeTest is ModelLedgers {
         (uint128 out, uint128 cap) = sites[0].bridge.outstanding(routes[0][1]);
         assertEq(out, expected);
         assertEq(cap, expectedCap);
+    }
+
+    function _refuseSending(address owner, uint256 id, bytes memory refusal) private {
+        Site storage site = on(0);
+        uint64 timeout = inAnHour();
+        vm.startPrank(owner);
+        site.registry.approve(address(site.bridge), id);
+        vm.expectRevert(refusal);
+        site.bridge.send(routes[0][1], id, abi.encodePacked(owner), timeout, 0);
+        vm.stopPrank();
     }
 
     function _publish(uint256 i, address owner, string memory name) private returns (uint256) {

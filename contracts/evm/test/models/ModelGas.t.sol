@@ -21,7 +21,7 @@ contract ModelGasTest is ModelLedgers {
     function setUp() public {
         makeSites();
         owner = vm.addr(OWNER_KEY);
-        vm.deal(BUYER, 100);
+        vm.deal(BUYER, 1 ether);
         ModelRegistry registry = on(0).registry;
         vm.prank(owner);
         model = registry.publish("first", "1.0.0", MANIFEST);
@@ -69,8 +69,9 @@ contract ModelGasTest is ModelLedgers {
         market.buy{value: 5}(model, "1.0.0", address(0), 5);
         assertLe(_spent("buy where the model lives"), 138_000);
         market = on(1).market;
+        market.setRelayDeposit(0.0001 ether);
         vm.prank(BUYER);
-        market.buyRemote{value: 5}(routes[1][0], model, "1.0.0", address(0), 5, inAnHour());
+        market.buyRemote{value: 0.0001 ether + 5}(routes[1][0], model, "1.0.0", address(0), 5, inAnHour());
         assertLe(_spent("buy from another ledger"), 249_000);
         uint256 packet = latest();
         deliver(packet);
@@ -79,7 +80,7 @@ contract ModelGasTest is ModelLedgers {
         _spent("acknowledge a purchase, 3 of 5");
         market = on(1).market;
         vm.prank(owner);
-        market.withdraw(address(0));
+        market.withdraw(address(0), owner);
         _spent("withdraw native coin");
     }
 

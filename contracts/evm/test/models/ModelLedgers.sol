@@ -243,6 +243,7 @@ abstract contract ModelLedgers is Network {
         site.registry = new ModelRegistry(address(manager));
         site.bridge = new ModelBridge(gateway, site.registry, address(manager));
         site.market = new LicenceMarket(gateway, site.registry, address(manager));
+        site.market.setRelayDeposit(0); // those that ask about it set it
         bytes4[] memory selectors = new bytes4[](2);
         selectors[0] = ModelRegistry.mintForeign.selector;
         selectors[1] = ModelRegistry.burnForeign.selector;

@@ -38,6 +38,82 @@ contract LyingCoin is Coin {
     }
 }
 
+/// @notice As the first tokens were made, and the most used one is: its functions return nothing at all.
+contract SilentCoin {
+    mapping(address account => uint256) public balanceOf;
+    mapping(address owner => mapping(address spender => uint256)) public allowance;
+
+    function mint(address to, uint256 amount) external {
+        balanceOf[to] += amount;
+    }
+
+    function approve(address spender, uint256 amount) external {
+        allowance[msg.sender][spender] = amount;
+    }
+
+    function transfer(address to, uint256 amount) external {
+        _move(msg.sender, to, amount);
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external {
+        allowance[from][msg.sender] -= amount;
+        _move(from, to, amount);
+    }
+
+    function _move(address from, address to, uint256 amount) private {
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount;
+    }
+}
+
+/// @notice Moves nothing from or to whom its issuer has blocked.
+contract BlockingCoin is Coin {
+    mapping(address account => bool) public blocked;
+
+    error Blocked(address account);
+
+    function setBlocked(address account, bool on) external {
+        blocked[account] = on;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        require(!blocked[from], Blocked(from));
+        require(!blocked[to], Blocked(to));
+        super._update(from, to, value);
+    }
+}
+
+/// @notice Begins, when its issuer likes, to take one in a hundred on top, from whoever pays.
+contract SurchargingCoin is Coin {
+    bool public charging;
+
+    function charge() external {
+        charging = true;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        if (charging && from != address(0)) super._update(from, address(0xFEE), value / 100);
+    }
+}
+
+/// @notice Balances halve by themselves.
+contract ShrinkingCoin is Coin {
+    uint256 private _parts = 1;
+
+    function halve() external {
+        _parts *= 2;
+    }
+
+    function balanceOf(address account) public view override returns (uint256) {
+        return super.balanceOf(account) / _parts;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value * _parts);
+    }
+}
+
 /// @notice Makes one call of its deployer's choice in the middle of every transfer, and tells whether it went through.
 contract CallingCoin is Coin {
     address private _target;
@@ -61,7 +137,7 @@ contract ReenteringCoin is Coin {
     function _update(address from, address to, uint256 value) internal override {
         super._update(from, to, value);
         if (msg.sender.code.length == 0) return;
-        try ILicenceMarket(msg.sender).withdraw(address(this)) {} catch {}
+        try ILicenceMarket(msg.sender).withdraw(address(this), address(this)) {} catch {}
     }
 
     receive() external payable {}
@@ -84,11 +160,11 @@ contract GreedyCreditor {
     }
 
     function withdraw() external {
-        _market.withdraw(address(0));
+        _market.withdraw(address(0), address(this));
     }
 
     receive() external payable {
-        try _market.withdraw(address(0)) {}
+        try _market.withdraw(address(0), address(this)) {}
         catch {
             caught = true;
         }

@@ -224,6 +224,7 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Cal
         grant.encode(GUARDIAN_ROLE, guardian, 0),
         label.encode(EXIT_ROLE, "exit"),
         assign.encode(contracts["bridge"], [bridge["unlockDead"].selector], EXIT_ROLE),
+        assign.encode(contracts["market"], [market["refundDead"].selector], EXIT_ROLE),
         grant.encode(EXIT_ROLE, contracts["exit"], 0),
     ]
     return authority.call("Setting roles", "multicall", steps)

@@ -1,5 +1,8 @@
 """The emergency exit: who gets what is locked towards a dead ledger, and how its committee says so.
 
+What was paid for licences and is still on its way needs no list: it goes back to its buyers alone.
+Where no model is locked, the committee signs the root of the empty list, `NOBODY`.
+
 The list of heirs is an OpenZeppelin standard Merkle tree over (uint256 modelId, uint64 sequence,
 address to). Members of the route's last committee sign its root as EIP-712
 ``Death(string clientId,uint64 number,uint64 height,bytes32 heirs)``; see `IEmergencyExit.sol`.
@@ -34,6 +37,8 @@ _FIELDS = {"model", "sequence", "to"}
 _MODEL = re.compile(r"0x[0-9a-fA-F]{64}")
 _ACCOUNT = re.compile(r"0x[0-9a-fA-F]{40}")
 _MOST_HEIRS = 1_000_000
+NOBODY = keccak256(b"")
+"""The root of a list that names nobody: it is the hash of no leaf and of no two nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +86,20 @@ def read_heirs(document: object) -> Heirs:
 class Heirs:
     """The list of one exit. The same heirs in any order have the same root.
 
-    Raises `ExitInvalid` for an empty list, or a model that is in it twice.
+    Raises `ExitInvalid` for a model that is in it twice.
     """
 
     def __init__(self, heirs: Sequence[Heir]) -> None:
-        if not heirs:
-            raise ExitInvalid("A list of heirs names nobody.")
         self._places = {heir.model_id: place for place, heir in enumerate(heirs)}
         if len(self._places) != len(heirs):
             raise ExitInvalid("A list of heirs names a model twice.")
         self._heirs = tuple(heirs)
-        self._tree = MerkleTree(heir.leaf for heir in heirs)
+        self._tree = MerkleTree(heir.leaf for heir in heirs) if heirs else None
 
     @property
     def root(self) -> bytes:
         """What the committee signs."""
-        return self._tree.root
+        return self._tree.root if self._tree else NOBODY
 
     def of(self, model_id: bytes) -> tuple[Heir, tuple[bytes, ...]]:
         """Give a model's heir, and the proof that the list names it.
@@ -105,7 +108,7 @@ class Heirs:
             ExitInvalid: the list does not name the model.
         """
         place = self._places.get(model_id)
-        if place is None:
+        if place is None or self._tree is None:
             raise ExitInvalid(f"The list of heirs does not name model 0x{model_id.hex()}.")
         return self._heirs[place], self._tree.proof(place)
 
@@ -286,6 +289,15 @@ class EmergencyExit:
             heir.sequence,
             heir.to,
             [*proof],
+        )
+
+    def refund_purchase(self, client_id: str, sequence: int) -> Call:
+        """Give what was paid for a licence, and is not known to have ended, back to its buyer."""
+        return self._contract.call(
+            f"Giving what packet {sequence} of {client_id} pays back to its buyer",
+            "refundPurchase",
+            client_id,
+            sequence,
         )
 
     def refund(self, client_id: str, model_id: bytes, sender: bytes) -> Call:

@@ -101,7 +101,7 @@ class EvmLightClients:
         calls = [client.call(f"Settling claim {each}", "settle", each) for each in ended]
         (owed,) = await client.read("owed", proposer)
         if calls or owed:
-            calls.append(client.call("Withdrawing bonds", "withdraw"))
+            calls.append(client.call("Withdrawing bonds", "withdraw", proposer))
         return calls
 
     async def _look(self, account: bytes, depth: int, numbers: Iterator[int]) -> LightClient:

@@ -55,16 +55,25 @@ class EvmMarket:
             value=0 if currency else amount,
         )
 
-    def buy_remote(
+    async def relay_deposit(self) -> int:
+        """Give what a purchase from here pays, in wei, to whoever brings its end."""
+        (deposit,) = await self._contract.read("relayDeposit")
+        return int(deposit)
+
+    async def buy_remote(
         self,
         client_id: str,
         model_id: bytes,
         version: str,
         currency: bytes,
         amount: int,
-        timeout: int,
+        expiry: int,
     ) -> Call:
-        """Buy from here a licence of a model that lives behind `client_id`."""
+        """Buy from here a licence of a model that lives behind `client_id`.
+
+        The call pays the relay deposit that the market asks for now beside the amount.
+        """
+        deposit = await self.relay_deposit()
         return self._contract.call(
             f"Buying a licence of version {version} over {client_id}",
             "buyRemote",
@@ -73,8 +82,8 @@ class EvmMarket:
             version,
             coin(currency),
             amount,
-            timeout,
-            value=0 if currency else amount,
+            expiry,
+            value=deposit if currency else deposit + amount,
         )
 
     def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call:
@@ -126,13 +135,13 @@ class EvmMarket:
         (amount,) = await self._contract.read("owed", account(who), coin(currency), at=at)
         return int(amount)
 
-    def withdraw(self, currency: bytes = b"") -> Call:
-        """Pay out what the market owes the sender."""
-        return self._contract.call("Withdrawing earnings", "withdraw", coin(currency))
+    def withdraw(self, to: bytes, currency: bytes = b"") -> Call:
+        """Pay out to `to` what the market owes the sender."""
+        return self._contract.call("Withdrawing earnings", "withdraw", coin(currency), account(to))
 
 
 def _purchase(purchase_id: bytes, fields: Value) -> Purchase:
-    buyer, state, model_id, version, currency, amount = fields
+    buyer, state, _, _, model_id, version, currency, amount = fields
     return Purchase(
         purchase_id=purchase_id,
         buyer=buyer,

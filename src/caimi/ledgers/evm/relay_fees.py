@@ -105,9 +105,9 @@ class EvmRelayFees:
         (amount,) = await self._contract.read("owed", account(who))
         return int(amount)
 
-    def withdraw(self) -> Call:
-        """Withdraw what the sender is owed."""
-        return self._contract.call("Withdrawing fees", "withdraw")
+    def withdraw(self, to: bytes) -> Call:
+        """Withdraw to `to` what the sender is owed."""
+        return self._contract.call("Withdrawing fees", "withdraw", account(to))
 
 
 def _id(fee: RelayFee) -> tuple[int, bytes, bytes]:

@@ -84,6 +84,11 @@ _GROUPS: dict[type[TransactionReverted], tuple[str, ...]] = {
         "WrongReceiptKey",
         "WrongSlotValue",
     ),
+    errors.RouteLimited: (
+        "AmountOverCap",
+        "RateExceeded",
+        "ShareExceeded",
+    ),
     errors.UnknownModel: ("UnknownModel",),
     errors.UnknownVersion: ("UnknownVersion",),
 }

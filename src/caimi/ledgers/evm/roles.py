@@ -31,6 +31,7 @@ STOPS = {
 """What guardians may call: it stops something and moves nothing."""
 MINTING = ("mintForeign", "burnForeign")
 UNLOCKING = ("unlockDead",)
+REFUNDING = ("refundDead",)
 CLAIMING = ("propose",)
 """Of an optimistic client: a claim is bonded, and can be challenged before it counts."""
 
@@ -65,16 +66,18 @@ class Roles:
     def ways_around(self, contracts: Mapping[str, bytes]) -> list[str]:
         """Say what lets anyone but an administrator do more than stop, in words; [] when nothing.
 
-        `contracts` are the deployment's: the bridge alone may mint, the exit alone unlock what a
-        dead ledger had, guardians only stop.
+        `contracts` are the deployment's: the bridge alone may mint, the exit alone give back what
+        is locked or held towards a dead ledger, guardians only stop.
         """
         stops = {artifact(kind).interface[name].selector for kind in STOPS for name in STOPS[kind]}
         claims = {artifact("OptimisticClient").interface[name].selector for name in CLAIMING}
         minting = {artifact("ModelRegistry").interface[name].selector for name in MINTING}
         unlocking = {artifact("ModelBridge").interface[name].selector for name in UNLOCKING}
+        refunding = {artifact("LicenceMarket").interface[name].selector for name in REFUNDING}
         own = {
             (BRIDGE_ROLE, contracts["registry"]): minting,
             (EXIT_ROLE, contracts["bridge"]): unlocking,
+            (EXIT_ROLE, contracts["market"]): refunding,
         }
         ways = [
             f"role {entry.role} may call 0x{entry.selector.hex()} of 0x{entry.target.hex()}"
