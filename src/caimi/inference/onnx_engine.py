@@ -20,7 +20,7 @@ from caimi.inference.onnx_providers import (
     provider_settings,
 )
 from caimi.inference.tensors import Array, Tensors, check_tensors
-from caimi.models.tensor import UNKNOWN, Tensor
+from caimi.models.tensor import UNKNOWN, Tensor, open_dimension
 
 _TENSOR = re.compile(r"tensor\((\w+)\)")
 _DTYPES = {"float": "float32", "double": "float64"}
@@ -108,9 +108,15 @@ def _spec(entry: Any, scalars: frozenset[str]) -> Tensor:  # noqa: ANN401 - unty
     found = _TENSOR.fullmatch(entry.type)
     if found is None:
         raise ModelNotRunnable(f"{entry.name!r} is {entry.type}, which is no tensor.")
-    sizes = tuple(size if isinstance(size, int) else (size or UNKNOWN) for size in entry.shape)
+    sizes = tuple(map(_size, entry.shape))
     shape = sizes if sizes or entry.name in scalars else None
     return Tensor(entry.name, _DTYPES.get(found[1], found[1]), shape)
+
+
+def _size(size: int | str | None) -> int | str:
+    if isinstance(size, int):
+        return size if size >= 0 else UNKNOWN
+    return open_dimension(size or "")
 
 
 def _scalars(model: Path, session: ort.InferenceSession) -> frozenset[str]:

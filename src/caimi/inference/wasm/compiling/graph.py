@@ -20,7 +20,7 @@ from onnx import ModelProto, TensorProto, helper, inliner, numpy_helper
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.errors.models import ManifestMalformed
 from caimi.inference.wasm.compiling.initializers import initializer_ranges
-from caimi.inference.wasm.compiling.rewrite import rewrite
+from caimi.inference.wasm.compiling.rewrite import is_classical, rewrite
 from caimi.inference.wasm.metadata import Weight
 from caimi.models.onnx_file import declared_tensor, first_line
 from caimi.models.tensor import Tensor
@@ -86,7 +86,7 @@ def open_model(file: Path) -> OpenedModel:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     if model.functions:
         model = inliner.inline_local_functions(model)
-    _check_nodes(file.name, model)
+    _check_nodes(file.name, model.graph)
     stored = initializer_ranges(data, file.name) | beside
     try:
         rewritten = rewrite(model)
@@ -104,10 +104,9 @@ def _has_external_attribute(model: ModelProto) -> bool:
     )
 
 
-def _check_nodes(name: str, model: ModelProto) -> None:
-    graph = model.graph
-    if len(graph.node) > MAX_NODES:
-        raise ModelNotRunnable(f"{name}: {len(graph.node)} operators, over {MAX_NODES}.")
+def _check_nodes(name: str, graph: Any) -> int:  # noqa: ANN401 - a protobuf message without types
+    """Check a graph and those inside it, and count their operators."""
+    count = len(graph.node)
     if graph.sparse_initializer:
         raise ModelNotRunnable(f"{name}: sparse weights are not supported.")
     for node in graph.node:
@@ -117,8 +116,29 @@ def _check_nodes(name: str, model: ModelProto) -> None:
         for attribute in node.attribute:
             if attribute.ref_attr_name:
                 raise ModelNotRunnable(f"{name}: {kind[:80]!r}: an attribute of no function.")
-            if attribute.HasField("g") or attribute.graphs:
+            inner = [graph for graph in (attribute.g, *attribute.graphs) if graph.node]
+            if inner and kind != "If":
                 raise ModelNotRunnable(f"{name}: {kind[:80]!r}: control flow is not supported.")
+            count += sum(_check_nodes(name, graph) for graph in inner)
+    if count > MAX_NODES:
+        raise ModelNotRunnable(f"{name}: {count} operators, over {MAX_NODES}.")
+    return count
+
+
+def check_settled(name: str, model: ModelProto) -> None:
+    """Check that sizes have chosen all branches, and that these hold what may be compiled.
+
+    Raises:
+        ModelNotRunnable: a branch is left to a run, or has an operator that must be rewritten.
+    """
+    for node in model.graph.node:
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise ModelNotRunnable(
+                f"{name}: {node.op_type!r} chooses by what a run computes; only branches that "
+                "follow from the sizes of inputs are compiled."
+            )
+        if is_classical(node):
+            raise ModelNotRunnable(f"{name}: {node.domain}.{node.op_type} inside a branch.")
 
 
 def signature(model: ModelProto) -> tuple[Tensor, ...]:
