@@ -26,6 +26,8 @@ from caimi.models.onnx_file import declared_tensor, first_line
 from caimi.models.tensor import Tensor
 
 MAX_NODES: Final = 20_000
+MAX_MODEL_BYTES: Final = 1 << 30
+"""Of an ONNX file with the weights beside it: preparing a model holds some copies of them."""
 DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _READABLE: Final = {
     TensorProto.FLOAT: 4,
@@ -71,9 +73,12 @@ def open_model(file: Path) -> OpenedModel:
             control flow, or data outside its directory.
     """
     try:
+        _check_bytes(file.name, file.stat().st_size)
         data = file.read_bytes()
-        onnx.checker.check_model(str(file))
         model = onnx.load_model_from_string(data)
+        external = sum(map(_stored_bytes, model.graph.initializer))
+        _check_bytes(file.name, len(data) + external)
+        onnx.checker.check_model(str(file))
         beside = {
             tensor.name: _external_range(tensor)
             for tensor in model.graph.initializer
@@ -93,6 +98,23 @@ def open_model(file: Path) -> OpenedModel:
     except (ValueError, RuntimeError, onnx.shape_inference.InferenceError) as error:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     return OpenedModel(rewritten, data, stored, file.name, bool(beside))
+
+
+def _check_bytes(name: str, size: int) -> None:
+    if size > MAX_MODEL_BYTES:
+        raise ModelNotRunnable(
+            f"{name}: {size:,} bytes with its weights; the compiler takes up to "
+            f"{MAX_MODEL_BYTES:,}. The engine onnx runs larger models."
+        )
+
+
+def _stored_bytes(tensor: TensorProto) -> int:
+    """Give how many bytes of a tensor's data lie in another file, by its type and shape."""
+    known = tensor.data_type in helper.get_all_tensor_dtypes()
+    if tensor.data_location != TensorProto.EXTERNAL or not known:
+        return 0
+    item: int = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    return item * prod(tensor.dims)
 
 
 def _has_external_attribute(model: ModelProto) -> bool:
@@ -186,7 +208,7 @@ def fix_sizes(model: ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> Model
     del fixed.graph.value_info[:]
     for value in fixed.graph.output:
         tensor = value.type.tensor_type
-        if tensor.HasField("shape") and not all(d.HasField("dim_value") for d in tensor.shape.dim):
+        if any(not d.HasField("dim_value") or d.dim_value < 0 for d in tensor.shape.dim):
             tensor.ClearField("shape")
     try:
         return onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True)
