@@ -29,7 +29,10 @@ _DTYPES = {"float": "float32", "double": "float64"}
 class OnnxSession:
     """A model in ONNX Runtime."""
 
-    def __init__(self, session: ort.InferenceSession, scalars: frozenset[str]) -> None:
+    def __init__(
+        self, session: ort.InferenceSession, scalars: frozenset[str], model: Path | None = None
+    ) -> None:
+        self.model = model
         self._session = session
         self._inputs = tuple(_spec(entry, scalars) for entry in session.get_inputs())
         self._outputs = tuple(_spec(entry, scalars) for entry in session.get_outputs())
@@ -59,6 +62,7 @@ class OnnxEngine:
     """ONNX Runtime with a fixed number of threads; custom operators are not loaded.
 
     `provider` is "cpu", "cuda", or "auto": CUDA where it runs, else the CPU; `id` says which it is.
+    A graph that is not `optimised` is run operator by operator, as the file has it.
     What runs need takes at most `memory_bytes`: on the CPU that is one arena for the whole process.
 
     Construction raises `ProviderMissing`, or `ConfigInvalid` for a second size of the arena.
@@ -70,10 +74,12 @@ class OnnxEngine:
         *,
         provider: Provider = "cpu",
         memory_bytes: int | None = None,
+        optimised: bool = True,
     ) -> None:
         runs = choose_provider(provider)
         self.id = f"onnxruntime/{ort.__version__}/{runs}"
         self._threads = threads
+        self._optimised = optimised
         self._memory = memory_bytes
         self._name = PROVIDERS[runs]
         self._providers = provider_settings(runs, memory_bytes)
@@ -86,6 +92,8 @@ class OnnxEngine:
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        if not self._optimised:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if self._memory is not None:
             options.add_session_config_entry("session.use_env_allocators", "1")
         try:
@@ -93,7 +101,7 @@ class OnnxEngine:
             session.disable_fallback()
             if session.get_providers()[0] != self._name:
                 raise ModelNotRunnable(f"{model.name} does not run on {self._name}.")
-            return OnnxSession(session, _scalars(model, session))
+            return OnnxSession(session, _scalars(model, session), model)
         except ModelNotRunnable:
             raise
         except ManifestMalformed as error:
