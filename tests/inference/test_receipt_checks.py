@@ -14,6 +14,7 @@ from caimi.inference.engine import Session
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import Receipt, SignedReceipt
+from caimi.inference.spread import Spread
 from caimi.inference.tensors import Tensors, hash_tensors
 from caimi.inference.verification import (
     FAILED,
@@ -397,3 +398,40 @@ async def test_one_other_bit_convicts_who_names_an_engine_with_one_answer(
     signed = signed_by(world, inputs, near, engine=worker_engine)
     evidence = Evidence(None, inputs, near, session, ours)
     assert (await states(signed, world, evidence))[AGAIN][0] == state
+
+
+async def test_an_honest_worker_of_a_model_that_rounding_moves_far_passes(
+    world: World, session: Session, inputs: Tensors
+) -> None:
+    outputs = session.run(inputs)
+    elsewhere = Shifted(session, lambda run: {**run, "scores": run["scores"] + np.float32(4.5e-3)})
+    measured = Spread({"scores": 4e-3}, {}, ("rows one by one",))
+    evidence = Evidence(None, inputs, outputs, elsewhere, spread=lambda: measured)
+    found = await states(signed_by(world, inputs, outputs), world, evidence)
+    assert found[AGAIN][0] == PASSED
+    assert "within 4 times the 4.0e-03" in found[AGAIN][1]
+
+
+async def test_what_no_rounding_explains_fails_whatever_was_measured(
+    world: World, session: Session, inputs: Tensors
+) -> None:
+    outputs = session.run(inputs)
+    elsewhere = Shifted(session, lambda run: {**run, "scores": run["scores"] + np.float32(0.1)})
+    measured = Spread({"scores": 4e-3}, {}, ("rows one by one",))
+    evidence = Evidence(None, inputs, outputs, elsewhere, spread=lambda: measured)
+    found = await states(signed_by(world, inputs, outputs), world, evidence)
+    assert found[AGAIN][0] == FAILED
+    assert "other values in scores, over 4 times" in found[AGAIN][1]
+
+
+async def test_nothing_is_measured_where_bits_or_values_are_the_same(
+    world: World, session: Session, inputs: Tensors
+) -> None:
+    def never() -> Spread:
+        raise AssertionError("measured without need")
+
+    outputs = session.run(inputs)
+    for machine in (session, Shifted(session, scores_times(1 + 1e-6))):
+        evidence = Evidence(None, inputs, outputs, machine, spread=never)
+        found = await states(signed_by(world, inputs, outputs), world, evidence)
+        assert found[AGAIN][0] == PASSED

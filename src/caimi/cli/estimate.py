@@ -29,7 +29,8 @@ def estimate_command(
 ) -> None:
     """Tell fuel, time, memory and bytes of a run on each engine, and what a worker would ask.
 
-    Nothing is compiled or run: fuel follows from the graph by the published schedule.
+    Fuel follows from the graph by the published schedule, and nothing is compiled or run; a model
+    with a step that has no price is run once on noise, and its fuel counted.
 
     Example: [bold]caimi estimate model.onnx --rows 100[/bold]
     """
@@ -78,8 +79,12 @@ def estimate_command(
                 "Times marked default are another machine's: run [bold]caimi calibrate[/bold]."
             )
         for engine in told.engines:
-            if engine.guessed:
-                say("{}: guessed, and rather too high: {}.", engine.name, ", ".join(engine.guessed))
+            if engine.counted:
+                say(
+                    "{}: fuel counted in one run on noise, since the schedule has no price for {}.",
+                    engine.name,
+                    ", ".join(engine.counted),
+                )
 
     guarded(as_json, work)
 

@@ -31,6 +31,7 @@ from caimi.inference.engine import Session
 from caimi.inference.engines import DEFAULT_ENGINE
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
+from caimi.inference.spread import spread_of
 from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
 from caimi.inference.wasm.hosting.host import ModuleHost
@@ -266,7 +267,9 @@ class AsyncNetwork:
         gives the same answer.
         """
         signed = await asyncio.to_thread(read_receipt, Path(path))
-        evidence = Evidence(await self._inclusion(signed), inputs, outputs, session, engine)
+        inclusion = await self._inclusion(signed)
+        spread = spread_of(session, inputs)
+        evidence = Evidence(inclusion, inputs, outputs, session, engine, spread)
         return await verify_receipt(self.context, signed, evidence)
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:

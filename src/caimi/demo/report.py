@@ -13,13 +13,21 @@ from caimi.errors.node import DemoFailed
 
 @dataclass(slots=True)
 class Step:
-    """One proved step. `tx` is the transaction that shows it, empty where there is none."""
+    """One step. `tx` is the transaction that shows it, empty where there is none.
+
+    `missing` says why nothing was proved, where a model does not allow it.
+    """
 
     name: str
     ledger: str
     tx: str = ""
     seconds: float = 0.0
     proved: str = ""
+    missing: str = ""
+
+    def leave_out(self, why: str) -> None:
+        """Say why the step shows nothing for this model."""
+        self.missing = why
 
     def prove(self, proved: str, *, tx: str = "") -> None:
         """Say what the step has shown."""
@@ -36,7 +44,7 @@ class Report:
 
     @contextmanager
     def step(self, name: str, ledger: str = "") -> Iterator[Step]:
-        """Time a step; it must call `prove` before it ends.
+        """Time a step; it must call `prove` or `leave_out` before it ends.
 
         Raises:
             DemoFailed: it ended without proof.
@@ -46,10 +54,23 @@ class Report:
         began = time.perf_counter()
         yield step
         step.seconds = round(time.perf_counter() - began, 3)
-        if not step.proved:
+        if not (step.proved or step.missing):
             raise DemoFailed(f"The step {name!r} proved nothing.")
         self.steps.append(step)
         self.announce(step)
+
+    @property
+    def summary(self) -> str:
+        """Give one line: what was proved, and what was not."""
+        missing = [step.name for step in self.steps if step.missing]
+        total = sum(step.seconds for step in self.steps)
+        if not missing:
+            return f"All {len(self.steps)} steps proved in {total:.1f} s."
+        proved = len(self.steps) - len(missing)
+        return (
+            f"{proved} of {len(self.steps)} steps proved in {total:.1f} s; "
+            f"not for this model: {', '.join(missing)}."
+        )
 
     def as_document(self) -> dict[str, object]:
         """Give the JSON document."""
@@ -62,6 +83,7 @@ class Report:
                     "tx": step.tx,
                     "seconds": step.seconds,
                     "proved": step.proved,
+                    **({"not_proved": step.missing} if step.missing else {}),
                 }
                 for step in self.steps
             ],

@@ -17,13 +17,13 @@ from caimi.custody.unlock import CustodianClient, Status
 from caimi.demo.adversaries import Absent, Corrupting
 from caimi.demo.forgery import offer_forged_proof
 from caimi.demo.report import Report, refused, require
-from caimi.demo.reproducing import reproduce
+from caimi.demo.reproducing import nearness, reproduce
 from caimi.demo.subject import Subject
 from caimi.demo.world import World
 from caimi.errors.custody import NotEnoughShares
 from caimi.errors.operations import TransferRefunded
 from caimi.inference.batch import anchor_receipts
-from caimi.inference.tensors import hash_tensors
+from caimi.inference.spread import spread_of
 from caimi.inference.verification import FAILED, PASSED, Evidence
 from caimi.uri import ModelUri
 
@@ -160,24 +160,25 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
         said = subject.judge(outputs)
         step.prove(f"every hash and the signature hold; ONNX Runtime: {said}")
     with report.step("5 same bits", world.b.id) as step:
-        step.prove(await asyncio.to_thread(reproduce, onnx_file(pulled), subject.inputs, outputs))
+        await asyncio.to_thread(reproduce, onnx_file(pulled), subject.inputs, outputs, step)
     with report.step("5 worker", world.b.id) as step:
         await purchase.buy(world.working, uri, ledger=world.a.id)
         answer = await ask_worker(world.consumer, world.worker, uri, subject.inputs)
-        require(
-            hash_tensors(answer.outputs) == hash_tensors(outputs), "The worker's answer differs."
+        near = await asyncio.to_thread(
+            nearness, answer.outputs, outputs, onnx_file(pulled), subject.inputs
         )
         anchoring = await anchor_receipts(world.receipts, world.a, world.working.identity.signer)
         require(anchoring is not None, "There was no receipt to anchor.")
         inclusion = await world.worker.inclusion(answer.receipt)
-        evidence = Evidence(inclusion, subject.inputs, answer.outputs, session)
+        spread = spread_of(session, subject.inputs)
+        evidence = Evidence(inclusion, subject.inputs, answer.outputs, session, spread=spread)
         checked = await verify_receipt(world.consumer, answer.receipt, evidence)
         require(
             all(check.state == PASSED for check in checked.checks),
             f"The receipt does not verify: {checked.checks}",
         )
         step.prove(
-            "the same answer bit for bit, with a receipt signed by the worker "
+            f"{near}, with a receipt signed by the worker "
             f"(0x{answer.receipt.receipt.worker.hex()[:8]}…) and anchored in a batch",
             tx=anchoring.tx if anchoring else "",
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caimi.inference.calibration import ONNX, Rates
-from caimi.inference.metering import tensor_bytes, usage_of
+from caimi.inference.metering import fuel_of, tensor_bytes, usage_of
 from caimi.inference.prices import Usage
 from caimi.inference.wasm.compiling.compiler import SIMD, VARIANTS, Translation, translate
 from caimi.inference.wasm.compiling.graph import signatures
@@ -19,8 +19,8 @@ from caimi.models.tensor import Tensor
 class EngineEstimate:
     """One engine: fuel, where it has any; seconds; bytes of memory.
 
-    `measured`: the seconds rest on a measurement of this machine. `guessed` names kinds of
-    operators that the engine's schedule has no prices for.
+    `measured`: the seconds rest on a measurement of this machine. `counted` names kinds of steps
+    without a price, for which the model was run once and its fuel counted.
     """
 
     name: str
@@ -28,7 +28,7 @@ class EngineEstimate:
     seconds: float
     memory_bytes: int
     measured: bool
-    guessed: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,11 @@ def estimate(file: Path, rows: int, rates: Rates) -> Estimate:
     made = base if shapes is None else translate(file, SIMD, shapes=shapes)
     engines = [_onnx(made, times, rates)]
     for name, variant in VARIANTS.items():
-        schedule = published(name)
-        if schedule is None:
+        if published(name) is None:
             continue
         other = made if name == SIMD.name else translate(file, variant, shapes=shapes)
-        told = schedule.predict(other.emitted.works)
-        fuel = told.fuel * times
+        each, counted = fuel_of(file, variant, other)
+        fuel = each * times
         engines.append(
             EngineEstimate(
                 variant.engine_id,
@@ -74,10 +73,10 @@ def estimate(file: Path, rows: int, rates: Rates) -> Estimate:
                 rates.seconds(name, fuel),
                 other.emitted.arena_bytes + other.weight_bytes,
                 name in rates.measured,
-                told.guessed,
+                counted,
             )
         )
-    one = usage_of(made)
+    one = usage_of(file, made)
     works = made.emitted.works
     return Estimate(
         rows,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
+from caimi.inference.counting import counted_fuel
 from caimi.inference.prices import Shapes, Usage
-from caimi.inference.wasm.compiling.compiler import SIMD, Translation, translate
+from caimi.inference.wasm.compiling.compiler import SIMD, Translation, Variant, translate
 from caimi.inference.wasm.fuel.schedule import published
 from caimi.inference.wasm.metadata import ITEM_BYTES
 from caimi.models.tensor import Tensor
@@ -47,7 +48,7 @@ class Meter:
                 return _rows(self._by_row, shapes)
             key = tuple(sorted(shapes.items()))
             if key not in self._known:
-                self._known[key] = usage_of(translate(self._file, SIMD, shapes=shapes))
+                self._known[key] = usage_of(self._file, translate(self._file, SIMD, shapes=shapes))
             self._known.move_to_end(key)
             while len(self._known) > MAX_SHAPES:
                 self._known.popitem(last=False)
@@ -57,12 +58,13 @@ class Meter:
         """See whether the model takes its rows one by one, which one preparation then serves."""
         try:
             made = translate(self._file, SIMD)
-        except WrongInput:  # an open rank: only a request's shapes will do
+        except (WrongInput, ModelNotRunnable):  # an open rank, or sizes that do not fit: only a
+            # request's shapes will do
             self._begun = True
             return
         self._begun = True
         if made.rows is not None:
-            self._by_row = usage_of(made)
+            self._by_row = usage_of(self._file, made)
             self._inputs = made.graph.inputs
 
 
@@ -81,16 +83,28 @@ def _rows(each: Usage, shapes: Shapes) -> Usage:
     return Usage(each.fuel * rows, each.bytes_in * rows, each.bytes_out * rows)
 
 
-def usage_of(made: Translation) -> Usage:
+def usage_of(file: Path, made: Translation) -> Usage:
     """Tell what one call of a prepared model uses.
 
     Raises:
-        ModelNotRunnable: there is no schedule.
+        ModelNotRunnable: there is no telling.
     """
-    schedule = published(SIMD.name)
+    return Usage(fuel_of(file, SIMD, made)[0], *tensor_bytes(made))
+
+
+def fuel_of(file: Path, variant: Variant, made: Translation) -> tuple[int, tuple[str, ...]]:
+    """Give the fuel of one call, and the steps without a price for which a run was counted.
+
+    Raises:
+        ModelNotRunnable: there is no schedule, or a step has no price and the model does not run.
+    """
+    schedule = published(variant.name)
     if schedule is None:
-        raise ModelNotRunnable("No schedule of fuel is published for this engine.")
-    return Usage(schedule.predict(made.emitted.works).fuel, *tensor_bytes(made))
+        raise ModelNotRunnable(f"No schedule of fuel is published for {variant.engine_id}.")
+    told = schedule.predict(made.emitted.works)
+    if not told.unpriced:
+        return told.fuel, ()
+    return counted_fuel(file, variant, made, told.unpriced), told.unpriced
 
 
 def tensor_bytes(made: Translation) -> tuple[int, int]:

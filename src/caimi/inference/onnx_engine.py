@@ -21,7 +21,7 @@ from caimi.inference.confined.model_process import ModelProcess, Setting
 from caimi.inference.confined.process import nursery
 from caimi.inference.onnx_providers import Provider, choose_provider, provider_settings
 from caimi.inference.tensors import Array, Tensors, check_tensors
-from caimi.models.tensor import UNKNOWN, Tensor
+from caimi.models.tensor import UNKNOWN, Tensor, open_dimension
 
 _TENSOR = re.compile(r"tensor\((\w+)\)")
 _DTYPES = {"float": "float32", "double": "float64"}
@@ -35,7 +35,8 @@ class OnnxSession:
     of them is run once more in a process of its own, so that only the run which did it fails.
     """
 
-    def __init__(self, files: ModelFiles, setting: Setting) -> None:
+    def __init__(self, files: ModelFiles, setting: Setting, model: Path) -> None:
+        self.model: Path | None = model
         self._files = files
         self._setting = setting
         self._lock = threading.Lock()
@@ -128,6 +129,7 @@ class OnnxEngine:
     """ONNX Runtime with a fixed number of threads a run; custom operators are not loaded.
 
     `provider` is "cpu", "cuda", or "auto": CUDA where it runs, else the CPU; `id` says which it is.
+    A graph that is not `optimised` is run operator by operator, as the file has it.
     What runs of one model need takes at most `memory_bytes`, if that is given; `limits` bound what
     a model may take in all.
 
@@ -140,6 +142,7 @@ class OnnxEngine:
         *,
         provider: Provider = "cpu",
         memory_bytes: int | None = None,
+        optimised: bool = True,
         limits: OnnxLimits | None = None,
     ) -> None:
         runs = choose_provider(provider)
@@ -148,6 +151,7 @@ class OnnxEngine:
         limits = limits or OnnxLimits()
         self._setting = Setting(
             threads=threads,
+            optimised=optimised,
             lanes=min(os.cpu_count() or 1, _MOST_LANES),
             providers=provider_settings(runs, memory_bytes),
             # Without a bound of its own, an arena that was refused memory asks as much ever after.
@@ -160,7 +164,7 @@ class OnnxEngine:
         """Load an ONNX file; see `Engine.load`."""
         files = ModelFiles(model)
         try:
-            return OnnxSession(files, self._setting)
+            return OnnxSession(files, self._setting, model)
         except BaseException:
             files.close()
             raise
@@ -173,6 +177,12 @@ def _spec(entry: object, scalars: frozenset[str]) -> Tensor:
             if found is None:
                 raise ModelNotRunnable(f"{name!r} is {kind}, which is no tensor.")
             dtype = _DTYPES.get(found[1], found[1])
-            shape = tuple(size if isinstance(size, int) else (size or UNKNOWN) for size in sizes)
+            shape = tuple(map(_size, sizes))
             return Tensor(name, dtype, shape if shape or name in scalars else None)
     raise ModelNotRunnable("Its process speaks another language.")
+
+
+def _size(size: object) -> int | str:
+    if isinstance(size, int):
+        return size if size >= 0 else UNKNOWN
+    return open_dimension(size if isinstance(size, str) else "")

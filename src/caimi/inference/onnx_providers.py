@@ -55,7 +55,7 @@ def runs_on(provider: str) -> bool:
     same = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "p", [value], [same])
     model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 18)])
-    setting = Setting(1, 1, ((provider, {}),), None, False, OnnxLimits())
+    setting = Setting(1, True, 1, ((provider, {}),), None, False, OnnxLimits())
     with tempfile.TemporaryDirectory(prefix="caimi-provider-") as folder:
         file = Path(folder) / "identity.onnx"
         file.write_bytes(model.SerializeToString())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,13 @@ Tensors = Mapping[str, Array]
 MAX_TENSORS: Final = 1024
 _DOMAIN: Final = b"caimi/tensors/v1"
 _SYMBOLIC_SIZE: Final = 8
+_MAX_NOISE: Final = 1 << 26
+_NOISE_OF: Final = frozenset(
+    {
+        *("float16", "float32", "float64", "bool"),
+        *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    }
+)
 
 
 def hash_tensors(tensors: Tensors) -> bytes:
@@ -118,18 +126,33 @@ def fits(shape: tuple[int, ...], wanted: tuple[int | str, ...], sizes: dict[str,
     )
 
 
-def random_tensors(signature: Sequence[Tensor], seed: int) -> dict[str, Array]:
-    """Make inputs of seeded noise that fit a signature; symbolic dimensions become 8.
+def random_tensors(
+    signature: Sequence[Tensor], seed: int, *, rows: int = _SYMBOLIC_SIZE, inner: int | None = None
+) -> dict[str, Array]:
+    """Make inputs of seeded noise that fit a signature.
+
+    Open dimensions that lead an input become `rows`, others `inner`, by default the same; a name
+    has one size wherever it stands.
 
     Raises:
-        WrongInput: the signature has a type that noise cannot be made of.
+        WrongInput: the signature has a type that noise cannot be made of, or is too large.
     """
     noise = np.random.default_rng(seed)
+    leading = {spec.shape[0] for spec in signature if spec.shape}
     made: dict[str, Array] = {}
     for spec in signature:
-        shape = [_SYMBOLIC_SIZE if isinstance(size, str) else size for size in spec.shape or ()]
-        if spec.dtype == "string":
-            raise WrongInput(f"No noise can be made for {spec.name!r} of strings.")
+        if spec.dtype not in _NOISE_OF:
+            raise WrongInput(f"No noise can be made for {spec.name!r} of type {spec.dtype}.")
+        shape = [
+            size
+            if isinstance(size, int)
+            else rows
+            if axis == 0 or (size in leading and size != UNKNOWN)
+            else inner or rows
+            for axis, size in enumerate(spec.shape or ())
+        ]
+        if prod(shape) > _MAX_NOISE:
+            raise WrongInput(f"{spec} takes over {_MAX_NOISE} numbers, too many for noise.")
         made[spec.name] = noise.integers(0, 2, shape).astype(spec.dtype)
         if np.dtype(spec.dtype).kind == "f":
             made[spec.name] = noise.standard_normal(shape).astype(spec.dtype)

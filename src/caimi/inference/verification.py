@@ -7,6 +7,7 @@ is: a worker may sign one answer and show another.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ from caimi.inference.engine import Session
 from caimi.inference.engines import is_reproducible
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
+from caimi.inference.spread import MULTIPLE, NO_SPREAD, Spread
 from caimi.inference.tensors import Array, Tensors, dtype_name, hash_tensors
 from caimi.ledgers.home import home_model
 from caimi.ledgers.port import Ledger
@@ -27,7 +29,7 @@ PASSED, FAILED, UNCHECKED = "passed", "failed", "unchecked"
 _RELATIVE: Final = {"float16": 1e-2}
 _RELATIVE_ELSE: Final = 1e-4
 _ABSOLUTE: Final = 1e-6
-"""How far values of another machine may lie from ours: relative to ours by type, and absolutely."""
+"""How near values are called the same without a measurement: relatively by type, and absolutely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Evidence:
     """What a receipt can be checked against besides its ledger; what is None is not checked.
 
     `session` has the model that the receipt names, opened from files that were checked, in the
-    engine of the id `engine`: it is run on `inputs`.
+    engine of the id `engine`: it is run on `inputs`. `spread` measures how far right answers of
+    that model on that input lie apart here; it is asked only where values are not plainly the same.
     """
 
     inclusion: Inclusion | None = None
@@ -57,6 +60,7 @@ class Evidence:
     outputs: Tensors | None = None
     session: Session | None = None
     engine: str = ""
+    spread: Callable[[], Spread] | None = None
 
 
 NO_EVIDENCE: Final = Evidence()
@@ -147,36 +151,56 @@ def _check_by_running(
     if is_reproducible(signed.receipt.engine) and evidence.engine == signed.receipt.engine:
         return Check(name, FAILED, f"other bits, though {evidence.engine} has one answer")
     given = evidence.outputs if outputs.state == PASSED else None
-    return Check.of(name, *_compare(again, given))
+    return _compare(name, again, given, evidence.spread)
 
 
-def _compare(again: Tensors, given: Tensors | None) -> tuple[bool, str]:
+def _compare(
+    name: str, again: Tensors, given: Tensors | None, measure: Callable[[], Spread] | None
+) -> Check:
     """Compare values where bits differ.
 
     Bits depend on the machine, so other bits alone convict nobody; but without the receipt's output
     there are only bits to compare, and what cannot be confirmed does not pass.
     """
     if given is None:
-        return False, "other bits; give the receipt's output to compare values"
+        return Check(name, FAILED, "other bits; give the receipt's output to compare values")
     different = differences(again, given)
-    if different:
-        return False, f"other values in {', '.join(different)}"
-    return True, "other bits, the same values within what machines differ by"
+    if not different:
+        return Check(name, PASSED, "other bits, the same values within what machines differ by")
+    listed = ", ".join(different)
+    if measure is None:
+        return Check(name, FAILED, f"other values in {listed}")
+    spread = measure()
+    far = differences(again, given, spread)
+    if far:
+        detail = f"other values in {', '.join(far)}, over {MULTIPLE} times what this model's differ"
+        return Check(name, FAILED, f"{detail} by on this machine")
+    most = max(spread.largest.values(), default=0.0)
+    return Check(
+        name,
+        PASSED,
+        f"other bits; values in {listed} within {MULTIPLE} times the {most:.1e} that this model's "
+        "differ by on this machine",
+    )
 
 
-def differences(again: Tensors, given: Tensors) -> list[str]:
-    """Name the tensors whose values differ by more than engines and machines do."""
+def differences(again: Tensors, given: Tensors, spread: Spread = NO_SPREAD) -> list[str]:
+    """Name the tensors whose values differ by more than `spread` and plain rounding explain."""
     return [
         name
         for name in sorted({*again, *given})
-        if name not in again or name not in given or not _is_close(given[name], again[name])
+        if name not in again
+        or name not in given
+        or not _is_close(given[name], again[name], spread.allowed(name), spread.loose.get(name))
     ]
 
 
-def _is_close(given: Array, again: Array) -> bool:
+def _is_close(given: Array, again: Array, allowed: float, loose: Array | None) -> bool:
     if given.shape != again.shape or dtype_name(given) != dtype_name(again):
         return False
     if again.dtype.kind not in "fc":
-        return np.array_equal(given, again)
+        same = np.asarray(given == again)
+        return bool(np.all(same if loose is None or loose.shape != same.shape else same | loose))
     relative = _RELATIVE.get(again.dtype.name, _RELATIVE_ELSE)
-    return bool(np.allclose(given, again, rtol=relative, atol=_ABSOLUTE, equal_nan=True))
+    bound = max(allowed, _ABSOLUTE)
+    return bool(np.allclose(given, again, rtol=relative, atol=bound, equal_nan=True))

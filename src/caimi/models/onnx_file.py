@@ -15,7 +15,7 @@ from onnx import TensorProto
 from caimi.errors.models import InvalidModel, ManifestMalformed, UnsafePath
 from caimi.models.files import PackageFile
 from caimi.models.paths import check_path
-from caimi.models.tensor import UNKNOWN, Tensor
+from caimi.models.tensor import UNKNOWN, Tensor, open_dimension
 from caimi.models.weights import NonFinite, non_finite
 from caimi.storage.cid import Octets
 
@@ -101,9 +101,10 @@ def declared_tensor(value: Any) -> Tensor:  # noqa: ANN401 - a protobuf message 
 
 
 def _dimension(size: Any) -> int | str:  # noqa: ANN401 - a protobuf message without types
+    """Give a size, or the symbol of an open one; some exporters write -1 for a size left open."""
     if size.WhichOneof("value") == "dim_value":
-        return int(size.dim_value)
-    return str(size.dim_param) or UNKNOWN
+        return int(size.dim_value) if size.dim_value >= 0 else UNKNOWN
+    return open_dimension(str(size.dim_param))
 
 
 def _all_tensors(graph: Any) -> Iterator[Any]:  # noqa: ANN401 - a protobuf message without types

@@ -53,6 +53,15 @@ DTYPES: Final = frozenset(
 _SYMBOL: Final = re.compile(r"\?|[^\s?][^\x00-\x1f]{0,63}")
 
 
+def open_dimension(name: str) -> str:
+    """Give the symbol of a dimension that a model leaves open under `name`.
+
+    It is the name, or `UNKNOWN` where that is empty or no symbol: exporters write whole formulas,
+    which say nothing that a caller could state.
+    """
+    return name if _SYMBOL.fullmatch(name) else UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """One input or output: `shape` holds sizes and symbols; None where even the rank is open.

@@ -42,10 +42,13 @@ _MUCH: Final = 4
 class Setting:
     """How a model is loaded: threads of a run, runs side by side, providers, and its limits.
 
+    A graph that is not `optimised` is run operator by operator, as the file has it.
+
     `sealed` says whether the process may open nothing; a graphics processor's driver must.
     """
 
     threads: int
+    optimised: bool
     lanes: int
     providers: Sequence[tuple[str, Mapping[str, str]]]
     arena_bytes: int | None
@@ -121,6 +124,7 @@ class ModelProcess:
         said = json.dumps(
             {
                 "threads": setting.threads,
+                "optimised": setting.optimised,
                 "lanes": len(self._lanes),
                 "providers": [[name, dict(given)] for name, given in setting.providers],
                 "arena_bytes": setting.arena_bytes,

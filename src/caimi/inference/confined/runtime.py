@@ -80,6 +80,8 @@ class _Model:
         options = ort.SessionOptions()
         options.intra_op_num_threads = given["threads"]
         options.inter_op_num_threads = 1
+        if not given["optimised"]:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4
         if given["arena_bytes"] is not None:
             _bound_arena(given["arena_bytes"])

@@ -60,6 +60,11 @@ class WasmEngine:
         Raises:
             CompilerFailed: the toolchain is missing, of another version, or fails.
         """
+        session = self._opened(model)
+        session.model = model
+        return session
+
+    def _opened(self, model: Path) -> WasmSession:
         kept = self._cache.kept(model, self._variant)
         if kept is not None:
             return WasmSession.of(self._loaded(*kept))
@@ -81,6 +86,8 @@ class WasmEngine:
 
 class WasmSession:
     """A model as WebAssembly, for one size or for each that it is run with."""
+
+    model: Path | None = None
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from caimi.inference.wasm.compiling.folding import fold
 from caimi.inference.wasm.compiling.graph import (
     Graph,
     OpenedModel,
+    check_settled,
     detach_weights,
     fix_sizes,
     open_model,
@@ -25,6 +26,7 @@ from caimi.inference.wasm.compiling.graph import (
 from caimi.inference.wasm.compiling.quantising import quantise
 from caimi.inference.wasm.compiling.refusals import check_names, check_operators
 from caimi.inference.wasm.compiling.row_wise import row_symbol
+from caimi.inference.wasm.compiling.settling import settle
 from caimi.inference.wasm.compiling.toolchain import (
     GENERATOR_VERSION,
     ZIG_VERSION,
@@ -186,7 +188,8 @@ def translate(
 
 
 def _prepared(opened: OpenedModel, variant: Variant, sizes: Mapping[str, tuple[int, ...]]) -> Graph:
-    sized = fix_sizes(opened.proto, sizes)
+    sized = settle(fix_sizes(opened.proto, sizes))
+    check_settled(opened.file, sized)
     check_operators(sized)
     folded = fold(sized)
     if not variant.int8:

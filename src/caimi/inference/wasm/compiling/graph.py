@@ -20,12 +20,14 @@ from onnx import ModelProto, TensorProto, helper, inliner, numpy_helper
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.errors.models import ManifestMalformed
 from caimi.inference.wasm.compiling.initializers import initializer_ranges
-from caimi.inference.wasm.compiling.rewrite import rewrite
+from caimi.inference.wasm.compiling.rewrite import is_classical, rewrite
 from caimi.inference.wasm.metadata import Weight
 from caimi.models.onnx_file import declared_tensor, first_line
 from caimi.models.tensor import Tensor
 
 MAX_NODES: Final = 20_000
+MAX_MODEL_BYTES: Final = 1 << 30
+"""Of an ONNX file with the weights beside it: preparing a model holds some copies of them."""
 DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _READABLE: Final = {
     TensorProto.FLOAT: 4,
@@ -71,9 +73,12 @@ def open_model(file: Path) -> OpenedModel:
             control flow, or data outside its directory.
     """
     try:
+        _check_bytes(file.name, file.stat().st_size)
         data = file.read_bytes()
-        onnx.checker.check_model(str(file))
         model = onnx.load_model_from_string(data)
+        external = sum(map(_stored_bytes, model.graph.initializer))
+        _check_bytes(file.name, len(data) + external)
+        onnx.checker.check_model(str(file))
         beside = {
             tensor.name: _external_range(tensor)
             for tensor in model.graph.initializer
@@ -86,13 +91,30 @@ def open_model(file: Path) -> OpenedModel:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     if model.functions:
         model = inliner.inline_local_functions(model)
-    _check_nodes(file.name, model)
+    _check_nodes(file.name, model.graph)
     stored = initializer_ranges(data, file.name) | beside
     try:
         rewritten = rewrite(model)
     except (ValueError, RuntimeError, onnx.shape_inference.InferenceError) as error:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     return OpenedModel(rewritten, data, stored, file.name, bool(beside))
+
+
+def _check_bytes(name: str, size: int) -> None:
+    if size > MAX_MODEL_BYTES:
+        raise ModelNotRunnable(
+            f"{name}: {size:,} bytes with its weights; the compiler takes up to "
+            f"{MAX_MODEL_BYTES:,}. The engine onnx runs larger models."
+        )
+
+
+def _stored_bytes(tensor: TensorProto) -> int:
+    """Give how many bytes of a tensor's data lie in another file, by its type and shape."""
+    known = tensor.data_type in helper.get_all_tensor_dtypes()
+    if tensor.data_location != TensorProto.EXTERNAL or not known:
+        return 0
+    item: int = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    return item * prod(tensor.dims)
 
 
 def _has_external_attribute(model: ModelProto) -> bool:
@@ -104,10 +126,9 @@ def _has_external_attribute(model: ModelProto) -> bool:
     )
 
 
-def _check_nodes(name: str, model: ModelProto) -> None:
-    graph = model.graph
-    if len(graph.node) > MAX_NODES:
-        raise ModelNotRunnable(f"{name}: {len(graph.node)} operators, over {MAX_NODES}.")
+def _check_nodes(name: str, graph: Any) -> int:  # noqa: ANN401 - a protobuf message without types
+    """Check a graph and those inside it, and count their operators."""
+    count = len(graph.node)
     if graph.sparse_initializer:
         raise ModelNotRunnable(f"{name}: sparse weights are not supported.")
     for node in graph.node:
@@ -117,8 +138,29 @@ def _check_nodes(name: str, model: ModelProto) -> None:
         for attribute in node.attribute:
             if attribute.ref_attr_name:
                 raise ModelNotRunnable(f"{name}: {kind[:80]!r}: an attribute of no function.")
-            if attribute.HasField("g") or attribute.graphs:
+            inner = [graph for graph in (attribute.g, *attribute.graphs) if graph.node]
+            if inner and kind != "If":
                 raise ModelNotRunnable(f"{name}: {kind[:80]!r}: control flow is not supported.")
+            count += sum(_check_nodes(name, graph) for graph in inner)
+    if count > MAX_NODES:
+        raise ModelNotRunnable(f"{name}: {count} operators, over {MAX_NODES}.")
+    return count
+
+
+def check_settled(name: str, model: ModelProto) -> None:
+    """Check that sizes have chosen all branches, and that these hold what may be compiled.
+
+    Raises:
+        ModelNotRunnable: a branch is left to a run, or has an operator that must be rewritten.
+    """
+    for node in model.graph.node:
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise ModelNotRunnable(
+                f"{name}: {node.op_type!r} chooses by what a run computes; only branches that "
+                "follow from the sizes of inputs are compiled."
+            )
+        if is_classical(node):
+            raise ModelNotRunnable(f"{name}: {node.domain}.{node.op_type} inside a branch.")
 
 
 def signature(model: ModelProto) -> tuple[Tensor, ...]:
@@ -166,7 +208,7 @@ def fix_sizes(model: ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> Model
     del fixed.graph.value_info[:]
     for value in fixed.graph.output:
         tensor = value.type.tensor_type
-        if tensor.HasField("shape") and not all(d.HasField("dim_value") for d in tensor.shape.dim):
+        if any(not d.HasField("dim_value") or d.dim_value < 0 for d in tensor.shape.dim):
             tensor.ClearField("shape")
     try:
         return onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True)

@@ -52,7 +52,7 @@ def rewrite(model: ModelProto) -> ModelProto:
     Raises:
         ModelNotRunnable: such an operator, or an option of it, has no rewriting.
     """
-    if not any(_is_classical(node) for node in model.graph.node):
+    if not any(is_classical(node) for node in model.graph.node):
         return model
     _check(model)
     result = ModelProto()
@@ -60,7 +60,7 @@ def rewrite(model: ModelProto) -> ModelProto:
     graph = result.graph
     prefix = _free_prefix(model)
     replaced: list[NodeProto] = []
-    while at := [place for place, node in enumerate(graph.node) if _is_classical(node)]:
+    while at := [place for place, node in enumerate(graph.node) if is_classical(node)]:
         # What follows an operator without rules for shapes gets a shape once that is replaced.
         shaped = shape_inference.infer_shapes(result)
         node = NodeProto()
@@ -92,13 +92,14 @@ def _forget_shapes(model: ModelProto, names: set[str]) -> None:
     model.graph.value_info.extend(kept)
 
 
-def _is_classical(node: NodeProto) -> bool:
+def is_classical(node: NodeProto) -> bool:
+    """Tell whether an operator must be rewritten before the generator sees it."""
     return node.domain == ML_DOMAIN and node.op_type not in _GENERATED
 
 
 def _check(model: ModelProto) -> None:
     for node in model.graph.node:
-        if _is_classical(node) and node.op_type not in _REWRITES:
+        if is_classical(node) and node.op_type not in _REWRITES:
             raise ModelNotRunnable(f"Operator {ML_DOMAIN}.{node.op_type} cannot be compiled.")
     opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
     if opsets.get("ai.onnx", _MIN_OPSET) < _MIN_OPSET:

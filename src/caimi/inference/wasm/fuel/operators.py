@@ -11,11 +11,23 @@ from emx_onnx_cgen.ir.op_base import OpBase
 from emx_onnx_cgen.ir.ops import (
     AveragePoolOp,
     BinaryOp,
+    ConvIntegerOp,
+    ConvOp,
+    ConvTransposeOp,
     GatherElementsOp,
     GatherOp,
+    GemmOp,
+    LpPoolOp,
+    LrnOp,
+    MatMulIntegerOp,
+    MatMulOp,
     MaxPoolOp,
     MultiInputBinaryOp,
+    PadOp,
+    QLinearConvOp,
+    QLinearMatMulOp,
     ReduceOp,
+    ResizeOp,
     UnaryOp,
     WhereOp,
 )
@@ -32,6 +44,10 @@ _FUNCTIONS: Final = frozenset(
         *("elu", "selu", "celu", "swish", "softmax"),
     }
 )
+
+
+_UNROLLED: Final = 32
+"""Elements up to which the C compiler writes a loop out."""
 
 
 def operator_work(
@@ -55,7 +71,7 @@ def operator_work(
     counts = rows(prod(output[:-1]), length)
     counts["element"] = sum(map(prod, outputs))
     counts["taken"] = sum(map(prod, shapes))
-    counts["term"] = _terms(op, counts["element"])
+    counts["term"] = _terms(op, counts["element"], shape_of)
     what = _kind(op, shapes, outputs)
     functions = counts["element"] if what.split(".")[-1] in _FUNCTIONS else 0
     return Work.of(f"{what}{_types(op, dtype_of)}.plain", 0, functions, call=1, **counts)
@@ -75,11 +91,13 @@ def _gather(
         kind = f"gather.{where}"
     known = op.indices in constants
     elements = prod(shape_of(op.output))
+    short = not known and count <= _UNROLLED
     return Work.of(
         f"{kind}{_types(op, dtype_of)}.plain",
         call=1,
-        check=0 if known else count,
-        element=0 if known else elements,
+        check=0 if known or short else count,
+        element=0 if known or short else elements,
+        short=elements if short else 0,
         known=elements if known else 0,
         row=elements // max(data[-1], 1) if kind == "gather.rows" else 0,
     )
@@ -87,16 +105,21 @@ def _gather(
 
 def _kind(op: Any, shapes: list[Shape], outputs: list[Shape]) -> str:  # noqa: ANN401 - untyped
     name = _WORD.sub("_", type(op).__name__.removesuffix("Op")).lower()
-    if isinstance(op, UnaryOp):
-        return f"unary.{op.function.name.lower()}"
     how = "" if len({_plain(shape) for shape in (*shapes, *outputs)}) == 1 else ".spread"
-    if isinstance(op, WhereOp):
-        return f"where{how}"
-    if isinstance(op, BinaryOp | MultiInputBinaryOp):
-        return f"binary.{op.function.name.lower()}{how}"
-    if isinstance(op, ReduceOp):
-        return f"reduce.{op.reduce_kind}"
-    return name
+    for kinds, more in _KINDS:
+        if isinstance(op, kinds):
+            return more(op).format(how=how)
+    return f"where{how}" if isinstance(op, WhereOp) else name
+
+
+_KINDS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
+    (UnaryOp, lambda op: f"unary.{op.function.name.lower()}"),
+    (BinaryOp | MultiInputBinaryOp, lambda op: f"binary.{op.function.name.lower()}{{how}}"),
+    (ReduceOp, lambda op: f"reduce.{op.reduce_kind}"),
+    (PadOp, lambda op: f"pad.{op.mode}"),
+    (ResizeOp, lambda op: f"resize.{op.mode}.{op.coordinate_transformation_mode}"),
+    (GemmOp, lambda op: f"gemm.a{int(op.trans_a)}.b{int(op.trans_b)}"),
+)
 
 
 def _plain(shape: Shape) -> Shape:
@@ -110,9 +133,26 @@ def _types(op: OpBase, dtype_of: Callable[[str], ScalarType]) -> str:
     return "." + "_".join(kind.name.lower() for kind in dict.fromkeys(used))
 
 
-def _terms(op: Any, elements: int) -> int:  # noqa: ANN401 - untyped
-    if isinstance(op, MaxPoolOp):
-        return elements * prod(map(int, op.kernel_shape))
-    if isinstance(op, AveragePoolOp):
-        return elements * int(op.kernel_d) * int(op.kernel_h) * int(op.kernel_w)
+def _terms(op: Any, elements: int, shape_of: Callable[[str], Shape]) -> int:  # noqa: ANN401
+    """Count places of windows, and multiply-adds of products that no kernel of ours takes."""
+    for kinds, count in _TERMS:
+        if isinstance(op, kinds):
+            return elements * int(count(op, shape_of))
+    if isinstance(op, ConvTransposeOp):
+        taken = int(op.batch) * int(op.in_channels) * prod(map(int, op.in_spatial))
+        return taken * (int(op.out_channels) // int(op.group)) * prod(map(int, op.kernel_shape))
     return 0
+
+
+_TERMS: Final[tuple[tuple[Any, Callable[[Any, Callable[[str], Shape]], int]], ...]] = (
+    (MaxPoolOp | LpPoolOp, lambda op, _: prod(map(int, op.kernel_shape))),
+    (AveragePoolOp, lambda op, _: op.kernel_d * op.kernel_h * op.kernel_w),
+    (
+        ConvOp | ConvIntegerOp | QLinearConvOp,
+        lambda op, _: op.in_channels // op.group * prod(map(int, op.kernel_shape)),
+    ),
+    (MatMulIntegerOp | QLinearMatMulOp, lambda op, _: op.k),
+    (GemmOp, lambda op, shape_of: shape_of(op.input_a)[0 if op.trans_a else -1]),
+    (MatMulOp, lambda op, shape_of: shape_of(op.input0)[-1]),
+    (LrnOp, lambda op, _: op.size),
+)

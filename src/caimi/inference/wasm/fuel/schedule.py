@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Final
 
@@ -14,7 +14,7 @@ from caimi.errors.inference import ScheduleMalformed
 from caimi.inference.wasm.fuel.work import Work
 from caimi.models.strict_json import Fields, Json, decode, encode
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_BYTES: Final = 1 << 20
 MAX_ENTRIES: Final = 10_000
 _MAX_FUEL: Final = 10_000_000
@@ -25,23 +25,21 @@ _ENGINE: Final = re.compile(r"caimi-wasm/[0-9]{1,4}/[a-z0-9-]{1,32}")
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Fuel that a run will take; `guessed` names kinds that the schedule has no prices for."""
+    """Fuel that a run will take, without the kinds in `unpriced`, which have no prices."""
 
     fuel: int
-    guessed: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schedule:
     """Thousandths of fuel by name of a count. Construction raises `ScheduleMalformed`.
 
-    A step of a kind that no price begins with is charged `other` for each element and the like that
-    it counts: the dearest of what is known, so that a guess is rather too high.
+    A step of a kind that no price begins with has no fuel here: it is named, and never guessed.
     """
 
     engine: str
     prices: Mapping[str, int]
-    other: int
     run: int = 0
 
     def __post_init__(self) -> None:
@@ -52,20 +50,23 @@ class Schedule:
         for name, price in self.prices.items():
             if not _NAME.fullmatch(name) or not 0 <= price <= _MAX_FUEL * _SCALE:
                 raise ScheduleMalformed(f"The price {name[:80]!r} is out of form or range.")
-        if not 0 <= self.other <= _MAX_FUEL * _SCALE or not 0 <= self.run <= _MAX_FUEL * _SCALE:
-            raise ScheduleMalformed("A price for the rest is out of range.")
+        if not 0 <= self.run <= _MAX_FUEL * _SCALE:
+            raise ScheduleMalformed("The price of a run is out of range.")
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of steps that have prices."""
+        return frozenset(name.rsplit(".", 1)[0] for name in self.prices)
 
     def predict(self, works: Iterable[Work]) -> Prediction:
         """Tell the fuel of one call of a module from its steps."""
-        kinds = {name.rsplit(".", 1)[0] for name in self.prices}
-        total, guessed = self.run, []
+        total, unpriced = self.run, []
         for work in works:
-            known = any(name.rsplit(".", 1)[0] in kinds for name in work.counts)
-            if not known:
-                guessed.append(work.kind)
-            rest = 0 if known else self.other
-            total += sum(count * self.prices.get(name, rest) for name, count in work.counts.items())
-        return Prediction(-(-total // _SCALE), tuple(dict.fromkeys(guessed)))
+            strange = {name.rsplit(".", 1)[0] for name in work.counts} - self.kinds
+            unpriced += sorted(strange)
+            if not strange:
+                total += sum(n * self.prices.get(name, 0) for name, n in work.counts.items())
+        return Prediction(-(-total // _SCALE), tuple(dict.fromkeys(unpriced)))
 
     def encode(self) -> bytes:
         """Give the canonical bytes (RFC 8785)."""
@@ -74,7 +75,6 @@ class Schedule:
             "engine": self.engine,
             "unit": f"1/{_SCALE} fuel",
             "prices": dict(self.prices),
-            "other": self.other,
             "run": self.run,
         }
         return encode(form)
@@ -98,7 +98,6 @@ class Schedule:
             schedule = cls(
                 engine=fields.text("engine", 64),
                 prices={name: each.integer(name, 0, _MAX_FUEL * _SCALE) for name in prices},
-                other=fields.integer("other", 0, _MAX_FUEL * _SCALE),
                 run=fields.integer("run", 0, _MAX_FUEL * _SCALE),
             )
             fields.done()

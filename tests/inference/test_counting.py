@@ -1,0 +1,92 @@
+"""Fuel of models with a step that has no price: counted in one run, or refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx_models import model, saved, value
+
+from caimi.errors.inference import ModelNotRunnable
+from caimi.inference import metering
+from caimi.inference.calibration import load_rates
+from caimi.inference.estimate import estimate
+from caimi.inference.metering import Meter
+from caimi.inference.wasm.engine import WasmEngine
+from caimi.inference.wasm.fuel.schedule import Schedule, published
+
+FLOAT = TensorProto.FLOAT
+
+
+@pytest.fixture
+def unpriced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schedule without the price of ReLU."""
+    known = published("simd")
+    assert known is not None
+    prices = {name: price for name, price in known.prices.items() if not name.startswith("relu")}
+    fewer = Schedule(known.engine, prices, known.run)
+    monkeypatch.setattr(metering, "published", lambda variant: fewer)
+
+
+def taken(file: Path, inputs: dict[str, np.ndarray]) -> int:
+    session = WasmEngine().load(file)
+    try:
+        return session.run_costed(inputs).cost.fuel
+    finally:
+        session.close()
+
+
+def relu(rows: int | str) -> ModelProto:
+    nodes = [helper.make_node("Relu", ["x"], ["h"]), helper.make_node("Neg", ["h"], ["y"])]
+    return model(nodes, [value("x", FLOAT, [rows, 64])], [value("y", FLOAT, [rows, 64])])
+
+
+@pytest.mark.usefixtures("unpriced")
+def test_a_step_without_a_price_is_counted_and_not_guessed(tmp_path: Path) -> None:
+    file = saved(tmp_path, relu("n"))
+    x = np.random.default_rng(0).standard_normal((3, 64)).astype(np.float32)
+    assert Meter(file).usage({"x": x.shape}).fuel == taken(file, {"x": x})
+    told = estimate(file, 3, load_rates(Path("/nonexistent/rates")))
+    simd = next(engine for engine in told.engines if engine.name.endswith("/simd"))
+    assert simd.counted == ("relu",)
+
+
+def test_nothing_is_run_where_every_step_has_a_price(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> int:
+        raise AssertionError("run without need")
+
+    monkeypatch.setattr(metering, "counted_fuel", never)
+    assert Meter(saved(tmp_path, relu("n"))).usage({"x": (3, 64)}).fuel > 0
+
+
+def test_a_model_that_noise_does_not_suit_is_refused_with_the_steps_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = published("simd")
+    assert known is not None
+    none = replace(known, prices={})
+    monkeypatch.setattr(metering, "published", lambda variant: none)
+    nodes = [
+        helper.make_node("Sub", ["i", "far"], ["j"]),
+        helper.make_node("Gather", ["t", "j"], ["y"]),
+    ]
+    weights = [
+        numpy_helper.from_array(np.array(99), "far"),
+        numpy_helper.from_array(np.ones(3, np.float32), "t"),
+    ]
+    graph = model(nodes, [value("i", TensorProto.INT64, [2])], [value("y", FLOAT, [2])], weights)
+    with pytest.raises(ModelNotRunnable, match=r"gather\.vector.* have no price, and a run"):
+        Meter(saved(tmp_path, graph)).usage({"i": (2,)})
+
+
+def test_a_model_whose_rows_do_not_fit_one_is_told_by_its_shapes(tmp_path: Path) -> None:
+    nodes = [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[4, 4], strides=[4, 4])]
+    graph = model(
+        nodes, [value("x", FLOAT, [1, 1, "h", "w"])], [value("y", FLOAT, [1, 1, "a", "b"])]
+    )
+    assert Meter(saved(tmp_path, graph)).usage({"x": (1, 1, 8, 8)}).bytes_out == 16
