@@ -1,0 +1,1 @@
+"""Models that nobody wrote, through the compiler and through ONNX Runtime: the answers must agree."""

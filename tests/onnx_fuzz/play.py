@@ -1,0 +1,186 @@
+"""One batch: cases of one opset drawn from a seed, merged into one module, compiled once and run."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.compiling.compiler import SIMD, compile_model, translate
+from onnx_conformance.module_runner import Stopped, run_module
+from onnx_fuzz.case import Case, merged
+from onnx_fuzz.mutation import mutated
+from onnx_fuzz.oracle import OnnxRuntime, Unanswered, difference, reference
+from onnx_fuzz.recipes import RECIPES
+from onnx_fuzz.surroundings import surrounded
+
+SIZE = 160
+"""Cases of a batch, drawn valid; about half of them come into the module."""
+OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24)
+_DRAWS = 12
+
+
+@dataclass
+class Played:
+    """What a batch came to. `wrong` and `faults` must be empty."""
+
+    seed: int
+    opset: int = 0
+    agreed: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    split: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    unanswered: int = 0
+
+    @property
+    def cases(self) -> int:
+        """All that had a right answer: agreed, refused or wrong."""
+        return self.agreed.total() + self.refused.total() + len(self.split) + len(self.wrong)
+
+
+def play(seed: int, size: int = SIZE) -> Played:
+    """Play the batch of a seed; a pure function of it and of the code."""
+    random = Random(f"onnx-fuzz {seed}")
+    played = Played(seed, random.choice(OPSETS))
+    runtime = OnnxRuntime()
+    try:
+        taken = _taken(random, played, size, runtime)
+        if taken:
+            _run(played, taken, runtime)
+    finally:
+        runtime.close()
+    return played
+
+
+def draw(random: Random, opset: int) -> Case:
+    """Draw a valid case."""
+    for _ in range(100):
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                made = mutated if random.random() < 0.5 else random.choice(RECIPES)
+                case = surrounded(random, made(random, opset))
+        except Exception:  # noqa: S112 - most of what is drawn is no valid model
+            continue
+        versions = {entry.domain: entry.version for entry in case.model.opset_import}
+        if versions[""] == opset and _is_bounded(case):
+            return case
+    raise AssertionError("nothing valid is drawn any more")
+
+
+def _is_bounded(case: Case) -> bool:
+    shapes = [value.type.tensor_type.shape.dim for value in case.model.graph.output]
+    return all(np.prod([size.dim_value for size in shape]) < 1e6 for shape in shapes)
+
+
+def _taken(
+    random: Random, played: Played, size: int, runtime: OnnxRuntime
+) -> dict[str, tuple[Case, list[Any]]]:
+    """Give what the compiler takes, with right answers, by prefixes of names."""
+    found: dict[str, tuple[Case, list[Any]]] = {}
+    with tempfile.TemporaryDirectory(prefix="caimi-fuzz-") as folder:
+        file = Path(folder) / "case.onnx"
+        for place in range(size):
+            case = draw(random, played.opset)
+            file.write_bytes(case.model.SerializeToString())
+            try:
+                translate(file, SIMD)
+            except ModelNotRunnable as error:
+                played.refused[f"{case.operator}: {_short(error.what)}"] += 1
+                continue
+            except Exception as error:
+                played.faults.append(f"{case.story}: {type(error).__name__}: {str(error)[:200]}")
+                continue
+            try:
+                right = _right(case, runtime)
+            except Unanswered:
+                played.unanswered += 1
+                continue
+            found[f"c{place}."] = (case, right)
+    return found
+
+
+def _short(what: str) -> str:
+    return what.removeprefix("case.onnx: ").split(" (while lowering")[0][:80]
+
+
+def _right(case: Case, runtime: OnnxRuntime) -> list[Any]:
+    try:
+        return runtime(case.model, dict(case.inputs))
+    except Unanswered:
+        return reference(case.model, dict(case.inputs))
+
+
+def _run(
+    played: Played, taken: dict[str, tuple[Case, list[Any]]], runtime: OnnxRuntime
+) -> None:
+    try:
+        outputs = module_outputs({prefix: case for prefix, (case, _) in taken.items()}, played.opset)
+    except Stopped as error:
+        if len(taken) == 1:
+            ((case, _),) = taken.values()
+            played.wrong.append(f"{case.story}: {error}")
+            return
+        half = len(taken) // 2
+        entries = list(taken.items())
+        _run(played, dict(entries[:half]), runtime)
+        _run(played, dict(entries[half:]), runtime)
+        return
+    for prefix, (case, right) in taken.items():
+        _judge(played, case, right, outputs[prefix])
+
+
+def module_outputs(cases: dict[str, Case], opset: int) -> dict[str, list[Any]]:
+    """Compile cases as one module, run it, and give the outputs of each.
+
+    Raises:
+        Stopped: the module gives no outputs.
+    """
+    model = merged(cases, opset)
+    source = model.SerializeToString()
+    with tempfile.TemporaryDirectory(prefix="caimi-fuzz-") as folder:
+        file = Path(folder) / "batch.onnx"
+        file.write_bytes(source)
+        compiled = compile_model(file, SIMD)
+    inputs = {f"{p}{name}": v for p, case in cases.items() for name, v in case.inputs.items()}
+    given = [inputs[tensor.name] for tensor in compiled.metadata.inputs]
+    answers = run_module(compiled, source, given)
+    by_name = {t.name: a for t, a in zip(compiled.metadata.outputs, answers, strict=True)}
+    return {
+        prefix: [by_name[f"{prefix}{value.name}"] for value in case.model.graph.output]
+        for prefix, case in cases.items()
+    }
+
+
+def _judge(played: Played, case: Case, right: list[Any], ours: list[Any]) -> None:
+    largest = max((_largest(value) for value in case.inputs.values()), default=0.0)
+    rounded = "Linear" in case.operator or "Quantize" in case.operator
+    apart = difference(right, ours, largest, rounded=rounded)
+    if not apart:
+        played.agreed[case.operator] += 1
+        return
+    try:
+        second = difference(reference(case.model, dict(case.inputs)), ours, largest, rounded=rounded)
+    except Unanswered as error:
+        second = str(error)
+    if second:
+        played.wrong.append(f"{case.story}: {apart} (the reference: {second})")
+    else:
+        played.split.append(f"{case.story}: {apart}")
+
+
+def _largest(value: Any) -> float:
+    array = np.asarray(value)
+    if array.dtype.kind != "f" or not array.size:
+        return 0.0
+    with np.errstate(all="ignore"):
+        finite = np.abs(array[np.isfinite(array)].astype(np.float64))
+    return float(finite.max(initial=0.0))
