@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
+from caimi.inference.wasm.compiling.decomposing import decompose
 from caimi.inference.wasm.compiling.emitter import Emitted, emit
-from caimi.inference.wasm.compiling.folding import fold
+from caimi.inference.wasm.compiling.float16 import widen
+from caimi.inference.wasm.compiling.folding import fold, lift_constants
 from caimi.inference.wasm.compiling.graph import (
     Graph,
     OpenedModel,
@@ -187,7 +189,7 @@ def translate(
 def _prepared(opened: OpenedModel, variant: Variant, sizes: Mapping[str, tuple[int, ...]]) -> Graph:
     sized = fix_sizes(opened.proto, sizes)
     check_operators(sized)
-    folded = fold(sized)
+    folded = fold(decompose(widen(lift_constants(sized))))
     if not variant.int8:
         return detach_weights(folded, opened)
     whole, names = quantise(folded)
