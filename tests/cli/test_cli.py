@@ -106,7 +106,7 @@ def test_a_model_is_compiled_beside_its_onnx_file(tmp_path: Path) -> None:
     said = json.loads(done.output)
     module = CompiledModule.parse((tmp_path / "model.wasm").read_bytes())
     assert said["sha256"] == f"0x{module.sha256.hex()}"
-    assert said["engine"] == "caimi-wasm/1/simd"
+    assert said["engine"] == "caimi-wasm/2/simd"
     elsewhere = runner.invoke(app, ["compile", str(model), "-o", str(tmp_path.parent / "m.wasm")])
     assert elsewhere.exit_code == 2
 

@@ -73,6 +73,7 @@ class OnnxEngine:
     ) -> None:
         runs = choose_provider(provider)
         self.id = f"onnxruntime/{ort.__version__}/{runs}"
+        self.answer = ""
         self._threads = threads
         self._memory = memory_bytes
         self._name = PROVIDERS[runs]

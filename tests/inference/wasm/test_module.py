@@ -66,7 +66,7 @@ def test_a_signature_that_no_module_can_have_is_refused(inputs, outputs, rows):
         (b'"abi":1', b'"abi":1,"more":1'),
         (b'"abi":1', b'"abi": 1'),
         (b'"rows":null,', b""),
-        (b'"engine":"caimi-wasm/1/simd"', b'"engine":"native"'),
+        (b'"engine":"caimi-wasm/2/simd"', b'"engine":"native"'),
         (b'"file":"model.onnx"', b'"file":"../model.onnx"'),
         (b'"offset":1000', b'"offset":-1'),
         (b'"size":64', b'"size":4294967296'),

@@ -34,12 +34,10 @@ from caimi.inference.wasm.compiling.toolchain import (
     build,
     check_toolchain,
 )
-from caimi.inference.wasm.metadata import ITEM_BYTES, Metadata, Weight
+from caimi.inference.wasm.metadata import ITEM_BYTES, REVISION, Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.models.tensor import Tensor
 
-REVISION: Final = 1
-"""Of everything that fixes the bits of answers: kernels, folding, fusion, flags and toolchain."""
 _SPARE_BYTES: Final = 64 << 20
 """What operators may take besides: the stack, and buffers of the generator's own."""
 _SIMD: Final = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint")
@@ -47,10 +45,11 @@ _SIMD: Final = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint")
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way to compile, with an engine id of its own."""
+    """A way to compile, with an engine id of its own; variants of one `answer` give the same bits."""
 
     name: str
     target: Target
+    answer: str
     float64_sums: bool = False
     int8: bool = False
 
@@ -59,14 +58,19 @@ class Variant:
         """The id that metadata and receipts name."""
         return f"caimi-wasm/{REVISION}/{self.name}"
 
+    @property
+    def answer_id(self) -> str:
+        """The id of the one exact result, which metadata and receipts name beside the engine's."""
+        return f"caimi/{REVISION}/{self.answer}"
+
 
 VARIANTS: Final[Mapping[str, Variant]] = {
     variant.name: variant
     for variant in (
-        Variant("simd", Target(_SIMD)),
-        Variant("mvp", Target(("-mcpu=mvp",))),
-        Variant("f64", Target(_SIMD, ("CAIMI_FLOAT64_SUMS",)), float64_sums=True),
-        Variant("int8", Target(_SIMD), int8=True),
+        Variant("simd", Target(_SIMD), "f32"),
+        Variant("mvp", Target(("-mcpu=mvp",)), "f32"),
+        Variant("f64", Target(_SIMD, ("CAIMI_FLOAT64_SUMS",)), "f64", float64_sums=True),
+        Variant("int8", Target(_SIMD), "int8", int8=True),
     )
 }
 SIMD: Final = VARIANTS["simd"]
@@ -264,6 +268,7 @@ def _metadata(
     )
     return Metadata(
         engine=variant.engine_id,
+        answer=variant.answer_id,
         source=hashlib.sha256(opened.data).digest(),
         inputs=inputs,
         outputs=outputs,
