@@ -6,10 +6,12 @@ Where it has none, or says otherwise than the module, the standard's reference i
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Sequence
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+import pickle
+import select
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import numpy as np
@@ -22,28 +24,37 @@ class Unanswered(Exception):
     """There is no right answer: the oracle refuses the model, or died of it."""
 
 
-class OnnxRuntime:
-    """ONNX Runtime without its optimisations, which change what operators are computed."""
+class Oracles:
+    """ONNX Runtime, without its optimisations, which change what is computed, and the reference."""
 
     def __init__(self) -> None:
-        self._process: Any = None
-        self._link: Any = None
+        self._process: Popen[bytes] | None = None
 
-    def __call__(self, model: ModelProto, inputs: dict[str, Any]) -> list[Any]:
-        """Give the outputs.
+    def runtime(self, model: ModelProto, inputs: Mapping[str, Any]) -> list[Any]:
+        """Give ONNX Runtime's outputs; raises `Unanswered`."""
+        return self._ask("runtime", model, inputs)
+
+    def reference(self, model: ModelProto, inputs: Mapping[str, Any]) -> list[Any]:
+        """Give the outputs of the standard's reference; raises `Unanswered`."""
+        return self._ask("reference", model, inputs)
+
+    def _ask(self, oracle: str, model: ModelProto, inputs: Mapping[str, Any]) -> list[Any]:
+        """Give an oracle's outputs.
 
         Raises:
             Unanswered: there are none.
         """
-        if self._process is None:
-            self._start()
-        self._link.send((model.SerializeToString(), inputs))
+        process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            if not self._link.poll(_PATIENCE):
+            pickle.dump((oracle, model.SerializeToString(), dict(inputs)), process.stdin)
+            process.stdin.flush()
+            if not select.select([process.stdout], [], [], _PATIENCE)[0]:
                 self.close()
                 raise Unanswered("it does not end")
-            fine, answer = self._link.recv()
-        except EOFError as error:
+            fine, answer = pickle.load(process.stdout)  # noqa: S301 - of a process of ours
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
             self.close()
             raise Unanswered("it died") from error
         if not fine:
@@ -55,53 +66,14 @@ class OnnxRuntime:
         """End the process."""
         if self._process is not None:
             self._process.kill()
-            self._process.join()
+            self._process.communicate()
             self._process = None
 
-    def _start(self) -> None:
-        context = get_context("spawn")
-        self._link, theirs = context.Pipe()
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
-
-
-def _serve(link: Connection) -> None:
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime  # noqa: PLC0415 - in this process only
-
-    onnxruntime.set_default_logger_severity(4)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    while True:
-        try:
-            data, inputs = link.recv()
-        except EOFError:
-            return
-        try:
-            session = onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
-            link.send((True, session.run(None, inputs)))
-        except Exception as error:
-            link.send((False, " ".join(str(error).split())[:200]))
-
-
-def reference(model: ModelProto, inputs: dict[str, Any]) -> list[Any]:
-    """Give the outputs of the standard's reference.
-
-    Raises:
-        Unanswered: it has none.
-    """
-    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415 - slow to import
-
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            return list(ReferenceEvaluator(model).run(None, inputs))
-        except Exception as error:
-            raise Unanswered(f"{type(error).__name__}: {str(error)[:200]}") from error
+    def _start(self) -> Popen[bytes]:
+        environment = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
+        command = [sys.executable, str(Path(__file__).with_name("runtime.py"))]
+        self._process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment)
+        return self._process
 
 
 def difference(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 import warnings
 from collections import Counter
@@ -12,19 +13,21 @@ from typing import Any
 
 import numpy as np
 
+from caimi.errors.base import CaimiError
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiling.compiler import SIMD, compile_model, translate
 from onnx_conformance.module_runner import Stopped, run_module
 from onnx_fuzz.case import Case, merged
 from onnx_fuzz.mutation import mutated
-from onnx_fuzz.oracle import OnnxRuntime, Unanswered, difference, reference
+from onnx_fuzz.oracle import Oracles, Unanswered, difference
 from onnx_fuzz.recipes import RECIPES
 from onnx_fuzz.surroundings import surrounded
 
 SIZE = 160
 """Cases of a batch, drawn valid; about half of them come into the module."""
 OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24)
-_DRAWS = 12
+MEMORY = 6 << 30
+"""What a batch may take: a model that asks for more fails, not the machine."""
 
 
 @dataclass
@@ -48,15 +51,16 @@ class Played:
 
 def play(seed: int, size: int = SIZE) -> Played:
     """Play the batch of a seed; a pure function of it and of the code."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     random = Random(f"onnx-fuzz {seed}")
     played = Played(seed, random.choice(OPSETS))
-    runtime = OnnxRuntime()
+    oracles = Oracles()
     try:
-        taken = _taken(random, played, size, runtime)
+        taken = _taken(random, played, size, oracles)
         if taken:
-            _run(played, taken, runtime)
+            _run(played, taken, oracles)
     finally:
-        runtime.close()
+        oracles.close()
     return played
 
 
@@ -82,7 +86,7 @@ def _is_bounded(case: Case) -> bool:
 
 
 def _taken(
-    random: Random, played: Played, size: int, runtime: OnnxRuntime
+    random: Random, played: Played, size: int, oracles: Oracles
 ) -> dict[str, tuple[Case, list[Any]]]:
     """Give what the compiler takes, with right answers, by prefixes of names."""
     found: dict[str, tuple[Case, list[Any]]] = {}
@@ -100,7 +104,7 @@ def _taken(
                 played.faults.append(f"{case.story}: {type(error).__name__}: {str(error)[:200]}")
                 continue
             try:
-                right = _right(case, runtime)
+                right = _right(case, oracles)
             except Unanswered:
                 played.unanswered += 1
                 continue
@@ -112,30 +116,31 @@ def _short(what: str) -> str:
     return what.removeprefix("case.onnx: ").split(" (while lowering")[0][:80]
 
 
-def _right(case: Case, runtime: OnnxRuntime) -> list[Any]:
+def _right(case: Case, oracles: Oracles) -> list[Any]:
     try:
-        return runtime(case.model, dict(case.inputs))
+        return oracles.runtime(case.model, case.inputs)
     except Unanswered:
-        return reference(case.model, dict(case.inputs))
+        return oracles.reference(case.model, case.inputs)
 
 
 def _run(
-    played: Played, taken: dict[str, tuple[Case, list[Any]]], runtime: OnnxRuntime
+    played: Played, taken: dict[str, tuple[Case, list[Any]]], oracles: Oracles
 ) -> None:
     try:
         outputs = module_outputs({prefix: case for prefix, (case, _) in taken.items()}, played.opset)
-    except Stopped as error:
+    except (Stopped, CaimiError) as error:
         if len(taken) == 1:
             ((case, _),) = taken.values()
-            played.wrong.append(f"{case.story}: {error}")
+            kind = played.wrong if isinstance(error, Stopped) else played.faults
+            kind.append(f"{case.story}: {str(error)[:300]}")
             return
         half = len(taken) // 2
         entries = list(taken.items())
-        _run(played, dict(entries[:half]), runtime)
-        _run(played, dict(entries[half:]), runtime)
+        _run(played, dict(entries[:half]), oracles)
+        _run(played, dict(entries[half:]), oracles)
         return
     for prefix, (case, right) in taken.items():
-        _judge(played, case, right, outputs[prefix])
+        _judge(played, case, right, outputs[prefix], oracles)
 
 
 def module_outputs(cases: dict[str, Case], opset: int) -> dict[str, list[Any]]:
@@ -160,7 +165,9 @@ def module_outputs(cases: dict[str, Case], opset: int) -> dict[str, list[Any]]:
     }
 
 
-def _judge(played: Played, case: Case, right: list[Any], ours: list[Any]) -> None:
+def _judge(
+    played: Played, case: Case, right: list[Any], ours: list[Any], oracles: Oracles
+) -> None:
     largest = max((_largest(value) for value in case.inputs.values()), default=0.0)
     rounded = "Linear" in case.operator or "Quantize" in case.operator
     apart = difference(right, ours, largest, rounded=rounded)
@@ -168,7 +175,7 @@ def _judge(played: Played, case: Case, right: list[Any], ours: list[Any]) -> Non
         played.agreed[case.operator] += 1
         return
     try:
-        second = difference(reference(case.model, dict(case.inputs)), ours, largest, rounded=rounded)
+        second = difference(oracles.reference(case.model, case.inputs), ours, largest, rounded=rounded)
     except Unanswered as error:
         second = str(error)
     if second:

@@ -11,7 +11,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
-from caimi.errors.inference import ModelNotRunnable, WrongInput
+from caimi.errors.base import CaimiError
+from caimi.errors.inference import CompilerFault, ModelNotRunnable, WrongInput
 from caimi.inference.wasm.compiling.decomposing import decompose
 from caimi.inference.wasm.compiling.emitter import Emitted, emit
 from caimi.inference.wasm.compiling.float16 import widen
@@ -133,6 +134,7 @@ def compile_files(
     Raises:
         ModelNotRunnable: the model has what no module can do; named.
         WrongInput: `shapes` does not fit the model.
+        CompilerFault: our code, or the generator's, fails in any other way.
         CompilerFailed: the toolchain is missing, of another version, or fails.
     """
     check_toolchain()
@@ -172,7 +174,19 @@ def translate(
     Raises:
         ModelNotRunnable: the model has what no module can do; named.
         WrongInput: `shapes` does not fit the model.
+        CompilerFault: our code, or the generator's, fails in any other way.
     """
+    try:
+        return _translate(file, variant, shapes)
+    except CaimiError:
+        raise
+    except Exception as error:
+        raise CompilerFault(f"{file.name}: {type(error).__name__}: {str(error)[:300]}.") from error
+
+
+def _translate(
+    file: Path, variant: Variant, shapes: Mapping[str, tuple[int, ...]] | None
+) -> Translation:
     opened = open_model(file)
     declared, given = signatures(opened.proto, file.name)
     for tensor in (*declared, *given):

@@ -30,8 +30,7 @@ from jinja2 import Template
 from onnx import ModelProto, NodeProto
 from shared.scalar_types import ScalarType
 
-from caimi.errors.base import CaimiError
-from caimi.errors.inference import CompilerFault, ModelNotRunnable
+from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiling.arena import ALIGNMENT, Arena, Lifetime, plan_arena
 from caimi.inference.wasm.compiling.index_checks import index_checks
 from caimi.inference.wasm.compiling.kernel_calls import Tensors, kernel_calls
@@ -81,7 +80,6 @@ def emit(
 
     Raises:
         ModelNotRunnable: an operator or a type that the generator does not support; with its name.
-        CompilerFault: our code or the generator's failed otherwise.
     """
     options = CompilerOptions(
         model_name="caimi_model",
@@ -97,10 +95,6 @@ def emit(
         code = compiler.compile(model)
     except (CompilerError, NotImplementedError) as error:
         raise ModelNotRunnable(f"The code generator says: {str(error)[:300]}") from error
-    except CaimiError:
-        raise
-    except Exception as error:
-        raise CompilerFault(f"{type(error).__name__}: {str(error)[:300]}") from error
     return Emitted(code, emitter.fetched, emitter.arena_bytes, emitter.results, emitter.works)
 
 

@@ -90,7 +90,7 @@ def open_model(file: Path) -> OpenedModel:
     stored = initializer_ranges(data, file.name) | beside
     try:
         rewritten = rewrite(model)
-    except (ValueError, RuntimeError, onnx.shape_inference.InferenceError) as error:
+    except onnx.shape_inference.InferenceError as error:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     return OpenedModel(rewritten, data, stored, file.name, bool(beside))
 
