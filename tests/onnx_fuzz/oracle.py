@@ -109,6 +109,8 @@ def difference(
 def _beyond(wanted: Any, given: Any, largest: float) -> Any:
     relative, absolute = {2: (4e-3, 1e-3), 4: (2e-4, 1e-5), 8: (1e-6, 1e-8)}[wanted.itemsize]
     with np.errstate(all="ignore"):
+        if wanted.itemsize == 2:  # what rounds to infinity is next to the greatest number
+            wanted, given = (np.clip(each, -65504, 65504) for each in (wanted, given))
         finite = np.abs(wanted[np.isfinite(wanted)].astype(np.float64))
         scale = min(max(float(finite.max(initial=0)), largest), 1e4)
         near = absolute * max(1.0, scale) + relative * np.abs(wanted.astype(np.float64))

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from onnx import TensorProto
+
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiling.compiler import SIMD, compile_model, translate
@@ -120,7 +122,16 @@ def _right(case: Case, oracles: Oracles) -> list[Any]:
     try:
         return oracles.runtime(case.model, case.inputs)
     except Unanswered:
+        if _has_halves(case):  # the reference adds up in float16
+            raise
         return oracles.reference(case.model, case.inputs)
+
+
+def _has_halves(case: Case) -> bool:
+    graph = case.model.graph
+    kinds = {tensor.data_type for tensor in graph.initializer}
+    kinds |= {v.type.tensor_type.elem_type for v in (*graph.input, *graph.output)}
+    return TensorProto.FLOAT16 in kinds
 
 
 def _run(

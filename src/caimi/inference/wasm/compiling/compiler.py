@@ -194,10 +194,7 @@ def _translate(
             raise ModelNotRunnable(f"{tensor.name!r} is {tensor.dtype}, which no module takes.")
     check_names(opened.proto)
     rows = row_symbol(opened.proto) if shapes is None else None
-    try:
-        graph = _prepared(opened, variant, _all_sizes(declared, shapes or {}))
-    except UnicodeDecodeError as error:
-        raise ModelNotRunnable(f"{file.name}: a text in it is not UTF-8.") from error
+    graph = _prepared(opened, variant, _all_sizes(declared, shapes or {}))
     emitted = emit(
         graph.model, graph.weights, float64_sums=variant.float64_sums, int8=tuple(graph.int8)
     )

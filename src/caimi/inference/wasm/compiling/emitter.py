@@ -130,6 +130,12 @@ class _Emitter(CEmitter):  # type: ignore[misc]
         plain = [NodeInfo(info.op_type, info.name, (), (), {}) for info in model.node_infos]
         return str(super().emit_model(replace(model, node_infos=tuple(plain)), **options))
 
+    def _op_outputs(self, op: OpBase) -> tuple[tuple[str, Shape, ScalarType], ...]:
+        # For some operators the generator forgets those beyond the first.
+        told = tuple(op.c_op_outputs(self))
+        missing = [name for name in op.output_names if name not in {name for name, _, _ in told}]
+        return (*told, *((name, self.ctx_shape(name), self.ctx_dtype(name)) for name in missing))
+
     def with_node_comment(self, model: LoweredModel, index: int, rendered: str) -> str:
         if model.node_infos[index].op_type == "BitShift":
             rendered = _SHIFT.sub(r"= CAIMI_SHIFT(\1, \2, \3);", rendered)

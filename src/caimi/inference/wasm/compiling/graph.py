@@ -21,6 +21,7 @@ from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.errors.models import ManifestMalformed
 from caimi.inference.wasm.compiling.initializers import initializer_ranges
 from caimi.inference.wasm.compiling.rewrite import rewrite
+from caimi.inference.wasm.compiling.well_formed import check_well_formed
 from caimi.inference.wasm.metadata import Weight
 from caimi.models.onnx_file import declared_tensor, first_line
 from caimi.models.tensor import Tensor
@@ -84,6 +85,7 @@ def open_model(file: Path) -> OpenedModel:
         onnx.load_external_data_for_model(model, str(file.parent))
     except (OSError, ValueError, DecodeError, onnx.checker.ValidationError) as error:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
+    check_well_formed(model)
     if model.functions:
         model = inliner.inline_local_functions(model)
     _check_nodes(file.name, model)
