@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import SIMD, compile_model, translate
+from caimi.inference.wasm.compiling.compiler import SIMD, Variant, compile_files, translate
 from onnx_conformance.module_runner import Stopped, run_module
 from onnx_fuzz.case import Case, merged
 from onnx_fuzz.mutation import mutated
@@ -154,7 +154,9 @@ def _run(
         _judge(played, case, right, outputs[prefix], oracles)
 
 
-def module_outputs(cases: dict[str, Case], opset: int) -> dict[str, list[Any]]:
+def module_outputs(
+    cases: dict[str, Case], opset: int, variant: Variant = SIMD
+) -> dict[str, list[Any]]:
     """Compile cases as one module, run it, and give the outputs of each.
 
     Raises:
@@ -165,11 +167,12 @@ def module_outputs(cases: dict[str, Case], opset: int) -> dict[str, list[Any]]:
     with tempfile.TemporaryDirectory(prefix="caimi-fuzz-") as folder:
         file = Path(folder) / "batch.onnx"
         file.write_bytes(source)
-        compiled = compile_model(file, SIMD)
+        made = compile_files(file, variant)
     inputs = {f"{p}{name}": v for p, case in cases.items() for name, v in case.inputs.items()}
-    given = [inputs[tensor.name] for tensor in compiled.metadata.inputs]
-    answers = run_module(compiled, source, given)
-    by_name = {t.name: a for t, a in zip(compiled.metadata.outputs, answers, strict=True)}
+    said = made.module.metadata
+    stored = next(iter(made.beside.values()), source)
+    answers = run_module(made.module, stored, [inputs[tensor.name] for tensor in said.inputs])
+    by_name = {t.name: a for t, a in zip(said.outputs, answers, strict=True)}
     return {
         prefix: [by_name[f"{prefix}{value.name}"] for value in case.model.graph.output]
         for prefix, case in cases.items()

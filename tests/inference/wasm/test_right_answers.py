@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from caimi.inference.wasm.compiling.compiler import VARIANTS
 from onnx_fuzz.case import Case, build
 from onnx_fuzz.play import module_outputs
 
@@ -121,6 +122,18 @@ CASES: dict[int, dict[str, tuple[Case, list[Any]]]] = {
             one=np.array([1]),
         ),
     },
+    15: {
+        "BatchNormalization in training, its statistics read": case(
+            [
+                n("BatchNormalization", ["x", "s", "z", "z", "s"], ["y", "m", "v"],
+                  training_mode=1, momentum=0.5),
+                n("Neg", ["m"], ["negated"]),
+                n("Neg", ["v"], ["opposite"]),
+            ],
+            {"x": np.array([[[1, 3]]], single)}, [[-1], [-1]], 15, s=np.ones(1, single),
+            z=np.zeros(1, single),
+        ),
+    },
     11: {
         "Hardmax-11 over two axes": case(
             [n("Hardmax", ["x"], ["y"])], {"x": np.array([[[1, 2], [5, 4]]], single)},
@@ -147,3 +160,26 @@ def test_the_answer_is_right(opset: int, name: str) -> None:
     _, right = CASES[opset][name]
     for wanted, given in zip(right, answers(opset)[name], strict=True):
         np.testing.assert_allclose(given, np.asarray(wanted), rtol=1e-3 if given.itemsize == 2 else 1e-6)
+
+
+def test_a_bias_that_is_computed_is_added_to_a_convolution_of_int8_weights() -> None:
+    x, bias = np.ones((1, 16, 3, 3), single), np.arange(16, dtype=single)
+    node = n("Conv", ["x", "w", "b"], ["y"])
+    weights = {"w": np.ones((16, 16, 3, 3), single)}
+    made, right = case([node], {"x": x, "b": bias}, [(144 + bias).reshape(1, 16, 1, 1)], 13, **weights)
+    outputs = module_outputs({"k.": made}, 13, VARIANTS["int8"])["k."]
+    np.testing.assert_allclose(outputs[0], right[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["y/sums", "y/scale", "y/scaled", "y/bias", "w/int8"])
+def test_a_name_like_one_that_quantising_makes_is_left_alone(name: str) -> None:
+    x, twos = np.ones((1, 16, 3, 3), single), np.full((1, 16, 1, 1), 2, single)
+    nodes = [
+        n("Relu", ["o"], [name]),
+        n("Conv", ["x", "w", "b"], ["y"]),
+        n("Add", ["y", name], ["all"]),
+    ]
+    weights = {"w": np.ones((16, 16, 3, 3), single), "b": np.ones(16, single)}
+    made, right = case(nodes, {"x": x, "o": twos}, [144 + 1 + twos], 13, **weights)
+    outputs = module_outputs({"k.": made}, 13, VARIANTS["int8"])["k."]
+    np.testing.assert_allclose(outputs[0], right[0], rtol=1e-6)

@@ -173,6 +173,22 @@ def _group_normalization(node: NodeProto, into: Around) -> list[NodeProto]:
     return [*before, node]
 
 
+def _dropout(node: NodeProto, into: Around) -> list[NodeProto]:
+    """Outside of training nothing is dropped."""
+    training = into.fixed(node.input[2]) if len(node.input) > 2 and node.input[2] else False  # noqa: PLR2004
+    ratio = into.fixed(node.input[1]) if len(node.input) > 1 and node.input[1] else 0.5
+    if training is None or (training and (ratio is None or ratio != 0)):
+        raise ModelNotRunnable("Dropout: in training, what it drops is random.")
+    return [node]
+
+
+def _mel_weight_matrix(node: NodeProto, into: Around) -> list[NodeProto]:
+    """As whole numbers its weights are 1 or 0 by the last bit of a logarithm."""
+    if into.kind(node.output[0]) not in _FLOATS:
+        raise ModelNotRunnable("MelWeightMatrix of whole numbers.")
+    return [node]
+
+
 def _pow(node: NodeProto, into: Around) -> list[NodeProto]:
     """A base and an exponent of different types are taken as float64, and the result as the base's.
 
@@ -198,7 +214,9 @@ def _attribute(node: NodeProto, name: str, default: Any) -> Any:  # noqa: ANN401
 
 _RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
     "GroupNormalization": _group_normalization,
+    "Dropout": _dropout,
     "Hardmax": _hardmax,
+    "MelWeightMatrix": _mel_weight_matrix,
     "Pow": _pow,
     "ReduceLogSumExp": _reduce_log_sum_exp,
 }

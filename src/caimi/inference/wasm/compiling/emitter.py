@@ -130,6 +130,13 @@ class _Emitter(CEmitter):  # type: ignore[misc]
         plain = [NodeInfo(info.op_type, info.name, (), (), {}) for info in model.node_infos]
         return str(super().emit_model(replace(model, node_infos=tuple(plain)), **options))
 
+    def _emit_operator_functions(self, model: LoweredModel, ops: list[OpBase]) -> Any:  # noqa: ANN401
+        for place, op in enumerate(ops):
+            if any(size < 0 for name in op.output_names for size in self.ctx_shape(name)):
+                kind = model.node_infos[place].op_type
+                raise ModelNotRunnable(f"{kind}: its output's size depends on the input's data.")
+        return super()._emit_operator_functions(model, ops)
+
     def _op_outputs(self, op: OpBase) -> tuple[tuple[str, Shape, ScalarType], ...]:
         # For some operators the generator forgets those beyond the first.
         told = tuple(op.c_op_outputs(self))
