@@ -119,6 +119,12 @@ fuzz: dev ## Feed every decoder damaged inputs (INPUTS=1000000, DECODER=name)
 onnx-conformance: dev ## Play all of the ONNX standard's node tests on the WASM engine; writes docs/engines-conformance.md
 	env PYTHONPATH=tests $(BIN)/python -m onnx_conformance
 
+# A batch is a pure function of its seed: FIRST=7 BATCHES=1 plays one again.
+BATCHES ?= 60
+.PHONY: onnx-fuzz
+onnx-fuzz: dev ## Compare compiled operators with ONNX Runtime, from where docs/engines-fuzz.md ends
+	env PYTHONPATH=tests $(BIN)/python -m onnx_fuzz --batches $(BATCHES) --workers 2 $(if $(FIRST),--first $(FIRST))
+
 ##@ Maintain
 
 .PHONY: dev

@@ -1,1 +1,1 @@
-"""Models that nobody wrote, through the compiler and through ONNX Runtime: the answers must agree."""
+"""Models that nobody wrote, compiled and through ONNX Runtime: the answers must agree."""

@@ -1,6 +1,6 @@
-"""Plays batches: ``python -m onnx_fuzz --first 0 --batches 60``.
+"""Plays batches: ``python -m onnx_fuzz --batches 60``, from where the page's ranges end.
 
-Exits 1 when an answer is wrong or our own code fails.
+Exits 1 when an answer is wrong or our own code fails; a clean range is written into the page.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from collections import Counter
 from multiprocessing import get_context
 
 from onnx_fuzz.play import Played, play
+from onnx_fuzz.record import PAGE, is_clean, next_seed, row
 
 
 def main() -> int:
     """Play, tell each wrong answer as it is found, and the sum."""
     parser = argparse.ArgumentParser(prog="onnx_fuzz", description=__doc__)
-    parser.add_argument("--first", type=int, default=0, help="seed of the first batch")
+    parser.add_argument("--first", type=int, help="play these again, and write nothing")
     parser.add_argument("--batches", type=int, default=10)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     began, whole = time.monotonic(), []
-    seeds = range(options.first, options.first + options.batches)
+    first = next_seed(PAGE.read_text()) if options.first is None else options.first
+    seeds = range(first, first + options.batches)
     if options.workers == 1:
         results = map(play, seeds)
         whole = [_tell(played) for played in results]
@@ -30,7 +32,10 @@ def main() -> int:
         with get_context("spawn").Pool(options.workers) as pool:
             whole = [_tell(played) for played in pool.imap(play, seeds)]
     _sum(whole, time.monotonic() - began)
-    return int(any(played.wrong or played.faults for played in whole))
+    if is_clean(whole) and options.first is None:
+        with PAGE.open("a") as page:
+            page.write(row(whole))
+    return int(not is_clean(whole))
 
 
 def _tell(played: Played) -> Played:
@@ -38,7 +43,11 @@ def _tell(played: Played) -> Played:
           f"{played.agreed.total()} agree, {played.refused.total()} refused, "
           f"{len(played.split)} split, {len(played.wrong)} wrong, {len(played.faults)} faults",
           flush=True)  # fmt: skip
-    for kind, stories in (("wrong", played.wrong), ("fault", played.faults), ("split", played.split)):
+    for kind, stories in (
+        ("wrong", played.wrong),
+        ("fault", played.faults),
+        ("split", played.split),
+    ):
         for story in stories:
             print(f"  {kind}: {story}", flush=True)
     return played

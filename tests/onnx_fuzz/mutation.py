@@ -111,11 +111,13 @@ def _by_operator() -> dict[str, list[tuple[NodeProto, dict[str, Any]]]]:
 
 
 def _downgrade(node: NodeProto, values: dict[str, Any], schema: OpSchema) -> None:
-    """Make attributes of what an older version does not take as an input, and drop what it lacks."""
+    """Make attributes of what an older version takes as no input, and drop what it lacks."""
     newest = onnx.defs.get_schema(node.op_type, domain=node.domain)
     formal = [parameter.name for parameter in newest.inputs]
     taken = [parameter.name for parameter in schema.inputs]
-    variadic = bool(newest.inputs) and newest.inputs[-1].option == OpSchema.FormalParameterOption.Variadic
+    variadic = (
+        bool(newest.inputs) and newest.inputs[-1].option == OpSchema.FormalParameterOption.Variadic
+    )
     if not variadic and formal[: len(node.input)] != taken[: len(node.input)]:
         for place in range(len(node.input) - 1, -1, -1):
             name = formal[place]
@@ -162,7 +164,9 @@ def _other_attribute(random: Random, node: NodeProto, schema: OpSchema) -> str:
         del node.attribute[:]
         node.attribute.extend(kept)
         return f"without {name}"
-    value = _drawn(random, name, schema, helper.get_attribute_value(present[0]) if present else None)
+    value = _drawn(
+        random, name, schema, helper.get_attribute_value(present[0]) if present else None
+    )
     if value is None:
         return ""
     kind = str(schema.attributes[name].type).rsplit(".", 1)[-1]
@@ -193,9 +197,7 @@ def _drawn(random: Random, name: str, schema: OpSchema, now: Any) -> Any:
     return None
 
 
-def _other_type(
-    random: Random, node: NodeProto, values: dict[str, Any], schema: OpSchema
-) -> str:
+def _other_type(random: Random, node: NodeProto, values: dict[str, Any], schema: OpSchema) -> str:
     variables = [entry for entry in schema.type_constraints if len(entry.allowed_type_strs) > 1]
     if not variables:
         return ""
@@ -203,7 +205,9 @@ def _other_type(
     kinds = [_TYPES[text] for text in chosen.allowed_type_strs if text in _TYPES]
     if not kinds:
         return ""
-    kind = random.choice(kinds if random.random() < 0.5 else [k for k in kinds if k == np.float16] or kinds)
+    kind = random.choice(
+        kinds if random.random() < 0.5 else [k for k in kinds if k == np.float16] or kinds
+    )
     for place, name in enumerate(node.input):
         parameter = schema.inputs[min(place, len(schema.inputs) - 1)]
         if name in values and parameter.type_str == chosen.type_param_str:

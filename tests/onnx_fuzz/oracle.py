@@ -53,7 +53,7 @@ class Oracles:
             if not select.select([process.stdout], [], [], _PATIENCE)[0]:
                 self.close()
                 raise Unanswered("it does not end")
-            fine, answer = pickle.load(process.stdout)  # noqa: S301 - of a process of ours
+            fine, answer = pickle.load(process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             self.close()
             raise Unanswered("it died") from error
@@ -86,8 +86,8 @@ def difference(
     """
     if len(right) != len(ours):
         return f"{len(ours)} outputs, not {len(right)}"
-    for place, (wanted, given) in enumerate(zip(right, ours, strict=True)):
-        wanted = np.asarray(wanted)
+    for place, (told, given) in enumerate(zip(right, ours, strict=True)):
+        wanted = np.asarray(told)
         if wanted.dtype != given.dtype or wanted.shape != given.shape:
             return f"output {place}: {given.dtype}{given.shape}, not {wanted.dtype}{wanted.shape}"
         if wanted.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""One batch: cases of one opset drawn from a seed, merged into one module, compiled once and run."""
+"""One batch: cases of one opset drawn from a seed, merged into one module that is run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from random import Random
 from typing import Any
 
 import numpy as np
-
 from onnx import TensorProto
 
 from caimi.errors.base import CaimiError
@@ -28,6 +27,8 @@ from onnx_fuzz.surroundings import surrounded
 SIZE = 160
 """Cases of a batch, drawn valid; about half of them come into the module."""
 OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24)
+MISTAKEN = frozenset({"GlobalMaxPool"})
+"""Of these the reference gives another shape; and it adds up in float16."""
 MEMORY = 6 << 30
 """What a batch may take: a model that asks for more fails, not the machine."""
 
@@ -74,7 +75,7 @@ def draw(random: Random, opset: int) -> Case:
                 warnings.simplefilter("ignore")
                 made = mutated if random.random() < 0.5 else random.choice(RECIPES)
                 case = surrounded(random, made(random, opset))
-        except Exception:  # noqa: S112 - most of what is drawn is no valid model
+        except Exception:
             continue
         versions = {entry.domain: entry.version for entry in case.model.opset_import}
         if versions[""] == opset and _is_bounded(case):
@@ -122,7 +123,7 @@ def _right(case: Case, oracles: Oracles) -> list[Any]:
     try:
         return oracles.runtime(case.model, case.inputs)
     except Unanswered:
-        if _has_halves(case):  # the reference adds up in float16
+        if _has_halves(case) or case.operator in MISTAKEN:
             raise
         return oracles.reference(case.model, case.inputs)
 
@@ -134,11 +135,11 @@ def _has_halves(case: Case) -> bool:
     return TensorProto.FLOAT16 in kinds
 
 
-def _run(
-    played: Played, taken: dict[str, tuple[Case, list[Any]]], oracles: Oracles
-) -> None:
+def _run(played: Played, taken: dict[str, tuple[Case, list[Any]]], oracles: Oracles) -> None:
     try:
-        outputs = module_outputs({prefix: case for prefix, (case, _) in taken.items()}, played.opset)
+        outputs = module_outputs(
+            {prefix: case for prefix, (case, _) in taken.items()}, played.opset
+        )
     except (Stopped, CaimiError) as error:
         if len(taken) == 1:
             ((case, _),) = taken.values()
@@ -179,9 +180,7 @@ def module_outputs(
     }
 
 
-def _judge(
-    played: Played, case: Case, right: list[Any], ours: list[Any], oracles: Oracles
-) -> None:
+def _judge(played: Played, case: Case, right: list[Any], ours: list[Any], oracles: Oracles) -> None:
     largest = max((_largest(value) for value in case.inputs.values()), default=0.0)
     rounded = "Linear" in case.operator or "Quantize" in case.operator
     apart = difference(right, ours, largest, rounded=rounded)
@@ -189,7 +188,9 @@ def _judge(
         played.agreed[case.operator] += 1
         return
     try:
-        second = difference(oracles.reference(case.model, case.inputs), ours, largest, rounded=rounded)
+        second = difference(
+            oracles.reference(case.model, case.inputs), ours, largest, rounded=rounded
+        )
     except Unanswered as error:
         second = str(error)
     if second:

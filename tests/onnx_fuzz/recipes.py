@@ -1,4 +1,4 @@
-"""Cases that no node test leads to: sizes of real models, chains that are fused, several readers."""
+"""Cases that no node test leads to: sizes of real models, fused chains, several readers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from onnx_fuzz.case import Case, build
 from onnx_fuzz.values import floats
 
 n = helper.make_node
+_DILATED = {"LpPool": 18, "MaxPool": 10, "AveragePool": 19}
+"""From which opset on pooling has dilations."""
 _LATE_AXES = {"ReduceSum": 13}
 _REDUCTIONS = (
     "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
@@ -56,7 +58,9 @@ def along_axis(random: Random, opset: int) -> Case:
     dtype = _type(random)
     shape = (1, random.choice((4096, 100))) if random.random() < 0.2 else _shape(random)
     axis = random.randrange(len(shape))
-    attributes: dict[str, Any] = {"axis": axis if random.random() < 0.7 or opset < 11 else axis - len(shape)}
+    attributes: dict[str, Any] = {
+        "axis": axis if random.random() < 0.7 or opset < 11 else axis - len(shape)
+    }
     fixed, outputs = {}, ["y"]
     if random.random() < 0.3:
         attributes = {}
@@ -146,9 +150,8 @@ def window(random: Random, opset: int) -> Case:
             attributes["auto_pad"] = random.choice(("SAME_UPPER", "SAME_LOWER", "VALID"))
         elif random.random() < 0.7:
             attributes["pads"] = [random.randrange(max(1, k)) for k in (*kernel, *kernel)]
-        if random.random() < 0.3 and (kind != "LpPool" or opset >= 18):
-            if kind not in ("AveragePool", "MaxPool") or opset >= {"MaxPool": 10}.get(kind, 19):
-                attributes["dilations"] = [random.randint(1, 2) for _ in kernel]
+        if random.random() < 0.3 and opset >= _DILATED.get(kind, 0):
+            attributes["dilations"] = [random.randint(1, 2) for _ in kernel]
         if kind == "LpPool":
             attributes["p"] = random.choice((1, 2, 3))
         if "Pool" in kind and random.random() < 0.4 and opset >= (18 if kind == "LpPool" else 10):
@@ -207,7 +210,10 @@ def normalisation(random: Random, opset: int) -> Case:
 
 def chain(random: Random, opset: int) -> Case:
     """A product or convolution, what may be fused after it, and one or more readers."""
-    kind, dtype = random.choice(("MatMul", "Gemm", "Conv")), random.choice((np.float32,) * 3 + (np.float16,))
+    kind, dtype = (
+        random.choice(("MatMul", "Gemm", "Conv")),
+        random.choice((np.float32,) * 3 + (np.float16,)),
+    )
     rows, inner, columns = random.randint(1, 5), random.randint(1, 40), random.randint(1, 4) * 2
     if kind == "Conv":
         x = floats(random, (random.randint(1, 2), inner, 5, 4), dtype)

@@ -31,7 +31,7 @@ def main() -> None:
     answers = sys.stdout.buffer
     while True:
         try:
-            oracle, data, inputs = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process above
+            oracle, data, inputs = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         try:

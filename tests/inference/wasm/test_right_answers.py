@@ -159,14 +159,18 @@ def answers(opset: int) -> dict[str, list[Any]]:
 def test_the_answer_is_right(opset: int, name: str) -> None:
     _, right = CASES[opset][name]
     for wanted, given in zip(right, answers(opset)[name], strict=True):
-        np.testing.assert_allclose(given, np.asarray(wanted), rtol=1e-3 if given.itemsize == 2 else 1e-6)
+        np.testing.assert_allclose(
+            given, np.asarray(wanted), rtol=1e-3 if given.itemsize == 2 else 1e-6
+        )
 
 
 def test_a_bias_that_is_computed_is_added_to_a_convolution_of_int8_weights() -> None:
     x, bias = np.ones((1, 16, 3, 3), single), np.arange(16, dtype=single)
     node = n("Conv", ["x", "w", "b"], ["y"])
     weights = {"w": np.ones((16, 16, 3, 3), single)}
-    made, right = case([node], {"x": x, "b": bias}, [(144 + bias).reshape(1, 16, 1, 1)], 13, **weights)
+    made, right = case(
+        [node], {"x": x, "b": bias}, [(144 + bias).reshape(1, 16, 1, 1)], 13, **weights
+    )
     outputs = module_outputs({"k.": made}, 13, VARIANTS["int8"])["k."]
     np.testing.assert_allclose(outputs[0], right[0], rtol=1e-6)
 

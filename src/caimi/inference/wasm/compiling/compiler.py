@@ -46,7 +46,7 @@ _SIMD: Final = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint")
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way to compile, with an engine id of its own; variants of one `answer` give the same bits."""
+    """A way to compile, with an engine id of its own; those of one `answer` give the same bits."""
 
     name: str
     target: Target

@@ -105,7 +105,7 @@ def _hardmax(node: NodeProto, into: Around) -> list[NodeProto]:
     shape = into.shape(source)
     axis = int(_attribute(node, "axis", 1))
     axis += len(shape) if axis < 0 else 0
-    if into.version >= 13 or axis == len(shape) - 1:  # noqa: PLR2004 - the standard's version
+    if into.version >= 13 or axis == len(shape) - 1:
         return [node]
     flat, chosen = into.fresh(f"{target}/flat"), into.fresh(f"{target}/chosen")
     sizes = into.constant(f"{target}/sizes", np.asarray(shape, np.int64))
@@ -131,7 +131,10 @@ def _reduce_log_sum_exp(node: NodeProto, into: Around) -> list[NodeProto]:
     most = np.finfo(dtype).max
     names = ("most", "finite", "shifted", "powers", "sum", "logarithm", "result")
     at = {name: into.fresh(f"{target}/{name}") for name in names}
-    bounds = [into.constant(f"{target}/{n}", np.asarray(v, dtype)) for n, v in (("least", -most), ("greatest", most))]
+    bounds = [
+        into.constant(f"{target}/{n}", np.asarray(v, dtype))
+        for n, v in (("least", -most), ("greatest", most))
+    ]
     sizes = into.constant(f"{target}/sizes", np.asarray(whole, np.int64))
     return [
         into.reduction("ReduceMax", source, at["most"], axes),
@@ -159,7 +162,7 @@ def _axes(node: NodeProto, into: Around) -> list[int]:
 
 def _group_normalization(node: NodeProto, into: Around) -> list[NodeProto]:
     """Before opset 21 scale and bias have a number for each group."""
-    if into.version >= 21:  # noqa: PLR2004 - the standard's version
+    if into.version >= 21:
         return [node]
     channels, groups = into.shape(node.input[0])[1], int(_attribute(node, "num_groups", 1))
     if groups < 1 or channels % groups:
@@ -175,7 +178,7 @@ def _group_normalization(node: NodeProto, into: Around) -> list[NodeProto]:
 
 def _dropout(node: NodeProto, into: Around) -> list[NodeProto]:
     """Outside of training nothing is dropped."""
-    training = into.fixed(node.input[2]) if len(node.input) > 2 and node.input[2] else False  # noqa: PLR2004
+    training = into.fixed(node.input[2]) if len(node.input) > 2 and node.input[2] else False
     ratio = into.fixed(node.input[1]) if len(node.input) > 1 and node.input[1] else 0.5
     if training is None or (training and (ratio is None or ratio != 0)):
         raise ModelNotRunnable("Dropout: in training, what it drops is random.")

@@ -15,7 +15,7 @@ class FreshNames:
         self._taken.update(name for node in graph.node for name in (*node.input, *node.output))
 
     def fresh(self, wish: str) -> str:
-        """Give `wish`, or the first of ``wish.1``, ``wish.2`` ... that is free; taken from now on."""
+        """Give `wish`, or the first of ``wish.1``, ``wish.2`` ... that is free, and take it."""
         name, count = wish, 0
         while name in self._taken:
             count += 1
