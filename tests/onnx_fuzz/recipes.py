@@ -12,7 +12,7 @@ from onnx import helper
 from onnx_fuzz.case import Case, build
 from onnx_fuzz.values import floats
 
-n = helper.make_node
+n: Callable[..., Any] = helper.make_node
 _DILATED = {"LpPool": 18, "MaxPool": 10, "AveragePool": 19}
 """From which opset on pooling has dilations."""
 _LATE_AXES = {"ReduceSum": 13}
@@ -141,7 +141,9 @@ def window(random: Random, opset: int) -> Case:
     spatial = tuple(random.randint(3, 9 if rank > 2 else 14) for _ in range(rank))
     kernel = [random.randint(1, 3) for _ in range(rank)]
     x = floats(random, (random.randint(1, 2), channels, *spatial), dtype)
-    inputs, fixed, attributes = {"x": x}, {}, {}
+    inputs = {"x": x}
+    fixed: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     if kind == "LRN":
         attributes = {"size": random.choice((1, 2, 3, 5)), "alpha": 0.1, "bias": 1.5}
     elif not kind.startswith("Global"):

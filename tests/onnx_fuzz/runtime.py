@@ -35,6 +35,7 @@ def main() -> None:
         except EOFError:
             return
         try:
+            answer: tuple[bool, object]
             if oracle == "reference":
                 with np.errstate(all="ignore"):
                     answer = (True, list(ReferenceEvaluator(data).run(None, inputs)))

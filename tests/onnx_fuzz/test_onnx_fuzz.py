@@ -91,18 +91,18 @@ def test_an_oracle_that_dies_is_started_again() -> None:
 @pytest.mark.parametrize(
     ("right", "ours", "same"),
     [
-        (np.float32([1.0]), np.float32([1.00001]), True),
-        (np.float32([1.0]), np.float32([1.001]), False),
-        (np.float32([np.inf]), np.float32([3e38]), False),
-        (np.float32([np.nan]), np.float32([np.nan]), True),
-        (np.float32([np.nan]), np.float32([0.0]), False),
-        (np.float16([np.inf]), np.float16([65504]), True),
-        (np.float16([1.0]), np.float16([0.5]), False),
-        (np.int8([1]), np.int8([2]), False),
-        (np.int64([1]), np.int64([1]), True),
-        (np.bool_([True]), np.bool_([False]), False),
-        (np.float32([1.0]), np.float64([1.0]), False),
-        (np.float32([1.0]), np.float32([[1.0]]), False),
+        (np.array([1.0], "float32"), np.array([1.00001], "float32"), True),
+        (np.array([1.0], "float32"), np.array([1.001], "float32"), False),
+        (np.array([np.inf], "float32"), np.array([3e38], "float32"), False),
+        (np.array([np.nan], "float32"), np.array([np.nan], "float32"), True),
+        (np.array([np.nan], "float32"), np.array([0.0], "float32"), False),
+        (np.array([np.inf], "float16"), np.array([65504], "float16"), True),
+        (np.array([1.0], "float16"), np.array([0.5], "float16"), False),
+        (np.array([1], "int8"), np.array([2], "int8"), False),
+        (np.array([1], "int64"), np.array([1], "int64"), True),
+        (np.array([True], "bool"), np.array([False], "bool"), False),
+        (np.array([1.0], "float32"), np.array([1.0], "float64"), False),
+        (np.array([1.0], "float32"), np.array([[1.0]], "float32"), False),
     ],
 )
 def test_what_counts_as_the_same(right: np.ndarray, ours: np.ndarray, same: bool) -> None:
@@ -110,8 +110,8 @@ def test_what_counts_as_the_same(right: np.ndarray, ours: np.ndarray, same: bool
 
 
 def test_quantised_bytes_may_be_neighbours() -> None:
-    assert not difference([np.int8([1])], [np.int8([2])], 1.0, rounded=True)
-    assert difference([np.int8([1])], [np.int8([3])], 1.0, rounded=True)
+    assert not difference([np.array([1], "int8")], [np.array([2], "int8")], 1.0, rounded=True)
+    assert difference([np.array([1], "int8")], [np.array([3], "int8")], 1.0, rounded=True)
 
 
 def test_cases_of_one_module_share_no_name() -> None:

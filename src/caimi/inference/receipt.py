@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -197,7 +198,7 @@ class SignedReceipt:
                 "worker": str(worker),
                 "signature": str(signature),
                 **rest,
-            } if _has_answer_at_most(rest) and type(time) is int and _PRICE.fullmatch(price):
+            } if type(time) is int and _PRICE.fullmatch(price):
                 receipt = Receipt(
                     ledger=ledger,
                     model_id=_bytes(model_id, 32),
@@ -210,15 +211,19 @@ class SignedReceipt:
                     time=time,
                     worker=_bytes(worker, 20),
                     nonce=_bytes(nonce, 32),
-                    answer=rest.get("answer", ""),
+                    answer=_answer(rest),
                 )
                 return cls(receipt, _bytes(signature, 65))
         raise ReceiptMalformed("The receipt does not have the fields it must have.")
 
 
-def _has_answer_at_most(rest: dict[str, object]) -> bool:
-    answer = rest.get("answer")
-    return not rest or (len(rest) == 1 and isinstance(answer, str) and answer != "")
+def _answer(rest: Mapping[object, object]) -> str:
+    match rest:
+        case {"answer": str(answer), **more} if answer and not more:
+            return answer
+        case {**more} if not more:
+            return ""
+    raise ReceiptMalformed("The receipt does not have the fields it must have.")
 
 
 def _text(value: bytes) -> str:

@@ -42,7 +42,8 @@ def widen(model: ModelProto) -> ModelProto:
         return model
     widened = ModelProto()
     widened.CopyFrom(model)
-    names, nodes = FreshNames(model), []
+    names = FreshNames(model)
+    nodes: list[NodeProto] = []
     as_float: dict[str, str] = {}
     for node in widened.graph.node:
         nodes += _widened(node, kinds, names, as_float) if _computes_halves(node, kinds) else [node]

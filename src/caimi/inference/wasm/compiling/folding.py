@@ -48,8 +48,9 @@ def lift_constants(model: ModelProto) -> ModelProto:
 
 def _constant(node: Any) -> TensorProto | None:  # noqa: ANN401 - a protobuf message without types
     given = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-    if isinstance(given.get("value"), TensorProto):
-        return given["value"]
+    value = given.get("value")
+    if isinstance(value, TensorProto):
+        return value
     for name, dtype in _PLAIN_CONSTANTS.items():
         if name in given:
             return numpy_helper.from_array(np.asarray(given[name], dtype))
