@@ -123,7 +123,9 @@ def test_the_engines_are_listed_with_their_ids() -> None:
     assert [engine["name"] for engine in found] == [
         "onnx", "wasm", "wasm-mvp", "wasm-f64", "wasm-int8", "remote"
     ]  # fmt: skip
-    assert [engine["reproducible"] for engine in found] == [False, *[True] * 4, False]
+    assert [engine["answer"] for engine in found] == [
+        *("", "caimi/2/f32", "caimi/2/f32", "caimi/2/f64", "caimi/2/int8", ""),
+    ]
 
 
 @pytest.mark.parametrize(

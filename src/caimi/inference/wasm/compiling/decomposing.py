@@ -121,12 +121,9 @@ def _reduce_log_sum_exp(node: NodeProto, into: Around) -> list[NodeProto]:
     source, target = node.input[0], node.output[0]
     if into.kind(source) not in _FLOATS:
         raise ModelNotRunnable("ReduceLogSumExp of integers.")
-    shape = into.shape(source)
     axes = _axes(node, into)
     if axes == [] and _attribute(node, "noop_with_empty_axes", 0):
         return [helper.make_node("Identity", [source], [target])]
-    kept = [1 if not axes or at in axes else size for at, size in enumerate(shape)]
-    whole = kept if _attribute(node, "keepdims", 1) else list(into.shape(target))
     dtype = helper.tensor_dtype_to_np_dtype(into.kind(source))
     most = np.finfo(dtype).max
     names = ("most", "finite", "shifted", "powers", "sum", "logarithm", "result")
@@ -135,7 +132,7 @@ def _reduce_log_sum_exp(node: NodeProto, into: Around) -> list[NodeProto]:
         into.constant(f"{target}/{n}", np.asarray(v, dtype))
         for n, v in (("least", -most), ("greatest", most))
     ]
-    sizes = into.constant(f"{target}/sizes", np.asarray(whole, np.int64))
+    sizes = into.constant(f"{target}/sizes", np.asarray(into.shape(target), np.int64))
     return [
         into.reduction("ReduceMax", source, at["most"], axes),
         *into.between(at["most"], bounds, at["finite"]),
