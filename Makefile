@@ -137,6 +137,12 @@ MODELS := .models
 real-models: dev $(MODELS)/.downloaded ## Try the ONNX models of published packages; writes docs/engines-real-models.md
 	$(BIN)/python -m bench.real_models $(MODELS)
 
+# A batch is a pure function of its seed: FIRST=7 BATCHES=1 plays one again.
+BATCHES ?= 60
+.PHONY: onnx-fuzz
+onnx-fuzz: dev ## Compare compiled operators with ONNX Runtime, from where docs/engines-fuzz.md ends
+	env PYTHONPATH=tests $(BIN)/python -m onnx_fuzz --batches $(BATCHES) --workers 2 $(if $(FIRST),--first $(FIRST))
+
 ##@ Maintain
 
 .PHONY: dev

@@ -147,7 +147,7 @@ def test_a_model_is_compiled_beside_its_onnx_file(tmp_path: Path) -> None:
     said = json.loads(done.output)
     module = CompiledModule.parse((tmp_path / "model.wasm").read_bytes())
     assert said["sha256"] == f"0x{module.sha256.hex()}"
-    assert said["engine"] == "caimi-wasm/1/simd"
+    assert said["engine"] == "caimi-wasm/2/simd"
     elsewhere = runner.invoke(app, ["compile", str(model), "-o", str(tmp_path.parent / "m.wasm")])
     assert elsewhere.exit_code == 2
 
@@ -164,7 +164,9 @@ def test_the_engines_are_listed_with_their_ids() -> None:
     assert [engine["name"] for engine in found] == [
         "onnx", "wasm", "wasm-mvp", "wasm-f64", "wasm-int8", "remote"
     ]  # fmt: skip
-    assert [engine["reproducible"] for engine in found] == [False, *[True] * 4, False]
+    assert [engine["answer"] for engine in found] == [
+        *("", "caimi/2/f32", "caimi/2/f32", "caimi/2/f64", "caimi/2/int8", ""),
+    ]
 
 
 @pytest.mark.parametrize(

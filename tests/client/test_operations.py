@@ -242,7 +242,7 @@ async def test_a_published_module_is_verified_by_compiling_it_again(
     checked = await verify_version(world.publisher, done.uri, tmp_path / "out")
     name = "model.wasm is what its ONNX file compiles to"
     assert [c.detail for c in checked.checks if c.name == name] == [
-        "caimi-wasm/1/simd, byte for byte"
+        "caimi-wasm/2/simd, byte for byte"
     ]
     assert checked.ok
 

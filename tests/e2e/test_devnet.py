@@ -123,7 +123,7 @@ def test_a_compiled_version_runs_to_the_same_bits_streamed_or_not(net: Devnet) -
     package = net.folder / "package"
     package.mkdir()
     (package / "model.onnx").write_bytes((net.folder / "model.onnx").read_bytes())
-    assert net.run("compile", "package/model.onnx")["engine"] == "caimi-wasm/1/simd"
+    assert net.run("compile", "package/model.onnx")["engine"] == "caimi-wasm/2/simd"
     named = ("-n", "compiled", "-v", "1.0.0", "-l", "a")
     uri = net.run("publish", "package", *named, "-k", "alice")["uri"]
     net.run("pull", uri, "compiled", "-k", "alice")

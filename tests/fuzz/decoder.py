@@ -12,6 +12,7 @@ from time import thread_time
 from typing import Any
 
 from caimi.errors import CaimiError
+from caimi.errors.inference import CompilerFault
 from fuzz.mutation import damaged_bytes, damaged_document, damaged_text
 
 SLOWEST = 2.0
@@ -67,6 +68,8 @@ class Decoder:
         began = thread_time()
         try:
             value = self.decode(given)
+        except CompilerFault as error:
+            return f"a fault of ours: {error.what[:300]}"
         except (CaimiError, *self.refuses):
             return self._slow(began)
         except KeyboardInterrupt:

@@ -100,7 +100,8 @@ _MODULE = """(module
 
 def _module() -> list[bytes]:
     metadata = Metadata(
-        engine="caimi-wasm/1/simd",
+        engine="caimi-wasm/2/simd",
+        answer="caimi/2/f32",
         source=bytes(range(32)),
         inputs=(Tensor("x", "float32", ("n", 4)), Tensor("k", "int64", ())),
         outputs=(Tensor("y", "float32", ("n", 2)),),
@@ -131,7 +132,7 @@ DECODERS = (
     Decoder(
         "fuel-schedule",
         ("caimi.inference.wasm.fuel.schedule",),
-        lambda: [Schedule("caimi-wasm/1/simd", {"add.row": 5, "product.step": 7}, 9, 1).encode()],
+        lambda: [Schedule("caimi-wasm/2/simd", {"add.row": 5, "product.step": 7}, 9, 1).encode()],
         Schedule.decode,
         Schedule.encode,
         Law.ONE_SPELLING,

@@ -32,28 +32,28 @@ RECEIPTS = st.builds(
     time=st.integers(0, MAX_TIME),
     worker=st.just(SIGNER.account),
     nonce=WORD,
+    answer=st.just("") | TEXT,
 )
+PLAIN = [
+    "string ledger",
+    "bytes32 modelId",
+    "string version",
+    "bytes32 manifest",
+    "bytes32 inputHash",
+    "bytes32 outputHash",
+    "string engine",
+    "uint256 price",
+    "bytes32 nonce",
+    "uint64 time",
+    "address worker",
+]
+MEMBERS = {"Receipt": PLAIN, "ExactReceipt": [*PLAIN[:7], "string answer", *PLAIN[7:]]}
 TYPES = {
     "EIP712Domain": [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}],
-    "Receipt": [
-        {"name": name, "type": kind}
-        for kind, name in (
-            line.split()
-            for line in [
-                "string ledger",
-                "bytes32 modelId",
-                "string version",
-                "bytes32 manifest",
-                "bytes32 inputHash",
-                "bytes32 outputHash",
-                "string engine",
-                "uint256 price",
-                "bytes32 nonce",
-                "uint64 time",
-                "address worker",
-            ]
-        )
-    ],
+    **{
+        primary: [{"name": line.split()[1], "type": line.split()[0]} for line in lines]
+        for primary, lines in MEMBERS.items()
+    },
 }
 
 
@@ -70,15 +70,17 @@ def example() -> Receipt:
         time=1_700_000_000,
         worker=SIGNER.account,
         nonce=b"\x05" * 32,
+        answer="caimi/2/f32",
     )
 
 
 def typed_data(said: Receipt) -> dict[str, object]:
     document = SignedReceipt(said, bytes(65)).as_document()
     del document["signature"]
+    primary = "ExactReceipt" if said.answer else "Receipt"
     return {
-        "types": TYPES,
-        "primaryType": "Receipt",
+        "types": {name: TYPES[name] for name in ("EIP712Domain", primary)},
+        "primaryType": primary,
         "domain": {"name": "CAIMI Receipt", "version": "1"},
         "message": document | {"price": said.price},
     }
@@ -153,6 +155,26 @@ def test_no_flipped_bit_of_a_field_is_accepted(name, data):
         replace(signed, receipt=replace(signed.receipt, **{name: other})).verify()
 
 
+def test_an_answer_id_is_neither_put_to_a_receipt_nor_taken_from_it():
+    for mine, other in (("caimi/2/f32", ""), ("", "caimi/2/f32")):
+        signed = replace(example(), answer=mine).sign(SIGNER)
+        with pytest.raises(ReceiptInvalid):
+            replace(signed, receipt=replace(signed.receipt, answer=other)).verify()
+
+
+@pytest.mark.parametrize("answer", ["", 5, None, "a\nb", "x" * 129])
+def test_an_answer_id_that_is_stated_is_plain_text_of_one_character_or_more(answer):
+    document = example().sign(SIGNER).as_document() | {"answer": answer}
+    with pytest.raises(ReceiptMalformed):
+        SignedReceipt.from_document(document)
+
+
+def test_a_receipt_without_an_answer_id_has_the_form_that_it_always_had():
+    said = replace(example(), answer="").sign(SIGNER)
+    assert "answer" not in said.as_document()
+    assert SignedReceipt.from_json(said.to_json()) == said
+
+
 def test_no_flipped_bit_of_the_signature_is_accepted():
     signed = example().sign(SIGNER)
     for at in range(8 * 65):
@@ -216,7 +238,7 @@ def test_a_field_out_of_form_is_refused(change):
         SignedReceipt.from_document(document() | change)
 
 
-@pytest.mark.parametrize("name", list(document()))
+@pytest.mark.parametrize("name", [name for name in document() if name != "answer"])
 def test_a_missing_field_is_refused(name):
     lacking = {key: value for key, value in document().items() if key != name}
     with pytest.raises(ReceiptMalformed):

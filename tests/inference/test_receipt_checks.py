@@ -11,6 +11,7 @@ import pytest
 
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.inference.engine import Session
+from caimi.inference.engines import checker_of
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import Receipt, SignedReceipt
@@ -383,19 +384,23 @@ async def test_an_input_that_the_model_does_not_take_fails_with_the_reason(
 
 
 @pytest.mark.parametrize(
-    ("worker_engine", "ours", "state"),
+    ("engine", "stated", "ours", "state"),
     [
-        ("caimi-wasm/1/simd", "caimi-wasm/1/simd", FAILED),
-        ("caimi-wasm/1/simd", "", PASSED),
-        ("onnxruntime/1/cpu", "onnxruntime/1/cpu", PASSED),
+        ("caimi-wasm/2/simd", "caimi/2/f32", "caimi/2/f32", FAILED),
+        ("caimi-wasm/2/simd", "", "caimi/2/f32", FAILED),
+        ("a native engine", "caimi/2/f32", "caimi/2/f32", FAILED),
+        ("caimi-wasm/2/simd", "caimi/2/f32", "", PASSED),
+        ("caimi-wasm/2/f64", "caimi/2/f64", "caimi/2/f32", PASSED),
+        ("onnxruntime/1/cpu", "", "", PASSED),
+        ("onnxruntime/1/cpu", "", "caimi/2/f32", PASSED),
     ],
 )
-async def test_one_other_bit_convicts_who_names_an_engine_with_one_answer(
-    world: World, session: Session, inputs: Tensors, worker_engine: str, ours: str, state: str
+async def test_one_other_bit_convicts_who_states_the_answer_id_of_the_engine_that_checks(
+    world: World, session: Session, inputs: Tensors, engine: str, stated: str, ours: str, state: str
 ) -> None:
     outputs = session.run(inputs)
     near = {**outputs, "scores": np.nextafter(outputs["scores"], np.float32(2))}
-    signed = signed_by(world, inputs, near, engine=worker_engine)
+    signed = signed_by(world, inputs, near, engine=engine, answer=stated)
     evidence = Evidence(None, inputs, near, session, ours)
     assert (await states(signed, world, evidence))[AGAIN][0] == state
 
@@ -435,3 +440,22 @@ async def test_nothing_is_measured_where_bits_or_values_are_the_same(
         evidence = Evidence(None, inputs, outputs, machine, spread=never)
         found = await states(signed_by(world, inputs, outputs), world, evidence)
         assert found[AGAIN][0] == PASSED
+
+
+@pytest.mark.parametrize(
+    ("engine", "stated", "name"),
+    [
+        ("caimi-wasm/2/simd", "caimi/2/f32", "wasm"),
+        ("caimi-wasm/2/mvp", "", "wasm-mvp"),
+        ("a native engine", "caimi/2/f32", "wasm"),
+        ("a native engine", "caimi/2/int8", "wasm-int8"),
+        ("caimi-wasm/1/simd", "", "onnx"),
+        ("a native engine", "caimi/1/f32", "onnx"),
+        ("onnxruntime/1/cpu", "", "onnx"),
+    ],
+)
+def test_an_answer_is_checked_by_an_engine_of_its_answer_id(
+    world: World, inputs: Tensors, engine: str, stated: str, name: str
+) -> None:
+    signed = signed_by(world, inputs, inputs, engine=engine, answer=stated)
+    assert checker_of(signed.receipt).name == name

@@ -100,6 +100,8 @@ def compile_command(
 def engines(as_json: JsonOption = False) -> None:
     """Show what can run models on this machine, with the ids that receipts name.
 
+    Engines of one answer id give the same bits, on every machine.
+
     Example: [bold]caimi engines[/bold]
     """
 
@@ -114,12 +116,12 @@ def engines(as_json: JsonOption = False) -> None:
             (
                 engine.name,
                 engine.id,
+                engine.answer or "none",
                 engine.state,
-                "yes" if engine.reproducible else "no",
                 engine.use,
             )
             for engine in engines_here
         ]
-        table("Engines", ("--engine", "id in receipts", "state", "same bits", "for"), rows)
+        table("Engines", ("--engine", "id in receipts", "answer id", "state", "for"), rows)
 
     guarded(as_json, work)

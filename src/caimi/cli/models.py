@@ -469,20 +469,20 @@ async def _verify_receipt(
     net: AsyncNetwork, receipt: Path, inputs: Path | None, outputs: Path | None, *, rerun: bool
 ) -> Verified:
     from caimi.client.verify import model_of, read_receipt
-    from caimi.inference.engines import DEFAULT_ENGINE, engine_of
+    from caimi.inference.engines import checker_of
     from caimi.inference.tensor_files import read_tensors
 
     if rerun and inputs is None:
         raise UsageError("--rerun needs --input: the model is run on it.")
     signed = read_receipt(receipt)
-    uri, engine = str(model_of(signed)), engine_of(signed.receipt.engine)
+    uri, engine = str(model_of(signed)), checker_of(signed.receipt)
     manifest = (await net.show(uri)).manifest
     return await net.verify_receipt(
         receipt,
         inputs=None if inputs is None else read_tensors(inputs, manifest.inputs),
         outputs=None if outputs is None else read_tensors(outputs, manifest.outputs),
-        session=await net.load(uri, engine=engine) if rerun else None,
-        engine=signed.receipt.engine if engine != DEFAULT_ENGINE else "",
+        session=await net.load(uri, engine=engine.name) if rerun else None,
+        answer=engine.answer,
     )
 
 

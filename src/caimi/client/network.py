@@ -258,18 +258,18 @@ class AsyncNetwork:
         inputs: Tensors | None = None,
         outputs: Tensors | None = None,
         session: Session | None = None,
-        engine: str = "",
+        answer: str = "",
     ) -> Verified:
         """Check a worker's receipt: its signature, its model, and its batch if it is anchored.
 
         With `inputs` and `outputs`, also that it is about these; with `session`, which `load` gives
-        for the receipt's model in the engine of the id `engine`, also that running the model again
-        gives the same answer.
+        for the receipt's model in an engine of the answer id `answer`, also that running the model
+        again gives the same answer.
         """
         signed = await asyncio.to_thread(read_receipt, Path(path))
         inclusion = await self._inclusion(signed)
         spread = spread_of(session, inputs)
-        evidence = Evidence(inclusion, inputs, outputs, session, engine, spread)
+        evidence = Evidence(inclusion, inputs, outputs, session, answer, spread)
         return await verify_receipt(self.context, signed, evidence)
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:

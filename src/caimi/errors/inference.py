@@ -117,6 +117,14 @@ class CompilerFailed(InferenceError):
     next_step = "Install CAIMI's locked requirements again; if it persists, report the model."
 
 
+class CompilerFault(InferenceError):
+    """CAIMI's compiler failed while it translated a model: a fault of ours, and no refusal."""
+
+    code = "CAIMI-R055"
+    why = "The program has a fault; the model itself may be as it should."
+    next_step = "Run the model with `--engine onnx`, and report it with the model's operators."
+
+
 class ModuleTrapped(RunFailed):
     """A compiled model stopped in the middle of a run."""
 

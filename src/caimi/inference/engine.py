@@ -31,9 +31,14 @@ class Session(Protocol):
 
 
 class Engine(Protocol):
-    """A way of running models. `id` names it in receipts: what runs, which version, on what."""
+    """A way of running models. `id` names it in receipts: what runs, which version, on what.
+
+    `answer` names the one exact result that every engine of that answer id gives, empty for an
+    engine whose bits depend on the machine.
+    """
 
     id: str
+    answer: str
 
     def load(self, model: Path) -> Session:
         """Load an ONNX file; data beside it must be in the same directory.

@@ -10,20 +10,22 @@ from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.engine import Engine
+from caimi.inference.receipt import Receipt
 
 DEFAULT_ENGINE: Final = "onnx"
-REPRODUCIBLE: Final = "caimi-wasm/"
-"""How the ids of engines begin whose answers are the same bits on every machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """An engine: its name in commands, its id in receipts, whether it can be used, and for what."""
+    """An engine: its name in commands, its id in receipts, whether it can be used, and for what.
+
+    Engines of one `answer` id give the same bits on every machine; without one, bits depend on it.
+    """
 
     name: str
     id: str
+    answer: str
     state: str
-    reproducible: bool
     use: str
 
 
@@ -35,18 +37,29 @@ _USES: Final[Mapping[str, str]] = {
 }
 
 
-def is_reproducible(engine_id: str) -> bool:
-    """Whether an engine gives the same bits on every machine, so that other bits convict."""
-    return engine_id.startswith(REPRODUCIBLE)
+def answer_of(receipt: Receipt) -> str:
+    """Give the answer id that a receipt binds its worker to, empty if there is none.
 
-
-def engine_of(engine_id: str) -> str:
-    """Name the engine here that checks an answer of the engine with that id.
-
-    An id of a WebAssembly engine that this release does not have is checked as any other engine's.
+    That is the one it states, or else the one of the engine that it names.
     """
-    known = {info.id: info.name for info in available_engines() if info.reproducible}
-    return known.get(engine_id, DEFAULT_ENGINE)
+    return receipt.answer or _answers().get(receipt.engine, "")
+
+
+def checker_of(receipt: Receipt) -> EngineInfo:
+    """Give the engine here that checks an answer: one of the same answer id, ONNX Runtime else.
+
+    Of several, the one that the receipt names comes first.
+    """
+    answer, engines = answer_of(receipt), available_engines()
+    equal = [info for info in engines if info.answer and info.answer == answer]
+    named = [info for info in equal if info.id == receipt.engine]
+    return (*named, *equal, *(info for info in engines if info.name == DEFAULT_ENGINE))[0]
+
+
+def _answers() -> dict[str, str]:
+    from caimi.inference.wasm.compiling.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
+
+    return {variant.engine_id: variant.answer_id for variant in VARIANTS.values()}
 
 
 def available_engines() -> list[EngineInfo]:
@@ -57,12 +70,12 @@ def available_engines() -> list[EngineInfo]:
     missing = [name for name in ("wasmtime", "ziglang", "emx-onnx-cgen") if not _installed(name)]
     state = f"lacks {', '.join(missing)}" if missing else "ready"
     return [
-        EngineInfo("onnx", OnnxEngine().id, "ready", False, "speed"),
+        EngineInfo("onnx", OnnxEngine().id, "", "ready", "speed"),
         *(
-            EngineInfo(_option(name), variant.engine_id, state, True, _USES[name])
+            EngineInfo(_option(name), variant.engine_id, variant.answer_id, state, _USES[name])
             for name, variant in VARIANTS.items()
         ),
-        EngineInfo("remote", "oip/2", "ready", False, "a server of the Open Inference Protocol"),
+        EngineInfo("remote", "oip/2", "", "ready", "a server of the Open Inference Protocol"),
     ]
 
 

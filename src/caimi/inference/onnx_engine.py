@@ -147,6 +147,7 @@ class OnnxEngine:
     ) -> None:
         runs = choose_provider(provider)
         self.id = f"onnxruntime/{nursery().version}/{runs}"
+        self.answer = ""
         on_cpu = runs == "cpu"
         limits = limits or OnnxLimits()
         self._setting = Setting(

@@ -2,14 +2,16 @@
 
 EIP-712 typed data, domain (name "CAIMI Receipt", version "1"), type
 ``Receipt(string ledger,bytes32 modelId,string version,bytes32 manifest,bytes32 inputHash,bytes32
-outputHash,string engine,uint256 price,bytes32 nonce,uint64 time,address worker)``. The digest is
-computed here directly, since a worker signs thousands a second.
+outputHash,string engine,uint256 price,bytes32 nonce,uint64 time,address worker)``. Where the engine
+has an answer id, the type is ``ExactReceipt`` of the same members, ``string answer`` after
+``engine``. The digest is computed here directly, since a worker signs thousands a second.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -28,10 +30,13 @@ MAX_TEXT: Final = 128
 MAX_TIME: Final = (1 << 53) - 1
 """The largest whole number that RFC 8785 lets JSON carry."""
 NONCE_BYTES: Final = 32
-_TYPE_HASH: Final = keccak256(
-    b"Receipt(string ledger,bytes32 modelId,string version,bytes32 manifest,bytes32 inputHash,"
-    b"bytes32 outputHash,string engine,uint256 price,bytes32 nonce,uint64 time,address worker)"
+_BEFORE: Final = (
+    b"(string ledger,bytes32 modelId,string version,bytes32 manifest,bytes32 inputHash,"
+    b"bytes32 outputHash,string engine,"
 )
+_AFTER: Final = b"uint256 price,bytes32 nonce,uint64 time,address worker)"
+_TYPE_HASH: Final = keccak256(b"Receipt" + _BEFORE + _AFTER)
+_EXACT_TYPE_HASH: Final = keccak256(b"ExactReceipt" + _BEFORE + b"string answer," + _AFTER)
 _PREFIX: Final = b"\x19\x01" + keccak256(
     keccak256(b"EIP712Domain(string name,string version)")
     + keccak256(b"CAIMI Receipt")
@@ -46,6 +51,8 @@ _text_hash = lru_cache(maxsize=1024)(lambda text: keccak256(text.encode()))
 class Receipt:
     """What a worker states. `price` is in the smallest unit, `time` in Unix seconds.
 
+    `answer` is the engine's answer id, empty where it has none: who states one is convicted by one
+    other bit of any engine of that id.
     Construction raises `ReceiptMalformed` when a field is out of form.
     """
 
@@ -60,6 +67,7 @@ class Receipt:
     time: int
     worker: bytes
     nonce: bytes = field(default_factory=lambda: secrets.token_bytes(NONCE_BYTES))
+    answer: str = ""
 
     def __post_init__(self) -> None:
         hashes = (self.model_id, self.manifest, self.input_hash, self.output_hash, self.nonce)
@@ -67,7 +75,8 @@ class Receipt:
             raise ReceiptMalformed("A hash of the receipt has not 32 bytes, or its worker not 20.")
         if not 0 <= self.price < 1 << 256 or not 0 <= self.time <= MAX_TIME:
             raise ReceiptMalformed("The receipt's price or time is out of range.")
-        if not all(_is_plain(text) for text in (self.ledger, self.version, self.engine)):
+        texts = (self.ledger, self.version, self.engine, self.answer or "none")
+        if not all(_is_plain(text) for text in texts):
             raise ReceiptMalformed(
                 f"A text of the receipt is not 1 to {MAX_TEXT} printable ASCII characters."
             )
@@ -75,9 +84,10 @@ class Receipt:
     @property
     def digest(self) -> bytes:
         """The EIP-712 digest that the worker signs, 32 bytes."""
+        answer = (_text_hash(self.answer),) if self.answer else ()
         struct = b"".join(
             (
-                _TYPE_HASH,
+                _EXACT_TYPE_HASH if self.answer else _TYPE_HASH,
                 _text_hash(self.ledger),
                 self.model_id,
                 _text_hash(self.version),
@@ -85,6 +95,7 @@ class Receipt:
                 self.input_hash,
                 self.output_hash,
                 _text_hash(self.engine),
+                *answer,
                 self.price.to_bytes(32),
                 self.nonce,
                 self.time.to_bytes(32),
@@ -142,6 +153,7 @@ class SignedReceipt:
             "inputHash": _text(said.input_hash),
             "outputHash": _text(said.output_hash),
             "engine": said.engine,
+            **({"answer": said.answer} if said.answer else {}),
             "price": str(said.price),
             "nonce": _text(said.nonce),
             "time": said.time,
@@ -186,7 +198,7 @@ class SignedReceipt:
                 "worker": str(worker),
                 "signature": str(signature),
                 **rest,
-            } if not rest and type(time) is int and _PRICE.fullmatch(price):
+            } if type(time) is int and _PRICE.fullmatch(price):
                 receipt = Receipt(
                     ledger=ledger,
                     model_id=_bytes(model_id, 32),
@@ -199,9 +211,19 @@ class SignedReceipt:
                     time=time,
                     worker=_bytes(worker, 20),
                     nonce=_bytes(nonce, 32),
+                    answer=_answer(rest),
                 )
                 return cls(receipt, _bytes(signature, 65))
         raise ReceiptMalformed("The receipt does not have the fields it must have.")
+
+
+def _answer(rest: Mapping[object, object]) -> str:
+    match rest:
+        case {"answer": str(answer), **more} if answer and not more:
+            return answer
+        case {**more} if not more:
+            return ""
+    raise ReceiptMalformed("The receipt does not have the fields it must have.")
 
 
 def _text(value: bytes) -> str:

@@ -17,7 +17,7 @@ from caimi.errors.custody import ForeignHome
 from caimi.errors.inference import ReceiptInvalid, RunFailed, WrongInput
 from caimi.errors.ledgers import UnknownModel, UnknownVersion
 from caimi.inference.engine import Session
-from caimi.inference.engines import is_reproducible
+from caimi.inference.engines import answer_of
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.spread import MULTIPLE, NO_SPREAD, Spread
@@ -50,16 +50,17 @@ class Check:
 class Evidence:
     """What a receipt can be checked against besides its ledger; what is None is not checked.
 
-    `session` has the model that the receipt names, opened from files that were checked, in the
-    engine of the id `engine`: it is run on `inputs`. `spread` measures how far right answers of
-    that model on that input lie apart here; it is asked only where values are not plainly the same.
+    `session` has the model that the receipt names, opened from files that were checked, in an
+    engine of the answer id `answer` (empty if it has none): it is run on `inputs`. `spread`
+    measures how far right answers of that model on that input lie apart here; it is asked only
+    where values are not plainly the same.
     """
 
     inclusion: Inclusion | None = None
     inputs: Tensors | None = None
     outputs: Tensors | None = None
     session: Session | None = None
-    engine: str = ""
+    answer: str = ""
     spread: Callable[[], Spread] | None = None
 
 
@@ -148,8 +149,8 @@ def _check_by_running(
         return Check(name, FAILED, error.what)
     if hash_tensors(again) == signed.receipt.output_hash:
         return Check(name, PASSED, "bit for bit")
-    if is_reproducible(signed.receipt.engine) and evidence.engine == signed.receipt.engine:
-        return Check(name, FAILED, f"other bits, though {evidence.engine} has one answer")
+    if evidence.answer and evidence.answer == answer_of(signed.receipt):
+        return Check(name, FAILED, f"other bits, though {evidence.answer} is one answer")
     given = evidence.outputs if outputs.state == PASSED else None
     return _compare(name, again, given, evidence.spread)
 

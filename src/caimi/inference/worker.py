@@ -212,6 +212,7 @@ class Worker:
             input_hash=hash_tensors(asked.inputs),
             output_hash=hash_tensors(outputs),
             engine=self._engine.id,
+            answer=self._engine.answer,
             price=asked.price,
             time=int(self._clock()),
             worker=self._signer.account,

@@ -66,7 +66,7 @@ def test_a_signature_that_no_module_can_have_is_refused(inputs, outputs, rows):
         (b'"abi":1', b'"abi":1,"more":1'),
         (b'"abi":1', b'"abi": 1'),
         (b'"rows":null,', b""),
-        (b'"engine":"caimi-wasm/1/simd"', b'"engine":"native"'),
+        (b'"engine":"caimi-wasm/2/simd"', b'"engine":"native"'),
         (b'"file":"model.onnx"', b'"file":"../model.onnx"'),
         (b'"offset":1000', b'"offset":-1'),
         (b'"size":64', b'"size":4294967296'),
@@ -150,3 +150,17 @@ def test_a_damaged_module_is_refused(damage):
 def test_a_refused_module_is_a_model_that_cannot_be_run():
     with pytest.raises(ModelNotRunnable):
         CompiledModule.parse(b"no module")
+
+
+@pytest.mark.parametrize("revision", [1, 3])
+def test_a_module_of_another_revision_is_refused_by_name(revision):
+    said = modules.metadata().encode().replace(b"caimi-wasm/2/", f"caimi-wasm/{revision}/".encode())
+    with pytest.raises(ModuleMalformed, match=f"of caimi-wasm/{revision}/simd, .* revision 2: "):
+        Metadata.decode(said)
+
+
+def test_a_module_names_the_answer_id():
+    said = modules.metadata().encode()
+    assert Metadata.decode(said).answer == "caimi/2/f32"
+    with pytest.raises(ModuleMalformed, match="no answer id"):
+        Metadata.decode(said.replace(b"caimi/2/f32", b"caimi/f32"))

@@ -47,7 +47,8 @@ def module(
 
 def metadata(inputs=(X,), outputs=(Y,), rows=None, weights=()) -> Metadata:
     return Metadata(
-        engine="caimi-wasm/1/simd",
+        engine="caimi-wasm/2/simd",
+        answer="caimi/2/f32",
         source=SOURCE,
         inputs=tuple(inputs),
         outputs=tuple(outputs),

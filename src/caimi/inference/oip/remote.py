@@ -123,6 +123,7 @@ class RemoteEngine:
         parts = urlsplit(url)
         plain = f"oip/2/{parts.scheme}/{parts.hostname}:{parts.port or ''}".encode()
         self.id = plain.decode("ascii", "replace").replace("\ufffd", "?")[:128]
+        self.answer = ""
 
     def load(self, model: Path) -> RemoteSession:
         """Take an ONNX file's signature, and the server's model as the one that runs it.

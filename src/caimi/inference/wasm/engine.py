@@ -45,6 +45,7 @@ class WasmEngine:
         processes: int = 1,
     ) -> None:
         self.id = variant.engine_id
+        self.answer = variant.answer_id
         self._variant = variant
         self._host = host or ModuleHost.caching_in(default_cache() / "code")
         self._cache = cache or ModuleCache()

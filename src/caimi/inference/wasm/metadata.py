@@ -14,6 +14,8 @@ from caimi.models.strict_json import Fields, Json, decode, encode
 from caimi.models.tensor import Tensor
 
 ABI: Final = 1
+REVISION: Final = 2
+"""Of everything that fixes the bits of answers: kernels, folding, fusion, flags and toolchain."""
 MAX_METADATA_BYTES: Final = 4 * 1024 * 1024
 MAX_TENSORS: Final = 1024
 MAX_WEIGHTS: Final = 16_384
@@ -36,7 +38,8 @@ ITEM_BYTES: Final = {
 }
 """Element types that a module takes and gives, with their sizes."""
 
-_ENGINE: Final = re.compile(r"caimi-wasm/[0-9]{1,4}/[a-z0-9-]{1,32}")
+_ENGINE: Final = re.compile(r"caimi-wasm/([0-9]{1,4})/[a-z0-9-]{1,32}")
+_ANSWER: Final = re.compile(r"caimi/[0-9]{1,4}/[a-z0-9-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Weight:
 class Metadata:
     """The content of a module's section ``caimi``. Construction raises `ModuleMalformed`.
 
-    `engine` is the id that receipts name, `source` the SHA-256 of the ONNX file. Shapes are fixed,
+    `engine` is the id of what runs and `answer` that of the one exact result, as receipts name
+    them; `source` is the SHA-256 of the ONNX file. Shapes are fixed,
     but that the leading dimension of inputs and outputs may be the symbol `rows`: then the module
     takes one row at a time, and is called once for each. `weights` are in the order of use;
     `arena_bytes` is what the module needs for values between operators, and `toolchain` names what
@@ -77,6 +81,7 @@ class Metadata:
     """
 
     engine: str
+    answer: str
     source: bytes
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -88,6 +93,8 @@ class Metadata:
     def __post_init__(self) -> None:
         if not _ENGINE.fullmatch(self.engine):
             raise ModuleMalformed(f"{self.engine[:80]!r} is no engine id.")
+        if not _ANSWER.fullmatch(self.answer):
+            raise ModuleMalformed(f"{self.answer[:80]!r} is no answer id.")
         if len(self.source) != 32:
             raise ModuleMalformed("The source's SHA-256 has not 32 bytes.")
         for tensors in (self.inputs, self.outputs):
@@ -123,6 +130,7 @@ class Metadata:
         form: dict[str, Json] = {
             "abi": ABI,
             "engine": self.engine,
+            "answer": self.answer,
             "source": self.source.hex(),
             "inputs": [tensor.to_json() for tensor in self.inputs],
             "outputs": [tensor.to_json() for tensor in self.outputs],
@@ -145,9 +153,12 @@ class Metadata:
         """
         try:
             fields = Fields(decode(data, MAX_METADATA_BYTES), "metadata")
+            engine = fields.text("engine", 64)
+            _check_revision(engine)
             fields.integer("abi", ABI, ABI)
             metadata = cls(
-                engine=fields.text("engine", 64),
+                engine=engine,
+                answer=fields.text("answer", 64),
                 source=fields.hexadecimal("source", 32),
                 inputs=fields.objects("inputs", MAX_TENSORS, Tensor.read),
                 outputs=fields.objects("outputs", MAX_TENSORS, Tensor.read),
@@ -173,3 +184,16 @@ class Metadata:
             raise ModuleMalformed(f"{tensor.name!r} has shape {list(tensor.shape)}: not fixed.")
         if self.call_bytes(tensor) > MAX_TENSOR_BYTES:
             raise ModuleMalformed(f"{tensor.name!r} is over {MAX_TENSOR_BYTES} bytes.")
+
+
+def _check_revision(engine: str) -> None:
+    found = _ENGINE.fullmatch(engine)
+    if found is None or int(found[1]) == REVISION:
+        return
+    older = int(found[1]) < REVISION
+    why = (
+        "its revision gave other bits, and wrong answers for some models"
+        if older
+        else "a newer release made it"
+    )
+    raise ModuleMalformed(f"It is of {engine}, and this release runs revision {REVISION}: {why}.")

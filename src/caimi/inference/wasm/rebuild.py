@@ -25,7 +25,7 @@ def check_module(file: Path) -> str:
     module = open_module(file)
     said = module.metadata
     variant = VARIANTS.get(said.engine.rpartition("/")[2])
-    if variant is None or variant.engine_id != said.engine:
+    if variant is None or (variant.engine_id, variant.answer_id) != (said.engine, said.answer):
         raise ModuleMalformed(f"{file.name} is of {said.engine}, which this release cannot make.")
     source = _onnx_file(file.parent, said.source)
     if source is None:

@@ -11,9 +11,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
-from caimi.errors.inference import ModelNotRunnable, WrongInput
+from caimi.errors.base import CaimiError
+from caimi.errors.inference import CompilerFault, ModelNotRunnable, WrongInput
+from caimi.inference.wasm.compiling.decomposing import decompose
 from caimi.inference.wasm.compiling.emitter import Emitted, emit
-from caimi.inference.wasm.compiling.folding import fold
+from caimi.inference.wasm.compiling.float16 import widen
+from caimi.inference.wasm.compiling.folding import fold, lift_constants
 from caimi.inference.wasm.compiling.graph import (
     Graph,
     OpenedModel,
@@ -34,13 +37,11 @@ from caimi.inference.wasm.compiling.toolchain import (
     build,
     check_toolchain,
 )
-from caimi.inference.wasm.metadata import ITEM_BYTES, Metadata, Weight
+from caimi.inference.wasm.metadata import ITEM_BYTES, REVISION, Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.models.tensor import Tensor
 from caimi.places import cache_folder
 
-REVISION: Final = 1
-"""Of everything that fixes the bits of answers: kernels, folding, fusion, flags and toolchain."""
 _SPARE_BYTES: Final = 64 << 20
 """What operators may take besides: the stack, and buffers of the generator's own."""
 _SIMD: Final = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint")
@@ -48,10 +49,11 @@ _SIMD: Final = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint")
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way to compile, with an engine id of its own."""
+    """A way to compile, with an engine id of its own; those of one `answer` give the same bits."""
 
     name: str
     target: Target
+    answer: str
     float64_sums: bool = False
     int8: bool = False
 
@@ -60,14 +62,19 @@ class Variant:
         """The id that metadata and receipts name."""
         return f"caimi-wasm/{REVISION}/{self.name}"
 
+    @property
+    def answer_id(self) -> str:
+        """The id of the one exact result, which metadata and receipts name beside the engine's."""
+        return f"caimi/{REVISION}/{self.answer}"
+
 
 VARIANTS: Final[Mapping[str, Variant]] = {
     variant.name: variant
     for variant in (
-        Variant("simd", Target(_SIMD)),
-        Variant("mvp", Target(("-mcpu=mvp",))),
-        Variant("f64", Target(_SIMD, ("CAIMI_FLOAT64_SUMS",)), float64_sums=True),
-        Variant("int8", Target(_SIMD), int8=True),
+        Variant("simd", Target(_SIMD), "f32"),
+        Variant("mvp", Target(("-mcpu=mvp",)), "f32"),
+        Variant("f64", Target(_SIMD, ("CAIMI_FLOAT64_SUMS",)), "f64", float64_sums=True),
+        Variant("int8", Target(_SIMD), "int8", int8=True),
     )
 }
 SIMD: Final = VARIANTS["simd"]
@@ -130,6 +137,7 @@ def compile_files(
     Raises:
         ModelNotRunnable: the model has what no module can do; named.
         WrongInput: `shapes` does not fit the model.
+        CompilerFault: our code, or the generator's, fails in any other way.
         CompilerFailed: the toolchain is missing, of another version, or fails.
     """
     check_toolchain()
@@ -169,7 +177,19 @@ def translate(
     Raises:
         ModelNotRunnable: the model has what no module can do; named.
         WrongInput: `shapes` does not fit the model.
+        CompilerFault: our code, or the generator's, fails in any other way.
     """
+    try:
+        return _translate(file, variant, shapes)
+    except CaimiError:
+        raise
+    except Exception as error:
+        raise CompilerFault(f"{file.name}: {type(error).__name__}: {str(error)[:300]}.") from error
+
+
+def _translate(
+    file: Path, variant: Variant, shapes: Mapping[str, tuple[int, ...]] | None
+) -> Translation:
     opened = open_model(file)
     declared, given = signatures(opened.proto, file.name)
     for tensor in (*declared, *given):
@@ -177,10 +197,7 @@ def translate(
             raise ModelNotRunnable(f"{tensor.name!r} is {tensor.dtype}, which no module takes.")
     check_names(opened.proto)
     rows = row_symbol(opened.proto) if shapes is None else None
-    try:
-        graph = _prepared(opened, variant, _all_sizes(declared, shapes or {}))
-    except UnicodeDecodeError as error:
-        raise ModelNotRunnable(f"{file.name}: a text in it is not UTF-8.") from error
+    graph = _prepared(opened, variant, _all_sizes(declared, shapes or {}))
     emitted = emit(
         graph.model, graph.weights, float64_sums=variant.float64_sums, int8=tuple(graph.int8)
     )
@@ -191,7 +208,7 @@ def _prepared(opened: OpenedModel, variant: Variant, sizes: Mapping[str, tuple[i
     sized = settle(fix_sizes(opened.proto, sizes))
     check_settled(opened.file, sized)
     check_operators(sized)
-    folded = fold(sized)
+    folded = fold(decompose(widen(lift_constants(sized))))
     if not variant.int8:
         return detach_weights(folded, opened)
     whole, names = quantise(folded)
@@ -266,6 +283,7 @@ def _metadata(
     )
     return Metadata(
         engine=variant.engine_id,
+        answer=variant.answer_id,
         source=hashlib.sha256(opened.data).digest(),
         inputs=inputs,
         outputs=outputs,

@@ -95,9 +95,6 @@ def emit(
         code = compiler.compile(model)
     except (CompilerError, NotImplementedError) as error:
         raise ModelNotRunnable(f"The code generator says: {str(error)[:300]}") from error
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
-        kind = type(error).__name__
-        raise ModelNotRunnable(f"The code generator stopped: {kind}: {str(error)[:200]}") from error
     return Emitted(code, emitter.fetched, emitter.arena_bytes, emitter.results, emitter.works)
 
 
@@ -132,6 +129,19 @@ class _Emitter(CEmitter):  # type: ignore[misc]
         # Comments of operators list their attributes, which may end the comment.
         plain = [NodeInfo(info.op_type, info.name, (), (), {}) for info in model.node_infos]
         return str(super().emit_model(replace(model, node_infos=tuple(plain)), **options))
+
+    def _emit_operator_functions(self, model: LoweredModel, ops: list[OpBase]) -> Any:  # noqa: ANN401
+        for place, op in enumerate(ops):
+            if any(size < 0 for name in op.output_names for size in self.ctx_shape(name)):
+                kind = model.node_infos[place].op_type
+                raise ModelNotRunnable(f"{kind}: its output's size depends on the input's data.")
+        return super()._emit_operator_functions(model, ops)
+
+    def _op_outputs(self, op: OpBase) -> tuple[tuple[str, Shape, ScalarType], ...]:
+        # For some operators the generator forgets those beyond the first.
+        told = tuple(op.c_op_outputs(self))
+        missing = [name for name in op.output_names if name not in {name for name, _, _ in told}]
+        return (*told, *((name, self.ctx_shape(name), self.ctx_dtype(name)) for name in missing))
 
     def with_node_comment(self, model: LoweredModel, index: int, rendered: str) -> str:
         if model.node_infos[index].op_type == "BitShift":

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from caimi.inference.wasm.compiling.fresh_names import FreshNames
+
+_PLAIN_CONSTANTS: Final = {
+    "value_float": np.float32,
+    "value_floats": np.float32,
+    "value_int": np.int64,
+    "value_ints": np.int64,
+}
+
 
 def fold(model: ModelProto) -> ModelProto:
-    """Make constants initializers, and batch normalisations a product and a sum for each channel.
+    """Make batch normalisations a product and a sum for each channel.
 
     Changed weights get new names, so that a name of the original still means the original's bytes.
-    The model has inferred shapes.
+    The model has inferred shapes, and its constants are initializers.
     """
     folded = ModelProto()
     folded.CopyFrom(model)
-    _lift_constants(folded)
     _Normalisations(folded).fold()
     return folded
 
 
-def _lift_constants(model: ModelProto) -> None:
-    graph, kept = model.graph, []
+def lift_constants(model: ModelProto) -> ModelProto:
+    """Give a model whose constants are initializers."""
+    lifted = ModelProto()
+    lifted.CopyFrom(model)
+    graph, kept = lifted.graph, []
     for node in graph.node:
-        value = [a for a in node.attribute if a.name == "value"]
-        if node.op_type == "Constant" and not node.domain and value:
-            tensor = graph.initializer.add()
-            tensor.CopyFrom(value[0].t)
-            tensor.name = node.output[0]
-        else:
+        tensor = _constant(node) if node.op_type == "Constant" and not node.domain else None
+        if tensor is None:
             kept.append(node)
+        else:
+            graph.initializer.add().CopyFrom(tensor)
+            graph.initializer[-1].name = node.output[0]
     replace_nodes(graph, kept)
+    return lifted
+
+
+def _constant(node: Any) -> TensorProto | None:  # noqa: ANN401 - a protobuf message without types
+    given = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    value = given.get("value")
+    if isinstance(value, TensorProto):
+        return value
+    for name, dtype in _PLAIN_CONSTANTS.items():
+        if name in given:
+            return numpy_helper.from_array(np.asarray(given[name], dtype))
+    return None
 
 
 def replace_nodes(graph: Any, nodes: list[Any]) -> None:  # noqa: ANN401 - protobuf, no types
@@ -51,6 +73,7 @@ class _Normalisations:
 
     def __init__(self, model: ModelProto) -> None:
         self._graph = model.graph
+        self._names = FreshNames(model)
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self._ranks = {
             value.name: len(value.type.tensor_type.shape.dim)
@@ -97,8 +120,9 @@ class _Normalisations:
             del source.input[2]
         rank = self._ranks[node.input[0]]
         shape = (-1, *[1] * (rank - 2))
-        product = f"{node.output[0]}/scaled"
-        names = (f"{node.output[0]}/factor", f"{node.output[0]}/offset")
+        product, *names = (
+            self._names.fresh(f"{node.output[0]}/{what}") for what in ("scaled", "factor", "offset")
+        )
         for name, values in zip(names, (factor, offset), strict=True):
             self._graph.initializer.append(
                 numpy_helper.from_array(values.astype(np.float32).reshape(shape), name)

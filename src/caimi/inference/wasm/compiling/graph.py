@@ -6,7 +6,7 @@ and texts for people are dropped, so that no name ends a comment or a string of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -21,6 +21,7 @@ from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.errors.models import ManifestMalformed
 from caimi.inference.wasm.compiling.initializers import initializer_ranges
 from caimi.inference.wasm.compiling.rewrite import is_classical, rewrite
+from caimi.inference.wasm.compiling.well_formed import check_well_formed
 from caimi.inference.wasm.metadata import Weight
 from caimi.models.onnx_file import declared_tensor, first_line
 from caimi.models.tensor import Tensor
@@ -89,13 +90,14 @@ def open_model(file: Path) -> OpenedModel:
         onnx.load_external_data_for_model(model, str(file.parent))
     except (OSError, ValueError, DecodeError, onnx.checker.ValidationError) as error:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
+    check_well_formed(model)
     if model.functions:
         model = inliner.inline_local_functions(model)
     _check_nodes(file.name, model.graph)
     stored = initializer_ranges(data, file.name) | beside
     try:
         rewritten = rewrite(model)
-    except (ValueError, RuntimeError, onnx.shape_inference.InferenceError) as error:
+    except onnx.shape_inference.InferenceError as error:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     return OpenedModel(rewritten, data, stored, file.name, bool(beside))
 
@@ -261,14 +263,29 @@ def detach_weights(
             kept = graph.initializer.add()
             kept.CopyFrom(initializer)
             kept.name, kept.doc_string = names[initializer.name], ""
-    for value in source.output:
-        _copy_value(graph.output, value, names)
     for value in source.value_info:
         if value.name in names:
             _copy_value(graph.value_info, value, names)
     _copy_nodes(graph, source, names)
-    outputs = tuple((value.name, names[value.name]) for value in source.output)
+    outputs = tuple((value.name, name) for value, name in _outlets(graph, source, names))
     return Graph(plain, inputs, outputs, weights, whole)
+
+
+def _outlets(graph: Any, source: Any, names: Mapping[str, str]) -> Iterator[tuple[Any, str]]:  # noqa: ANN401
+    """Give each output's name by number; what no operator writes, or another output is, is copied.
+
+    An output has a place of its own in memory, which its operator writes.
+    """
+    free = {name for node in source.node for name in node.output}
+    for place, value in enumerate(source.output):
+        name = names[value.name]
+        if value.name in free:
+            free.remove(value.name)
+        else:
+            copied, name = name, f"o{place}"
+            graph.node.append(helper.make_node("Identity", [copied], [name], name=f"c{place}"))
+        _copy_value(graph.output, value, {value.name: name})
+        yield value, name
 
 
 def _copy_nodes(graph: Any, source: Any, names: Mapping[str, str]) -> None:  # noqa: ANN401

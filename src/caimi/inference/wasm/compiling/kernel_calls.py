@@ -107,7 +107,9 @@ class _Chain:
             self.output = self.ops[following].output
 
     def _takes(self, op: OpBase) -> bool:
-        if self.epilogue.clip is not None or self.tensors.dtype(op.output) != ScalarType.F32:
+        if not isinstance(op, UnaryOp | ClipOp | BinaryOp) or self.epilogue.clip is not None:
+            return False
+        if self.tensors.dtype(op.output) != ScalarType.F32:
             return False
         if isinstance(op, UnaryOp) and op.function == ScalarFunction.RELU:
             return self._set(clip=(0.0, float("inf")))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from caimi.inference.wasm.compiling.folding import replace_nodes
+from caimi.inference.wasm.compiling.fresh_names import FreshNames
 
 _LEAST_ELEMENTS: Final = 1024
 _MOST: Final = 127
@@ -34,6 +35,7 @@ def quantise(model: ModelProto) -> tuple[ModelProto, frozenset[str]]:
 class _Quantiser:
     def __init__(self, model: ModelProto) -> None:
         self._graph = model.graph
+        self._names = FreshNames(model)
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self._readers: dict[str, list[Any]] = {}
         for node in model.graph.node:
@@ -82,18 +84,24 @@ class _Quantiser:
         shape = (-1, *[1] * trailing)
         if len(node.input) < 3 and self._scales_next(node.output[0], scale, shape):
             return []
-        target, node.output[0] = node.output[0], f"{node.output[0]}/sums"
+        target, node.output[0] = node.output[0], self._names.fresh(f"{node.output[0]}/sums")
         factor = self._add(f"{target}/scale", scale.reshape(shape))
         if len(node.input) < 3 or not node.input[2]:
             return [helper.make_node("Mul", [node.output[0], factor], [target])]
-        bias = node.input[2]
-        if node.op_type == "Conv":
+        bias, made = node.input[2], []
+        if node.op_type == "Conv" and bias in self._constants:
             values = numpy_helper.to_array(self._constants[bias])
             bias = self._add(f"{target}/bias", np.asarray(values, np.float32).reshape(shape))
+        elif node.op_type == "Conv":  # computed, or an input
+            given, bias = bias, self._names.fresh(f"{target}/bias")
+            sizes = self._add(f"{target}/sizes", np.asarray(shape, np.int64))
+            made = [helper.make_node("Reshape", [given, sizes], [bias])]
         del node.input[2]
+        scaled = self._names.fresh(f"{target}/scaled")
         return [
-            helper.make_node("Mul", [node.output[0], factor], [f"{target}/scaled"]),
-            helper.make_node("Add", [f"{target}/scaled", bias], [target]),
+            *made,
+            helper.make_node("Mul", [node.output[0], factor], [scaled]),
+            helper.make_node("Add", [scaled, bias], [target]),
         ]
 
     def _scales_next(self, output: str, scale: Float32, shape: tuple[int, ...]) -> bool:
@@ -111,8 +119,9 @@ class _Quantiser:
         after.input[place] = self._add(f"{output}/scale", values)
         return True
 
-    def _add(self, name: str, values: Float32) -> str:
-        tensor = numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name)
+    def _add(self, wish: str, values: npt.NDArray[Any]) -> str:
+        name = self._names.fresh(wish)
+        tensor = numpy_helper.from_array(np.ascontiguousarray(values), name)
         self._constants[name] = self._graph.initializer.add()
         self._constants[name].CopyFrom(tensor)
         return name

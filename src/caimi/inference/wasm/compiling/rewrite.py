@@ -15,6 +15,7 @@ from typing import Final
 from onnx import ModelProto, NodeProto, shape_inference
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.compiling.fresh_names import FreshNames
 from caimi.inference.wasm.compiling.replacement import ML_DOMAIN, Replacement
 from caimi.inference.wasm.compiling.rewrite_linear import (
     array_feature_extractor,
@@ -58,7 +59,7 @@ def rewrite(model: ModelProto) -> ModelProto:
     result = ModelProto()
     result.CopyFrom(model)
     graph = result.graph
-    prefix = _free_prefix(model)
+    prefix = FreshNames(model).free_prefix("caimi")
     replaced: list[NodeProto] = []
     while at := [place for place, node in enumerate(graph.node) if is_classical(node)]:
         # What follows an operator without rules for shapes gets a shape once that is replaced.
@@ -74,16 +75,6 @@ def rewrite(model: ModelProto) -> ModelProto:
         graph.initializer.extend(replacement.weights)
     _forget_shapes(result, {output for node in replaced for output in node.output})
     return result
-
-
-def _free_prefix(model: ModelProto) -> str:
-    graph = model.graph
-    names = {tensor.name for tensor in graph.initializer} | {value.name for value in graph.input}
-    names.update(name for node in graph.node for name in (*node.input, *node.output))
-    prefix = "caimi"
-    while any(name.startswith(f"{prefix}.") for name in names):
-        prefix += "_"
-    return prefix
 
 
 def _forget_shapes(model: ModelProto, names: set[str]) -> None:

@@ -1,0 +1,222 @@
+"""Operators written with others, where the code generator's own code would be wrong.
+
+It has code for the newest version of an operator: what an older one means otherwise is spelled out
+here. And it computes some sums in a way that overflows where the result does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.compiling.folding import replace_nodes
+from caimi.inference.wasm.compiling.fresh_names import FreshNames
+
+_AXES_ARE_AN_INPUT: Final = {"ReduceSum": 13}
+"""From which opset on; the other reductions from 18."""
+_FLOATS: Final = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE})
+
+
+def decompose(model: ModelProto) -> ModelProto:
+    """Give an equal model without the operators of which others take the place.
+
+    `model` has inferred shapes, and its constants are initializers; what is returned has too.
+
+    Raises:
+        ModelNotRunnable: an operator's older version, or an option, is not taken; named.
+    """
+    if not any(node.op_type in _RULES and not node.domain for node in model.graph.node):
+        return model
+    changed = ModelProto()
+    changed.CopyFrom(model)
+    into = Around(changed)
+    nodes: list[NodeProto] = []
+    for node in changed.graph.node:
+        rule = None if node.domain else _RULES.get(node.op_type)
+        nodes += rule(node, into) if rule else [node]
+    replace_nodes(changed.graph, nodes)
+    return onnx.shape_inference.infer_shapes(changed, strict_mode=True, data_prop=True)
+
+
+class Around:
+    """What is known of a model around an operator, and what is added to it."""
+
+    def __init__(self, model: ModelProto) -> None:
+        graph = self._graph = model.graph
+        self.version = next(e.version for e in model.opset_import if e.domain in ("", "ai.onnx"))
+        self._names = FreshNames(model)
+        values = {v.name: v for v in (*graph.input, *graph.value_info, *graph.output)}
+        self._types = {name: value.type.tensor_type for name, value in values.items()}
+        self._constants = {tensor.name: tensor for tensor in graph.initializer}
+
+    def shape(self, name: str) -> list[int]:
+        """Give a tensor's sizes."""
+        if name in self._constants:
+            return list(self._constants[name].dims)
+        return [size.dim_value for size in self._types[name].shape.dim]
+
+    def kind(self, name: str) -> int:
+        """Give a tensor's element type."""
+        if name in self._constants:
+            return int(self._constants[name].data_type)
+        return int(self._types[name].elem_type)
+
+    def fixed(self, name: str) -> Any:  # noqa: ANN401 - an array
+        """Give a constant's values, None where a run computes them."""
+        tensor = self._constants.get(name)
+        return None if tensor is None else numpy_helper.to_array(tensor)
+
+    def fresh(self, wish: str) -> str:
+        """Give a name that nothing has."""
+        return self._names.fresh(wish)
+
+    def constant(self, wish: str, values: Any) -> str:  # noqa: ANN401 - what numpy takes
+        """Add a constant and give its name."""
+        name = self._names.fresh(wish)
+        self._graph.initializer.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def reduction(self, kind: str, source: str, target: str, axes: list[int]) -> NodeProto:
+        """Give a reduction that keeps its axes, all if there are none."""
+        if not axes:
+            return helper.make_node(kind, [source], [target], keepdims=1)
+        if self.version < _AXES_ARE_AN_INPUT.get(kind, 18):
+            return helper.make_node(kind, [source], [target], keepdims=1, axes=axes)
+        listed = self.constant(f"{target}/axes", np.asarray(axes, np.int64))
+        return helper.make_node(kind, [source, listed], [target], keepdims=1)
+
+    def between(self, source: str, bounds: list[str], target: str) -> list[NodeProto]:
+        """Give the lesser of the second bound and the greater of the first and a tensor."""
+        over = self.fresh(f"{target}/over")
+        return [
+            helper.make_node("Max", [source, bounds[0]], [over]),
+            helper.make_node("Min", [over, bounds[1]], [target]),
+        ]
+
+
+def _hardmax(node: NodeProto, into: Around) -> list[NodeProto]:
+    """Before opset 13 all axes from the given one on count as one."""
+    source, target = node.input[0], node.output[0]
+    shape = into.shape(source)
+    axis = int(_attribute(node, "axis", 1))
+    axis += len(shape) if axis < 0 else 0
+    if into.version >= 13 or axis == len(shape) - 1:
+        return [node]
+    flat, chosen = into.fresh(f"{target}/flat"), into.fresh(f"{target}/chosen")
+    sizes = into.constant(f"{target}/sizes", np.asarray(shape, np.int64))
+    return [
+        helper.make_node("Flatten", [source], [flat], axis=axis),
+        helper.make_node("Hardmax", [flat], [chosen], axis=1),
+        helper.make_node("Reshape", [chosen, sizes], [target]),
+    ]
+
+
+def _reduce_log_sum_exp(node: NodeProto, into: Around) -> list[NodeProto]:
+    """The greatest is taken out of the exponentials, and added to the logarithm of their sum."""
+    source, target = node.input[0], node.output[0]
+    if into.kind(source) not in _FLOATS:
+        raise ModelNotRunnable("ReduceLogSumExp of integers.")
+    axes = _axes(node, into)
+    if axes == [] and _attribute(node, "noop_with_empty_axes", 0):
+        return [helper.make_node("Identity", [source], [target])]
+    dtype = helper.tensor_dtype_to_np_dtype(into.kind(source))
+    most = np.finfo(dtype).max
+    names = ("most", "finite", "shifted", "powers", "sum", "logarithm", "result")
+    at = {name: into.fresh(f"{target}/{name}") for name in names}
+    bounds = [
+        into.constant(f"{target}/{n}", np.asarray(v, dtype))
+        for n, v in (("least", -most), ("greatest", most))
+    ]
+    sizes = into.constant(f"{target}/sizes", np.asarray(into.shape(target), np.int64))
+    return [
+        into.reduction("ReduceMax", source, at["most"], axes),
+        *into.between(at["most"], bounds, at["finite"]),
+        helper.make_node("Sub", [source, at["finite"]], [at["shifted"]]),
+        helper.make_node("Exp", [at["shifted"]], [at["powers"]]),
+        into.reduction("ReduceSum", at["powers"], at["sum"], axes),
+        helper.make_node("Log", [at["sum"]], [at["logarithm"]]),
+        helper.make_node("Add", [at["logarithm"], at["finite"]], [at["result"]]),
+        helper.make_node("Reshape", [at["result"], sizes], [target]),
+    ]
+
+
+def _axes(node: NodeProto, into: Around) -> list[int]:
+    """Give the axes that a reduction names, counted from the first; none where it names none."""
+    rank = len(into.shape(node.input[0]))
+    given = list(_attribute(node, "axes", ()))
+    if len(node.input) > 1 and node.input[1]:
+        values = into.fixed(node.input[1])
+        if values is None:
+            raise ModelNotRunnable(f"{node.op_type}: its axes depend on the input's data.")
+        given = values.reshape(-1).tolist()
+    return sorted(int(axis) % rank for axis in given)
+
+
+def _group_normalization(node: NodeProto, into: Around) -> list[NodeProto]:
+    """Before opset 21 scale and bias have a number for each group."""
+    if into.version >= 21:
+        return [node]
+    channels, groups = into.shape(node.input[0])[1], int(_attribute(node, "num_groups", 1))
+    if groups < 1 or channels % groups:
+        raise ModelNotRunnable(f"GroupNormalization of {channels} channels in {groups} groups.")
+    before = []
+    for place in (1, 2):
+        name = node.input[place]
+        places = into.constant(f"{name}/groups", np.arange(channels) // (channels // groups))
+        node.input[place] = into.fresh(f"{name}/channels")
+        before.append(helper.make_node("Gather", [name, places], [node.input[place]], axis=0))
+    return [*before, node]
+
+
+def _dropout(node: NodeProto, into: Around) -> list[NodeProto]:
+    """Outside of training nothing is dropped."""
+    training = into.fixed(node.input[2]) if len(node.input) > 2 and node.input[2] else False
+    ratio = into.fixed(node.input[1]) if len(node.input) > 1 and node.input[1] else 0.5
+    if training is None or (training and (ratio is None or ratio != 0)):
+        raise ModelNotRunnable("Dropout: in training, what it drops is random.")
+    return [node]
+
+
+def _mel_weight_matrix(node: NodeProto, into: Around) -> list[NodeProto]:
+    """As whole numbers its weights are 1 or 0 by the last bit of a logarithm."""
+    if into.kind(node.output[0]) not in _FLOATS:
+        raise ModelNotRunnable("MelWeightMatrix of whole numbers.")
+    return [node]
+
+
+def _pow(node: NodeProto, into: Around) -> list[NodeProto]:
+    """A base and an exponent of different types are taken as float64, and the result as the base's.
+
+    The generator would take the exponent in the type of the base.
+    """
+    base, exponent = node.input
+    if into.kind(base) == into.kind(exponent):
+        return [node]
+    target = node.output[0]
+    names = [into.fresh(f"{target}/{name}") for name in ("base", "exponent", "power")]
+    return [
+        helper.make_node("Cast", [base], [names[0]], to=TensorProto.DOUBLE),
+        helper.make_node("Cast", [exponent], [names[1]], to=TensorProto.DOUBLE),
+        helper.make_node("Pow", names[:2], [names[2]]),
+        helper.make_node("Cast", [names[2]], [target], to=into.kind(base)),
+    ]
+
+
+def _attribute(node: NodeProto, name: str, default: Any) -> Any:  # noqa: ANN401 - as ONNX has it
+    found = [entry for entry in node.attribute if entry.name == name]
+    return helper.get_attribute_value(found[0]) if found else default
+
+
+_RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
+    "GroupNormalization": _group_normalization,
+    "Dropout": _dropout,
+    "Hardmax": _hardmax,
+    "MelWeightMatrix": _mel_weight_matrix,
+    "Pow": _pow,
+    "ReduceLogSumExp": _reduce_log_sum_exp,
+}
