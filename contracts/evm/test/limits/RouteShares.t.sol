@@ -106,6 +106,7 @@ contract RouteSharesTest is Test {
     // For any sequence
 
     /// @dev Nineteen attackers with any money, an honest account that does something too, and any ends.
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_an_honest_account_has_its_share_whatever_attackers_do(uint256 seed) public {
         _play(seed, 19, 40);
         for (uint256 i = 0; i < flights.length; ++i) {
@@ -115,11 +116,13 @@ contract RouteSharesTest is Test {
         _canSendItsShare();
     }
 
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_the_buckets_agree_with_a_reference(uint256 seed) public {
         _play(seed, 25, 40);
     }
 
     /// @dev In any stretch of time, also over refunds that come late.
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_no_more_is_delivered_in_any_time_than_capacity_and_rate(uint256 seed) public {
         _play(seed, 25, 40);
         for (uint256 i = 0; i < flights.length; ++i) {
@@ -136,6 +139,7 @@ contract RouteSharesTest is Test {
         }
     }
 
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_when_all_is_refunded_all_is_there(uint256 seed) public {
         _play(seed, 25, 30);
         for (uint256 i = 0; i < flights.length; ++i) {
