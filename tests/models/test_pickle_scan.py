@@ -54,6 +54,7 @@ ESCAPED = {
     "a class": b"cos\nsystem\n)\x81.",
     "a class with names": b"cos\nsystem\n)}\x92.",
     "a state for what was imported": b"cos\nsystem\n}b.",
+    "a state for what was imported, and an error": b"cos\nsystem\n}b\xff",
     "an import alone": b"cantigravity\nx\n.",
 }
 
@@ -61,6 +62,12 @@ ESCAPED = {
 @pytest.mark.parametrize("content", ESCAPED.values(), ids=ESCAPED.keys())
 def test_no_escape_hides_a_call(content):
     assert kind_of(content) == "pickle"
+
+
+def test_what_goes_on_as_a_pickle_without_end_is_taken_for_one():
+    signs = scan(io.BytesIO(b"N0" * 250_001))
+    assert signs.endless
+    assert signs.is_pickle
 
 
 @pytest.mark.parametrize("protocol", range(6))

@@ -104,6 +104,15 @@ def test_keras_lambda_layers_are_found():
         assert kind_of("m.h5", padded) == "keras-lambda"
 
 
+def test_keras_lambda_layers_are_found_behind_escapes_and_other_bytes():
+    escaped = lambda_config().replace(b"class_name", b"class\\u005Fname").replace(b"L", b"\\u004c")
+    assert kind_of("m.keras", archive(**{"config.json": escaped})) == "keras-lambda"
+    assert kind_of("model/config.json", escaped) == "keras-lambda"
+    for start in (512, 4096):
+        hdf = bytes(start) + b"\x89HDF\r\n\x1a\n" + lambda_config()
+        assert kind_of("m.bin", hdf) == "keras-lambda"
+
+
 @pytest.mark.parametrize("name", ["saved_model.pb", "dir/Saved_Model.PB", "saved_model.pbtxt"])
 def test_tensorflow_graphs_are_found(name):
     assert kind_of(name, b"anything") == "tensorflow-graph"

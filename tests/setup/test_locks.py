@@ -143,7 +143,7 @@ class Distribution:
 WORLD = {
     "a": Distribution("a", "1", "b[x]>=1", "z; extra == 'y'"),
     "b": Distribution("b", "1", "c; extra == 'x'", "d; extra == 'other'"),
-    "c": Distribution("c", "1", "e>=2; python_version >= '3.14'"),
+    "c": Distribution("c", "1", "e>=2; python_version >= '3.13'"),
 }
 
 
@@ -160,12 +160,12 @@ def world(name: str) -> Distribution:
         ({"a": "1", "b": "1"}, ['b\'s needs c; extra == "x", which is not in the lock']),
         (
             {"a": "1", "b": "1", "c": "1"},
-            ['c\'s needs e>=2; python_version >= "3.14", which is not in the lock'],
+            ['c\'s needs e>=2; python_version >= "3.13", which is not in the lock'],
         ),
         (
             {"a": "1", "b": "1", "c": "1", "e": "1"},
             [
-                'c\'s needs e>=2; python_version >= "3.14", and 1 is in the lock',
+                'c\'s needs e>=2; python_version >= "3.13", and 1 is in the lock',
                 "e is in the lock and not installed",
             ],
         ),
@@ -180,3 +180,47 @@ def world(name: str) -> Distribution:
 )
 def test_each_fault_of_a_lock_is_named(lock, expected):
     assert check["missing"](lock, [Requirement("a")], world) == expected
+
+
+# -- the interpreter
+
+
+def answering(folder: Path, name: str, version: str) -> None:
+    """Put a program on the path that answers for an interpreter of some version."""
+    folder.mkdir(exist_ok=True)
+    script = f"""#!/bin/sh
+[ "$1" = --version ] && echo "Python {version}" && exit
+case "$2" in *version_info*)
+    exec "{sys.executable}" -c "import sys; sys.version_info = ({version.replace(".", ", ")}); $2";;
+esac
+"""
+    (folder / name).write_text(script)
+    (folder / name).chmod(0o755)
+
+
+def find_python(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [shutil.which("bash") or "bash", ROOT / "scripts" / "find-python"],
+        env={"PATH": f"{folder}:{os.defpath}", "PYTHON": "", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("version", ["3.11.2", "3.13.0"])
+def test_an_interpreter_that_the_locks_are_for_is_taken(version, tmp_path):
+    for name in ("python3.13", "python3.12", "python3.11"):
+        answering(tmp_path, name, "3.10.0")
+    answering(tmp_path, "python3", version)
+    assert find_python(tmp_path).stdout == f"{tmp_path}/python3\n"
+
+
+@pytest.mark.parametrize("version", ["3.10.9", "3.14.0"])
+def test_another_one_is_refused_with_the_way_out(version, tmp_path):
+    for name in ("python3.13", "python3.12", "python3.11", "python3"):
+        answering(tmp_path, name, version)
+    done = find_python(tmp_path)
+    assert done.returncode == 1
+    assert "3.11, 3.12 or 3.13" in done.stderr
+    assert version in done.stderr
