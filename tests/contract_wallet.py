@@ -56,7 +56,7 @@ WALLET = assemble("""
 """)
 """Takes its owner's ECDSA signatures (ERC-1271), and does what its owner says.
 
-Takes coins from anybody. Sent by its owner, 32 bytes are the next owner; else target (20),
+Takes coins from anybody. Sent by its owner, 32 bytes are the next owner; else they are target (20),
 value (32) and data to call with.
 """
 

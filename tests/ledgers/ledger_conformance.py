@@ -340,6 +340,19 @@ class LedgerConformance:
         ]
         assert events[1].values["modelId"] == model_id
 
+    async def test_an_accounts_entries_in_the_log_are_numbered_once_for_ever(self, world: World):
+        ledger, log = world.ledger, world.ledger.receipts
+        since = (await ledger.head()).height
+        for root, who in ((b"\1", world.alice), (b"\2", world.bob), (b"\3", world.alice)):
+            await ledger.submit(log.anchor(root * 32, 1), who)
+        until = (await ledger.head()).height
+        alice, bob = world.alice.account, world.bob.account
+        assert await log.entry(alice, 0, since, until) == b"\1" * 32
+        assert await log.entry(alice, 1, since, until) == b"\3" * 32
+        assert await log.entry(bob, 0, since, until) == b"\2" * 32
+        assert await log.entry(bob, 1, since, until) is None
+        assert await log.entry(alice, 1, since, until - 1) is None
+
     # --- contract accounts ------------------------------------------------------------------------
 
     async def created(self, world: World, code: bytes, owner: bytes = bytes(20)) -> bytes:
