@@ -93,7 +93,7 @@ slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the con
 # KIND is tolerated, one-more or beyond-finality; SCHEDULES how many, from FIRST on, and OF_TREE
 # how many more whose seeds differ with every commit.
 SCHEDULES ?= 1000
-OF_TREE ?= 700
+OF_TREE ?= 500
 FIRST ?= 1
 KIND ?= tolerated
 MINUTES ?= 10000

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 
 import pytest
+from leaving_out import LeavingOut
 from ledger_site import COIN, IMPATIENT
 from subprocess_anvil import anvil_process
 
@@ -444,6 +445,37 @@ async def test_a_watcher_whose_node_is_down_pauses_nothing_and_says_so(
     await heist.watcher.step()
     heist.now[0] += PATIENCE
     await heist.watcher.step()
+    assert await heist.paused() == (True, True)
+
+
+async def test_a_packet_whose_log_the_watchers_node_leaves_out_is_no_forgery(
+    heist: Heist,
+) -> None:
+    rpc = heist.watcher._views[heist.b.id].ledger.chain.rpc
+    rpc.provider = LeavingOut(rpc.provider, lambda log: True)
+    packet, height = await heist.send()
+    await heist.deliver(packet, height=height)
+    for _ in range(3):
+        heist.now[0] += PATIENCE
+        assert (await heist.watcher.step()).findings == []
+    assert rpc.provider.dropped > 0
+    assert await heist.paused() == (False, False)
+
+
+async def test_a_forgery_that_the_watchers_node_left_out_at_first_is_noticed(heist: Heist) -> None:
+    true, _ = await heist.send()
+    await heist.watcher.step()
+    await heist.deliver(replace(true, sequence=9))
+    rpc = heist.watcher._views[heist.a.id].ledger.chain.rpc
+    rpc.provider = LeavingOut(rpc.provider, lambda log: True)
+    for _ in range(2):
+        heist.now[0] += PATIENCE
+        assert [error.code for error in (await heist.watcher.step()).failures] == ["CAIMI-M013"]
+    rpc.provider.drops = lambda log: False
+    await heist.watcher.step()
+    heist.now[0] += PATIENCE
+    watched = await heist.watcher.step()
+    assert [error.code for error in watched.findings] == ["CAIMI-M030"]
     assert await heist.paused() == (True, True)
 
 

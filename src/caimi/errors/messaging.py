@@ -234,5 +234,8 @@ class EventsMissing(MessagingError):
     """A node left out events of a ledger."""
 
     code = "CAIMI-M013"
-    why = "Packets are numbered without gaps; a node that lags or prunes can leave some out."
+    why = (
+        "Packets are numbered without gaps, and headers commit to receipts; a node that lags or "
+        "prunes can leave some out."
+    )
     next_step = "If it keeps happening, use another node of that ledger."

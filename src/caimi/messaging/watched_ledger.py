@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from caimi.ledgers.port import Call, Delivery, Ending, Gateway, Ledger, Route
-from caimi.messaging.ibc import packet_commitment
+from caimi.errors.messaging import EventsMissing
+from caimi.ledgers.port import Call, Delivery, Ending, Gateway, Ledger, Packet, Route
+from caimi.messaging.ibc import commitment_key, packet_commitment
 
 SCAN_BLOCKS: Final = 5_000
 Name = tuple[str, int]
@@ -21,6 +22,16 @@ class WatchedGateway(Gateway, Protocol):
 
     async def ended(self, from_height: int, to_height: int) -> list[Ending]:
         """Packets that ended in blocks (from_height, to_height]."""
+        ...
+
+    async def arrivals(self, from_height: int, to_height: int) -> set[tuple[str, int]]:
+        """Give the names of packets received, and of those that ended, in those blocks.
+
+        Each by its client here; all of them, by what the blocks commit to.
+
+        Raises:
+            EventsMissing: the node left something out.
+        """
         ...
 
     async def route_paused(self, client_id: str, at: int | None = None) -> bool: ...
@@ -58,11 +69,13 @@ class View:
     top: int = 0
     final: int = 0
     final_time: int = 0
+    caught_up: bool = False
 
     async def read_arrivals(self) -> None:
         """Read what was received and what ended since `read`."""
         head, final = (await self.ledger.head()).height, await self.ledger.finalized()
         self.top = min(head, self.read + SCAN_BLOCKS)
+        self.caught_up = self.top == head
         self.final = min(final.height, self.top)
         self.final_time = final.time
         gateway = self.ledger.gateway
@@ -86,3 +99,33 @@ class View:
             self.sent[packet.source_client, packet.sequence] = Sent(
                 packet_commitment(packet), packet.timeout, entry.height
             )
+
+    async def find_sent(self, name: Name, delivered: Packet | None) -> Sent | None:
+        """Give a packet that was sent; where no log tells of it, as the ledger's state has it.
+
+        A node can leave out the log of a packet whose commitment it holds: that is no forgery.
+        """
+        sent = self.sent.get(name)
+        if sent is not None or delivered is None:
+            return sent
+        (kept,) = await self.ledger.gateway.commitments([commitment_key(*name)])
+        if kept != packet_commitment(delivered):
+            return None
+        return Sent(kept, delivered.timeout, self.top)
+
+    async def check_arrivals(self, upto: int) -> None:
+        """Check that what was read up to a height is all, before it is read no more.
+
+        Only of blocks that are new: of what was there long before the watcher came, each block's
+        header would be asked for.
+
+        Raises:
+            EventsMissing: something arrived or ended that was not read.
+        """
+        if not self.caught_up:
+            return
+        known = {*self.deliveries, *self.endings}
+        unread = await self.ledger.gateway.arrivals(self.read, upto) - known
+        if unread:
+            client, sequence = min(unread)
+            raise EventsMissing(f"No event told of packet {sequence} of {client} before.")

@@ -103,7 +103,7 @@ class Watcher:
         watched.failures += await self._measures.take(self._patience)
         for name in answering:
             await self._attempt(watched, self._note_pauses(watched, name))
-            self._forget(name)
+            await self._attempt(watched, self._forget(name))
         return watched
 
     async def _attempt(self, watched: Watched, work: Coroutine[Any, Any, None]) -> bool:
@@ -123,7 +123,9 @@ class Watcher:
             for key, delivery in view.deliveries.items():
                 if key[0] == client and not self._known(name, "delivery", key):
                     self._compare_statements(watched, name, route, delivery.tx, delivery.proof)
-                    self._judge_delivery(watched, name, route, other, delivery)
+                    await self._attempt(
+                        watched, self._judge_delivery(watched, name, route, other, delivery)
+                    )
             endings = [
                 each
                 for key, each in view.endings.items()
@@ -151,13 +153,15 @@ class Watcher:
             ),
         )
 
-    def _judge_delivery(
+    async def _judge_delivery(
         self, watched: Watched, name: LedgerId, route: Route, other: View, delivery: Delivery
     ) -> None:
         key = (delivery.dest_client, delivery.sequence)
         if key in self._views[name].deferred and not delivery.deferred:
             return  # its acknowledgement, written later; the delivery was judged then
-        sent = other.sent.get((route.counterparty_client_id, delivery.sequence))
+        sent = await other.find_sent(
+            (route.counterparty_client_id, delivery.sequence), delivery.packet
+        )
         finding = _compare_delivery(name, route, sent, delivery)
         # What the source does not show as final may be there on a branch that others see.
         certain = finding is None or isinstance(finding, DeliveryUnreadable)
@@ -229,8 +233,12 @@ class Watcher:
         first = self._first_seen.setdefault((name, what, key), self._clock())
         return self._clock() - first >= self._patience
 
-    def _forget(self, name: LedgerId) -> None:
-        """Go on from the newest final block, once everything up to it is judged."""
+    async def _forget(self, name: LedgerId) -> None:
+        """Go on from the newest final block, once everything up to it is judged.
+
+        Raises:
+            EventsMissing: the node left out something up to there; it is read again.
+        """
         view = self._views[name]
         arrived = {
             **{("delivery", key): each.height for key, each in view.deliveries.items()},
@@ -244,7 +252,10 @@ class Watcher:
             and not self._known(name, what, key)
             and key not in view.deferred
         ]
-        view.read = max(view.read, min([view.final, *(height - 1 for height in open_heights)]))
+        upto = min([view.final, *(height - 1 for height in open_heights)])
+        if upto > view.read:
+            await view.check_arrivals(upto)
+            view.read = upto
         view.deferred -= {
             key
             for key, each in view.deliveries.items()

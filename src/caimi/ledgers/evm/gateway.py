@@ -114,11 +114,7 @@ class EvmGateway:
             EventsMissing: the node left out logs, or has not the receipts that headers commit to.
             EventInvalid: see `traffic`.
         """
-        logs = await self._logs(_TRAFFIC, from_height, to_height)
-        topics = [self._contract.interface.events[name].topic for name in _TRAFFIC]
-        completeness = Completeness(self._contract.chain, self._contract.address, topics)
-        await completeness.check(from_height + 1, to_height, [log for log, _, _ in logs])
-        return await self._read(logs)
+        return await self._read(await self._whole_logs(_TRAFFIC, from_height, to_height))
 
     async def _read(
         self, logs: Sequence[tuple[RawLog, str, dict[str, Value]]]
@@ -232,6 +228,16 @@ class EvmGateway:
     async def _learn_clients(self, hashes: Sequence[bytes]) -> None:
         if any(each not in self._client_ids for each in hashes):
             await self.routes()
+
+    async def _whole_logs(
+        self, names: Sequence[str], from_height: int, to_height: int
+    ) -> list[tuple[RawLog, str, dict[str, Value]]]:
+        """Give what `_logs` gives, once headers and receipts say that it is all."""
+        logs = await self._logs(names, from_height, to_height)
+        topics = [self._contract.interface.events[name].topic for name in names]
+        completeness = Completeness(self._contract.chain, self._contract.address, topics)
+        await completeness.check(from_height + 1, to_height, [log for log, _, _ in logs])
+        return logs
 
     async def _logs(
         self, names: Sequence[str], from_height: int, to_height: int

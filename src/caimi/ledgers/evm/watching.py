@@ -14,6 +14,12 @@ from caimi.ledgers.evm.rpc import RpcRefusal
 from caimi.ledgers.port import Call, Delivery, Ending, Packet, Payload
 
 _TRACE = {"tracer": "callTracer"}
+_ARRIVALS = (
+    "AcknowledgementWritten",
+    "AcknowledgementDeferred",
+    "PacketAcknowledged",
+    "PacketTimedOut",
+)
 
 
 class WatchableGateway(EvmGateway):
@@ -60,6 +66,20 @@ class WatchableGateway(EvmGateway):
                     Ending(client, sequence, log.height, log.tx, acknowledged, answers, proof)
                 )
         return found
+
+    async def arrivals(self, from_height: int, to_height: int) -> set[tuple[str, int]]:
+        """Name packets received and ended in blocks (from_height, to_height], all of them.
+
+        Raises:
+            EventsMissing: the node left something out.
+        """
+        logs = await self._whole_logs(_ARRIVALS, from_height, to_height)
+        await self._learn_clients([values["clientHash"] for _, _, values in logs])
+        return {
+            (self._client_ids[values["clientHash"]], values["sequence"])
+            for _, _, values in logs
+            if values["clientHash"] in self._client_ids
+        }
 
     async def route_paused(self, client_id: str, at: int | None = None) -> bool:
         """Tell whether a route is paused."""
