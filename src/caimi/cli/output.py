@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,8 +28,9 @@ from caimi.cli.streams import STDERR, STDOUT
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import OutputLost
 
-out = Console(file=STDOUT)  # type: ignore[arg-type] - rich asks no more of it
-err = Console(file=STDERR, stderr=True)  # type: ignore[arg-type]
+out = Console(file=cast("IO[str]", STDOUT))
+err = Console(file=cast("IO[str]", STDERR), stderr=True)
+"""Both take a part of a text file for a whole one: rich asks no more of it."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 

@@ -64,7 +64,8 @@ class Stream:
     def _now(self) -> IO[str] | None:
         found: Any = getattr(sys, self._name)
         # While rich shows progress, it puts a proxy there that prints through this very stream.
-        return getattr(found, "rich_proxied_file", found)
+        real: IO[str] | None = getattr(found, "rich_proxied_file", found)
+        return real
 
     def _lost(self, why: object) -> None:
         # The interpreter flushes once more when it ends; what is left would fail there again.
