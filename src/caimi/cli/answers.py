@@ -53,9 +53,9 @@ def keep_answer(
         told = {"error": failed[0].as_dict()} if failed else {}
         try:
             print_json({"ok": not failed, "outputs": lists, **told})
-        except OutputLost as error:
+        except OutputLost as lost_output:
             kept = json.dumps(jsonable(lists)).encode()
-            why = f"The answer could not be printed ({error.what.rstrip('.')})"
+            why = f"The answer could not be printed ({lost_output.what.rstrip('.')})"
             print_error(save_elsewhere(kept, ".json", why), as_json=False)
             raise typer.Exit(1) from None
     elif lost is None:
