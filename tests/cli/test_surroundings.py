@@ -129,6 +129,8 @@ def test_what_the_machine_refuses_is_named_by_every_command(
         if around.bites == "config" and (turn + place) % 6:
             continue
         given = {"config": str(folder / around.config)} if takes(path, "config") else {}
+        if path[0] == "service" and takes(path, "key"):
+            given["key"] = "nobody"  # with a key it would find all it needs, and go on for ever
         if path == ("init",):
             given = {"directory": str(folder / "in.json")}
         done = run(

@@ -56,8 +56,8 @@ def keep_answer(
         except OutputLost as lost_output:
             kept = json.dumps(jsonable(lists)).encode()
             why = f"The answer could not be printed ({lost_output.what.rstrip('.')})"
-            print_error(save_elsewhere(kept, ".json", why), as_json=False)
-            raise typer.Exit(1) from None
+            failed.append(save_elsewhere(kept, ".json", why))
+            as_json = False  # nothing that was printed told of the others
     elif lost is None:
         say("Wrote {}.", output)
     for error in failed:
