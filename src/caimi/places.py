@@ -96,22 +96,29 @@ def keep_result(place: Path, data: bytes, what: str) -> ResultElsewhere | None:
         write_result(place, data)
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or error
-        found = _elsewhere(place, data)
-        if found is None:
-            return ResultElsewhere(
-                f"{what} could not be written to {place}: {said}; nor anywhere else. "
-                f"It is: {data.decode('utf-8', 'backslashreplace')}",
-                next_step="Copy it from here; running the command again could cost again.",
-            )
-        return ResultElsewhere(f"{what} could not be written to {place}: {said}. It is in {found}.")
+        return save_elsewhere(data, place.suffix, f"{what} could not be written to {place}: {said}")
     return None
 
 
-def _elsewhere(place: Path, data: bytes) -> Path | None:
+def save_elsewhere(data: bytes, ending: str, why: str) -> ResultElsewhere:
+    """Write a result to any directory that takes it, and give the error that says where it is.
+
+    Where there is no such directory, the error holds the result itself.
+    """
+    found = _elsewhere(data, ending)
+    if found is not None:
+        return ResultElsewhere(f"{why}. It is in {found}.")
+    return ResultElsewhere(
+        f"{why}; nor anywhere else. It is: {data.decode('utf-8', 'backslashreplace')}",
+        next_step="Copy it from here; running the command again could cost again.",
+    )
+
+
+def _elsewhere(data: bytes, ending: str) -> Path | None:
     folders = [os.environ.get("TMPDIR"), "/tmp", "/var/tmp", os.environ.get("HOME"), "."]  # noqa: S108
     for folder in filter(None, folders):
         with contextlib.suppress(OSError, ValueError):
-            descriptor, name = tempfile.mkstemp(place.suffix, "caimi-result-", folder)
+            descriptor, name = tempfile.mkstemp(ending, "caimi-result-", folder)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(data)

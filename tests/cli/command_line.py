@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pkgutil
 import resource
@@ -64,7 +65,8 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield from commands(child, (*path, name))
 
 
-ALL = dict(commands(typer.main.get_command(app)))
+PROGRAM = typer.main.get_command(app)
+ALL = dict(commands(PROGRAM))
 
 
 def takes(path: tuple[str, ...], name: str) -> bool:
@@ -129,6 +131,7 @@ def run(
     """Run a command line in a child; `within` changes the child's surroundings first."""
     sys.stdout.flush()
     sys.stderr.flush()
+    gc.freeze()  # a child that collected would copy all that it shares
     logs = [open(folder / name, "w+b") for name in (".out", ".err")]  # noqa: PTH123, SIM115
     child = os.fork()
     if child == 0:
@@ -163,7 +166,7 @@ def _become(
         )
         os.environ.update(env)
         within()
-        app(words)
+        PROGRAM.main(words, prog_name="caimi")
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,18 @@ def test_an_answer_whose_place_went_away_is_kept_elsewhere_and_said(
     (kept,) = (tmp_path / "spare").iterdir()
     assert "CAIMI-C052" in capfd.readouterr().err
     assert kept.suffix == Path(name).suffix
+
+
+def test_an_answer_that_cannot_be_printed_is_kept_and_the_place_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(sys, "stdout", None)  # as for a process that began with it closed
+    with pytest.raises(typer.Exit):
+        keep_answer({"y": np.ones(3)}, None, None, as_json=False)
+    (kept,) = tmp_path.iterdir()
+    assert json.loads(kept.read_text()) == {"y": [1.0, 1.0, 1.0]}
+    assert "CAIMI-C052" in capfd.readouterr().err
 
 
 def test_an_answer_that_its_file_cannot_hold_is_kept_in_one_that_can(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from command_line import ALL, Ended, arguments, no_room, run, takes, without_privileges
+from rich.file_proxy import FileProxy
 
+from caimi.cli.output import err
 from caimi.errors.catalogue import CODE
 
 CONFIG = 'state = "state"\n[keys]\ndirectory = "keys"\n'
@@ -121,10 +125,12 @@ def test_what_the_machine_refuses_is_named_by_every_command(
     wrong = {}
     place = SURROUNDINGS.index(around)
     for turn, path in enumerate(ALL):
-        # One function reads the configuration: each command meets a quarter of what is wrong there.
-        if around.bites == "config" and (turn + place) % 4:
+        # One function reads the configuration: each command meets some of what is wrong there.
+        if around.bites == "config" and (turn + place) % 6:
             continue
         given = {"config": str(folder / around.config)} if takes(path, "config") else {}
+        if path[0] == "service" and takes(path, "key"):
+            given["key"] = "nobody"  # with a key it would find all it needs, and go on for ever
         if path == ("init",):
             given = {"directory": str(folder / "in.json")}
         done = run(
@@ -175,6 +181,33 @@ def test_a_lost_standard_error_ends_nothing(folder: Path) -> None:
     done = run(["engines", "--json"], folder, within=within)
     assert done.status == 0
     assert json.loads(done.out)["ok"] is True
+
+
+def test_nobody_to_ask_and_no_input_at_all_are_named(folder: Path) -> None:
+    (folder / "node.toml").write_text("")
+    at = ["--config", str(folder / "caimi.toml")]
+    for words in (["keys", "new", "bob", *at], ["service", "node", str(folder / "node.toml")]):
+        for within in (_nothing_given, _no_input):
+            done = run(words, folder, within=within)
+            assert is_named(done), done.text
+
+
+def _nothing_given() -> None:
+    os.environ.pop("CAIMI_PASSPHRASE", None)
+
+
+def _no_input() -> None:
+    _nothing_given()
+    os.setsid()  # no terminal either
+    os.close(0)
+    sys.stdin = None  # type: ignore[assignment] - as the interpreter does for a closed one
+
+
+def test_progress_on_a_terminal_writes_through_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", FileProxy(err, real))
+    err.print("on its way")
+    assert "on its way" in real.getvalue()
 
 
 def test_an_error_is_told_as_json_where_json_was_asked(folder: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from caimi.cli.output import print_error, print_json, say
-from caimi.places import check_file_place, keep_result
+from caimi.cli.output import jsonable, print_error, print_json, say
+from caimi.errors.machine import OutputLost
+from caimi.places import check_file_place, keep_result, save_elsewhere
 
 if TYPE_CHECKING:
     from caimi.errors.base import CaimiError
@@ -49,7 +51,13 @@ def keep_answer(
     if as_json or output is None:
         lists = {name: value.tolist() for name, value in outputs.items()}
         told = {"error": failed[0].as_dict()} if failed else {}
-        print_json({"ok": not failed, "outputs": lists, **told})
+        try:
+            print_json({"ok": not failed, "outputs": lists, **told})
+        except OutputLost as lost_output:
+            kept = json.dumps(jsonable(lists)).encode()
+            why = f"The answer could not be printed ({lost_output.what.rstrip('.')})"
+            failed.append(save_elsewhere(kept, ".json", why))
+            as_json = False  # nothing that was printed told of the others
     elif lost is None:
         say("Wrote {}.", output)
     for error in failed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +17,7 @@ from caimi.cli.options import (
     KeyOption,
     UriArgument,
     guarded,
+    somebody_there,
     with_network,
 )
 from caimi.cli.output import (
@@ -231,7 +231,7 @@ def buy(
         try:
             done = await net.buy(uri, ledger=ledger, max_price=max_price, again=again)
         except LicensedElsewhere as error:
-            if as_json or not sys.stdin.isatty():
+            if as_json or not somebody_there():
                 raise
             err.print(f"[yellow]{plain(error.what)}[/yellow] {plain(error.why)}")
             if not typer.confirm("Pay for another one all the same?"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -12,6 +13,7 @@ import typer
 from caimi.cli.output import print_error
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import SystemRefused
+from caimi.errors.operations import KeyLocked
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -64,6 +66,21 @@ def with_network(
     return guarded(as_json, lambda: asyncio.run(session()))
 
 
+def somebody_there() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def ask_passphrase(prompt: str) -> str:
-    """Ask at the terminal without showing what is typed."""
-    return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=prompt.startswith("New")))
+    """Ask at the terminal without showing what is typed.
+
+    Raises:
+        KeyLocked: there is nobody to ask.
+    """
+    new = prompt.startswith("New")
+    try:
+        return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=new))
+    except typer.Abort:
+        if somebody_there():
+            raise
+        raise KeyLocked("No passphrase was given, and there is nobody to ask.") from None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,13 +22,15 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from caimi.cli.streams import STDERR, STDOUT
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import OutputLost
 
-out = Console(file=STDOUT)  # type: ignore[arg-type] - rich asks no more of it
-err = Console(file=STDERR, stderr=True)  # type: ignore[arg-type]
+out = Console(file=cast("IO[str]", STDOUT))
+err = Console(file=cast("IO[str]", STDERR), stderr=True)
+"""Both take a part of a text file for a whole one: rich asks no more of it."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -58,9 +60,16 @@ def print_json(document: object) -> None:
     STDOUT.flush()
 
 
-def plain(value: object) -> str:
+def shown(value: object, style: str = "") -> Text:
     """Give a value as text that a terminal shows and does not obey: no markup, no control codes."""
-    return escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value)))
+    return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value)), style)
+
+
+def plain(value: object) -> str:
+    """Give a value as `shown` does, to stand between tags of our own markup."""
+    text = shown(value).plain
+    body = text.rstrip("\\")
+    return escape(body) + "\\" * 2 * (len(text) - len(body))  # or the next tag would be escaped
 
 
 def say(text: str, *values: object) -> None:
@@ -71,23 +80,23 @@ def say(text: str, *values: object) -> None:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; an empty one says so."""
     if not rows:
-        out.print(f"[dim]{plain(title)}: nothing.[/dim]")
+        out.print(shown(f"{title}: nothing.", "dim"))
         return
-    shown = Table(title=plain(title), title_justify="left", header_style="bold")
+    drawn = Table(title=shown(title), title_justify="left", header_style="bold")
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        drawn.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*map(plain, row))
-    out.print(shown)
+        drawn.add_row(*map(shown, row))
+    out.print(drawn)
 
 
 def facts(title: str, pairs: Mapping[str, object]) -> None:
     """Print names and values under a title, a line each, never broken: they are for copying."""
-    out.print(f"[bold]{plain(title)}[/bold]")
+    out.print(shown(title, "bold"))
     width = max(map(len, pairs), default=0)
     for key, value in pairs.items():
         if str(value):
-            out.print(f"  {plain(key):<{width}}  {plain(value)}", soft_wrap=True)
+            out.print(shown(f"  {key:<{width}}  {value}"), soft_wrap=True)
 
 
 def print_error(error: CaimiError, *, as_json: bool) -> None:
@@ -96,12 +105,13 @@ def print_error(error: CaimiError, *, as_json: bool) -> None:
         with suppress(OutputLost):
             print_json({"ok": False, "error": error.as_dict()})
             return
-    lines = [f"[bold]{plain(error.what)}[/bold]"]
+    lines = [shown(error.what, "bold")]
     if error.why:
-        lines.append(f"Why:  {plain(error.why)}")
+        lines.append(shown(f"Why:  {error.why}"))
     if error.next_step:
-        lines.append(f"Next: {plain(error.next_step)}")
-    err.print(Panel("\n".join(lines), title=f"[red]{error.code}[/red]", title_align="left"))
+        lines.append(shown(f"Next: {error.next_step}"))
+    text = Text("\n").join(lines)
+    err.print(Panel(text, title=f"[red]{error.code}[/red]", title_align="left"))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from caimi.cli.options import ConfigOption, ask_passphrase, guarded
+from caimi.cli.options import ConfigOption, ask_passphrase, guarded, somebody_there
 from caimi.cli.output import say
 
 MetricsPort = Annotated[
@@ -38,11 +38,11 @@ def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]
     _log()
 
     def serve() -> None:
-        if sys.stdin.isatty():
-            passphrase = ask_passphrase("Passphrase of the node's key")
+        if somebody_there():
+            passphrase = ask_passphrase("Passphrase of the node's key").encode()
         else:
-            passphrase = sys.stdin.readline().strip()
-        asyncio.run(run_node(settings, passphrase.encode()))
+            passphrase = b"" if sys.stdin is None else sys.stdin.buffer.readline().strip()
+        asyncio.run(run_node(settings, passphrase))
 
     guarded(False, serve)
 

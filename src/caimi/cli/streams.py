@@ -63,7 +63,9 @@ class Stream:
 
     def _now(self) -> IO[str] | None:
         found: Any = getattr(sys, self._name)
-        return found
+        # While rich shows progress, it puts a proxy there that prints through this very stream.
+        real: IO[str] | None = getattr(found, "rich_proxied_file", found)
+        return real
 
     def _lost(self, why: object) -> None:
         # The interpreter flushes once more when it ends; what is left would fail there again.
