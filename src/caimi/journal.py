@@ -15,7 +15,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,10 +134,19 @@ class Journal:
         Raises:
             JournalBusy: another process is at it.
         """
-        key = f"{kind}-{hashlib.sha256(json.dumps([kind, *intent]).encode()).hexdigest()[:32]}"
+        key = _key(kind, intent)
         with _exclusive(self.beside(f"{key}.lock"), kind):
             record = await self._run(lambda db: _find_or_insert(db, key, kind))
             yield Operation(self, record)
+
+    async def has_finished(self, kind: str, *intent: str) -> bool:
+        """Tell whether the operation that `kind` and `intent` name was begun and ended."""
+        row = await self._run(
+            lambda db: db.execute(
+                "SELECT finished FROM operations WHERE key = ?", (_key(kind, intent),)
+            ).fetchone()
+        )
+        return row is not None and bool(row[0])
 
     async def operations(self) -> list[OperationRecord]:
         """List all operations, oldest first."""
@@ -199,6 +208,10 @@ class Journal:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _key(kind: str, intent: Sequence[str]) -> str:
+    return f"{kind}-{hashlib.sha256(json.dumps([kind, *intent]).encode()).hexdigest()[:32]}"
 
 
 def _find_or_insert(db: sqlite3.Connection, key: str, kind: str) -> OperationRecord:
