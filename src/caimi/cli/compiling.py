@@ -45,7 +45,8 @@ def compile_command(
     def work() -> None:
         from time import perf_counter
 
-        from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_files
+        from caimi.inference.wasm.compiling.apart import compile_apart
+        from caimi.inference.wasm.compiling.compiler import VARIANTS
         from caimi.inference.wasm.compiling.sizes import sizes_of
 
         if variant not in VARIANTS:
@@ -55,7 +56,7 @@ def compile_command(
             raise typer.BadParameter("the module must lie beside its ONNX file")
         began = perf_counter()
         with err.status("Compiling…"):
-            made = compile_files(model, VARIANTS[variant], shapes=sizes_of(model, sizes or []))
+            made = compile_apart(model, VARIANTS[variant], shapes=sizes_of(model, sizes or []))
         for name, data in made.beside.items():
             (target.parent / name).write_bytes(data)
         target.write_bytes(made.module.wasm)

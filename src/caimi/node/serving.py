@@ -19,9 +19,9 @@ from caimi.errors.inference import ModelNotServed
 from caimi.errors.ledgers import UnknownModel
 from caimi.errors.node import LedgerTooSlow
 from caimi.errors.operations import UnknownLedger, UnknownSelector
-from caimi.inference.batching import rows_stay_apart
 from caimi.inference.engine import Engine
 from caimi.inference.metering import Meter
+from caimi.inference.wasm.compiling.apart import rows_stay_apart_told
 from caimi.inference.worker import ServedModel
 from caimi.node.consent import Consent
 from caimi.node.open_models import MAX_BYTES, MAX_MODELS, Found, OpenModels
@@ -119,7 +119,7 @@ class LicensedModels:
                 f"This worker cannot open {uri}: {error.what}",
             ) from error
         model = onnx_file(pulled)
-        apart = self._options.together and await asyncio.to_thread(rows_stay_apart, model)
+        apart = self._options.together and await asyncio.to_thread(rows_stay_apart_told, model)
         session = await asyncio.to_thread(self._engine.load, model)
         meter = Meter(model) if self._options.metered else None
         return ServedModel(uri, pulled.manifest.digest, session, apart, meter)
