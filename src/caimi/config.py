@@ -170,6 +170,10 @@ class ServingSection(Section):
     batch_kib: Annotated[int, Field(ge=1, le=1 << 22)] = 1024
     batch_wait_ms: Annotated[float, Field(ge=0, le=10_000, strict=False)] = 0.0
     models_mib: Annotated[int, Field(ge=1, le=1 << 24)] = 8192
+    models_open: Annotated[int, Field(ge=1, le=4096)] = 64
+    models: Annotated[list[str], Field(max_length=10_000, strict=False)] | None = None
+    run_seconds: Annotated[float, Field(gt=0, le=86_400, strict=False)] = 60.0
+    memory_mib: Annotated[int, Field(ge=256, le=1 << 24)] | None = None
     arena_mib: Annotated[int, Field(ge=16, le=1 << 24)] | None = None
     prices: dict[str, int | str] = {}
 
@@ -389,8 +393,13 @@ wait_seconds = 120
 # batch_rows = 8                # together, of models whose rows stay apart; 1: never
 # batch_kib = 1024              # of inputs together; more pays on CUDA
 # batch_wait_ms = 0.0           # for others to come
-# models_mib = 8192             # of files of models that are kept open
-# arena_mib = 4096              # for what runs need; without it, no bound
+# models = ["caimi:eip155:1:0x...", "eip155:1:0x..."]  # what it serves: models, versions,
+#                               # publishers; without it, what its own key published or bought
+# models_open = 64              # at a time
+# models_mib = 8192             # of files of models that are kept open, and on the disk
+# run_seconds = 60.0            # a run that takes longer is ended
+# memory_mib = 8192             # of one model's process; without it, 3/4 of the machine's
+# arena_mib = 4096              # of that, for what runs of one model need
 
 # [committee]
 # group_key = "0x..."

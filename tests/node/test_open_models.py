@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from caimi.errors.inference import ModelNotServed, ModelTooLarge
+from caimi.errors.inference import ModelNotServed, ModelStillOpening, ModelTooLarge
 from caimi.inference.worker import ServedModel
-from caimi.node.open_models import Fetched, OpenModels
+from caimi.node import open_models
+from caimi.node.open_models import Found, OpenModels
 from caimi.uri import ModelUri
 
 
@@ -16,11 +17,12 @@ class Store:
     def __init__(self, **options: int) -> None:
         self.fetched: list[str] = []
         self.loaded: list[str] = []
+        self.discarded: list[str] = []
         self.sizes_at_load: list[int] = []
         self.broken: set[str] = set()
         self.models = OpenModels(self._fetch, **options)
 
-    async def _fetch(self, uri: ModelUri) -> Fetched:
+    async def _fetch(self, uri: ModelUri) -> Found:
         version = uri.selector or ""
         self.fetched.append(version)
         await asyncio.sleep(0)
@@ -32,7 +34,7 @@ class Store:
             self.loaded.append(version)
             return ServedModel(uri, bytes(32), None)
 
-        return Fetched(int(version), load)
+        return Found(int(version), load, lambda: self.discarded.append(version))
 
     async def get(self, size: int) -> ServedModel:
         return await self.models.get(uri(size))
@@ -94,3 +96,75 @@ async def test_a_request_that_is_given_up_stops_no_other():
     first.cancel()
     assert (await second).uri == uri(5)
     assert store.loaded == ["5"]
+
+
+async def settled(store: Store) -> list[str]:
+    await asyncio.gather(*store.models._discarding)
+    return store.discarded
+
+
+async def test_files_go_when_a_version_is_closed_or_cannot_be_loaded():
+    store = Store(max_bytes=10)
+    for size in (4, 5):
+        await store.get(size)
+    assert await settled(store) == []
+    await store.get(6)
+    assert await settled(store) == ["4", "5"]
+
+    async def fail() -> ServedModel:
+        raise ModelNotServed("its chunks are gone")
+
+    async def find(_uri: ModelUri) -> Found:
+        return Found(1, fail, lambda: store.discarded.append("failed"))
+
+    broken = OpenModels(find)
+    with pytest.raises(ModelNotServed):
+        await broken.get(uri(1))
+    await asyncio.gather(*broken._discarding)
+    assert store.discarded[-1] == "failed"
+
+
+async def test_a_version_that_is_closed_while_it_is_opened_leaves_no_files():
+    opened, discarded = asyncio.Event(), []
+
+    async def find(asked: ModelUri) -> Found:
+        async def load() -> ServedModel:
+            if asked.selector == "1":
+                await opened.wait()
+            return ServedModel(asked, bytes(32), None)
+
+        return Found(1, load, lambda: discarded.append(asked.selector))
+
+    models = OpenModels(find, max_models=1)
+    first = asyncio.create_task(models.get(uri(1)))
+    await asyncio.sleep(0.01)
+    await models.get(uri(2))
+    assert discarded == []
+    opened.set()
+    assert (await first).uri == uri(1)
+    await asyncio.gather(*models._discarding)
+    assert discarded == ["1"]
+
+
+async def test_a_version_that_is_long_in_coming_is_told_so_and_comes(monkeypatch):
+    monkeypatch.setattr(open_models, "WAIT_SECONDS", 0.02)
+    begun = asyncio.Event()
+
+    async def find(asked: ModelUri) -> Found:
+        async def load() -> ServedModel:
+            await begun.wait()
+            return ServedModel(asked, bytes(32), None)
+
+        return Found(1, load)
+
+    models = OpenModels(find)
+    with pytest.raises(ModelStillOpening):
+        await models.get(uri(1))
+    begun.set()
+    assert (await models.get(uri(1))).uri == uri(1)
+    monkeypatch.setattr(open_models, "OPENING_SECONDS", 0.02)
+    begun.clear()
+    monkeypatch.setattr(open_models, "WAIT_SECONDS", 5)
+    with pytest.raises(ModelStillOpening, match=r"not opened within"):
+        await models.get(uri(2))
+    assert uri(2) not in models

@@ -46,7 +46,8 @@ def compile_command(
     def work() -> None:
         from time import perf_counter
 
-        from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_files
+        from caimi.inference.wasm.compiling.apart import compile_apart
+        from caimi.inference.wasm.compiling.compiler import VARIANTS
         from caimi.inference.wasm.compiling.sizes import sizes_of
 
         if variant not in VARIANTS:
@@ -57,7 +58,7 @@ def compile_command(
         check_file_place(target)
         began = perf_counter()
         with err.status("Compiling…"):
-            made = compile_files(model, VARIANTS[variant], shapes=sizes_of(model, sizes or []))
+            made = compile_apart(model, VARIANTS[variant], shapes=sizes_of(model, sizes or []))
         for name, data in made.beside.items():
             write_result(target.parent / name, data)
         write_result(target, made.module.wasm)

@@ -38,6 +38,7 @@ from caimi.messaging.relayer import Relayer
 from caimi.models.signing import PackageSigner
 from caimi.node.app import create_app
 from caimi.node.client import Endpoint, HttpCustodian, HttpMember, HttpValidator, HttpWorker
+from caimi.node.consent import Consent
 from caimi.node.coordinator import generate_group_key
 from caimi.node.node import Node
 from caimi.node.serving import LicensedModels
@@ -172,7 +173,7 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
         engine = OnnxEngine()
         worker = Worker(
             engine,
-            LicensedModels(working, engine, folder / "worker" / "models"),
+            LicensedModels(working, engine, folder / "worker" / "models", Consent(working, None)),
             working.identity.signer,
             ReceiptLog(receipts),
             time.time,

@@ -247,6 +247,22 @@ class ModelTooLarge(ModelNotServed):
     next_step = "Ask another worker; its operator can raise models_mib in [worker]."
 
 
+class ModelNotWanted(ModelNotServed):
+    """A worker's operator did not agree to serve that model."""
+
+    code = "CAIMI-R061"
+    why = "Anyone may grant a worker a licence; it runs what its own key bought or [worker] lists."
+    next_step = "Ask another worker; its operator can buy it, or add it to models in [worker]."
+
+
+class ModelStillOpening(ModelNotServed):
+    """A worker has not fetched and loaded the model yet."""
+
+    code = "CAIMI-R062"
+    why = "On first use a model's chunks are fetched, opened, checked, and loaded."
+    next_step = "Ask again in some minutes."
+
+
 class ScheduleMalformed(InferenceError):
     """A document is no schedule of fuel."""
 

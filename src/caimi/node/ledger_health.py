@@ -45,7 +45,7 @@ class LedgerHealth:
         self._clock = clock
         self._seen = {name: _Seen() for name in ledgers}
 
-    async def look(self) -> dict[str, dict[str, object]]:
+    async def look(self) -> dict[LedgerId, dict[str, object]]:
         """Tell of each ledger whether it answers now, and what was last seen, in bounded time."""
         now = self._clock()
         asking = [
@@ -72,12 +72,7 @@ class LedgerHealth:
         except CaimiError as error:
             seen.error = error
         else:
-            seen.final, seen.time, seen.at, seen.error = (
-                final.height,
-                final.time,
-                self._clock(),
-                None,
-            )
+            seen.final, seen.at, seen.error = final.height, self._clock(), None
             self._observe(name, final.height, final.time)
         finally:
             seen.asking, seen.asked = None, self._clock()
@@ -86,7 +81,7 @@ class LedgerHealth:
         error = seen.error
         if seen.asking is not None and error is None:
             error = LedgerTooSlow(f"It did not answer within {PATIENCE_SECONDS:g} seconds.")
-        said: dict[str, object] = {"ok": error is None}
+        said: dict[str, object] = {"ok": error is None and seen.at is not None}
         if seen.final is not None and seen.at is not None:
             said |= {"final": seen.final, "seen_seconds_ago": round(self._clock() - seen.at, 1)}
         if error is not None:

@@ -17,11 +17,12 @@ from caimi.errors.base import CaimiError
 from caimi.errors.inference import (
     ModelNotRunnable,
     ModelNotServed,
+    ModelStillOpening,
     ReceiptStoreDamaged,
     RunFailed,
     WorkerBusy,
 )
-from caimi.errors.node import RequestInvalid
+from caimi.errors.node import LedgerTooSlow, RequestInvalid
 from caimi.errors.operations import ConfigInvalid
 from caimi.inference.oip import open_inference_pb2 as pb
 from caimi.inference.oip.channel import SERVICE, options
@@ -42,6 +43,8 @@ MAX_CONNECTION_MS: Final = 60_000
 MAX_CALL_MS: Final = 90_000
 MESSAGE_SECONDS: Final = 30.0
 _STATUS: Final[dict[type[CaimiError], grpc.StatusCode]] = {
+    ModelStillOpening: grpc.StatusCode.UNAVAILABLE,
+    LedgerTooSlow: grpc.StatusCode.DEADLINE_EXCEEDED,
     ModelNotServed: grpc.StatusCode.NOT_FOUND,
     WorkerBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ReceiptStoreDamaged: grpc.StatusCode.INTERNAL,

@@ -16,10 +16,12 @@ from starlette.routing import Route
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import (
     ModelNotServed,
+    ModelStillOpening,
     ReceiptStoreDamaged,
     UnreadableTensors,
     WorkerBusy,
 )
+from caimi.errors.node import LedgerTooSlow
 from caimi.inference.oip.json_fields import LENGTH_HEADER
 from caimi.inference.oip.json_metadata import model_info_document
 from caimi.inference.oip.rest import decode_request, encode_answer
@@ -28,9 +30,11 @@ from caimi.node.bodies import Bodies
 
 PREFIX: Final = "/v2"
 _STATUS: Final[dict[type[CaimiError], int]] = {
+    ModelStillOpening: 503,
     ModelNotServed: 404,
     WorkerBusy: 503,
     ReceiptStoreDamaged: 500,
+    LedgerTooSlow: 504,
 }
 
 

@@ -24,6 +24,7 @@ from caimi.errors.operations import UnknownLedger
 from caimi.hashing import keccak256
 from caimi.inference.batch import ReceiptLog, anchor_receipts
 from caimi.inference.batching import BatchLimits
+from caimi.inference.confined.limits import OnnxLimits
 from caimi.inference.engine import Engine
 from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.onnx_engine import OnnxEngine
@@ -43,12 +44,13 @@ from caimi.node.app import create_app
 from caimi.node.bodies import Bodies
 from caimi.node.client import Endpoint, HttpValidator
 from caimi.node.connections import make_server
+from caimi.node.consent import Consent
 from caimi.node.endpoints import open_endpoints
 from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics, WatcherMetrics
 from caimi.node.node import Node
 from caimi.node.relaying import RelayingPolicy, serve_quotes
-from caimi.node.serving import LicensedModels
+from caimi.node.serving import LicensedModels, ServingOptions
 from caimi.node.settings import NodeSettings
 from caimi.node.worker_app import create_worker_app, grpc_beside
 
@@ -262,6 +264,10 @@ async def run_worker(
                 serving.threads,
                 provider=serving.provider,
                 memory_bytes=serving.arena_mib << 20 if serving.arena_mib else None,
+                limits=OnnxLimits(
+                    run_seconds=serving.run_seconds,
+                    memory_bytes=serving.memory_mib << 20 if serving.memory_mib else None,
+                ),
             )
             if engine == DEFAULT_ENGINE
             else engine_named(engine, processes=os.cpu_count() or 1)
@@ -270,9 +276,13 @@ async def run_worker(
             context,
             running,
             home / "models",
-            together=serving.batch_rows > 1 and engine == DEFAULT_ENGINE,
-            max_bytes=serving.models_mib << 20,
-            metered=not prices.is_constant,
+            Consent(context, serving.models),
+            ServingOptions(
+                together=serving.batch_rows > 1 and engine == DEFAULT_ENGINE,
+                metered=not prices.is_constant,
+                max_bytes=serving.models_mib << 20,
+                max_models=serving.models_open,
+            ),
         )
         worker = Worker(
             running,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.inference import ModuleMalformed
+from caimi.inference.wasm.compiling.apart import compile_apart
 from caimi.inference.wasm.compiling.compiler import (
     Variant,
-    compile_files,
     default_cache,
     fingerprint,
 )
@@ -41,7 +41,7 @@ class ModuleCache:
         folder, source = self._place(file, variant, shapes)
         kept = _kept(folder / _MODULE, source, variant)
         if kept is None:
-            made = compile_files(file, variant, shapes=shapes, cache=self._objects)
+            made = compile_apart(file, variant, shapes=shapes, cache=self._objects)
             if made.external:  # the key does not cover what was read besides the ONNX file
                 state = hashlib.sha256(made.module.wasm)
                 for data in made.beside.values():

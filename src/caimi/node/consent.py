@@ -1,0 +1,95 @@
+"""Which models a worker serves: those that its operator wants, whatever others grant to its key.
+
+Anyone may grant anyone a licence. What runs here is what `[worker] models` names: a model, one
+version of it, or all of a publisher. Without that list it is what the worker's own key published or
+bought, which nobody but the operator does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from caimi.client.context import Context
+from caimi.client.resolve import Resolved
+from caimi.errors.inference import ModelNotWanted
+from caimi.errors.operations import ConfigInvalid, NoRoute
+from caimi.journal import operation_key
+from caimi.ledgers.port import Ledger, PurchaseState
+from caimi.uri import ModelUri
+
+_SCHEME: Final = "caimi:"
+
+
+class Consent:
+    """What the operator agreed to run. `wanted` None stands for what its key published or bought.
+
+    Construction raises `ConfigInvalid` for an entry that names neither a model nor an account.
+    """
+
+    def __init__(self, context: Context, wanted: Sequence[str] | None) -> None:
+        self._context = context
+        self._wanted = None if wanted is None else [_entry(text) for text in wanted]
+
+    async def check(self, resolved: Resolved) -> None:
+        """Refuse a version that the operator did not agree to.
+
+        Raises:
+            ModelNotWanted: it says how to agree.
+            LedgerUnavailable: a ledger does not answer.
+        """
+        if self._wanted is not None:
+            agreed = any(_names(entry, resolved) for entry in self._wanted)
+        else:
+            agreed = resolved.model.publisher == self._account or await self._is_bought(resolved)
+        if not agreed:
+            raise ModelNotWanted(
+                f"This worker does not serve {resolved.uri}: its operator has not agreed to."
+            )
+
+    @property
+    def _account(self) -> bytes:
+        return self._context.identity.signer.account
+
+    async def _is_bought(self, resolved: Resolved) -> bool:
+        for name, ledger in self._context.ledgers.items():
+            intent = (str(resolved.uri), name, self._account.hex())
+            bought = await self._context.journal.find(operation_key("buy", *intent))
+            if bought is not None and bought.finished:
+                return True
+            if name != resolved.ledger.id and await self._is_bought_from(ledger, resolved):
+                return True
+        return False
+
+    async def _is_bought_from(self, paying: Ledger, resolved: Resolved) -> bool:
+        """Whether a purchase of ours ended well there: only the key that buys makes one."""
+        try:
+            route = await self._context.route(paying.id, resolved.ledger.id)
+        except NoRoute:
+            return False
+        purchase = await paying.market.purchase_of(
+            route.client_id, resolved.model.model_id, resolved.version.version, self._account
+        )
+        return purchase is not None and purchase.state is PurchaseState.COMPLETED
+
+
+def _entry(text: str) -> ModelUri | tuple[str, bytes]:
+    if text.startswith(_SCHEME):
+        return ModelUri.parse(text)
+    ledger, _, account = text.rpartition(":")
+    try:
+        found = bytes.fromhex(account.removeprefix("0x"))
+    except ValueError:
+        found = b""
+    if not ledger or len(found) != 20:
+        raise ConfigInvalid(
+            f"[worker] models has {text[:80]!r}, which is neither a model's URI nor a publisher.",
+            next_step="Write caimi:LEDGER:0xID, the same with @VERSION, or LEDGER:0xACCOUNT.",
+        )
+    return ledger, found
+
+
+def _names(entry: ModelUri | tuple[str, bytes], resolved: Resolved) -> bool:
+    if isinstance(entry, ModelUri):
+        return entry in (resolved.uri, resolved.uri.with_selector(None))
+    return entry == (resolved.ledger.id, resolved.model.publisher)

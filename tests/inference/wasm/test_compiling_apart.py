@@ -1,0 +1,68 @@
+"""A file is read and compiled in a process apart: what that dies of is told by name."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import onnx_models as models
+
+from caimi.errors.inference import (
+    CompilerFailed,
+    ModelEndsItsProcess,
+    ModelNotRunnable,
+    WrongInput,
+)
+from caimi.inference.wasm.compiling import apart
+from caimi.inference.wasm.compiling.apart import compile_apart, rows_stay_apart_told
+from caimi.inference.wasm.compiling.compiler import SIMD, compile_files
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return models.saved(tmp_path, models.perceptron())
+
+
+def test_a_process_apart_gives_the_same_module(file: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CAIMI_PASSPHRASE", "secret")
+    assert "CAIMI_PASSPHRASE" not in apart._KEPT
+    assert compile_apart(file, SIMD) == compile_files(file, SIMD)
+
+
+def test_refusals_are_told_as_they_are(file: Path, tmp_path: Path):
+    (tmp_path / "x").mkdir()
+    custom = models.saved(tmp_path / "x", models.with_custom_operator())
+    with pytest.raises(ModelNotRunnable, match=r"custom operator"):
+        compile_apart(custom, SIMD)
+    with pytest.raises(WrongInput):
+        compile_apart(file, SIMD, shapes={"x": (1, 5)})
+    assert rows_stay_apart_told(file)
+
+
+def test_what_takes_too_long_is_ended_and_told(file: Path):
+    with pytest.raises(ModelEndsItsProcess, match=r"not read within 0\.1 seconds"):
+        compile_apart(file, SIMD, seconds=0.1)
+    assert not rows_stay_apart_told(file, seconds=0.1)
+
+
+def test_a_process_that_dies_is_told_by_name(file: Path, monkeypatch: pytest.MonkeyPatch):
+    """As a crash of native code in it would be."""
+    start = subprocess.Popen
+
+    def dying(*args: object, **options: object) -> object:
+        process = start(*args, **options)
+        process.send_signal(signal.SIGSEGV)
+        return process
+
+    monkeypatch.setattr(apart.subprocess, "Popen", dying)
+    with pytest.raises(ModelEndsItsProcess, match=r"signal 11"):
+        compile_apart(file, SIMD)
+
+
+def test_an_error_of_our_own_is_no_refusal(file: Path):
+    with pytest.raises(CompilerFailed, match=r"KeyError"):
+        apart._ask("no such work", {}, file.name, 60)
