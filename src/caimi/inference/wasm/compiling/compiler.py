@@ -181,7 +181,11 @@ def translate(
     except UnicodeDecodeError as error:
         raise ModelNotRunnable(f"{file.name}: a text in it is not UTF-8.") from error
     emitted = emit(
-        graph.model, graph.weights, float64_sums=variant.float64_sums, int8=tuple(graph.int8)
+        graph.model,
+        graph.weights,
+        float64_sums=variant.float64_sums,
+        int8=tuple(graph.int8),
+        names=graph.names,
     )
     return Translation(opened, graph, emitted, rows)
 

@@ -43,7 +43,8 @@ class Graph:
 
     `inputs` and `outputs` are the names and types of the original; `weights` says for each name in
     `model` that stands for stored weights where they lie. `int8` has, by the same names, weights
-    that are stored as int8 in a file of their own.
+    that are stored as int8 in a file of their own. `names` gives all names of the original by those
+    in `model`.
     """
 
     model: ModelProto
@@ -51,6 +52,7 @@ class Graph:
     outputs: tuple[tuple[str, str], ...]
     weights: Mapping[str, Weight]
     int8: Mapping[str, bytes] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -211,10 +213,20 @@ def fix_sizes(model: ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> Model
         if any(not d.HasField("dim_value") or d.dim_value < 0 for d in tensor.shape.dim):
             tensor.ClearField("shape")
     try:
-        return onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True)
+        return _inferred(fixed)
+    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError):
+        # What exporters say of outputs is often wrong, and ONNX Runtime only warns of it.
+        for value in fixed.graph.output:
+            value.type.tensor_type.ClearField("shape")
+    try:
+        return _inferred(fixed)
     except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         first = str(error).strip().splitlines()[-1]
         raise WrongInput(f"The sizes do not fit the model: {first[:300]}") from error
+
+
+def _inferred(model: ModelProto) -> ModelProto:
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
 
 
 def _set_shape(value: Any, shape: Iterable[int]) -> None:  # noqa: ANN401 - as above
@@ -268,7 +280,8 @@ def detach_weights(
             _copy_value(graph.value_info, value, names)
     _copy_nodes(graph, source, names)
     outputs = tuple((value.name, names[value.name]) for value in source.output)
-    return Graph(plain, inputs, outputs, weights, whole)
+    original = {number: name for name, number in names.items()}
+    return Graph(plain, inputs, outputs, weights, whole, original)
 
 
 def _copy_nodes(graph: Any, source: Any, names: Mapping[str, str]) -> None:  # noqa: ANN401
