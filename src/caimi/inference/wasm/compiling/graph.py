@@ -20,6 +20,7 @@ from onnx import ModelProto, TensorProto, helper, inliner, numpy_helper
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.errors.models import ManifestMalformed
 from caimi.inference.wasm.compiling.initializers import initializer_ranges
+from caimi.inference.wasm.compiling.opsets import raise_opset
 from caimi.inference.wasm.compiling.rewrite import is_classical, rewrite
 from caimi.inference.wasm.metadata import Weight
 from caimi.models.onnx_file import declared_tensor, first_line
@@ -96,7 +97,7 @@ def open_model(file: Path) -> OpenedModel:
     _check_nodes(file.name, model.graph)
     stored = initializer_ranges(data, file.name) | beside
     try:
-        rewritten = rewrite(model)
+        rewritten = rewrite(raise_opset(model))
     except (ValueError, RuntimeError, onnx.shape_inference.InferenceError) as error:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     return OpenedModel(rewritten, data, stored, file.name, bool(beside))
