@@ -381,7 +381,7 @@ ONE_TREE = {
     [
         (one("SVMRegressor", numbers(1), 3), "ai.onnx.ml.SVMRegressor"),
         (one("ZipMap", [("z", FLOAT, None)], 3, classlabels_int64s=[0]), "ai.onnx.ml.ZipMap"),
-        (one("Scaler", numbers(3), 3, opset=3, offset=[0.0], scale=[1.0]), "Opset 3"),
+        (one("Scaler", numbers(3), 3, opset=11, offset=[0.0], scale=[1.0]), "opset 13"),
         (one("Normalizer", numbers(3), 3, norm="MAX"), "norm is MAX"),
         (broken(post_transform="PROBIT"), "post_transform is PROBIT"),
         (broken(classlabels_int64s=None, classlabels_strings=list("abc")), "classlabels_strings"),
