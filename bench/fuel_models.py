@@ -169,17 +169,24 @@ def _copies(to: Operators) -> None:
 
 
 def _gathers(to: Operators) -> None:
-    """Few in a graph: among many, the C compiler no longer inlines the checks of indices."""
-    a, b = to.between(2, 60), to.between(1, 60)
-    for kind in (FLOAT, INT, TensorProto.INT32):
-        count = int(to.random.integers(12, 200))
-        known = to.constant(to.random.integers(0, a, count), np.int64)
-        for at in (to.input((1, count), INT), to.input((count,), INT), known):
-            to.add("Gather", to.input((to.between(a, 2000),), kind), at, axis=0)
-            to.add("Gather", to.input((1, a), kind), at, axis=1)
-            if a % 2:
+    """Look-ups in tables that a run fills and in constants, as trees make them."""
+    for count in (to.between(2, 7), to.between(8, 14), 15, to.between(16, 24), 40, 150):
+        a, b = to.between(25, 60), to.between(2, 30)
+        for kind, dtype in ((FLOAT, np.float32), (INT, np.int64)):
+            known = to.constant(to.random.integers(0, a, count), np.int64)
+            for at in (to.input((count,), INT), known):
+                to.add("Gather", to.input((to.between(a, 2000),), kind), at, axis=0)
+                to.add("Gather", to.constant(np.ones(a), dtype), at, axis=0)
+                to.add("Gather", to.input((1, a), kind), at, axis=1)
                 to.add("Gather", to.input((a, b), kind), at, axis=0)
-        to.add("GatherElements", to.input((1, a), kind), to.input((1, count), INT), axis=1)
+                to.add("Gather", to.constant(np.ones((a, 1 + b % 4)), dtype), at, axis=0)
+            to.add("GatherElements", to.input((1, a), kind), to.input((1, count), INT), axis=1)
+            whole = (to.input((1, count), BOOL), to.input((1, count), kind))
+            to.add("Where", *whole, to.input((1, count), kind))
+        to.add("Gather", to.input((a, b), TensorProto.INT32), to.input((count,), INT), axis=0)
+        to.add("Gather", to.input((a,), TensorProto.INT32), to.input((count,), INT), axis=0)
+        to.add("Add", to.input((1, count), INT), to.input((1, count), INT))
+        to.add("LessOrEqual", to.input((1, count)), to.input((1, count)))
 
 
 def _axes(to: Operators) -> None:
@@ -241,7 +248,7 @@ GROUPS: dict[str, Callable[[Operators], None]] = {
     "binary": _binary,
     "casts": _casts,
     "copies": _copies,
-    **{f"gathers-{place}": _gathers for place in range(12)},
+    **{f"gathers-{place}": _gathers for place in range(3)},
     "axes": _axes,
     "pools": _pools,
     "recurrent": _recurrent,

@@ -109,23 +109,8 @@ def products(to: Operators) -> None:
         to.add("Add", to.input((fetched,)), to.noise(fetched))
 
 
-def many_gathers(to: Operators) -> None:
-    """Look-ups as trees make them, level after level, of one length in a graph."""
-    for _ in range(3):
-        count = to.between(8, 120)
-        at = to.input((count,), INT)
-        for _ in range(14):
-            for kind in (FLOAT, INT):
-                to.add("Gather", to.input((to.between(count, 4000),), kind), at, axis=0)
-            to.add("GatherElements", to.input((1, count)), to.input((1, count), INT), axis=1)
-            whole = (to.input((1, count), BOOL), to.input((1, count), INT))
-            to.add("Where", *whole, to.input((1, count), INT))
-            to.add("Add", to.input((1, count), INT), to.input((1, count), INT))
-
-
 RARE: dict[str, Callable[[Operators], None]] = {
     "rare copies": copies,
-    **{f"many gathers {place}": many_gathers for place in range(4)},
     "resizes": resizes,
     "tests": tests,
     "quantised": quantised,

@@ -15,7 +15,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,10 +254,6 @@ class Journal:
         """Close the file."""
         with self._lock:
             self._db.close()
-
-
-def _key(kind: str, intent: Sequence[str]) -> str:
-    return f"{kind}-{hashlib.sha256(json.dumps([kind, *intent]).encode()).hexdigest()[:32]}"
 
 
 def _find_or_insert(db: sqlite3.Connection, key: str, kind: str) -> OperationRecord:

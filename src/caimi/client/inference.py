@@ -66,7 +66,7 @@ def open_session(pulled: Pulled, engine: str = DEFAULT_ENGINE) -> Session:
     """Open a pulled version in an engine of this machine, by its name in commands; blocking.
 
     Raises:
-        ModelNotRunnable: it is no ONNX model that the engine takes, or there is no such engine.
+        ModelNotRunnable: the engine does not take it, or there is no such engine.
         CompilerFailed: it could not be compiled for the engine.
     """
     return engine_named(engine).load(onnx_file(pulled))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from caimi.demo.report import Step, require
-from caimi.errors.inference import ModelNotRunnable, RunFailed
+from caimi.errors.inference import ModelNotRunnable, RunFailed, WrongInput
 from caimi.inference.spread import MULTIPLE, measure_spread
 from caimi.inference.tensors import Tensors, hash_tensors
 from caimi.inference.verification import differences
@@ -24,7 +24,7 @@ def reproduce(model: Path, inputs: Tensors, outputs: Tensors, step: Step) -> Non
         try:
             sessions += [engine.load(model) for _ in range(2)]
             first, second = (session.run_costed(inputs) for session in sessions)
-        except (ModelNotRunnable, RunFailed) as error:
+        except (ModelNotRunnable, RunFailed, WrongInput) as error:
             step.leave_out(f"not as WebAssembly, {error.code}: {error.what}")
             return
         finally:

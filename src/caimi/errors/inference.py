@@ -33,8 +33,11 @@ class ModelNotRunnable(InferenceError):
     """A model cannot be loaded by this engine."""
 
     code = "CAIMI-R003"
-    why = "It is no ONNX model, uses custom operators, or refers to data outside its package."
-    next_step = "Export it with standard ONNX operators, or choose another engine."
+    why = "The file is damaged or too large, or it has what this engine does not take."
+    next_step = (
+        "Give sizes for open dimensions, export it with standard ONNX operators, or choose another "
+        "engine: `caimi engines` lists them."
+    )
 
 
 class RunFailed(InferenceError):

@@ -251,3 +251,12 @@ def _random_shapes(noise: np.random.Generator) -> tuple[ModelProto, np.ndarray]:
     nodes.append(helper.make_node("Reshape", ["x", last], ["y"]))
     model = graph_of(nodes, [("x", FLOAT, shape)], [("y", FLOAT, ["?"] * len(shape))], weights)
     return model, noise.standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("stated", [[9, 2], [2], []])
+def test_a_wrongly_stated_output_shape_is_passed_over_as_onnx_runtime_does(
+    stated: list[int], tmp_path: Path
+):
+    node = helper.make_node("Relu", ["x"], ["y"])
+    model = graph_of([node], [("x", FLOAT, ["n", 2])], [("y", FLOAT, stated)], {})
+    check_answer(tmp_path, model, {"x": np.array([[1, -1], [-2, 2]], np.float32)})

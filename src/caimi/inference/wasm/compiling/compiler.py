@@ -199,7 +199,11 @@ def _translate(
     rows = row_symbol(opened.proto) if shapes is None else None
     graph = _prepared(opened, variant, _all_sizes(declared, shapes or {}))
     emitted = emit(
-        graph.model, graph.weights, float64_sums=variant.float64_sums, int8=tuple(graph.int8)
+        graph.model,
+        graph.weights,
+        float64_sums=variant.float64_sums,
+        int8=tuple(graph.int8),
+        names=graph.names,
     )
     return Translation(opened, graph, emitted, rows)
 

@@ -32,6 +32,7 @@ from shared.scalar_types import ScalarType
 
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiling.arena import ALIGNMENT, Arena, Lifetime, plan_arena
+from caimi.inference.wasm.compiling.explained import explained
 from caimi.inference.wasm.compiling.index_checks import index_checks
 from caimi.inference.wasm.compiling.kernel_calls import Tensors, kernel_calls
 from caimi.inference.wasm.compiling.operator_calls import operator_call
@@ -75,8 +76,11 @@ def emit(
     *,
     float64_sums: bool = False,
     int8: Collection[str] = (),
+    names: Mapping[str, str] | None = None,
 ) -> Emitted:
     """Give the C code of a graph whose last inputs, `weights` and `int8`, are stored weights.
+
+    `names` gives the names of tensors in the original by those in `model`, for errors.
 
     Raises:
         ModelNotRunnable: an operator or a type that the generator does not support; with its name.
@@ -94,7 +98,7 @@ def emit(
     try:
         code = compiler.compile(model)
     except (CompilerError, NotImplementedError) as error:
-        raise ModelNotRunnable(f"The code generator says: {str(error)[:300]}") from error
+        raise ModelNotRunnable(explained(str(error), names or {})) from error
     return Emitted(code, emitter.fetched, emitter.arena_bytes, emitter.results, emitter.works)
 
 

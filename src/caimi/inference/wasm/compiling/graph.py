@@ -20,6 +20,7 @@ from onnx import ModelProto, TensorProto, helper, inliner, numpy_helper
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.errors.models import ManifestMalformed
 from caimi.inference.wasm.compiling.initializers import initializer_ranges
+from caimi.inference.wasm.compiling.opsets import raise_opset
 from caimi.inference.wasm.compiling.rewrite import is_classical, rewrite
 from caimi.inference.wasm.compiling.well_formed import check_well_formed
 from caimi.inference.wasm.metadata import Weight
@@ -44,7 +45,8 @@ class Graph:
 
     `inputs` and `outputs` are the names and types of the original; `weights` says for each name in
     `model` that stands for stored weights where they lie. `int8` has, by the same names, weights
-    that are stored as int8 in a file of their own.
+    that are stored as int8 in a file of their own. `names` gives all names of the original by those
+    in `model`.
     """
 
     model: ModelProto
@@ -52,6 +54,7 @@ class Graph:
     outputs: tuple[tuple[str, str], ...]
     weights: Mapping[str, Weight]
     int8: Mapping[str, bytes] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def open_model(file: Path) -> OpenedModel:
     _check_nodes(file.name, model.graph)
     stored = initializer_ranges(data, file.name) | beside
     try:
-        rewritten = rewrite(model)
+        rewritten = rewrite(raise_opset(model))
     except onnx.shape_inference.InferenceError as error:
         raise ModelNotRunnable(f"{file.name}: {first_line(error)}") from error
     return OpenedModel(rewritten, data, stored, file.name, bool(beside))
@@ -213,10 +216,20 @@ def fix_sizes(model: ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> Model
         if any(not d.HasField("dim_value") or d.dim_value < 0 for d in tensor.shape.dim):
             tensor.ClearField("shape")
     try:
-        return onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True)
+        return _inferred(fixed)
+    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError):
+        # What exporters say of outputs is often wrong, and ONNX Runtime only warns of it.
+        for value in fixed.graph.output:
+            value.type.tensor_type.ClearField("shape")
+    try:
+        return _inferred(fixed)
     except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         first = str(error).strip().splitlines()[-1]
         raise WrongInput(f"The sizes do not fit the model: {first[:300]}") from error
+
+
+def _inferred(model: ModelProto) -> ModelProto:
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
 
 
 def _set_shape(value: Any, shape: Iterable[int]) -> None:  # noqa: ANN401 - as above
@@ -268,7 +281,8 @@ def detach_weights(
             _copy_value(graph.value_info, value, names)
     _copy_nodes(graph, source, names)
     outputs = tuple((value.name, name) for value, name in _outlets(graph, source, names))
-    return Graph(plain, inputs, outputs, weights, whole)
+    original = {number: name for name, number in names.items()}
+    return Graph(plain, inputs, outputs, weights, whole, original)
 
 
 def _outlets(graph: Any, source: Any, names: Mapping[str, str]) -> Iterator[tuple[Any, str]]:  # noqa: ANN401

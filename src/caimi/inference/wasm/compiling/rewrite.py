@@ -28,7 +28,7 @@ from caimi.inference.wasm.compiling.rewrite_linear import (
 )
 from caimi.inference.wasm.compiling.rewrite_trees import tree_classifier, tree_regressor
 
-_MIN_OPSET: Final = 13
+MIN_OPSET: Final = 13
 _REWRITES: Final[dict[str, Callable[[Replacement], None]]] = {
     "ArrayFeatureExtractor": array_feature_extractor,
     "Binarizer": binarizer,
@@ -93,9 +93,9 @@ def _check(model: ModelProto) -> None:
         if is_classical(node) and node.op_type not in _REWRITES:
             raise ModelNotRunnable(f"Operator {ML_DOMAIN}.{node.op_type} cannot be compiled.")
     opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
-    if opsets.get("ai.onnx", _MIN_OPSET) < _MIN_OPSET:
+    if opsets.get("ai.onnx", MIN_OPSET) < MIN_OPSET:
         raise ModelNotRunnable(
-            f"{ML_DOMAIN} operators are compiled from opset {_MIN_OPSET} on; this model has "
+            f"{ML_DOMAIN} operators are compiled from opset {MIN_OPSET} on; this model has "
             f"{opsets['ai.onnx']}."
         )
     if "ai.onnx" not in opsets:

@@ -46,8 +46,9 @@ _FUNCTIONS: Final = frozenset(
 )
 
 
-_UNROLLED: Final = 32
-"""Elements up to which the C compiler writes a loop out."""
+_UNROLLED: Final = 16
+"""Elements up to which the C compiler writes a simple loop out."""
+_BOTH, _ONE = 14, 24
 
 
 def operator_work(
@@ -70,6 +71,7 @@ def operator_work(
     length = output[-1] if output else 1
     counts = rows(prod(output[:-1]), length)
     counts["element"] = sum(map(prod, outputs))
+    counts["short"] = counts["element"] if length <= _UNROLLED else 0
     counts["taken"] = sum(map(prod, shapes))
     counts["term"] = _terms(op, counts["element"], shape_of)
     what = _kind(op, shapes, outputs)
@@ -91,16 +93,18 @@ def _gather(
         kind = f"gather.{where}"
     known = op.indices in constants
     elements = prod(shape_of(op.output))
-    short = not known and count <= _UNROLLED
-    return Work.of(
-        f"{kind}{_types(op, dtype_of)}.plain",
-        call=1,
-        check=0 if known or short else count,
-        element=0 if known or short else elements,
-        short=elements if short else 0,
-        known=elements if known else 0,
-        row=elements // max(data[-1], 1) if kind == "gather.rows" else 0,
-    )
+    size = "known" if known else _written_out(count)
+    counts = {size: elements, "row": elements // max(data[-1], 1) if ".rows" in kind else 0}
+    fixed = ".fixed" if op.data in constants else ""
+    return Work.of(f"{kind}{_types(op, dtype_of)}{fixed}.plain", call=1, **counts)
+
+
+def _written_out(count: int) -> str:
+    """Tell how the C compiler makes the two loops of a look-up, check and copy, of a known length.
+
+    It writes out both, one or none of them.
+    """
+    return "tiny" if count <= _BOTH else "short" if count <= _ONE else "element"
 
 
 def _kind(op: Any, shapes: list[Shape], outputs: list[Shape]) -> str:  # noqa: ANN401 - untyped

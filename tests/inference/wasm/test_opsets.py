@@ -1,0 +1,72 @@
+"""Classical models of old opsets are converted by the standard's converter, and answer alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from onnx import ModelProto, TensorProto, helper
+from skl2onnx import to_onnx
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.compiling.graph import open_model
+from caimi.inference.wasm.compiling.opsets import raise_opset
+from caimi.inference.wasm.engine import WasmEngine
+
+X = np.random.default_rng(0).standard_normal((60, 5)).astype(np.float32)
+Y = (X[:, 0] + X[:, 1] > 0).astype(int)
+
+
+def exported(estimator: object, opset: int) -> ModelProto:
+    return to_onnx(
+        estimator, X[:1], options={"zipmap": False}, target_opset={"": opset, "ai.onnx.ml": 1}
+    )
+
+
+@pytest.mark.parametrize("opset", [9, 11, 12])
+def test_a_classical_model_of_an_old_opset_gives_onnx_runtimes_answer(opset: int, tmp_path: Path):
+    linear = make_pipeline(StandardScaler(), LogisticRegression())
+    trees = RandomForestClassifier(6, max_depth=3, random_state=0)
+    for place, estimator in enumerate((linear, trees)):
+        model = exported(estimator.fit(X, Y), opset)
+        file = tmp_path / f"{place}.onnx"
+        file.write_bytes(model.SerializeToString())
+        session = WasmEngine().load(file)
+        try:
+            found = session.run({"X": X})
+        finally:
+            session.close()
+        runtime = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
+        label, scores = runtime.run(None, {"X": X})
+        np.testing.assert_array_equal(found["label"], label)
+        np.testing.assert_allclose(found["probabilities"], scores, atol=1e-6)
+
+
+def test_a_model_without_classical_operators_stays_as_it_is():
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)])
+    assert raise_opset(model) is model
+
+
+def test_what_the_converter_does_not_take_is_refused_by_name(tmp_path: Path):
+    model = exported(LogisticRegression().fit(X, Y), 9)
+    model.graph.node.append(
+        helper.make_node("Upsample", ["u"], ["v"], mode="nearest", scales=[1.0])
+    )
+    model.graph.input.append(helper.make_tensor_value_info("u", TensorProto.FLOAT, [1]))
+    model.opset_import[0].version = 7
+    file = tmp_path / "old.onnx"
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelNotRunnable):
+        open_model(file)
