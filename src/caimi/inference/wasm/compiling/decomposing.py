@@ -174,11 +174,21 @@ def _group_normalization(node: NodeProto, into: Around) -> list[NodeProto]:
 
 
 def _dropout(node: NodeProto, into: Around) -> list[NodeProto]:
-    """Outside of training nothing is dropped."""
+    """Outside of training nothing is dropped; before opset 12 no mask is defined for that."""
+    if into.version < 12 and len(node.output) > 1 and node.output[1]:
+        raise ModelNotRunnable("Dropout with a mask before opset 12.")
     training = into.fixed(node.input[2]) if len(node.input) > 2 and node.input[2] else False
     ratio = into.fixed(node.input[1]) if len(node.input) > 1 and node.input[1] else 0.5
     if training is None or (training and (ratio is None or ratio != 0)):
         raise ModelNotRunnable("Dropout: in training, what it drops is random.")
+    return [node]
+
+
+def _roi_align(node: NodeProto, into: Around) -> list[NodeProto]:
+    """Before opset 16 coordinates are taken as they are, without a shift by half a pixel."""
+    if into.version < 16:
+        mode = helper.make_attribute("coordinate_transformation_mode", "output_half_pixel")
+        node.attribute.append(mode)
     return [node]
 
 
@@ -218,5 +228,6 @@ _RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
     "Hardmax": _hardmax,
     "MelWeightMatrix": _mel_weight_matrix,
     "Pow": _pow,
+    "RoiAlign": _roi_align,
     "ReduceLogSumExp": _reduce_log_sum_exp,
 }

@@ -14,6 +14,8 @@ from onnx import ModelProto, TensorProto
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.metadata import ITEM_BYTES
 
+OLDEST: Final = 7
+"""As ONNX Runtime: before, operators broadcast by attributes, and trained unless told not to."""
 MAX_ELEMENTS: Final = 1 << 28
 """Of one tensor: a wasm32 memory has 4 GiB."""
 RANDOM: Final = frozenset(
@@ -45,6 +47,11 @@ def check_names(model: ModelProto) -> None:
     Raises:
         ModelNotRunnable: one of them is refused; with its name and the reason.
     """
+    version = min((e.version for e in model.opset_import if not e.domain), default=OLDEST)
+    if version < OLDEST and any(not node.domain for node in model.graph.node):
+        raise ModelNotRunnable(
+            f"Its operators are of opset {version}; from {OLDEST} on they mean what they do today."
+        )
     for node in model.graph.node:
         if node.op_type in _BY_NAME:
             raise ModelNotRunnable(f"{node.op_type}: {_BY_NAME[node.op_type]}.")
