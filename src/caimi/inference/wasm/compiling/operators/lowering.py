@@ -26,6 +26,8 @@ _UNTOLD: Final[Mapping[str, frozenset[str]]] = {
     "DequantizeLinear": frozenset({"axis"}),
     "Dropout": frozenset({"ratio", "seed"}),
     "QuantizeLinear": frozenset({"axis"}),
+    "Split": frozenset({"split"}),  # its sizes are those of the outputs, which are compared
+    "TreeEnsemble": frozenset({"nodes_hitrates"}),
 }
 """Attributes that change nothing of what is computed where they are not read, by operator."""
 
