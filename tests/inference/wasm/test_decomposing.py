@@ -92,3 +92,9 @@ def test_roi_align_before_opset_16_does_not_shift_by_half_a_pixel(mode: str) -> 
     finally:
         oracles.close()
     np.testing.assert_allclose(module_outputs({"r.": made}, 10)["r."][0], right[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("keep", [-1, 2])
+def test_a_flag_that_is_neither_0_nor_1_is_refused(tmp_path: Path, keep: int) -> None:
+    nodes = [n("ReduceL1", ["x"], ["y"], keepdims=keep)]
+    assert f"keepdims is {keep}" in refused(tmp_path, nodes, X, 13)

@@ -39,6 +39,23 @@ _BY_NAME: Final[Mapping[str, str]] = {
     "MeanVarianceNormalization": "its shapes are not inferred; export it as its parts",
     **dict.fromkeys(RANDOM, "its answer is random"),
 }
+_FLAGS: Final = frozenset(
+    {
+        *("allowzero", "antialias", "ceil_mode", "count_include_pad", "exclude_outside"),
+        *(
+            "exclusive",
+            "fmod",
+            "inverse",
+            "is_causal",
+            "keepdims",
+            "largest",
+            "noop_with_empty_axes",
+        ),
+        *("onesided", "reverse", "saturate", "select_last_index", "sorted", "storage_order"),
+        *("training_mode", "transA", "transB", "upper"),
+    }
+)
+"""Attributes that the standard defines for 0 and 1 only."""
 
 
 def check_names(model: ModelProto) -> None:
@@ -55,6 +72,9 @@ def check_names(model: ModelProto) -> None:
     for node in model.graph.node:
         if node.op_type in _BY_NAME:
             raise ModelNotRunnable(f"{node.op_type}: {_BY_NAME[node.op_type]}.")
+        for attribute in node.attribute:
+            if attribute.name in _FLAGS and attribute.i not in (0, 1):
+                raise ModelNotRunnable(f"{node.op_type}: {attribute.name} is {attribute.i}.")
 
 
 def check_operators(model: ModelProto) -> None:
