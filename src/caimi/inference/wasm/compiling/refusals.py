@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, Final
 
+import onnx.defs
 from onnx import ModelProto, TensorProto
 
 from caimi.errors.inference import ModelNotRunnable
@@ -65,16 +66,22 @@ def check_names(model: ModelProto) -> None:
         ModelNotRunnable: one of them is refused; with its name and the reason.
     """
     version = min((e.version for e in model.opset_import if not e.domain), default=OLDEST)
-    if version < OLDEST and any(not node.domain for node in model.graph.node):
-        raise ModelNotRunnable(
-            f"Its operators are of opset {version}; from {OLDEST} on they mean what they do today."
-        )
     for node in model.graph.node:
+        if version < OLDEST and not node.domain and _has_changed(node.op_type, version):
+            raise ModelNotRunnable(f"{node.op_type} of opset {version}; taken from {OLDEST} on.")
         if node.op_type in _BY_NAME:
             raise ModelNotRunnable(f"{node.op_type}: {_BY_NAME[node.op_type]}.")
         for attribute in node.attribute:
             if attribute.name in _FLAGS and attribute.i not in (0, 1):
                 raise ModelNotRunnable(f"{node.op_type}: {attribute.name} is {attribute.i}.")
+
+
+def _has_changed(kind: str, version: int) -> bool:
+    """Whether an operator of before `OLDEST` means something else, or is no more, since."""
+    if not onnx.defs.has(kind, version) or not onnx.defs.has(kind, OLDEST):
+        return True
+    then, since = (onnx.defs.get_schema(kind, opset) for opset in (version, OLDEST))
+    return bool(then.since_version != since.since_version)
 
 
 def check_operators(model: ModelProto) -> None:
