@@ -15,8 +15,13 @@ from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiling.compiler import SIMD, Variant, compile_model
 from onnx_conformance.module_runner import Stopped, run_module
 
-NOISY = {"test_dft_inverse": 1e-5, "test_dft_inverse_opset19": 1e-5}
-"""Absolute tolerances of cases whose right outputs are rounding noise where 0 is exact."""
+NOISY = {
+    "test_attention_4d_causal_fp16_expanded": 1e-3,
+    "test_dft_inverse": 1e-5,
+    "test_dft_inverse_opset19": 1e-5,
+}
+"""Absolute tolerances of cases whose right outputs are rounding noise where 0 is exact, or were
+added up in float16."""
 PASSED, REFUSED, WRONG = "passed", "refused", "wrong"
 
 

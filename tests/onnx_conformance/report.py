@@ -33,8 +33,8 @@ the sizes that it was compiled for, and fails with `CAIMI_SHAPE_DIFFERS` when th
 |---|---:|---:|---:|---|
 """
 _CLOSER = """
-Cases whose right outputs are themselves the rounding noise of another algorithm are compared with
-an absolute tolerance of {noise:g}: {names}.
+Cases whose right outputs are themselves the rounding noise of another algorithm, or were added up
+in float16, are compared with an absolute tolerance: {names}.
 """
 
 
@@ -47,8 +47,8 @@ def write(
     refused = {v.case: v.why for v in ordered if v.what == REFUSED}
     record = {"cases": len(ordered), "passed": counts[PASSED], "refused": refused}
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    names = ", ".join(f"`{name}`" for name in sorted(noisy))
-    closer = _CLOSER.format(noise=max(noisy.values()), names=names) if noisy else ""
+    names = ", ".join(f"`{name}` {noisy[name]:g}" for name in sorted(noisy))
+    closer = _CLOSER.format(names=names) if noisy else ""
     head = _HEAD.format(
         cases=len(ordered),
         passed=counts[PASSED],

@@ -68,12 +68,13 @@ def corpus() -> list[tuple[NodeProto, dict[str, Any]]]:
 
 
 def mutated(random: Random, opset: int) -> Case:
-    """Draw a case at `opset`.
+    """Draw a case at `opset`, half of them of operators that mean something newer since.
 
     Raises:
         Exception: what was drawn is no valid model.
     """
-    source, arrays = random.choice(_by_operator()[random.choice(list(_by_operator()))])
+    kinds = _older_at(opset) if random.random() < 0.5 else list(_by_operator())
+    source, arrays = random.choice(_by_operator()[random.choice(kinds)])
     node, values = copy_of(source), dict(arrays)
     version = ML_OPSET if node.domain == ML else opset
     schema = onnx.defs.get_schema(node.op_type, version, node.domain)
@@ -108,6 +109,19 @@ def _by_operator() -> dict[str, list[tuple[NodeProto, dict[str, Any]]]]:
     for node, arrays in corpus():
         sorted_out.setdefault(node.op_type, []).append((node, arrays))
     return sorted_out
+
+
+@cache
+def _older_at(opset: int) -> list[str]:
+    """Name the operators whose version at an opset is not the newest: the walk through history."""
+    return [
+        kind
+        for kind, tests in _by_operator().items()
+        if not tests[0][0].domain
+        and onnx.defs.has(kind, opset)
+        and onnx.defs.get_schema(kind, opset).since_version
+        != onnx.defs.get_schema(kind).since_version
+    ]
 
 
 def _downgrade(node: NodeProto, values: dict[str, Any], schema: OpSchema) -> None:

@@ -81,22 +81,19 @@ class Around:
         self._graph.initializer.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
-    def reduction(self, kind: str, source: str, target: str, axes: list[int]) -> NodeProto:
-        """Give a reduction that keeps its axes, all if there are none."""
+    def declare(self, name: str, kind: int, shape: list[int]) -> None:
+        """Say what a tensor of a fresh name is."""
+        self._graph.value_info.append(helper.make_tensor_value_info(name, kind, shape))
+
+    def reduction(self, kind: str, source: str, target: str, axes: list[int] | str) -> NodeProto:
+        """Give a reduction that keeps its axes, all if there are none; a text names a tensor."""
         if not axes:
             return helper.make_node(kind, [source], [target], keepdims=1)
-        if self.version < _AXES_ARE_AN_INPUT.get(kind, 18):
+        if isinstance(axes, list) and self.version < _AXES_ARE_AN_INPUT.get(kind, 18):
             return helper.make_node(kind, [source], [target], keepdims=1, axes=axes)
-        listed = self.constant(f"{target}/axes", np.asarray(axes, np.int64))
-        return helper.make_node(kind, [source, listed], [target], keepdims=1)
-
-    def between(self, source: str, bounds: list[str], target: str) -> list[NodeProto]:
-        """Give the lesser of the second bound and the greater of the first and a tensor."""
-        over = self.fresh(f"{target}/over")
-        return [
-            helper.make_node("Max", [source, bounds[0]], [over]),
-            helper.make_node("Min", [over, bounds[1]], [target]),
-        ]
+        if isinstance(axes, list):
+            axes = self.constant(f"{target}/axes", np.asarray(axes, np.int64))
+        return helper.make_node(kind, [source, axes], [target], keepdims=1)
 
 
 def _hardmax(node: NodeProto, into: Around) -> list[NodeProto]:
@@ -119,40 +116,51 @@ def _hardmax(node: NodeProto, into: Around) -> list[NodeProto]:
 def _reduce_log_sum_exp(node: NodeProto, into: Around) -> list[NodeProto]:
     """The greatest is taken out of the exponentials, and added to the logarithm of their sum."""
     source, target = node.input[0], node.output[0]
-    if into.kind(source) not in _FLOATS:
+    kind = into.kind(source)
+    if kind not in _FLOATS:
         raise ModelNotRunnable("ReduceLogSumExp of integers.")
     axes = _axes(node, into)
     if axes == [] and _attribute(node, "noop_with_empty_axes", 0):
         return [helper.make_node("Identity", [source], [target])]
-    dtype = helper.tensor_dtype_to_np_dtype(into.kind(source))
+    shape = into.shape(source)
+    if 0 in shape:
+        return [node]
+    kept = [1 if not axes or at in axes else size for at, size in enumerate(shape)]
+    if axes is None:  # a run gives them, and compares them with the shape
+        if not _attribute(node, "keepdims", 1):
+            raise ModelNotRunnable("ReduceLogSumExp: its axes depend on the input's data.")
+        kept = into.shape(target)
+    given = axes if axes is not None else node.input[1]
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
     most = np.finfo(dtype).max
-    names = ("most", "finite", "shifted", "powers", "sum", "logarithm", "result")
+    names = ("most", "over", "finite", "shifted", "powers", "sum", "logarithm", "result")
     at = {name: into.fresh(f"{target}/{name}") for name in names}
-    bounds = [
-        into.constant(f"{target}/{n}", np.asarray(v, dtype))
-        for n, v in (("least", -most), ("greatest", most))
-    ]
+    for name in ("most", "sum"):
+        into.declare(at[name], kind, kept)
+    least = into.constant(f"{target}/least", np.asarray(-most, dtype))
+    greatest = into.constant(f"{target}/greatest", np.asarray(most, dtype))
     sizes = into.constant(f"{target}/sizes", np.asarray(into.shape(target), np.int64))
     return [
-        into.reduction("ReduceMax", source, at["most"], axes),
-        *into.between(at["most"], bounds, at["finite"]),
+        into.reduction("ReduceMax", source, at["most"], given),
+        helper.make_node("Max", [at["most"], least], [at["over"]]),
+        helper.make_node("Min", [at["over"], greatest], [at["finite"]]),
         helper.make_node("Sub", [source, at["finite"]], [at["shifted"]]),
         helper.make_node("Exp", [at["shifted"]], [at["powers"]]),
-        into.reduction("ReduceSum", at["powers"], at["sum"], axes),
+        into.reduction("ReduceSum", at["powers"], at["sum"], given),
         helper.make_node("Log", [at["sum"]], [at["logarithm"]]),
         helper.make_node("Add", [at["logarithm"], at["finite"]], [at["result"]]),
         helper.make_node("Reshape", [at["result"], sizes], [target]),
     ]
 
 
-def _axes(node: NodeProto, into: Around) -> list[int]:
-    """Give the axes that a reduction names, counted from the first; none where it names none."""
+def _axes(node: NodeProto, into: Around) -> list[int] | None:
+    """Give a reduction's axes, none if it names none, and None if a run gives them."""
     rank = len(into.shape(node.input[0]))
     given = list(_attribute(node, "axes", ()))
-    if len(node.input) > 1 and node.input[1]:
+    if len(node.input) > 1 and node.input[1] and into.shape(node.input[1]) != [0]:
         values = into.fixed(node.input[1])
         if values is None:
-            raise ModelNotRunnable(f"{node.op_type}: its axes depend on the input's data.")
+            return None
         given = values.reshape(-1).tolist()
     return sorted(int(axis) % rank for axis in given)
 
@@ -174,11 +182,21 @@ def _group_normalization(node: NodeProto, into: Around) -> list[NodeProto]:
 
 
 def _dropout(node: NodeProto, into: Around) -> list[NodeProto]:
-    """Outside of training nothing is dropped."""
+    """Outside of training nothing is dropped; before opset 12 no mask is defined for that."""
+    if into.version < 12 and len(node.output) > 1 and node.output[1]:
+        raise ModelNotRunnable("Dropout with a mask before opset 12.")
     training = into.fixed(node.input[2]) if len(node.input) > 2 and node.input[2] else False
     ratio = into.fixed(node.input[1]) if len(node.input) > 1 and node.input[1] else 0.5
     if training is None or (training and (ratio is None or ratio != 0)):
         raise ModelNotRunnable("Dropout: in training, what it drops is random.")
+    return [node]
+
+
+def _roi_align(node: NodeProto, into: Around) -> list[NodeProto]:
+    """Before opset 16 coordinates are taken as they are, without a shift by half a pixel."""
+    if into.version < 16:
+        mode = helper.make_attribute("coordinate_transformation_mode", "output_half_pixel")
+        node.attribute.append(mode)
     return [node]
 
 
@@ -218,5 +236,6 @@ _RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
     "Hardmax": _hardmax,
     "MelWeightMatrix": _mel_weight_matrix,
     "Pow": _pow,
+    "RoiAlign": _roi_align,
     "ReduceLogSumExp": _reduce_log_sum_exp,
 }

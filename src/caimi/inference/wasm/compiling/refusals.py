@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, Final
 
+import onnx.defs
 from onnx import ModelProto, TensorProto
 
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.metadata import ITEM_BYTES
 
+OLDEST: Final = 7
+"""As ONNX Runtime: before, operators broadcast by attributes, and trained unless told not to."""
 MAX_ELEMENTS: Final = 1 << 28
 """Of one tensor: a wasm32 memory has 4 GiB."""
 RANDOM: Final = frozenset(
@@ -37,6 +40,23 @@ _BY_NAME: Final[Mapping[str, str]] = {
     "MeanVarianceNormalization": "its shapes are not inferred; export it as its parts",
     **dict.fromkeys(RANDOM, "its answer is random"),
 }
+_FLAGS: Final = frozenset(
+    {
+        *("allowzero", "antialias", "ceil_mode", "count_include_pad", "exclude_outside"),
+        *(
+            "exclusive",
+            "fmod",
+            "inverse",
+            "is_causal",
+            "keepdims",
+            "largest",
+            "noop_with_empty_axes",
+        ),
+        *("onesided", "reverse", "saturate", "select_last_index", "sorted", "storage_order"),
+        *("training_mode", "transA", "transB", "upper"),
+    }
+)
+"""Attributes that the standard defines for 0 and 1 only."""
 
 
 def check_names(model: ModelProto) -> None:
@@ -45,9 +65,23 @@ def check_names(model: ModelProto) -> None:
     Raises:
         ModelNotRunnable: one of them is refused; with its name and the reason.
     """
+    version = min((e.version for e in model.opset_import if not e.domain), default=OLDEST)
     for node in model.graph.node:
+        if version < OLDEST and not node.domain and _has_changed(node.op_type, version):
+            raise ModelNotRunnable(f"{node.op_type} of opset {version}; taken from {OLDEST} on.")
         if node.op_type in _BY_NAME:
             raise ModelNotRunnable(f"{node.op_type}: {_BY_NAME[node.op_type]}.")
+        for attribute in node.attribute:
+            if attribute.name in _FLAGS and attribute.i not in (0, 1):
+                raise ModelNotRunnable(f"{node.op_type}: {attribute.name} is {attribute.i}.")
+
+
+def _has_changed(kind: str, version: int) -> bool:
+    """Whether an operator of before `OLDEST` means something else, or is no more, since."""
+    if not onnx.defs.has(kind, version) or not onnx.defs.has(kind, OLDEST):
+        return True
+    then, since = (onnx.defs.get_schema(kind, opset) for opset in (version, OLDEST))
+    return bool(then.since_version != since.since_version)
 
 
 def check_operators(model: ModelProto) -> None:

@@ -22,8 +22,14 @@ from emx_onnx_cgen.lowering import load_lowering_registry
 from emx_onnx_cgen.lowering.registry import get_lowering_registry, register_lowering
 
 Lowering = Callable[[Graph | GraphContext, Node], OpBase]
-_UNTOLD: Final[Mapping[str, frozenset[str]]] = {}
-"""Attributes that change nothing of what is computed, by operator."""
+_UNTOLD: Final[Mapping[str, frozenset[str]]] = {
+    "DequantizeLinear": frozenset({"axis"}),
+    "Dropout": frozenset({"ratio", "seed"}),
+    "QuantizeLinear": frozenset({"axis"}),
+    "Split": frozenset({"split"}),  # its sizes are those of the outputs, which are compared
+    "TreeEnsemble": frozenset({"nodes_hitrates"}),
+}
+"""Attributes that change nothing of what is computed where they are not read, by operator."""
 
 
 def repair_lowering() -> None:

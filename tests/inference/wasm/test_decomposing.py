@@ -1,0 +1,100 @@
+"""Older versions of operators, and operators whose sums overflow: other operators, or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.compiling.compiler import translate
+from onnx_fuzz.case import Case, build
+from onnx_fuzz.oracle import Oracles
+from onnx_fuzz.play import module_outputs
+
+n = helper.make_node
+X = {"x": np.linspace(-1, 1, 36, dtype=np.float32).reshape(1, 1, 6, 6)}
+
+
+def refused(
+    folder: Path, nodes: list[Any], inputs: dict[str, Any], opset: int, **fixed: Any
+) -> str:
+    file = folder / "model.onnx"
+    outputs = [name for node in nodes for name in node.output]
+    file.write_bytes(build(nodes, inputs, fixed, outputs, opset).SerializeToString())
+    with pytest.raises(ModelNotRunnable) as caught:
+        translate(file)
+    return str(caught.value)
+
+
+def test_operators_of_before_opset_7_are_refused(tmp_path: Path) -> None:
+    nodes = [n("Add", ["x", "x"], ["y"])]
+    assert "opset 6" in refused(tmp_path, nodes, X, 6)
+
+
+@pytest.mark.parametrize("training", [True, None])
+def test_what_is_dropped_in_training_is_random(tmp_path: Path, training: bool | None) -> None:
+    nodes = [n("Dropout", ["x", "r", "t"], ["y"])]
+    ratio = np.array(0.3, np.float32)
+    if training is None:
+        inputs = {**X, "t": np.array(True)}
+        assert "Dropout" in refused(tmp_path, nodes, inputs, 13, r=ratio)
+    else:
+        assert "random" in refused(tmp_path, nodes, X, 13, r=ratio, t=np.array(training))
+
+
+def test_a_computed_ratio_of_training_is_random_too(tmp_path: Path) -> None:
+    nodes = [n("Neg", ["s"], ["r"]), n("Dropout", ["x", "r", "t"], ["y"])]
+    inputs = {**X, "s": np.array(-0.3, np.float32)}
+    assert "random" in refused(tmp_path, nodes, inputs, 13, t=np.array(True))
+
+
+def test_a_mask_of_dropout_before_opset_12_is_refused(tmp_path: Path) -> None:
+    assert "mask" in refused(tmp_path, [n("Dropout", ["x"], ["y", "m"])], X, 10)
+
+
+def test_whole_mel_weights_are_refused(tmp_path: Path) -> None:
+    node = n("MelWeightMatrix", list("abcde"), ["y"], output_datatype=TensorProto.INT32)
+    sizes = {"a": np.array(8), "b": np.array(16), "c": np.array(8192)}
+    fixed = sizes | {"d": np.array(0, np.float32), "e": np.array(4096, np.float32)}
+    nodes = [node, n("Identity", ["x"], ["z"])]
+    assert "MelWeightMatrix" in refused(tmp_path, nodes, X, 17, **fixed)
+
+
+def test_the_log_of_sums_of_whole_numbers_is_refused(tmp_path: Path) -> None:
+    nodes = [n("ReduceLogSumExp", ["x"], ["y"], axes=[0])]
+    assert "integers" in refused(tmp_path, nodes, {"x": np.array([1, 2])}, 13)
+
+
+def test_a_split_of_other_sizes_than_its_outputs_is_refused_and_dropout_of_any_ratio_is_not(
+    tmp_path: Path,
+) -> None:
+    nodes = [n("Split", ["x"], ["y", "z"], axis=3, split=[2, 4])]
+    assert "Split" in refused(tmp_path, nodes, X, 11)
+    file = tmp_path / "model.onnx"
+    model = build([n("Dropout", ["x"], ["y"], ratio=0.25)], X, {}, ["y"], 11)
+    file.write_bytes(model.SerializeToString())
+    translate(file)
+
+
+@pytest.mark.parametrize("mode", ["avg", "max"])
+def test_roi_align_before_opset_16_does_not_shift_by_half_a_pixel(mode: str) -> None:
+    node = n("RoiAlign", ["x", "r", "b"], ["y"], output_height=2, output_width=3, mode=mode,
+             sampling_ratio=2)  # fmt: skip
+    fixed = {"r": np.array([[0, 0, 4, 3]], np.float32), "b": np.array([0])}
+    made = Case("RoiAlign", "", build([node], X, fixed, ["y"], 10), X)
+    oracles = Oracles()
+    try:
+        right = oracles.runtime(made.model, X)
+    finally:
+        oracles.close()
+    np.testing.assert_allclose(module_outputs({"r.": made}, 10)["r."][0], right[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("keep", [-1, 2])
+def test_a_flag_that_is_neither_0_nor_1_is_refused(tmp_path: Path, keep: int) -> None:
+    nodes = [n("ReduceL1", ["x"], ["y"], keepdims=keep)]
+    assert f"keepdims is {keep}" in refused(tmp_path, nodes, X, 13)
