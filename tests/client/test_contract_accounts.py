@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from caimi.chains import AccountId
 from caimi.client.context import Context
@@ -19,6 +20,7 @@ from caimi.ledgers.port import LedgerId
 from caimi.models.package import Package
 from contract_wallet import WALLET, creation, owned_by, through
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 COIN = 10**18
 
 
@@ -35,8 +37,10 @@ class Bought:
         return replace(self.owner, identity=replace(self.owner.identity, signer=signer))
 
 
-@pytest.fixture
-async def bought(tmp_path: Path) -> AsyncIterator[Bought]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bought(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bought]:
+    """One purchase for all; the last test gives the wallet another owner."""
+    tmp_path = tmp_path_factory.mktemp("bought")
     async with start_world("embedded", tmp_path) as world:
         file = tmp_path / "model.bin"
         file.write_bytes(b"weights")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from caimi.client.catalogue import show
 from caimi.client.context import Context
@@ -26,6 +27,7 @@ from caimi.models.sealed_form import Capsule
 from caimi.models.sealing import seal
 from caimi.uri import ModelUri
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 PUBLISHED, SIGNED = "published by the account it names", "signed with the key it names"
 
 
@@ -86,8 +88,10 @@ class Market:
         return str(ModelUri(ledger.id, manifest.model_id, manifest.version))
 
 
-@pytest.fixture
-async def market(tmp_path: Path) -> AsyncIterator[Market]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
+    """One world for all: each test publishes under a name of its own."""
+    tmp_path = tmp_path_factory.mktemp("market")
     async with start_world("embedded", tmp_path) as world:
         (tmp_path / "model.bin").write_bytes(b"weights")
         package = Package.from_path(tmp_path / "model.bin")
