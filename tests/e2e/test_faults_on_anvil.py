@@ -268,7 +268,7 @@ async def _halted_ledger(traffic: Traffic) -> None:
 
 
 async def _lying_node(traffic: Traffic) -> None:
-    """One validator's node tells of other buyers; what that validator signs counts for nothing."""
+    """One validator's node tells of other buyers; what it tells gets no true signature."""
     net = traffic.net
     url = net.named("ledger-b").url
     assert url is not None

@@ -18,6 +18,7 @@ from caimi.ledgers.evm import abi, voyages
 from caimi.ledgers.evm.abi_codec import DecodingError
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.chain import Chain, parse_block
+from caimi.ledgers.evm.completeness import Completeness
 from caimi.ledgers.evm.deployment import NAMES, Deployment
 from caimi.ledgers.evm.exits import read_heirs
 from caimi.ledgers.evm.fees import Fees
@@ -26,6 +27,7 @@ from caimi.ledgers.evm.http import in_order
 from caimi.ledgers.evm.logs import EventReader, parse_log
 from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.evm.quantities import hexed
+from caimi.ledgers.evm.receipts_root import Receipt, bloom, receipts_root
 from caimi.ledgers.evm.remote_signer import read_answer
 from caimi.ledgers.evm.reverts import known_errors, reverted
 from caimi.ledgers.evm.rpc import Retries, Rpc, RpcRefusal
@@ -234,6 +236,41 @@ def _state_proofs() -> list[Document]:
     )
 
 
+def _receipts_decode(answers: Any) -> Any:
+    block, receipts = answers if isinstance(answers, list) and len(answers) == 2 else (answers, [])
+    rpc = _rpc(
+        {
+            "eth_getBlockByNumber": {"result": block},
+            "eth_getBlockReceipts": {"result": receipts},
+        }
+    )
+    chain = Chain(rpc, LedgerId("eip155:7"), Depth(0))
+    log = artifact("ReceiptLog").interface
+    topics = [event.topic for event in log.events.values()]
+    return drive(Completeness(chain, HERE, topics).check(8, 8, [parse_log(_log())]))
+
+
+def _block_receipts() -> list[Document]:
+    receipt = Receipt(2, 1, 21_000, (parse_log(_log()),))
+    block = {
+        "number": "0x8",
+        "hash": f"0x{'bb' * 32}",
+        "parentHash": f"0x{'cc' * 32}",
+        "logsBloom": f"0x{bloom(receipt.logs).hex()}",
+        "receiptsRoot": f"0x{receipts_root([receipt]).hex()}",
+        "transactions": [f"0x{'aa' * 32}"],
+    }
+    told = {
+        "transactionHash": f"0x{'aa' * 32}",
+        "blockHash": f"0x{'bb' * 32}",
+        "type": "0x2",
+        "status": "0x1",
+        "cumulativeGasUsed": hex(21_000),
+        "logs": [_log()],
+    }
+    return _documents([block, [told]])
+
+
 def _signed_calls() -> list[bytes]:
     call = Call(LedgerId("eip155:7"), "Test", HERE, b"\1\2\3", 5)
     made = sign_call(call, SIGNER, number=7, nonce=1, gas=21_000, fees=Fees(9, 1))
@@ -398,6 +435,13 @@ DECODERS = (
         _state_proofs,
         _state_proof_decode,
         share=0.5,
+    ),
+    Decoder(
+        "block-receipts",
+        ("caimi.ledgers.evm.completeness", "caimi.ledgers.evm.receipts_root"),
+        _block_receipts,
+        _receipts_decode,
+        share=0.3,
     ),
     Decoder(
         "recorded-transaction",

@@ -72,6 +72,7 @@ EXCUSED = {
     "caimi.ledgers.evm.light_clients.read_committee": ASKS,
     "caimi.ledgers.evm.embedded": "the embedded ledger of tests and the demonstration",
     "caimi.ledgers.evm.embedded_rpc": "requests that this process makes of its embedded ledger",
+    "caimi.ledgers.evm.gateway.EvmGateway._read": ASKS,
     "caimi.ledgers.evm.governance": ASKS,
     "caimi.ledgers.evm.outgoing.sign_call": "a signature that a signer of ours just made",
     "caimi.ledgers.evm.roles": ASKS,

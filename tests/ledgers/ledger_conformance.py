@@ -13,7 +13,7 @@ from caimi.errors.ledgers import (
     CallInvalid,
     ContractMissing,
     InsufficientFunds,
-    LedgerAnswerInvalid,
+    LedgerBehind,
     NotAllowed,
     NotYetFinal,
     PaymentRefused,
@@ -81,7 +81,7 @@ class LedgerConformance:
 
     async def test_a_block_above_the_head_is_refused(self, world: World):
         head = await world.ledger.head()
-        with pytest.raises(LedgerAnswerInvalid, match="no block"):
+        with pytest.raises(LedgerBehind, match="no block"):
             await world.ledger.block(head.height + 1000)
 
     async def test_a_depth_policy_holds_back_the_newest_blocks(self, world: World):

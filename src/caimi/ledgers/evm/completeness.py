@@ -22,6 +22,7 @@ from caimi.ledgers.evm.receipts_root import Receipt, bloom, may_hold, receipts_r
 from caimi.ledgers.evm.rpc import Request, RpcRefusal
 
 _HEADERS: Final = 500
+_LAST_TYPE: Final = 0x7F  # of a transaction (EIP-2718)
 _NO_METHOD: Final = -32601
 _APPENDED: Final = ("depositNonce", "depositReceiptVersion")
 
@@ -155,8 +156,11 @@ def _receipt(answer: Json, header: _Header, tx: str) -> Receipt:
     )
     if hexed(data(name, 32)) != tx or data(block, 32) != header.hash or not isinstance(logs, list):
         raise EventsMissing(f"The node sent another receipt than that of {tx}.")
+    kind = quantity(answer.get("type") or "0x0")
+    if kind > _LAST_TYPE:
+        raise LedgerAnswerInvalid(f"The node sent a receipt of type {kind}.")
     return Receipt(
-        quantity(answer.get("type") or "0x0"),
+        kind,
         quantity(status),
         quantity(gas),
         tuple(parse_log(log) for log in logs),
