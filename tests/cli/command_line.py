@@ -132,23 +132,24 @@ def run(
     sys.stdout.flush()
     sys.stderr.flush()
     gc.freeze()  # a child that collected would copy all that it shares
-    logs = [open(folder / name, "w+b") for name in (".out", ".err")]  # noqa: PTH123, SIM115
+    pipes = [os.pipe(), os.pipe()]  # a file could not take what is told where no file may grow
     child = os.fork()
     if child == 0:
-        _become(words, logs, env or {}, within, out)
-    _, status = os.waitpid(child, 0)
+        _become(words, [writing for _, writing in pipes], env or {}, within, out)
     texts = []
-    for log in logs:
-        log.seek(0)
-        texts.append(log.read().decode("utf-8", "replace"))
-        log.close()
+    for _, writing in pipes:
+        os.close(writing)
+    for reading, _ in pipes:
+        with os.fdopen(reading, "rb") as told:
+            texts.append(told.read().decode("utf-8", "replace"))
+    _, status = os.waitpid(child, 0)
     ended = os.waitstatus_to_exitcode(status)
     return Ended(-1 if ended == -signal.SIGALRM else ended, *texts)
 
 
 def _become(
     words: list[str],
-    logs: list[Any],
+    outputs: list[int],
     env: Mapping[str, str],
     within: Callable[[], None],
     out: str | None,
@@ -157,8 +158,8 @@ def _become(
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
         nothing = os.open(os.devnull, os.O_RDONLY)
-        written = logs[0].fileno() if out is None else os.open(out, os.O_WRONLY)
-        for given, number in ((nothing, 0), (written, 1), (logs[1].fileno(), 2)):
+        written = outputs[0] if out is None else os.open(out, os.O_WRONLY)
+        for given, number in ((nothing, 0), (written, 1), (outputs[1], 2)):
             os.dup2(given, number)
         sys.stdin, sys.stdout, sys.stderr = (
             os.fdopen(number, mode, encoding="utf-8", closefd=False)

@@ -78,9 +78,12 @@ def ask_passphrase(prompt: str) -> str:
         KeyLocked: there is nobody to ask.
     """
     new = prompt.startswith("New")
+    nobody = KeyLocked("No passphrase was given, and there is nobody to ask.")
+    if sys.stdin is None:
+        raise nobody
     try:
         return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=new))
     except typer.Abort:
         if somebody_there():
             raise
-        raise KeyLocked("No passphrase was given, and there is nobody to ask.") from None
+        raise nobody from None

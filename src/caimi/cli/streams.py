@@ -70,9 +70,10 @@ class Stream:
     def _lost(self, why: object) -> None:
         # The interpreter flushes once more when it ends; what is left would fail there again.
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())
-            os.close(nowhere)
+            place, nowhere = self.fileno(), os.open(os.devnull, os.O_WRONLY)
+            if nowhere != place:  # the place of one that was closed is the first free one
+                os.dup2(nowhere, place)
+                os.close(nowhere)
         if self._needed:
             said = why.strerror if isinstance(why, OSError) and why.strerror else why
             raise OutputLost(f"Standard output cannot be written: {said}.")
