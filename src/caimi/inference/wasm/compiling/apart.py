@@ -148,9 +148,9 @@ def _work(descriptor: int) -> None:
         said = {"compile": _compile, "rows": _rows}[what](job)
     except CaimiError as error:
         known = (name for name, kind in _ERRORS.items() if isinstance(error, kind))
-        said = error.as_dict() | {"error": next(known, CompilerFailed.__name__)}
+        said = {**error.as_dict(), "error": next(known, CompilerFailed.__name__)}
     except Exception as error:  # a fault of our own, told as one: it is no refusal of the model
-        said = CompilerFailed(f"{type(error).__name__}: {str(error)[:300]}").as_dict()
+        said = {**CompilerFailed(f"{type(error).__name__}: {str(error)[:300]}").as_dict()}
     channel.send(json.dumps(said).encode())
 
 
