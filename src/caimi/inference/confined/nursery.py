@@ -1,68 +1,19 @@
-"""The process that has ONNX Runtime loaded and nothing else, of which others are forked.
+"""The process that has ONNX Runtime loaded, of which those that run models are forked.
 
-Loading the library takes a third of a second, forking a few milliseconds. It has one thread, sees
-nothing of a stranger's, and ends when its host is gone.
+Loading the library takes a third of a second, forking a few milliseconds.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import select
-import signal
 import socket
-from contextlib import suppress
-from typing import Final
 
-from caimi.inference.confined import runtime, wire
+from caimi.inference.confined import forking, runtime
 from caimi.inference.onnx_runtime import ort
-
-_MOST_PROCESSES: Final = 4096
 
 
 def serve(descriptor: int) -> None:
     """Tell what the library is, and fork what the host asks for, until it is gone."""
     control = socket.socket(fileno=descriptor)
     control.send(json.dumps([ort.__version__, ort.get_available_providers()]).encode())
-    ends: dict[int, tuple[int, int]] = {}
-    waiting = select.poll()
-    waiting.register(control, select.POLLIN)
-    while True:
-        for ready, _ in waiting.poll():
-            if ready != control.fileno():
-                waiting.unregister(ready)
-                _tell_end(ready, *ends.pop(ready))
-                continue
-            message, descriptors, _, _ = socket.recv_fds(control, wire.MAX_PACKET, 2)
-            if not message:
-                return
-            channel, status = descriptors
-            process = os.fork()
-            if process == 0:
-                _become(channel)
-            os.close(channel)
-            handle = os.pidfd_open(process)
-            ends[handle] = process, status
-            waiting.register(handle, select.POLLIN)
-            socket.send_fds(control, [wire.FORKED], [handle])
-
-
-def _tell_end(handle: int, process: int, status: int) -> None:
-    os.close(handle)
-    _, code = os.waitpid(process, 0)
-    with suppress(OSError):
-        os.write(status, wire.ENDED.pack(os.waitstatus_to_exitcode(code)))
-    os.close(status)
-
-
-def _become(channel: int) -> None:
-    """Be the new process: keep its channel and the standard descriptors, and never come back."""
-    code = 1
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.closerange(3, channel)
-        os.closerange(channel + 1, os.sysconf("SC_OPEN_MAX"))
-        runtime.serve(channel)
-        code = 0
-    finally:
-        os._exit(code)
+    forking.serve(control, runtime.serve)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,18 +26,26 @@ _BOOT: Final = Path(__file__).with_name("boot.py")
 _CAIMI: Final = _BOOT.parents[2]
 _START_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 1.0
-_KEPT: Final = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+_KEPT: Final = (
+    *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"),
+    *("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV"),
+)
 """The variables of the environment that the children have, too."""
+
+Program = Callable[[int], list[str]]
 
 
 class Nursery:
-    """A process with ONNX Runtime, of which processes are forked; it ends when this object does."""
+    """A process of which others are forked; it ends when this object does.
 
-    def __init__(self) -> None:
+    `program` gives its command, for the descriptor of its socket.
+    """
+
+    def __init__(self, program: Program) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - our own program
-                _command(theirs.fileno()),
+                program(theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -58,9 +66,9 @@ class Nursery:
         try:
             said = json.loads(ours.recv(wire.MAX_PACKET) or b"null")
         except OSError as error:
-            raise RunnerDied("The process of ONNX Runtime does not start.") from error
+            raise RunnerDied("The process that others are forked of does not start.") from error
         if said is None:
-            raise RunnerDied("The process of ONNX Runtime ended before it began.")
+            raise RunnerDied("The process that others are forked of ended before it began.")
         self.version: Final[str] = said[0]
         self.providers: Final[tuple[str, ...]] = tuple(said[1])
 
@@ -82,38 +90,53 @@ class Nursery:
                 socket.send_fds(self._control, [wire.FORK], [theirs.fileno(), status])
                 answer, handles, _, _ = socket.recv_fds(self._control, wire.MAX_PACKET, 1)
             if answer != wire.FORKED or len(handles) != 1:
-                raise RunnerDied("The nursery of ONNX Runtime's processes is gone.")
+                raise RunnerDied("The process that others are forked of is gone.")
         except (OSError, RunnerDied) as error:
             ours.close()
             os.close(end)
             self.close()
             if isinstance(error, RunnerDied):
                 raise
-            raise RunnerDied("The nursery of ONNX Runtime's processes is gone.") from error
+            raise RunnerDied("The process that others are forked of is gone.") from error
         finally:
             theirs.close()
             os.close(status)
         return ConfinedProcess(ours, handles[0], end)
 
 
-_nursery: list[Nursery] = []
+_nurseries: Final[dict[Program, Nursery]] = {}
 _starting: Final = threading.Lock()
 
 
-def nursery() -> Nursery:
-    """Give the nursery of this process, started when it is first needed."""
+def onnx_runtime(descriptor: int) -> list[str]:
+    """Give the command of the process that has ONNX Runtime."""
+    sites = []
+    for name in ("onnxruntime", "numpy"):
+        found = find_spec(name)
+        if found is None or found.origin is None:
+            raise ProviderMissing(f"The package {name} is not installed.")
+        sites.append(str(Path(found.origin).parents[1]))
+    return [
+        *(sys.executable, "-I", "-S", str(_BOOT), str(descriptor), str(_CAIMI)),
+        *dict.fromkeys(sites),
+    ]
+
+
+def nursery(program: Program = onnx_runtime) -> Nursery:
+    """Give this process' nursery of a program, started when it is first needed."""
     with _starting:
-        if not (_nursery and _nursery[0].alive):
-            _nursery[:] = [Nursery()]
-        return _nursery[0]
+        known = _nurseries.get(program)
+        if known is None or not known.alive:
+            known = _nurseries[program] = Nursery(program)
+        return known
 
 
-def fork() -> ConfinedProcess:
+def fork(program: Program = onnx_runtime) -> ConfinedProcess:
     """Give a fresh process, of another nursery where the one that was is gone."""
     try:
-        return nursery().fork()
+        return nursery(program).fork()
     except RunnerDied:
-        return nursery().fork()
+        return nursery(program).fork()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +201,9 @@ class ConfinedProcess:
         """How it ended, in words, where that is known."""
         return self._how or "is gone"
 
-    def receive(self, from_socket: socket.socket, deadline: float, descriptors: int = 0) -> bytes:
+    def receive(
+        self, from_socket: socket.socket, deadline: float, most: int = wire.MAX_PACKET
+    ) -> bytes:
         """Give the next message; `deadline` is on the monotonic clock.
 
         Raises:
@@ -187,7 +212,7 @@ class ConfinedProcess:
         """
         try:
             from_socket.settimeout(max(deadline - monotonic(), 0.001))
-            message = from_socket.recv(wire.MAX_PACKET)
+            message = from_socket.recv(most)
         except TimeoutError:
             self._note("was ended, since a run took more than its time")
             self.kill()
@@ -227,19 +252,6 @@ class ConfinedProcess:
         if self._code < 0:
             return f"was ended by signal {-self._code} ({signal.strsignal(-self._code)})"
         return f"ended with status {self._code}"
-
-
-def _command(descriptor: int) -> list[str]:
-    sites = []
-    for name in ("onnxruntime", "numpy"):
-        found = find_spec(name)
-        if found is None or found.origin is None:
-            raise ProviderMissing(f"The package {name} is not installed.")
-        sites.append(str(Path(found.origin).parents[1]))
-    return [
-        *(sys.executable, "-I", "-S", str(_BOOT), str(descriptor), str(_CAIMI)),
-        *dict.fromkeys(sites),
-    ]
 
 
 def _bury(process: subprocess.Popen[bytes], control: socket.socket) -> None:

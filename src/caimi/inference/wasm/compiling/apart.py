@@ -7,16 +7,17 @@ environment; unlike those that run models it must start the C compiler, so it is
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import resource
-import signal
-import subprocess
+import select
+import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 from caimi.errors.base import CaimiError
@@ -25,10 +26,14 @@ from caimi.errors.inference import (
     ModelEndsItsProcess,
     ModelNotRunnable,
     ModuleMalformed,
+    RunnerDied,
+    RunTimedOut,
     WrongInput,
 )
 from caimi.inference.batching import rows_stay_apart
+from caimi.inference.confined import forking
 from caimi.inference.confined.limits import machine_share
+from caimi.inference.confined.process import fork, send
 from caimi.inference.wasm.compiling.compiler import (
     VARIANTS,
     Compilation,
@@ -36,13 +41,12 @@ from caimi.inference.wasm.compiling.compiler import (
     compile_files,
     default_cache,
 )
-from caimi.inference.wasm.hosting.protocol import plain
 from caimi.inference.wasm.module import CompiledModule
 
 SECONDS: Final = 900.0
 _MODULE: Final = "module"
-_MOST_ANSWER: Final = 1 << 20
-_KEPT: Final = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+_MOST_ANSWER: Final = 1 << 17
+_PROCESSOR_SECONDS: Final = 1800
 _ERRORS: Final[Mapping[str, type[CaimiError]]] = {
     kind.__name__: kind for kind in (CompilerFailed, ModelNotRunnable, ModuleMalformed, WrongInput)
 }
@@ -89,40 +93,26 @@ def rows_stay_apart_told(file: Path, *, seconds: float = SECONDS) -> bool:
 
 
 def _ask(what: str, job: Mapping[str, object], name: str, seconds: float) -> dict[str, Any]:
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-P", "-m", "caimi.inference.wasm.compiling.apart", what],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={key: os.environ[key] for key in _KEPT if key in os.environ},
-        start_new_session=True,
-    )
+    process = fork(compiler)
     try:
-        with contextlib.suppress(ProcessLookupError):
-            most = machine_share()
-            resource.prlimit(process.pid, resource.RLIMIT_DATA, (most, most))
-            resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
-        answer, words = process.communicate(json.dumps(job).encode(), timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise ModelEndsItsProcess(f"{name} was not read within {seconds:g} seconds.") from None
+        send(process.channel, json.dumps([what, job]).encode())
+        answer = process.receive(process.channel, monotonic() + seconds, _MOST_ANSWER)
+    except RunTimedOut as error:
+        raise ModelEndsItsProcess(f"{name} was not read within {seconds:g} seconds.") from error
+    except RunnerDied as error:
+        raise ModelEndsItsProcess(f"{name}: the process that reads it {process.how}.") from error
     finally:
-        if process.returncode is None:
-            # The C compiler is of its group; the process is not waited for yet, so it is still it.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    if process.returncode < 0:
-        raise ModelEndsItsProcess(
-            f"{name}: the process that reads it was ended by signal {-process.returncode}."
-        )
-    if process.returncode:
-        # An error of our own code is a fault, and no refusal of the model.
-        last = plain(words.strip().splitlines()[-1]) if words.strip() else "no reason given"
-        raise CompilerFailed(f"{name}: the process that reads it failed: {last}.")
-    said: dict[str, Any] = json.loads(answer[:_MOST_ANSWER])
+        process.close()
+    said: dict[str, Any] = json.loads(answer)
     if "error" in said:
         kind = _ERRORS.get(said["error"], CompilerFailed)
         raise kind(said["what"], why=said["why"], next_step=said["next"])
     return said
+
+
+def compiler(descriptor: int) -> list[str]:
+    """Give the command of the process that has the compiler."""
+    return [sys.executable, "-P", "-m", "caimi.inference.wasm.compiling.apart", str(descriptor)]
 
 
 def _compile(job: dict[str, Any]) -> dict[str, object]:
@@ -144,18 +134,35 @@ def _rows(job: dict[str, Any]) -> dict[str, object]:
     return {"apart": rows_stay_apart(Path(job["file"]))}
 
 
-def _main() -> None:
-    """Do one job; an error that is none of ours ends the process, and is no refusal."""
-    answer = sys.stdout.buffer
-    sys.stdout = sys.stderr
-    works = {"compile": _compile, "rows": _rows}
+def _work(descriptor: int) -> None:
+    """Do one job within bounds of memory; the C compiler has them too."""
+    most = machine_share()
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
+    channel = socket.socket(fileno=descriptor)
+    what, job = json.loads(channel.recv(_MOST_ANSWER))
+    threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
+    said: dict[str, object]
     try:
-        said = works[sys.argv[1]](json.loads(sys.stdin.buffer.read()))
+        said = {"compile": _compile, "rows": _rows}[what](job)
     except CaimiError as error:
         known = (name for name, kind in _ERRORS.items() if isinstance(error, kind))
-        said = error.as_dict() | {"error": next(known, CompilerFailed.__name__)}
-    answer.write(json.dumps(said).encode())
+        said = {**error.as_dict(), "error": next(known, CompilerFailed.__name__)}
+    except Exception as error:  # a fault of our own, told as one: it is no refusal of the model
+        said = {**CompilerFailed(f"{type(error).__name__}: {str(error)[:300]}").as_dict()}
+    channel.send(json.dumps(said).encode())
+
+
+def _end_with(channel: socket.socket) -> None:
+    """End this process, whatever it is doing, when the other end of its channel is closed."""
+    ended = select.poll()
+    ended.register(channel, 0)
+    ended.poll()
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    _main()
+    _control = socket.socket(fileno=int(sys.argv[1]))
+    _control.send(json.dumps(["compiler", []]).encode())
+    forking.serve(_control, _work)
