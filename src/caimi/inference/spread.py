@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 import numpy as np
 
@@ -48,20 +48,10 @@ class Spread:
         return MULTIPLE * self.largest.get(name, 0.0)
 
 
-@runtime_checkable
-class OfFile(Protocol):
-    """A session whose model is a file of this machine; None where it is not."""
-
-    @property
-    def model(self) -> Path | None:
-        """The ONNX file."""
-
-
 def spread_of(session: Session | None, inputs: Tensors | None) -> Callable[[], Spread] | None:
     """Give what measures the spread of a session's model on one input; None where nothing can."""
-    if inputs is None or not isinstance(session, OfFile) or session.model is None:
-        return None
-    return partial(measure_spread, session.model, inputs)
+    model: Path | None = getattr(session, "model", None)  # of sessions that were loaded from a file
+    return None if inputs is None or model is None else partial(measure_spread, model, inputs)
 
 
 NO_SPREAD: Final = Spread({}, {}, ())

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.wasm.compiling import exact
 
 OPSETS = [helper.make_opsetid("", 18)]

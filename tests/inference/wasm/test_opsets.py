@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 from onnx import ModelProto, TensorProto, helper
 from skl2onnx import to_onnx
@@ -15,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.wasm.compiling.graph import open_model
 from caimi.inference.wasm.compiling.opsets import raise_opset
 from caimi.inference.wasm.engine import WasmEngine

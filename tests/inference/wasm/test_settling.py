@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.onnx_runtime import ort
 from caimi.inference.wasm.compiling.compiler import SIMD, translate
 from caimi.inference.wasm.compiling.graph import fix_sizes
 from caimi.inference.wasm.compiling.settling import settle

@@ -112,7 +112,7 @@ def _quotient(left: Array, right: Array) -> tuple[Array, ...] | None:
     """Divide whole numbers towards zero, as ONNX Runtime and the generator do."""
     if left.dtype != right.dtype or left.dtype.kind not in "iu" or not np.all(right):
         return None
-    if np.any(left == np.iinfo(left.dtype).min) and np.any(right == -1):
+    if np.any(left == _limits(left)[0]) and np.any(right == -1):
         return None
     a, b = np.broadcast_arrays(left, right)
     down = a // b
@@ -142,6 +142,12 @@ def sliced_places(start: int, end: int, step: int, size: int) -> range:
     return range(min(max(first, 0), size), min(max(last, 0), size), step)
 
 
+def _limits(whole: Array) -> tuple[int, int]:
+    dtype: Any = whole.dtype
+    limits = np.iinfo(dtype)
+    return int(limits.min), int(limits.max)
+
+
 def _has(node: NodeProto, name: str) -> bool:
     return any(a.name == name and a.i for a in node.attribute)
 
@@ -150,8 +156,9 @@ def _is_safe_cast(before: Array, after: Array) -> bool:
     """Refuse floats that no whole number of the type stands for: machines differ on those."""
     if before.dtype.kind != "f" or after.dtype.kind not in "iu":
         return True
-    limits = np.iinfo(after.dtype)
-    return bool(np.all((before > float(limits.min)) & (before < float(limits.max))))
+    least, most = map(float, _limits(after))
+    wide = before.astype(np.float64)
+    return bool(np.all((wide > least) & (wide < most)))
 
 
 def _is_plain(result: Array) -> bool:

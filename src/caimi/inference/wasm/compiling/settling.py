@@ -224,7 +224,7 @@ class _Walk:
                     for name in node.input
                     if name in self.values
                 },
-                list(self.model.opset_import),
+                opset_imports=list(self.model.opset_import),
             )
         except _NOT_INFERRED:
             found = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -25,17 +25,17 @@ _ENGINE: Final = re.compile(r"caimi-wasm/[0-9]{1,4}/[a-z0-9-]{1,32}")
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Fuel that a run will take, without the kinds in `unpriced`, which have no prices."""
+    """Fuel that a run will take, but for what steps of the kinds in `unpriced` do."""
 
     fuel: int
     unpriced: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Thousandths of fuel by name of a count. Construction raises `ScheduleMalformed`.
 
-    A step of a kind that no price begins with has no fuel here: it is named, and never guessed.
+    A count without a price makes its kind of step unpriced: it is named, and never guessed.
     """
 
     engine: str
@@ -53,19 +53,12 @@ class Schedule:
         if not 0 <= self.run <= _MAX_FUEL * _SCALE:
             raise ScheduleMalformed("The price of a run is out of range.")
 
-    @cached_property
-    def kinds(self) -> frozenset[str]:
-        """The kinds of steps that have prices."""
-        return frozenset(name.rsplit(".", 1)[0] for name in self.prices)
-
     def predict(self, works: Iterable[Work]) -> Prediction:
         """Tell the fuel of one call of a module from its steps."""
         total, unpriced = self.run, []
         for work in works:
-            strange = {name.rsplit(".", 1)[0] for name in work.counts} - self.kinds
-            unpriced += sorted(strange)
-            if not strange:
-                total += sum(n * self.prices.get(name, 0) for name, n in work.counts.items())
+            unpriced += [name.rsplit(".", 1)[0] for name in work.counts if name not in self.prices]
+            total += sum(count * self.prices.get(name, 0) for name, count in work.counts.items())
         return Prediction(-(-total // _SCALE), tuple(dict.fromkeys(unpriced)))
 
     def encode(self) -> bytes:
