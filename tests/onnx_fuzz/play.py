@@ -122,6 +122,8 @@ def _short(what: str) -> str:
 
 
 def _right(case: Case, oracles: Oracles) -> list[Any]:
+    if "Normalization" in case.operator and not all(map(_is_squared, case.inputs.values())):
+        raise Unanswered("what infinities come to is not settled")
     try:
         return oracles.runtime(case.model, case.inputs)
     except Unanswered:
@@ -211,6 +213,12 @@ def _is_newest(case: Case) -> bool:
         == onnx.defs.get_schema(node.op_type, node.domain).since_version
         for node in case.model.graph.node
     )
+
+
+def _is_squared(value: Any) -> bool:
+    """Whether a square of a number is finite."""
+    array = np.asarray(value)
+    return array.dtype.kind != "f" or bool((np.abs(array.astype(np.float64)) < 1e15).all())
 
 
 def _largest(value: Any) -> float:
