@@ -30,7 +30,8 @@ SIZE = 160
 """Cases of a batch, drawn valid; about half of them come into the module."""
 OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24)
 MISTAKEN = frozenset({"GlobalMaxPool", "LRN"})
-"""Where the reference is wrong: shapes, channels of windows; and it adds up in float16."""
+"""Where the reference is wrong: shapes, channels of windows. It also adds up in float16, and knows
+little of older versions."""
 MEMORY = 6 << 30
 """What a batch may take: a model that asks for more fails, not the machine."""
 
@@ -122,10 +123,12 @@ def _short(what: str) -> str:
 
 
 def _right(case: Case, oracles: Oracles) -> list[Any]:
+    if "Normalization" in case.operator and not all(map(_is_squared, case.inputs.values())):
+        raise Unanswered("what infinities come to is not settled")
     try:
         return oracles.runtime(case.model, case.inputs)
     except Unanswered:
-        if _has_halves(case) or case.operator in MISTAKEN:
+        if _has_halves(case) or case.operator in MISTAKEN or not _is_newest(case):
             raise
         return oracles.reference(case.model, case.inputs)
 
@@ -211,6 +214,12 @@ def _is_newest(case: Case) -> bool:
         == onnx.defs.get_schema(node.op_type, node.domain).since_version
         for node in case.model.graph.node
     )
+
+
+def _is_squared(value: Any) -> bool:
+    """Whether a square of a number is finite."""
+    array = np.asarray(value)
+    return array.dtype.kind != "f" or bool((np.abs(array.astype(np.float64)) < 1e15).all())
 
 
 def _largest(value: Any) -> float:

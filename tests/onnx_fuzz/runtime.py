@@ -5,7 +5,6 @@ A valid model may end ONNX Runtime, or ask for all memory that there is.
 
 from __future__ import annotations
 
-import os
 import pickle
 import resource
 import sys
@@ -18,10 +17,10 @@ def main() -> None:
     """Answer until the questions end; a question is an oracle, a model's bytes, and its inputs."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import numpy as np  # noqa: PLC0415 - as the next
-    import onnxruntime  # noqa: PLC0415 - after telemetry is off
+    import numpy as np  # noqa: PLC0415 - within the limit
     from onnx.reference import ReferenceEvaluator  # noqa: PLC0415 - as above
+
+    from caimi.inference.onnx_runtime import ort as onnxruntime  # noqa: PLC0415 - as above
 
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()

@@ -98,3 +98,9 @@ def test_roi_align_before_opset_16_does_not_shift_by_half_a_pixel(mode: str) -> 
 def test_a_flag_that_is_neither_0_nor_1_is_refused(tmp_path: Path, keep: int) -> None:
     nodes = [n("ReduceL1", ["x"], ["y"], keepdims=keep)]
     assert f"keepdims is {keep}" in refused(tmp_path, nodes, X, 13)
+
+
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+def test_dilated_windows_with_pads_to_the_same_size_are_refused(tmp_path: Path, kind: str) -> None:
+    node = n(kind, ["x"], ["y"], kernel_shape=[2, 2], dilations=[2, 1], auto_pad="SAME_UPPER")
+    assert "dilated" in refused(tmp_path, [node], X, 19)

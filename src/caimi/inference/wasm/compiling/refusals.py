@@ -132,7 +132,15 @@ def _space_to_depth(node: Any) -> str:  # noqa: ANN401 - as above
     return "another mode than DCR" if modes and bytes(modes[0]) != b"DCR" else ""
 
 
+def _pool(node: Any) -> str:  # noqa: ANN401 - as above
+    given = {entry.name: entry for entry in node.attribute}
+    same = "auto_pad" in given and bytes(given["auto_pad"].s).startswith(b"SAME")
+    dilated = "dilations" in given and any(step != 1 for step in given["dilations"].ints)
+    return "dilated windows with auto_pad SAME, of which engines differ" if same and dilated else ""
+
+
 _RULES: Final[Mapping[str, Callable[[Any], str]]] = {
+    **dict.fromkeys(("AveragePool", "LpPool", "MaxPool"), _pool),
     "Attention": _attention,
     "SpaceToDepth": _space_to_depth,
 }
