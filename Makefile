@@ -103,6 +103,21 @@ endif
 faults-mutations: dev ## Remove one guard after another: the schedules must notice each
 	env PYTHONPATH=tests $(BIN)/python -m faults.mutation --schedules $(SCHEDULES) --workers 2
 
+# Verdicts are kept in .mutants: a campaign goes on where it stopped. KIND=other SAMPLE=300 judges
+# other changes than removed guards; LANGUAGE=python or solidity; REPORT=1 tells what is known.
+MUTANTS := env PYTHONPATH=tests $(BIN)/python -m mutants
+.PHONY: mutants
+mutants: dev ## Remove each guard of the trust core: the tests of its own folder must notice
+	$(MUTANTS) --relaxed $(if $(LANGUAGE),--language $(LANGUAGE)) $(if $(filter other,$(KIND)),--kind other) \
+		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report)
+
+# Other guards with every commit: the seed is what git says of the tree.
+.PHONY: mutants-sample
+mutants-sample: dev ## Remove some guards, drawn by the tree (SEED=7 draws others)
+	seed=$${SEED:-$$((16#$$(git rev-parse HEAD^{tree} | cut -c1-8)))}; echo "SEED=$$seed"; \
+	$(MUTANTS) --one-file --sample 5 --seed $$seed --language python & first=$$!; \
+	$(MUTANTS) --one-file --sample 5 --seed $$seed --language solidity; wait $$first
+
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
 	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci \
