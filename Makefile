@@ -27,7 +27,7 @@ PIP_COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMA
 	--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 # What `make test` runs before pytest, each a target of its own.
-STAGES := lint types layers contracts forge slither faults
+STAGES := lint types layers contracts forge slither mutants-sample faults
 
 PYTEST_ARGS ?=
 
@@ -115,6 +115,18 @@ faults-campaign: dev ## Play fresh seeds until stopped, and go on there the next
 faults-mutations: dev ## Remove one guard after another: the schedules must notice each
 	env PYTHONPATH=tests $(BIN)/python -m faults.mutation --schedules 2000 --workers 2
 
+# Verdicts are kept in .mutants: a campaign goes on where it stopped. KIND=other SAMPLE=300 judges
+# other changes than removed guards; LANGUAGE=python or solidity; REPORT=1 tells what is known.
+MUTANTS := env PYTHONPATH=tests $(BIN)/python -m mutants
+.PHONY: mutants
+mutants: dev ## Remove each guard of the trust core: the tests of its own folder must notice
+	$(MUTANTS) --relaxed $(if $(LANGUAGE),--language $(LANGUAGE)) $(if $(filter other,$(KIND)),--kind other) \
+		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report)
+
+.PHONY: mutants-sample
+mutants-sample: dev ## Remove a few guards, drawn by SEED, of one Python file and of one contract
+	$(MUTANTS) --one-file --sample 5 --seed $(or $(SEED),1)
+
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
 	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci \
@@ -169,7 +181,7 @@ lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer rel
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built
-	rm -rf $(VENV) $(SLITHER) $(MODELS) $(EVM)/node_modules $(WEB)/node_modules $(EVM)/out $(EVM)/cache build dist \
+	rm -rf $(VENV) $(SLITHER) $(MODELS) .mutants $(EVM)/node_modules $(WEB)/node_modules $(EVM)/out $(EVM)/cache build dist \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

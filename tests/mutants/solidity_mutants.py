@@ -1,0 +1,198 @@
+"""The mutants of a Solidity file, found in the syntax tree that solc gives of it.
+
+The compiler only parses (`stopAfter`), so that nothing is imported and nothing is compiled.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mutants.mutant import Kind, Mutant, Switch, numbered
+
+Node = dict[str, Any]
+
+_CHECKING = re.compile(r"_?(require|check|only|limit|verify|refuse|use)([A-Z]|$)")
+_BOUNDS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
+_SWAPS = _BOUNDS | {"==": "!=", "!=": "==", "&&": "||", "||": "&&"}
+_ARITHMETIC = {"+": "-", "-": "+", "*": "+", "/": "*", "%": "+", "<<": ">>", ">>": "<<"}
+
+
+def parse(solc: Path, source: str) -> Node:
+    """Give the syntax tree of one file.
+
+    Raises:
+        ValueError: it is not Solidity.
+    """
+    question = {
+        "language": "Solidity",
+        "sources": {"it": {"content": source}},
+        "settings": {"stopAfter": "parsing", "outputSelection": {"*": {"": ["ast"]}}},
+    }
+    ran = subprocess.run(
+        [str(solc), "--standard-json"],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(ran.stdout)
+    if errors := [each for each in answer.get("errors", ()) if each["severity"] == "error"]:
+        raise ValueError(errors[0]["formattedMessage"])
+    tree: Node = answer["sources"]["it"]["ast"]
+    return tree
+
+
+def find(path: str, source: bytes, solc: Path, *, relaxed: bool = False) -> list[Mutant]:
+    """Give every mutant of a file, guards and others, in the order of their places.
+
+    `relaxed` takes functions that are pure for some that may look at the block.
+
+    Raises:
+        ValueError: it is not Solidity.
+    """
+    return numbered(_Finder(path, source, relaxed=relaxed).walk(parse(solc, source.decode())))
+
+
+class _Finder:
+    def __init__(self, path: str, source: bytes, *, relaxed: bool) -> None:
+        self._path = path
+        self._source = source
+        self._relaxed = relaxed
+        self._sees_the_block = False
+
+    def walk(self, node: object) -> Iterator[Mutant]:
+        if isinstance(node, list):
+            for each in node:
+                yield from self.walk(each)
+        elif isinstance(node, dict):
+            outside = self._sees_the_block
+            if node.get("nodeType") == "FunctionDefinition":
+                # Only what may look at the block can ask for the switch.
+                self._sees_the_block = self._relaxed or node["stateMutability"] != "pure"
+            if "nodeType" in node:
+                yield from self._of(node)
+            for each in node.values():
+                yield from self.walk(each)
+            self._sees_the_block = outside
+
+    def _of(self, node: Node) -> Iterator[Mutant]:
+        match node["nodeType"]:
+            case "FunctionDefinition" if node["kind"] != "constructor":
+                for modifier in node["modifiers"]:
+                    gone = self._change(modifier, "", "guard", "a modifier is gone")
+                    yield replace(gone, switch=None)
+            case "ExpressionStatement":
+                yield from self._statement(node)
+            case "IfStatement":
+                yield from self._branch(node)
+            case "BinaryOperation":
+                operator = node["operator"]
+                if operator in _SWAPS:
+                    yield self._operator(node, _SWAPS[operator], "other", "another comparison")
+                elif operator in _ARITHMETIC:
+                    sign = _ARITHMETIC[operator]
+                    yield self._operator(node, sign, "other", "another operation")
+            case "UnaryOperation" if node["operator"] == "!":
+                inner = self._text(node["subExpression"])
+                yield self._change(node, f"({inner})", "other", "not is gone")
+            case "EmitStatement":
+                yield self._change(node, "{}", "other", "an event is not emitted", ends=True)
+            case "Return" if node.get("expression") and self._is_verdict(node["expression"]):
+                for part in self._parts(node["expression"], "&&"):
+                    yield self._change(part, "(true)", "guard", "a condition always holds")
+            case _:
+                pass
+
+    def _statement(self, node: Node) -> Iterator[Mutant]:
+        call = node["expression"]
+        called = call.get("expression", {}) if call["nodeType"] == "FunctionCall" else {}
+        name = called.get("name") or called.get("memberName") or ""
+        if name == "require":
+            yield self._change(node, "{}", "guard", "a requirement is gone", ends=True)
+            yield from self._condition(call["arguments"][0], refuses=False, whole=False)
+        elif _CHECKING.match(name):
+            yield self._change(node, "{}", "guard", "a check is not made", ends=True)
+        else:
+            yield self._change(node, "{}", "other", "a statement is gone", ends=True)
+
+    def _branch(self, node: Node) -> Iterator[Mutant]:
+        body = node["trueBody"]
+        last = body["statements"][-1] if body.get("statements") else body
+        if last["nodeType"] == "RevertStatement":
+            yield from self._condition(node["condition"], refuses=True)
+            return
+        for value in ("true", "false"):
+            yield self._change(node["condition"], value, "other", "a branch is fixed")
+
+    def _condition(self, test: Node, *, refuses: bool, whole: bool = True) -> Iterator[Mutant]:
+        """Take away a condition that refuses when true (or when false), and each part of it."""
+        while test["nodeType"] == "TupleExpression" and len(test["components"]) == 1:
+            test = test["components"][0]
+        if test["nodeType"] == "UnaryOperation" and test["operator"] == "!":
+            yield from self._condition(test["subExpression"], refuses=not refuses, whole=whole)
+            return
+        if whole:
+            never = "(false)" if refuses else "(true)"
+            yield self._change(test, never, "guard", "a condition never refuses")
+        joint = "||" if refuses else "&&"
+        if test["nodeType"] == "BinaryOperation" and test["operator"] == joint:
+            for side in ("leftExpression", "rightExpression"):
+                yield from self._condition(test[side], refuses=refuses)
+        elif test["nodeType"] == "BinaryOperation" and test["operator"] in _BOUNDS:
+            moved = _BOUNDS[test["operator"]]
+            yield self._operator(test, moved, "guard", "a bound is moved by one")
+
+    def _is_verdict(self, value: Node) -> bool:
+        return value["nodeType"] == "BinaryOperation" and value["operator"] in {*_SWAPS}
+
+    def _parts(self, value: Node, joint: str) -> Iterator[Node]:
+        if value["nodeType"] == "BinaryOperation" and value["operator"] == joint:
+            yield from self._parts(value["leftExpression"], joint)
+            yield from self._parts(value["rightExpression"], joint)
+        else:
+            yield value
+
+    # --- places ---
+
+    @staticmethod
+    def _span(node: Node) -> tuple[int, int]:
+        start, length, _ = (int(part) for part in node["src"].split(":"))
+        return start, start + length
+
+    def _text(self, node: Node) -> str:
+        start, end = self._span(node)
+        return self._source[start:end].decode()
+
+    def _change(
+        self, node: Node, text: str, kind: Kind, what: str, *, ends: bool = False
+    ) -> Mutant:
+        """Replace a node; one that `ends` in a semicolon with that, which is not part of it."""
+        start, end = self._span(node)
+        present = self._source[start:end].decode()
+        if ends:
+            end = self._source.index(b";", end) + 1
+        line = self._source.count(b"\n", 0, start) + 1
+        switch = self._switch(start, end, "statement" if ends else "expression")
+        return Mutant(self._path, start, end, text, kind, what, present, line, switch=switch)
+
+    def _operator(self, node: Node, text: str, kind: Kind, what: str) -> Mutant:
+        left = self._span(node["leftExpression"])[1]
+        right = self._span(node["rightExpression"])[0]
+        gap = self._source[left:right]
+        at = left + gap.index(node["operator"].encode())
+        line = self._source.count(b"\n", 0, at) + 1
+        end = at + len(node["operator"])
+        switch = self._switch(*self._span(node), "expression")
+        present = self._text(node)
+        return Mutant(self._path, at, end, text, kind, what, present, line, switch=switch)
+
+    def _switch(
+        self, start: int, end: int, form: Literal["expression", "statement"]
+    ) -> Switch | None:
+        return Switch(start, end, form) if self._sees_the_block else None
