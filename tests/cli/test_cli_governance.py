@@ -246,7 +246,7 @@ def test_an_exit_is_opened_signed_by_the_committee_declared_and_stopped(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[", "{}", "[]", '[{"model": "0x12", "sequence": 1, "to": "0x34"}]', "[7]"]
+    "text", ["", "[", "{}", '[{"model": "0x12", "sequence": 1, "to": "0x34"}]', "[7]"]
 )
 def test_a_list_of_heirs_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
     heirs = tmp_path / "heirs.json"

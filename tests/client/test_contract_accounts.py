@@ -58,7 +58,7 @@ async def bought(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Boug
         route = await world.consumer.route(b.id, LedgerId(world.a.id))
         model = bytes.fromhex(done.model_id[2:])
         timeout = (await b.head()).time + 3600
-        buying = b.market.buy_remote(route.client_id, model, "1.0.0", b"", 5 * COIN, timeout)
+        buying = await b.market.buy_remote(route.client_id, model, "1.0.0", b"", 5 * COIN, timeout)
         await b.submit(through(b, wallet, buying), signer)
         for _ in range(3):
             await world.carry()

@@ -19,7 +19,7 @@ from caimi.errors.messaging import (
     SignedStoreDamaged,
 )
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Block, LedgerId, SentPacket, WrittenAcknowledgement
+from caimi.ledgers.port import LedgerId, SentPacket, WrittenAcknowledgement
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.ibc import commitment_key
 from caimi.messaging.proof import Tree, absence_facts, block_key, range_facts
@@ -289,37 +289,6 @@ async def test_concurrent_questions_get_one_answer(world: World) -> None:
     validator = world.doors[0].validator
     answers = await asyncio.gather(*(validator.attest(a.id, 0, a.final_height) for _ in range(20)))
     assert len(set(answers)) == 1
-
-
-async def test_many_questions_at_once_wait_for_their_turn_and_are_all_answered(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    a, b = world.chains
-    a.send(b)
-    world.finalize()
-    validator, height = world.doors[0].validator, a.final_height
-    finalized, slow, busy = node(world).finalized, asyncio.Event(), asyncio.Event()
-    reading = 0
-
-    async def slowly() -> Block:
-        nonlocal reading
-        reading += 1
-        if reading == 16:
-            busy.set()
-        await slow.wait()
-        return await finalized()
-
-    monkeypatch.setattr(node(world), "finalized", slowly)
-    questions = [asyncio.create_task(validator.attest(a.id, 0, height)) for _ in range(20)]
-    absences = [("caimi-11-10", 1)]
-    questions += [
-        asyncio.create_task(validator.attest_absence(a.id, height, absences)) for _ in range(20)
-    ]
-    await asyncio.wait_for(busy.wait(), 5)
-    await asyncio.sleep(0.05)
-    assert reading == 16
-    slow.set()
-    assert len(set(await asyncio.gather(*questions))) == 2
 
 
 def test_an_attestation_of_absence_differs_from_one_of_presence() -> None:

@@ -117,7 +117,7 @@ def what_is_read(document):
 
 @pytest.mark.parametrize("name", [b'"keyid"', b'"jeyid"'])
 def test_the_hint_beside_a_signature_has_no_say(name):
-    verify_bundle(BUNDLE.replace(b'"keyid"', name), SIGNER.public_key, DIGESTS)
+    verify_bundle(BUNDLE.replace(b'"keyid"', name), SIGNER.public_key, "m", DIGESTS)
 
 
 @settings(max_examples=200)

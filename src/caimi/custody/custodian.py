@@ -94,7 +94,7 @@ class Custodian:
             request.consumer, request.signing_digest(), signed.signature
         ):
             raise InvalidRequestSignature(
-                f"the request is not signed by {request.consumer}, by its key or as its contract"
+                f"The request is not signed by {request.consumer}, by its key or as its contract."
             )
 
         # From here on nothing awaits: no erasure, replay or late answer can slip in between.

@@ -105,7 +105,7 @@ class Fields:
             raise MalformedEncoding(f"{self._what}: {name} must be a list of at most {most}")
         for each in value:
             if not isinstance(each, str) or not 1 <= len(each) <= characters or not _is_utf8(each):
-                raise MalformedEncoding(f"{self._what}: {name} must hold texts")
+                raise MalformedEncoding(f"{self._what}: {name} must hold texts.")
         return list(value)
 
     def data(self, name: str, least: int, most: int) -> bytes:

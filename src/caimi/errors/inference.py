@@ -125,7 +125,7 @@ class CompilerFault(InferenceError):
 
     code = "CAIMI-R055"
     why = "The program has a fault; the model itself may be as it should."
-    next_step = "Run the model with `--engine onnx`, and report it with the model's operators."
+    next_step = "Run the model with --engine onnx, and report it with the model's operators."
 
 
 class ModuleTrapped(RunFailed):

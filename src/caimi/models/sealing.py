@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from caimi.errors.ids import InvalidModelUri
 from caimi.errors.storage import InvalidSealingTerms, SourceChanged
 from caimi.models.attribution import signed_name
 from caimi.models.content_key import OVERHEAD, ContentKey, FileCipher
@@ -85,7 +86,10 @@ async def seal(
     """
     if not MIN_CHUNK_BYTES <= chunk_bytes <= MAX_CHUNK_BYTES:
         raise InvalidSealingTerms(f"Chunks of {chunk_bytes} bytes are out of bounds.")
-    name = signed_name(model_id, version, publisher)
+    try:
+        name = signed_name(model_id, version, publisher)
+    except InvalidModelUri as error:
+        raise InvalidSealingTerms(error.what) from error
     terms = model_id + chunk_bytes.to_bytes(4) + bytes([chunk_hash]) + version.encode()
     stop = threading.Event()
     report = reporter(package.total_bytes, progress)

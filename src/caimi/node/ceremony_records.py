@@ -111,7 +111,7 @@ class CeremonyRecords:
             return [CeremonyRecord.from_json(file.read_bytes()) for file in files]
         except (OSError, CustodyError) as error:
             raise CeremonyRecordDamaged(
-                f"a record in {self._folder} cannot be read: {error}"
+                f"A record in {self._folder} cannot be read: {error}."
             ) from error
 
     def keep(self, record: CeremonyRecord, share: KeyShare) -> None:

@@ -266,7 +266,7 @@ class HttpMember:
         if not self._node:
             said = str((await self._endpoint.get("/v1/identity")).get("key", ""))
             if _IDENTITY.fullmatch(said) is None:
-                raise MalformedEncoding("the node's identity key is not 33 bytes in hex")
+                raise MalformedEncoding("The node's identity key is not 33 bytes in hex.")
             self._node = bytes.fromhex(said[2:])
         self._number = max(self._number + 1, int(self._clock() * 1000))
         order = Order(session, step, self._node, self._number, payload).sign(self._coordinator)

@@ -83,7 +83,7 @@ def _entry(text: str) -> ModelUri | tuple[str, bytes]:
         found = b""
     if not ledger or len(found) != 20:
         raise ConfigInvalid(
-            f"[worker] models has {text[:80]!r}, which is neither a model's URI nor a publisher.",
+            f"Models of [worker] have {text[:80]!r}: neither a model's URI nor a publisher.",
             next_step="Write caimi:LEDGER:0xID, the same with @VERSION, or LEDGER:0xACCOUNT.",
         )
     return ledger, found

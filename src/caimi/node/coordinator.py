@@ -92,7 +92,7 @@ async def generate_group_key(
     session, messages = confirmed
     groups = [await member.finish(session, messages) for member in members]
     if any(group != groups[0] for group in groups):
-        raise CeremonyMisconfigured("the members did not come to one group key")
+        raise CeremonyMisconfigured("The members did not come to one group key.")
     return groups[0]
 
 
@@ -117,7 +117,7 @@ async def _spread(
             lost.append(at)
     if lost:
         raise CeremonyStuck(
-            f"nodes {lost} have no record of key generation {used.name}, which the others finished"
+            f"Nodes {lost} have no record of key generation {used.name}, which the others finished."
         )
     return groups[0]
 
@@ -130,7 +130,7 @@ async def abandon(members: Sequence[Member], states: Sequence[MemberStatus]) -> 
     """
     if any(state.holds_share for state in states):
         raise CeremonyStuck(
-            "a node holds a key share already",
+            "A node holds a key share already.",
             next_step="Run `caimi committee make-key` to finish it at the other nodes.",
         )
     for member, state in zip(members, states, strict=True):

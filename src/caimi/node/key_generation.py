@@ -86,7 +86,7 @@ class KeyGeneration:
         """
         if self._terms.coordinator is None:
             raise OrderRefused(
-                "this node's settings name no coordinator",
+                "This node's settings name no coordinator.",
                 next_step="Set coordinator in node.toml to the operators' account, and restart.",
             )
         async with self._turn:
@@ -119,7 +119,7 @@ class KeyGeneration:
             raise KeyShareExists("This node already holds a key share.")
         for record in await asyncio.to_thread(self._records.all):
             if not record.aside:
-                raise CeremonyPending(f"key generation {record.name} waits for confirmations")
+                raise CeremonyPending(f"Key generation {record.name} waits for confirmations.")
         self._transport = RecipientKey.generate()
         self._session = order.session
         self._participant = None
@@ -139,8 +139,8 @@ class KeyGeneration:
             said.account != terms.coordinator or LedgerId(said.ledger) not in self._ledgers
         ):
             raise CeremonyMisconfigured(
-                f"the ceremony is broadcast by 0x{said.account.hex()} on {said.ledger}, which are "
-                "not this node's coordinator and one of its ledgers"
+                f"The ceremony is broadcast by 0x{said.account.hex()} on {said.ledger}, which are "
+                "not this node's coordinator and one of its ledgers."
             )
         self._participant = Participant(ceremony, self._identity, self._transport)
         return self._participant.start().to_json()
@@ -170,7 +170,7 @@ class KeyGeneration:
         if entry != ceremony.round_root(place, bodies):
             shown = "nothing yet" if entry is None else "something else"
             raise NotBroadcast(
-                f"at height {final.height} {said.ledger} shows {shown} for round {place.name}"
+                f"At height {final.height} {said.ledger} shows {shown} for round {place.name}."
             )
 
     async def _finish(self, order: Order) -> str:

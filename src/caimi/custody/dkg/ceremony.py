@@ -117,9 +117,9 @@ class Broadcast:
 
     def __post_init__(self) -> None:
         if _LEDGER.fullmatch(self.ledger) is None or len(self.account) != 20:
-            raise CeremonyMisconfigured("the broadcasting ledger or account is out of form")
+            raise CeremonyMisconfigured("The broadcasting ledger or account is out of form.")
         if not 0 <= self.first < 1 << 63 or not 0 <= self.since < 1 << 63:
-            raise CeremonyMisconfigured("the broadcast's first entry or height is out of form")
+            raise CeremonyMisconfigured("The broadcast's first entry or height is out of form.")
 
     def to_bytes(self) -> bytes:
         """Encode: ledger (length-prefixed), account, first entry and height (8 bytes each)."""
@@ -326,7 +326,7 @@ def _broadcast(value: object) -> Broadcast | None:
             and re.fullmatch(r"0x[0-9a-f]{40}", account) is not None
         ):
             return Broadcast(ledger, bytes.fromhex(account[2:]), first, since)
-    raise MalformedEncoding("the ceremony: broadcast is out of form")
+    raise MalformedEncoding("The ceremony: broadcast is out of form.")
 
 
 def _enrolment_digest(session: bytes, transport: bytes) -> bytes:

@@ -29,11 +29,11 @@ def check_confirmed(
         (differing if _is_confirmation(bodies.get(member)) else missing).append(member)
     if differing:
         raise Equivocation(
-            f"members {differing} confirm another key than member {own.sender}, or heard "
-            f"something else on the way to it"
+            f"Members {differing} confirm another key than member {own.sender}, or heard "
+            "something else on the way to it."
         )
     if missing:
-        raise NotConfirmed(f"members {missing} have not confirmed the key")
+        raise NotConfirmed(f"Members {missing} have not confirmed the key.")
 
 
 def _is_confirmation(body: bytes | None) -> bool:

@@ -90,11 +90,11 @@ class Order:
                 f"0x{account.hex()} signed the order, not the coordinator 0x{coordinator.hex()}"
             )
         if self.node != node:
-            raise OrderRefused("the order is for another node")
+            raise OrderRefused("The order is for another node.")
         if abs(now * 1000 - self.number) > FRESH_MILLISECONDS:
-            raise OrderRefused("the order is not of the last two minutes by this node's clock")
+            raise OrderRefused("The order is not of the last two minutes by this node's clock.")
         if self.number <= last:
-            raise OrderRefused(f"the order's number {self.number} is not above {last}")
+            raise OrderRefused(f"The order's number {self.number} is not above {last}.")
 
     def to_json(self) -> str:
         """Write the one JSON form."""
@@ -116,7 +116,7 @@ class Order:
         fields = Fields(text, names, "the order", MAX_ORDER_BYTES)
         step = fields.text("step", 16)
         if step not in {each.value for each in Step}:
-            raise MalformedEncoding("the order: step is none of a key generation")
+            raise MalformedEncoding("The order: step is none of a key generation.")
         return cls(
             fields.data("session", _SESSION_BYTES, _SESSION_BYTES),
             Step(step),
