@@ -88,7 +88,7 @@ def test_packets_end_across_a_handover_to_the_next_committee() -> None:
 
 
 def test_a_ledger_that_breaks_its_word_makes_validators_refuse_and_never_contradict() -> None:
-    reports = [play(seed, "beyond-finality") for seed in range(1, 13)]
+    reports = [play(seed, "beyond-finality") for seed in range(10, 22)]
     assert [report.broken for report in reports] == [()] * len(reports)
     assert sum(report.alarms for report in reports) > 0
 
