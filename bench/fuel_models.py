@@ -176,10 +176,11 @@ def _gathers(to: Operators) -> None:
             known = to.constant(to.random.integers(0, a, count), np.int64)
             for at in (to.input((count,), INT), known):
                 to.add("Gather", to.input((to.between(a, 2000),), kind), at, axis=0)
-                to.add("Gather", to.constant(np.ones(a), dtype), at, axis=0)
+                to.add("Gather", to.constant(100 * to.random.random(a), dtype), at, axis=0)
                 to.add("Gather", to.input((1, a), kind), at, axis=1)
                 to.add("Gather", to.input((a, b), kind), at, axis=0)
-                to.add("Gather", to.constant(np.ones((a, 1 + b % 4)), dtype), at, axis=0)
+                wide = to.constant(100 * to.random.random((a, 1 + b % 4)), dtype)
+                to.add("Gather", wide, at, axis=0)
             to.add("GatherElements", to.input((1, a), kind), to.input((1, count), INT), axis=1)
             whole = (to.input((1, count), BOOL), to.input((1, count), kind))
             to.add("Where", *whole, to.input((1, count), kind))

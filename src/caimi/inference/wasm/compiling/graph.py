@@ -118,8 +118,7 @@ def _stored_bytes(tensor: TensorProto) -> int:
     known = tensor.data_type in helper.get_all_tensor_dtypes()
     if tensor.data_location != TensorProto.EXTERNAL or not known:
         return 0
-    item: int = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    return item * prod(tensor.dims)
+    return int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize * prod(tensor.dims))
 
 
 def _has_external_attribute(model: ModelProto) -> bool:
