@@ -175,8 +175,9 @@ def _become(
         traceback.print_exc()
         status = 99
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed
+                stream.flush()
     except OSError:
         status = 120
     os._exit(status)

@@ -58,6 +58,7 @@ class Traffic:
     ledgers: list[EvmLedger]
     alice: LocalSigner
     bob: LocalSigner
+    carriers: tuple[LocalSigner, ...]
     models: list[bytes] = field(default_factory=list)
     bought: list[tuple[EvmLedger, bytes]] = field(default_factory=list)
     sent: int = 0
@@ -149,7 +150,11 @@ class Traffic:
         address = ledger.deployment.contracts["market"]
         market = Contract(ledger.chain, address, artifact("LicenceMarket").interface)
         (held,) = await market.read("held", bytes(20))
-        owed = [await ledger.market.owed(who.account) for who in (self.alice, self.bob)]
+        # Whoever brings the end of a purchase is owed its deposit.
+        owed = [
+            await ledger.market.owed(account)
+            for account in (who.account for who in (self.alice, self.bob, *self.carriers))
+        ]
         assert (held, await ledger.balance(address)) == (0, sum(owed))
 
     async def check_licences(self) -> None:
@@ -186,7 +191,8 @@ async def test_every_packet_ends_once_whatever_happens_to_processes(net: MortalN
             ledgers.append(await open_ledger(section))
             stack.push_async_callback(ledgers[-1].aclose)
         alice, bob = (keyring.open(name).signer for name in ("alice", "bob"))
-        traffic = Traffic(net, ledgers, alice, bob)
+        carriers = tuple(keyring.open(name).signer for name in ("relayer", "worker"))
+        traffic = Traffic(net, ledgers, alice, bob, carriers)
         await traffic.publish()
         await _validators_are_down(traffic)
         await _two_relayers(traffic)

@@ -105,8 +105,8 @@ GUARDS = (
     Guard(
         "a validator looks before it says that nothing was received",
         _VALIDATOR,
-        "                    if present:\n",
-        "                    if present and not packets:\n",
+        "                if present:\n",
+        "                if present and not packets:\n",
     ),
     Guard(
         "a validator remembers what it signed",

@@ -19,7 +19,7 @@ def test_one_list_has_one_root_in_any_order() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [None, {}, [], [None], [{}], [HEIR, HEIR], [HEIR | {"more": 1}], [HEIR | {"sequence": True}],
+    [None, {}, [None], [{}], [HEIR, HEIR], [HEIR | {"more": 1}], [HEIR | {"sequence": True}],
      [HEIR | {"sequence": 0}], [HEIR | {"sequence": 1 << 64}], [HEIR | {"sequence": "1"}],
      [HEIR | {"model": "0x01"}], [HEIR | {"model": 1}], [HEIR | {"to": "0x" + "zz" * 20}]],
 )  # fmt: skip

@@ -279,7 +279,7 @@ async def test_a_node_that_lost_its_part_of_a_key_in_use_is_named(tmp_path: Path
     for file in (home / "key-generation").glob("*.json"):
         file.unlink()
     await site.restart(1)
-    with pytest.raises(CeremonyStuck, match=r"nodes \[2\]"):
+    with pytest.raises(CeremonyStuck, match=r"Nodes \[2\]"):
         await site.generate()
     assert site.groups() == [group] * 2
 

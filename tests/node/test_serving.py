@@ -107,7 +107,7 @@ async def test_what_the_operator_lists_is_served_and_nothing_else(
         with pytest.raises(ModelNotWanted):
             await models_of(world, tmp_path / "models", wanted).serve(uri)
     for text in ("anything", "eip155:1:0x12", ""):
-        with pytest.raises(ConfigInvalid, match=r"\[worker\] models"):
+        with pytest.raises(ConfigInvalid, match=r"Models of \[worker\]"):
             Consent(world.working, [text])
 
 

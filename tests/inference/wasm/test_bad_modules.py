@@ -213,7 +213,7 @@ def test_a_body_that_does_not_validate_is_refused(host):
     wasm = _with_code(
         modules.module(run="(i32.const 77) (drop) (i32.const 0)"), b"\x41\xcd\x00", b"\x20\x4d\x01"
     )
-    with pytest.raises(ModuleMalformed, match="wasmtime does not take it"):
+    with pytest.raises(ModuleMalformed, match="Wasmtime does not take it"):
         host.load(CompiledModule.parse(attach(wasm, modules.metadata())), NO_WEIGHTS)
 
 
@@ -239,7 +239,7 @@ def test_what_cannot_be_instantiated_is_refused(host, more):
     ],
 )
 def test_instructions_that_could_give_other_bits_elsewhere_are_refused(host, run):
-    with pytest.raises(ModuleMalformed, match="wasmtime does not take it"):
+    with pytest.raises(ModuleMalformed, match="Wasmtime does not take it"):
         load(host, run=f"(local $v v128) {run}")
 
 
