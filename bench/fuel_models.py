@@ -184,10 +184,17 @@ def _gathers(to: Operators) -> None:
             to.add("GatherElements", to.input((1, a), kind), to.input((1, count), INT), axis=1)
             whole = (to.input((1, count), BOOL), to.input((1, count), kind))
             to.add("Where", *whole, to.input((1, count), kind))
-        to.add("Gather", to.input((a, b), TensorProto.INT32), to.input((count,), INT), axis=0)
-        to.add("Gather", to.input((a,), TensorProto.INT32), to.input((count,), INT), axis=0)
+        for table in (
+            to.input((a, b), TensorProto.INT32),
+            to.input((a,), TensorProto.INT32),
+            to.constant(100 * to.random.random(a), np.int32),
+            to.constant(100 * to.random.random((a, 1 + b % 4)), np.int32),
+        ):
+            to.add("Gather", table, to.input((count,), INT), axis=0)
+            to.add("Gather", table, to.constant(to.random.integers(0, a, count), np.int64), axis=0)
         to.add("Add", to.input((1, count), INT), to.input((1, count), INT))
-        to.add("LessOrEqual", to.input((1, count)), to.input((1, count)))
+        for kind in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"):
+            to.add(kind, to.input((1, count)), to.input((1, count)))
 
 
 def _axes(to: Operators) -> None:

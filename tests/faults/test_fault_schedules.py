@@ -46,7 +46,7 @@ def test_faults_and_attacks_do_strike() -> None:
 
 
 def test_one_more_stolen_key_harms_its_own_route_and_nothing_else() -> None:
-    reports = [play(seed, "one-more") for seed in range(1, 13)]
+    reports = [play(seed, "one-more") for seed in range(13, 25)]
     assert [report.broken for report in reports] == [()] * len(reports)
     assert any("live on" in line for report in reports for line in report.harm)
 
@@ -88,7 +88,7 @@ def test_packets_end_across_a_handover_to_the_next_committee() -> None:
 
 
 def test_a_ledger_that_breaks_its_word_makes_validators_refuse_and_never_contradict() -> None:
-    reports = [play(seed, "beyond-finality") for seed in range(10, 22)]
+    reports = [play(seed, "beyond-finality") for seed in range(28, 40)]
     assert [report.broken for report in reports] == [()] * len(reports)
     assert sum(report.alarms for report in reports) > 0
 

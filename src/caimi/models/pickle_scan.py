@@ -48,13 +48,14 @@ _Value = str | _Text
 class PickleSigns:
     """What reading bytes as pickle opcodes showed.
 
-    `announced`: a protocol of 2 or later; `imports`: it names something to import; `calls`: it
-    calls what it imported; `stopped`: a pickle came to its end; `cut_off`: the bytes ended first;
-    `endless`: it goes on for longer than we follow.
+    `announced`: a protocol of 2 or later, said `first` or further on; `imports`: it names something
+    to import; `calls`: it calls what it imported; `stopped`: a pickle came to its end; `cut_off`:
+    the bytes ended first; `endless`: it goes on for longer than we follow.
     """
 
     opcodes: int = 0
     announced: bool = False
+    first: bool = False
     imports: bool = False
     calls: bool = False
     stopped: bool = False
@@ -69,7 +70,8 @@ class PickleSigns:
         """
         if self.calls or self.endless or (self.imports and (self.announced or self.stopped)):
             return True
-        return self.announced and self.opcodes >= 3
+        # Every pickler says its protocol first: further on the byte is there by chance.
+        return self.first and self.opcodes >= 3
 
 
 class _NoPickleError(Exception):
@@ -224,6 +226,7 @@ class _Machine:
         if argument[0] > 5:
             raise _NoPickleError
         self.signs.announced |= argument[0] >= 2
+        self.signs.first |= argument[0] >= 2 and not self.signs.opcodes
 
     def _on_stop(self, _: bytes) -> None:
         self._take()
@@ -292,7 +295,8 @@ class _Machine:
         self._stack.append(_CALLABLE)
 
     def _on_ext1(self, _: bytes) -> None:
-        self.signs.imports = True
+        # By a number that a program has to have registered: by chance in bytes that are no pickle.
+        self.signs.imports |= self.signs.first
         self._stack.append(_CALLABLE)
 
     _on_ext2 = _on_ext4 = _on_ext1
