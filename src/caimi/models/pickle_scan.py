@@ -302,6 +302,8 @@ class _Machine:
     _on_ext2 = _on_ext4 = _on_ext1
 
     def _on_persid(self, _: bytes) -> None:
+        if not self.signs.opcodes:  # no unpickler knows a text by which it begins: PK of a zip
+            raise _NoPickleError
         self._stack.append(_CALLABLE)
 
     def _on_binpersid(self, _: bytes) -> None:
