@@ -124,8 +124,8 @@ mutants: dev ## Remove each guard of the trust core: the tests of its own folder
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report)
 
 .PHONY: mutants-sample
-mutants-sample: dev ## Remove a few guards, drawn by SEED, of one Python file and of one contract
-	$(MUTANTS) --one-file --sample 5 --seed $(or $(SEED),1)
+mutants-sample: dev ## Remove a few guards of one Python file, drawn by SEED
+	$(MUTANTS) --language python --one-file --sample 5 --seed $(or $(SEED),1)
 
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
