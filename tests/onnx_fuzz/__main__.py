@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from multiprocessing import get_context
 
-from onnx_fuzz.play import Played, play
+from onnx_fuzz.play import Played, bound_memory, play
 from onnx_fuzz.record import PAGE, is_clean, next_seed, row
 
 
@@ -29,7 +29,7 @@ def main() -> int:
         results = map(play, seeds)
         whole = [_tell(played) for played in results]
     else:
-        with get_context("spawn").Pool(options.workers) as pool:
+        with get_context("spawn").Pool(options.workers, bound_memory) as pool:
             whole = [_tell(played) for played in pool.imap(play, seeds)]
     _sum(whole, time.monotonic() - began)
     if is_clean(whole) and options.first is None:

@@ -50,7 +50,9 @@ class Oracles:
         try:
             pickle.dump((oracle, model.SerializeToString(), dict(inputs)), process.stdin)
             process.stdin.flush()
-            if not select.select([process.stdout], [], [], _PATIENCE)[0]:
+            answered = select.poll()  # takes any descriptor: `select` none above 1,023
+            answered.register(process.stdout, select.POLLIN)
+            if not answered.poll(_PATIENCE * 1000):
                 self.close()
                 raise Unanswered("it does not end")
             fine, answer = pickle.load(process.stdout)

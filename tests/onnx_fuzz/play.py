@@ -33,6 +33,7 @@ MISTAKEN = frozenset({"GlobalMaxPool", "LRN"})
 """Where the reference is wrong: shapes, channels of windows. It also adds up in float16, and knows
 little of older versions."""
 MEMORY = 6 << 30
+"""What a campaign's process may take, in bytes: some graphs would take all that there is."""
 """What a batch may take: a model that asks for more fails, not the machine."""
 
 
@@ -55,9 +56,13 @@ class Played:
         return self.agreed.total() + self.refused.total() + len(self.split) + len(self.wrong)
 
 
+def bound_memory() -> None:
+    """Bound this process for good; not for one that goes on with something else."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+
+
 def play(seed: int, size: int = SIZE) -> Played:
     """Play the batch of a seed; a pure function of it and of the code."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     random = Random(f"onnx-fuzz {seed}")
     played = Played(seed, random.choice(OPSETS))
     oracles = Oracles()

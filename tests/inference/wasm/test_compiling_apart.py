@@ -1,6 +1,7 @@
 """A file is read and compiled in a process apart: what that dies of is told by name."""
 
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,3 +72,23 @@ def test_a_process_that_dies_is_told_by_name_and_the_next_one_works(
 def test_an_error_of_our_own_is_no_refusal(file: Path):
     with pytest.raises(CompilerFailed, match=r"KeyError"):
         apart._ask("no such work", {}, file.name, 60)
+
+
+def test_a_lower_limit_that_was_there_before_stays(file: Path, tmp_path: Path):
+    program = tmp_path / "limited.py"
+    program.write_text(
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from caimi.inference.confined.limits import machine_share\n"
+        "from caimi.inference.onnx_engine import OnnxEngine\n"
+        "from caimi.inference.wasm.compiling.apart import rows_stay_apart_told\n"
+        "for limit, most in ((resource.RLIMIT_DATA, machine_share() - 4096),\n"
+        "                    (resource.RLIMIT_NOFILE, 60), (resource.RLIMIT_CPU, 300)):\n"
+        "    resource.setrlimit(limit, (most, most))\n"
+        "OnnxEngine().load(Path(sys.argv[1])).close()\n"
+        "print(rows_stay_apart_told(Path(sys.argv[1])))\n"
+    )
+    said = subprocess.run(
+        [sys.executable, str(program), str(file)], capture_output=True, text=True, check=False
+    )
+    assert said.stdout == "True\n", said.stderr

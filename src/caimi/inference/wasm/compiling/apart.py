@@ -41,6 +41,7 @@ from caimi.inference.wasm.compiling.compiler import (
     compile_files,
     default_cache,
 )
+from caimi.inference.wasm.hosting.confinement import lower_limit
 from caimi.inference.wasm.module import CompiledModule
 
 SECONDS: Final = 900.0
@@ -136,10 +137,9 @@ def _rows(job: dict[str, Any]) -> dict[str, object]:
 
 def _work(descriptor: int) -> None:
     """Do one job within bounds of memory; the C compiler has them too."""
-    most = machine_share()
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
+    lower_limit(resource.RLIMIT_DATA, machine_share())
+    lower_limit(resource.RLIMIT_CORE, 0)
+    lower_limit(resource.RLIMIT_CPU, _PROCESSOR_SECONDS)
     channel = socket.socket(fileno=descriptor)
     what, job = json.loads(channel.recv(_MOST_ANSWER))
     threading.Thread(target=_end_with, args=(channel,), daemon=True).start()

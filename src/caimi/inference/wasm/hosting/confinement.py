@@ -68,10 +68,21 @@ def confine_threads(memory_bytes: int) -> None:
     Raises:
         OSError: the system refuses.
     """
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    lower_limit(resource.RLIMIT_DATA, memory_bytes)
     machine = platform.machine()
     mark, _, calls = _MACHINES[machine]
     _confine(_filter(mark, calls, _THREADS[machine]))
+
+
+def lower_limit(limit: int, value: int) -> None:
+    """Lower a limit of this process for good; whoever started it may have set a lower one.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    _, hard = resource.getrlimit(limit)
+    lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (lowered, lowered))
 
 
 def _confine(code: bytes) -> None:
@@ -80,7 +91,7 @@ def _confine(code: bytes) -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, MAX_DESCRIPTORS),
     ):
-        resource.setrlimit(limit, (value, value))
+        lower_limit(limit, value)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "no_new_privs")
