@@ -94,7 +94,6 @@ slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the con
 # how many more whose seeds differ with every commit.
 SCHEDULES ?= 1000
 OF_TREE ?= 500
-FIRST ?= 1
 KIND ?= tolerated
 MINUTES ?= 10000
 FAULTS := env PYTHONPATH=tests $(BIN)/python -m faults
@@ -103,7 +102,7 @@ faults: dev ## Play schedules of faults over simulated ledgers (SEED=7, KIND=one
 ifdef SEED
 	$(FAULTS) --seed $(SEED) --kind $(KIND)
 else
-	timeout 900 $(FAULTS) --first $(FIRST) --schedules $(SCHEDULES) --of-tree $(OF_TREE) \
+	timeout 900 $(FAULTS) --first $(or $(FIRST),1) --schedules $(SCHEDULES) --of-tree $(OF_TREE) \
 		--kind $(KIND) --workers 2
 endif
 
