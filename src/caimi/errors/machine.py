@@ -44,14 +44,6 @@ class OutputLost(CaimiError):
     next_step = "Run the command again with its output in a file that has room."
 
 
-class TextUnreadable(CaimiError):
-    """A file of this machine does not hold the text that it should."""
-
-    code = "CAIMI-X003"
-    why = "The file is damaged, in another encoding than UTF-8, or not the one that was meant."
-    next_step = "Restore the file from a backup, or name the right one."
-
-
 def _sentence(said: str, place: str) -> str:
     return f"{place}: {said}." if place else f"The system says: {said}."
 

@@ -55,7 +55,7 @@ def serve(descriptor: int) -> None:
         said = json.dumps(loaded[0].signature()).encode()
         if len(said) > wire.MAX_REPORT_BYTES:
             raise ValueError("its signature is too long")
-    except Exception as error:
+    except Exception as error:  # whatever it is, the host hears it as this model's failure
         channel.send(wire.FAILED + _text(error))
         return
     with mmap.mmap(report, wire.MAX_REPORT_BYTES) as shared:
@@ -148,7 +148,7 @@ def _serve_lane(lane: socket.socket, loaded: list[_Model], begin: threading.Even
             starts, end = wire.layout(
                 start + wire.aligned(len(said)), [len(part) for part in parts]
             )
-        except Exception as error:
+        except Exception as error:  # whatever it is, who asked must hear of it
             lane.send(wire.FAILED + _text(error))
             continue
         if end > len(shared):
