@@ -24,12 +24,21 @@ _NAMES = {event.topic: name for name, event in _BRIDGE.events.items()}
 
 @dataclass(slots=True)
 class _Bucket:
-    """What is used of a direction's packets, times the seconds of a day."""
+    """What is used of a direction's packets, times the seconds of a day, beside what is in flight.
+
+    A packet in flight takes its place whole; one that took effect gives it back with time, one that
+    was refunded at once.
+    """
 
     count: int = _DEFAULT_COUNT
     per_day: int = _DEFAULT_PER_DAY
+    flying: int = 0
     used: int = 0
     time: int = 0
+
+    @property
+    def overdrawn(self) -> bool:
+        return self.flying * _DAY + self.used > self.count * _DAY
 
     def pass_time(self, now: int) -> None:
         self.used = max(0, self.used - (now - self.time) * self.per_day)
@@ -100,6 +109,11 @@ class Accounts:
             case "ModelSent" | "ModelReceived":
                 route, receiving = routes[log.topics[2]], event == "ModelReceived"
                 self._take(name, log, route, receiving=receiving, now=now)
+            case "TransferCompleted" | "TransferRefunded":
+                bucket = routes[log.topics[2]].buckets[False]
+                bucket.pass_time(now)
+                bucket.flying -= 1
+                bucket.used += _DAY * (event == "TransferCompleted")
         if event in _MOVES and log.topics[1] in homes:
             route = routes[log.topics[2]]
             route.out += _MOVES[event]
@@ -111,8 +125,11 @@ class Accounts:
     def _take(self, name: LedgerId, log: Log, route: _Route, *, receiving: bool, now: int) -> None:
         bucket = route.buckets[receiving]
         bucket.pass_time(now)
-        bucket.used += _DAY
-        if bucket.used > bucket.count * _DAY:
+        if receiving:
+            bucket.used += _DAY
+        else:
+            bucket.flying += 1
+        if bucket.overdrawn:
             self._breach("L1", name, log, f"passed a bucket of {bucket.count}")
         # The breaker opens for the packet that empties the bucket, and is told of first.
         if route.open and not (receiving and route.emptied_in == log.tx):

@@ -238,6 +238,8 @@ def chain(random: Random, opset: int) -> Case:
     outputs = _readers(random, nodes, names, whole, opset)
     if random.random() < 0.2:
         outputs.append(random.choice([*names, *fixed, "x"]))
+    if dtype == np.float16:  # one rounding decides between near numbers
+        outputs = [name for name in outputs if name != "places"]
     story = f"{kind} and {[node.op_type for node in nodes[1:]]}, {np.dtype(dtype)}"
     model = build(nodes, inputs, fixed, list(dict.fromkeys(outputs)), opset)
     return Case("chain", story, model, inputs)

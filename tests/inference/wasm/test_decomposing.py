@@ -104,3 +104,37 @@ def test_a_flag_that_is_neither_0_nor_1_is_refused(tmp_path: Path, keep: int) ->
 def test_dilated_windows_with_pads_to_the_same_size_are_refused(tmp_path: Path, kind: str) -> None:
     node = n(kind, ["x"], ["y"], kernel_shape=[2, 2], dilations=[2, 1], auto_pad="SAME_UPPER")
     assert "dilated" in refused(tmp_path, [node], X, 19)
+
+
+def test_a_batch_normalisation_with_infinite_factors_is_refused(tmp_path: Path) -> None:
+    ones = np.ones(1, np.float32)
+    node = n("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"])
+    for wrong in (
+        {"s": ones * np.inf},
+        {"m": ones * np.float32(3e38), "s": ones * 9},
+        {"v": -ones},
+    ):
+        fixed = {"s": ones, "b": ones, "m": ones, "v": ones, **wrong}
+        assert "not finite" in refused(tmp_path, [node], X, 15, **fixed)
+
+
+def test_an_offset_of_no_number_or_far_out_leads_out_of_the_image() -> None:
+    x = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
+    outside = [np.inf, -np.inf, np.nan, 3e38, -3e38, 2**31, 40_000, -7, 8]
+    cases = {}
+    for place, far in enumerate(outside):
+        offset = np.zeros((1, 2, 3, 3), np.float32)
+        offset[0, place % 2, 1, 1] = far
+        node = n("DeformConv", ["x", "w", "o"], ["y"], kernel_shape=[1, 1])
+        model = build([node], {"x": x, "o": offset}, {"w": np.ones((1, 1, 1, 1), "f")}, ["y"], 19)
+        cases[f"c{place}."] = Case("DeformConv", "", model, {"x": x, "o": offset})
+    right = x.copy()
+    right[0, 0, 1, 1] = 0
+    for name, (found,) in module_outputs(cases, 19).items():
+        np.testing.assert_array_equal(found, right, name)
+
+
+def test_an_image_as_large_as_the_greatest_offset_is_refused(tmp_path: Path) -> None:
+    inputs = {"x": np.zeros((1, 1, 1, 9000), "f"), "o": np.zeros((1, 2, 1, 9000), "f")}
+    node = n("DeformConv", ["x", "w", "o"], ["y"], kernel_shape=[1, 1])
+    assert "8192" in refused(tmp_path, [node], inputs, 19, w=np.ones((1, 1, 1, 1), "f"))

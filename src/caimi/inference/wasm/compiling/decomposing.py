@@ -19,6 +19,8 @@ from caimi.inference.wasm.compiling.fresh_names import FreshNames
 
 _AXES_ARE_AN_INPUT: Final = {"ReduceSum": 13}
 """From which opset on; the other reductions from 18."""
+_BEYOND: Final = 1 << 15
+"""An offset that leads out of every image that is taken; a float16 holds it."""
 _FLOATS: Final = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE})
 
 
@@ -110,6 +112,38 @@ def _hardmax(node: NodeProto, into: Around) -> list[NodeProto]:
         helper.make_node("Flatten", [source], [flat], axis=axis),
         helper.make_node("Hardmax", [flat], [chosen], axis=1),
         helper.make_node("Reshape", [chosen, sizes], [target]),
+    ]
+
+
+def _relu(node: NodeProto, into: Around) -> list[NodeProto]:
+    """The generator's code for float64 makes zero of NaN."""
+    if into.kind(node.input[0]) != TensorProto.DOUBLE:
+        return [node]
+    zero = into.constant(f"{node.output[0]}/zero", np.zeros((), np.float64))
+    return [helper.make_node("Max", [node.input[0], zero], [node.output[0]])]
+
+
+def _extreme(node: NodeProto, into: Around) -> list[NodeProto]:
+    """The generator's code for float64 passes over NaN: whether there is one is found beside it."""
+    if into.kind(node.input[0]) != TensorProto.DOUBLE or into.version < 9:
+        return [node]
+    target = node.output[0]
+    names = ("nan", "marked", "any", "found", "extreme")
+    nan, marked, some, found, extreme = (into.fresh(f"{target}/{name}") for name in names)
+    beside, plain = type(node)(), type(node)()
+    beside.CopyFrom(node)
+    beside.op_type, beside.input[0], beside.output[0] = "ReduceMax", marked, some
+    plain.CopyFrom(node)
+    plain.output[0] = extreme
+    half = into.constant(f"{target}/half", np.asarray(0.5))
+    nothing = into.constant(f"{target}/nothing", np.asarray(np.nan))
+    return [
+        helper.make_node("IsNaN", [node.input[0]], [nan]),
+        helper.make_node("Cast", [nan], [marked], to=TensorProto.DOUBLE),
+        beside,
+        helper.make_node("Greater", [some, half], [found]),
+        plain,
+        helper.make_node("Where", [found, nothing, extreme], [target]),
     ]
 
 
@@ -207,6 +241,36 @@ def _mel_weight_matrix(node: NodeProto, into: Around) -> list[NodeProto]:
     return [node]
 
 
+def _acosh(node: NodeProto, into: Around) -> list[NodeProto]:
+    """Below one it is no number, which musl's says of numbers above -2 alone."""
+    kind = helper.tensor_dtype_to_np_dtype(into.kind(node.input[0]))
+    zero = into.constant(f"{node.output[0]}/zero", np.zeros((), kind))
+    bounded = into.fresh(f"{node.output[0]}/bounded")
+    return [
+        helper.make_node("Max", [node.input[0], zero], [bounded]),
+        helper.make_node("Acosh", [bounded], [node.output[0]]),
+    ]
+
+
+def _deform_conv(node: NodeProto, into: Around) -> list[NodeProto]:
+    """An offset far beyond the image, or that is no number, is as good as one just beyond it.
+
+    The generator takes whole numbers of what it is given, and multiplies what is left by zero.
+    """
+    if max(*into.shape(node.input[0])[2:], *_attribute(node, "pads", ())) > _BEYOND // 4:
+        raise ModelNotRunnable(f"DeformConv of images of more than {_BEYOND // 4} rows or columns.")
+    offset = node.input[2]
+    kind = helper.tensor_dtype_to_np_dtype(into.kind(offset))
+    beyond = into.constant(f"{offset}/beyond", np.asarray(_BEYOND, kind))
+    size, near, node.input[2] = (into.fresh(f"{offset}/{what}") for what in ("size", "near", "met"))
+    return [
+        helper.make_node("Abs", [offset], [size]),
+        helper.make_node("Less", [size, beyond], [near]),
+        helper.make_node("Where", [near, offset, beyond], [node.input[2]]),
+        node,
+    ]
+
+
 def _pow(node: NodeProto, into: Around) -> list[NodeProto]:
     """A base and an exponent of different types are taken as float64, and the result as the base's.
 
@@ -231,11 +295,16 @@ def _attribute(node: NodeProto, name: str, default: Any) -> Any:  # noqa: ANN401
 
 
 _RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
+    "Acosh": _acosh,
+    "DeformConv": _deform_conv,
     "GroupNormalization": _group_normalization,
     "Dropout": _dropout,
     "Hardmax": _hardmax,
     "MelWeightMatrix": _mel_weight_matrix,
     "Pow": _pow,
+    "ReduceMax": _extreme,
+    "ReduceMin": _extreme,
+    "Relu": _relu,
     "RoiAlign": _roi_align,
     "ReduceLogSumExp": _reduce_log_sum_exp,
 }

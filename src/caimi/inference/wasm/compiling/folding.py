@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiling.fresh_names import FreshNames
 
 _PLAIN_CONSTANTS: Final = {
@@ -23,6 +24,9 @@ def fold(model: ModelProto) -> ModelProto:
 
     Changed weights get new names, so that a name of the original still means the original's bytes.
     The model has inferred shapes, and its constants are initializers.
+
+    Raises:
+        ModelNotRunnable: what a normalisation multiplies with is infinite or no number.
     """
     folded = ModelProto()
     folded.CopyFrom(model)
@@ -112,8 +116,9 @@ class _Normalisations:
     def _replaced(self, node: Any, producers: dict[str, Any]) -> list[Any]:  # noqa: ANN401 - as above
         scale, shift, mean, variance = (self._values(name) for name in node.input[1:5])
         epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
-        factor = scale / np.sqrt(variance + np.float64(np.float32(epsilon)))
-        offset = shift - mean * factor
+        with np.errstate(all="ignore"):
+            factor = scale / np.sqrt(variance + np.float64(np.float32(epsilon)))
+            offset = shift - mean * factor
         source = producers.get(node.input[0])
         if source is not None and self._takes_bias(source):
             offset = offset + self._values(source.input[2]) * factor
@@ -124,9 +129,11 @@ class _Normalisations:
             self._names.fresh(f"{node.output[0]}/{what}") for what in ("scaled", "factor", "offset")
         )
         for name, values in zip(names, (factor, offset), strict=True):
-            self._graph.initializer.append(
-                numpy_helper.from_array(values.astype(np.float32).reshape(shape), name)
-            )
+            with np.errstate(over="ignore"):
+                rounded = values.astype(np.float32).reshape(shape)
+            if not np.isfinite(rounded).all():
+                raise ModelNotRunnable("BatchNormalization whose factors are not finite.")
+            self._graph.initializer.append(numpy_helper.from_array(rounded, name))
         return [
             helper.make_node("Mul", [node.input[0], names[0]], [product]),
             helper.make_node("Add", [product, names[1]], [node.output[0]]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import onnx
-from onnx import ModelProto, version_converter
+from onnx import ModelProto, helper, version_converter
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.compiling.folding import replace_nodes
+from caimi.inference.wasm.compiling.fresh_names import FreshNames
 from caimi.inference.wasm.compiling.rewrite import MIN_OPSET, is_classical
 from caimi.models.onnx_file import first_line
 
@@ -23,8 +25,10 @@ def raise_opset(model: ModelProto) -> ModelProto:
     given = opsets.get("ai.onnx", MIN_OPSET)
     if given >= MIN_OPSET or not any(map(is_classical, model.graph.node)):
         return model
+    plain = _stated_once(model)
+    _spell_out(plain)
     try:
-        raised = version_converter.convert_version(_stated_once(model), MIN_OPSET)
+        raised = version_converter.convert_version(plain, MIN_OPSET)
         onnx.checker.check_model(raised)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelNotRunnable(
@@ -32,6 +36,36 @@ def raise_opset(model: ModelProto) -> ModelProto:
             f"are compiled: {first_line(error)}."
         ) from error
     return raised
+
+
+def _spell_out(model: ModelProto) -> None:
+    """Say with others what the converter leaves as it is though it means something else later.
+
+    `tests/onnx_fuzz/test_conversion.py` looks for operators of that kind.
+
+    Raises:
+        ModelNotRunnable: there is no way to say it.
+    """
+    names, nodes = FreshNames(model), []
+    for node in model.graph.node:
+        kind = "" if node.domain else node.op_type
+        if kind == "Dropout" and len([name for name in node.output if name]) > 1:
+            raise ModelNotRunnable(f"Dropout with a mask before opset {MIN_OPSET}.")
+        if kind == "Hardmax":  # all axes from the given one on count as one
+            axis = next((entry.i for entry in node.attribute if entry.name == "axis"), 1)
+            source, target = node.input[0], node.output[0]
+            sizes, flat, chosen = (
+                names.fresh(f"{target}/{what}") for what in ("sizes", "flat", "chosen")
+            )
+            nodes += [
+                helper.make_node("Shape", [source], [sizes]),
+                helper.make_node("Flatten", [source], [flat], axis=axis),
+                helper.make_node("Hardmax", [flat], [chosen], axis=1),
+                helper.make_node("Reshape", [chosen, sizes], [target]),
+            ]
+        else:
+            nodes.append(node)
+    replace_nodes(model.graph, nodes)
 
 
 def _stated_once(model: ModelProto) -> ModelProto:

@@ -6,6 +6,7 @@
 #ifndef CAIMI_MODULE_H
 #define CAIMI_MODULE_H
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,12 @@
 
 /* WebAssembly has no half floats: they are kept as such, and computed with as float. */
 #define _Float16 __fp16
+
+/* Of C's functions the greater of a number and NaN is the number, of ONNX's Max, Min and Clip NaN. */
+static inline double caimi_fmax(double a, double b) { return a != a || a > b ? a : b; }
+static inline double caimi_fmin(double a, double b) { return a != a || a < b ? a : b; }
+#define fmax caimi_fmax
+#define fmin caimi_fmin
 
 enum { CAIMI_INDEX_OUT_OF_RANGE = 1, CAIMI_OUT_OF_MEMORY = 2, CAIMI_NOT_LOADED = 3, CAIMI_SHAPE_DIFFERS = 4 };
 enum { CAIMI_RESIDENT = 0, CAIMI_STREAMED = 1 };

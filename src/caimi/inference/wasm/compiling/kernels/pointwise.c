@@ -98,7 +98,7 @@ void caimi_celu_f32(int32_t count, float alpha, const float *x, float *y) {
 }
 
 void caimi_thresholded_relu_f32(int32_t count, float alpha, const float *x, float *y) {
-    CAIMI_POINTWISE(count, x, y, caimi_select4(v <= alpha, caimi_splat4(0.0f), v));
+    CAIMI_POINTWISE(count, x, y, caimi_select4(v > alpha, v, caimi_splat4(0.0f)));
 }
 
 void caimi_hard_sigmoid_f32(int32_t count, float alpha, float beta, const float *x, float *y) {

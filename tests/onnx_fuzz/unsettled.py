@@ -1,0 +1,74 @@
+"""Cases that have no right answer: what the standard leaves open, or one rounding decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from onnx import helper, numpy_helper
+
+from onnx_fuzz.case import Case
+
+_SQUARED = 1e15
+"""What has a finite square as float32."""
+_ROUNDING = 1e-4
+"""How near a whole number a bin may be before the last bit of a logarithm decides."""
+
+
+def unsettled(case: Case) -> str:
+    """Say why a case has no right answer, nothing where it has one."""
+    kind, numbers = case.operator, _numbers(case)
+    floats = [value for value in numbers.values() if value.dtype.kind == "f"]
+    if "Normalization" in kind and not all(map(_is_squared, floats)):
+        return "what infinities come to is not settled"
+    if kind in ("GRU", "LSTM", "RNN") and not all(np.isfinite(value).all() for value in floats):
+        return "what a gate makes of infinities is not settled"
+    if kind in ("Cast", "CastLike") and not _fits(case, floats):
+        return "what becomes of numbers out of range is not settled"
+    if kind == "MelWeightMatrix" and not _has_bins(case, numbers):
+        return "bins of no frequency, or on an edge"
+    return ""
+
+
+def _numbers(case: Case) -> dict[str, Any]:
+    """Give every array that is put in: inputs, initializers and constants."""
+    found = {name: np.asarray(value) for name, value in case.inputs.items()}
+    found |= {tensor.name: numpy_helper.to_array(tensor) for tensor in case.model.graph.initializer}
+    for node in case.model.graph.node:
+        for entry in node.attribute:
+            if node.op_type == "Constant" and entry.name == "value":
+                found[node.output[0]] = numpy_helper.to_array(entry.t)
+    return found
+
+
+def _is_squared(value: Any) -> bool:
+    return bool((np.abs(value.astype(np.float64)) < _SQUARED).all())
+
+
+def _fits(case: Case, floats: list[Any]) -> bool:
+    """Whether a cast to whole numbers finds a place for each, where it is one to them."""
+    kinds = [value.type.tensor_type.elem_type for value in case.model.graph.output]
+    whole = [
+        np.iinfo(dtype)
+        for dtype in map(helper.tensor_dtype_to_np_dtype, kinds)
+        if dtype.kind in "iu"
+    ]
+    return all(
+        bool(((value > limits.min - 1.0) & (value < limits.max + 1.0)).all())
+        for limits in whole
+        for value in (each.astype(np.float64) for each in floats)
+    )
+
+
+def _has_bins(case: Case, numbers: dict[str, Any]) -> bool:
+    """Whether the edges are frequencies in order, and no bin is within rounding of the next."""
+    node = next(node for node in case.model.graph.node if node.op_type == "MelWeightMatrix")
+    if not all(name in numbers for name in node.input):
+        return False  # computed in the graph
+    bins, length, rate, low, high = (float(numbers[name].reshape(-1)[0]) for name in node.input)
+    if not 0 <= low < high <= rate / 2:
+        return False
+    mel = np.linspace(*(2595 * np.log10(1 + edge / 700) for edge in (low, high)), int(bins) + 2)
+    places = (length + 1) * 700 * (10 ** (mel / 2595) - 1) / rate
+    near = np.abs(places - np.round(places)) < _ROUNDING * np.maximum(1, places)
+    return not near[1:].any() and (low == 0 or not near[0])
