@@ -18,7 +18,7 @@ import numpy as np
 
 from caimi.demo.subject import fitting_noise
 from caimi.errors.base import CaimiError
-from caimi.inference.metering import Meter
+from caimi.inference.meter import Meter
 from caimi.inference.onnx_engine import OnnxEngine, OnnxSession
 from caimi.inference.spread import measure_spread
 from caimi.inference.tensors import Array, Tensors

@@ -14,7 +14,8 @@ from caimi.errors.inference import ModelNotRunnable
 from caimi.inference import metering
 from caimi.inference.calibration import load_rates
 from caimi.inference.estimate import estimate
-from caimi.inference.metering import Meter
+from caimi.inference.meter import Meter
+from caimi.inference.metering import tell
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.fuel.schedule import Schedule, published
 
@@ -48,7 +49,9 @@ def relu(rows: int | str) -> ModelProto:
 def test_a_step_without_a_price_is_counted_and_not_guessed(tmp_path: Path) -> None:
     file = saved(tmp_path, relu("n"))
     x = np.random.default_rng(0).standard_normal((3, 64)).astype(np.float32)
-    assert Meter(file).usage({"x": x.shape}).fuel == pytest.approx(taken(file, {"x": x}), rel=0.05)
+    row = tell(file)
+    assert row is not None
+    assert row.usage.fuel * 3 == pytest.approx(taken(file, {"x": x}), rel=0.05)
     told = estimate(file, 3, load_rates(Path("/nonexistent/rates")))
     simd = next(engine for engine in told.engines if engine.name.endswith("/simd"))
     assert simd.counted == ("neg",)
@@ -61,7 +64,9 @@ def test_nothing_is_run_where_every_step_has_a_price(
         raise AssertionError("run without need")
 
     monkeypatch.setattr(metering, "counted_fuel", never)
-    assert Meter(saved(tmp_path, relu("n"))).usage({"x": (3, 64)}).fuel > 0
+    told = tell(saved(tmp_path, relu("n")))
+    assert told is not None
+    assert told.usage.fuel > 0
 
 
 def test_a_model_that_noise_does_not_suit_is_refused_with_the_steps_named(
@@ -81,7 +86,7 @@ def test_a_model_that_noise_does_not_suit_is_refused_with_the_steps_named(
     ]
     graph = model(nodes, [value("i", TensorProto.INT64, [2])], [value("y", FLOAT, [2])], weights)
     with pytest.raises(ModelNotRunnable, match=r"gather\.vector.* have no price, and a run"):
-        Meter(saved(tmp_path, graph)).usage({"i": (2,)})
+        tell(saved(tmp_path, graph), {"i": (2,)})
 
 
 def test_a_model_whose_rows_do_not_fit_one_is_told_by_its_shapes(tmp_path: Path) -> None:
@@ -90,3 +95,13 @@ def test_a_model_whose_rows_do_not_fit_one_is_told_by_its_shapes(tmp_path: Path)
         nodes, [value("x", FLOAT, [1, 1, "h", "w"])], [value("y", FLOAT, [1, 1, "a", "b"])]
     )
     assert Meter(saved(tmp_path, graph)).usage({"x": (1, 1, 8, 8)}).bytes_out == 16
+
+
+def test_a_meter_tells_of_a_process_apart_what_is_told_in_one(tmp_path: Path) -> None:
+    for place, rows in enumerate(("n", 3)):
+        (tmp_path / str(place)).mkdir()
+        file = saved(tmp_path / str(place), relu(rows))
+        told = tell(file) or tell(file, {"x": (3, 64)})
+        assert told is not None
+        each = 1 if rows == 3 else 3
+        assert Meter(file).usage({"x": (3, 64)}).fuel == told.usage.fuel * each

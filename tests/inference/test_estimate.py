@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from caimi.cli.app import app
 from caimi.inference.calibration import DEFAULTS, load_rates, parse_rates
 from caimi.inference.estimate import estimate
-from caimi.inference.metering import Meter
+from caimi.inference.meter import Meter
 from caimi.zoo import named
 
 NO_RATES = load_rates(Path("/nonexistent/rates"))

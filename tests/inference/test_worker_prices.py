@@ -9,7 +9,7 @@ import pytest
 from worker_world import URI, rows, served_perceptron, worker_of
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
-from caimi.inference.metering import Meter
+from caimi.inference.meter import Meter
 from caimi.inference.prices import PriceList
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel

@@ -1,12 +1,10 @@
-"""What requests of a model use, told from its graph and their shapes."""
+"""What a call of a model uses, told from its graph and the shapes of its inputs."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.inference.counting import counted_fuel
@@ -16,71 +14,31 @@ from caimi.inference.wasm.fuel.schedule import published
 from caimi.inference.wasm.metadata import ITEM_BYTES
 from caimi.models.tensor import Tensor
 
-Shape = tuple[int, ...]
 
-MAX_SHAPES: Final = 64
-"""Of how many shapes of one model the usage is kept."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a call uses: of one row where `inputs`, of which each is one row, is given."""
 
-
-class Meter:
-    """Tells usage for one model; may be called from several threads. Construction does not read."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        self._by_row: Usage | None = None
-        self._begun = False
-        self._inputs: tuple[Tensor, ...] = ()
-        self._known: OrderedDict[tuple[tuple[str, Shape], ...], Usage] = OrderedDict()
-
-    def usage(self, shapes: Shapes) -> Usage:
-        """Tell what a request with inputs of these shapes uses.
-
-        Raises:
-            WrongInput: the shapes do not fit the model.
-            ModelNotRunnable: the model cannot be compiled, so there is no telling.
-        """
-        with self._lock:
-            if not self._begun:
-                self._begin()
-            if self._by_row is not None:
-                _check(shapes, self._inputs)
-                return _rows(self._by_row, shapes)
-            key = tuple(sorted(shapes.items()))
-            if key not in self._known:
-                self._known[key] = usage_of(self._file, translate(self._file, SIMD, shapes=shapes))
-            self._known.move_to_end(key)
-            while len(self._known) > MAX_SHAPES:
-                self._known.popitem(last=False)
-            return self._known[key]
-
-    def _begin(self) -> None:
-        """See whether the model takes its rows one by one, which one preparation then serves."""
-        try:
-            made = translate(self._file, SIMD)
-        except (WrongInput, ModelNotRunnable):  # an open rank, or sizes that do not fit: only a
-            # request's shapes will do
-            self._begun = True
-            return
-        self._begun = True
-        if made.rows is not None:
-            self._by_row = usage_of(self._file, made)
-            self._inputs = made.graph.inputs
+    usage: Usage
+    inputs: tuple[Tensor, ...] | None = None
 
 
-def _check(shapes: Shapes, inputs: tuple[Tensor, ...]) -> None:
-    """Refuse shapes that the model does not take: they must not be priced as if it did."""
-    if set(shapes) != {tensor.name for tensor in inputs}:
-        raise WrongInput(f"The model takes {', '.join(map(str, inputs))}.")
-    rows = {shape[:1] for shape in shapes.values()}
-    for tensor in inputs:
-        if shapes[tensor.name][1:] != (tensor.shape or ())[1:] or len(rows) != 1:
-            raise WrongInput(f"{tensor.name!r} is not of shape {list(shapes[tensor.name])}.")
+def tell(file: Path, shapes: Shapes | None = None) -> Told | None:
+    """Tell what a call uses, of a row where rows are taken one by one; shapes are for the others.
 
+    Without shapes, None for models of which only a request's shapes tell.
 
-def _rows(each: Usage, shapes: Shapes) -> Usage:
-    rows = next((shape[0] for shape in shapes.values() if shape), 1)
-    return Usage(each.fuel * rows, each.bytes_in * rows, each.bytes_out * rows)
+    Raises:
+        WrongInput: the shapes do not fit the model.
+        ModelNotRunnable: the model cannot be compiled, so there is no telling.
+    """
+    if shapes is not None:
+        return Told(usage_of(file, translate(file, SIMD, shapes=shapes)))
+    try:
+        made = translate(file, SIMD)
+    except (WrongInput, ModelNotRunnable):  # an open rank, or sizes that do not fit
+        return None
+    return None if made.rows is None else Told(usage_of(file, made), made.graph.inputs)
 
 
 def usage_of(file: Path, made: Translation) -> Usage:

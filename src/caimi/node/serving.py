@@ -20,7 +20,7 @@ from caimi.errors.ledgers import UnknownModel
 from caimi.errors.node import LedgerTooSlow
 from caimi.errors.operations import UnknownLedger, UnknownSelector
 from caimi.inference.engine import Engine
-from caimi.inference.metering import Meter
+from caimi.inference.meter import Meter
 from caimi.inference.wasm.compiling.apart import rows_stay_apart_told
 from caimi.inference.worker import ServedModel
 from caimi.node.consent import Consent

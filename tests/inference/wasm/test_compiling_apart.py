@@ -18,6 +18,7 @@ from caimi.errors.inference import (
     WrongInput,
 )
 from caimi.inference.confined.process import ConfinedProcess, Program, fork, nursery
+from caimi.inference.meter import Meter
 from caimi.inference.wasm.compiling import apart
 from caimi.inference.wasm.compiling.apart import compile_apart, rows_stay_apart_told
 from caimi.inference.wasm.compiling.compiler import SIMD, compile_files
@@ -66,12 +67,14 @@ def test_a_process_that_dies_is_told_by_name_and_the_next_one_works(
         patched.setattr(apart, "fork", dying)
         with pytest.raises(ModelEndsItsProcess, match=r"signal 11"):
             compile_apart(file, SIMD)
+        with pytest.raises(ModelEndsItsProcess, match=r"signal 11"):
+            Meter(file).usage({"x": (3, 4)})
     assert rows_stay_apart_told(file)
 
 
 def test_an_error_of_our_own_is_no_refusal(file: Path):
     with pytest.raises(CompilerFailed, match=r"KeyError"):
-        apart._ask("no such work", {}, file.name, 60)
+        apart.ask_apart("no such work", {}, file.name, 60)
 
 
 def test_a_lower_limit_that_was_there_before_stays(file: Path, tmp_path: Path):

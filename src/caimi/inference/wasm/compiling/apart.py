@@ -76,7 +76,7 @@ def compile_apart(
             "cache": str((cache or default_cache() / "zig").absolute()),
             "into": name,
         }
-        said = _ask("compile", job, file.name, seconds)
+        said = ask_apart("compile", job, file.name, seconds)
         beside = {
             str(each): (folder / f"beside-{at}").read_bytes()
             for at, each in enumerate(said["beside"])
@@ -88,12 +88,20 @@ def compile_apart(
 def rows_stay_apart_told(file: Path, *, seconds: float = SECONDS) -> bool:
     """Give what `rows_stay_apart` gives, told by a process apart; False where that ends first."""
     try:
-        return bool(_ask("rows", {"file": str(file.absolute())}, file.name, seconds)["apart"])
+        return bool(ask_apart("rows", {"file": str(file.absolute())}, file.name, seconds)["apart"])
     except ModelEndsItsProcess:
         return False
 
 
-def _ask(what: str, job: Mapping[str, object], name: str, seconds: float) -> dict[str, Any]:
+def ask_apart(
+    what: str, job: Mapping[str, object], name: str, seconds: float = SECONDS
+) -> dict[str, Any]:
+    """Have a process apart do a job, "compile", "rows" or "usage", on the file called `name`.
+
+    Raises:
+        ModelEndsItsProcess: it ended the process, or took more than its time or memory.
+        ModelNotRunnable, WrongInput, CompilerFailed: as the job does.
+    """
     process = fork(compiler)
     try:
         send(process.channel, json.dumps([what, job]).encode())
@@ -117,11 +125,10 @@ def compiler(descriptor: int) -> list[str]:
 
 
 def _compile(job: dict[str, Any]) -> dict[str, object]:
-    shapes = job["shapes"]
     made = compile_files(
         Path(job["file"]),
         VARIANTS[job["variant"]],
-        shapes=None if shapes is None else {name: tuple(size) for name, size in shapes.items()},
+        shapes=_shapes(job),
         cache=Path(job["cache"]),
     )
     into = Path(job["into"])
@@ -135,6 +142,24 @@ def _rows(job: dict[str, Any]) -> dict[str, object]:
     return {"apart": rows_stay_apart(Path(job["file"]))}
 
 
+def _usage(job: dict[str, Any]) -> dict[str, object]:
+    from caimi.inference.metering import tell  # noqa: PLC0415 - it may run what is compiled here
+
+    told = tell(Path(job["file"]), _shapes(job))
+    if told is None:
+        return {"usage": None}
+    used, inputs = told.usage, told.inputs
+    return {
+        "usage": [used.fuel, used.bytes_in, used.bytes_out],
+        "inputs": inputs and [[each.name, each.dtype, each.shape or ()] for each in inputs],
+    }
+
+
+def _shapes(job: dict[str, Any]) -> dict[str, tuple[int, ...]] | None:
+    given = job["shapes"]
+    return None if given is None else {name: tuple(size) for name, size in given.items()}
+
+
 def _work(descriptor: int) -> None:
     """Do one job within bounds of memory; the C compiler has them too."""
     lower_limit(resource.RLIMIT_DATA, machine_share())
@@ -145,7 +170,7 @@ def _work(descriptor: int) -> None:
     threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
     said: dict[str, object]
     try:
-        said = {"compile": _compile, "rows": _rows}[what](job)
+        said = {"compile": _compile, "rows": _rows, "usage": _usage}[what](job)
     except CaimiError as error:
         known = (name for name, kind in _ERRORS.items() if isinstance(error, kind))
         said = {**error.as_dict(), "error": next(known, CompilerFailed.__name__)}
