@@ -34,6 +34,9 @@ _SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
     "ch_PP-OCRv4_rec_infer.onnx": {"x": (1, 3, 48, 160)},
     "PP-OCRv6_det_small.onnx": {"x": (1, 3, 160, 160)},
     "ch_PP-OCRv4_det_infer.onnx": {"x": (1, 3, 160, 160)},
+    "Run_1663829550_Stage_0.onnx": {"input": (1, 3, 100, 160), "h0": (4, 1, 64)},
+    "Run_1663915512_Stage_0.onnx": {"input": (1, 3, 100, 160), "h0": (4, 1, 64)},
+    "Run_1668423760_Stage_0.onnx": {"input": (1, 3, 100, 160), "h0": (4, 1, 96)},
     "common.onnx": {"input1": (1, 1, 64, 120)},
 }
 """Shapes as the models' own programs give them, where usual sizes do not fit or mean little."""
