@@ -138,3 +138,47 @@ def test_an_image_as_large_as_the_greatest_offset_is_refused(tmp_path: Path) -> 
     inputs = {"x": np.zeros((1, 1, 1, 9000), "f"), "o": np.zeros((1, 2, 1, 9000), "f")}
     node = n("DeformConv", ["x", "w", "o"], ["y"], kernel_shape=[1, 1])
     assert "8192" in refused(tmp_path, [node], inputs, 19, w=np.ones((1, 1, 1, 1), "f"))
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM", "RNN"])
+def test_a_clip_that_is_not_above_zero_is_refused(tmp_path: Path, kind: str) -> None:
+    gates = {"GRU": 3, "LSTM": 4, "RNN": 1}[kind]
+    inputs = {"x": np.ones((1, 1, 2), np.float32)}
+    weights = {"w": np.ones((1, 2 * gates, 2), "f"), "r": np.ones((1, 2 * gates, 2), "f")}
+    for clip in (0.0, -1.0):
+        node = n(kind, ["x", "w", "r"], ["y"], hidden_size=2, clip=clip)
+        assert "clip" in refused(tmp_path, [node], inputs, 14, **weights)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_numbers_but_zero_are_true(kind: Any) -> None:
+    x = np.asarray([0, -0.0, 1e-7, -3, np.nan, np.inf], kind)
+    right = [False, False, True, True, True, True]
+    like = n("CastLike", ["x", "t"], ["y"])
+    cases = {
+        "cast.": build([n("Cast", ["x"], ["y"], to=TensorProto.BOOL)], {"x": x}, {}, ["y"], 19),
+        "like.": build([like], {"x": x}, {"t": np.asarray(True)}, ["y"], 19),
+    }
+    found = module_outputs({k: Case("Cast", "", model, {"x": x}) for k, model in cases.items()}, 19)
+    assert all(outputs[0].tolist() == right for outputs in found.values())
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_reduction_over_no_axes_still_computes(dtype: Any) -> None:
+    x = np.asarray([[0.5, 2, 3], [-1, 4, 0.25]], dtype)
+    with np.errstate(invalid="ignore"):
+        right = {
+            **dict.fromkeys(("ReduceL1", "ReduceL2"), np.abs(x)),
+            "ReduceLogSum": np.log(x),
+            "ReduceSumSquare": x * x,
+            **dict.fromkeys(("ReduceSum", "ReduceMax", "ReduceMean", "ReduceLogSumExp"), x),
+        }
+    cases = {}
+    for kind in right:
+        for ending, names, fixed in (("", ["x"], {}), ("/a", ["x", "a"], {"a": np.zeros(0, int)})):
+            node = n(kind, names, ["y"], noop_with_empty_axes=1)
+            model = build([node], {"x": x}, fixed, ["y"], 18)
+            cases[f"{kind}{ending}."] = Case(kind, "", model, {"x": x})
+    for name, (found,) in module_outputs(cases, 18).items():
+        wanted = right[name.strip(".").split("/")[0]]
+        np.testing.assert_allclose(found, wanted, rtol=1e-3 if dtype is np.float16 else 1e-6)

@@ -187,6 +187,19 @@ def _reduce_log_sum_exp(node: NodeProto, into: Around) -> list[NodeProto]:
     ]
 
 
+def _each_alone(node: NodeProto, into: Around) -> list[NodeProto]:
+    """Over no axes the sum of one number is left, of which the rest is computed all the same."""
+    if _axes(node, into) != [] or not _attribute(node, "noop_with_empty_axes", 0):
+        return [node]
+    source, target = node.input[0], node.output[0]
+    if node.op_type == "ReduceSumSquare":
+        return [helper.make_node("Mul", [source, source], [target])]
+    if node.op_type == "ReduceLogSum" and into.kind(source) not in _FLOATS:
+        raise ModelNotRunnable("ReduceLogSum of integers.")
+    kind = "Log" if node.op_type == "ReduceLogSum" else "Abs"
+    return [helper.make_node(kind, [source], [target])]
+
+
 def _axes(node: NodeProto, into: Around) -> list[int] | None:
     """Give a reduction's axes, none if it names none, and None if a run gives them."""
     rank = len(into.shape(node.input[0]))
@@ -306,5 +319,9 @@ _RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
     "ReduceMin": _extreme,
     "Relu": _relu,
     "RoiAlign": _roi_align,
+    "ReduceL1": _each_alone,
+    "ReduceL2": _each_alone,
+    "ReduceLogSum": _each_alone,
+    "ReduceSumSquare": _each_alone,
     "ReduceLogSumExp": _reduce_log_sum_exp,
 }

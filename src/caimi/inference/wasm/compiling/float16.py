@@ -27,6 +27,8 @@ MOVING: Final = frozenset(
     }
 )
 """Operators that compute nothing of their float16 numbers."""
+_CASTS: Final = frozenset({"Cast", "CastLike"})
+"""Those too, but for a comparison with zero where they give truth values."""
 _MOVING_WITHOUT_REDUCTION: Final = frozenset({"ScatterElements", "ScatterND"})
 _TYPES: Final = ("dtype", "output_dtype", "output_datatype")
 """Attributes that say the type of a result."""
@@ -60,7 +62,8 @@ def _kinds(model: ModelProto) -> dict[str, int]:
 
 def _computes_halves(node: NodeProto, kinds: dict[str, int]) -> bool:
     if node.op_type in MOVING:
-        return False
+        to_truth = node.op_type in _CASTS and kinds.get(node.output[0]) == TensorProto.BOOL
+        return to_truth and kinds.get(node.input[0]) == TensorProto.FLOAT16
     if node.op_type in _MOVING_WITHOUT_REDUCTION:
         reductions = [entry.s for entry in node.attribute if entry.name == "reduction"]
         if reductions in ([], [b"none"]):

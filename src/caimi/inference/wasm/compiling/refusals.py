@@ -139,8 +139,14 @@ def _pool(node: Any) -> str:  # noqa: ANN401 - as above
     return "dilated windows with auto_pad SAME, of which engines differ" if same and dilated else ""
 
 
+def _recurrent(node: Any) -> str:  # noqa: ANN401 - as above
+    clips = [entry.f for entry in node.attribute if entry.name == "clip"]
+    return "a clip that is not above zero" if clips and not clips[0] > 0 else ""
+
+
 _RULES: Final[Mapping[str, Callable[[Any], str]]] = {
     **dict.fromkeys(("AveragePool", "LpPool", "MaxPool"), _pool),
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), _recurrent),
     "Attention": _attention,
     "SpaceToDepth": _space_to_depth,
 }
