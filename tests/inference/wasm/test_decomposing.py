@@ -182,3 +182,10 @@ def test_a_reduction_over_no_axes_still_computes(dtype: Any) -> None:
     for name, (found,) in module_outputs(cases, 18).items():
         wanted = right[name.strip(".").split("/")[0]]
         np.testing.assert_allclose(found, wanted, rtol=1e-3 if dtype is np.float16 else 1e-6)
+
+
+@pytest.mark.parametrize("kind", ["ReduceMax", "ReduceMin"])
+def test_a_greatest_float64_is_not_taken_where_nan_cannot_be_found(
+    tmp_path: Path, kind: str
+) -> None:
+    assert "opset 9" in refused(tmp_path, [n(kind, ["x"], ["y"])], {"x": np.ones(3)}, 8)

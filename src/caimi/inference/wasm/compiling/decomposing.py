@@ -125,8 +125,10 @@ def _relu(node: NodeProto, into: Around) -> list[NodeProto]:
 
 def _extreme(node: NodeProto, into: Around) -> list[NodeProto]:
     """The generator's code for float64 passes over NaN: whether there is one is found beside it."""
-    if into.kind(node.input[0]) != TensorProto.DOUBLE or into.version < 9:
+    if into.kind(node.input[0]) != TensorProto.DOUBLE:
         return [node]
+    if into.version < 9:  # there is no IsNaN
+        raise ModelNotRunnable(f"{node.op_type} of float64 before opset 9.")
     target = node.output[0]
     names = ("nan", "marked", "any", "found", "extreme")
     nan, marked, some, found, extreme = (into.fresh(f"{target}/{name}") for name in names)
