@@ -133,6 +133,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--relaxed", action="store_true", help="build Solidity anew so that one build serves all"
     )
+    parser.add_argument(
+        "--switched", action="store_true", help="leave out those that are built one at a time"
+    )
     parser.add_argument("--one-file", action="store_true", help="of one file, drawn by the seed")
     parser.add_argument("--list", action="store_true", help="judge nothing, list them")
     parser.add_argument("--report", action="store_true", help="judge nothing, tell what is known")
@@ -143,6 +146,8 @@ def main(arguments: list[str] | None = None) -> int:
         suspects = list(find(language, relaxed=options.relaxed))
         chosen = [each for each in suspects if each.mutant.kind == options.kind]
         chosen = [each for each in chosen if options.only in str(each.mutant)]
+        if options.switched:
+            chosen = [each for each in chosen if each.mutant.switch or language == "python"]
         if options.one_file:
             chosen = of_one_file(chosen, options.seed)
         if options.sample is not None:
