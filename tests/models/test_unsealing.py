@@ -365,6 +365,14 @@ async def test_plain_files_that_differ_do_not_verify(world, manifest, tmp_path, 
         verify_files(manifest, report.bundle, tmp_path / "out")
 
 
+async def test_the_right_files_do_not_verify_with_a_wrong_signature(world, manifest, tmp_path):
+    report = await unseal(manifest, world.store, world.key, tmp_path / "out")
+    forged = make_bundle(SIGNER._key, "other", {f.path: f.sha256 for f in manifest.files})
+    with pytest.raises(InvalidPackageSignature, match="is for 'other'"):
+        verify_files(manifest, forged, tmp_path / "out")
+    verify_files(manifest, report.bundle, tmp_path / "out")
+
+
 # -- reading in place
 
 
@@ -403,6 +411,13 @@ async def test_a_range_that_is_not_there_is_refused(path, offset, length):
     reader = SealedReader(SHARED_MANIFEST, SHARED.store, SHARED.key)
     with pytest.raises(UnknownSealedFile):
         await reader.open_range(path, offset, length)
+
+
+@pytest.mark.parametrize(("offset", "length"), [(0, 0), (0, 2 * CHUNK + 3), (2 * CHUNK + 3, 0)])
+async def test_a_range_may_be_empty_and_may_be_all(offset, length):
+    reader = SealedReader(SHARED_MANIFEST, SHARED.store, SHARED.key)
+    content = SHARED_FILES["a.bin"][offset:][:length]
+    assert await reader.open_range("a.bin", offset, length) == content
 
 
 async def test_only_the_chunks_of_the_range_are_fetched(world, manifest):
