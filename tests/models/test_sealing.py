@@ -233,6 +233,35 @@ async def test_a_cancelled_sealing_stops_and_can_go_on(tmp_path):
     assert (await world.seal(journal=tmp_path / "journal")).form == (await world.seal()).form
 
 
+class Held(LocalStore):
+    """Holds what is put until its gate opens."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.begun, self.gate = threading.Event(), threading.Event()
+        self.puts = []
+
+    def put_blocking(self, data, function=HashFunction.SHA2_256):
+        self.puts.append(len(data))
+        self.begun.set()
+        self.gate.wait()
+        return super().put_blocking(data, function)
+
+
+async def test_a_cancelled_sealing_reads_no_further(tmp_path):
+    world = World(tmp_path, {"a": pattern(20 * CHUNK)})
+    store = Held(tmp_path / "held")
+    task = asyncio.create_task(world.seal(store=store))
+    await asyncio.to_thread(store.begun.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    store.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    # What had a buffer when it was cancelled, and what waited for one.
+    assert len(store.puts) <= 6 + 1
+
+
 @pytest.mark.parametrize("size", [0, CHUNK - 1, 64 * CHUNK * 5])
 async def test_chunk_sizes_out_of_bounds_are_refused(tmp_path, size):
     world = World(tmp_path, {"a": b"x"}, chunk_bytes=size)

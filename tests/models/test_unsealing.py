@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -350,6 +351,55 @@ async def test_a_cancelled_pull_stops_and_can_go_on(world, manifest, tmp_path):
     with pytest.raises(asyncio.CancelledError):
         await task
     await unseal(manifest, world.store, world.key, tmp_path / "out")
+
+
+async def cancelled(task, begun, gate):
+    """Cancel a pull that has begun and is held at a gate; it must end by that."""
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_pull_cancelled_as_it_fetches_leaves_nothing_at_its_place(
+    world, manifest, tmp_path, monkeypatch
+):
+    begun, gate, fetch = threading.Event(), threading.Event(), world.store.get_blocking
+
+    def held(cid):
+        if cid != manifest.signature.cid:
+            begun.set()
+            gate.wait()
+        return fetch(cid)
+
+    monkeypatch.setattr(world.store, "get_blocking", held)
+    task = asyncio.create_task(unseal(manifest, world.store, world.key, tmp_path / "out"))
+    await cancelled(task, begun, gate)
+    nothing_left(tmp_path)
+
+
+async def test_a_pull_cancelled_as_it_checks_what_is_there_already_leaves_nothing_at_its_place(
+    tmp_path, monkeypatch
+):
+    content = {"a.bin": FILES["a.bin"]}
+    world = World(tmp_path, content)
+    manifest = await world.publish()
+    staging = write_files(tmp_path / f".out.{manifest.digest.hex()[:16]}.unsealing", content)
+    inode = (staging / "a.bin").stat().st_ino
+    begun, gate, read = threading.Event(), threading.Event(), os.read
+
+    def held(descriptor, size):
+        if os.fstat(descriptor).st_ino == inode:
+            begun.set()
+            gate.wait()
+        return read(descriptor, size)
+
+    monkeypatch.setattr(os, "read", held)
+    task = asyncio.create_task(unseal(manifest, world.store, world.key, tmp_path / "out"))
+    await cancelled(task, begun, gate)
+    nothing_left(tmp_path)
 
 
 @pytest.mark.parametrize("change", ["missing", "extra", "changed", "git"])
