@@ -80,7 +80,8 @@ def _scalars(answer: bytes) -> tuple[int, int]:
 
 def _from_der(answer: bytes) -> tuple[int, int]:
     """Read SEQUENCE { INTEGER r, INTEGER s } in DER (ITU-T X.690), strictly."""
-    if len(answer) < 8 or answer[0] != 0x30 or answer[1] != len(answer) - 2 or answer[1] > 0x7F:
+    # Two integers of at most 33 bytes fit into a length of one byte.
+    if len(answer) < 8 or answer[0] != 0x30 or answer[1] != len(answer) - 2:
         raise MalformedSignature(f"{len(answer)} bytes are neither DER nor r and s.")
     r, rest = _integer(answer[2:])
     s, rest = _integer(rest)

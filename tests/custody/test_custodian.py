@@ -227,6 +227,11 @@ async def test_an_erased_version_is_refused_for_ever_and_others_are_not(
     await custodian.answer(signed_request(other, RECIPIENT, version="1.0.1"))
 
 
+async def test_a_request_for_an_erased_version_never_reaches_the_ledger(custodian, view):
+    await custodian.erase(MODEL, "1.0.0")
+    await refused(custodian, view, signed_request(CIPHERTEXT, RECIPIENT), ModelErased)
+
+
 async def test_an_erasure_while_the_ledger_is_asked_wins(custodian, view):
     view.gate.clear()
     answer = asyncio.create_task(custodian.answer(signed_request(CIPHERTEXT, RECIPIENT)))

@@ -56,6 +56,53 @@ def test_numbers_of_another_kind_or_size_are_refused(value):
         read(json.dumps({"a": value, "b": 0})).number("a", 0, 5)
 
 
+@pytest.mark.parametrize(
+    ("method", "bounds", "value"),
+    [
+        ("text", (5,), "x"),
+        ("text", (5,), "é" * 5),
+        ("number", (-1, 5), -1),
+        ("number", (-1, 5), 5),
+        ("texts", (3, 5), []),
+        ("texts", (3, 5), ["x", "x" * 5, "é" * 5]),
+    ],
+)
+def test_a_value_at_its_bounds_is_read(method, bounds, value):
+    fields = read(json.dumps({"a": value, "b": 0}))
+    assert getattr(fields, method)("a", *bounds) == value
+
+
+@pytest.mark.parametrize("data", [b"\x00", b"ab", b"abc"])
+def test_hex_at_its_bounds_is_read(data):
+    assert read(json.dumps({"a": hex_text(data), "b": 0})).data("a", 1, 3) == data
+
+
+@pytest.mark.parametrize(
+    ("value", "refusal"),
+    [
+        ("xyz", "must be a list of at most 3"),
+        ({"x": 1}, "must be a list of at most 3"),
+        (None, "must be a list of at most 3"),
+        (["x"] * 4, "must be a list of at most 3"),
+        (["x", 5], "must hold texts"),
+        (["x", ["y"]], "must hold texts"),
+        (["x", ""], "must hold texts"),
+        (["x", "y" * 6], "must hold texts"),
+        (["x", "\ud800"], "must hold texts"),
+    ],
+)
+def test_lists_of_another_kind_or_size_are_refused(value, refusal):
+    with pytest.raises(MalformedEncoding, match=refusal):
+        read(json.dumps({"a": value, "b": 0})).texts("a", 3, 5)
+
+
+def test_a_document_is_read_up_to_its_limit_and_no_further():
+    text = '{"a": 1, "b": 2}'.ljust(1000)
+    assert read(text).number("a", 0, 1) == 1
+    with pytest.raises(MalformedEncoding, match="is 1001 bytes long, more than 1000"):
+        read(text + " ")
+
+
 @given(st.binary(max_size=100))
 def test_bytes_round_trip_through_json_and_blobs(data):
     fields = read(json.dumps({"a": hex_text(data), "b": 0}))

@@ -58,6 +58,12 @@ def test_a_malformed_recipient_key_is_refused(public):
         seal(public, b"share", b"")
 
 
+@pytest.mark.parametrize("length", [0, RECIPIENT_PUBLIC_BYTES - 1, RECIPIENT_PUBLIC_BYTES + 1])
+def test_a_recipient_key_of_another_length_is_told_which_it_must_have(length):
+    with pytest.raises(MalformedEncoding, match=f"must be 1216 bytes, not {length}"):
+        check_recipient(bytes(length))
+
+
 def test_a_recipient_key_of_small_order_is_refused():
     with pytest.raises(MalformedEncoding):
         seal(KEY.public_bytes[:-32] + bytes(32), b"share", b"")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caimi.custody.delivery import RecipientKey
-from caimi.custody.dkg import Ceremony, Enrolment, Round, SignedMessage
+from caimi.custody.dkg import Broadcast, Ceremony, Enrolment, Round, SignedMessage
 from caimi.custody.dkg.messages import (
     Complaints,
     Confirmation,
@@ -97,6 +97,11 @@ def test_json_messages_of_another_form_are_refused(old, new):
         SignedMessage.from_json(text.replace(old, new))
 
 
+def test_a_signed_message_of_no_round_is_refused():
+    with pytest.raises(MalformedEncoding, match="is of no round"):
+        SignedMessage.from_bytes(replace(MESSAGE, round=0).to_bytes())
+
+
 def test_a_message_from_outside_the_ceremony_is_refused():
     with pytest.raises(ForgedMessage):
         replace(MESSAGE, sender=4).verify(WORLD.ceremony)
@@ -131,6 +136,22 @@ def test_enrolments_round_trip_and_bind_session_identity_and_transport():
             replace(enrolment, **change).verify()
 
 
+def test_an_enrolment_signed_with_an_unfit_transport_key_or_session_is_refused():
+    identity, transport = PrivateKey(), WORLD.transports[0].public_bytes
+    with pytest.raises(MalformedEncoding, match="recipient key must be"):
+        Enrolment.sign(WORLD.session, identity, transport[:-1]).verify()
+    for length in (31, 33):
+        with pytest.raises(CeremonyMisconfigured, match="enrolment of 0x"):
+            Enrolment.sign(bytes(length), identity, transport).verify()
+    Enrolment.sign(bytes(32), identity, transport).verify()
+
+
+def test_a_forged_enrolment_is_refused_as_it_is_read():
+    forged = replace(WORLD.ceremony.members[0], signature=WORLD.ceremony.members[1].signature)
+    with pytest.raises(CeremonyMisconfigured, match="not signed by it"):
+        Enrolment.from_json(forged.to_json())
+
+
 @pytest.mark.parametrize("identity", [b"", bytes(33), b"\x02" + b"\xff" * 32])
 def test_an_enrolment_of_no_key_is_refused(identity):
     with pytest.raises(MalformedEncoding):
@@ -152,6 +173,46 @@ def test_ceremonies_with_unfit_terms_are_refused():
     ):
         with pytest.raises(CeremonyMisconfigured):
             Ceremony(session, threshold, enrolled)
+
+
+def test_a_ceremony_has_at_most_64_members():
+    transport = WORLD.transports[0].public_bytes
+    members = tuple(Enrolment.sign(WORLD.session, PrivateKey(), transport) for _ in range(65))
+    assert Ceremony(WORLD.session, 2, members[:64]).total == 64
+    with pytest.raises(CeremonyMisconfigured, match="2 of 65 members"):
+        Ceremony(WORLD.session, 2, members)
+
+
+FIRST, LAST = Broadcast("eip:1", bytes(20), 0, 0), (1 << 63) - 1
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{"ledger": "abcdefgh:" + "x" * 32}, {"first": LAST}, {"since": LAST}, {"account": b"a" * 20}],
+)
+def test_a_broadcast_at_its_bounds_round_trips_in_a_ceremony(terms):
+    ceremony = replace(WORLD.ceremony, broadcast=replace(FIRST, **terms))
+    assert Ceremony.from_json(ceremony.to_json()) == ceremony
+
+
+@pytest.mark.parametrize(
+    ("terms", "refusal"),
+    [
+        ({"ledger": "eip"}, "ledger or account"),
+        ({"ledger": "EIP:1"}, "ledger or account"),
+        ({"ledger": "eip:1\n"}, "ledger or account"),
+        ({"ledger": "eip:" + "x" * 33}, "ledger or account"),
+        ({"account": bytes(19)}, "ledger or account"),
+        ({"account": bytes(21)}, "ledger or account"),
+        ({"first": -1}, "first entry or height"),
+        ({"first": LAST + 1}, "first entry or height"),
+        ({"since": -1}, "first entry or height"),
+        ({"since": LAST + 1}, "first entry or height"),
+    ],
+)
+def test_a_broadcast_out_of_form_is_refused(terms, refusal):
+    with pytest.raises(CeremonyMisconfigured, match=refusal):
+        replace(FIRST, **terms)
 
 
 def test_every_term_changes_what_messages_are_bound_to():

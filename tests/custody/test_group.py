@@ -63,6 +63,12 @@ def test_points_and_scalars_round_trip(a):
     assert scalar_from_bytes(scalar_to_bytes(a)) == a
 
 
+def test_a_point_equals_nothing_but_points():
+    point = generator_times(1)
+    assert point != point.to_bytes()
+    assert point != None  # noqa: E711 - what is asked is equality
+
+
 key = PrivateKey().public_key
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trusted_dealer import deal
 
-from caimi.custody.group import INFINITY, generator_times
+from caimi.custody.group import generator_times
 from caimi.custody.keys import GroupKey, KeyShare
 from caimi.errors.custody import CustodyError, InvalidKeyMaterial
 
@@ -55,9 +55,20 @@ def test_a_threshold_out_of_range_is_refused(threshold, total):
         replace(GROUP, threshold=threshold, total=total)
 
 
-def test_the_point_at_infinity_is_no_key():
+def test_a_group_has_at_most_64_custodians():
+    assert deal(2, 64)[63].group.total == 64
+    with pytest.raises(InvalidKeyMaterial, match="2 of 65 is outside"):
+        GroupKey(GROUP.public_key, 2, 65, (GROUP.public_key,) * 65)
+
+
+@pytest.mark.parametrize(
+    "line", [(0, 0, 0), (0, 1, 2), (2, 1, 0), (-1, 0, 1)], ids=["all", "public", "second", "first"]
+)
+def test_the_point_at_infinity_is_no_key(line):
+    # Each line is a polynomial's values at 0, 1 and 2: only the infinite point is wrong.
+    public, *keys = map(generator_times, line)
     with pytest.raises(InvalidKeyMaterial, match="infinity"):
-        GroupKey(INFINITY, 2, 2, (INFINITY, INFINITY))
+        GroupKey(public, 2, 2, tuple(keys))
 
 
 def test_a_share_that_is_not_its_custodians_is_refused():

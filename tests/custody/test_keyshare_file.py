@@ -2,10 +2,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trusted_dealer import deal
 
+from caimi.custody import keyshare_file
 from caimi.custody.group import scalar_to_bytes
 from caimi.custody.keyshare_file import load_key_share, save_key_share
 from caimi.errors.custody import KeyShareFileError, WrongPassphrase
@@ -60,6 +62,40 @@ def test_another_kind_of_file_is_refused(tmp_path, content):
     path.chmod(0o600)
     with pytest.raises(KeyShareFileError):
         load_key_share(path, b"passphrase")
+
+
+def written(path, content):
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path
+
+
+def test_a_file_of_another_length_is_told_so(saved, tmp_path):
+    content = saved.read_bytes()
+    header = len(b"caimi/key-share-file/v1") + 1 + 16 + 12
+    path = tmp_path / "share.key"
+    for fitting in (content.ljust(8192, b"\0"), content[: header + 17]):
+        with pytest.raises(WrongPassphrase):
+            load_key_share(written(path, fitting), b"passphrase")
+    for wrong, refusal in (
+        (content.ljust(8193, b"\0"), "longer than 8192 bytes"),
+        (content[: header + 16], "ends before its ciphertext"),
+    ):
+        with pytest.raises(KeyShareFileError, match=refusal):
+            load_key_share(written(path, wrong), b"passphrase")
+
+
+def test_a_key_share_may_be_saved_at_the_greatest_cost(tmp_path, monkeypatch):
+    costs = []
+
+    def cheap(*, n, **rest):
+        costs.append(n)
+        return Scrypt(n=2, **rest)
+
+    monkeypatch.setattr(keyshare_file, "Scrypt", cheap)  # the real one would take 1 GiB
+    save_key_share(tmp_path / "share.key", SHARE, b"passphrase", cost=20)
+    assert load_key_share(tmp_path / "share.key", b"passphrase") == SHARE
+    assert costs == [2**20] * 2
 
 
 @pytest.mark.parametrize("cost", [0, 13, 21, 255])

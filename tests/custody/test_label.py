@@ -15,6 +15,13 @@ def test_models_and_versions_have_labels_of_their_own():
     assert len(labels) == 6
 
 
+def test_versions_of_1_to_128_characters_have_labels():
+    for version in ("1", "1" * 128):
+        assert len(label_for(bytes(32), version)) == 76
+    with pytest.raises(MalformedEncoding, match="1 to 128 characters, not 129"):
+        label_for(bytes(32), "1" * 129)
+
+
 @pytest.mark.parametrize(
     ("model_id", "version"),
     [(b"", "1"), (bytes(31), "1"), (bytes(32), ""), (bytes(32), "1" * 129), (bytes(32), "\ud800")],

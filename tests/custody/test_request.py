@@ -155,6 +155,13 @@ def test_a_field_out_of_form_is_refused(change):
         replace(SIGNED.request, **change)
 
 
+def test_a_sealed_key_may_have_6144_bytes_and_no_more():
+    largest = replace(SIGNED, request=replace(SIGNED.request, ciphertext=bytes(6144)))
+    assert SignedShareRequest.from_json(largest.to_json()) == largest
+    with pytest.raises(MalformedEncoding, match="1 to 6144 bytes"):
+        replace(SIGNED.request, ciphertext=bytes(6145))
+
+
 @given(st.text(min_size=1, max_size=128).filter(lambda t: t.isprintable()), st.integers(0, 2**40))
 @settings(max_examples=20, deadline=None)
 def test_requests_round_trip(version, issued_at):

@@ -184,6 +184,13 @@ def test_secrets_and_labels_out_of_bounds_are_refused(secret, label):
         encrypt(GROUP.public_key, secret, label)
 
 
+def test_the_longest_secret_and_label_are_sealed_and_opened():
+    secret, label = bytes(4096), bytes(1024)
+    sealed = Ciphertext.from_bytes(encrypt(GROUP.public_key, secret, label).to_bytes())
+    shares = [decryption_share(sealed, key) for key in KEYS[:3]]
+    assert combine(sealed, shares, GROUP).secret == secret
+
+
 def test_nothing_is_sealed_to_the_point_at_infinity():
     with pytest.raises(InvalidKeyMaterial):
         encrypt(INFINITY, SECRET, LABEL)

@@ -208,14 +208,21 @@ def test_each_member_has_one_operator(numbers: tuple[int, ...]) -> None:
 def test_a_committee_has_at_most_256_members() -> None:
     members = [place.to_bytes(20) for place in range(1, 258)]
     assert len(make_committee(1, 129, members[:256]).members) == 256
-    with pytest.raises(InvalidCheckpoint):
+    with pytest.raises(InvalidCheckpoint, match="257 members are more than 256"):
         make_committee(1, 129, members)
 
 
-@pytest.mark.parametrize("members", [[b"\x01" * 20] * 2 + [b"\x02" * 20], [b"\x01" * 19] * 3])
+ONE, TWO, THREE = (bytes([place]) * 20 for place in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [[ONE, ONE, TWO], [ONE, TWO, THREE, ONE, TWO], [ONE[1:], TWO, THREE], [ONE, TWO, THREE + ONE]],
+    ids=range(4),
+)
 def test_a_member_listed_twice_or_malformed_is_refused(members: list[bytes]) -> None:
-    with pytest.raises(InvalidCheckpoint):
-        make_committee(1, 2, members)
+    with pytest.raises(InvalidCheckpoint, match="different members of 20 bytes each"):
+        make_committee(1, 1 + len(members) // 2, members)
 
 
 @given(st.binary(min_size=0, max_size=70))

@@ -430,8 +430,13 @@ async def test_a_packet_is_reported_when_it_was_carried(world: World) -> None:
 
 @pytest.mark.parametrize("batch", [0, -1, 1_001])
 def test_a_batch_out_of_bounds_is_refused(world: World, batch: int) -> None:
-    with pytest.raises(RangeTooLarge):
+    with pytest.raises(RangeTooLarge, match=f"A batch of {batch} packets is not 1 to 1000"):
         Relayer({}, [], KeySigner(1), batch=batch)
+
+
+@pytest.mark.parametrize("batch", [1, 1_000])
+def test_a_batch_at_its_bounds_is_taken(batch: int) -> None:
+    assert Relayer({}, [], KeySigner(1), batch=batch).open_packets == []
 
 
 async def test_packets_far_apart_are_proved_in_ranges_validators_accept(
@@ -587,6 +592,20 @@ async def test_a_packet_that_a_node_told_otherwise_is_read_again_and_carried(
     assert any("tells otherwise" in str(error) for error in done.failures)
     assert len(a.state.ended) == 2
     assert effects(b) == 2
+
+
+async def test_a_packet_that_somebody_else_ended_meanwhile_is_not_doubted(world: World) -> None:
+    a, b = world.chains
+    views = world.views()
+    a.send(b)
+    world.finalize()
+    known = OpenPackets(views[a.id], views)
+    await known.scan()
+    (name,) = known.sent
+    await world.settle(world.relayer())
+    assert list(a.state.ended) == [name]
+    assert not await known.doubt(name, of_sent=True, untraceable=True)
+    assert (list(known.sent), known.missing) == ([name], None)
 
 
 async def test_an_acknowledgement_that_a_node_told_otherwise_is_read_again_and_carried(

@@ -76,6 +76,18 @@ async def test_ranges_out_of_bounds_are_refused(world: World, start: int, height
         await world.doors[0].validator.attest(world.chains[0].id, start, height)
 
 
+async def test_as_many_blocks_are_signed_at_once_as_may_be_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.validator.MAX_BLOCKS", 10)
+    world.mine(20)
+    validator, a = world.doors[0].validator, world.chains[0].id
+    said = (await validator.attest(a, 1, 11)).statement
+    assert (said.from_height, said.height) == (1, 11)
+    with pytest.raises(RangeTooLarge, match=r"\(1, 12\] are not 1 to 10 blocks"):
+        await validator.attest(a, 1, 12)
+
+
 async def test_a_range_with_too_much_in_it_is_refused(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,14 +150,24 @@ async def test_the_packets_of_two_routes_are_counted_apart(tmp_path: Path) -> No
 async def test_too_many_absences_or_none_are_refused(world: World, count: int) -> None:
     world.mine(10)
     packets = [("caimi-10-11", 1)] * count
-    with pytest.raises(RangeTooLarge):
+    with pytest.raises(RangeTooLarge, match=f"{count} packets are not 1 to 1000"):
         await world.doors[0].validator.attest_absence(world.chains[0].id, 1, packets)
+
+
+async def test_as_many_absences_are_signed_at_once_as_may_be_and_of_any_sequence(
+    world: World,
+) -> None:
+    world.mine(10)
+    packets = [("caimi-10-11", sequence) for sequence in range(1, MAX_ABSENCES)]
+    packets.append(("caimi-10-11", (1 << 64) - 1))
+    said = await world.doors[0].validator.attest_absence(world.chains[0].id, 1, packets)
+    assert said.statement.size == MAX_ABSENCES
 
 
 @pytest.mark.parametrize("sequence", [-1, 0, 1 << 64])
 async def test_an_absence_of_an_impossible_sequence_is_refused(world: World, sequence: int) -> None:
     world.mine(10)
-    with pytest.raises(RangeTooLarge):
+    with pytest.raises(RangeTooLarge, match="Sequences are from 1"):
         await world.doors[0].validator.attest_absence(
             world.chains[0].id, 1, [("caimi-10-11", sequence)]
         )

@@ -206,6 +206,16 @@ async def test_a_reorganisation_below_what_was_signed_stops_signing_until_cleare
     await watched.validator.attest(watched.chain.id, height, height + 1)
 
 
+async def test_no_absence_is_signed_on_another_fork_than_what_was_signed(watched: Watched) -> None:
+    height = watched.chain.final_height
+    await watched.attest()
+    watched.chain.reorg(4)
+    watched.chain.mine(3)
+    with pytest.raises(LedgerReorganised, match=f"Block {height} of"):
+        await watched.validator.attest_absence(watched.chain.id, height + 1, [("caimi-10-11", 9)])
+    assert [error.code for _, error in watched.alarms] == ["CAIMI-M020"]
+
+
 async def test_looking_back_finds_a_reorganisation_before_anyone_asks(watched: Watched) -> None:
     await watched.attest()
     watched.chain.reorg(4)

@@ -270,6 +270,43 @@ def test_a_field_out_of_bounds_is_refused(place, value):
         Manifest.parse(rfc8785.dumps(edited(place, value)))
 
 
+SEALED, CAPSULE = EXAMPLE.sealing, EXAMPLE.capsule
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "fitting"),
+    [
+        (SEALED, "chunk_bytes", (64 * 1024, 16 * 1024 * 1024)),
+        (SEALED, "key_fingerprint", (bytes(16),)),
+        (CAPSULE, "ciphertext", (b"c", bytes(4096))),
+        (CAPSULE, "group_key", (b"k", bytes(256))),
+    ],
+    ids=str,
+)
+def test_a_sealed_form_or_capsule_at_its_bounds_is_made(part, field, fitting):
+    for value in fitting:
+        assert getattr(dataclasses.replace(part, **{field: value}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "refusal"),
+    [
+        (SEALED, "chunk_bytes", 64 * 1024 - 1, "Chunks of 65535 bytes"),
+        (SEALED, "chunk_bytes", 16 * 1024 * 1024 + 1, "Chunks of 16777217 bytes"),
+        (SEALED, "key_fingerprint", bytes(15), "fingerprint has not 16 bytes"),
+        (SEALED, "key_fingerprint", bytes(17), "fingerprint has not 16 bytes"),
+        (CAPSULE, "ciphertext", b"", "capsule of 0 bytes"),
+        (CAPSULE, "ciphertext", bytes(4097), "capsule of 4097 bytes"),
+        (CAPSULE, "group_key", b"", "group key of 0 bytes"),
+        (CAPSULE, "group_key", bytes(257), "group key of 257 bytes"),
+    ],
+    ids=str,
+)
+def test_a_sealed_form_or_capsule_out_of_bounds_is_never_made(part, field, value, refusal):
+    with pytest.raises(ManifestMalformed, match=refusal):
+        dataclasses.replace(part, **{field: value})
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [

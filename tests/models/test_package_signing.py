@@ -221,9 +221,18 @@ def test_duplicate_keys_in_a_bundle_are_refused():
         verify_bundle(doubled, SIGNER.public_key, "m", DIGESTS)
 
 
-def test_an_oversized_bundle_is_refused():
-    with pytest.raises(InvalidPackageSignature):
-        verify_bundle(b" " * (16 << 20) + BUNDLE, SIGNER.public_key, "m", DIGESTS)
+def test_a_bundle_has_at_most_16_mib():
+    largest = BUNDLE.rjust(16 << 20)
+    verify_bundle(largest, SIGNER.public_key, "m", DIGESTS)
+    with pytest.raises(InvalidPackageSignature, match="has 16777217 bytes"):
+        verify_bundle(b" " + largest, SIGNER.public_key, "m", DIGESTS)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_file_signed_without_its_whole_digest_is_refused(length):
+    digests = {**DIGESTS, "model.bin": bytes(length)}
+    with pytest.raises(InvalidPackageSignature, match="twice or without a digest"):
+        verify_bundle(SIGNER.sign("m", digests), SIGNER.public_key, "m", digests)
 
 
 def test_a_deeply_nested_bundle_is_refused():
@@ -240,16 +249,17 @@ def pem(key):
 
 
 @pytest.mark.parametrize(
-    "key",
+    ("key", "refusal"),
     [
-        "",
-        "no pem",
-        pem(ec.generate_private_key(ec.SECP384R1())),
-        pem(ed25519.Ed25519PrivateKey.generate()),
+        ("", "is no PEM"),
+        ("no pem", "is no PEM"),
+        (pem(ec.generate_private_key(ec.SECP384R1())), "is not on NIST P-256"),
+        (pem(ed25519.Ed25519PrivateKey.generate()), "is not on NIST P-256"),
     ],
+    ids=range(4),
 )
-def test_public_keys_of_other_kinds_are_refused(key):
-    with pytest.raises(InvalidPackageSignature):
+def test_public_keys_of_other_kinds_are_refused(key, refusal):
+    with pytest.raises(InvalidPackageSignature, match=refusal):
         verify_bundle(BUNDLE, key, "m", DIGESTS)
 
 
@@ -287,26 +297,31 @@ def encrypted(key):
     )
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        None,
-        b"",
-        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
-        encrypted(ed25519.Ed25519PrivateKey.generate()),
-        encrypted(ec.generate_private_key(ec.SECP384R1())),
-        SIGNER._key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-    ],
+PLAIN = SIGNER._key.private_bytes(
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.PKCS8,
+    serialization.NoEncryption(),
 )
-def test_other_key_files_are_refused(tmp_path, content):
+BROKEN = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"),
+    [
+        (None, "No such file"),
+        (b"", "is not an encrypted key"),
+        (PLAIN, "is not an encrypted key"),
+        (BROKEN, "does not open with this passphrase"),
+        (encrypted(ed25519.Ed25519PrivateKey.generate()), "is not an elliptic curve key"),
+        (encrypted(ec.generate_private_key(ec.SECP384R1())), "is on secp384r1"),
+    ],
+    ids=range(6),
+)
+def test_other_key_files_are_refused(tmp_path, content, refusal):
     path = tmp_path / "key.pem"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(SigningKeyUnusable):
+    with pytest.raises(SigningKeyUnusable, match=refusal):
         PackageSigner.load(path, b"secret")
 
 

@@ -165,6 +165,17 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path):
     assert path.read_text().startswith("It was")
 
 
+def test_a_file_too_long_for_a_journal_is_not_read(tmp_path):
+    path = tmp_path / "journal"
+    path.write_bytes(b"CAIMI seal log 1" + b"\xff" * 32)
+    os.truncate(path, 256 * 1024 * 1024 + 1)
+    with pytest.raises(SealingJournalUnusable, match="has 268435457 bytes, too many"):
+        SealingJournal(path, bytes(32))
+    os.truncate(path, 256 * 1024 * 1024)
+    with SealingJournal(path, bytes(32)) as journal:
+        assert journal.recall(0, 0, bytes(32)) is None
+
+
 def test_a_journal_behind_a_symbolic_link_is_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(SealingJournalUnusable):
@@ -222,10 +233,47 @@ async def test_a_cancelled_sealing_stops_and_can_go_on(tmp_path):
     assert (await world.seal(journal=tmp_path / "journal")).form == (await world.seal()).form
 
 
+class Held(LocalStore):
+    """Holds what is put until its gate opens."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.begun, self.gate = threading.Event(), threading.Event()
+        self.puts = []
+
+    def put_blocking(self, data, function=HashFunction.SHA2_256):
+        self.puts.append(len(data))
+        self.begun.set()
+        self.gate.wait()
+        return super().put_blocking(data, function)
+
+
+async def test_a_cancelled_sealing_reads_no_further(tmp_path):
+    world = World(tmp_path, {"a": pattern(20 * CHUNK)})
+    store = Held(tmp_path / "held")
+    task = asyncio.create_task(world.seal(store=store))
+    await asyncio.to_thread(store.begun.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    store.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    # What had a buffer when it was cancelled, and what waited for one.
+    assert len(store.puts) <= 6 + 1
+
+
 @pytest.mark.parametrize("size", [0, CHUNK - 1, 64 * CHUNK * 5])
 async def test_chunk_sizes_out_of_bounds_are_refused(tmp_path, size):
     world = World(tmp_path, {"a": b"x"}, chunk_bytes=size)
     with pytest.raises(InvalidSealingTerms):
+        await world.seal()
+
+
+async def test_a_package_is_sealed_in_the_largest_chunks_and_no_larger(tmp_path):
+    world = World(tmp_path, {"a": b"x"}, chunk_bytes=16 * 1024 * 1024)
+    assert (await world.seal()).form.chunk_bytes == 16 * 1024 * 1024
+    world.chunk_bytes += 1
+    with pytest.raises(InvalidSealingTerms, match="Chunks of 16777217 bytes"):
         await world.seal()
 
 
@@ -308,6 +356,35 @@ def test_a_chunk_of_another_length_is_refused(length):
 def test_a_key_of_another_length_is_refused():
     with pytest.raises(InvalidSealingTerms):
         ContentKey(b"short")
+
+
+def test_a_key_equals_nothing_but_keys():
+    key = ContentKey(b"k" * 32)
+    assert key == KEY
+    assert key != key.secret
+
+
+@pytest.mark.parametrize("version", ["1", "1" * 64, "é" * 32])
+def test_a_chunk_is_sealed_for_a_version_of_1_to_64_bytes(version):
+    assert open_one(seal_one(version=version), version=version) == b"plain"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "version"),
+    [
+        (bytes(31), "1"),
+        (bytes(33), "1"),
+        (MODEL_ID, ""),
+        (MODEL_ID, "1" * 65),
+        (MODEL_ID, "é" * 33),
+    ],
+)
+def test_no_key_is_used_for_terms_that_cannot_be_told_apart(model_id, version):
+    said = f"id of {len(model_id)} bytes and a version of {len(version.encode())} cannot"
+    with pytest.raises(InvalidSealingTerms, match=said):
+        KEY.for_file(model_id, version, 0, CHUNK)
+    with pytest.raises(InvalidSealingTerms, match=said):
+        ContentKey.derive(b"secret", model_id, version)
 
 
 def test_a_content_key_is_derived_anew_for_each_version_and_shown_nowhere():

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -352,6 +353,55 @@ async def test_a_cancelled_pull_stops_and_can_go_on(world, manifest, tmp_path):
     await unseal(manifest, world.store, world.key, tmp_path / "out")
 
 
+async def cancelled(task, begun, gate):
+    """Cancel a pull that has begun and is held at a gate; it must end by that."""
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_pull_cancelled_as_it_fetches_leaves_nothing_at_its_place(
+    world, manifest, tmp_path, monkeypatch
+):
+    begun, gate, fetch = threading.Event(), threading.Event(), world.store.get_blocking
+
+    def held(cid):
+        if cid != manifest.signature.cid:
+            begun.set()
+            gate.wait()
+        return fetch(cid)
+
+    monkeypatch.setattr(world.store, "get_blocking", held)
+    task = asyncio.create_task(unseal(manifest, world.store, world.key, tmp_path / "out"))
+    await cancelled(task, begun, gate)
+    nothing_left(tmp_path)
+
+
+async def test_a_pull_cancelled_as_it_checks_what_is_there_already_leaves_nothing_at_its_place(
+    tmp_path, monkeypatch
+):
+    content = {"a.bin": FILES["a.bin"]}
+    world = World(tmp_path, content)
+    manifest = await world.publish()
+    staging = write_files(tmp_path / f".out.{manifest.digest.hex()[:16]}.unsealing", content)
+    inode = (staging / "a.bin").stat().st_ino
+    begun, gate, read = threading.Event(), threading.Event(), os.read
+
+    def held(descriptor, size):
+        if os.fstat(descriptor).st_ino == inode:
+            begun.set()
+            gate.wait()
+        return read(descriptor, size)
+
+    monkeypatch.setattr(os, "read", held)
+    task = asyncio.create_task(unseal(manifest, world.store, world.key, tmp_path / "out"))
+    await cancelled(task, begun, gate)
+    nothing_left(tmp_path)
+
+
 @pytest.mark.parametrize("change", ["missing", "extra", "changed", "git"])
 async def test_plain_files_that_differ_do_not_verify(world, manifest, tmp_path, change):
     report = await unseal(manifest, world.store, world.key, tmp_path / "out")
@@ -363,6 +413,14 @@ async def test_plain_files_that_differ_do_not_verify(world, manifest, tmp_path, 
         (tmp_path / "out" / {"extra": "extra", "git": ".gitignore"}[change]).write_bytes(b"x")
     with pytest.raises(FileMismatch):
         verify_files(manifest, report.bundle, tmp_path / "out")
+
+
+async def test_the_right_files_do_not_verify_with_a_wrong_signature(world, manifest, tmp_path):
+    report = await unseal(manifest, world.store, world.key, tmp_path / "out")
+    forged = make_bundle(SIGNER._key, "other", {f.path: f.sha256 for f in manifest.files})
+    with pytest.raises(InvalidPackageSignature, match="is for 'other'"):
+        verify_files(manifest, forged, tmp_path / "out")
+    verify_files(manifest, report.bundle, tmp_path / "out")
 
 
 # -- reading in place
@@ -403,6 +461,13 @@ async def test_a_range_that_is_not_there_is_refused(path, offset, length):
     reader = SealedReader(SHARED_MANIFEST, SHARED.store, SHARED.key)
     with pytest.raises(UnknownSealedFile):
         await reader.open_range(path, offset, length)
+
+
+@pytest.mark.parametrize(("offset", "length"), [(0, 0), (0, 2 * CHUNK + 3), (2 * CHUNK + 3, 0)])
+async def test_a_range_may_be_empty_and_may_be_all(offset, length):
+    reader = SealedReader(SHARED_MANIFEST, SHARED.store, SHARED.key)
+    content = SHARED_FILES["a.bin"][offset:][:length]
+    assert await reader.open_range("a.bin", offset, length) == content
 
 
 async def test_only_the_chunks_of_the_range_are_fetched(world, manifest):

@@ -102,7 +102,7 @@ class Fields:
         """Give a list of at most `most` strings of 1 to `characters` characters each."""
         value = self._values[name]
         if not isinstance(value, list) or len(value) > most:
-            raise MalformedEncoding(f"{self._what}: {name} must be a list of at most {most}")
+            raise MalformedEncoding(f"{self._what}: {name} must be a list of at most {most}.")
         for each in value:
             if not isinstance(each, str) or not 1 <= len(each) <= characters or not _is_utf8(each):
                 raise MalformedEncoding(f"{self._what}: {name} must hold texts.")

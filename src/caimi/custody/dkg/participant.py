@@ -146,7 +146,7 @@ class Participant:
         Raises:
             WrongRound: an earlier round is awaited.
         """
-        if self._sent is None or self._sent.round is not Round.CONFIRMATION or not self._group:
+        if self._group is None:  # it is made where the confirmation is sent
             raise WrongRound("This key generation does not await the confirmations.")
         secret = sum(self._pairs[dealer].share for dealer in self.qualified) % ORDER
         return KeyShare(self.index, secret, self._group)
