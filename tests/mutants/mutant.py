@@ -13,11 +13,16 @@ Kind = Literal["guard", "other"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Switch:
-    """The expression or statement, bytes [start, end), that may be made to depend on a switch."""
+    """The expression or statement, bytes [start, end), that may be made to depend on a switch.
+
+    Of a modifier, `after` is the end of its function, and `parameters` are those it is given.
+    """
 
     start: int
     end: int
-    form: Literal["expression", "statement"]
+    form: Literal["expression", "statement", "modifier", "definition"]
+    after: int = 0
+    parameters: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -18,6 +18,8 @@ from mutants.mutant import Kind, Mutant, Switch, numbered
 Node = dict[str, Any]
 
 _CHECKING = re.compile(r"_?(require|check|only|limit|verify|refuse|use)([A-Z]|$)")
+_AROUND = frozenset({"nonReentrant"})
+"""Modifiers that do something after their function too."""
 _BOUNDS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 _SWAPS = _BOUNDS | {"==": "!=", "!=": "==", "&&": "||", "||": "&&"}
 _ARITHMETIC = {"+": "-", "-": "+", "*": "+", "/": "*", "%": "+", "<<": ">>", ">>": "<<"}
@@ -72,6 +74,8 @@ class _Finder:
                 yield from self.walk(each)
         elif isinstance(node, dict):
             outside = self._sees_the_block
+            if node.get("nodeType") == "ModifierDefinition":
+                self._sees_the_block = True
             if node.get("nodeType") == "FunctionDefinition":
                 # Only what may look at the block can ask for the switch.
                 self._sees_the_block = self._relaxed or node["stateMutability"] != "pure"
@@ -86,7 +90,7 @@ class _Finder:
             case "FunctionDefinition" if node["kind"] != "constructor":
                 for modifier in node["modifiers"]:
                     gone = self._change(modifier, "", "guard", "a modifier is gone")
-                    yield replace(gone, switch=None)
+                    yield replace(gone, switch=self._of_modifier(node, modifier))
             case "ExpressionStatement":
                 yield from self._statement(node)
             case "IfStatement":
@@ -108,6 +112,19 @@ class _Finder:
                     yield self._change(part, "(true)", "guard", "a condition always holds")
             case _:
                 pass
+
+    def _of_modifier(self, function: Node, modifier: Node) -> Switch | None:
+        """Give the switch of a modifier that only checks before its function, of its parameters."""
+        changes = function["stateMutability"] not in ("pure", "view")
+        if modifier["modifierName"]["name"] in _AROUND or not changes:
+            return None
+        declared = {each["name"]: each for each in function["parameters"]["parameters"]}
+        given = [each.get("name") for each in modifier.get("arguments") or ()]
+        if not all(name in declared for name in given):
+            return None
+        parameters = ", ".join(self._text(declared[name]) for name in given)
+        start, end = self._span(modifier)
+        return Switch(start, end, "modifier", self._span(function)[1], parameters)
 
     def _statement(self, node: Node) -> Iterator[Mutant]:
         call = node["expression"]

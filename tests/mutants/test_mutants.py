@@ -112,6 +112,22 @@ def test_what_may_not_look_at_the_block_has_no_switch() -> None:
     assert all(mutant.switch for mutant in relaxed if mutant.present == "a < b")
 
 
+def test_a_modifier_is_asked_by_a_function_of_its_own_unless_it_is_switched_off() -> None:
+    source = b"""contract Purse {
+        function spend(uint256 id, bytes calldata to) external only(id) nonReentrant { pay(to); }
+        function see(uint256 id) external view only(id) returns (uint256) { return id; }
+    }"""
+    found = solidity_mutants.find("it.sol", source, EVM / "solc", relaxed=True)
+    switched = [mutant for mutant in found if mutant.switch and mutant.present == "only(id)"]
+    assert len(switched) == 1  # not where nothing may be changed
+    assert not [mutant for mutant in found if mutant.switch and mutant.present == "nonReentrant"]
+    text = " ".join(instrument(source, [(17, switched[0])]).decode().split())
+    assert "external mutant_17(id) nonReentrant { pay(to); } function guard_17" in text
+    assert "function guard_17(uint256 id) private only(id) {}" in text
+    assert "if (block.coinbase != address(17)) guard_17(id); _;" in text
+    solidity_mutants.parse(EVM / "solc", text)
+
+
 @pytest.fixture
 def signatures() -> Target:
     (target,) = (each for each in TARGETS if each.tests == "tests/test_signatures.py")
