@@ -300,6 +300,51 @@ contract GatewayTest is Network {
         three.gateway.recvPackets(c.clientId, only(packet), proof);
     }
 
+    function test_what_ended_on_one_route_ends_nothing_on_another() public {
+        Ledger memory three = makeLedger(31339);
+        (End memory c, End memory d) = connect(one, three);
+        Packet memory packet = sendValue("hello");
+        Packet memory other = send(c, d, timeout, packet.payloads);
+        receivePacket(packet);
+        bytes[] memory acks = new bytes[](1);
+        acks[0] = "ok:hello";
+        bytes memory proof = proveAcknowledged(two, only(packet));
+        enter(one);
+        vm.expectRevert(abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(1), c.clientId, d.clientId));
+        one.gateway.ackPackets(a.clientId, only(other), listOf(acks), proof);
+
+        packet = sendValue("late");
+        other = send(c, d, timeout, packet.payloads);
+        vm.warp(timeout);
+        proof = proveAbsent(two, only(packet));
+        enter(one);
+        vm.expectRevert(abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(2), c.clientId, d.clientId));
+        one.gateway.timeoutPackets(a.clientId, only(other), proof);
+        assertEq(appA.acknowledged() + appA.timedOut(), 0);
+    }
+
+    function test_a_packet_out_of_form_is_refused_though_its_ledger_committed_it() public {
+        Packet memory packet = Packet(1, a.clientId, b.clientId, timeout, new Payload[](0));
+        expectNotTaken(packet, abi.encodeWithSelector(Gateway.InvalidPayloads.selector, 0, 0));
+        packet.payloads = payloadsOf("port", "");
+        expectNotTaken(packet, abi.encodeWithSelector(Gateway.InvalidPayload.selector, 0));
+    }
+
+    function expectNotTaken(Packet memory packet, bytes memory reason) internal {
+        bytes32[] memory keys = new bytes32[](1);
+        bytes32[] memory values = new bytes32[](1);
+        keys[0] = ICS24.commitmentKey(packet.sourceClient, packet.sequence);
+        values[0] = this.commitmentOf(packet);
+        bytes memory proof = proveValues(one, keys, values);
+        enter(two);
+        vm.expectRevert(reason);
+        two.gateway.recvPackets(b.clientId, only(packet), proof);
+    }
+
+    function commitmentOf(Packet calldata packet) external view returns (bytes32) {
+        return ICS24.packetCommitment(packet.destClient, packet.timeoutTimestamp, packet.payloads);
+    }
+
     function test_a_proof_about_another_gateway_is_refused() public {
         Ledger memory three = makeLedger(31339, one.keys);
         Packet memory packet = sendValue("from one");
@@ -513,6 +558,8 @@ contract GatewayTest is Network {
         a.client.freeze();
         vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidLightClient.selector, address(a.client)));
         one.gateway.recoverClient(a.clientId, a.client);
+        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidLightClient.selector, address(1)));
+        one.gateway.recoverClient(a.clientId, ILightClient(address(1)));
         bytes[] memory acks = new bytes[](1);
         acks[0] = "ok:hello";
         bytes memory proof = proveAcknowledged(two, only(packet));

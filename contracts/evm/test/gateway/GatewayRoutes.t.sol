@@ -257,6 +257,15 @@ contract GatewayRoutesTest is Network {
         patient.answer(two.gateway, b.clientId, 1, "again");
     }
 
+    function test_the_longest_later_answer_is_taken() public {
+        Packet memory packet = send(a, b, timeout, payloadsOf("patient", "x"));
+        bytes memory proof = proveSent(one, only(packet));
+        enter(two);
+        two.gateway.recvPackets(b.clientId, only(packet), proof);
+        patient.answer(two.gateway, b.clientId, 1, new bytes(8192));
+        assertTrue(two.gateway.getCommitment(ICS24.acknowledgementKey(b.clientId, 1)) != ICS24.PENDING);
+    }
+
     function test_a_packet_that_waits_for_its_answer_is_not_received_again() public {
         Packet memory packet = send(a, b, timeout, payloadsOf("patient", "x"));
         bytes memory proof = proveSent(one, only(packet));
