@@ -330,6 +330,55 @@ contract GatewayTest is Network {
         expectNotTaken(packet, abi.encodeWithSelector(Gateway.InvalidPayload.selector, 0));
     }
 
+    function test_a_packet_of_no_sequence_or_half_a_route_is_refused() public {
+        Packet memory packet = packetOf(0, "hello");
+        expectNotTaken(packet, abi.encodeWithSelector(Gateway.InvalidSequence.selector));
+        packet = packetOf(1, "hello");
+        packet.sourceClient = "caimi-31337-9";
+        expectNotTaken(
+            packet, abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(1), packet.sourceClient, b.clientId)
+        );
+        packet = packetOf(1, "hello");
+        packet.destClient = "caimi-31338-9";
+        expectNotTaken(
+            packet, abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(1), a.clientId, packet.destClient)
+        );
+    }
+
+    function test_a_universal_error_stands_for_all_payloads_or_for_none() public {
+        Payload[] memory payloads = new Payload[](2);
+        payloads[0] = payloads[1] = payloadsOf("port", "x")[0];
+        Packet memory packet = send(a, b, timeout, payloads);
+        bytes[] memory acks = new bytes[](2);
+        acks[0] = "ok:x";
+        acks[1] = abi.encodePacked(ICS24.UNIVERSAL_ERROR);
+        vm.expectRevert(Gateway.InvalidAcknowledgement.selector);
+        one.gateway.ackPackets(a.clientId, only(packet), listOf(acks), "");
+        acks[1] = "";
+        vm.expectRevert(Gateway.InvalidAcknowledgement.selector);
+        one.gateway.ackPackets(a.clientId, only(packet), listOf(acks), "");
+    }
+
+    function test_nothing_is_told_of_an_unknown_client() public {
+        bytes memory unknown = abi.encodeWithSelector(Gateway.UnknownClient.selector, "caimi-1-0");
+        vm.expectRevert(unknown);
+        one.gateway.getClient("caimi-1-0");
+        vm.expectRevert(unknown);
+        one.gateway.nextSequenceSend("caimi-1-0");
+        vm.expectRevert(unknown);
+        one.gateway.routePaused("caimi-1-0");
+        vm.expectRevert(unknown);
+        one.gateway.pauseRoute("caimi-1-0");
+    }
+
+    function test_the_most_and_the_longest_payloads_are_sent() public {
+        Payload[] memory payloads = new Payload[](16);
+        for (uint256 i = 0; i < 16; ++i) {
+            payloads[i] = payloadsOf("port", new bytes(16_384))[0];
+        }
+        assertEq(send(a, b, timeout, payloads).sequence, 1);
+    }
+
     function expectNotTaken(Packet memory packet, bytes memory reason) internal {
         bytes32[] memory keys = new bytes32[](1);
         bytes32[] memory values = new bytes32[](1);

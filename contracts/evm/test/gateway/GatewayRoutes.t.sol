@@ -164,7 +164,8 @@ contract GatewayRoutesTest is Network {
         Packet memory first = send(a, b, timeout, payloadsOf("port", "x"));
         Packet memory second = send(a, b, timeout, payloadsOf("port", "y"));
         bytes memory ofFirst = proveSent(one, only(first));
-        bytes memory ofSecond = proveSent(one, only(second));
+        uint64 until = uint64(block.timestamp + 24 hours);
+        Keys memory old = one.keys;
         Keys memory others = makeKeys(1, 2, 3, 99);
         ILightClient next =
             new CommitteeClient(
@@ -182,12 +183,18 @@ contract GatewayRoutesTest is Network {
         two.gateway.recvPackets(b.clientId, only(second), byOthers);
         assertEq(appB.received(), 2);
 
-        timeout = uint64(block.timestamp + 24 hours);
-        Packet memory third = send(a, b, timeout, payloadsOf("port", "z"));
-        vm.warp(timeout - 1);
+        Packet memory third = send(a, b, until + 1, payloadsOf("port", "z"));
+        one.keys = old;
+        bytes memory byOld = proveSent(one, only(third));
+        vm.warp(until - 1);
         enter(two);
-        vm.expectRevert();
-        two.gateway.recvPackets(b.clientId, only(third), ofSecond);
+        uint256 state = vm.snapshotState();
+        two.gateway.recvPackets(b.clientId, only(third), byOld);
+        assertEq(appB.received(), 3);
+        vm.revertToState(state);
+        vm.warp(until);
+        vm.expectPartialRevert(CommitteeClient.UnknownCommittee.selector);
+        two.gateway.recvPackets(b.clientId, only(third), byOld);
     }
 
     function test_absence_too_is_judged_by_the_old_client_for_a_day() public {
