@@ -60,6 +60,16 @@ contract GatewayCallbacksTest is Network {
         }
     }
 
+    function test_an_acknowledgement_as_long_as_the_universal_error_is_one_of_its_own() public {
+        bytes memory value = "of twenty-nine bytes in a row";
+        bytes[] memory acks = new bytes[](1);
+        acks[0] = abi.encodePacked("ok:", value);
+        assertEq(acks[0].length, 32);
+        Packet memory packet = sendValue(value);
+        receivePacket(packet);
+        assertEq(commitmentOf(packet), ICS24.acknowledgementCommitment(acks));
+    }
+
     function test_the_longest_acknowledgement_is_taken() public {
         bytes[] memory acks = new bytes[](1);
         acks[0] = new bytes(8192);

@@ -12,6 +12,7 @@ import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
 import {IIBCApp, PacketContext} from "../../src/interfaces/IIBCApp.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
 import {Network} from "../Network.sol";
+import {PuppetApp} from "./PuppetApp.sol";
 
 /// @notice A recipient as OpenZeppelin's users write one.
 contract Inbox is ERC7786Recipient {
@@ -221,12 +222,41 @@ contract MessagePortTest is Network {
         );
     }
 
+    function test_a_message_for_nobody_is_refused() public {
+        bytes memory nobody = onTwo(address(0));
+        expectRefused(
+            forged(abi.encode(uint8(3), onOne(alice), nobody, bytes("hello"))),
+            abi.encodeWithSelector(MessagePort.InvalidRecipient.selector, nobody)
+        );
+    }
+
     function test_another_tag_or_garbage_is_refused() public {
         expectRefused(
             forged(abi.encode(uint8(2), onOne(alice), onTwo(address(inbox)), bytes("hello"))),
             abi.encodeWithSelector(MessagePort.UnexpectedPayload.selector)
         );
         expectRefused(forged("garbage"), "");
+    }
+
+    function test_a_message_of_another_port_version_or_encoding_is_refused() public {
+        bytes memory value = abi.encode(uint8(3), onOne(alice), onTwo(address(inbox)), bytes("hello"));
+        bytes memory refusal = abi.encodeWithSelector(MessagePort.UnexpectedPayload.selector);
+        PuppetApp stranger = new PuppetApp();
+        addApplication(one, "stranger", stranger);
+        Packet memory packet = packetWith(value);
+        packet.payloads[0].sourcePort = "stranger";
+        commitTo(packet, address(stranger));
+        expectRefused(packet, refusal);
+
+        packet = packetWith(value);
+        packet.payloads[0].version = "caimi-message-2";
+        commitTo(packet, address(portA));
+        expectRefused(packet, refusal);
+
+        packet = packetWith(value);
+        packet.payloads[0].encoding = "application/json";
+        commitTo(packet, address(portA));
+        expectRefused(packet, refusal);
     }
 
     function test_messages_cannot_reach_the_gateway_or_its_applications() public {
@@ -284,8 +314,12 @@ contract MessagePortTest is Network {
     /// @dev What a dishonest port on the other side could have sent.
     function forged(bytes memory value) private returns (Packet memory packet) {
         packet = packetWith(value);
+        commitTo(packet, address(portA));
+    }
+
+    function commitTo(Packet memory packet, address application) private {
         enter(one);
-        vm.prank(address(portA));
+        vm.prank(application);
         one.gateway.sendPacket(a.clientId, packet.timeoutTimestamp, packet.payloads);
     }
 
