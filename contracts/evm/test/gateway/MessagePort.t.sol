@@ -222,12 +222,15 @@ contract MessagePortTest is Network {
         );
     }
 
-    function test_a_message_for_nobody_is_refused() public {
-        bytes memory nobody = onTwo(address(0));
-        expectRefused(
-            forged(abi.encode(uint8(3), onOne(alice), nobody, bytes("hello"))),
-            abi.encodeWithSelector(MessagePort.InvalidRecipient.selector, nobody)
-        );
+    function test_a_message_for_nobody_or_for_another_spelling_of_somebody_is_refused() public {
+        bytes[2] memory recipients =
+            [onTwo(address(0)), abi.encodePacked(hex"0001000003007a6a14", address(inbox))];
+        for (uint256 i = 0; i < 2; ++i) {
+            expectRefused(
+                forged(abi.encode(uint8(3), onOne(alice), recipients[i], bytes("hello"))),
+                abi.encodeWithSelector(MessagePort.InvalidRecipient.selector, recipients[i])
+            );
+        }
     }
 
     function test_another_tag_or_garbage_is_refused() public {
