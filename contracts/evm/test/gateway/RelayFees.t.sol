@@ -214,6 +214,21 @@ contract RelayFeesTest is FeeLedgers {
         fees.escrow(packet, address(0));
         vm.expectRevert(RelayFees.NoFee.selector);
         fees.escrow(packet, relayer);
+        uint256 most = type(uint128).max;
+        vm.deal(address(this), 2 * most);
+        vm.expectRevert(RelayFees.NoFee.selector);
+        fees.escrow{value: most + 1}(packet, relayer);
+        fees.escrow{value: most}(packet, relayer);
+        assertEq(fees.held(), most);
+    }
+
+    function test_as_many_acknowledgements_are_claimed_with_as_there_are_fees() public {
+        Packet[] memory packets = only(sendUntil(timeout, "x"));
+        RelayFees.FeeId[] memory ids = idsOf(packets, alice, relayer);
+        for (uint256 count = 0; count < 3; count += 2) {
+            vm.expectRevert(RelayFees.LengthMismatch.selector);
+            fees.claim(a.clientId, ids, new bytes32[](count), "");
+        }
     }
 
     /// @dev The slot of an acknowledgement says at once that the packet was received, and a proof of the ledger's state
