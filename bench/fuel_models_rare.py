@@ -10,6 +10,7 @@ from onnx import TensorProto
 from bench.fuel_operators import BOOL, FLOAT, INT, Operators
 
 UINT8, INT8, INT32 = TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32
+HALF, DOUBLE = TensorProto.FLOAT16, TensorProto.DOUBLE
 _TIMES = 9
 
 
@@ -109,10 +110,67 @@ def products(to: Operators) -> None:
         to.add("Add", to.input((fetched,)), to.noise(fetched))
 
 
+def halves(to: Operators) -> None:
+    """What models of float16 and float64 have around operators of float32.
+
+    But for conversions from and to float16, whose fuel depends on the numbers: those are counted.
+    """
+    for _ in range(_TIMES):
+        a, b, c = to.between(1, 12), to.between(2, 24), to.between(2, 60)
+        for element in (HALF, DOUBLE):
+            to.add("Identity", to.input((a, b, c), element))
+            to.add("Reshape", to.input((a, b * c), element), to.constant([-1], np.int64))
+            to.add("Transpose", to.input((a, b, c), element), perm=[0, 2, 1])
+            to.add("Concat", to.input((a, b), element), to.input((a, c), element), axis=1)
+            to.add("Unsqueeze", to.input((a, b), element), to.constant([1], np.int64))
+        for kind in ("Add", "Mul", "Sub"):
+            to.add(kind, to.input((a, b, c), DOUBLE), to.input((a, b, c), DOUBLE))
+            to.add(kind, to.input((a, b, c), DOUBLE), to.input((c,), DOUBLE))
+
+
+def names(to: Operators) -> None:
+    """Operators that have a kernel of ours and stand in few models."""
+    to.opset = 24
+    for place in range(_TIMES):
+        shape = (to.between(1, 30), to.between(1, 60))
+        for kind in ("ThresholdedRelu", "Celu", "Swish"):
+            to.add(kind, to.input(shape))
+        to.add("Gelu", to.input(shape), approximate="tanh")
+        to.add("RMSNormalization", to.input(shape), to.input(shape[1:]))
+        c = to.between(1, 20)
+        image = (to.between(1, 3), c, to.between(1, 16), to.between(1, 16))
+        factors = [to.input((c,)) for _ in range(4)]
+        to.add("BatchNormalization", to.input(image), *factors)
+        heads, queries, keys, size = to.between(1, 6), to.between(1, 40), to.between(1, 60), 8
+        q, k, v = (to.input((1, heads, n, size + place)) for n in (queries, keys, keys))
+        to.add("Attention", q, k, v, is_causal=1)
+        to.add("Attention", q, k, v, to.input((queries, keys)))
+        to.add("Attention", q, k, v, to.input((queries, keys), BOOL))
+        to.add("Trilu", to.input(shape))
+        to.add("Mean", *(to.input(shape) for _ in range(2)))
+
+
+def long_rows(to: Operators) -> None:
+    """What goes along rows, where they are as long as whole images."""
+    for _ in range(_TIMES):
+        shape = (to.between(1, 6), to.between(90, 5000))
+        for kind in ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare"):
+            to.add(kind, to.input(shape), to.constant([1], np.int64))
+        to.add("Softmax", to.input(shape))
+        to.add("LogSoftmax", to.input(shape))
+        to.add("LayerNormalization", to.input(shape), to.input(shape[1:]), to.input(shape[1:]))
+        to.add("Add", to.input(shape), to.input(shape[1:]))
+        to.add("DynamicQuantizeLinear", to.input(shape), outputs=3)
+        to.add("InstanceNormalization", to.input((1, *shape)), *(to.input(shape[:1]),) * 2)
+
+
 RARE: dict[str, Callable[[Operators], None]] = {
     "rare copies": copies,
     "resizes": resizes,
     "tests": tests,
     "quantised": quantised,
     "rare products": products,
+    "halves": halves,
+    "names": names,
+    "long rows": long_rows,
 }

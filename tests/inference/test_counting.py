@@ -1,4 +1,4 @@
-"""Fuel of models with a step that has no price: counted in one run, or refused by name."""
+"""Fuel of models with steps that no schedule tells: counted in one run, or refused by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from caimi.inference.estimate import estimate
 from caimi.inference.meter import Meter
 from caimi.inference.metering import tell
 from caimi.inference.wasm.engine import WasmEngine
-from caimi.inference.wasm.fuel.schedule import Schedule, published
+from caimi.inference.wasm.fuel.schedule import published
 
 FLOAT = TensorProto.FLOAT
 
@@ -28,7 +28,7 @@ def unpriced(monkeypatch: pytest.MonkeyPatch) -> None:
     known = published("simd")
     assert known is not None
     prices = {name: price for name, price in known.prices.items() if not name.startswith("neg.")}
-    fewer = Schedule(known.engine, prices, known.run)
+    fewer = replace(known, prices=prices)
     monkeypatch.setattr(metering, "published", lambda variant: fewer)
 
 
@@ -85,7 +85,7 @@ def test_a_model_that_noise_does_not_suit_is_refused_with_the_steps_named(
         numpy_helper.from_array(np.ones(3, np.float32), "t"),
     ]
     graph = model(nodes, [value("i", TensorProto.INT64, [2])], [value("y", FLOAT, [2])], weights)
-    with pytest.raises(ModelNotRunnable, match=r"gather\.vector.* have no price, and a run"):
+    with pytest.raises(ModelNotRunnable, match=r"does not tell .*gather\.vector.*, and a run"):
         tell(saved(tmp_path, graph), {"i": (2,)})
 
 

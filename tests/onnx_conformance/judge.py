@@ -47,7 +47,7 @@ def _judge(case: Any, variant: Variant) -> Verdict:
         file = Path(folder) / "model.onnx"
         source = case.model.SerializeToString()
         file.write_bytes(source)
-        shapes = _shapes(case)
+        shapes = shapes_of(case)
         try:
             compiled = compile_model(file, variant, shapes=shapes)
         except ModelNotRunnable as error:
@@ -74,7 +74,8 @@ def _arrays(values: Any) -> list[Any]:
     ]
 
 
-def _shapes(case: Any) -> dict[str, tuple[int, ...]]:
+def shapes_of(case: Any) -> dict[str, tuple[int, ...]]:
+    """Give the shapes of the inputs that a case gives."""
     constants = {tensor.name for tensor in case.model.graph.initializer}
     names = [value.name for value in case.model.graph.input if value.name not in constants]
     given = zip(names, _arrays(case.data_sets[0][0]), strict=False)

@@ -30,7 +30,7 @@ def estimate_command(
     """Tell fuel, time, memory and bytes of a run on each engine, and what a worker would ask.
 
     Fuel follows from the graph by the published schedule, and nothing is compiled or run; a model
-    with a step that has no price is run once on noise, and its fuel counted.
+    with steps that the schedule does not tell is run once on noise, and its fuel counted.
 
     Example: [bold]caimi estimate model.onnx --rows 100[/bold]
     """
@@ -81,7 +81,7 @@ def estimate_command(
         for engine in told.engines:
             if engine.counted:
                 say(
-                    "{}: fuel counted in one run on noise, since the schedule has no price for {}.",
+                    "{}: fuel counted in one run on noise, since the schedule does not tell {}.",
                     engine.name,
                     ", ".join(engine.counted),
                 )

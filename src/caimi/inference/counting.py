@@ -1,6 +1,6 @@
-"""Fuel counted in one run, for models with a step that the published schedule has no price for.
+"""Fuel counted in one run, for models with steps that the published schedule does not tell.
 
-What has no price is never charged a guess: the model is compiled and run once on seeded noise of
+What is not told is never charged a guess: the model is compiled and run once on seeded noise of
 the request's shapes, and the host counts. Fuel follows from shapes but for the few operators whose
 work depends on data (sorting, choosing); those are counted as they sort noise.
 """
@@ -21,7 +21,7 @@ _SEED: Final = 0
 
 
 def counted_fuel(file: Path, variant: Variant, made: Translation, steps: Sequence[str]) -> int:
-    """Give the fuel of one call of a prepared model; `steps` names what has no price.
+    """Give the fuel of one call of a prepared model; `steps` names what is not told.
 
     Raises:
         ModelNotRunnable: it does not run on noise, so its fuel is not told; with the steps' names.
@@ -43,6 +43,6 @@ def counted_fuel(file: Path, variant: Variant, made: Translation, steps: Sequenc
             session.close()
     except (CompilerFailed, RunFailed, WrongInput) as error:
         raise ModelNotRunnable(
-            f"The fuel of {file.name} is not told: {', '.join(steps)} have no price, and a run to "
-            f"count it failed: {error.what}"
+            f"The fuel of {file.name} is not told: the schedule does not tell "
+            f"{', '.join(steps)}, and a run to count it failed: {error.what}"
         ) from error

@@ -20,7 +20,7 @@ class EngineEstimate:
     """One engine: fuel, where it has any; seconds; bytes of memory.
 
     `measured`: the seconds rest on a measurement of this machine. `counted` names kinds of steps
-    without a price, for which the model was run once and its fuel counted.
+    that the schedule does not tell, for which the model was run once and its fuel counted.
     """
 
     name: str

@@ -51,18 +51,22 @@ def usage_of(file: Path, made: Translation) -> Usage:
 
 
 def fuel_of(file: Path, variant: Variant, made: Translation) -> tuple[int, tuple[str, ...]]:
-    """Give the fuel of one call, and the steps without a price for which a run was counted.
+    """Give the fuel of one call, and the steps not told, for which a run was counted.
+
+    Of a variant without a schedule no step is told.
 
     Raises:
-        ModelNotRunnable: there is no schedule, or a step has no price and the model does not run.
+        ModelNotRunnable: steps are not told, and the model does not run.
     """
     schedule = published(variant.name)
+    works = made.emitted.works
     if schedule is None:
-        raise ModelNotRunnable(f"No schedule of fuel is published for {variant.engine_id}.")
-    told = schedule.predict(made.emitted.works)
-    if not told.unpriced:
+        untold = tuple(dict.fromkeys(work.kind for work in works))
+        return counted_fuel(file, variant, made, untold), untold
+    told = schedule.predict(works)
+    if not told.untold:
         return told.fuel, ()
-    return counted_fuel(file, variant, made, told.unpriced), told.unpriced
+    return counted_fuel(file, variant, made, told.untold), told.untold
 
 
 def tensor_bytes(made: Translation) -> tuple[int, int]:

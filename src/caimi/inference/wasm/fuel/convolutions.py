@@ -67,6 +67,7 @@ class Convolution:
             counts |= {
                 "product.panel": product.n // COLUMNS * terms * repeats,
                 "product.loose": int(product.n % COLUMNS > 0) * terms * repeats,
+                "product.odd": product.n % COLUMNS * terms * repeats,
             }
         else:
             runs, nothing, pairs, corners = self._panels()

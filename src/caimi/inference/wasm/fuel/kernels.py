@@ -16,7 +16,7 @@ from typing import Final
 from caimi.inference.wasm.fuel.work import Work, parts
 
 _CALL: Final = re.compile(
-    r"caimi_([a-z0-9_]+?)_(?:f?32)\((?:&\(const (\w+)\)\{([^;]*?)\}, \(|)(.*)"
+    r"caimi_([a-z0-9_]+?)_(?:f?32)\((?:&\(const (\w+)\)\{([^;]*?)\}, (?:[^,{}]+, )?\(|)(.*)"
 )
 _NUMBER: Final = re.compile(r"-?\d+")
 _LEADING: Final = re.compile(r"(?:\d+, )+")
@@ -72,8 +72,6 @@ def _counts(name: str, structure: str | None, numbers: list[int]) -> tuple[str, 
         if inner == 1:
             return f"{name}.row", {"call": 1, **rows(outer, size)}
         return f"{name}.columns", {"call": 1, **_columns(outer, size, inner)}
-    if structure not in _STRUCTURES:
-        return name, {"call": 1}
     return name, {"call": 1, **_STRUCTURES[structure](name, numbers)}
 
 
@@ -175,16 +173,23 @@ def _pool(name: str, numbers: list[int]) -> Counts:
 
 
 def _attention(_: str, numbers: list[int]) -> Counts:
-    """As `kernels/attention.c` goes, a query at a time; a causal one as if it saw every key."""
-    batch, heads, _kv, queries, keys, size, v_size = numbers[:7]
-    seen = batch * heads * queries
+    """As `kernels/attention.c` goes, a query at a time; a causal one sees the keys before it."""
+    batch, heads, _kv, queries, keys, size, v_size, causal = numbers[:8]
+    seen = Counter(min(row + 1, keys) if causal else keys for row in range(queries))
+    each = batch * heads
+    pairs = each * sum(count * times for count, times in seen.items())
+    softmax: Counter[str] = Counter()
+    for count, times in seen.items():
+        softmax.update(rows(each * times, count, "softmax_"))
     return {
-        **rows(seen * keys, size),
-        **rows(seen, keys, "softmax_"),
-        "query": seen,
-        "weigh": seen * (v_size // 16) * keys,
-        "weigh_quad": seen * (v_size % 16 // _LANES) * keys,
-        "weigh_one": seen * (v_size % _LANES) * keys,
+        **rows(pairs, size),
+        **softmax,
+        "query": each * queries,
+        "masked": pairs if any(numbers[-4:]) else 0,
+        "weigh": pairs * (v_size // 16),
+        "weigh_quad": pairs * (v_size % 16 // _LANES),
+        "weigh_one": pairs * (v_size % _LANES),
+        "weigh_vector": each * queries * (v_size // 16 + v_size % 16 // _LANES + v_size % _LANES),
     }
 
 

@@ -5,7 +5,7 @@ to be fitted anew. What a product of m x k by k x n does:
 
 - for each block of columns and each block of terms, the right matrix is packed in panels of eight
   columns (``panel``: rows of a panel, ``turned``: those of a transposed matrix, ``loose``: rows of
-  a panel that is not full, copied one element at a time);
+  a panel that is not full, copied one element at a time: ``odd`` of them);
 - four rows of the left one are expanded (``spread``: elements; ``stride``: those that do not lie
   side by side);
 - each tile of four by eight sums takes one term a ``step``; ``tile`` and ``edge`` count tiles, and
@@ -82,6 +82,7 @@ class Product:
         loose = int(self.n % COLUMNS > 0) * self.k * self.times
         packed = {"product.turned" if self.right_turned else "product.panel": full}
         packed["product.loose"] = loose
+        packed["product.odd"] = loose * (self.n % COLUMNS)
         counts.update({name: count for name, count in packed.items() if count})
         return Work("product", counts, self.multiplies)
 

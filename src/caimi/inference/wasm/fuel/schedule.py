@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,52 +15,75 @@ from caimi.errors.inference import ScheduleMalformed
 from caimi.inference.wasm.fuel.work import Work
 from caimi.models.strict_json import Fields, Json, decode, encode
 
-VERSION: Final = 2
+VERSION: Final = 3
 MAX_BYTES: Final = 1 << 20
 MAX_ENTRIES: Final = 10_000
+DOUBT: Final = 0.1
+"""How far from what a run takes told fuel may be expected to lie, relative to it."""
+SLACK: Final = 300
+"""Fuel that doubts are relative to besides what a step is told to take."""
 _MAX_FUEL: Final = 10_000_000
 _SCALE: Final = 1000
+_MAX_DOUBT: Final = 1_000_000
+_KIND: Final = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+){0,4}")
 _NAME: Final = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+){1,5}")
 _ENGINE: Final = re.compile(r"caimi-wasm/[0-9]{1,4}/[a-z0-9-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Fuel that a run will take, but for what steps of the kinds in `unpriced` do."""
+    """Fuel that a run will take. It is no charge unless `untold` is empty.
+
+    `untold` names kinds of steps without a price, whose fuel is left out, and those so doubtful
+    that the sum may be expected to be off by over `DOUBT`.
+    """
 
     fuel: int
-    unpriced: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Thousandths of fuel by name of a count. Construction raises `ScheduleMalformed`.
 
-    A count without a price makes its kind of step unpriced: it is named, and never guessed.
+    `doubts` are by kind of step, thousandths of what it is told to take and of `SLACK` more: the
+    root of the mean square of errors, of steps that the prices were not fitted to. A count without
+    a price and a kind without a doubt make their steps untold: named, and never guessed.
     """
 
     engine: str
     prices: Mapping[str, int]
+    doubts: Mapping[str, int]
     run: int = 0
 
     def __post_init__(self) -> None:
         if not _ENGINE.fullmatch(self.engine):
             raise ScheduleMalformed(f"{self.engine[:80]!r} is no engine id.")
-        if len(self.prices) > MAX_ENTRIES:
-            raise ScheduleMalformed(f"More than {MAX_ENTRIES} prices.")
+        if len(self.prices) > MAX_ENTRIES or len(self.doubts) > MAX_ENTRIES:
+            raise ScheduleMalformed(f"More than {MAX_ENTRIES} prices or doubts.")
         for name, price in self.prices.items():
             if not _NAME.fullmatch(name) or not 0 <= price <= _MAX_FUEL * _SCALE:
                 raise ScheduleMalformed(f"The price {name[:80]!r} is out of form or range.")
+        for kind, doubt in self.doubts.items():
+            if not _KIND.fullmatch(kind) or not 0 <= doubt <= _MAX_DOUBT:
+                raise ScheduleMalformed(f"The doubt {kind[:80]!r} is out of form or range.")
         if not 0 <= self.run <= _MAX_FUEL * _SCALE:
             raise ScheduleMalformed("The price of a run is out of range.")
 
     def predict(self, works: Iterable[Work]) -> Prediction:
         """Tell the fuel of one call of a module from its steps."""
-        total, unpriced = self.run, []
+        total, untold = self.run, []
+        doubts: Counter[str] = Counter()
         for work in works:
-            unpriced += [name.rsplit(".", 1)[0] for name in work.counts if name not in self.prices]
-            total += sum(count * self.prices.get(name, 0) for name, count in work.counts.items())
-        return Prediction(-(-total // _SCALE), tuple(dict.fromkeys(unpriced)))
+            untold += [name.rsplit(".", 1)[0] for name in work.counts if name not in self.prices]
+            told = sum(count * self.prices.get(name, 0) for name, count in work.counts.items())
+            total += told
+            if work.kind in self.doubts:
+                doubts[work.kind] += (told + SLACK * _SCALE) * self.doubts[work.kind]
+            else:
+                untold.append(work.kind)
+        untold += _doubtful(doubts, total * _SCALE * DOUBT)
+        return Prediction(-(-total // _SCALE), tuple(dict.fromkeys(untold)))
 
     def encode(self) -> bytes:
         """Give the canonical bytes (RFC 8785)."""
@@ -68,6 +92,7 @@ class Schedule:
             "engine": self.engine,
             "unit": f"1/{_SCALE} fuel",
             "prices": dict(self.prices),
+            "doubts": dict(self.doubts),
             "run": self.run,
         }
         return encode(form)
@@ -84,13 +109,10 @@ class Schedule:
             fields.integer("version", VERSION, VERSION)
             if fields.text("unit", 32) != f"1/{_SCALE} fuel":
                 fields.refuse("unit", "is another one")
-            prices = fields.raw("prices")
-            if not isinstance(prices, Mapping):
-                fields.refuse("prices", "is not an object")
-            each = Fields(prices, "schedule.prices")
             schedule = cls(
                 engine=fields.text("engine", 64),
-                prices={name: each.integer(name, 0, _MAX_FUEL * _SCALE) for name in prices},
+                prices=_integers(fields, "prices", _MAX_FUEL * _SCALE),
+                doubts=_integers(fields, "doubts", _MAX_DOUBT),
                 run=fields.integer("run", 0, _MAX_FUEL * _SCALE),
             )
             fields.done()
@@ -99,6 +121,26 @@ class Schedule:
         except CaimiError as error:
             raise ScheduleMalformed(error.what) from error
         return schedule
+
+
+def _integers(fields: Fields, name: str, most: int) -> dict[str, int]:
+    entries = fields.raw(name)
+    if not isinstance(entries, Mapping):
+        fields.refuse(name, "is not an object")
+    each = Fields(entries, f"schedule.{name}")
+    return {key: each.integer(key, 0, most) for key in entries}
+
+
+def _doubtful(doubts: Counter[str], bound: float) -> list[str]:
+    """Name the most doubtful kinds, without which the others' doubts add up to the bound."""
+    rest = doubts.total()
+    named = []
+    for kind, doubt in doubts.most_common():
+        if rest <= bound:
+            break
+        named.append(kind)
+        rest -= doubt
+    return named
 
 
 @cache
