@@ -11,7 +11,8 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnx_models import model, saved, value
 
-from caimi.inference.meter import Meter, fuel_of
+from caimi.inference.meter import Meter
+from caimi.inference.metering import fuel_of
 from caimi.inference.tensors import Tensors
 from caimi.inference.wasm.compiling.compiler import VARIANTS, translate
 from caimi.inference.wasm.engine import WasmEngine
