@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from caimi.inference.wasm.compiling.well_formed import check_well_formed
+
 ML = "ai.onnx.ml"
 ML_OPSET = 5
 """Of `ai.onnx.ml` in every model."""
@@ -41,6 +43,7 @@ def build(
     Raises:
         onnx.shape_inference.InferenceError: the nodes do not fit each other.
         onnx.checker.ValidationError: it is no valid model.
+        ModelNotRunnable: ONNX's inference would not give an answer.
     """
     graph = helper.make_graph(
         [copy_of(node) for node in nodes],
@@ -56,6 +59,7 @@ def build(
         graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(ML, ML_OPSET)]
     )
     model.ir_version = min(model.ir_version, 10)
+    check_well_formed(model)
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     known = {value.name: value for value in (*inferred.graph.value_info, *inferred.graph.input)}
     for value in inferred.graph.output:
