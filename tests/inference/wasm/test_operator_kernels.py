@@ -74,7 +74,7 @@ FUNCTIONS = {
     "elu": (2.5, lambda x: np.where(x < 0, 0.75 * np.expm1(x), x), (0.75,)),
     "selu": (3.5, lambda x: 1.5 * np.where(x < 0, 0.75 * np.expm1(x), x), (0.75, 1.5)),
     "celu": (2.0, lambda x: np.where(x < 0, 2 * np.expm1(x / 2), x), (2.0,)),
-    "thresholded_relu": (0, lambda x: np.where(x <= 1.5, 0, x), (1.5,)),
+    "thresholded_relu": (0, lambda x: np.where(x > 1.5, x, 0), (1.5,)),
     "hard_sigmoid": (1.0, lambda x: np.clip(x * 0.25 + 0.5, 0, 1), (0.25, 0.5)),
 }
 
