@@ -70,18 +70,30 @@ contract AttestationsClientTest is Attestors {
 
     // Who may attest
 
+    /// @dev From outside: a test ends, and passes, where a creation of its own is refused as expected.
+    function makeAttestationsClient(
+        bytes memory chain,
+        uint16 threshold,
+        address[] memory members,
+        bytes memory operators,
+        bytes[] memory signatures,
+        address authority
+    ) external {
+        new AttestationsClient(chain, threshold, members, operators, signatures, authority);
+    }
+
     function test_a_threshold_below_two_or_below_a_majority_is_impossible() public {
         address authority = address(new AccessManager(address(this)));
         bytes[] memory signatures = enrolments(_keys);
         for (uint16 threshold = 0; threshold < 8; ++threshold) {
             if (threshold >= 3 && threshold <= 5) continue;
             vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidThreshold.selector, threshold, 5));
-            new AttestationsClient(CHAIN, threshold, _keys.members, _keys.operators, signatures, authority);
+            this.makeAttestationsClient(CHAIN, threshold, _keys.members, _keys.operators, signatures, authority);
         }
         Keys memory one = makeKeys(0, 1, 1, 1);
         signatures = enrolments(one);
         vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidThreshold.selector, 1, 1));
-        new AttestationsClient(CHAIN, 1, one.members, one.operators, signatures, authority);
+        this.makeAttestationsClient(CHAIN, 1, one.members, one.operators, signatures, authority);
     }
 
     function test_an_attestor_that_did_not_enrol_for_this_chain_is_refused() public {
@@ -89,14 +101,14 @@ contract AttestationsClientTest is Attestors {
         bytes[] memory signatures = enrolments(_keys);
         signatures[4] = signaturesOf(_keys, enrolmentDigest("cosmos:osmosis-1"), 5)[4];
         vm.expectRevert(abi.encodeWithSelector(AttestationsClient.InvalidEnrolment.selector, _keys.members[4]));
-        new AttestationsClient(CHAIN, 3, _keys.members, _keys.operators, signatures, authority);
+        this.makeAttestationsClient(CHAIN, 3, _keys.members, _keys.operators, signatures, authority);
 
         vm.expectRevert(abi.encodeWithSelector(AttestationsClient.LengthMismatch.selector, 5, 4));
-        new AttestationsClient(
+        this.makeAttestationsClient(
             CHAIN, 3, _keys.members, _keys.operators, signaturesOf(_keys, enrolmentDigest(CHAIN), 4), authority
         );
         vm.expectRevert(AttestationsClient.EmptyOrigin.selector);
-        new AttestationsClient("", 3, _keys.members, _keys.operators, enrolments(_keys), authority);
+        this.makeAttestationsClient("", 3, _keys.members, _keys.operators, enrolments(_keys), authority);
     }
 
     function test_attestors_are_told() public view {
@@ -264,6 +276,14 @@ contract AttestationsClientTest is Attestors {
         _client.verifyAbsence(keys, proof);
     }
 
+    function test_as_many_values_are_proved_as_keys() public {
+        (bytes32[] memory keys, bytes32[] memory values) = _one(VALUE, VALUE);
+        vm.expectRevert(abi.encodeWithSelector(AttestationsClient.LengthMismatch.selector, 1, 2));
+        _client.verifyMembership(keys, new bytes32[](2), "");
+        vm.expectRevert(abi.encodeWithSelector(AttestationsClient.LengthMismatch.selector, 0, 1));
+        _client.verifyMembership(new bytes32[](0), values, "");
+    }
+
     function test_signed_packets_in_another_encoding_are_refused() public {
         _client.updateClient(signState(_keys, 10, NOW));
         (bytes32[] memory keys, bytes32[] memory values) = _one(keccak256("path"), VALUE);
@@ -345,6 +365,10 @@ contract AttestationsClientTest is Attestors {
             vm.expectRevert(AttestationsClient.NoConflict.selector);
             _client.reportFalseAbsence("attestations-0", 7, absence, 0, innocent[i], 0);
         }
+        bytes memory there = signPacket(_keys, 10, receipt, VALUE);
+        bytes memory earlier = signPacket(_keys, 9, acknowledgement, VALUE);
+        vm.expectRevert(AttestationsClient.NoConflict.selector);
+        _client.reportFalseAbsence("attestations-0", 7, there, 0, earlier, 0);
         absence = signPacket(_keys, 10, acknowledgement, 0);
         bytes memory written = signPacket(_keys, 9, acknowledgement, VALUE);
         vm.expectRevert(AttestationsClient.NoConflict.selector);
@@ -373,6 +397,13 @@ contract AttestationsClientTest is Attestors {
         bytes memory state = signState(_keys, 10, NOW);
         vm.expectRevert(AttestationsClient.ClientFrozen.selector);
         _client.reportTimes(state, state);
+        bytes memory packet = signPacket(_keys, 10, VALUE, VALUE);
+        vm.expectRevert(AttestationsClient.ClientFrozen.selector);
+        _client.reportCommitments(packet, 0, packet, 0);
+        vm.expectRevert(AttestationsClient.ClientFrozen.selector);
+        _client.reportFalseAbsence("attestations-0", 7, packet, 0, packet, 0);
+        vm.expectRevert(AttestationsClient.ClientFrozen.selector);
+        _client.reportSharedKeys(VALUE, new bytes[](0));
     }
 
     function _state(uint256 count) private view returns (bytes memory data, bytes[] memory signatures) {

@@ -331,6 +331,18 @@ contract CommitteeClientTest is Committee {
 
     // Committees
 
+    /// @dev From outside: a test ends, and passes, where a creation of its own is refused as expected.
+    function makeCommitteeClient(
+        bytes memory origin,
+        uint64 epoch,
+        uint16 threshold,
+        address[] memory members,
+        bytes memory operators,
+        address authority
+    ) external {
+        new CommitteeClient(origin, epoch, threshold, members, operators, authority);
+    }
+
     function test_a_committee_is_a_majority_of_different_members() public {
         AccessManager manager = new AccessManager(address(this));
         uint16[5] memory thresholds = [uint16(0), 1, 2, 6, 7];
@@ -338,19 +350,19 @@ contract CommitteeClientTest is Committee {
             vm.expectRevert(
                 abi.encodeWithSelector(MemberList.InvalidThreshold.selector, thresholds[i], uint256(5))
             );
-            new CommitteeClient(gateway, 0, thresholds[i], keys.members, keys.operators, address(manager));
+            this.makeCommitteeClient(gateway, 0, thresholds[i], keys.members, keys.operators, address(manager));
         }
         address[] memory members = new address[](2);
         vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidMember.selector, address(0)));
-        new CommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
+        this.makeCommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
         (members[0], members[1]) = (address(7), address(7));
         vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidMember.selector, address(7)));
-        new CommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
+        this.makeCommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
         (members[0], members[1]) = (address(8), address(7));
         vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidMember.selector, address(7)));
-        new CommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
+        this.makeCommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
         vm.expectRevert(CommitteeClient.EmptyOrigin.selector);
-        new CommitteeClient("", 0, 3, keys.members, keys.operators, address(manager));
+        this.makeCommitteeClient("", 0, 3, keys.members, keys.operators, address(manager));
     }
 
     function test_the_largest_committee_works_and_no_larger_one() public {
@@ -362,7 +374,7 @@ contract CommitteeClientTest is Committee {
         many = makeKeys(0, 129, 257, 9);
         address manager = large.authority();
         vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidThreshold.selector, uint16(129), uint256(257)));
-        new CommitteeClient(gateway, 0, 129, many.members, many.operators, manager);
+        this.makeCommitteeClient(gateway, 0, 129, many.members, many.operators, manager);
     }
 
     function test_rotation_hands_over_and_the_old_committee_counts_for_a_day() public {
@@ -400,7 +412,7 @@ contract CommitteeClientTest is Committee {
             vm.expectRevert(
                 abi.encodeWithSelector(MemberList.InvalidOperators.selector, count, uint256(5))
             );
-            new CommitteeClient(gateway, 0, 3, keys.members, new bytes(count), manager);
+            this.makeCommitteeClient(gateway, 0, 3, keys.members, new bytes(count), manager);
         }
 
         Keys memory next = makeKeys(1, 2, 3, 2);
@@ -477,6 +489,14 @@ contract CommitteeClientTest is Committee {
         (, CommitteeProof memory absence) = absent(1);
         vm.expectRevert(CommitteeClient.NoConflict.selector);
         client.reportConflict(data, abi.encode(StatementKind.Absence, absence));
+        vm.expectRevert(CommitteeClient.NoConflict.selector);
+        client.reportConflict(abi.encode(StatementKind.Absence, absence), data);
+        (absence.checkpoint.from, absence.checkpoint.size) = (first.checkpoint.from, 3);
+        sign(keys, StatementKind.Absence, absence); // of one range and another content, and of another kind
+        vm.expectRevert(CommitteeClient.NoConflict.selector);
+        client.reportConflict(data, abi.encode(StatementKind.Absence, absence));
+        vm.expectRevert(CommitteeClient.NoConflict.selector);
+        client.reportConflict(abi.encode(StatementKind.Absence, absence), data);
         CommitteeProof memory wider =
             signLeaves(keys, StatementKind.Checkpoint, checkpointAt(9, 12), one("key"), one("value"));
         vm.expectRevert(CommitteeClient.NoConflict.selector);
@@ -515,6 +535,25 @@ contract CommitteeClientTest is Committee {
         client.reportFalseAbsence("caimi-1-0", 6, "ack", abi.encode(absence), abi.encode(membership));
         client.reportFalseAbsence("caimi-1-0", 5, "ack", abi.encode(absence), abi.encode(membership));
         assertTrue(client.frozen());
+    }
+
+    function test_both_halves_of_a_false_absence_are_proved() public {
+        CommitteeProof memory membership = signLeaves(
+            keys, StatementKind.Checkpoint, checkpointAt(10, 12), one(ICS24.acknowledgementKey("caimi-1-0", 5)), one("ack")
+        );
+        CommitteeProof memory absence = signLeaves(
+            keys, StatementKind.Absence, checkpointAt(12, 12), one(ICS24.receiptKey("caimi-1-0", 5)), one(bytes32(0))
+        );
+        CommitteeProof memory ofAnother = signLeaves(
+            keys, StatementKind.Absence, checkpointAt(12, 12), one(ICS24.receiptKey("caimi-1-0", 6)), one(bytes32(0))
+        );
+        vm.expectRevert(CommitteeClient.InvalidMerkleProof.selector);
+        client.reportFalseAbsence("caimi-1-0", 5, "ack", abi.encode(ofAnother), abi.encode(membership));
+        vm.expectRevert(CommitteeClient.InvalidMerkleProof.selector);
+        client.reportFalseAbsence("caimi-1-0", 5, "other", abi.encode(absence), abi.encode(membership));
+        vm.expectRevert(CommitteeClient.InvalidMerkleProof.selector);
+        client.reportFalseAbsence("caimi-1-0", 6, "ack", abi.encode(ofAnother), abi.encode(membership));
+        assertFalse(client.frozen());
     }
 
     function test_an_absence_before_the_acknowledgement_does_not_freeze() public {
