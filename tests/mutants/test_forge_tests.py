@@ -10,11 +10,19 @@ import re
 
 from mutants.targets import EVM
 
-_EXPECTED = re.compile(r"expect(Partial)?Revert\([^;]*\);\s*(?:[\w\[\] ]+=\s*)?new [A-Z]\w*\(")
+_EXPECTED = r"expect(?:Partial)?Revert\([^;]*\);\s*(?:[\w\[\] ]+=\s*)?"
+_CREATION = r"new [A-Z]\w*\("
+_FUNCTION = re.compile(
+    r"function (\w+)\([^{;]*\b(?:private|internal)\b[^{;]*\{(.*?)\n    \}", re.DOTALL
+)
 
 
 def ends_early(source: str) -> list[str]:
-    return [" ".join(found.group().split()) for found in _EXPECTED.finditer(source)]
+    """Give what is expected to be refused and is a creation, by itself or in a function inside."""
+    within = [name for name, body in _FUNCTION.findall(source) if re.search(_CREATION, body)]
+    creating = "|".join([_CREATION, *(rf"{name}\(" for name in within)])
+    found = re.finditer(rf"{_EXPECTED}(?:{creating})", source)
+    return [" ".join(each.group().split()) for each in found]
 
 
 def test_no_test_expects_that_a_creation_of_its_own_is_refused() -> None:
@@ -29,3 +37,15 @@ def test_such_a_creation_is_found() -> None:
     assert ends_early("vm.expectPartialRevert(abi.encode(1, (2)));\n Thing thing = new Thing(1);")
     assert not ends_early("vm.expectRevert(Wrong.selector);\n this.makeThing(1); new Thing(2);")
     assert not ends_early("vm.expectRevert(Wrong.selector);\n bytes[] memory a = f(1);")
+
+
+def test_a_creation_by_a_function_inside_is_found() -> None:
+    inside = """
+    function make(uint256 a)
+        private
+    {
+        new Thing(a);
+    }
+"""
+    assert ends_early(f"{inside}    vm.expectRevert(Wrong.selector);\n make(1);")
+    assert not ends_early(f"{inside}    vm.expectRevert(Wrong.selector);\n this.make(1);")
