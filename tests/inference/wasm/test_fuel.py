@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import helper
 
 from caimi.errors.inference import ScheduleMalformed
 from caimi.inference.metering import fuel_of
@@ -19,6 +21,7 @@ from caimi.inference.wasm.fuel.products import Product
 from caimi.inference.wasm.fuel.schedule import Schedule, published
 from caimi.inference.wasm.fuel.work import Work
 from caimi.zoo import MODELS, named
+from onnx_fuzz.case import build
 
 LIGHT = [model.name for model in MODELS if not model.heavy]
 NETWORKS = ("perceptron", "autoencoder", "digits_cnn", "digits_cnn_1d", "digits_gru")
@@ -202,3 +205,24 @@ def test_a_price_below_zero_is_none() -> None:
 def test_a_doubt_out_of_form_or_range_is_none(doubts: dict[str, int]) -> None:
     with pytest.raises(ScheduleMalformed):
         replace(schedule(), doubts=doubts)
+
+
+@pytest.mark.parametrize("variant", ["simd", "mvp", "f64"])
+def test_a_long_copy_costs_what_it_copies(variant: str, tmp_path: Path) -> None:
+    """It is one instruction with bulk memory, and takes fuel for every byte."""
+    schedule = published(variant)
+    assert schedule is not None
+    for words in (257, 4_096, 65_536):
+        x = {"x": np.ones((5, words + 7), np.float32)}
+        ends = {name: np.array([at]) for name, at in (("a", 3), ("b", words + 3), ("c", 1))}
+        node = helper.make_node("Slice", ["x", *ends], ["y"])
+        file = tmp_path / f"{words}.onnx"
+        file.write_bytes(build([node], x, ends, ["y"], 16).SerializeToString())
+        told = schedule.predict(translate(file, VARIANTS[variant]).emitted.works)
+        session = WasmEngine(VARIANTS[variant]).load(file)
+        try:
+            taken = session.run_costed(x).cost.fuel
+        finally:
+            session.close()
+        assert not told.untold
+        assert told.fuel == pytest.approx(taken, rel=0.05)

@@ -123,14 +123,17 @@ def _broadcast(_: str, numbers: list[int]) -> Counts:
 
 
 def _view(_: str, numbers: list[int]) -> Counts:
-    """As `caimi_copy_32` goes: rows, 4 x 4 tiles of a transposition, or single elements."""
+    """As `caimi_copy_32` goes: rows, 4 x 4 tiles of a transposition, or single elements.
+
+    A long row is one instruction where there is bulk memory, and takes fuel for every byte.
+    """
     rank = numbers[0]
     size, read, written = (numbers[1 + n * rank : 1 + (n + 1) * rank] for n in range(3))
     last = size[-1]
     outer = prod(size[:-1])
     if written[-1] == 1 and read[-1] == 1:
         if last > _LONG_ROW:
-            return {"row": outer, "long": outer}
+            return {"row": outer, "long": outer, "long_word": outer * last}
         return rows(outer, last)
     across = [axis for axis in range(rank - 1) if read[axis] == 1]
     if written[-1] != 1 or not across:
