@@ -189,3 +189,16 @@ def test_a_greatest_float64_is_not_taken_where_nan_cannot_be_found(
     tmp_path: Path, kind: str
 ) -> None:
     assert "opset 9" in refused(tmp_path, [n(kind, ["x"], ["y"])], {"x": np.ones(3)}, 8)
+
+
+@pytest.mark.parametrize("kind", ["BlackmanWindow", "HammingWindow", "HannWindow"])
+def test_windows_of_whole_numbers_are_refused(tmp_path: Path, kind: str) -> None:
+    node = n(kind, ["k"], ["y"], output_datatype=TensorProto.INT32)
+    assert "whole" in refused(tmp_path, [node], {}, 17, k=np.array(10))
+
+
+def test_what_divides_by_zero_or_reverses_along_other_axes_is_refused(tmp_path: Path) -> None:
+    assert "alpha" in refused(tmp_path, [n("Celu", ["x"], ["y"], alpha=0.0)], X, 12)
+    node = n("ReverseSequence", ["x", "k"], ["y"], time_axis=-2)
+    inputs = {"x": np.ones((4, 4), np.float32)}
+    assert "axes" in refused(tmp_path, [node], inputs, 10, k=np.array([1, 2, 3, 4]))

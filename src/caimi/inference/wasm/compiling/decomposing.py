@@ -256,6 +256,13 @@ def _mel_weight_matrix(node: NodeProto, into: Around) -> list[NodeProto]:
     return [node]
 
 
+def _window(node: NodeProto, into: Around) -> list[NodeProto]:
+    """As whole numbers its values are 1 or 0 by the last bit of a cosine."""
+    if into.kind(node.output[0]) not in _FLOATS:
+        raise ModelNotRunnable(f"{node.op_type} of whole numbers.")
+    return [node]
+
+
 def _acosh(node: NodeProto, into: Around) -> list[NodeProto]:
     """Below one it is no number, which musl's says of numbers above -2 alone."""
     kind = helper.tensor_dtype_to_np_dtype(into.kind(node.input[0]))
@@ -311,6 +318,7 @@ def _attribute(node: NodeProto, name: str, default: Any) -> Any:  # noqa: ANN401
 
 _RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
     "Acosh": _acosh,
+    **dict.fromkeys(("BlackmanWindow", "HammingWindow", "HannWindow"), _window),
     "DeformConv": _deform_conv,
     "GroupNormalization": _group_normalization,
     "Dropout": _dropout,

@@ -144,9 +144,20 @@ def _recurrent(node: Any) -> str:  # noqa: ANN401 - as above
     return "a clip that is not above zero" if clips and not clips[0] > 0 else ""
 
 
+def _celu(node: Any) -> str:  # noqa: ANN401 - as above
+    return "an alpha of zero" if any(a.name == "alpha" and a.f == 0 for a in node.attribute) else ""
+
+
+def _reverse_sequence(node: Any) -> str:  # noqa: ANN401 - as above
+    axes = [entry.i for entry in node.attribute if entry.name in ("batch_axis", "time_axis")]
+    return "" if all(axis in (0, 1) for axis in axes) else "axes other than the first two"
+
+
 _RULES: Final[Mapping[str, Callable[[Any], str]]] = {
     **dict.fromkeys(("AveragePool", "LpPool", "MaxPool"), _pool),
     **dict.fromkeys(("GRU", "LSTM", "RNN"), _recurrent),
     "Attention": _attention,
+    "Celu": _celu,
+    "ReverseSequence": _reverse_sequence,
     "SpaceToDepth": _space_to_depth,
 }
