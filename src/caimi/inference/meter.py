@@ -37,8 +37,8 @@ class Meter:
         """
         with self._lock:
             if not self._begun:  # one preparation serves all requests of what is taken row by row
+                self._begun = True  # whatever comes of it: a look that fails is not made again
                 self._by_row = _told(self._file)
-                self._begun = True
             if self._by_row is not None:
                 _check(shapes, self._by_row.inputs or ())
                 return _rows(self._by_row.usage, shapes)

@@ -63,13 +63,15 @@ def test_a_process_that_dies_is_told_by_name_and_the_next_one_works(
         signal.pidfd_send_signal(process._handle, signal.SIGSEGV)
         return process
 
+    meter = Meter(file)
     with monkeypatch.context() as patched:
         patched.setattr(apart, "fork", dying)
         with pytest.raises(ModelEndsItsProcess, match=r"signal 11"):
             compile_apart(file, SIMD)
         with pytest.raises(ModelEndsItsProcess, match=r"signal 11"):
-            Meter(file).usage({"x": (3, 4)})
+            meter.usage({"x": (3, 4)})
     assert rows_stay_apart_told(file)
+    assert meter.usage({"x": (3, 4)}).fuel > 0
 
 
 def test_an_error_of_our_own_is_no_refusal(file: Path):
