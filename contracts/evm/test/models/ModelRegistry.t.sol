@@ -294,6 +294,10 @@ contract ModelRegistryTest is Test {
         (uint256 batchId, Publication memory publication, bytes32[] memory proof, bytes memory signature) =
             _anchored("batched", "2.0.0");
         part = uint8(bound(part, 0, 5));
+        // Forge draws the constants of the contracts too: what was anchored may come back as noise.
+        vm.assume(
+            publication.publisher != address(bytes20(noise)) && publication.manifest != noise && proof[0] != noise
+        );
         if (part == 0) publication.publisher = address(bytes20(noise));
         if (part == 1) publication.name = "batched2";
         if (part == 2) publication.version = "2.0.1";
