@@ -14,26 +14,25 @@ from typing import TypeVar
 
 from caimi.chains import InteroperableAddress
 from caimi.hashing import keccak256
+from caimi.ibc.commitments import (
+    acknowledgement_commitment,
+    acknowledgement_key,
+    commitment_key,
+    packet_commitment,
+)
+from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.light_clients import COMMITTEE, LightClient
 from caimi.ledgers.port import (
     Block,
     Call,
     Committee,
     LedgerId,
-    Packet,
-    Payload,
     RelayFee,
     Route,
     SentPacket,
     Signer,
     TxReceipt,
     WrittenAcknowledgement,
-)
-from caimi.messaging.ibc import (
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
 )
 
 START = 1_800_000_000

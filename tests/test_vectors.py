@@ -8,9 +8,10 @@ import pytest
 
 from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress
+from caimi.ibc import commitments as ibc
+from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.evm.voyages import ready_height, token_id
-from caimi.ledgers.port import LedgerId, Packet, Payload
-from caimi.messaging import ibc
+from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import (
     Kind,
     Statement,

@@ -15,12 +15,7 @@ from typing import TYPE_CHECKING
 from caimi.errors.base import CaimiError
 from caimi.errors.node import NodeUnreachable
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import Call, LedgerId, Packet, SentPacket, TxReceipt
-from caimi.messaging.attestations import gather_signatures
-from caimi.messaging.checkpoint import Attestation, Kind, Statement
-from caimi.messaging.ibc import (
+from caimi.ibc.commitments import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
     acknowledgement_commitment,
     acknowledgement_key,
@@ -28,6 +23,12 @@ from caimi.messaging.ibc import (
     packet_commitment,
     receipt_key,
 )
+from caimi.ibc.packet import Packet
+from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.port import Call, LedgerId, SentPacket, TxReceipt
+from caimi.messaging.attestations import gather_signatures
+from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import Validator, read_tree
 from faults.actors import Link, ValidatorActor

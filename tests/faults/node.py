@@ -11,12 +11,12 @@ from typing import Any
 from web3.providers.async_base import AsyncBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from caimi.ibc.commitments import commitment_key
+from caimi.ibc.protobuf import decode_packet
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.http import HttpInterrupted
 from caimi.ledgers.evm.logs import parse_log
 from caimi.ledgers.evm.receipts_root import Receipt, bloom, receipts_root
-from caimi.ledgers.ibc_proto import decode_packet
-from caimi.messaging.ibc import commitment_key
 from faults.chain import Chain, Refused
 from faults.machine import Message, hexed
 from faults.process import Process

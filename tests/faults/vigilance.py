@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from caimi.errors.messaging import MessagingError
 from caimi.hashing import keccak256
+from caimi.ibc.commitments import UNIVERSAL_ERROR_ACKNOWLEDGEMENT
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.port import LedgerId
-from caimi.messaging.ibc import UNIVERSAL_ERROR_ACKNOWLEDGEMENT
 from faults.chain import Chain
 from faults.machine import Message
 from faults.transaction import Log, SimBlock

@@ -14,6 +14,13 @@ from eth_abi.grammar import ABIType, BasicType, TupleType, parse
 from web3.providers.async_base import AsyncBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.protobuf import (
+    decode_acknowledgements,
+    decode_packet,
+    encode_acknowledgements,
+    encode_packet,
+)
 from caimi.ledgers.evm import abi, voyages
 from caimi.ledgers.evm.abi_codec import DecodingError
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
@@ -34,13 +41,7 @@ from caimi.ledgers.evm.rpc import Retries, Rpc, RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
-from caimi.ledgers.ibc_proto import (
-    decode_acknowledgements,
-    decode_packet,
-    encode_acknowledgements,
-    encode_packet,
-)
-from caimi.ledgers.port import Call, LedgerId, Packet, Payload, SignedCall
+from caimi.ledgers.port import Call, LedgerId, SignedCall
 from caimi.signatures import MalformedSignature, completed, recover_account
 from fuzz.decoder import Decoder, Document, Law, drive
 
@@ -350,7 +351,7 @@ DECODERS = (
     ),
     Decoder(
         "ibc-packet",
-        ("caimi.ledgers.ibc_proto.decode_packet", "caimi.ledgers.ibc_proto._Reader"),
+        ("caimi.ibc.protobuf.decode_packet", "caimi.ibc.protobuf._Reader"),
         _packets,
         decode_packet,
         encode_packet,
@@ -359,7 +360,7 @@ DECODERS = (
     ),
     Decoder(
         "ibc-acknowledgements",
-        ("caimi.ledgers.ibc_proto.decode_acknowledgements",),
+        ("caimi.ibc.protobuf.decode_acknowledgements",),
         lambda: [encode_acknowledgements(given) for given in ((b"\1",), (b"ab" * 80, b"c"))],
         decode_acknowledgements,
         encode_acknowledgements,

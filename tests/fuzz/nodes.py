@@ -16,12 +16,12 @@ from caimi.custody.delivery import RecipientKey
 from caimi.custody.dkg.ceremony import Broadcast, Ceremony, Enrolment, Round, SignedMessage
 from caimi.custody.dkg.messages import Confirmation
 from caimi.custody.encoding import hex_text
+from caimi.ibc.commitments import receipt_key
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId, Route
 from caimi.messaging.checkpoint import Attestation, Kind, Statement, make_committee
 from caimi.messaging.handover import Handover, Planned
-from caimi.messaging.ibc import receipt_key
 from caimi.messaging.ibc_attestations import (
     IbcAttestation,
     PacketAttestation,
@@ -32,9 +32,11 @@ from caimi.messaging.ibc_attestations import (
 from caimi.messaging.rotation import Rotation
 from caimi.node.app import MAX_ABSENCES, _packet_name
 from caimi.node.ceremony_records import CeremonyRecord
-from caimi.node.client import Endpoint, HttpMember, HttpValidator
 from caimi.node.http import bytes_field, json_object, list_field, number_field, text_field
 from caimi.node.key_generation import messages_from_json, messages_to_json
+from caimi.node.members import HttpMember
+from caimi.services.endpoint import Endpoint
+from caimi.services.validators import HttpValidator
 from fuzz.custody import key_share
 from fuzz.decoder import Decoder, Document, Law, drive
 
@@ -278,7 +280,7 @@ DECODERS = (
     ),
     Decoder(
         "node-answer",
-        ("caimi.node.client", "caimi.client.fees.ask_quote"),
+        ("caimi.services.endpoint", "caimi.node.members", "caimi.client.fees.ask_quote"),
         _answers,
         _heard,
         share=0.1,

@@ -9,11 +9,12 @@ from eth_abi.abi import encode
 from ledger_site import COIN
 from test_ledger_crossing import A, B, Pair
 
+from caimi.ibc.packet import Packet
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Call, LedgerId, Packet, Price, Signer
+from caimi.ledgers.port import Call, LedgerId, Price, Signer
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer

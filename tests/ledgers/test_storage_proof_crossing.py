@@ -13,6 +13,14 @@ from subprocess_anvil import anvil_process
 from test_ledger_crossing import A, B, Crossing, Pair
 
 from caimi.errors.ledgers import ProofRefused
+from caimi.ibc.commitments import (
+    acknowledgement_key,
+    commitment_key,
+    packet_commitment,
+    receipt_key,
+)
+from caimi.ibc.packet import Packet
+from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.connect import http_chain
@@ -20,15 +28,8 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import read_state_proof
-from caimi.ledgers.port import Call, Packet
+from caimi.ledgers.port import Call
 from caimi.messaging.checkpoint import Kind
-from caimi.messaging.client_proofs import StateProof, commitment_slot
-from caimi.messaging.ibc import (
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
-    receipt_key,
-)
 from caimi.messaging.proof import block_key
 from caimi.messaging.validator import read_tree
 

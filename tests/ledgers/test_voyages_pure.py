@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import CallInvalid
 from caimi.hashing import keccak256
+from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.evm import abi
 from caimi.ledgers.evm.voyages import ready_height, token_id
-from caimi.ledgers.port import LedgerId, Packet, Payload
+from caimi.ledgers.port import LedgerId
 
 MODEL = bytes(range(32))
 ledgers = st.integers(1, 2**64).map(lambda number: LedgerId(f"eip155:{number}"))

@@ -15,6 +15,14 @@ from subprocess_anvil import anvil_process
 from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
 from caimi.errors.messaging import MessagingError
 from caimi.hashing import keccak256
+from caimi.ibc.commitments import (
+    acknowledgement_commitment,
+    acknowledgement_key,
+    commitment_key,
+    packet_commitment,
+    receipt_key,
+)
+from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.connect import embedded_chain, http_chain
@@ -23,15 +31,8 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Block, Call, LedgerId, Packet, Payload
+from caimi.ledgers.port import Block, Call, LedgerId
 from caimi.messaging.checkpoint import Kind
-from caimi.messaging.ibc import (
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
-    receipt_key,
-)
 from caimi.messaging.proof import (
     SignedStatement,
     Tree,

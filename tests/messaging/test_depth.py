@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caimi.ledgers.port import LedgerId, Packet, SentPacket
+from caimi.ibc.packet import Packet
+from caimi.ledgers.port import LedgerId, SentPacket
 from caimi.messaging.backlog import Backlog, Name
 from caimi.messaging.policy import RoutePolicy
 from caimi.messaging.progress import last_block

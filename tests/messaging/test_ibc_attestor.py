@@ -20,7 +20,7 @@ from caimi.errors.messaging import (
     ReceivedAfterAll,
 )
 from caimi.hashing import keccak256
-from caimi.messaging.ibc import commitment_path, packet_commitment
+from caimi.ibc.commitments import commitment_path, packet_commitment
 from caimi.messaging.ibc_attestations import (
     IbcAttestation,
     PacketAttestation,

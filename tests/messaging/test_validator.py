@@ -19,9 +19,9 @@ from caimi.errors.messaging import (
     SignedStoreDamaged,
 )
 from caimi.hashing import keccak256
+from caimi.ibc.commitments import commitment_key
 from caimi.ledgers.port import LedgerId, SentPacket, WrittenAcknowledgement
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
-from caimi.messaging.ibc import commitment_key
 from caimi.messaging.proof import Tree, absence_facts, block_key, range_facts
 from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, Validator

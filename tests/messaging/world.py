@@ -29,14 +29,21 @@ from caimi.errors.ledgers import LedgerUnavailable, ProofRefused, TransactionRev
 from caimi.errors.messaging import EventsMissing
 from caimi.errors.node import NodeUnreachable
 from caimi.hashing import keccak256
+from caimi.ibc.commitments import (
+    UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
+    acknowledgement_commitment,
+    acknowledgement_key,
+    commitment_key,
+    packet_commitment,
+    receipt_key,
+)
+from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.light_clients import LightClient as ClientInfo
 from caimi.ledgers.port import (
     Block,
     Call,
     Committee,
     LedgerId,
-    Packet,
-    Payload,
     RelayFee,
     Route,
     SentPacket,
@@ -45,14 +52,6 @@ from caimi.ledgers.port import (
     WrittenAcknowledgement,
 )
 from caimi.messaging.checkpoint import Attestation, Kind, make_committee
-from caimi.messaging.ibc import (
-    UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
-    receipt_key,
-)
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.signed_store import SqliteSignedStore

@@ -24,10 +24,11 @@ from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger
 from caimi.node import ceremony_records
 from caimi.node.app import create_app
-from caimi.node.client import Endpoint, HttpMember
 from caimi.node.coordinator import LedgerBroadcast, abandon, generate_group_key
+from caimi.node.members import HttpMember
 from caimi.node.node import Node
 from caimi.node.settings import MemberSection, NodeSettings
+from caimi.services.endpoint import Endpoint
 
 COINS = 10**18
 

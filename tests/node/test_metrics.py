@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from caimi.errors.messaging import ForgedDelivery, NotFinal
-from caimi.ledgers.port import Block, LedgerId, Packet, Route, SentPacket, TxReceipt
+from caimi.ibc.packet import Packet
+from caimi.ledgers.port import Block, LedgerId, Route, SentPacket, TxReceipt
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.open_packets import OpenPackets
 from caimi.messaging.progress import Carried

@@ -17,9 +17,10 @@ from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, Signer
 from caimi.messaging.ibc_attestations import IbcAttestation, Path, StateAttestation
 from caimi.node.app import create_app
-from caimi.node.client import Endpoint, HttpMember
+from caimi.node.members import HttpMember
 from caimi.node.node import Node
 from caimi.node.settings import MemberSection, NodeSettings
+from caimi.services.endpoint import Endpoint
 
 
 @pytest.fixture

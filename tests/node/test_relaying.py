@@ -18,10 +18,10 @@ from caimi.errors.operations import ConfigInvalid, UnknownLedger
 from caimi.ledgers.port import LedgerId, Route, TxReceipt
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import Tariff
-from caimi.node.client import Endpoint
 from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics
 from caimi.node.relaying import RelayingPolicy, serve_quotes
+from caimi.services.endpoint import Endpoint
 
 A, B = LedgerId("eip155:1"), LedgerId("eip155:2")
 ROUTE = Route("caimi-1-0", "caimi-2-0", B)

@@ -19,8 +19,9 @@ from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.tensors import hash_tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.node import worker_app
-from caimi.node.client import Endpoint, HttpWorker
 from caimi.node.worker_app import create_worker_app
+from caimi.services.endpoint import Endpoint
+from caimi.services.workers import HttpWorker
 
 NONCE = "0x" + "05" * 32
 

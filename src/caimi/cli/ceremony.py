@@ -42,8 +42,9 @@ def make_key(
     import asyncio
     from contextlib import AsyncExitStack
 
-    from caimi.node.client import Endpoint, HttpMember
     from caimi.node.coordinator import abandon, generate_group_key
+    from caimi.node.members import HttpMember
+    from caimi.services.endpoint import Endpoint
 
     async def work() -> str | None:
         signer = await signer_of(config, key)

@@ -52,7 +52,7 @@ def quote(
     from caimi.ledgers.evm.connect import open_ledger
     from caimi.messaging.quote import Tariff
     from caimi.messaging.quote import quote as price
-    from caimi.node.client import Endpoint
+    from caimi.services.endpoint import Endpoint
 
     async def session() -> dict[str, object]:
         settings = load_config(config)
@@ -180,7 +180,8 @@ async def _proved_refund(
     from caimi.config import load_config
     from caimi.errors.operations import NoRoute
     from caimi.ledgers.evm.connect import open_ledger
-    from caimi.node.client import Endpoint, HttpValidator
+    from caimi.services.endpoint import Endpoint
+    from caimi.services.validators import HttpValidator
 
     settings = load_config(config)
     route = next((r for r in await source.gateway.routes() if r.client_id == client), None)

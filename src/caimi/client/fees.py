@@ -15,7 +15,7 @@ from caimi.ledgers.port import Call, RelayFee, Route
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case
-from caimi.node.client import Endpoint
+from caimi.services.endpoint import Endpoint
 
 _ACCOUNT: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,39}")  # up to 2**128, as the escrow takes it

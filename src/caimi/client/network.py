@@ -41,13 +41,10 @@ from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.port import AliasChange, Ledger, LedgerId, TxReceipt
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
-from caimi.node.client import (
-    WORKER_TIMEOUT,
-    Endpoint,
-    HttpCustodian,
-    HttpValidator,
-    HttpWorker,
-)
+from caimi.services.custodians import HttpCustodian
+from caimi.services.endpoint import Endpoint
+from caimi.services.validators import HttpValidator
+from caimi.services.workers import WORKER_TIMEOUT, HttpWorker
 from caimi.storage.local import LocalStore
 from caimi.uri import ModelUri
 

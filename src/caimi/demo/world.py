@@ -37,13 +37,17 @@ from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.signing import PackageSigner
 from caimi.node.app import create_app
-from caimi.node.client import Endpoint, HttpCustodian, HttpMember, HttpValidator, HttpWorker
 from caimi.node.consent import Consent
 from caimi.node.coordinator import generate_group_key
+from caimi.node.members import HttpMember
 from caimi.node.node import Node
 from caimi.node.serving import LicensedModels
 from caimi.node.settings import MemberSection, NodeSettings
 from caimi.node.worker_app import create_worker_app
+from caimi.services.custodians import HttpCustodian
+from caimi.services.endpoint import Endpoint
+from caimi.services.validators import HttpValidator
+from caimi.services.workers import HttpWorker
 from caimi.storage.local import LocalStore
 
 CHAIN_NUMBERS: Final = (31337, 31338, 31339)

@@ -17,7 +17,7 @@ from caimi.devnet.start import Start, Started
 from caimi.errors.base import CaimiError
 from caimi.errors.node import DevnetMissing, DevnetRunning
 from caimi.ledgers.evm.anvil import find_anvil
-from caimi.node.client import Endpoint
+from caimi.services.endpoint import Endpoint
 
 FOLDER: Final = ".caimi"
 HEALTH_TIMEOUT: Final = httpx.Timeout(3.0)

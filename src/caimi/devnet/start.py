@@ -34,9 +34,10 @@ from caimi.ledgers.evm.deployment import Deployment, Signers, connect_ledgers, d
 from caimi.ledgers.evm.finality import parse_finality
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.node.client import Endpoint, HttpMember
 from caimi.node.coordinator import generate_group_key
+from caimi.node.members import HttpMember
 from caimi.node.settings import MemberSection, NodeSettings
+from caimi.services.endpoint import Endpoint
 
 LEDGERS: Final = {"a": 31337, "b": 31338, "c": 31339}
 NODES: Final = 5

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NewType, Protocol
 
+from caimi.ibc.packet import Packet
+from caimi.ledgers.client_proofs import StateProof
+
 if TYPE_CHECKING:
     from caimi.ledgers.light_clients import LightClients
-    from caimi.messaging.client_proofs import StateProof
 
 LedgerId = NewType("LedgerId", str)
 """A CAIP-2 chain id, such as ``eip155:31337``."""
@@ -425,28 +427,6 @@ class Bridge(Protocol):
 
 
 # --- packets ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """One application's part of a packet (ICS-04 v2)."""
-
-    source_port: str
-    dest_port: str
-    version: str
-    encoding: str
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """One IBC v2 packet; `timeout` in seconds."""
-
-    sequence: int
-    source_client: str
-    dest_client: str
-    timeout: int
-    payloads: tuple[Payload, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""How ledgers talk: IBC v2 packets, checkpoints, validators, relayers."""
+"""How ledgers talk: checkpoints, validators, relayers."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from typing import Final, TypeAlias
 
+from caimi.ibc.commitments import commitment_key
 from caimi.ledgers.port import LedgerId, SentPacket
-from caimi.messaging.ibc import commitment_key
 from caimi.messaging.policy import RoutePolicy
 from caimi.messaging.progress import E, last_block
 from caimi.messaging.retries import Retries

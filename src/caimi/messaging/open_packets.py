@@ -7,21 +7,21 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from caimi.errors.messaging import EventsMissing
-from caimi.ledgers.port import (
-    Block,
-    Ledger,
-    LedgerId,
-    Packet,
-    RelayFee,
-    Route,
-    SentPacket,
-    WrittenAcknowledgement,
-)
-from caimi.messaging.ibc import (
+from caimi.ibc.commitments import (
     acknowledgement_commitment,
     acknowledgement_key,
     commitment_key,
     packet_commitment,
+)
+from caimi.ibc.packet import Packet
+from caimi.ledgers.port import (
+    Block,
+    Ledger,
+    LedgerId,
+    RelayFee,
+    Route,
+    SentPacket,
+    WrittenAcknowledgement,
 )
 
 SCAN_BLOCKS = 5_000

@@ -10,16 +10,16 @@ from eth_abi.abi import encode
 
 from caimi.errors.messaging import InvalidProof, NothingToAttest
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Block, Committee, SentPacket, WrittenAcknowledgement
-from caimi.merkle import MerkleTree, Multiproof, leaf_hash
-from caimi.messaging.checkpoint import ABI_TYPES, Kind, Statement
-from caimi.messaging.ibc import (
+from caimi.ibc.commitments import (
     acknowledgement_commitment,
     acknowledgement_key,
     commitment_key,
     packet_commitment,
     receipt_key,
 )
+from caimi.ledgers.port import Block, Committee, SentPacket, WrittenAcknowledgement
+from caimi.merkle import MerkleTree, Multiproof, leaf_hash
+from caimi.messaging.checkpoint import ABI_TYPES, Kind, Statement
 
 ABSENT: Final = bytes(32)
 _BLOCKS: Final = b"blocks/"

@@ -17,6 +17,7 @@ from typing import TypeAlias, TypeVar
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, TransactionReverted
 from caimi.errors.messaging import ClaimPending, InvalidProof, RangeTooLarge
+from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key, commitment_key
 from caimi.ledgers.light_clients import LightClient
 from caimi.ledgers.port import (
     Call,
@@ -28,7 +29,6 @@ from caimi.ledgers.port import (
 )
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.backlog import Backlog, Name
-from caimi.messaging.ibc import acknowledgement_commitment, acknowledgement_key, commitment_key
 from caimi.messaging.open_packets import AnsweredPacket, EarnedFee, OpenPackets
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, E, Entry, Progress, last_block

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from caimi.errors.messaging import EventsMissing
-from caimi.ledgers.port import Call, Delivery, Ending, Gateway, Ledger, Packet, Route
-from caimi.messaging.ibc import commitment_key, packet_commitment
+from caimi.ibc.commitments import commitment_key, packet_commitment
+from caimi.ibc.packet import Packet
+from caimi.ledgers.port import Call, Delivery, Ending, Gateway, Ledger, Route
 
 SCAN_BLOCKS: Final = 5_000
 Name = tuple[str, int]

@@ -24,10 +24,10 @@ from caimi.errors.messaging import (
     ForgedDelivery,
     MessagingError,
 )
+from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key, packet_commitment
 from caimi.ledgers.port import Delivery, Ending, LedgerId, Route, Signer
 from caimi.messaging.conflicts import Conflicts
 from caimi.messaging.countermeasures import Countermeasures, Measure
-from caimi.messaging.ibc import acknowledgement_commitment, acknowledgement_key, packet_commitment
 from caimi.messaging.watched_ledger import Name, Sent, View, WatchedGateway, WatchedLedger
 
 __all__ = ["PATIENCE_SECONDS", "Watched", "WatchedGateway", "WatchedLedger", "Watcher"]

@@ -42,7 +42,6 @@ from caimi.messaging.watcher import PATIENCE_SECONDS, WatchedLedger, Watcher
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
 from caimi.node.bodies import Bodies
-from caimi.node.client import Endpoint, HttpValidator
 from caimi.node.connections import make_server
 from caimi.node.consent import Consent
 from caimi.node.endpoints import open_endpoints
@@ -53,6 +52,8 @@ from caimi.node.relaying import RelayingPolicy, serve_quotes
 from caimi.node.serving import LicensedModels, ServingOptions
 from caimi.node.settings import NodeSettings
 from caimi.node.worker_app import create_worker_app, grpc_beside
+from caimi.services.endpoint import Endpoint
+from caimi.services.validators import HttpValidator
 
 _log = logging.getLogger(__name__)
 RELAY_POLL_SECONDS = 0.25

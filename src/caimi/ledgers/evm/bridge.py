@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from caimi.hashing import keccak256
+from caimi.ibc.commitments import commitment_key
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.port import Allowance, Call, Gateway, Lock
-from caimi.messaging.ibc import commitment_key
 
 _ENDS = {"TransferCompleted": "completed", "TransferRefunded": "refunded"}
 

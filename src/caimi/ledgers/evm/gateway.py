@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, TransactionReverted
 from caimi.hashing import keccak256
+from caimi.ibc.commitments import acknowledgement_key
+from caimi.ibc.packet import Packet
+from caimi.ibc.protobuf import decode_acknowledgements, decode_packet
+from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.abi import Interface
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.completeness import Completeness
@@ -16,18 +20,7 @@ from caimi.ledgers.evm.logs import EventReader, RawLog
 from caimi.ledgers.evm.packets import to_tuple
 from caimi.ledgers.evm.state_proofs import read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
-from caimi.ledgers.ibc_proto import decode_acknowledgements, decode_packet
-from caimi.ledgers.port import (
-    Call,
-    Committee,
-    LedgerId,
-    Packet,
-    Route,
-    SentPacket,
-    WrittenAcknowledgement,
-)
-from caimi.messaging.client_proofs import StateProof, commitment_slot
-from caimi.messaging.ibc import acknowledgement_key
+from caimi.ledgers.port import Call, Committee, LedgerId, Route, SentPacket, WrittenAcknowledgement
 
 _MAX_ROUTES = 10_000
 # Reading a commitment takes some three thousand gas, and a node lends a call tens of millions.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 from caimi.errors.messaging import UnprovableClient
+from caimi.ledgers.client_proofs import MAX_MEMBERS
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.chain import Chain, Read
@@ -20,7 +21,6 @@ from caimi.ledgers.light_clients import (
     LightClient,
 )
 from caimi.ledgers.port import Call, Committee
-from caimi.messaging.client_proofs import MAX_MEMBERS
 
 _STATE = 4  # where it stands in a claim
 _OPEN, _ACCEPTED, _REJECTED = 1, 3, 4

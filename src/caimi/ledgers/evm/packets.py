@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from caimi.ibc.packet import Packet
 from caimi.ledgers.evm.abi_codec import Value
-from caimi.ledgers.port import Packet
 
 
 def to_tuple(packet: Packet) -> Value:

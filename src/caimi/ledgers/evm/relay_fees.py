@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from caimi.ibc.packet import Packet
 from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.packets import to_tuple
-from caimi.ledgers.port import Call, Packet, RelayFee
+from caimi.ledgers.port import Call, RelayFee
 
 
 class EvmRelayFees:

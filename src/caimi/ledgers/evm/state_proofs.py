@@ -9,9 +9,9 @@ import rlp
 
 from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerRefused
 from caimi.hashing import keccak256
+from caimi.ledgers.client_proofs import StateProof
 from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.rpc import Rpc, RpcRefusal
-from caimi.messaging.client_proofs import StateProof
 
 MAX_NODES: Final = 65
 MAX_NODE_BYTES: Final = 1_024

@@ -8,9 +8,10 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress, InvalidLedgerId
 from caimi.errors.ledgers import CallInvalid, LedgerAnswerInvalid
 from caimi.hashing import keccak256
+from caimi.ibc.packet import Packet
 from caimi.ledgers.evm import abi
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
-from caimi.ledgers.port import ForeignModel, LedgerId, Packet, Statement
+from caimi.ledgers.port import ForeignModel, LedgerId, Statement
 
 _PORT = "model"
 _VERSION = "caimi-model-2"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from caimi.errors.ledgers import LedgerAnswerInvalid
+from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.evm.abi import decode
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.quantities import data, fields
 from caimi.ledgers.evm.rpc import RpcRefusal
-from caimi.ledgers.port import Call, Delivery, Ending, Packet, Payload
+from caimi.ledgers.port import Call, Delivery, Ending
 
 _TRACE = {"tracer": "callTracer"}
 _ARRIVALS = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caimi.errors.messaging import NotEnoughAttestations
-from caimi.messaging.ibc import receipt_key
+from caimi.ibc.commitments import receipt_key
 from caimi.messaging.proof import Proof, block_key
 from caimi.messaging.provers.prover import Case, Name, Prove
 from caimi.messaging.validator import MAX_BLOCKS

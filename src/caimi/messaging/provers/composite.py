@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import ClaimPending, InvalidProof, TooFewProofs, UnprovableClient
-from caimi.messaging.client_proofs import composite_proof
+from caimi.ledgers.client_proofs import composite_proof
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.prover import Case, Fact, Name, Prove, Prover
 

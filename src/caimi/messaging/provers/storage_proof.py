@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from caimi.errors.ledgers import LedgerRefused
 from caimi.errors.messaging import UnprovableClient
-from caimi.messaging.client_proofs import StateProof
-from caimi.messaging.ibc import acknowledgement_key
+from caimi.ibc.commitments import acknowledgement_key
+from caimi.ledgers.client_proofs import StateProof
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.prover import Case, Fact, Name, Prove, Prover
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from eth_abi.abi import decode, encode
 
-from caimi.ledgers.port import Packet, Payload
-from caimi.messaging import ibc
+from caimi.ibc import commitments as ibc
+from caimi.ibc.packet import Packet, Payload
 
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "contracts" / "vectors" / "eureka.json").read_text()

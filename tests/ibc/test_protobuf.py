@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caimi.errors.ledgers import EventInvalid
-from caimi.ledgers.ibc_proto import (
+from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.protobuf import (
     MAX_BYTES,
     decode_acknowledgements,
     decode_packet,
     encode_acknowledgements,
     encode_packet,
 )
-from caimi.ledgers.port import Packet, Payload
 
 NAMES = st.text(max_size=200)
 PAYLOADS = st.builds(Payload, NAMES, NAMES, NAMES, NAMES, st.binary(max_size=400))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caimi.errors.messaging import InvalidProof
-from caimi.messaging.client_proofs import StateProof, composite_proof, optimistic_proof
+from caimi.ledgers.client_proofs import StateProof, composite_proof, optimistic_proof
 
 RECORDED = json.loads(
     (Path(__file__).parents[2] / "contracts" / "vectors" / "state_proofs.json").read_text()

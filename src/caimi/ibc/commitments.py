@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from caimi.hashing import keccak256, sha256
-from caimi.ledgers.port import Packet, Payload
+from caimi.ibc.packet import Packet, Payload
 
 UNIVERSAL_ERROR_ACKNOWLEDGEMENT: Final = sha256(b"UNIVERSAL_ERROR_ACKNOWLEDGEMENT")
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from caimi.errors.ledgers import EventInvalid
-from caimi.ledgers.port import Packet, Payload
+from caimi.ibc.packet import Packet, Payload
 
 MAX_BYTES: Final = 1 << 20
 _MAX_PAYLOADS: Final = 16

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Packet, Payload
-from caimi.messaging import ibc
+from caimi.ibc import commitments as ibc
+from caimi.ibc.packet import Packet, Payload
 
 # ibc-go, modules/core/04-channel/v2/types/commitment_test.go
 TRANSFER_JSON = (

@@ -1,0 +1,1 @@
+"""HTTP clients of other people's nodes: the roles' ports, spoken over the wire."""

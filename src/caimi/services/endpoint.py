@@ -1,0 +1,96 @@
+"""One service's HTTP endpoint: bounded answers, named refusals."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httpx
+
+from caimi.errors.node import NodeRefused, NodeUnreachable
+from caimi.json_text import read_json
+
+MAX_ANSWER_BYTES: Final = 8 << 20
+TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
+
+
+class Endpoint:
+    """One service's base URL; `transport` replaces the network for a service in this process."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> None:
+        self.url = url
+        self._http = httpx.AsyncClient(
+            base_url=url, transport=transport, timeout=timeout, trust_env=False
+        )
+
+    async def get(self, path: str) -> dict[str, object]:
+        """Give the JSON object at `path`; raises as `post`."""
+        return self._read(await self.exchange("GET", path, None))
+
+    async def post(self, path: str, body: str) -> dict[str, object]:
+        """Post JSON text and give the JSON object that comes back.
+
+        Raises:
+            NodeUnreachable: no answer came.
+            NodeRefused: the answer is an error, or not an object of bounded size.
+        """
+        return self._read(await self.exchange("POST", path, body))
+
+    async def post_text(self, path: str, body: str) -> str:
+        """Post JSON text and give the answer's text; raises as `post`."""
+        status, answer = await self.exchange("POST", path, body)
+        if status != httpx.codes.OK:
+            raise self._refusal(status, answer)
+        return answer
+
+    async def exchange(self, method: str, path: str, body: str | None) -> tuple[int, str]:
+        """Give the status and the text of an answer of bounded size, whatever it says."""
+        headers = {"content-type": "application/json"} if body is not None else {}
+        try:
+            async with self._http.stream(method, path, content=body, headers=headers) as response:
+                answer = bytearray()
+                async for part in response.aiter_bytes():
+                    answer += part
+                    if len(answer) > MAX_ANSWER_BYTES:
+                        raise NodeRefused(f"{self.url}{path} answered more than it may.")
+                return response.status_code, answer.decode("utf-8", "replace")
+        except httpx.HTTPError as error:
+            raise NodeUnreachable(
+                f"{self.url} does not answer: {type(error).__name__} {error}."
+            ) from error
+
+    def _read(self, answered: tuple[int, str]) -> dict[str, object]:
+        status, answer = answered
+        if status != httpx.codes.OK:
+            raise self._refusal(status, answer)
+        document = read_object(answer)
+        if document is None:
+            raise NodeRefused(f"{self.url} did not answer with a JSON object.")
+        return document
+
+    def _refusal(self, status: int, answer: str) -> NodeRefused:
+        error = read_object(answer) or {}
+        said = [str(error.get(key, ""))[:300] for key in ("code", "what", "why", "next")]
+        return NodeRefused(
+            f"{self.url} answered {status}: {said[0]} {said[1]}".rstrip(),
+            why=said[2] or None,
+            next_step=said[3] or None,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+def read_object(text: str) -> dict[str, object] | None:
+    """Give a JSON object, or None where the text is none."""
+    try:
+        document = read_json(text)
+    except (ValueError, RecursionError):  # a number of many digits is a ValueError alone
+        return None
+    return document if isinstance(document, dict) else None
