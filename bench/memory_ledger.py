@@ -21,7 +21,6 @@ from caimi.ibc.commitments import (
     packet_commitment,
 )
 from caimi.ibc.packet import Packet, Payload
-from caimi.ledgers.light_clients import COMMITTEE, LightClient
 from caimi.ledgers.port import (
     Block,
     Call,
@@ -34,6 +33,7 @@ from caimi.ledgers.port import (
     TxReceipt,
     WrittenAcknowledgement,
 )
+from caimi.ledgers.port.clients import COMMITTEE, LightClient
 
 START = 1_800_000_000
 _NOTHING = bytes(32)

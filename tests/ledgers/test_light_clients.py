@@ -17,8 +17,8 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.light_clients import COMMITTEE, COMPOSITE
 from caimi.ledgers.port import Call
+from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE
 
 # A contract whose code is one byte, a STOP: it answers every call with nothing.
 ANSWERS_NOTHING = bytes.fromhex("60016000f3")

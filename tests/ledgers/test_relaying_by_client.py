@@ -21,8 +21,8 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.light_clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
 from caimi.ledgers.port import Call, LedgerId, PurchaseState, Route
+from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import DELIVERY_WORK, ENDING_WORK

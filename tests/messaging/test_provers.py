@@ -11,8 +11,8 @@ from eth_abi.abi import decode
 from caimi.errors.ledgers import LedgerRefused
 from caimi.errors.messaging import InvalidProof, TooFewProofs, UnprovableClient
 from caimi.ledgers.client_proofs import StateProof
-from caimi.ledgers.light_clients import COMPOSITE, OPTIMISTIC, STORAGE_PROOF, LightClient
 from caimi.ledgers.port import Block
+from caimi.ledgers.port.clients import COMPOSITE, OPTIMISTIC, STORAGE_PROOF, LightClient
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.composite import CompositeMember, CompositeProver

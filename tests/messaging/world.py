@@ -38,7 +38,6 @@ from caimi.ibc.commitments import (
     receipt_key,
 )
 from caimi.ibc.packet import Packet, Payload
-from caimi.ledgers.light_clients import LightClient as ClientInfo
 from caimi.ledgers.port import (
     Block,
     Call,
@@ -51,6 +50,7 @@ from caimi.ledgers.port import (
     TxReceipt,
     WrittenAcknowledgement,
 )
+from caimi.ledgers.port.clients import LightClient as ClientInfo
 from caimi.messaging.checkpoint import Attestation, Kind, make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer

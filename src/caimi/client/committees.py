@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.hashing import keccak256
-from caimi.ledgers.light_clients import COMMITTEE, LightClient
 from caimi.ledgers.port import Committee, Ledger, LedgerId, Outbox, Route, Signer
+from caimi.ledgers.port.clients import COMMITTEE, LightClient
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.handover import Handover, Planned
 from caimi.messaging.rotation import Rotation

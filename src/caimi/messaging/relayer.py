@@ -18,7 +18,6 @@ from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, TransactionReverted
 from caimi.errors.messaging import ClaimPending, InvalidProof, RangeTooLarge
 from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key, commitment_key
-from caimi.ledgers.light_clients import LightClient
 from caimi.ledgers.port import (
     Call,
     Ledger,
@@ -27,6 +26,7 @@ from caimi.ledgers.port import (
     SentPacket,
     Signer,
 )
+from caimi.ledgers.port.clients import LightClient
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.backlog import Backlog, Name
 from caimi.messaging.open_packets import AnsweredPacket, EarnedFee, OpenPackets

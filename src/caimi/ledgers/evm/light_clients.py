@@ -11,7 +11,8 @@ from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.chain import Chain, Read
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.light_clients import (
+from caimi.ledgers.port import Call, Committee
+from caimi.ledgers.port.clients import (
     COMPOSITE,
     MAX_CLIENTS,
     MAX_DEPTH,
@@ -20,7 +21,6 @@ from caimi.ledgers.light_clients import (
     Claim,
     LightClient,
 )
-from caimi.ledgers.port import Call, Committee
 
 _STATE = 4  # where it stands in a claim
 _OPEN, _ACCEPTED, _REJECTED = 1, 3, 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from caimi.errors.messaging import UnprovableClient
-from caimi.ledgers.light_clients import (
+from caimi.ledgers.port.clients import (
     COMMITTEE,
     COMPOSITE,
     OPTIMISTIC,

@@ -11,7 +11,7 @@ from typing import Final
 from caimi.errors.messaging import ClaimPending, RangeTooLarge
 from caimi.ibc.commitments import receipt_key
 from caimi.ledgers.client_proofs import optimistic_proof
-from caimi.ledgers.light_clients import Claim
+from caimi.ledgers.port.clients import Claim
 from caimi.messaging.proof import Proof, Tree, absence_facts, block_key
 from caimi.messaging.provers.prover import Case, Name, Prove
 from caimi.messaging.reading import read_tree

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from caimi.ledgers.port import Call, Committee
+from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.gateway import Committee
 
 COMMITTEE: Final = "caimi-committee"
 COMPOSITE: Final = "caimi-composite"

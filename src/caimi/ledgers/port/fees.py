@@ -1,0 +1,64 @@
+"""Fees for relayers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from caimi.ibc.packet import Packet
+from caimi.ledgers.port.calls import Call
+
+
+@dataclass(frozen=True, slots=True)
+class RelayFee:
+    """What `payer` escrowed, at `height`, for `relayer` to carry one packet sent from here.
+
+    Accounts are native; `timeout` is the packet's, in seconds.
+    """
+
+    client_id: str
+    sequence: int
+    relayer: bytes
+    payer: bytes
+    amount: int
+    timeout: int
+    height: int
+
+
+class RelayFees(Protocol):
+    """Escrow of relayers' fees at the ledger that sends."""
+
+    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> Call:
+        """Set aside `amount` native coins for the relayer of an open packet."""
+        ...
+
+    async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
+        """Fees set aside for `relayer` in blocks (from_height, to_height], in log order."""
+        ...
+
+    async def held(self, fees: Sequence[RelayFee], at: int | None = None) -> list[int]:
+        """Tell what is held under each fee's name; 0 when it has ended."""
+        ...
+
+    def claim(
+        self,
+        client_id: str,
+        fees: Sequence[RelayFee],
+        acknowledgements: Sequence[bytes],
+        proof: bytes,
+    ) -> Call:
+        """Collect fees, by proof of the commitments to their packets' acknowledgements."""
+        ...
+
+    def refund(self, client_id: str, fees: Sequence[RelayFee], proof: bytes) -> Call:
+        """Give fees back, by proof that their packets were not received in time."""
+        ...
+
+    async def owed(self, account: bytes) -> int:
+        """Tell what `account` can withdraw."""
+        ...
+
+    def withdraw(self, to: bytes) -> Call:
+        """Pay out to `to` what the sender is owed."""
+        ...

@@ -1,0 +1,158 @@
+"""Packets: sent, received, acknowledged, timed out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from caimi.ibc.packet import Packet
+from caimi.ledgers.client_proofs import StateProof
+from caimi.ledgers.port.blocks import LedgerId
+from caimi.ledgers.port.calls import Call
+
+
+@dataclass(frozen=True, slots=True)
+class SentPacket:
+    """A packet this ledger's gateway committed to, and where.
+
+    It must be proved at the height `ready` or a later one, because its sender asked for that.
+    """
+
+    packet: Packet
+    tx: str
+    height: int
+    ready: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenAcknowledgement:
+    """The acknowledgements this ledger's gateway wrote for a packet it received."""
+
+    dest_client: str
+    sequence: int
+    acknowledgements: tuple[bytes, ...]
+    tx: str
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A packet that a ledger received: (destination client, sequence).
+
+    `packet` is as it was delivered and `proof` what proved it; None and empty when the transaction
+    does not show them. `deferred` when its acknowledgement is written later.
+    """
+
+    dest_client: str
+    sequence: int
+    height: int
+    tx: str
+    deferred: bool
+    packet: Packet | None
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A packet that ended on the ledger that sent it: acknowledged, or else timed out.
+
+    `acknowledgements` are those it was acknowledged with and `proof` what proved them; None and
+    empty when it timed out, or when the transaction does not show them.
+    """
+
+    source_client: str
+    sequence: int
+    height: int
+    tx: str
+    acknowledged: bool
+    acknowledgements: tuple[bytes, ...] | None
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A client registered at a gateway: this ledger's view of one other ledger."""
+
+    client_id: str
+    counterparty_client_id: str
+    counterparty: LedgerId
+
+
+@dataclass(frozen=True, slots=True)
+class Committee:
+    """The signers one epoch of a committee client accepts; 20-byte addresses, ascending.
+
+    `operators` has a byte for each member that says who runs it: equal bytes, one operator.
+    """
+
+    epoch: int
+    threshold: int
+    members: tuple[bytes, ...]
+    operators: bytes
+    hash: bytes
+
+
+class Gateway(Protocol):
+    """The IBC v2 router of one ledger."""
+
+    @property
+    def address(self) -> bytes:
+        """ERC-7930 interoperable address of the gateway; its keccak256 is a checkpoint's origin."""
+        ...
+
+    async def routes(self) -> list[Route]: ...
+    async def committee(self, client_id: str, at: int | None = None) -> Committee:
+        """Give the present committee of the route's client."""
+        ...
+
+    async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
+        """Packets committed in blocks (from_height, to_height], in log order."""
+        ...
+
+    async def traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        """Packets committed and acknowledgements written in those blocks, each in log order.
+
+        As far as the node shows: it can leave some out without a word.
+        """
+        ...
+
+    async def whole_traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        """Give what `traffic` gives, and nothing less: checked against what the blocks commit to.
+
+        Raises:
+            EventsMissing: the node left something out.
+        """
+        ...
+
+    async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
+        """Give the 32-byte commitments at `keys` (keccak256 of ICS-24 paths); zero when absent."""
+        ...
+
+    async def receipts(
+        self, packets: Sequence[tuple[str, int]], at: int | None = None
+    ) -> list[bool]:
+        """Whether each (destination client, sequence) has been received here."""
+        ...
+
+    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
+        """Prove what the gateway's state of block `height` says of the commitments at `keys`.
+
+        Raises:
+            LedgerRefused: the ledger gives no such proofs, or none of that height any more.
+        """
+        ...
+
+    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call: ...
+    def acknowledge(
+        self,
+        client_id: str,
+        packets: Sequence[Packet],
+        acknowledgements: Sequence[Sequence[bytes]],
+        proof: bytes,
+    ) -> Call: ...
+    def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call: ...

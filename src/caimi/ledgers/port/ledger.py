@@ -1,0 +1,97 @@
+"""One ledger, with all its facets."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from caimi.ledgers.port.blocks import Block, LedgerId
+from caimi.ledgers.port.bridge import Bridge
+from caimi.ledgers.port.calls import Call, Outbox, SignedCall, TxReceipt
+from caimi.ledgers.port.clients import LightClients
+from caimi.ledgers.port.fees import RelayFees
+from caimi.ledgers.port.gateway import Gateway
+from caimi.ledgers.port.keys import Signer
+from caimi.ledgers.port.market import Market
+from caimi.ledgers.port.receipts import ReceiptLog
+from caimi.ledgers.port.registry import Registry
+
+
+class Ledger(Protocol):
+    """One ledger with CAIMI deployed on it."""
+
+    @property
+    def id(self) -> LedgerId: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def market(self) -> Market: ...
+    @property
+    def bridge(self) -> Bridge: ...
+    @property
+    def gateway(self) -> Gateway: ...
+    @property
+    def clients(self) -> LightClients: ...
+    @property
+    def fees(self) -> RelayFees: ...
+    @property
+    def receipts(self) -> ReceiptLog: ...
+    @property
+    def deployed_at(self) -> int:
+        """Height of the deployment: no event of ours is older."""
+        ...
+
+    async def check(self) -> None:
+        """Check that the ledger answers, is the one it is taken for, and has the contracts."""
+        ...
+
+    async def head(self) -> Block: ...
+    async def finalized(self) -> Block:
+        """Give the newest block that the ledger's finality policy trusts never to change."""
+        ...
+
+    async def block(self, height: int) -> Block: ...
+    async def balance(self, account: bytes) -> int: ...
+    async def approves(
+        self, account: bytes, digest: bytes, signature: bytes, at: int | None = None
+    ) -> bool:
+        """Tell whether a contract at `account` takes a signature of 32 bytes as its own.
+
+        Its code runs within bounds and without effect; whatever it does but say yes is no.
+        """
+        ...
+
+    async def work_price(self) -> int:
+        """Give what a unit of work (gas on EVM ledgers) costs now, in the smallest coin."""
+        ...
+
+    def address_of(self, account: bytes) -> bytes:
+        """ERC-7930 interoperable address of an account here."""
+        ...
+
+    async def sign(self, call: Call, signer: Signer) -> SignedCall:
+        """Check that `call` would succeed, price it, and sign it with the account's next nonce.
+
+        The nonce is not reserved: broadcast before the account signs again.
+        """
+        ...
+
+    async def broadcast(self, call: SignedCall) -> TxReceipt:
+        """Send (again, harmlessly) and wait until it is included; raises when it failed."""
+        ...
+
+    async def submit(
+        self, call: Call, signer: Signer, *, outbox: Outbox | None = None, key: str = ""
+    ) -> TxReceipt:
+        """Sign, record under `key` in `outbox` (when given), broadcast, replace when stuck, wait.
+
+        When the outbox already holds `key`, that transaction is finished instead of a new one made;
+        a new one is made only after the recorded one is proved dead at a final height.
+        """
+        ...
+
+    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> TxReceipt: ...
+    async def wait_final(self, height: int) -> Block:
+        """Wait until `height` is final."""
+        ...
+
+    async def aclose(self) -> None: ...

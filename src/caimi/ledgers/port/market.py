@@ -1,0 +1,106 @@
+"""Licences: prices and grants at home, payment anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from caimi.ledgers.port.blocks import LedgerId
+from caimi.ledgers.port.calls import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One price. `ledger` is the paying ledger; `currency` empty is its native coin."""
+
+    ledger: LedgerId
+    currency: bytes
+    amount: int
+    offered: bool = True
+
+
+class PurchaseState(Enum):
+    """Where a cross-ledger purchase stands."""
+
+    NONE = 0
+    PENDING = 1
+    COMPLETED = 2
+    REFUNDED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A purchase as the paying ledger's market knows it."""
+
+    purchase_id: bytes
+    buyer: bytes
+    state: PurchaseState
+    model_id: bytes
+    version_id: bytes
+    currency: bytes
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A consumer's right to a version, as the home ledger knows it (consumers are ERC-7930)."""
+
+    licence_id: bytes
+    granted_at: int
+    revoked: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether custodians honour it."""
+        return self.granted_at > 0 and not self.revoked
+
+
+class Market(Protocol):
+    """Licences: prices and grants at home, payment anywhere."""
+
+    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call: ...
+    async def price(
+        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: int | None = None
+    ) -> int | None:
+        """Give the price payable on `ledger`, or None when it is not for sale there."""
+        ...
+
+    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call: ...
+    async def relay_deposit(self) -> int:
+        """Give what a purchase from here pays, in native coins, to whoever brings its end."""
+        ...
+
+    async def buy_remote(
+        self,
+        client_id: str,
+        model_id: bytes,
+        version: str,
+        currency: bytes,
+        amount: int,
+        expiry: int,
+    ) -> Call:
+        """Buy a licence of a model behind `client_id`; the call pays the relay deposit too."""
+        ...
+
+    def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call: ...
+    def revoke(self, licence_id: bytes) -> Call: ...
+    async def licence(
+        self, model_id: bytes, version: str, consumer: bytes, at: int | None = None
+    ) -> Licence: ...
+    async def tally(self, model_id: bytes, at: int | None = None) -> tuple[int, bytes]:
+        """Give how many licences of a model are live, and the digest over all there ever were."""
+        ...
+
+    async def purchase(self, purchase_id: bytes, at: int | None = None) -> Purchase: ...
+    async def purchase_of(
+        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: int | None = None
+    ) -> Purchase | None:
+        """Give the buyer's pending or completed purchase of this version, if any."""
+        ...
+
+    async def owed(self, account: bytes, currency: bytes = b"", at: int | None = None) -> int: ...
+    def withdraw(self, to: bytes, currency: bytes = b"") -> Call:
+        """Pay out to `to` what the market owes the sender."""
+        ...

@@ -1,0 +1,24 @@
+"""Merkle roots over workers' inference receipts."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from caimi.ledgers.port.calls import Call
+
+
+class ReceiptLog(Protocol):
+    """Merkle roots over workers' inference receipts."""
+
+    def anchor(self, root: bytes, count: int) -> Call: ...
+    async def anchored(self, worker: bytes, root: bytes, at: int | None = None) -> int | None:
+        """When `worker` anchored `root`, in seconds; None when never."""
+        ...
+
+    async def entry(self, account: bytes, index: int, since: int, until: int) -> bytes | None:
+        """Give the root that `account` anchored as its `index`-th, from 0, in these blocks.
+
+        There is at most one for ever: the log counts each account's roots. None when the blocks
+        from `since` to `until`, both included, show none.
+        """
+        ...

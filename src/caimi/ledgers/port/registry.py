@@ -1,0 +1,163 @@
+"""Ownership, versions and aliases of models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from caimi.ledgers.port.blocks import LedgerId
+from caimi.ledgers.port.calls import Call, Event
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A model as a registry knows it.
+
+    `home` is the home registry (ERC-7930), empty at home; `owner` is empty when nobody holds it.
+    """
+
+    model_id: bytes
+    name: str
+    publisher: bytes
+    owner: bytes
+    home: bytes
+    version_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a model's home ledger said of it at `time`, when the model left: no newer than that.
+
+    `version` is the one published last, `manifest` its digest. `licences` are those granted and not
+    revoked; `licence_digest` (24 bytes) is over the grants and revocations, in order.
+    """
+
+    time: int
+    version_count: int
+    version: str
+    manifest: bytes
+    licences: int
+    licence_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignModel:
+    """A model of another ledger, and how it came.
+
+    `path` are the ledgers between its home and here, in the order of the voyage. Each of them, and
+    the home, can have lied about all of this; nobody else can.
+    """
+
+    home: bytes
+    publisher: bytes
+    name: str
+    path: tuple[LedgerId, ...]
+    stated: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One release. `manifest` is the SHA-256 of its canonical manifest."""
+
+    version: str
+    manifest: bytes
+    published_at: int
+    deprecated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AliasChange:
+    """One entry of an alias's append-only history."""
+
+    version: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a batch leaf commits to: (publisher, model id, version id, manifest digest)."""
+
+    publisher: bytes
+    name: str
+    version: str
+    manifest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationBatch:
+    """An anchored Merkle root over publications."""
+
+    batch_id: int
+    root: bytes
+    anchored_at: int
+    count: int
+    anchorer: bytes
+
+
+class Registry(Protocol):
+    """Ownership, versions and aliases of models on one ledger."""
+
+    @property
+    def address(self) -> bytes:
+        """ERC-7930 interoperable address of the registry."""
+        ...
+
+    def model_id(self, publisher: bytes, name: str) -> bytes: ...
+    def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
+        """Give the id under which a model is known here after it came over `path`."""
+        ...
+
+    async def foreign(self, token_id: bytes, at: int | None = None) -> ForeignModel:
+        """Give what came with a foreign model, last time it came; raises `ModelAway` at home."""
+        ...
+
+    async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
+        """Give the model; raises `UnknownModel` when this ledger has none of that id."""
+        ...
+
+    async def find(self, model_id: bytes, at: int | None = None) -> ModelRecord | None:
+        """Give the model, or None."""
+        ...
+
+    async def models(self, from_height: int, to_height: int) -> list[ModelRecord]:
+        """Models registered in blocks (from_height, to_height], with their present owners."""
+        ...
+
+    async def versions(self, model_id: bytes, at: int | None = None) -> list[VersionRecord]: ...
+    async def version(
+        self, model_id: bytes, version: str, at: int | None = None
+    ) -> VersionRecord: ...
+    async def publisher_of(self, model_id: bytes, version: str) -> bytes:
+        """Give the account that published a version; raises `UnknownVersion` when none did.
+
+        A model's later owners publish versions as well.
+        """
+        ...
+
+    async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str: ...
+    async def alias_history(
+        self, model_id: bytes, name: str, at: int | None = None
+    ) -> list[AliasChange]: ...
+    async def history(self, model_id: bytes) -> list[Event]:
+        """Every event about the model on this ledger, oldest first."""
+        ...
+
+    def publish(self, name: str, version: str, manifest: bytes) -> Call: ...
+    def publish_version(self, model_id: bytes, version: str, manifest: bytes) -> Call: ...
+    def set_alias(self, model_id: bytes, name: str, version: str) -> Call: ...
+    def deprecate(self, model_id: bytes, version: str, reason: str) -> Call: ...
+    def transfer(self, model_id: bytes, sender: bytes, recipient: bytes) -> Call: ...
+    def approve(self, model_id: bytes, operator: bytes) -> Call: ...
+    async def approved(self, model_id: bytes) -> bytes: ...
+
+    def publication_leaf(self, publication: Publication) -> bytes: ...
+    def publication_digest(self, publication: Publication) -> bytes:
+        """Give the EIP-712 digest the publisher signs."""
+        ...
+
+    def anchor_batch(self, root: bytes, count: int) -> Call: ...
+    async def batch(self, batch_id: int, at: int | None = None) -> PublicationBatch: ...
+    def publish_from_batch(
+        self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
+    ) -> Call: ...
