@@ -15,12 +15,13 @@ from bench.network import start_anvil
 from bench.result import Result
 from caimi.ledgers.evm.abi import Value
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Call, Ledger, LedgerId
+from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.validator import Validator
@@ -111,14 +112,14 @@ async def _joined(threshold: int, count: int) -> AsyncIterator[_Joined]:
         application = b""
         for ledger in (a, b):
             created = await ledger.submit(
-                Call(ledger.id, "Deploying an application", b"", CREATION), deployer
+                contract_creation(ledger.id, "Deploying an application", CREATION), deployer
             )
-            application = created.created if ledger is a else application
+            application = created.effect if ledger is a else application
             router = Contract(
                 ledger.chain, ledger.deployment.contracts["gateway"], artifact("Gateway").interface
             )
             await ledger.submit(
-                router.call("Registering it", "addApplication", PORT, created.created), deployer
+                router.call("Registering it", "addApplication", PORT, created.effect), deployer
             )
         await a.chain.rpc.ask("anvil_impersonateAccount", hexed(application))
         await a.chain.rpc.ask("anvil_setBalance", hexed(application), hex(10**20))

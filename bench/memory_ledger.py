@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from caimi.chains import InteroperableAddress
@@ -25,12 +26,12 @@ from caimi.ledgers.port import (
     Block,
     Call,
     Committee,
+    Done,
     LedgerId,
     RelayFee,
     Route,
     SentPacket,
     Signer,
-    TxReceipt,
     WrittenAcknowledgement,
 )
 from caimi.ledgers.port.clients import COMMITTEE, LightClient
@@ -57,7 +58,6 @@ class MemoryLedger:
         self.sent: list[SentPacket] = []
         self.written: list[WrittenAcknowledgement] = []
         self.ended = 0
-        self.calls: list[Callable[[], int]] = []
         self._sequences: Counter[str] = Counter()
 
     def join(self, other: MemoryLedger) -> None:
@@ -106,6 +106,13 @@ class MemoryLedger:
             key = commitment_key(packet.source_client, packet.sequence)
             self.ended += self.commitments.pop(key, None) is not None
         return self.height
+
+
+@dataclass(frozen=True, slots=True)
+class _Built(Call[None]):
+    """A call of this ledger: what it does, and gives the height of."""
+
+    run: Callable[[], int]
 
 
 class MemoryView:
@@ -166,7 +173,7 @@ class MemoryView:
         self._asked["fees"] += 1
         return []
 
-    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call:
+    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call[None]:
         return self._call("receive", lambda: self._truth.receive(packets))
 
     def acknowledge(
@@ -175,17 +182,17 @@ class MemoryView:
         packets: Sequence[Packet],
         acknowledgements: Sequence[Sequence[bytes]],
         proof: bytes,
-    ) -> Call:
+    ) -> Call[None]:
         return self._call("acknowledge", lambda: self._truth.end(packets))
 
-    async def submit(self, call: Call, signer: Signer) -> TxReceipt:
+    async def submit(self, call: Call[None], signer: Signer) -> Done[None]:
         self._asked["submit"] += 1
-        height = self._truth.calls[int.from_bytes(call.data)]()
-        return TxReceipt(self.id, "0x", height, START + height, 100_000, 0)
+        assert isinstance(call, _Built)
+        height = call.run()
+        return Done(self.id, "0x", height, START + height, 100_000, 0, None)
 
-    def _call(self, what: str, run: Callable[[], int]) -> Call:
-        self._truth.calls.append(run)
-        return Call(self.id, what, self.address, (len(self._truth.calls) - 1).to_bytes(8))
+    def _call(self, what: str, run: Callable[[], int]) -> Call[None]:
+        return _Built(self.id, what, run)
 
 
 def _between(entries: list[E], from_height: int, to_height: int) -> list[E]:

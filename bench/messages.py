@@ -12,6 +12,7 @@ from eth_abi.abi import encode
 
 from bench.network import start_anvil
 from caimi.hashing import keccak256
+from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers
 from caimi.ledgers.evm.fees import GWEI, Fees
 from caimi.ledgers.evm.ledger import EvmLedger
@@ -79,7 +80,7 @@ class Pair:
     user: LocalSigner
     secrets: tuple[bytes, ...]
     committee: Committee
-    message: Call
+    message: Call[None]
     _nonce: int = field(default=0, init=False)
 
     @property
@@ -149,11 +150,11 @@ async def joined_anvils(
             for number in (31337, 31338)
         ]
         await connect_ledgers(a, b, Signers(0, threshold, tuple(accounts)), deployer)
-        created = (await b.submit(Call(b.id, "A recipient", b"", CREATION), user)).created
+        created = (await b.submit(contract_creation(b.id, "A recipient", CREATION), user)).effect
         arguments = (b.address_of(created), bytes(31) + b"\1", [])
         selector = keccak256(b"sendMessage(bytes,bytes,bytes[])")[:4]
         data = selector + encode(("bytes", "bytes", "bytes[]"), arguments)
-        message = Call(a.id, "Sending", a.deployment.contracts["messages"], data)
+        message = EvmCall(a.id, "Sending", a.deployment.contracts["messages"], data, 0, nothing)
         if not mining:
             await asyncio.gather(*(each.chain.rpc.ask("evm_setAutomine", False) for each in (a, b)))
         committee = make_committee(0, threshold, accounts)

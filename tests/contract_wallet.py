@@ -1,6 +1,6 @@
 """Contract accounts, assembled by hand: a wallet with an owner's key, and some that misbehave."""
 
-from caimi.ledgers.port import Call
+from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
 
 OPS = {
     name: code
@@ -84,15 +84,15 @@ def creation(ledger, code, owner=bytes(20)):
     offset = (len(start) + 13).to_bytes(2).hex()
     copy = assemble(f"{size} {offset} PUSH0 CODECOPY {size} PUSH0 RETURN")
     assert len(copy) == 13
-    return Call(ledger.id, "Creating a contract", b"", start + copy + code)
+    return contract_creation(ledger.id, "Creating a contract", start + copy + code)
 
 
 def through(ledger, wallet, call):
     """Build the call by which the wallet's owner has the wallet make `call`."""
     data = call.target + call.value.to_bytes(32) + call.data
-    return Call(ledger.id, f"{call.what}, as a contract", wallet, data)
+    return EvmCall(ledger.id, f"{call.what}, as a contract", wallet, data, 0, nothing)
 
 
 def owned_by(ledger, wallet, owner):
     """Build the call by which the wallet's owner gives it another."""
-    return Call(ledger.id, "Giving the wallet an owner", wallet, bytes(12) + owner)
+    return EvmCall(ledger.id, "Giving the wallet an owner", wallet, bytes(12) + owner, 0, nothing)

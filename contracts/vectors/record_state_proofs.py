@@ -13,6 +13,8 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+from caimi.ibc.commitments import acknowledgement_key, commitment_key
+from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import deploy
@@ -20,8 +22,6 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import read_state_proof
-from caimi.messaging.client_proofs import StateProof, commitment_slot
-from caimi.messaging.ibc import acknowledgement_key, commitment_key
 
 CLIENT = "caimi-1-0"
 RECEIVED = 9

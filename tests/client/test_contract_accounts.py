@@ -53,7 +53,7 @@ async def bought(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Boug
             price="5",
         )
         signer, b = world.consumer.identity.signer, world.b
-        wallet = (await b.submit(creation(b, WALLET, signer.account), signer)).created
+        wallet = (await b.submit(creation(b, WALLET, signer.account), signer)).effect
         await b.transfer_coins(wallet, 6 * COIN, signer)
         route = await world.consumer.route(b.id, LedgerId(world.a.id))
         model = bytes.fromhex(done.model_id[2:])

@@ -109,9 +109,9 @@ async def test_a_killed_publication_is_completed_and_published_once(
         ),
     )
     model = ModelUri.parse(done.uri)
-    events = [event.name for event in await world.a.registry.history(model.model_id)]
-    assert events.count("VersionPublished") == 1
-    assert events.count("PricesSet") == 1
+    events = [entry.what for entry in await world.a.registry.history(model.model_id)]
+    assert events.count("version published") == 1
+    assert events.count("prices set") == 1
     version = await world.a.registry.version(model.model_id, "1.0.0")
     assert version.manifest.hex() == done.manifest
 
@@ -149,7 +149,7 @@ async def test_a_killed_transfer_is_completed_with_one_live_holder(
     held = (await follow(world.publisher, model)).last
     assert (held.ledger, held.owner) == (world.c.id, account)
     assert await world.live_holders(model.model_id) == [world.c.id]
-    sent = [e.name for e in await world.a.registry.history(model.model_id) if e.name == "ModelSent"]
+    sent = [e for e in await world.a.registry.history(model.model_id) if e.what == "model sent"]
     assert len(sent) == 1
 
 

@@ -204,7 +204,7 @@ async def test_a_killed_transfer_keeps_to_the_timeout_and_depth_of_today(
 
 async def _sent(world: World, uri: str) -> int:
     events = await world.a.registry.history(ModelUri.parse(uri).model_id)
-    return sum(event.name == "ModelSent" for event in events)
+    return sum(event.what == "model sent" for event in events)
 
 
 async def test_a_killed_publication_asks_the_price_and_gives_the_licence_of_today(

@@ -90,7 +90,7 @@ async def test_the_path_and_the_history_of_a_model_abroad_are_shown(
     minted = [
         line.ledger
         for line in await history(world.consumer, model)
-        if line.event == "ForeignModelMinted"
+        if line.event == "foreign model minted"
     ]
     assert minted == [world.b.id, world.c.id]
 
@@ -125,9 +125,9 @@ async def test_the_licences_that_burden_a_model_are_counted_abroad(
     known = await world.b.registry.foreign(model.model_id)
     assert (known.stated.licences, known.stated.licence_digest) == tally
     told = [
-        (event.values["licenceId"], event.name == "LicenceGranted")
-        for event in await world.a.registry.history(model.model_id)
-        if event.name in ("LicenceGranted", "LicenceRevoked")
+        (bytes.fromhex(dict(each.details)["licence id"][2:]), each.what == "licence granted")
+        for each in await world.a.registry.history(model.model_id)
+        if each.what in ("licence granted", "licence revoked")
     ]
     assert tally == (2, licence_digest(told))
     assert licence_digest(told[1:]) != tally[1] != licence_digest(told[:-1])

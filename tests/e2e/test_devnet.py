@@ -116,7 +116,7 @@ def test_the_tour(net: Devnet) -> None:
     for key, recipient, ledger in (("alice", "bob", "c"), ("bob", "alice", "a")):
         net.run("transfer", bare, "--to", recipient, "-l", ledger, "-k", key)
     events = [line["event"] for line in net.run("history", bare)["history"]]
-    assert {"VersionPublished", "LicenceGranted", "ModelSent", "AliasSet"} <= set(events)
+    assert {"version published", "licence granted", "model sent", "alias set"} <= set(events)
 
 
 def test_a_compiled_version_runs_to_the_same_bits_streamed_or_not(net: Devnet) -> None:

@@ -25,8 +25,9 @@ from caimi.ibc.commitments import (
 )
 from caimi.ibc.packet import Packet
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import Call, LedgerId, SentPacket, TxReceipt
+from caimi.ledgers.port import Call, Done, LedgerId, SentPacket
 from caimi.messaging.attestations import gather_signatures
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
@@ -103,12 +104,12 @@ class Adversary:
         )
         return Attestation(said, validator.key.sign_digest(said.digest))
 
-    async def _submit(self, call: Call) -> TxReceipt:
+    async def _submit(self, call: Call[None]) -> Done[None]:
         receipt = await self.ledgers[call.ledger].submit(call, self.key)
         self.won += 1
         return receipt
 
-    async def _submit_forgery(self, call: Call) -> None:
+    async def _submit_forgery(self, call: Call[None]) -> None:
         self.forged.add((await self._submit(call)).tx)
 
     # --- forgeries --------------------------------------------------------------------------------
@@ -298,7 +299,7 @@ class Adversary:
         ]
         if accepted:
             data = self.rng.choice(accepted[-6:])
-            await self._submit(Call(name, "Replaying", gateway, data))
+            await self._submit(EvmCall(name, "Replaying", gateway, data, 0, nothing))
 
     async def _time_out_early(self, route: RouteEnd) -> None:
         """Prove that a packet was not received, before its time is up."""
@@ -396,7 +397,7 @@ class Adversary:
         # Whatever else a context has is a number.
         more = _depth_one_commas(method.inputs[0]) + 1 - len(context)
         data = method.encode((*context, *[0] * more))
-        await self._submit(Call(route.dest, "Posing as the gateway", bridge, data))
+        await self._submit(EvmCall(route.dest, "Posing as the gateway", bridge, data, 0, nothing))
 
 
 def _depth_one_commas(kind: str) -> int:

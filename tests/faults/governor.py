@@ -168,7 +168,7 @@ class Governor:
             return False
         return bool(answer)
 
-    async def _try(self, call: Call, *, guardian: bool = False) -> None:
+    async def _try(self, call: Call[None], *, guardian: bool = False) -> None:
         begin = self.world.genesis
         try:
             await self.ledgers[call.ledger].submit(

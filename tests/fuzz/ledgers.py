@@ -24,6 +24,7 @@ from caimi.ibc.protobuf import (
 from caimi.ledgers.evm import abi, voyages
 from caimi.ledgers.evm.abi_codec import DecodingError
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
+from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.chain import Chain, parse_block
 from caimi.ledgers.evm.completeness import Completeness
 from caimi.ledgers.evm.deployment import NAMES, Deployment
@@ -41,7 +42,7 @@ from caimi.ledgers.evm.rpc import Retries, Rpc, RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
-from caimi.ledgers.port import Call, LedgerId, SignedCall
+from caimi.ledgers.port import LedgerId, SignedCall
 from caimi.signatures import MalformedSignature, completed, recover_account
 from fuzz.decoder import Decoder, Document, Law, drive
 
@@ -273,7 +274,7 @@ def _block_receipts() -> list[Document]:
 
 
 def _signed_calls() -> list[bytes]:
-    call = Call(LedgerId("eip155:7"), "Test", HERE, b"\1\2\3", 5)
+    call = EvmCall(LedgerId("eip155:7"), "Test", HERE, b"\1\2\3", 5, nothing)
     made = sign_call(call, SIGNER, number=7, nonce=1, gas=21_000, fees=Fees(9, 1))
     nested = b"\x02" + rlp.encode([[b"\7"], *([b"\1"] * 11)])
     return [made.signed.raw, nested]

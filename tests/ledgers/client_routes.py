@@ -11,10 +11,11 @@ from test_ledger_crossing import A, B, Pair
 
 from caimi.ibc.packet import Packet
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Call, LedgerId, Price, Signer
+from caimi.ledgers.port import LedgerId, Price, Signer
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer
@@ -85,8 +86,8 @@ class Joined:
 
     async def create(self, at: EvmLedger, name: str, types: list[str], *values: object) -> bytes:
         made = artifact(name)
-        call = Call(at.id, f"Deploying {name}", b"", made.bytecode + encode(types, values))
-        return (await at.submit(call, self.pair.rich)).created
+        call = contract_creation(at.id, f"Deploying {name}", made.bytecode + encode(types, values))
+        return (await at.submit(call, self.pair.rich)).effect
 
     async def committee_client(self, at: EvmLedger) -> bytes:
         """The account of the committee client that the pair's own route has."""
@@ -108,18 +109,17 @@ class Joined:
         for here, there, client in ((self.a, self.b, on_a), (self.b, self.a, on_b)):
             call = here.gateway.add_client(client, ledger_address(there.id))
             added = await here.submit(call, self.pair.rich)
-            ids.append(next(e.values["clientId"] for e in added.events if e.name == "ClientAdded"))
+            ids.append(added.effect)
         for here, mine, other in ((self.a, *ids), (self.b, *reversed(ids))):
             await here.submit(here.gateway.set_counterparty(mine, other), self.pair.rich)
-        return str(ids[0]), str(ids[1])
+        return ids[0], ids[1]
 
     async def buy(self, on_b: str, version: str = "1.0.0", seconds: int = 3600) -> Sent:
         timeout = (await self.b.head()).time + seconds
         call = await self.b.market.buy_remote(on_b, self.model_id, version, b"", 500, timeout)
         receipt = await self.b.submit(call, self.bob)
-        opened = next(event for event in receipt.events if event.name == "PurchaseOpened")
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
-        return Sent(opened.values["purchaseId"], sent.packet)
+        return Sent(receipt.effect, sent.packet)
 
     async def pass_time(self, seconds: int) -> None:
         for ledger in self.ledgers.values():

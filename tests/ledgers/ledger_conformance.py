@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from ledger_site import COIN, IMPATIENT, Killed, MemoryOutbox, Site, World
@@ -68,7 +69,7 @@ class LedgerConformance:
 
     async def test_a_call_for_another_ledger_is_not_signed(self, world: World):
         call = world.ledger.registry.publish("m", "1.0.0", b"\x01" * 32)
-        astray = type(call)(ELSEWHERE, call.what, call.target, call.data)
+        astray = replace(call, ledger=ELSEWHERE)
         with pytest.raises(CallInvalid, match=r"for eip155:99999"):
             await world.ledger.submit(astray, world.alice)
 
@@ -139,9 +140,7 @@ class LedgerConformance:
         model_id = await world.published()
         with pytest.raises(UnknownVersion):
             await registry.version(model_id, "9.9.9")
-        with pytest.raises(TransactionReverted) as refusal:
-            await registry.alias(model_id, "production")
-        assert refusal.value.error == "UnknownAlias"
+        assert await registry.alias(model_id, "production") is None
 
     async def test_an_alias_keeps_its_history_through_a_rollback(self, world: World):
         registry = world.ledger.registry
@@ -193,8 +192,7 @@ class LedgerConformance:
         ]
         tree = MerkleTree([registry.publication_leaf(item) for item in publications])
         receipt = await world.ledger.submit(registry.anchor_batch(tree.root, 3), world.bob)
-        (anchored,) = receipt.events
-        batch = await registry.batch(int(str(anchored.values["batchId"])))
+        batch = await registry.batch(receipt.effect)
         assert (batch.root, batch.count, batch.anchorer) == (tree.root, 3, world.bob.account)
         chosen = publications[1]
         signature = world.alice.sign_digest(registry.publication_digest(chosen))
@@ -245,7 +243,7 @@ class LedgerConformance:
         assert licence.live
         assert licence.granted_at == receipt.time
         assert not (await market.licence(model_id, "1.0.0", consumer, at=before)).live
-        assert receipt.events[-1].values["licenceId"] == licence.licence_id
+        assert receipt.effect == licence.licence_id
         assert await market.owed(world.alice.account) == FIVE
         held = await world.ledger.balance(world.alice.account)
         paid = await world.ledger.submit(market.withdraw(world.alice.account), world.alice)
@@ -328,17 +326,17 @@ class LedgerConformance:
         licence = await market.licence(model_id, "1.0.0", consumer)
         await world.ledger.submit(registry.set_alias(model_id, "stable", "1.0.0"), world.alice)
         await world.ledger.submit(market.revoke(licence.licence_id), world.alice)
-        events = await registry.history(model_id)
-        assert [event.name for event in events] == [
-            "Transfer",
-            "ModelRegistered",
-            "VersionPublished",
-            "PricesSet",
-            "LicenceGranted",
-            "AliasSet",
-            "LicenceRevoked",
+        told = await registry.history(model_id)
+        assert [entry.what for entry in told] == [
+            "transfer",
+            "model registered",
+            "version published",
+            "prices set",
+            "licence granted",
+            "alias set",
+            "licence revoked",
         ]
-        assert events[1].values["modelId"] == model_id
+        assert dict(told[2].details)["version"] == "1.0.0"
 
     async def test_an_accounts_entries_in_the_log_are_numbered_once_for_ever(self, world: World):
         ledger, log = world.ledger, world.ledger.receipts
@@ -357,7 +355,7 @@ class LedgerConformance:
 
     async def created(self, world: World, code: bytes, owner: bytes = bytes(20)) -> bytes:
         call = creation(world.ledger, code, owner)
-        return (await world.ledger.submit(call, world.alice)).created
+        return (await world.ledger.submit(call, world.alice)).effect
 
     async def test_a_contract_account_takes_its_owners_signature_at_the_height_asked(
         self, world: World

@@ -112,7 +112,7 @@ async def sent(ledger: EvmLedger, who: LocalSigner) -> int:
     return int(count, 16)
 
 
-def publishing(ledger: EvmLedger, name: str = "m") -> Call:
+def publishing(ledger: EvmLedger, name: str = "m") -> Call[None]:
     return ledger.registry.publish(name, "1.0.0", b"\x01" * 32)
 
 
@@ -194,7 +194,7 @@ async def test_a_restarted_sender_replaces_what_its_predecessor_left_below_the_b
         await rpc.ask("evm_setAutomine", True)
         receipt = await after
         await rpc.ask("anvil_setNextBlockBaseFeePerGas", hex(10**9))
-        assert receipt.events
+        assert receipt.height
         assert await sent(ledger, alice) == 2
         assert await rpc.ask("eth_getTransactionReceipt", stuck) is None
 

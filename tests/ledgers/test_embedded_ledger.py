@@ -8,6 +8,7 @@ import pytest
 from ledger_conformance import LedgerConformance
 from ledger_site import COIN, Site, World
 
+from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.connect import embedded_chain, new_embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
@@ -17,7 +18,6 @@ from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Sender
-from caimi.ledgers.port import Call
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,6 @@ async def test_transactions_that_are_final_are_not_kept():
     chain = new_embedded_chain(7, {rich.account: 10**20})
     sender = Sender(chain, EventReader(chain, {}))
     for _ in range(2 * FEW):
-        await sender.submit(Call(chain.ledger, "Paying", b"\x01" * 20, b"", 1), rich)
+        await sender.submit(EvmCall(chain.ledger, "Paying", b"\x01" * 20, b"", 1, nothing), rich)
         assert len(sender._nonces.earlier(rich.account, 0, 1_000)) <= FEW + 1
     assert sender._nonces.earlier(rich.account, 0, 1_000)

@@ -26,6 +26,7 @@ from caimi.errors.ledgers import (
     TransactionReverted,
 )
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.changes import set_limits, set_supply_cap, unpause_bridge, unpause_route
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.deployment import GUARDIAN_ROLE, Signers, connect_ledgers
@@ -57,7 +58,7 @@ async def handed_over(ledger: EvmLedger) -> Timelock:
     return await timelock_of(ledger)
 
 
-async def propose(ledger: EvmLedger, timelock: Timelock, change: Call) -> bytes:
+async def propose(ledger: EvmLedger, timelock: Timelock, change: Call[None]) -> bytes:
     operation, call = await timelock.propose(change)
     await ledger.submit(call, PROPOSER)
     return operation
@@ -152,7 +153,7 @@ async def test_a_batch_and_what_is_unknown_are_shown_and_carried_out() -> None:
     ledger = await new_ledger()
     timelock = await handed_over(ledger)
     contract = Contract(ledger.chain, timelock.address, artifact("TimelockController").interface)
-    unknown = Call(ledger.id, "", bytes(19) + b"\x04", b"\x01\x02\x03\x04\x05")
+    unknown = EvmCall(ledger.id, "", bytes(19) + b"\x04", b"\x01\x02\x03\x04\x05", 0, nothing)
     calls = [set_supply_cap(ledger, "caimi-31337-0", 5), unknown]
     scheduling = contract.call(
         "A batch",

@@ -124,10 +124,9 @@ class Crossing:
             await self.b.market.buy_remote(self.on_b, self.model_id, "1.0.0", b"", amount, timeout),
             buyer or self.bob,
         )
-        opened = next(event for event in receipt.events if event.name == "PurchaseOpened")
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
-        assert opened.values["clientId"] == self.on_b
-        return opened.values["purchaseId"], sent.packet, receipt.height
+        assert sent.packet.source_client == self.on_b
+        return receipt.effect, sent.packet, receipt.height
 
     async def deliver(self, packets: Sequence[Packet], height: int, first: int | None = None):
         blocks = (height - 1 if first is None else first, height)
@@ -137,9 +136,8 @@ class Crossing:
             self.b, self.a, self.on_a, Kind.CHECKPOINT, tree, blocks, keys
         )
         ordered = [packets[place] for place in proof.order]
-        return await self.a.submit(
-            self.a.gateway.receive(self.on_a, ordered, proof.data), self.pair.rich
-        )
+        call = self.a.gateway.receive(self.on_a, ordered, proof.data)
+        return await self.a.submit(call.giving(lambda included: included.events), self.pair.rich)
 
     async def acknowledge(self, packet: Packet, height: int):
         _, (written,) = await self.a.gateway.traffic(height - 1, height)
@@ -210,7 +208,7 @@ async def test_a_replayed_packet_has_no_second_effect(crossing: Crossing):
     _, packet, height = await c.buy()
     await c.deliver([packet], height)
     again = await c.deliver([packet], height)
-    assert [event.name for event in again.events] == ["PacketSkipped"]
+    assert [event.name for event in again.effect] == ["PacketSkipped"]
 
 
 async def test_a_wrong_amount_comes_back(crossing: Crossing):
@@ -266,8 +264,7 @@ async def test_a_transfer_completes_and_its_outcome_is_known(crossing: Crossing)
     await c.a.submit(c.a.registry.approve(c.model_id, c.a.bridge.account), c.alice)
     timeout = (await c.a.head()).time + 3600
     sent = await c.a.submit(c.a.bridge.send(c.on_a, c.model_id, c.bob.account, timeout), c.alice)
-    event = next(event for event in sent.events if event.name == "ModelSent")
-    sequence = event.values["sequence"]
+    sequence = sent.effect
     lock = await c.a.bridge.lock(c.model_id)
     assert (lock.client_id, lock.sequence, lock.completed) == (c.on_a, sequence, False)
     assert await c.a.bridge.outcome(c.model_id, c.on_a, sequence) == "pending"
@@ -354,8 +351,9 @@ async def test_an_expired_purchase_is_refunded_on_proof_of_absence(crossing: Cro
     proof = await c.pair.prove(
         c.a, c.b, c.on_b, Kind.ABSENCE, tree, (height, height), [receipt_key(*names[0])]
     )
-    ended = await c.b.submit(c.b.gateway.time_out(c.on_b, [packet], proof.data), c.pair.rich)
-    assert "PacketTimedOut" in {event.name for event in ended.events}
+    call = c.b.gateway.time_out(c.on_b, [packet], proof.data)
+    ended = await c.b.submit(call.giving(lambda included: included.events), c.pair.rich)
+    assert "PacketTimedOut" in {event.name for event in ended.effect}
     assert (await c.b.market.purchase(purchase_id)).state is PurchaseState.REFUNDED
 
 

@@ -27,6 +27,7 @@ from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
 from caimi.hashing import keccak256
 from caimi.ledgers.evm import abi
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
+from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
 from caimi.ledgers.evm.connect import evm_ledger
 from caimi.ledgers.evm.deployment import NAMES, Deployment
 from caimi.ledgers.evm.fees import FeePolicy, Fees
@@ -35,7 +36,7 @@ from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.reverts import NAMED, known_errors, reverted
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Call, LedgerId, SignedCall
+from caimi.ledgers.port import LedgerId, SignedCall
 
 WEI = st.integers(0, 10**12)
 EIP155_7 = LedgerId("eip155:7")
@@ -242,7 +243,7 @@ def test_a_long_reason_is_cut():
     st.integers(0, 1000),
 )
 def test_a_transaction_is_signed_as_eth_account_does(secret, target, payload, value, nonce):
-    call = Call(EIP155_7, "x", target, payload, value)
+    call = EvmCall(EIP155_7, "x", target, payload, value, nothing)
     attempt = sign_call(
         call, LocalSigner(secret), number=7, nonce=nonce, gas=50_000, fees=Fees(9, 2)
     )
@@ -269,7 +270,7 @@ def test_a_transaction_is_signed_as_eth_account_does(secret, target, payload, va
 def test_a_recorded_transaction_of_another_chain_or_damaged_is_refused():
     signer = LocalSigner.generate()
     signed = sign_call(
-        Call(EIP155_7, "x", b"", b""), signer, number=7, nonce=0, gas=1, fees=Fees(1, 1)
+        contract_creation(EIP155_7, "x", b""), signer, number=7, nonce=0, gas=1, fees=Fees(1, 1)
     ).signed
     with pytest.raises(CallInvalid, match="for chain 7"):
         read_signed(signed, 8)

@@ -11,13 +11,13 @@ from ledger_site import COIN
 from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.errors.messaging import UnprovableClient
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Call
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE
 
 # A contract whose code is one byte, a STOP: it answers every call with nothing.
@@ -33,9 +33,9 @@ class Site:
         self.rich = rich
         self.own = own
 
-    async def create(self, creation: bytes) -> bytes:
-        call = Call(self.ledger.id, "Deploying", b"", creation)
-        return (await self.ledger.submit(call, self.rich)).created
+    async def create(self, code: bytes) -> bytes:
+        call = contract_creation(self.ledger.id, "Deploying", code)
+        return (await self.ledger.submit(call, self.rich)).effect
 
     async def composite(self, members: list[bytes], threshold: int = 1) -> bytes:
         made = artifact("CompositeClient")
@@ -46,7 +46,7 @@ class Site:
     async def route(self, client: bytes) -> str:
         call = self.ledger.gateway.add_client(client, ledger_address(self.other.id))
         added = await self.ledger.submit(call, self.rich)
-        return str(next(e.values["clientId"] for e in added.events if e.name == "ClientAdded"))
+        return added.effect
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ from caimi.ibc.packet import Packet
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import read_state_proof
-from caimi.ledgers.port import Call
 from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import block_key
 from caimi.messaging.validator import read_tree
@@ -61,13 +61,13 @@ class Proved(Crossing):
         )
         inner = (await gateway.read("getClient", self.on_a))[0]
         made = artifact("StorageProofClient")
-        creation = made.bytecode + encode(
+        code = made.bytecode + encode(
             ["address", "address"], [inner, self.b.deployment.contracts["gateway"]]
         )
         created = await self.a.submit(
-            Call(self.a.id, "Deploying a storage proof client", b"", creation), self.pair.rich
+            contract_creation(self.a.id, "Deploying a storage proof client", code), self.pair.rich
         )
-        self.client = Contract(chain, created.created, made.interface)
+        self.client = Contract(chain, created.effect, made.interface)
 
     async def state(self, key: bytes, height: int) -> tuple[StateProof, bytes]:
         """What B's node proves of a commitment, and what A's client takes of the block."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ledger_site import MemoryOutbox
 
 from caimi.errors.base import CaimiError
+from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.fees import GWEI, FeePolicy
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.nonces import Nonces
@@ -77,8 +78,10 @@ class Lives:
     def effects(self, number: int) -> int:
         return self.chain.head_machine.balance(self.recipient(number))
 
-    def call(self, number: int) -> Call:
-        return Call(LedgerId("eip155:7"), f"Sending {number}", self.recipient(number), b"", 1)
+    def call(self, number: int) -> Call[None]:
+        return EvmCall(
+            LedgerId("eip155:7"), f"Sending {number}", self.recipient(number), b"", 1, nothing
+        )
 
     async def send(self, number: int, *, written: bool) -> None:
         outbox = self.outbox if written else None

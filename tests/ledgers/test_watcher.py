@@ -25,13 +25,14 @@ from caimi.ibc.commitments import (
 from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
 from caimi.ledgers.evm.connect import embedded_chain, http_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Block, Call, LedgerId
+from caimi.ledgers.port import Block, LedgerId
 from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import (
     SignedStatement,
@@ -198,7 +199,9 @@ async def test_what_a_route_may_carry_is_measured(heist: Heist) -> None:
     assert value("caimi_route_breaker_open", place) == 0
     open_it = artifact("ModelBridge").interface["openBreaker"].encode(heist.on_a)
     target = heist.a.bridge.account
-    await heist.a.submit(Call(heist.a.id, "Opening", target, open_it), heist.guardian)
+    await heist.a.submit(
+        EvmCall(heist.a.id, "Opening", target, open_it, 0, nothing), heist.guardian
+    )
     await metrics.measure([heist.a])
     assert value("caimi_route_breaker_open", place) == 1
 
@@ -248,9 +251,9 @@ async def test_a_delivery_through_another_contract_is_seen_through_or_told_of(
     gateway = heist.a.deployment.contracts["gateway"]
     # Forwards whatever it is called with to the gateway.
     code = bytes.fromhex(f"365f5f375f5f365f5f73{gateway.hex()}5af16026575f5ffd5b00")
-    creation = bytes([0x60, len(code)]) + bytes.fromhex("8060095f395ff3") + code
-    made = await heist.a.submit(Call(heist.a.id, "Deploying", b"", creation), heist.rich)
-    await heist.deliver(forged, through=made.created)
+    runs = bytes([0x60, len(code)]) + bytes.fromhex("8060095f395ff3") + code
+    made = await heist.a.submit(contract_creation(heist.a.id, "Deploying", runs), heist.rich)
+    await heist.deliver(forged, through=made.effect)
     await heist.watcher.step()
     if "anvil" in request.node.name:  # it traces calls
         assert heist.codes == ["CAIMI-M030"]

@@ -42,12 +42,12 @@ from caimi.ledgers.port import (
     Block,
     Call,
     Committee,
+    Done,
     LedgerId,
     RelayFee,
     Route,
     SentPacket,
     Signer,
-    TxReceipt,
     WrittenAcknowledgement,
 )
 from caimi.ledgers.port.clients import LightClient as ClientInfo
@@ -265,13 +265,13 @@ class Chain:
         self.blocks.append(Block(height, self.world.now, keccak256(seed)))
         self.states.append(state)
 
-    def execute(self, change: Callable[[State], None]) -> TxReceipt:
+    def execute(self, change: Callable[[State], None]) -> Done[None]:
         """Make a block with one transaction; raises when it reverts, and then there is none."""
         state = self.state.copy()
         change(state)
         self._add(state)
         self.transactions += 1
-        return TxReceipt(self.id, f"0x{self.transactions:064x}", self.height, self.world.now, 1, 1)
+        return Done(self.id, f"0x{self.transactions:064x}", self.height, self.world.now, 1, 1, None)
 
     def client_to(self, other: Chain) -> Route:
         return next(route for route in self.routes if route.counterparty == other.id)
@@ -298,7 +298,7 @@ class Chain:
         self.execute(change)
         return packet
 
-    def receive(self, client: str, packets: Sequence[Packet], proof: bytes) -> TxReceipt:
+    def receive(self, client: str, packets: Sequence[Packet], proof: bytes) -> Done[None]:
         """As Gateway.sol's recvPackets."""
         now = self.world.now + 1
         route = self._check_batch(client, packets, source_is_here=False)
@@ -329,7 +329,7 @@ class Chain:
         packets: Sequence[Packet],
         acknowledgements: Sequence[Sequence[bytes]],
         proof: bytes,
-    ) -> TxReceipt:
+    ) -> Done[None]:
         """As Gateway.sol's ackPackets."""
         route = self._check_batch(client, packets, source_is_here=True)
         keys = [acknowledgement_key(route.counterparty_client_id, p.sequence) for p in packets]
@@ -338,7 +338,7 @@ class Chain:
         self.clients[client].verify(Kind.CHECKPOINT, keys, values, proof, now)
         return self.execute(lambda state: self._end(state, packets, "acknowledged"))
 
-    def time_out(self, client: str, packets: Sequence[Packet], proof: bytes) -> TxReceipt:
+    def time_out(self, client: str, packets: Sequence[Packet], proof: bytes) -> Done[None]:
         """As Gateway.sol's timeoutPackets."""
         route = self._check_batch(client, packets, source_is_here=True)
         keys = [receipt_key(route.counterparty_client_id, p.sequence) for p in packets]
@@ -363,7 +363,7 @@ class Chain:
 
     def claim(
         self, client: str, fees: Sequence[RelayFee], values: Sequence[bytes], proof: bytes
-    ) -> TxReceipt:
+    ) -> Done[None]:
         """As RelayFees.sol's claim."""
         route = next(route for route in self.routes if route.client_id == client)
         keys = [acknowledgement_key(route.counterparty_client_id, fee.sequence) for fee in fees]
@@ -412,6 +412,13 @@ async def _nothing() -> None:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class _Built(Call[None]):
+    """A call of these ledgers: what it does."""
+
+    run: Callable[[], Done[None]]
+
+
 class NodeView:
     """One node of a chain, as the ledger port shows it. Set its attributes to make it lie."""
 
@@ -440,7 +447,6 @@ class NodeView:
         self.before_submit: Callable[[], Awaitable[object]] = _nothing
         """What happens between the next decision to send and the sending."""
         self.calls: Counter[str] = Counter()
-        self._built: dict[bytes, Callable[[], TxReceipt]] = {}
 
     async def _asked(self, what: str) -> None:
         self.calls[what] += 1
@@ -540,14 +546,14 @@ class NodeView:
 
     def claim(
         self, client_id: str, fees: Sequence[RelayFee], values: Sequence[bytes], proof: bytes
-    ) -> Call:
+    ) -> Call[None]:
         return self._call("claim", lambda: self.chain.claim(client_id, fees, values, proof))
 
     async def work_price(self) -> int:
         await self._asked("work price")
         return self.chain.work_price
 
-    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call:
+    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call[None]:
         return self._call("receive", lambda: self.chain.receive(client_id, packets, proof))
 
     def acknowledge(
@@ -556,25 +562,24 @@ class NodeView:
         packets: Sequence[Packet],
         acknowledgements: Sequence[Sequence[bytes]],
         proof: bytes,
-    ) -> Call:
+    ) -> Call[None]:
         return self._call(
             "acknowledge",
             lambda: self.chain.acknowledge(client_id, packets, acknowledgements, proof),
         )
 
-    def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call:
+    def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call[None]:
         return self._call("time out", lambda: self.chain.time_out(client_id, packets, proof))
 
-    def _call(self, what: str, run: Callable[[], TxReceipt]) -> Call:
-        name = len(self._built).to_bytes(8)
-        self._built[name] = run
-        return Call(self.id, what, self.address, name)
+    def _call(self, what: str, run: Callable[[], Done[None]]) -> Call[None]:
+        return _Built(self.id, what, run)
 
-    async def submit(self, call: Call, signer: Signer, **_: object) -> TxReceipt:
+    async def submit(self, call: Call[None], signer: Signer, **_: object) -> Done[None]:
         await self._asked("submit")
         hook, self.before_submit = self.before_submit, _nothing
         await hook()
-        return self._built[call.data]()
+        assert isinstance(call, _Built)
+        return call.run()
 
 
 class Door:

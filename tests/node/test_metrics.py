@@ -6,7 +6,7 @@ import pytest
 
 from caimi.errors.messaging import ForgedDelivery, NotFinal
 from caimi.ibc.packet import Packet
-from caimi.ledgers.port import Block, LedgerId, Route, SentPacket, TxReceipt
+from caimi.ledgers.port import Block, Done, LedgerId, Route, SentPacket
 from caimi.messaging.checkpoint import Attestation, Kind, Statement
 from caimi.messaging.open_packets import OpenPackets
 from caimi.messaging.progress import Carried
@@ -69,7 +69,7 @@ async def test_the_queue_and_the_age_of_its_oldest_packet_are_measured() -> None
 def test_gas_and_fees_are_counted_where_they_were_spent() -> None:
     metrics = RelayerMetrics()
     for _ in range(2):
-        metrics.carried(Carried("deliver", ROUTE, 5, TxReceipt(B, "0x", 1, 1, 100, 300)))
+        metrics.carried(Carried("deliver", ROUTE, 5, Done(B, "0x", 1, 1, 100, 300, None)))
     labels = {"what": "deliver", "ledger": B}
     assert metrics.registry.get_sample_value("caimi_packets_carried_total", labels) == 10.0
     assert metrics.registry.get_sample_value("caimi_relayer_gas_total", labels) == 200.0

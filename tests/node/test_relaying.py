@@ -15,7 +15,7 @@ from caimi.config import Config, load_config
 from caimi.errors.messaging import InvalidTurns
 from caimi.errors.node import NodeRefused
 from caimi.errors.operations import ConfigInvalid, UnknownLedger
-from caimi.ledgers.port import LedgerId, Route, TxReceipt
+from caimi.ledgers.port import Done, LedgerId, Route
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import Tariff
 from caimi.node.http import service
@@ -196,7 +196,7 @@ async def test_a_malformed_quote_is_refused(answer: dict[str, object]) -> None:
 def test_income_and_caps_are_told() -> None:
     metrics = RelayerMetrics()
     value = metrics.registry.get_sample_value
-    metrics.carried(Carried("collect", ROUTE, 2, TxReceipt(A, "0x", 1, 1, 100, 300), income=50))
+    metrics.carried(Carried("collect", ROUTE, 2, Done(A, "0x", 1, 1, 100, 300, None), income=50))
     assert value("caimi_relayer_income_total", {"ledger": A}) == 50.0
     metrics.stepped([A, B], Progress(capped={A}))
     assert value("caimi_relayer_capped", {"ledger": A}) == 1.0

@@ -160,6 +160,7 @@ def refund(
     parties = guarded(as_json, lambda: (account_of(relayer), account_of(payer)))
 
     async def work(opened: EvmLedger) -> dict[str, object]:
+        call: Call[None]
         if abandoned:
             call = opened.fees.reclaim(client, sequence, *parties)
         else:
@@ -175,7 +176,7 @@ async def _proved_refund(
     sequence: int,
     parties: tuple[bytes, bytes],
     config: Path | None,
-) -> Call:
+) -> Call[None]:
     from caimi.client.fees import refund as build
     from caimi.config import load_config
     from caimi.errors.operations import NoRoute

@@ -103,16 +103,11 @@ async def signer_of(config: Path | None, key: str | None) -> Signer:
 
 
 async def send(
-    ledger: EvmLedger, call: Call, config: Path | None, key: str | None, *, unsigned: bool
+    ledger: EvmLedger, call: Call[object], config: Path | None, key: str | None, *, unsigned: bool
 ) -> dict[str, object]:
     """Send a call with the named key, or only give what a multi-signature account would send."""
     if unsigned:
-        return {
-            "ledger": ledger.id,
-            "to": f"0x{call.target.hex()}",
-            "value": str(call.value),
-            "data": f"0x{call.data.hex()}",
-        }
+        return {"ledger": ledger.id, **ledger.describe(call)}
     done = await ledger.submit(call, await signer_of(config, key))
     return {"ledger": ledger.id, "tx": done.tx, "height": done.height}
 

@@ -16,8 +16,8 @@ from caimi.cli.one_ledger import LedgerOption, UnsignedOption, account_of, on_le
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
 
 if TYPE_CHECKING:
+    from caimi.ledgers.evm.calls import EvmCall
     from caimi.ledgers.evm.ledger import EvmLedger
-    from caimi.ledgers.port import Call
 
 app = typer.Typer(
     help="Propose a change to the timelock: it is published, waits, and is carried out after.",
@@ -31,7 +31,7 @@ ClientOption = Annotated[str, typer.Option("--client", help="Address of the new 
 
 
 def _propose(
-    change: Callable[[EvmLedger], Call],
+    change: Callable[[EvmLedger], EvmCall[None]],
     unsigned: bool,
     ledger: str | None,
     config: Path | None,

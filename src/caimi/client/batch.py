@@ -16,7 +16,7 @@ from typing import Final
 
 from caimi.client.context import Context
 from caimi.errors.ids import InvalidMerkleProof
-from caimi.ledgers.port import Ledger, Publication, PublicationBatch, TxReceipt
+from caimi.ledgers.port import Done, Ledger, Publication, PublicationBatch
 from caimi.merkle import MerkleTree, verify
 
 MAX_BATCH: Final = 10_000
@@ -64,7 +64,7 @@ class PublicationBatcher:
         self._max = max_batch
         self._waiting: list[tuple[Release, asyncio.Future[AnchoredPublication]]] = []
         self._anchoring: asyncio.Task[None] | None = None
-        self.receipts: list[TxReceipt] = []
+        self.receipts: list[Done[int]] = []
 
     async def publish(self, release: Release) -> AnchoredPublication:
         """Publish one version in the next batch.
@@ -106,8 +106,7 @@ class PublicationBatcher:
             receipt = await self._context.submit(operation, "anchor", call)
             await operation.finish()
         self.receipts.append(receipt)
-        event = next(event for event in receipt.events if event.name == "BatchAnchored")
-        kept = await self._ledger.registry.batch(int(str(event.values["batchId"])))
+        kept = await self._ledger.registry.batch(receipt.effect)
         return await asyncio.to_thread(_prove, self._ledger, signed, tree, kept)
 
     def _sign(

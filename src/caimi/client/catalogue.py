@@ -9,11 +9,9 @@ from caimi.client.context import Context
 from caimi.client.resolve import as_uri, fetch_manifest, resolve
 from caimi.client.voyage import follow
 from caimi.ledgers.home import find_home_model, is_home
-from caimi.ledgers.port import Event, ModelRecord
+from caimi.ledgers.port import ModelRecord
 from caimi.models.manifest import Manifest
 from caimi.uri import ModelUri
-
-_HIDDEN = frozenset({"modelId", "tokenId", "versionId", "aliasId", "clientHash"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +129,10 @@ async def history(context: Context, uri: str | ModelUri) -> list[HistoryLine]:
     lines = []
     for ledger_id, token in known:
         ledger = context.ledger(ledger_id)
-        for event in await ledger.registry.history(token):
-            block = await ledger.block(event.height)
+        for entry in await ledger.registry.history(token):
+            block = await ledger.block(entry.height)
+            detail = ", ".join(f"{name} {value}" for name, value in entry.details)
             lines.append(
-                HistoryLine(
-                    ledger_id, event.height, block.time, event.name, _detail(event), event.tx
-                )
+                HistoryLine(ledger_id, entry.height, block.time, entry.what, detail, entry.tx)
             )
     return sorted(lines, key=lambda line: (line.time, line.ledger, line.height))
-
-
-def _detail(event: Event) -> str:
-    shown = {key: value for key, value in event.values.items() if key not in _HIDDEN}
-    return ", ".join(f"{key} {_value(value)}" for key, value in shown.items())
-
-
-def _value(value: object) -> str:
-    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)

@@ -15,7 +15,7 @@ from caimi.custody.unlock import CustodianClient
 from caimi.errors.ledgers import LedgerBehind
 from caimi.errors.operations import NoRoute, StillInFlight, UnknownLedger
 from caimi.journal import Journal, Operation
-from caimi.ledgers.port import Call, Ledger, LedgerId, Route, TxReceipt
+from caimi.ledgers.port import Call, Done, Ledger, LedgerId, Route
 from caimi.storage.port import Store
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Context:
                 return route
         raise NoRoute(f"No route leads from {source} to {destination}.")
 
-    async def submit(self, operation: Operation, step: str, call: Call) -> TxReceipt:
+    async def submit(self, operation: Operation, step: str, call: Call[T]) -> Done[T]:
         """Send one of an operation's transactions; a second run finishes the first one's."""
         return await self.ledger(call.ledger).submit(
             call,

@@ -52,7 +52,7 @@ async def ask_quote(relayer: Endpoint, source: str, route: Route) -> Quoted:
 
 async def escrow(
     ledger: EvmLedger, client_id: str, sequence: int, relayer: bytes, amount: int
-) -> Call:
+) -> Call[None]:
     """Build the escrow of a fee for a packet that was sent.
 
     Raises:
@@ -71,7 +71,7 @@ async def refund(
     sequence: int,
     parties: tuple[bytes, bytes],
     validators: Sequence[ValidatorClient],
-) -> Call:
+) -> Call[None]:
     """Build the return of a fee whose packet timed out; `parties` are its relayer and its payer.
 
     Raises:

@@ -38,7 +38,7 @@ from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.journal import Journal
 from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.fees import FeePolicy
-from caimi.ledgers.port import AliasChange, Ledger, LedgerId, TxReceipt
+from caimi.ledgers.port import AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
 from caimi.services.custodians import HttpCustodian
@@ -283,7 +283,7 @@ class AsyncNetwork:
                     await endpoint.aclose()
         return None
 
-    async def set_alias(self, uri: str, alias: str) -> TxReceipt:
+    async def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""
         return await release.set_alias(self.context, uri, alias)
 
@@ -291,7 +291,7 @@ class AsyncNetwork:
         """List what an alias pointed at over time."""
         return await release.alias_history(self.context, uri, alias)
 
-    async def deprecate(self, uri: str, reason: str) -> TxReceipt:
+    async def deprecate(self, uri: str, reason: str) -> Done[None]:
         """Mark a version as deprecated."""
         return await release.deprecate(self.context, uri, reason)
 

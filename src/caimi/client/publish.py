@@ -22,7 +22,7 @@ from caimi.custody.label import label_for
 from caimi.errors.operations import BegunOtherwise, ConfigInvalid, NotTheOwner, VersionTaken
 from caimi.journal import Operation
 from caimi.ledgers.home import find_home_model
-from caimi.ledgers.port import Ledger, LedgerId, Price, TxReceipt
+from caimi.ledgers.port import Done, Ledger, LedgerId, Price
 from caimi.models.card import Dataset, ModelCard
 from caimi.models.licence import check_licence
 from caimi.models.manifest import Manifest
@@ -259,7 +259,7 @@ async def _newest(ledger: Ledger, model_id: bytes) -> bytes | None:
 
 async def _anchor(
     context: Context, operation: Operation, ledger: Ledger, manifest: Manifest
-) -> TxReceipt | None:
+) -> Done[None] | None:
     """Put the manifest's digest on the ledger unless it is there; None when it already was."""
     registry = ledger.registry
     model = await registry.find(manifest.model_id)

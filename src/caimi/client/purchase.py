@@ -230,8 +230,7 @@ async def _buy_from_afar(
             route.client_id, model_id, version, b"", amount, timeout
         )
         receipt = await context.submit(operation, _BUY, call)
-        opened = next(event for event in receipt.events if event.name == "PurchaseOpened")
-        await operation.note(purchase=_hex(opened.values["purchaseId"]), tx=receipt.tx)
+        await operation.note(purchase=receipt.effect.hex(), tx=receipt.tx)
     else:  # made from here by this key, and not by this journal
         _check_amount(purchase.amount, resolved, paying, terms)
         await operation.note(purchase=purchase.purchase_id.hex(), amount=str(purchase.amount))
@@ -256,7 +255,3 @@ async def _buy_from_afar(
             f"{format_amount(amount)} came back on {paying.id}."
         )
     return str(operation.facts.get("tx", ""))
-
-
-def _hex(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value).removeprefix("0x")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from caimi.client.context import Context
 from caimi.client.resolve import as_uri, resolve
 from caimi.ledgers.home import home_model
-from caimi.ledgers.port import AliasChange, TxReceipt
+from caimi.ledgers.port import AliasChange, Done
 from caimi.names import check_alias
 from caimi.uri import ModelUri
 
 
-async def set_alias(context: Context, uri: str | ModelUri, alias: str) -> TxReceipt:
+async def set_alias(context: Context, uri: str | ModelUri, alias: str) -> Done[None]:
     """Point `alias` at the version that `uri` names. The history keeps every earlier target.
 
     Raises:
@@ -37,7 +37,7 @@ async def alias_history(context: Context, uri: str | ModelUri, alias: str) -> li
     return await ledger.registry.alias_history(model.model_id, alias)
 
 
-async def deprecate(context: Context, uri: str | ModelUri, reason: str) -> TxReceipt:
+async def deprecate(context: Context, uri: str | ModelUri, reason: str) -> Done[None]:
     """Mark the version that `uri` names as deprecated: no new licences, no new aliases."""
     resolved = await resolve(context, uri)
     call = resolved.ledger.registry.deprecate(

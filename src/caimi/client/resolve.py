@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from caimi.chains import InteroperableAddress
 from caimi.client.context import Context
-from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.models import PublisherUnproved
 from caimi.errors.operations import ManifestMismatch, UnknownSelector
 from caimi.ledgers.home import home_model
@@ -64,12 +63,10 @@ async def _select(ledger: Ledger, uri: ModelUri) -> VersionRecord:
 
 
 async def _alias(ledger: Ledger, uri: ModelUri, name: str) -> str:
-    try:
-        return await ledger.registry.alias(uri.model_id, name)
-    except TransactionReverted as refusal:
-        if refusal.error != "UnknownAlias":
-            raise
-        raise UnknownSelector(f"{uri} has no alias {name!r}.") from refusal
+    version = await ledger.registry.alias(uri.model_id, name)
+    if version is None:
+        raise UnknownSelector(f"{uri} has no alias {name!r}.")
+    return version
 
 
 async def fetch_manifest(context: Context, resolved: Resolved) -> Manifest:

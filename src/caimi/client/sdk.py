@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from caimi.client.verify import Verified
     from caimi.inference.engine import Session
     from caimi.inference.tensors import Tensors
-    from caimi.ledgers.port import AliasChange, TxReceipt
+    from caimi.ledgers.port import AliasChange, Done
     from caimi.models.package import Package
 
 T = TypeVar("T")
@@ -197,7 +197,7 @@ class Network:
             self._network.verify_receipt(path, inputs=inputs, outputs=outputs, session=session)
         )
 
-    def set_alias(self, uri: str, alias: str) -> TxReceipt:
+    def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""
         return self._run(self._network.set_alias(uri, alias))
 
@@ -205,7 +205,7 @@ class Network:
         """List what an alias pointed at over time."""
         return self._run(self._network.alias_history(uri, alias))
 
-    def deprecate(self, uri: str, reason: str) -> TxReceipt:
+    def deprecate(self, uri: str, reason: str) -> Done[None]:
         """Mark a version as deprecated."""
         return self._run(self._network.deprecate(uri, reason))
 

@@ -175,5 +175,4 @@ async def _send(context: Context, operation: Operation, parcel: _Parcel) -> None
     timeout, depth = (int(str(operation.facts[name])) for name in ("timeout", "depth"))
     call = source.bridge.send(parcel.client_id, token, parcel.recipient, timeout, depth)
     receipt = await context.submit(operation, _SEND, call)
-    sent = next(event for event in receipt.events if event.name == "ModelSent")
-    await operation.note(sequence=sent.values["sequence"], tx=receipt.tx)
+    await operation.note(sequence=receipt.effect, tx=receipt.tx)

@@ -7,7 +7,7 @@ import asyncio
 from caimi.errors.base import CaimiError
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.receipt_store import ReceiptStore
-from caimi.ledgers.port import Ledger, Signer, TxReceipt
+from caimi.ledgers.port import Done, Ledger, Signer
 
 
 class ReceiptLog:
@@ -50,7 +50,7 @@ class ReceiptLog:
                     written.set_exception(failure)
 
 
-async def anchor_receipts(store: ReceiptStore, ledger: Ledger, signer: Signer) -> TxReceipt | None:
+async def anchor_receipts(store: ReceiptStore, ledger: Ledger, signer: Signer) -> Done[int] | None:
     """Anchor the next batch of receipts about `ledger`'s models; None when there is none.
 
     A batch whose anchoring was interrupted comes first, and is finished, not anchored again. After

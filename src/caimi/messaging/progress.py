@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import RangeTooLarge
-from caimi.ledgers.port import LedgerId, Route, SentPacket, TxReceipt
+from caimi.ledgers.port import Done, LedgerId, Route, SentPacket
 from caimi.messaging.open_packets import AnsweredPacket, EarnedFee
 
 Entry: TypeAlias = SentPacket | AnsweredPacket | EarnedFee
@@ -30,7 +30,7 @@ class Carried:
     what: str
     route: Route
     packets: int
-    receipt: TxReceipt
+    receipt: Done[None]
     income: int = 0
 
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -263,7 +263,7 @@ class Relayer:
             self._case(way, way.source, way.other), keys, _blocks(batch)
         )
 
-        def call(part: Sequence[SentPacket]) -> Call:
+        def call(part: Sequence[SentPacket]) -> Call[None]:
             keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in part]
             proof = prove(keys)
             packets = [part[place].packet for place in proof.order]
@@ -281,7 +281,7 @@ class Relayer:
             self._case(way, way.other, way.source), keys, _blocks(batch)
         )
 
-        def call(part: Sequence[AnsweredPacket]) -> Call:
+        def call(part: Sequence[AnsweredPacket]) -> Call[None]:
             keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in part]
             proof = prove(keys)
             entries = [part[place] for place in proof.order]
@@ -300,7 +300,7 @@ class Relayer:
         names = [(entry.packet.dest_client, entry.packet.sequence) for entry in batch]
         prove = await prover.absence(self._case(way, way.other, way.source), names)
 
-        def call(part: Sequence[SentPacket]) -> Call:
+        def call(part: Sequence[SentPacket]) -> Call[None]:
             proof = prove([(e.packet.dest_client, e.packet.sequence) for e in part])
             packets = [part[place].packet for place in proof.order]
             return way.source.ledger.gateway.time_out(client, packets, proof.data)
@@ -315,7 +315,7 @@ class Relayer:
             self._case(way, way.other, way.source), keys, _blocks(batch)
         )
 
-        def call(part: Sequence[EarnedFee]) -> Call:
+        def call(part: Sequence[EarnedFee]) -> Call[None]:
             proof = prove([acknowledgement_key(e.dest_client, e.fee.sequence) for e in part])
             entries = [part[place] for place in proof.order]
             values = [acknowledgement_commitment(entry.acknowledgements) for entry in entries]
@@ -347,7 +347,7 @@ class Relayer:
         way: _Way,
         ledger: Ledger,
         batch: Sequence[E],
-        call: Callable[[Sequence[E]], Call],
+        call: Callable[[Sequence[E]], Call[None]],
     ) -> None:
         """Send one transaction for `batch`; when it is refused, one for each half, and so on."""
         self._backlog.retries.tried(_name(what, way, entry) for entry in batch)
@@ -356,7 +356,7 @@ class Relayer:
         while parts:
             part = parts.pop()
             try:
-                built = replace(call(part), work=self._workload.limit(kind, len(part)))
+                built = call(part).within(self._workload.limit(kind, len(part)))
                 receipt = await ledger.submit(built, self._signer)
             except FeeAboveCap:
                 names = [_name(what, way, entry) for entry in batch]

@@ -67,8 +67,7 @@ class LedgerBroadcast:
     async def _write(self, root: bytes) -> tuple[int, int]:
         receipt = await self._ledger.submit(self._ledger.receipts.anchor(root, 1), self._signer)
         await self._ledger.wait_final(receipt.height)
-        (event,) = receipt.events
-        return receipt.height, int(str(event.values["index"]))
+        return receipt.height, receipt.effect
 
 
 async def generate_group_key(

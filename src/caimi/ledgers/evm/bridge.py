@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from caimi.hashing import keccak256
 from caimi.ibc.commitments import commitment_key
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.port import Allowance, Call, Gateway, Lock
+from caimi.ledgers.port import Allowance, Gateway, Lock
 
 _ENDS = {"TransferCompleted": "completed", "TransferRefunded": "refunded"}
 
@@ -25,9 +26,9 @@ class EvmBridge:
 
     def send(
         self, client_id: str, model_id: bytes, recipient: bytes, timeout: int, min_depth: int = 0
-    ) -> Call:
+    ) -> EvmCall[int]:
         """Send the sender's model to an account behind `client_id`."""
-        return self._contract.call(
+        call = self._contract.call(
             f"Sending the model over {client_id}",
             "send",
             client_id,
@@ -36,6 +37,7 @@ class EvmBridge:
             timeout,
             min_depth,
         )
+        return call.giving(lambda included: included.number("ModelSent", "sequence"))
 
     async def lock(self, model_id: bytes, at: int | None = None) -> Lock | None:
         """Tell where a model that left this ledger went; None when this ledger does not lock it."""

@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.exits import EmergencyExit
-from caimi.ledgers.port import Call
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
 
 
-def unpause_route(ledger: EvmLedger, client_id: str) -> Call:
+def unpause_route(ledger: EvmLedger, client_id: str) -> EvmCall[None]:
     """Let a route send and receive again."""
     return _gateway(ledger).call(f"Ending the pause of {client_id}", "unpauseRoute", client_id)
 
 
-def unpause_bridge(ledger: EvmLedger) -> Call:
+def unpause_bridge(ledger: EvmLedger) -> EvmCall[None]:
     """Let models move again, over every route."""
     return _bridge(ledger).call("Ending the pause of the bridge", "unpause")
 
 
-def close_breaker(ledger: EvmLedger, client_id: str, *, licences: bool = False) -> Call:
+def close_breaker(ledger: EvmLedger, client_id: str, *, licences: bool = False) -> EvmCall[None]:
     """Let models move, or licences be sold, again over a route, with full buckets."""
     limited = _market(ledger) if licences else _bridge(ledger)
     return limited.call(f"Closing the breaker of {client_id}", "closeBreaker", client_id)
@@ -31,7 +31,7 @@ def close_breaker(ledger: EvmLedger, client_id: str, *, licences: bool = False) 
 
 def set_limits(
     ledger: EvmLedger, client_id: str, *, receiving: bool, count: int, per_day: int
-) -> Call:
+) -> EvmCall[None]:
     """Set how many models may pass at once in one direction of a route, and how many a day refills.
 
     Models have no amount, so the limits of value stay zero.
@@ -46,7 +46,7 @@ def set_limits(
     )
 
 
-def set_sales(ledger: EvmLedger, client_id: str, *, count: int, per_day: int) -> Call:
+def set_sales(ledger: EvmLedger, client_id: str, *, count: int, per_day: int) -> EvmCall[None]:
     """Set how many licences may be bought here at once over a route, and how many a day refills."""
     return _market(ledger).call(
         f"Selling {count} licences at once over {client_id} and {per_day} a day",
@@ -65,7 +65,7 @@ def set_payments(
     count: tuple[int, int],
     most: int,
     amount: tuple[int, int],
-) -> Call:
+) -> EvmCall[None]:
     """Set what may be paid from here over a route, in a token or, when empty, the ledger's coin.
 
     `count` and `amount` are what passes at once and what a day refills; `most` what one payment is.
@@ -80,28 +80,28 @@ def set_payments(
     )
 
 
-def set_supply_cap(ledger: EvmLedger, client_id: str, cap: int) -> Call:
+def set_supply_cap(ledger: EvmLedger, client_id: str, cap: int) -> EvmCall[None]:
     """Bound how many home models may be away over a route at once."""
     return _bridge(ledger).call(
         f"Letting {cap} models be away over {client_id}", "setSupplyCap", client_id, cap
     )
 
 
-def recover_client(ledger: EvmLedger, client_id: str, substitute: bytes) -> Call:
+def recover_client(ledger: EvmLedger, client_id: str, substitute: bytes) -> EvmCall[None]:
     """Give a route whose client is frozen another one."""
     return _gateway(ledger).call(
         f"Recovering {client_id}", "recoverClient", client_id, account(substitute)
     )
 
 
-def migrate_client(ledger: EvmLedger, client_id: str, client: bytes) -> Call:
+def migrate_client(ledger: EvmLedger, client_id: str, client: bytes) -> EvmCall[None]:
     """Give a route another client; what the old one proves counts for a day longer."""
     return _gateway(ledger).call(
         f"Migrating {client_id}", "migrateClient", client_id, account(client)
     )
 
 
-def open_exit(ledger: EvmLedger, client_id: str) -> Call:
+def open_exit(ledger: EvmLedger, client_id: str) -> EvmCall[None]:
     """Begin to give back what is locked towards a dead ledger, over a paused route."""
     return EmergencyExit(ledger).open(client_id)
 

@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from caimi.errors.ledgers import FeeAboveCap, InsufficientFunds, LedgerRefused
+from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.outgoing import Attempt, sign_call
 from caimi.ledgers.evm.pricing import price, reprice
-from caimi.ledgers.port import Call, Signer
+from caimi.ledgers.port import Signer
 
 
 async def make_way(
@@ -34,7 +35,7 @@ async def make_way(
     doubles until it is enough, up to the policy's cap. What cannot be done now is left undone.
     """
     what = f"Making way for nonce {nonce + 1}"
-    call = Call(chain.ledger, what, signer.account, b"")
+    call = EvmCall(chain.ledger, what, signer.account, b"", 0, nothing)
     try:
         priced = await price(chain, policy, call, signer.account)
         fees = priced.fees if known is None else await reprice(chain, policy, known.fees)

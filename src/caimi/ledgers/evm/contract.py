@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.evm.abi import Interface
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.chain import Chain, Read
-from caimi.ledgers.port import Call
 
 NO_ADDRESS = bytes(20)
 
@@ -21,14 +21,14 @@ class Contract:
     address: bytes
     interface: Interface
 
-    def call(self, what: str, method: str, *arguments: Value, value: int = 0) -> Call:
+    def call(self, what: str, method: str, *arguments: Value, value: int = 0) -> EvmCall[None]:
         """Build a state change, described by `what`.
 
         Raises:
             CallInvalid: an argument does not fit.
         """
         data = self.interface[method].encode(*arguments)
-        return Call(self.chain.ledger, what, self.address, data, value)
+        return EvmCall(self.chain.ledger, what, self.address, data, value, nothing)
 
     def reading(self, method: str, *arguments: Value) -> Read:
         """Build a read, to be made together with others."""

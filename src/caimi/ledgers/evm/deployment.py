@@ -20,12 +20,13 @@ from caimi.errors.ledgers import DeploymentInvalid
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import EvmCall, Included, contract_creation
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.transactions import Sender
-from caimi.ledgers.port import Call, LedgerId, Outbox, Signer, TxReceipt
+from caimi.ledgers.port import LedgerId, Outbox, Signer
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -123,13 +124,13 @@ class _Works:
         self._outbox = outbox
         self._prefix = prefix
 
-    async def submit(self, step: str, call: Call) -> TxReceipt:
+    async def submit(self, step: str, call: EvmCall[object]) -> Included:
         return await self._sender.submit(call, self._signer, self._outbox, f"{self._prefix}/{step}")
 
-    async def create(self, step: str, chain: Chain, name: str, *arguments: Value) -> TxReceipt:
+    async def create(self, step: str, chain: Chain, name: str, *arguments: Value) -> Included:
         contract = artifact(name)
         data = contract.bytecode + encode(contract.interface.constructor, arguments)
-        return await self.submit(step, Call(chain.ledger, f"Deploying {name}", b"", data))
+        return await self.submit(step, contract_creation(chain.ledger, f"Deploying {name}", data))
 
 
 async def deploy(
@@ -200,7 +201,7 @@ async def deploy(
     return Deployment(chain.ledger, contracts, created.height)
 
 
-def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Call:
+def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> EvmCall[None]:
     authority = Contract(chain, contracts["authority"], artifact("AccessManager").interface)
     registry = artifact("ModelRegistry").interface
     bridge = artifact("ModelBridge").interface
@@ -268,12 +269,12 @@ async def _add_client(
     authority = here.deployment.contracts["authority"]
     prefix = f"{key}/{here.id}/{there.id}"
     client = artifact("CommitteeClient")
-    creation = client.bytecode + encode(
+    code = client.bytecode + encode(
         client.interface.constructor,
         [there.gateway.address, *committee.arguments(), authority],
     )
     created = await here.submit(
-        Call(here.id, f"Deploying a client of {there.id}", b"", creation),
+        contract_creation(here.id, f"Deploying a client of {there.id}", code),
         signer,
         outbox=outbox,
         key=f"{prefix}/client",
@@ -281,7 +282,7 @@ async def _add_client(
     guard = Contract(here.chain, authority, artifact("AccessManager").interface)
     added, _ = await asyncio.gather(
         here.submit(
-            here.gateway.add_client(created.created, ledger_address(there.id)),
+            here.gateway.add_client(created.effect, ledger_address(there.id)),
             signer,
             outbox=outbox,
             key=f"{prefix}/route",
@@ -290,7 +291,7 @@ async def _add_client(
             guard.call(
                 "Letting guardians freeze the client",
                 "setTargetFunctionRole",
-                created.created,
+                created.effect,
                 [client.interface["freeze"].selector],
                 GUARDIAN_ROLE,
             ),
@@ -299,8 +300,7 @@ async def _add_client(
             key=f"{prefix}/guard",
         ),
     )
-    event = next(event for event in added.events if event.name == "ClientAdded")
-    return str(event.values["clientId"])
+    return added.effect
 
 
 async def _set_counterparty(

@@ -19,9 +19,10 @@ from caimi.errors.ledgers import ExitInvalid
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, account, word
 from caimi.ledgers.evm.roles import seen
-from caimi.ledgers.port import Call, Committee
+from caimi.ledgers.port import Committee
 from caimi.merkle import MerkleTree, leaf_hash
 from caimi.signatures import MalformedSignature, recover_account
 
@@ -241,17 +242,17 @@ class EmergencyExit:
                 )
         raise ExitInvalid(f"No exit is open for {client_id} on {self._ledger.id}.")
 
-    def open(self, client_id: str) -> Call:
+    def open(self, client_id: str) -> EvmCall[None]:
         """Open an exit for a paused route; governance only."""
         return self._contract.call(f"Opening an exit for {client_id}", "open", client_id)
 
-    def stop(self, client_id: str) -> Call:
+    def stop(self, client_id: str) -> EvmCall[None]:
         """End an exit; guardians only."""
         return self._contract.call(f"Stopping the exit for {client_id}", "stop", client_id)
 
     def show_life(
         self, client_id: str, keys: Sequence[bytes], values: Sequence[bytes], proof: bytes
-    ) -> Call:
+    ) -> EvmCall[None]:
         """End an exit by a proof of anything at a time after it was opened."""
         return self._contract.call(
             f"Showing that the ledger behind {client_id} lives",
@@ -262,7 +263,7 @@ class EmergencyExit:
             proof,
         )
 
-    def declare(self, death: Death, signers: int, signatures: bytes) -> Call:
+    def declare(self, death: Death, signers: int, signatures: bytes) -> EvmCall[None]:
         """Hand in what the committee signed; see `Death.collect`."""
         return self._contract.call(
             f"Declaring the ledger behind {death.client_id} dead",
@@ -274,7 +275,7 @@ class EmergencyExit:
             signatures,
         )
 
-    def unlock(self, client_id: str, heirs: Heirs, model_id: bytes) -> Call:
+    def unlock(self, client_id: str, heirs: Heirs, model_id: bytes) -> EvmCall[None]:
         """Give a model to whom the list names.
 
         Raises:
@@ -291,7 +292,7 @@ class EmergencyExit:
             [*proof],
         )
 
-    def refund_purchase(self, client_id: str, sequence: int) -> Call:
+    def refund_purchase(self, client_id: str, sequence: int) -> EvmCall[None]:
         """Give what was paid for a licence, and is not known to have ended, back to its buyer."""
         return self._contract.call(
             f"Giving what packet {sequence} of {client_id} pays back to its buyer",
@@ -300,7 +301,7 @@ class EmergencyExit:
             sequence,
         )
 
-    def refund(self, client_id: str, model_id: bytes, sender: bytes) -> Call:
+    def refund(self, client_id: str, model_id: bytes, sender: bytes) -> EvmCall[None]:
         """Give a model that is not known to have arrived back to who sent it."""
         return self._contract.call(
             f"Giving model 0x{model_id.hex()} back to 0x{sender.hex()}",

@@ -13,6 +13,7 @@ from caimi.ibc.protobuf import decode_acknowledgements, decode_packet
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.abi import Interface
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.completeness import Completeness
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.light_clients import read_committee
@@ -20,7 +21,7 @@ from caimi.ledgers.evm.logs import EventReader, RawLog
 from caimi.ledgers.evm.packets import to_tuple
 from caimi.ledgers.evm.state_proofs import read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
-from caimi.ledgers.port import Call, Committee, LedgerId, Route, SentPacket, WrittenAcknowledgement
+from caimi.ledgers.port import Committee, LedgerId, Route, SentPacket, WrittenAcknowledgement
 
 _MAX_ROUTES = 10_000
 # Reading a commitment takes some three thousand gas, and a node lends a call tens of millions.
@@ -168,7 +169,7 @@ class EvmGateway:
             self._contract.chain.rpc, self._contract.address, slots, height
         )
 
-    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call:
+    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> EvmCall[None]:
         """Deliver packets that `proof` proves."""
         return self._contract.call(
             f"Delivering {len(packets)} packets over {client_id}",
@@ -184,7 +185,7 @@ class EvmGateway:
         packets: Sequence[Packet],
         acknowledgements: Sequence[Sequence[bytes]],
         proof: bytes,
-    ) -> Call:
+    ) -> EvmCall[None]:
         """End packets sent from here, by proof of their acknowledgements."""
         return self._contract.call(
             f"Acknowledging {len(packets)} packets over {client_id}",
@@ -195,7 +196,7 @@ class EvmGateway:
             proof,
         )
 
-    def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> Call:
+    def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> EvmCall[None]:
         """End packets sent from here, by proof that they were not received in time."""
         return self._contract.call(
             f"Timing out {len(packets)} packets over {client_id}",
@@ -205,11 +206,15 @@ class EvmGateway:
             proof,
         )
 
-    def add_client(self, client: bytes, counterparty: bytes) -> Call:
-        """Register a light client of the ledger `counterparty` (ERC-7930); administrators only."""
-        return self._contract.call("Adding a route", "addClient", client, counterparty)
+    def add_client(self, client: bytes, counterparty: bytes) -> EvmCall[str]:
+        """Register a light client of the ledger `counterparty` (ERC-7930); administrators only.
 
-    def set_counterparty(self, client_id: str, counterparty_client_id: str) -> Call:
+        Its effect is the client's id.
+        """
+        call = self._contract.call("Adding a route", "addClient", client, counterparty)
+        return call.giving(lambda included: included.text("ClientAdded", "clientId"))
+
+    def set_counterparty(self, client_id: str, counterparty_client_id: str) -> EvmCall[None]:
         """Name the other side's client of a route, once; administrators only."""
         return self._contract.call(
             f"Joining {client_id} and {counterparty_client_id}",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from caimi.errors.ledgers import (
     DelayRefused,
@@ -24,12 +24,13 @@ from caimi.errors.ledgers import (
 )
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import EvmCall, contract_creation
 from caimi.ledgers.evm.contract import NO_ADDRESS, Contract, account
 from caimi.ledgers.evm.deployment import BRIDGE_ROLE, GUARDIAN_ROLE
 from caimi.ledgers.evm.exits import EmergencyExit, Exit
 from caimi.ledgers.evm.roles import ADMIN_ROLE, Roles, authority_of, read_roles
 from caimi.ledgers.evm.timelock import CANCELLER, EXECUTOR, OWNER, PROPOSER, Operation, Timelock
-from caimi.ledgers.port import Call, LedgerId, Outbox, Signer
+from caimi.ledgers.port import LedgerId, Outbox, Signer
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -39,6 +40,9 @@ LEAST_DELAY = DAY
 GREATEST_DELAY = 30 * DAY
 ANYONE = NO_ADDRESS
 """As an executor: whoever likes carries out what has waited long enough."""
+
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +139,17 @@ async def hand_over(
     if not resumed:
         _check_before(ledger, roles, signer.account)
 
-    async def submit(step: str, call: Call) -> bytes:
+    async def submit(step: str, call: EvmCall[R]) -> R:
         done = await ledger.submit(call, signer, outbox=outbox, key=f"{prefix}/{step}")
-        return done.created
+        return done.effect
 
     # An owner beside the timelock itself is needed only to name cancellers, and gives that up.
     contract = artifact("TimelockController")
     owner = signer.account if cancellers else NO_ADDRESS
-    creation = contract.bytecode + encode(
+    code = contract.bytecode + encode(
         contract.interface.constructor, [delay, proposers, [*executors], owner]
     )
-    address = await submit("timelock", Call(ledger.id, "Deploying a timelock", b"", creation))
+    address = await submit("timelock", contract_creation(ledger.id, "Deploying a timelock", code))
     at = Contract(ledger.chain, address, contract.interface)
     for who in cancellers:
         named = at.call("Naming a canceller", "grantRole", CANCELLER, account(who))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+from caimi.ledgers.evm.calls import Event
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.logs import EventReader, Topics
-from caimi.ledgers.port import Event
+from caimi.ledgers.port import HistoryEntry
 
 _LINKS = ("licenceId", "purchaseId")
+_HIDDEN: Final = frozenset({"modelId", "tokenId", "versionId", "aliasId", "clientHash"})
+_NEXT_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class ModelHistory:
@@ -20,8 +26,8 @@ class ModelHistory:
         self._addresses = addresses
         self._deployed_at = deployed_at
 
-    async def of(self, model_id: bytes) -> list[Event]:
-        """List the model's events, oldest first.
+    async def of(self, model_id: bytes) -> list[HistoryEntry]:
+        """List what happened to the model, oldest first.
 
         A model's id may be any indexed parameter; events about its licences and purchases carry
         only theirs, and are found by what the first ones name.
@@ -45,4 +51,17 @@ class ModelHistory:
         }
         if links:
             await look([None, sorted(links)])
-        return [found[place] for place in sorted(found)]
+        return [_entry(found[place]) for place in sorted(found)]
+
+
+def _entry(event: Event) -> HistoryEntry:
+    details = tuple(
+        (_words(name), f"0x{value.hex()}" if isinstance(value, bytes) else str(value))
+        for name, value in event.values.items()
+        if name not in _HIDDEN
+    )
+    return HistoryEntry(_words(event.name), details, event.tx, event.height)
+
+
+def _words(name: str) -> str:
+    return _NEXT_WORD.sub(" ", name).lower()

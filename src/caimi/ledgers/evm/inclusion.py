@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caimi.errors.ledgers import LedgerAnswerInvalid, TransactionFailed, TransactionReverted
+from caimi.ledgers.evm.calls import Included
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.http import Json
 from caimi.ledgers.evm.logs import EventReader, parse_log
@@ -14,7 +15,6 @@ from caimi.ledgers.evm.pricing import message
 from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.reverts import reverted
 from caimi.ledgers.evm.rpc import RpcRefusal
-from caimi.ledgers.port import TxReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ async def nonce_at(chain: Chain, sender: bytes, height: int) -> int:
         raise chain.refused("eth_getTransactionCount", refusal) from refusal
 
 
-async def accepted(chain: Chain, events: EventReader, outcome: Outcome) -> TxReceipt:
+async def accepted(chain: Chain, events: EventReader, outcome: Outcome) -> Included:
     """Give the receipt of a success, with our contracts' events."""
     used, each, logs, created = fields(
         outcome.receipt, "gasUsed", "effectiveGasPrice", "logs", "contractAddress"
@@ -77,7 +77,7 @@ async def accepted(chain: Chain, events: EventReader, outcome: Outcome) -> TxRec
     if not isinstance(logs, list):
         raise LedgerAnswerInvalid(f"{chain.ledger} sent a receipt without logs.")
     block = await chain.block(outcome.height)
-    return TxReceipt(
+    return Included(
         ledger=chain.ledger,
         tx=outcome.attempt.tx,
         height=outcome.height,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import CallInvalid, ContractMissing, NotYetFinal
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.bridge import EvmBridge
+from caimi.ledgers.evm.calls import EvmCall, done, nothing
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.contract_accounts import approves
@@ -27,7 +29,9 @@ from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
 from caimi.ledgers.evm.watching import WatchableGateway
-from caimi.ledgers.port import Block, Call, LedgerId, Outbox, SignedCall, Signer, TxReceipt
+from caimi.ledgers.port import Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+
+R = TypeVar("R")
 
 _FIRST_LOOK = 0.05
 _LONGEST_LOOK = 2.0
@@ -136,17 +140,17 @@ class EvmLedger:
         here = InteroperableAddress.from_caip(self.id)
         return InteroperableAddress(here.chain_type, here.reference, account(who)).to_bytes()
 
-    async def sign(self, call: Call, signer: Signer) -> SignedCall:
+    async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, price it, and sign it with the account's next nonce."""
         return await self._sender.sign(self._ours(call), signer)
 
-    async def broadcast(self, call: SignedCall) -> TxReceipt:
+    async def broadcast(self, call: SignedCall) -> Done[None]:
         """Send (again, harmlessly) and wait until it is included; raises when it failed."""
-        return await self._sender.broadcast(call, sender_of(call))
+        return done(await self._sender.broadcast(call, sender_of(call)), nothing)
 
     async def submit(
-        self, call: Call, signer: Signer, *, outbox: Outbox | None = None, key: str = ""
-    ) -> TxReceipt:
+        self, call: Call[R], signer: Signer, *, outbox: Outbox | None = None, key: str = ""
+    ) -> Done[R]:
         """Carry a call out once under `key`: sign, record, broadcast, replace when stuck, wait.
 
         Raises:
@@ -154,12 +158,23 @@ class EvmLedger:
             InsufficientFunds, FeeAboveCap: the account cannot, or may not, pay.
             TransactionStuck: it was not included in time; submitting again goes on.
         """
-        return await self._sender.submit(self._ours(call), signer, outbox, key)
+        ours = self._ours(call)
+        return done(await self._sender.submit(ours, signer, outbox, key), ours.effect)
 
-    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> TxReceipt:
+    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> Done[None]:
         """Send native coins."""
         what = f"Sending {amount} wei to 0x{recipient.hex()}"
-        return await self.submit(Call(self.id, what, account(recipient), b"", amount), signer)
+        call = EvmCall(self.id, what, account(recipient), b"", amount, nothing)
+        return await self.submit(call, signer)
+
+    def describe(self, call: Call[object]) -> dict[str, str]:
+        """Say what a multi-signature account would send: `to`, `value` in wei, and `data`."""
+        ours = self._ours(call)
+        return {
+            "to": f"0x{ours.target.hex()}",
+            "value": str(ours.value),
+            "data": f"0x{ours.data.hex()}",
+        }
 
     async def wait_final(self, height: int) -> Block:
         """Wait until `height` is final, and give the final block seen then.
@@ -184,7 +199,7 @@ class EvmLedger:
         """Close the connection."""
         await self.chain.rpc.aclose()
 
-    def _ours(self, call: Call) -> Call:
-        if call.ledger != self.id:
+    def _ours(self, call: Call[R]) -> EvmCall[R]:
+        if call.ledger != self.id or not isinstance(call, EvmCall):
             raise CallInvalid(f"{call.what}: the call is for {call.ledger}, not for {self.id}.")
         return call

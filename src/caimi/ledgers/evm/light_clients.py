@@ -9,9 +9,10 @@ from caimi.errors.messaging import UnprovableClient
 from caimi.ledgers.client_proofs import MAX_MEMBERS
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.chain import Chain, Read
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.port import Call, Committee
+from caimi.ledgers.port import Committee
 from caimi.ledgers.port.clients import (
     COMPOSITE,
     MAX_CLIENTS,
@@ -60,7 +61,9 @@ class EvmLightClients:
         """Give the present committee of a committee client."""
         return await read_committee(self._contract(account, "CommitteeClient"))
 
-    def rotate(self, account: bytes, following: Committee, signers: int, signatures: bytes) -> Call:
+    def rotate(
+        self, account: bytes, following: Committee, signers: int, signatures: bytes
+    ) -> EvmCall[None]:
         """Hand a committee client over to `following`, as its present committee signed."""
         return self._contract(account, "CommitteeClient").call(
             f"Handing client 0x{account.hex()} over to epoch {following.epoch}",
@@ -80,7 +83,7 @@ class EvmLightClients:
         found = await self._chain.reads([client.reading("claims", number) for number in numbers])
         return [_claim(number, fields) for number, (fields,) in zip(numbers, found, strict=True)]
 
-    async def propose(self, account: bytes, claim: Claim) -> Call:
+    async def propose(self, account: bytes, claim: Claim) -> EvmCall[None]:
         """Build a claim, with its bond."""
         client = self._contract(account, "OptimisticClient")
         (bond,) = await client.read("bond")
@@ -95,7 +98,9 @@ class EvmLightClients:
             value=bond,
         )
 
-    async def recover(self, account: bytes, ended: Sequence[int], proposer: bytes) -> list[Call]:
+    async def recover(
+        self, account: bytes, ended: Sequence[int], proposer: bytes
+    ) -> list[EvmCall[None]]:
         """Build the settling of claims, and the withdrawal of what their proposer is owed."""
         client = self._contract(account, "OptimisticClient")
         calls = [client.call(f"Settling claim {each}", "settle", each) for each in ended]

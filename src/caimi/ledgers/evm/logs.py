@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, LedgerError
 from caimi.ledgers.evm.abi import EventType, Interface
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.calls import Event
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.rpc import RpcRefusal
-from caimi.ledgers.port import Event
 
 Topics = Sequence[bytes | Sequence[bytes] | None]
 """What each topic must be: one value, one of several, or anything."""

@@ -8,9 +8,10 @@ from caimi.chains import InteroperableAddress
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.calls import EvmCall, Included
 from caimi.ledgers.evm.contract import Contract, account, coin, word
 from caimi.ledgers.evm.registry import version_id
-from caimi.ledgers.port import Call, LedgerId, Licence, Price, Purchase, PurchaseState
+from caimi.ledgers.port import LedgerId, Licence, Price, Purchase, PurchaseState
 
 _NONE = bytes(32)
 
@@ -26,7 +27,7 @@ class EvmMarket:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
 
-    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call:
+    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> EvmCall[None]:
         """Set or withdraw prices of a model the sender owns."""
         entries = [
             (ledger_address(price.ledger), coin(price.currency), price.amount, price.offered)
@@ -43,9 +44,9 @@ class EvmMarket:
         )
         return int(amount) if offered else None
 
-    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call:
+    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> EvmCall[bytes]:
         """Buy a licence where the model lives."""
-        return self._contract.call(
+        call = self._contract.call(
             f"Buying a licence of version {version}",
             "buy",
             word(model_id),
@@ -54,6 +55,7 @@ class EvmMarket:
             amount,
             value=0 if currency else amount,
         )
+        return call.giving(_licence_id)
 
     async def relay_deposit(self) -> int:
         """Give what a purchase from here pays, in wei, to whoever brings its end."""
@@ -68,13 +70,13 @@ class EvmMarket:
         currency: bytes,
         amount: int,
         expiry: int,
-    ) -> Call:
+    ) -> EvmCall[bytes]:
         """Buy from here a licence of a model that lives behind `client_id`.
 
         The call pays the relay deposit that the market asks for now beside the amount.
         """
         deposit = await self.relay_deposit()
-        return self._contract.call(
+        call = self._contract.call(
             f"Buying a licence of version {version} over {client_id}",
             "buyRemote",
             client_id,
@@ -85,14 +87,16 @@ class EvmMarket:
             expiry,
             value=deposit if currency else deposit + amount,
         )
+        return call.giving(lambda included: included.octets("PurchaseOpened", "purchaseId"))
 
-    def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call:
+    def grant(self, model_id: bytes, version: str, consumer: bytes) -> EvmCall[bytes]:
         """Give a licence without payment."""
-        return self._contract.call(
+        call = self._contract.call(
             f"Granting a licence of version {version}", "grant", word(model_id), version, consumer
         )
+        return call.giving(_licence_id)
 
-    def revoke(self, licence_id: bytes) -> Call:
+    def revoke(self, licence_id: bytes) -> EvmCall[None]:
         """Take a licence back."""
         return self._contract.call("Revoking a licence", "revoke", licence_id)
 
@@ -135,9 +139,13 @@ class EvmMarket:
         (amount,) = await self._contract.read("owed", account(who), coin(currency), at=at)
         return int(amount)
 
-    def withdraw(self, to: bytes, currency: bytes = b"") -> Call:
+    def withdraw(self, to: bytes, currency: bytes = b"") -> EvmCall[None]:
         """Pay out to `to` what the market owes the sender."""
         return self._contract.call("Withdrawing earnings", "withdraw", coin(currency), account(to))
+
+
+def _licence_id(included: Included) -> bytes:
+    return included.octets("LicenceGranted", "licenceId")
 
 
 def _purchase(purchase_id: bytes, fields: Value) -> Purchase:

@@ -12,8 +12,9 @@ from rlp.exceptions import RLPException
 
 from caimi.errors.ledgers import CallInvalid
 from caimi.hashing import keccak256
+from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.fees import Fees
-from caimi.ledgers.port import Call, LedgerId, SignedCall, Signer
+from caimi.ledgers.port import LedgerId, SignedCall, Signer
 
 _TYPE = b"\x02"
 _FIELDS = 12
@@ -28,7 +29,7 @@ class Attempt:
     nonce: int
     fees: Fees
     gas: int
-    call: Call
+    call: EvmCall[object]
 
     @property
     def tx(self) -> str:
@@ -37,7 +38,7 @@ class Attempt:
 
 
 def sign_call(
-    call: Call, signer: Signer, *, number: int, nonce: int, gas: int, fees: Fees
+    call: EvmCall[object], signer: Signer, *, number: int, nonce: int, gas: int, fees: Fees
 ) -> Attempt:
     """Sign a call for chain `number`."""
     fields: list[object] = [
@@ -81,7 +82,7 @@ def read_signed(signed: SignedCall, number: int) -> Attempt:
     )
     if chain != number:
         raise CallInvalid(f"The recorded transaction {signed.tx} is for chain {chain}.")
-    call = Call(LedgerId(signed.ledger), signed.what, fields[5], fields[7], value)
+    call = EvmCall(LedgerId(signed.ledger), signed.what, fields[5], fields[7], value, nothing)
     return Attempt(signed, nonce, Fees(most, tip), gas, call)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caimi.errors.ledgers import InsufficientFunds, LedgerError
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.fees import FeePolicy, Fees
 from caimi.ledgers.evm.http import Json
 from caimi.ledgers.evm.quantities import fields, hexed, quantity
 from caimi.ledgers.evm.rpc import Request, RpcRefusal
-from caimi.ledgers.port import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Priced:
     fees: Fees
 
 
-def message(call: Call, sender: bytes) -> dict[str, str]:
+def message(call: EvmCall[object], sender: bytes) -> dict[str, str]:
     """Write a call as the execution API's transaction object."""
     written = {"from": hexed(sender), "data": hexed(call.data), "value": hex(call.value)}
     if call.target:
@@ -29,7 +29,7 @@ def message(call: Call, sender: bytes) -> dict[str, str]:
     return written
 
 
-async def price(chain: Chain, policy: FeePolicy, call: Call, sender: bytes) -> Priced:
+async def price(chain: Chain, policy: FeePolicy, call: EvmCall[object], sender: bytes) -> Priced:
     """Estimate gas with a margin, choose fees, and check the balance, in one round trip.
 
     A node finds an estimate by some twenty trials; where the call brings its `work`, one trial with
@@ -89,7 +89,7 @@ async def market_price(chain: Chain) -> int:
 
 
 def insufficient(
-    chain: Chain, call: Call, sender: bytes, balance: int, needed: int
+    chain: Chain, call: EvmCall[object], sender: bytes, balance: int, needed: int
 ) -> InsufficientFunds:
     """Give the error that says how much is missing."""
     return InsufficientFunds(

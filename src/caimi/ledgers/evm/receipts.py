@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from caimi.errors.ledgers import LedgerAnswerInvalid
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.port import Call
 
 
 class EvmReceiptLog:
@@ -15,9 +15,10 @@ class EvmReceiptLog:
         self._contract = contract
         self._events = events
 
-    def anchor(self, root: bytes, count: int) -> Call:
+    def anchor(self, root: bytes, count: int) -> EvmCall[int]:
         """Anchor the root of `count` of the sender's receipts."""
-        return self._contract.call(f"Anchoring {count} receipts", "anchor", root, count)
+        call = self._contract.call(f"Anchoring {count} receipts", "anchor", root, count)
+        return call.giving(lambda included: included.number("ReceiptsAnchored", "index"))
 
     async def anchored(self, worker: bytes, root: bytes, at: int | None = None) -> int | None:
         """Give when the worker anchored the root, in seconds; None when never."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from caimi.errors.ledgers import TransactionReverted, UnknownModel, UnknownVersion
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.calls import Event, EvmCall
 from caimi.ledgers.evm.contract import Contract, account, word
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.logs import EventReader
@@ -15,9 +16,8 @@ from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.voyages import foreign_model, token_id
 from caimi.ledgers.port import (
     AliasChange,
-    Call,
-    Event,
     ForeignModel,
+    HistoryEntry,
     LedgerId,
     ModelRecord,
     Publication,
@@ -189,13 +189,14 @@ class EvmRegistry:
         record = await self.version(model_id, version)
         return await self._publishers.of(model_id, version_id(version), record.published_at)
 
-    async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str:
-        """Give the version an alias points at.
-
-        Raises:
-            TransactionReverted: it was never set.
-        """
-        (version,) = await self._contract.read("getAlias", word(model_id), name, at=at)
+    async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str | None:
+        """Give the version an alias points at; None when it was never set."""
+        try:
+            (version,) = await self._contract.read("getAlias", word(model_id), name, at=at)
+        except TransactionReverted as refusal:
+            if refusal.error != "UnknownAlias":
+                raise
+            return None
         return str(version)
 
     async def alias_history(
@@ -212,35 +213,35 @@ class EvmRegistry:
         )
         return [AliasChange(version, time) for version, time in entries]
 
-    async def history(self, model_id: bytes) -> list[Event]:
-        """List every event about the model on this ledger, oldest first."""
+    async def history(self, model_id: bytes) -> list[HistoryEntry]:
+        """List everything that happened to the model on this ledger, oldest first."""
         return await self._history.of(model_id)
 
-    def publish(self, name: str, version: str, manifest: bytes) -> Call:
+    def publish(self, name: str, version: str, manifest: bytes) -> EvmCall[None]:
         """Publish a version under a name of the sender's own."""
         return self._contract.call(
             f"Publishing {name} {version}", "publish", name, version, manifest
         )
 
-    def publish_version(self, model_id: bytes, version: str, manifest: bytes) -> Call:
+    def publish_version(self, model_id: bytes, version: str, manifest: bytes) -> EvmCall[None]:
         """Publish a version of a model the sender owns."""
         return self._contract.call(
             f"Publishing version {version}", "publishVersion", word(model_id), version, manifest
         )
 
-    def set_alias(self, model_id: bytes, name: str, version: str) -> Call:
+    def set_alias(self, model_id: bytes, name: str, version: str) -> EvmCall[None]:
         """Point an alias at a version."""
         return self._contract.call(
             f"Setting alias {name} to {version}", "setAlias", word(model_id), name, version
         )
 
-    def deprecate(self, model_id: bytes, version: str, reason: str) -> Call:
+    def deprecate(self, model_id: bytes, version: str, reason: str) -> EvmCall[None]:
         """Mark a version as deprecated."""
         return self._contract.call(
             f"Deprecating version {version}", "deprecate", word(model_id), version, reason
         )
 
-    def transfer(self, model_id: bytes, sender: bytes, recipient: bytes) -> Call:
+    def transfer(self, model_id: bytes, sender: bytes, recipient: bytes) -> EvmCall[None]:
         """Give the model to another account on this ledger."""
         return self._contract.call(
             f"Transferring the model to 0x{recipient.hex()}",
@@ -250,7 +251,7 @@ class EvmRegistry:
             word(model_id),
         )
 
-    def approve(self, model_id: bytes, operator: bytes) -> Call:
+    def approve(self, model_id: bytes, operator: bytes) -> EvmCall[None]:
         """Let another account move the model."""
         return self._contract.call(
             f"Approving 0x{operator.hex()}", "approve", account(operator), word(model_id)
@@ -269,9 +270,10 @@ class EvmRegistry:
         """Give the EIP-712 digest the publisher signs."""
         return self._publications.digest(publication)
 
-    def anchor_batch(self, root: bytes, count: int) -> Call:
+    def anchor_batch(self, root: bytes, count: int) -> EvmCall[int]:
         """Anchor the Merkle root of `count` publications."""
-        return self._contract.call(f"Anchoring {count} publications", "anchorBatch", root, count)
+        call = self._contract.call(f"Anchoring {count} publications", "anchorBatch", root, count)
+        return call.giving(lambda included: included.number("BatchAnchored", "batchId"))
 
     async def batch(self, batch_id: int, at: int | None = None) -> PublicationBatch:
         """Read an anchored batch.
@@ -284,7 +286,7 @@ class EvmRegistry:
 
     def publish_from_batch(
         self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
-    ) -> Call:
+    ) -> EvmCall[None]:
         """Publish from a batch, by proof and the publisher's signature; anyone may send it."""
         return self._contract.call(
             f"Publishing {publication.name} {publication.version} from batch {batch_id}",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caimi.ibc.packet import Packet
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.packets import to_tuple
-from caimi.ledgers.port import Call, RelayFee
+from caimi.ledgers.port import RelayFee
 
 
 class EvmRelayFees:
@@ -20,7 +21,7 @@ class EvmRelayFees:
         self._gateway = gateway
         self._events = events
 
-    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> Call:
+    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> EvmCall[None]:
         """Set aside `amount` wei for the relayer of an open packet."""
         return self._contract.call(
             f"Paying for packet {packet.sequence} of {packet.source_client}",
@@ -71,7 +72,7 @@ class EvmRelayFees:
         fees: Sequence[RelayFee],
         acknowledgements: Sequence[bytes],
         proof: bytes,
-    ) -> Call:
+    ) -> EvmCall[None]:
         """Collect fees by proof of the acknowledgements."""
         return self._contract.call(
             f"Collecting {len(fees)} fees over {client_id}",
@@ -82,7 +83,7 @@ class EvmRelayFees:
             proof,
         )
 
-    def refund(self, client_id: str, fees: Sequence[RelayFee], proof: bytes) -> Call:
+    def refund(self, client_id: str, fees: Sequence[RelayFee], proof: bytes) -> EvmCall[None]:
         """Give fees back by proof that nothing was received in time."""
         return self._contract.call(
             f"Giving {len(fees)} fees over {client_id} back",
@@ -92,7 +93,7 @@ class EvmRelayFees:
             proof,
         )
 
-    def reclaim(self, client_id: str, sequence: int, relayer: bytes, payer: bytes) -> Call:
+    def reclaim(self, client_id: str, sequence: int, relayer: bytes, payer: bytes) -> EvmCall[None]:
         """Give a fee back about whose packet nobody proved anything for long after its timeout."""
         return self._contract.call(
             f"Giving the fee of packet {sequence} of {client_id} back",
@@ -106,7 +107,7 @@ class EvmRelayFees:
         (amount,) = await self._contract.read("owed", account(who))
         return int(amount)
 
-    def withdraw(self, to: bytes) -> Call:
+    def withdraw(self, to: bytes) -> EvmCall[None]:
         """Withdraw to `to` what the sender is owed."""
         return self._contract.call("Withdrawing fees", "withdraw", account(to))
 

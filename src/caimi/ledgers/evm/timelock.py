@@ -16,9 +16,9 @@ from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import decode, encode
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.roles import seen
-from caimi.ledgers.port import Call
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -122,7 +122,7 @@ class Timelock:
             "proposed, was cancelled, or has been carried out."
         )
 
-    async def propose(self, change: Call) -> tuple[bytes, Call]:
+    async def propose(self, change: EvmCall[object]) -> tuple[bytes, EvmCall[None]]:
         """Give the id and the call that schedule `change` after the timelock's delay.
 
         Raises:
@@ -156,7 +156,7 @@ class Timelock:
             "propose it with a salt of your own."
         )
 
-    def execute(self, operation: Operation) -> Call:
+    def execute(self, operation: Operation) -> EvmCall[None]:
         """Give the call that carries an operation out.
 
         Raises:
@@ -192,7 +192,7 @@ class Timelock:
             value=sum(values),
         )
 
-    def cancel(self, operation: Operation) -> Call:
+    def cancel(self, operation: Operation) -> EvmCall[None]:
         """Give the call that takes an operation back."""
         return self._contract.call(
             f"Cancelling {'; '.join(operation.says)}", "cancel", operation.id

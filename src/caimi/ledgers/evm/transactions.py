@@ -23,6 +23,7 @@ from caimi.errors.ledgers import (
     TransactionDisplaced,
     TransactionStuck,
 )
+from caimi.ledgers.evm.calls import EvmCall, Included
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.clearing import make_way
 from caimi.ledgers.evm.fees import FeePolicy
@@ -33,7 +34,7 @@ from caimi.ledgers.evm.outgoing import Attempt, read_signed, sign_call
 from caimi.ledgers.evm.pricing import price, reprice
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.rpc import RpcRefusal
-from caimi.ledgers.port import Call, Outbox, SignedCall, Signer, TxReceipt
+from caimi.ledgers.port import Outbox, SignedCall, Signer
 
 _KNOWN = ("already known", "already imported", "known transaction", "already exists")
 _OUTBID = ("replacement", "could not replace")
@@ -76,7 +77,7 @@ class Sender:
         self._nonces = Nonces(chain)
         self._keys: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def sign(self, call: Call, signer: Signer) -> SignedCall:
+    async def sign(self, call: EvmCall[object], signer: Signer) -> SignedCall:
         """Check, price and sign a call with the next nonce, which stays free until it is sent."""
         priced = await price(self._chain, self._policy, call, signer.account)
         async with self._nonces.lock(signer.account):
@@ -90,7 +91,7 @@ class Sender:
             fees=priced.fees,
         ).signed
 
-    async def broadcast(self, signed: SignedCall, sender: bytes) -> TxReceipt:
+    async def broadcast(self, signed: SignedCall, sender: bytes) -> Included:
         """Send a signed call and wait; nothing replaces it, for nobody here can sign."""
         attempt = read_signed(signed, self._chain.number)
         await self._hand_over(attempt, sender)
@@ -100,8 +101,8 @@ class Sender:
         return receipt
 
     async def submit(
-        self, call: Call, signer: Signer, outbox: Outbox | None = None, key: str = ""
-    ) -> TxReceipt:
+        self, call: EvmCall[object], signer: Signer, outbox: Outbox | None = None, key: str = ""
+    ) -> Included:
         """Carry a call out once under `key`; see `caimi.ledgers.port.Ledger.submit`."""
         if outbox is None:
             return await self._submit(call, signer, None, "")
@@ -110,8 +111,8 @@ class Sender:
             return await self._submit(call, signer, outbox, key)
 
     async def _submit(
-        self, call: Call, signer: Signer, outbox: Outbox | None, key: str
-    ) -> TxReceipt:
+        self, call: EvmCall[object], signer: Signer, outbox: Outbox | None, key: str
+    ) -> Included:
         attempts = await self._recorded(outbox, key)
         watch = _Watch(self, signer, signer.account, outbox, key, attempts)
         if attempts:
@@ -197,7 +198,7 @@ class _Watch:
     def newest(self) -> Attempt:
         return self._attempts[-1]
 
-    async def start(self, call: Call) -> None:
+    async def start(self, call: EvmCall[object]) -> None:
         """Sign a call with a fresh nonce, write it down, send it."""
         assert self._signer is not None
         sender = self._sender
@@ -214,7 +215,7 @@ class _Watch:
             await self._record(attempt)
             await sender._hand_over(attempt, self._account)
 
-    async def resume(self) -> TxReceipt | None:
+    async def resume(self) -> Included | None:
         """Finish what was recorded; None when all of it is dead for good and can be done anew."""
         now = await standing(self._chain, self._account, self._attempts)
         if now.outcome is not None and not now.outcome.succeeded:
@@ -226,7 +227,7 @@ class _Watch:
                 await self._sender._send(self.newest, self._account)
         return await self.settle()
 
-    async def settle(self) -> TxReceipt | None:
+    async def settle(self) -> Included | None:
         """Wait until one attempt is included; None when another transaction took their nonce.
 
         Raises:
@@ -236,7 +237,7 @@ class _Watch:
         with self._sender._nonces.following(self._account, self.newest.nonce):
             return await self._settle()
 
-    async def _settle(self) -> TxReceipt | None:
+    async def _settle(self) -> Included | None:
         patience, clock = self._sender._patience, self._sender._clock
         began = sent = clock()
         look = patience.first_look

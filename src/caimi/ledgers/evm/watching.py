@@ -8,11 +8,12 @@ from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.evm.abi import decode
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
+from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.quantities import data, fields
 from caimi.ledgers.evm.rpc import RpcRefusal
-from caimi.ledgers.port import Call, Delivery, Ending
+from caimi.ledgers.port import Delivery, Ending
 
 _TRACE = {"tracer": "callTracer"}
 _ARRIVALS = (
@@ -87,11 +88,11 @@ class WatchableGateway(EvmGateway):
         (paused,) = await self._contract.read("routePaused", client_id, at=at)
         return bool(paused)
 
-    def pause_route(self, client_id: str) -> Call:
+    def pause_route(self, client_id: str) -> EvmCall[None]:
         """Stop sending and receiving over a route; guardians only."""
         return self._contract.call(f"Pausing {client_id}", "pauseRoute", client_id)
 
-    async def report_conflict(self, client_id: str, first: bytes, second: bytes) -> Call:
+    async def report_conflict(self, client_id: str, first: bytes, second: bytes) -> EvmCall[None]:
         """Freeze a committee's client by two statements that contradict each other."""
         address, _, _ = await self._contract.read("getClient", client_id)
         client = Contract(self._contract.chain, address, self._clients)

@@ -11,7 +11,7 @@ All heights are block numbers, all times seconds since the epoch, all amounts th
 
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
-from caimi.ledgers.port.calls import Call, Event, Outbox, SignedCall, TxReceipt
+from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import (
     COMMITTEE,
     COMPOSITE,
@@ -40,6 +40,7 @@ from caimi.ledgers.port.receipts import ReceiptLog
 from caimi.ledgers.port.registry import (
     AliasChange,
     ForeignModel,
+    HistoryEntry,
     ModelRecord,
     Publication,
     PublicationBatch,
@@ -59,10 +60,11 @@ __all__ = [
     "Claim",
     "Committee",
     "Delivery",
+    "Done",
     "Ending",
-    "Event",
     "ForeignModel",
     "Gateway",
+    "HistoryEntry",
     "Ledger",
     "LedgerId",
     "Licence",
@@ -90,7 +92,6 @@ __all__ = [
     "SignedCall",
     "Signer",
     "Statement",
-    "TxReceipt",
     "VersionRecord",
     "WrittenAcknowledgement",
 ]

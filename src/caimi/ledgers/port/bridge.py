@@ -41,10 +41,11 @@ class Bridge(Protocol):
 
     def send(
         self, client_id: str, model_id: bytes, recipient: bytes, timeout: int, min_depth: int = 0
-    ) -> Call:
+    ) -> Call[int]:
         """Send the model back the way it came, or on to a ledger that it has not been on.
 
-        The other side takes it when `min_depth` blocks lie on the one that sends.
+        The other side takes it when `min_depth` blocks lie on the one that sends. Its effect is the
+        packet's sequence.
         """
         ...
 

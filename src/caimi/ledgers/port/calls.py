@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Generic, Protocol, Self, TypeVar
 
 from caimi.ledgers.port.blocks import LedgerId
 
+R_co = TypeVar("R_co", covariant=True)
+
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A state change that a facet has built and nobody has sent yet.
+class Call(Generic[R_co]):
+    """A state change that a facet has built and nobody has sent yet; `R_co` is its effect.
 
-    `what` says it in words for progress displays and errors; `target`, `data` and `value` mean
-    something only to the ledger that built it. `work` is what the caller knows to suffice (gas on
-    EVM ledgers); 0, or too little, has the ledger estimate it, which costs a node far more.
+    `what` says it in words for progress displays and errors. What it is made of is the business of
+    the ledger that built it. `work` is what the caller knows to suffice; 0, or too little, has the
+    ledger estimate it, which costs a node far more. Ledgers that count no work ignore it.
     """
 
     ledger: LedgerId
     what: str
-    target: bytes
-    data: bytes
-    value: int = 0
-    work: int = 0
+    work: int = field(default=0, kw_only=True)
+
+    def within(self, work: int) -> Self:
+        """Give the same call, known to need no more than `work`."""
+        return replace(self, work=work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +39,11 @@ class SignedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One decoded event of this deployment's contracts."""
+class Done(Generic[R_co]):
+    """What a call did: it is on the ledger, at `height`.
 
-    name: str
-    values: dict[str, object] = field(hash=False)
-    tx: str
-    height: int
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class TxReceipt:
-    """What a transaction did.
-
-    `work` is gas on EVM ledgers, `fee` what the sender paid for it, `created` the account of a
-    contract that it created.
+    `effect` is what the facet that built the call says of it; `work` is what the ledger counted
+    (gas on EVM ledgers), `fee` what the sender paid for it.
     """
 
     ledger: LedgerId
@@ -60,8 +52,7 @@ class TxReceipt:
     time: int
     work: int
     fee: int
-    events: tuple[Event, ...] = ()
-    created: bytes = b""
+    effect: R_co
 
 
 class Outbox(Protocol):

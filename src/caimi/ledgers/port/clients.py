@@ -77,7 +77,9 @@ class LightClients(Protocol):
         """Give the present committee of a committee client."""
         ...
 
-    def rotate(self, account: bytes, following: Committee, signers: int, signatures: bytes) -> Call:
+    def rotate(
+        self, account: bytes, following: Committee, signers: int, signatures: bytes
+    ) -> Call[None]:
         """Build the hand-over of a committee client, as `SignedRotation` has it."""
         ...
 
@@ -85,11 +87,13 @@ class LightClients(Protocol):
         """Give the newest claims of an optimistic client, `most` at most, oldest first."""
         ...
 
-    async def propose(self, account: bytes, claim: Claim) -> Call:
+    async def propose(self, account: bytes, claim: Claim) -> Call[None]:
         """Build a claim with the bond that the client asks for; its proposers only."""
         ...
 
-    async def recover(self, account: bytes, ended: Sequence[int], proposer: bytes) -> list[Call]:
+    async def recover(
+        self, account: bytes, ended: Sequence[int], proposer: bytes
+    ) -> Sequence[Call[None]]:
         """Build what gets a proposer's bonds back, those of the claims that `ended` and of others.
 
         Nothing when it is owed none and none ended.

@@ -29,7 +29,7 @@ class RelayFee:
 class RelayFees(Protocol):
     """Escrow of relayers' fees at the ledger that sends."""
 
-    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> Call:
+    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> Call[None]:
         """Set aside `amount` native coins for the relayer of an open packet."""
         ...
 
@@ -47,11 +47,11 @@ class RelayFees(Protocol):
         fees: Sequence[RelayFee],
         acknowledgements: Sequence[bytes],
         proof: bytes,
-    ) -> Call:
+    ) -> Call[None]:
         """Collect fees, by proof of the commitments to their packets' acknowledgements."""
         ...
 
-    def refund(self, client_id: str, fees: Sequence[RelayFee], proof: bytes) -> Call:
+    def refund(self, client_id: str, fees: Sequence[RelayFee], proof: bytes) -> Call[None]:
         """Give fees back, by proof that their packets were not received in time."""
         ...
 
@@ -59,6 +59,6 @@ class RelayFees(Protocol):
         """Tell what `account` can withdraw."""
         ...
 
-    def withdraw(self, to: bytes) -> Call:
+    def withdraw(self, to: bytes) -> Call[None]:
         """Pay out to `to` what the sender is owed."""
         ...

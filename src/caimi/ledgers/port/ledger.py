@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Bridge
-from caimi.ledgers.port.calls import Call, Outbox, SignedCall, TxReceipt
+from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import LightClients
 from caimi.ledgers.port.fees import RelayFees
 from caimi.ledgers.port.gateway import Gateway
@@ -14,6 +14,8 @@ from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.market import Market
 from caimi.ledgers.port.receipts import ReceiptLog
 from caimi.ledgers.port.registry import Registry
+
+R = TypeVar("R")
 
 
 class Ledger(Protocol):
@@ -68,20 +70,20 @@ class Ledger(Protocol):
         """ERC-7930 interoperable address of an account here."""
         ...
 
-    async def sign(self, call: Call, signer: Signer) -> SignedCall:
+    async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, price it, and sign it with the account's next nonce.
 
         The nonce is not reserved: broadcast before the account signs again.
         """
         ...
 
-    async def broadcast(self, call: SignedCall) -> TxReceipt:
+    async def broadcast(self, call: SignedCall) -> Done[None]:
         """Send (again, harmlessly) and wait until it is included; raises when it failed."""
         ...
 
     async def submit(
-        self, call: Call, signer: Signer, *, outbox: Outbox | None = None, key: str = ""
-    ) -> TxReceipt:
+        self, call: Call[R], signer: Signer, *, outbox: Outbox | None = None, key: str = ""
+    ) -> Done[R]:
         """Sign, record under `key` in `outbox` (when given), broadcast, replace when stuck, wait.
 
         When the outbox already holds `key`, that transaction is finished instead of a new one made;
@@ -89,7 +91,11 @@ class Ledger(Protocol):
         """
         ...
 
-    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> TxReceipt: ...
+    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> Done[None]: ...
+    def describe(self, call: Call[object]) -> dict[str, str]:
+        """Say what an account that signs elsewhere would send, by the ledger's own names."""
+        ...
+
     async def wait_final(self, height: int) -> Block:
         """Wait until `height` is final."""
         ...

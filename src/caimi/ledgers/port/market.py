@@ -60,14 +60,17 @@ class Licence:
 class Market(Protocol):
     """Licences: prices and grants at home, payment anywhere."""
 
-    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call: ...
+    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call[None]: ...
     async def price(
         self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: int | None = None
     ) -> int | None:
         """Give the price payable on `ledger`, or None when it is not for sale there."""
         ...
 
-    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call: ...
+    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call[bytes]:
+        """Buy a licence where the model lives; the effect is the licence's id."""
+        ...
+
     async def relay_deposit(self) -> int:
         """Give what a purchase from here pays, in native coins, to whoever brings its end."""
         ...
@@ -80,12 +83,18 @@ class Market(Protocol):
         currency: bytes,
         amount: int,
         expiry: int,
-    ) -> Call:
-        """Buy a licence of a model behind `client_id`; the call pays the relay deposit too."""
+    ) -> Call[bytes]:
+        """Buy a licence of a model behind `client_id`; the call pays the relay deposit too.
+
+        Its effect is the purchase's id.
+        """
         ...
 
-    def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call: ...
-    def revoke(self, licence_id: bytes) -> Call: ...
+    def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call[bytes]:
+        """Give a licence without payment; the effect is its id."""
+        ...
+
+    def revoke(self, licence_id: bytes) -> Call[None]: ...
     async def licence(
         self, model_id: bytes, version: str, consumer: bytes, at: int | None = None
     ) -> Licence: ...
@@ -101,6 +110,6 @@ class Market(Protocol):
         ...
 
     async def owed(self, account: bytes, currency: bytes = b"", at: int | None = None) -> int: ...
-    def withdraw(self, to: bytes, currency: bytes = b"") -> Call:
+    def withdraw(self, to: bytes, currency: bytes = b"") -> Call[None]:
         """Pay out to `to` what the market owes the sender."""
         ...

@@ -10,7 +10,10 @@ from caimi.ledgers.port.calls import Call
 class ReceiptLog(Protocol):
     """Merkle roots over workers' inference receipts."""
 
-    def anchor(self, root: bytes, count: int) -> Call: ...
+    def anchor(self, root: bytes, count: int) -> Call[int]:
+        """Anchor a root over `count` receipts; its effect is which of the sender's roots it is."""
+        ...
+
     async def anchored(self, worker: bytes, root: bytes, at: int | None = None) -> int | None:
         """When `worker` anchored `root`, in seconds; None when never."""
         ...

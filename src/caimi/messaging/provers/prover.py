@@ -86,7 +86,7 @@ class Proposer:
     """Who claims at optimistic clients: an account, and how it sends a call to the verifier."""
 
     account: bytes
-    submit: Callable[[Call], Awaitable[object]]
+    submit: Callable[[Call[None]], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
