@@ -184,6 +184,10 @@ contract OptimisticClientTest is CommitteeFacts {
         doubt(id);
         vm.expectRevert(abi.encodeWithSelector(OptimisticClient.ZeroValue.selector, 0));
         confirm(id, fact, "");
+        // Nor does one that nobody doubts.
+        accepted(fact);
+        vm.expectRevert(abi.encodeWithSelector(OptimisticClient.ZeroValue.selector, 0));
+        _client.verifyMembership(fact.keys, fact.values, fact.proof);
         ++_height;
         fact.values[0] = "there";
         id = propose(_height, _height, uint64(block.timestamp), leafOf(fact.keys[0], "there"), 1);
