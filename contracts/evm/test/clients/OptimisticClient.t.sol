@@ -376,6 +376,8 @@ contract OptimisticClientTest is CommitteeFacts {
             vm.expectRevert(abi.encodeWithSelector(OptimisticClient.InvalidWindow.selector, wrong));
             this.makeClient(_stronger, BOND, i % 2 == 0 ? wrong : WINDOW, i % 2 == 0 ? CONFIRMATION : wrong);
         }
+        this.makeClient(_stronger, BOND, 10 minutes, 12 hours);
+        this.makeClient(_stronger, BOND, 12 hours, 10 minutes);
     }
 
     /// @dev From outside: a test ends, and passes, where a creation of its own is refused as expected.
