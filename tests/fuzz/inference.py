@@ -132,7 +132,11 @@ DECODERS = (
     Decoder(
         "fuel-schedule",
         ("caimi.inference.wasm.fuel.schedule",),
-        lambda: [Schedule("caimi-wasm/2/simd", {"add.row": 5, "product.step": 7}, 9).encode()],
+        lambda: [
+            Schedule(
+                "caimi-wasm/2/simd", {"add.row": 5, "product.step": 7}, {"add": 40}, 9
+            ).encode()
+        ],
         Schedule.decode,
         Schedule.encode,
         Law.ONE_SPELLING,

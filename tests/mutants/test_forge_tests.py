@@ -10,7 +10,8 @@ import re
 
 from mutants.targets import EVM
 
-_EXPECTED = r"expect(?:Partial)?Revert\([^;]*\);\s*(?:[\w\[\] ]+=\s*)?"
+_EXPECTED = r"\([^;]*\);\s*(?:[\w\[\] ]+=\s*)?"
+_EXPECTING = r"expect(?:Partial)?Revert"
 _CREATION = r"new [A-Z]\w*\("
 _FUNCTION = re.compile(
     r"function (\w+)\([^{;]*\b(?:private|internal)\b[^{;]*\{(.*?)\n    \}", re.DOTALL
@@ -19,9 +20,14 @@ _FUNCTION = re.compile(
 
 def ends_early(source: str) -> list[str]:
     """Give what is expected to be refused and is a creation, by itself or in a function inside."""
-    within = [name for name, body in _FUNCTION.findall(source) if re.search(_CREATION, body)]
-    creating = "|".join([_CREATION, *(rf"{name}\(" for name in within)])
-    found = re.finditer(rf"{_EXPECTED}(?:{creating})", source)
+    source = re.sub("//.*", "", source)
+    within = _FUNCTION.findall(source)
+    creations = [name for name, body in within if re.search(_CREATION, body)]
+    last = [(name, body.strip().split(";")[-2:][0]) for name, body in within]
+    expectations = [name for name, statement in last if re.search(_EXPECTING, statement)]
+    creating = "|".join([_CREATION, *(rf"{name}\(" for name in creations)])
+    expecting = "|".join([_EXPECTING, *(rf"\b{name}" for name in expectations)])
+    found = re.finditer(rf"(?:{expecting}){_EXPECTED}(?:{creating})", source)
     return [" ".join(each.group().split()) for each in found]
 
 
@@ -49,3 +55,13 @@ def test_a_creation_by_a_function_inside_is_found() -> None:
 """
     assert ends_early(f"{inside}    vm.expectRevert(Wrong.selector);\n make(1);")
     assert not ends_early(f"{inside}    vm.expectRevert(Wrong.selector);\n this.make(1);")
+
+
+def test_an_expectation_by_a_function_inside_is_found() -> None:
+    inside = """
+    function expectWrong(uint256 a) private {
+        vm.expectRevert(abi.encode(a));
+    }
+"""
+    assert ends_early(f"{inside}    expectWrong(1); // for it is\n new Thing(1);")
+    assert not ends_early(f"{inside}    expectWrong(1);\n this.makeThing(1);")

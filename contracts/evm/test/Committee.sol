@@ -2,6 +2,7 @@
 pragma solidity ^0.8.37;
 
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {CommitteeClient} from "../src/clients/CommitteeClient.sol";
 import {CommitteeStatements} from "../src/clients/CommitteeStatements.sol";
 import {Checkpoint, CommitteeProof, StatementKind} from "../src/interfaces/ICommitteeClient.sol";
 import {Test} from "./Test.sol";
@@ -14,6 +15,18 @@ abstract contract Committee is Test {
         uint256[] privateKeys; // in the order of their addresses
         address[] members;
         bytes operators; // each its own
+    }
+
+    /// @dev From outside: a test ends, and passes, where a creation of its own is refused as expected.
+    function makeCommitteeClient(
+        bytes memory origin,
+        uint64 epoch,
+        uint16 threshold,
+        address[] memory members,
+        bytes memory operators,
+        address authority
+    ) external {
+        new CommitteeClient(origin, epoch, threshold, members, operators, authority);
     }
 
     function makeKeys(uint64 epoch, uint16 threshold, uint256 count, uint256 seed)

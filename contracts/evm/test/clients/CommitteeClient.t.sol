@@ -331,18 +331,6 @@ contract CommitteeClientTest is Committee {
 
     // Committees
 
-    /// @dev From outside: a test ends, and passes, where a creation of its own is refused as expected.
-    function makeCommitteeClient(
-        bytes memory origin,
-        uint64 epoch,
-        uint16 threshold,
-        address[] memory members,
-        bytes memory operators,
-        address authority
-    ) external {
-        new CommitteeClient(origin, epoch, threshold, members, operators, authority);
-    }
-
     function test_a_committee_is_a_majority_of_different_members() public {
         AccessManager manager = new AccessManager(address(this));
         uint16[5] memory thresholds = [uint16(0), 1, 2, 6, 7];
@@ -352,6 +340,10 @@ contract CommitteeClientTest is Committee {
             );
             this.makeCommitteeClient(gateway, 0, thresholds[i], keys.members, keys.operators, address(manager));
         }
+        // Half is no majority.
+        Keys memory four = makeKeys(0, 2, 4, 1);
+        vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidThreshold.selector, uint16(2), uint256(4)));
+        this.makeCommitteeClient(gateway, 0, 2, four.members, four.operators, address(manager));
         address[] memory members = new address[](2);
         vm.expectRevert(abi.encodeWithSelector(MemberList.InvalidMember.selector, address(0)));
         this.makeCommitteeClient(gateway, 0, 2, members, hex"0001", address(manager));
@@ -401,9 +393,9 @@ contract CommitteeClientTest is Committee {
     function test_no_operator_alone_reaches_the_threshold() public {
         address manager = client.authority();
         expectOperator(0x09); // it has three
-        new CommitteeClient(gateway, 0, 3, keys.members, hex"0709090709", manager);
+        this.makeCommitteeClient(gateway, 0, 3, keys.members, hex"0709090709", manager);
         expectOperator(0x00);
-        new CommitteeClient(gateway, 0, 3, keys.members, new bytes(5), manager);
+        this.makeCommitteeClient(gateway, 0, 3, keys.members, new bytes(5), manager);
         CommitteeClient other = new CommitteeClient(gateway, 0, 3, keys.members, hex"0709090701", manager);
         (,,, bytes memory operators,) = other.committee(0);
         assertEq(operators, hex"0709090701");

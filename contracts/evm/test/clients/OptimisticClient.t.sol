@@ -184,6 +184,10 @@ contract OptimisticClientTest is CommitteeFacts {
         doubt(id);
         vm.expectRevert(abi.encodeWithSelector(OptimisticClient.ZeroValue.selector, 0));
         confirm(id, fact, "");
+        // Nor does one that nobody doubts.
+        accepted(fact);
+        vm.expectRevert(abi.encodeWithSelector(OptimisticClient.ZeroValue.selector, 0));
+        _client.verifyMembership(fact.keys, fact.values, fact.proof);
         ++_height;
         fact.values[0] = "there";
         id = propose(_height, _height, uint64(block.timestamp), leafOf(fact.keys[0], "there"), 1);
@@ -372,6 +376,8 @@ contract OptimisticClientTest is CommitteeFacts {
             vm.expectRevert(abi.encodeWithSelector(OptimisticClient.InvalidWindow.selector, wrong));
             this.makeClient(_stronger, BOND, i % 2 == 0 ? wrong : WINDOW, i % 2 == 0 ? CONFIRMATION : wrong);
         }
+        this.makeClient(_stronger, BOND, 10 minutes, 12 hours);
+        this.makeClient(_stronger, BOND, 12 hours, 10 minutes);
     }
 
     /// @dev From outside: a test ends, and passes, where a creation of its own is refused as expected.

@@ -113,6 +113,8 @@ contract StorageProofClientTest is CommitteeFacts {
         this.decode(hex"80");
         vm.expectRevert(abi.encodeWithSelector(BlockHeader.HeaderTooLong.selector, 8193));
         this.decode(new bytes(8193));
+        vm.expectRevert(RLP.RLPInvalidEncoding.selector); // not too long
+        this.decode(new bytes(8192));
         vm.expectRevert(abi.encodeWithSelector(BlockHeader.HeaderTooShort.selector, 14));
         this.decode(list(14));
         bytes[] memory members = fifteen();
@@ -261,14 +263,20 @@ contract StorageProofClientTest is CommitteeFacts {
         this.absent(node("", value), slot);
         expectNot(invalidNode); // an extension that leads nowhere
         this.absent(node(hex"00", value), slot);
+        expectNot(invalidNode); // an extension by no nibble to what has an empty place
+        this.absent(pair(hex"00", RLP.encode(branch(16, hex"80"))), slot);
         expectNot(invalidNode); // an extension to the end
         this.absent(node(bytes.concat(hex"00", other, rest), value), slot);
-        expectNot(invalidNode); // an unknown kind
-        this.absent(node(bytes.concat(hex"40", other, rest), value), slot);
+        expectNot(invalidNode); // an unknown kind, like an extension
+        this.absent(node(bytes.concat(hex"40", other), value), slot);
+        expectNot(invalidNode); // an unknown kind, like a leaf
+        this.absent(node(bytes.concat(hex"60", other, rest), value), slot);
         expectNot(invalidNode); // an even path with a nibble beside its kind
         this.absent(node(bytes.concat(hex"21", other, rest), value), slot);
-        expectNot(invalidNode); // three members
-        this.absent(list(3), slot);
+        expectNot(invalidNode); // three members, of which two are a leaf of another path
+        bytes[] memory three = new bytes[](3);
+        (three[0], three[1], three[2]) = (RLP.encode(bytes.concat(hex"20", other, rest)), hex"01", hex"01");
+        this.absent(RLP.encode(three), slot);
         expectNot(invalidNode); // an extension of this path to what is no node
         this.absent(node(bytes.concat(bytes1(0x10 | uint8(path[0]) >> 4)), hex"8101"), slot);
         expectNot(abi.encodeWithSelector(RLP.RLPInvalidEncoding.selector));
@@ -292,6 +300,65 @@ contract StorageProofClientTest is CommitteeFacts {
         this.absent(pair(compact, RLP.encode(branch(place, leaf))), slot);
         leaf = pair(bytes.concat(bytes1(0x30 | (uint8(path[31]) & 15) ^ 1)), hex"07");
         this.absent(pair(compact, RLP.encode(branch(place, leaf))), slot);
+    }
+
+    function test_no_child_lies_in_its_parent_that_is_longer_than_a_hash_or_no_list() public {
+        bytes32 slot = bytes32(uint256(5));
+        bytes32 path = keccak256(abi.encodePacked(slot));
+        bytes memory first = bytes.concat(bytes1(0x10 | uint8(path[0]) >> 4)); // an extension by one nibble
+        // A list of 32 bytes stands by its hash, although its places are empty.
+        bytes[] memory places = branch(16, hex"80");
+        places[16] = RLP.encode(new bytes(14));
+        assertEq(RLP.encode(places).length, 32);
+        bytes memory invalidNode = abi.encodeWithSelector(StateTrie.InvalidNode.selector, 0);
+        expectNot(invalidNode);
+        this.absent(pair(first, RLP.encode(places)), slot);
+        places[16] = RLP.encode(new bytes(13));
+        this.absent(pair(first, RLP.encode(places)), slot);
+        // A string is no node.
+        expectNot(invalidNode);
+        this.absent(pair(first, RLP.encode(bytes("seventeen letters"))), slot);
+    }
+
+    function test_no_path_goes_on_beyond_its_last_nibble() public {
+        bytes32 slot = bytes32(uint256(5));
+        bytes32 path = keccak256(abi.encodePacked(slot));
+        // An extension of all nibbles but one, a branch, and in it, where a path has ended, another branch.
+        bytes memory compact = new bytes(32);
+        compact[0] = bytes1(0x10 | uint8(path[0]) >> 4);
+        for (uint256 i = 1; i < 32; ++i) {
+            compact[i] = path[i - 1] << 4 | path[i] >> 4;
+        }
+        uint256 place = uint8(path[31]) & 15;
+        bytes[] memory proof = new bytes[](2);
+        proof[1] = RLP.encode(branch(place, RLP.encode(branch(16, hex"80"))));
+        proof[0] = pair(compact, RLP.encode(abi.encodePacked(keccak256(proof[1]))));
+        expectNot(abi.encodeWithSelector(StateTrie.InvalidNode.selector, 1));
+        this.absentIn(keccak256(proof[0]), slot, proof);
+        proof[1] = RLP.encode(branch(16, hex"80"));
+        proof[0] = pair(compact, RLP.encode(abi.encodePacked(keccak256(proof[1]))));
+        this.absentIn(keccak256(proof[0]), slot, proof);
+    }
+
+    function test_a_proof_of_as_many_nodes_as_a_path_has_is_read() public {
+        bytes[] memory nodes = new bytes[](65);
+        vm.expectPartialRevert(TrieProof.TrieProofTraversalError.selector);
+        this.rootIn(bytes32(0), address(1), nodes);
+        vm.expectPartialRevert(TrieProof.TrieProofTraversalError.selector);
+        this.valueIn(bytes32(0), bytes32(0), bytes32(uint256(1)), nodes);
+        vm.expectRevert(abi.encodeWithSelector(StateTrie.NodeMismatch.selector, 0));
+        this.absentIn(bytes32(0), bytes32(0), nodes);
+    }
+
+    function test_an_account_has_four_members_and_a_root_of_32_bytes() public {
+        bytes32 root = keccak256("root");
+        assertEq(storageRootOf(4, RLP.encode(root)), root);
+        for (uint256 count = 3; count <= 5; count += 2) {
+            vm.expectRevert(StateTrie.InvalidAccount.selector);
+            this.storageRootOf(count, RLP.encode(root));
+        }
+        vm.expectRevert(StateTrie.InvalidAccount.selector);
+        this.storageRootOf(4, RLP.encode(new bytes(31)));
     }
 
     function testFuzz_no_trie_of_one_leaf_shows_both(bytes32 slot, bytes32 other, uint256 value) public {
@@ -346,6 +413,9 @@ contract StorageProofClientTest is CommitteeFacts {
         _client.verifyMembership(fact.keys, fact.values, bytes.concat(fact.proof, bytes32(0)));
         StorageProof memory proof = sentProof(1);
         (proof.destClient, proof.sequences) = ("caimi-1-0", new uint64[](0));
+        vm.expectRevert(StorageProofClient.ReceiptsInMembership.selector);
+        _client.verifyMembership(fact.keys, fact.values, abi.encode(proof));
+        (proof.destClient, proof.sequences) = ("", new uint64[](1));
         vm.expectRevert(StorageProofClient.ReceiptsInMembership.selector);
         _client.verifyMembership(fact.keys, fact.values, abi.encode(proof));
         vm.expectRevert(abi.encodeWithSelector(StorageProofClient.LengthMismatch.selector, 1, 2));
@@ -421,6 +491,22 @@ contract StorageProofClientTest is CommitteeFacts {
 
     function absentIn(bytes32 root, bytes32 slot, bytes[] memory proof) external pure {
         StateTrie.requireAbsent(root, slot, proof);
+    }
+
+    function rootIn(bytes32 state, address account, bytes[] memory proof) external pure returns (bytes32) {
+        return StateTrie.storageRoot(state, account, proof);
+    }
+
+    /// @dev Of a state with one account of so many members, the third of which is `storageRoot`.
+    function storageRootOf(uint256 count, bytes memory storageRoot) public pure returns (bytes32) {
+        bytes[] memory members = new bytes[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            members[i] = i == 2 ? storageRoot : bytes(hex"01");
+        }
+        bytes[] memory proof = new bytes[](1);
+        bytes memory path = bytes.concat(hex"20", keccak256(abi.encodePacked(address(1))));
+        proof[0] = node(path, RLP.encode(members));
+        return StateTrie.storageRoot(keccak256(proof[0]), address(1), proof);
     }
 
     function valueIn(bytes32 root, bytes32 slot, bytes32 value, bytes[] memory proof) external pure {

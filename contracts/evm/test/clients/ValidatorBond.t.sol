@@ -109,6 +109,9 @@ contract ValidatorBondTest is Bonds {
         vm.deal(address(this), 1 << 97);
         vm.expectRevert(abi.encodeWithSelector(ValidatorBond.InvalidAmount.selector, 1 << 96));
         bond.post{value: 1 << 96}(_validator);
+        bond.post{value: type(uint96).max}(address(1));
+        vm.expectRevert(ValidatorBond.InvalidAddress.selector);
+        bond.claim(payable(0));
         vm.startPrank(_validator);
         vm.expectRevert(abi.encodeWithSelector(ValidatorBond.InvalidAmount.selector, 0));
         bond.unbond(0);

@@ -351,18 +351,6 @@ contract BridgesTest is Network, HandOver {
         assertEq(address(client), address(b.client));
     }
 
-    /// @dev From outside: a test ends, and passes, where a creation of its own is refused as expected.
-    function makeCommitteeClient(
-        bytes memory origin,
-        uint64 epoch,
-        uint16 threshold,
-        address[] memory members,
-        bytes memory operators,
-        address authority
-    ) external {
-        new CommitteeClient(origin, epoch, threshold, members, operators, authority);
-    }
-
     /// @notice KelpDAO, April 2026: one verifier, fed by poisoned nodes, was enough.
     /// @dev A committee with a threshold below two, or without a majority, cannot be made. (That validators compare
     ///      several endpoints is tests/messaging/test_witnesses.py's.)
