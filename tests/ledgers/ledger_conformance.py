@@ -288,7 +288,7 @@ class LedgerConformance:
     async def test_a_payment_that_is_not_the_value_is_refused(self, world: World):
         model_id = await self.offered(world)
         buy = world.ledger.market.buy(model_id, "1.0.0", b"", FIVE)
-        short = type(buy)(buy.ledger, buy.what, buy.target, buy.data, FIVE - 1)
+        short = replace(buy, value=FIVE - 1)
         with pytest.raises(PaymentRefused):
             await world.ledger.submit(short, world.bob)
 
