@@ -23,6 +23,8 @@ from caimi.ibc.commitments import (
 )
 from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.port import (
+    NEWEST,
+    At,
     Block,
     Call,
     Committee,
@@ -159,13 +161,11 @@ class MemoryView:
             _between(truth.written, from_height, to_height),
         )
 
-    async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
+    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
         self._asked["commitments"] += 1
         return [self._truth.commitments.get(key, _NOTHING) for key in keys]
 
-    async def receipts(
-        self, packets: Sequence[tuple[str, int]], at: int | None = None
-    ) -> list[bool]:
+    async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         self._asked["receipts"] += 1
         return [acknowledgement_key(*name) in self._truth.commitments for name in packets]
 

@@ -8,8 +8,8 @@ import hashlib
 from dataclasses import dataclass, field
 
 from caimi.chains import InteroperableAddress
-from caimi.errors.ledgers import UnknownModel, UnknownVersion
-from caimi.ledgers.port import Block, Licence, ModelRecord, VersionRecord
+from caimi.errors.ledgers import HistoryGone, UnknownModel, UnknownVersion
+from caimi.ledgers.port import FINAL, NEWEST, Block, Exactly, Licence, ModelRecord, VersionRecord
 
 NO_LICENCE = Licence(bytes(32), 0, False)
 FOREVER = 1 << 60
@@ -21,10 +21,14 @@ def address(number):
 
 @dataclass
 class LyingLedger:
-    """A ledger and its facets in one; `final` is what it says is final."""
+    """A ledger and its facets in one; `final` is what it says is final.
+
+    Without `keeps_past` it shows its newest final state only, as a Fabric channel does.
+    """
 
     number: int
     final: int = 10
+    keeps_past: bool = True
     said: list = field(default_factory=list)
     asked: list = field(default_factory=list)
     approved: list = field(default_factory=list)
@@ -66,31 +70,38 @@ class LyingLedger:
     def say_version(self, model_id, version, manifest, height=0):
         self.say("version", (model_id, version), VersionRecord(version, manifest, 1, False), height)
 
+    def _until(self, at):
+        if not isinstance(at, Exactly):
+            return self.final if at is FINAL else FOREVER
+        if not self.keeps_past and at.height != self.final:
+            raise HistoryGone(f"{self.id} keeps {self.final} only.")
+        return at.height
+
     def _answer(self, what, key, at):
         self.asked.append((what, at))
-        until = FOREVER if at is None else at
+        until = self._until(at)
         found = [(h, n, v) for n, (h, w, k, v) in enumerate(self.said) if (w, k) == (what, key)]
         return max(((h, n, v) for h, n, v in found if h <= until), default=(0, 0, None))[2]
 
-    async def model(self, model_id, at=None):
+    async def model(self, model_id, at=NEWEST):
         record = self._answer("model", model_id, at)
         if record is None:
             raise UnknownModel(f"{self.id} knows no such model.")
         return record
 
-    async def version(self, model_id, version, at=None):
+    async def version(self, model_id, version, at=NEWEST):
         record = self._answer("version", (model_id, version), at)
         if record is None:
             raise UnknownVersion(f"{self.id} knows no such version.")
         return record
 
-    async def versions(self, model_id, at=None):
+    async def versions(self, model_id, at=NEWEST):
         return [v for _, w, (i, *_), v in self.said if w == "version" and i == model_id]
 
-    async def licence(self, model_id, version, consumer, at=None):
+    async def licence(self, model_id, version, consumer, at=NEWEST):
         return self._answer("licence", (model_id, version, consumer), at) or NO_LICENCE
 
-    async def approves(self, account, digest, signature, at=None):
+    async def approves(self, account, digest, signature, at=NEWEST):
         self.asked.append(("approves", at))
         wanted = [account, digest, signature]
-        return any(height <= at and said == wanted for height, *said in self.approved)
+        return any(height <= self._until(at) and said == wanted for height, *said in self.approved)

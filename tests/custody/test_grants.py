@@ -11,6 +11,7 @@ from caimi.custody import grants
 from caimi.custody.grants import LedgerGrants
 from caimi.errors.custody import GrantRefused
 from caimi.errors.ledgers import LedgerUnavailable
+from caimi.ledgers.port import FINAL, Exactly
 from lying_world import LyingLedger, address
 
 VERSION = "1.0.0"
@@ -139,11 +140,29 @@ async def test_a_height_that_could_not_be_read_is_not_kept(world):
         await world.may(buyer)
     world.a.licence, world.a.final = licence, truth
     assert await world.may(buyer)
-    assert world.a.asked[-1][1] == truth
+    assert world.a.asked[-1][1] == Exactly(truth)
 
 
 async def unavailable(*_args, **_keywords):
     raise LedgerUnavailable("no such block")
+
+
+async def test_a_ledger_that_keeps_no_past_is_asked_for_its_final_state(world, monkeypatch):
+    buyer = account(world.b, BUYER)
+    world.a.keeps_past = False
+    world.a.say_licence(world.model, VERSION, buyer, live=True)
+    assert await world.may(buyer)
+
+    # Between the height and the reads a block comes that revokes the licence.
+    async def overtaken():
+        block = await LyingLedger.finalized(world.a)
+        world.a.final = 12
+        return block
+
+    monkeypatch.setattr(world.a, "finalized", overtaken, raising=False)
+    world.a.say_licence(world.model, VERSION, buyer, live=False, height=11)
+    assert not await world.may(buyer)
+    assert world.a.asked[-1] == ("licence", FINAL)
 
 
 # --- contract accounts ---------------------------------------------------------------------------
@@ -170,7 +189,7 @@ async def test_a_node_that_lags_behind_does_not_bring_a_former_signer_back(world
     assert not await world.grants.approves(wallet, DIGEST, SIGNATURE)
     world.b.final = 3
     await world.grants.approves(wallet, DIGEST, SIGNATURE)
-    assert world.b.asked[-1] == ("approves", 8)
+    assert world.b.asked[-1] == ("approves", Exactly(8))
 
 
 async def test_a_contract_account_of_a_ledger_that_is_not_followed_is_refused(world):

@@ -12,7 +12,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.changes import close_breaker, set_limits, set_supply_cap, unpause_route
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import Call, Committee, LedgerId
+from caimi.ledgers.port import Call, Committee, Exactly, LedgerId
 from caimi.messaging.rotation import Rotation
 from faults.node import NodeFaults
 from faults.process import Process
@@ -113,7 +113,7 @@ class Governor:
             final = await self.ledgers[route.source].finalized()
             if await gateway.route_paused(route.client):
                 await self._try(unpause_route(self.ledgers[route.source], route.client))
-            elif not await gateway.route_paused(route.client, at=final.height):
+            elif not await gateway.route_paused(route.client, at=Exactly(final.height)):
                 self.paused.discard(route)
         except CaimiError:
             return

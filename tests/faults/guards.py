@@ -118,8 +118,8 @@ GUARDS = (
     Guard(
         "a relayer forgets a packet only when its end is final",
         _OPEN,
-        "return await self.ledger.gateway.commitments(keys, self.final.height)",
-        "return await self.ledger.gateway.commitments(keys)",
+        "return await at_final(self.final.height, lambda at: gateway.commitments(keys, at))",
+        "return await gateway.commitments(keys)",
     ),
     Guard(
         "a relayer reads again where a node left out events",

@@ -30,7 +30,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
-from caimi.ledgers.port import AliasChange, LedgerId, Price, Publication, PurchaseState
+from caimi.ledgers.port import AliasChange, Exactly, LedgerId, Price, Publication, PurchaseState
 from caimi.merkle import MerkleTree
 from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by
 
@@ -181,7 +181,7 @@ class LedgerConformance:
             registry.transfer(model_id, world.alice.account, world.bob.account), world.alice
         )
         assert (await registry.model(model_id)).owner == world.bob.account
-        assert (await registry.model(model_id, before)).owner == world.alice.account
+        assert (await registry.model(model_id, Exactly(before))).owner == world.alice.account
         assert await world.ledger.bridge.lock(model_id) is None
 
     async def test_anyone_publishes_from_a_batch_with_the_publishers_signature(self, world: World):
@@ -242,7 +242,7 @@ class LedgerConformance:
         licence = await market.licence(model_id, "1.0.0", consumer)
         assert licence.live
         assert licence.granted_at == receipt.time
-        assert not (await market.licence(model_id, "1.0.0", consumer, at=before)).live
+        assert not (await market.licence(model_id, "1.0.0", consumer, at=Exactly(before))).live
         assert receipt.effect == licence.licence_id
         assert await market.owed(world.alice.account) == FIVE
         held = await world.ledger.balance(world.alice.account)
@@ -368,11 +368,11 @@ class LedgerConformance:
         assert await ledger.approves(wallet, digest, alices)
         assert not await ledger.approves(wallet, digest, bobs)
         assert not await ledger.approves(wallet, b"\x08" * 32, alices)
-        assert not await ledger.approves(wallet, digest, alices, at=before)
+        assert not await ledger.approves(wallet, digest, alices, at=Exactly(before))
         await ledger.submit(owned_by(ledger, wallet, world.bob.account), world.alice)
         assert await ledger.approves(wallet, digest, bobs)
         assert not await ledger.approves(wallet, digest, alices)
-        assert await ledger.approves(wallet, digest, alices, at=made)
+        assert await ledger.approves(wallet, digest, alices, at=Exactly(made))
 
     async def test_whatever_a_contract_does_but_say_yes_is_no(self, world: World):
         digest = b"\x07" * 32

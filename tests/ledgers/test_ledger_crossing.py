@@ -34,7 +34,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Rpc
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Price, PurchaseState
+from caimi.ledgers.port import Exactly, Price, PurchaseState
 from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import read_tree
@@ -346,7 +346,7 @@ async def test_an_expired_purchase_is_refunded_on_proof_of_absence(crossing: Cro
         await ledger.chain.rpc.ask("evm_mine")
     height = (await c.a.head()).height
     names = [(packet.dest_client, packet.sequence)]
-    assert await c.a.gateway.receipts(names, at=height) == [False]
+    assert await c.a.gateway.receipts(names, at=Exactly(height)) == [False]
     tree = Tree.of(absence_facts(names))
     proof = await c.pair.prove(
         c.a, c.b, c.on_b, Kind.ABSENCE, tree, (height, height), [receipt_key(*names[0])]

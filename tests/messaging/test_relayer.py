@@ -8,7 +8,7 @@ from world import Chain, KeySigner, World, sequence_of
 
 from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
 from caimi.errors.messaging import EventsMissing, NotEnoughAttestations, RangeTooLarge
-from caimi.ledgers.port import SentPacket, WrittenAcknowledgement
+from caimi.ledgers.port import NEWEST, At, Exactly, SentPacket, WrittenAcknowledgement
 from caimi.messaging.open_packets import MAX_UNTOLD, OpenPackets
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.retries import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Retries
@@ -532,11 +532,11 @@ async def test_a_state_shown_under_an_older_height_is_no_missing_event(
     world.finalize()
     view, ask = views[a.id], views[a.id].commitments
     a.send(b)  # not final yet
-    asked: list[int | None] = []
+    asked: list[At] = []
 
-    async def early(keys: list[bytes], at: int | None = None) -> list[bytes]:
+    async def early(keys: list[bytes], at: At = NEWEST) -> list[bytes]:
         asked.append(at)
-        return await ask(keys, None if len(asked) == 1 else at)
+        return await ask(keys, NEWEST if len(asked) == 1 else at)
 
     monkeypatch.setattr(view, "commitments", early)
     known, other = (OpenPackets(views[each.id], views) for each in (a, b))
@@ -544,7 +544,7 @@ async def test_a_state_shown_under_an_older_height_is_no_missing_event(
     await other.scan()
     await known.forget_ended({a.id: known, b.id: other})
     assert known.missing is None
-    assert asked == [a.final_height, a.final_height]
+    assert asked == [Exactly(a.final_height), Exactly(a.final_height)]
 
 
 async def test_a_packet_that_goes_while_its_ledger_is_asked_is_sorted_all_the_same(
@@ -559,7 +559,7 @@ async def test_a_packet_that_goes_while_its_ledger_is_asked_is_sorted_all_the_sa
     await other.scan()
     ask = views[a.id].commitments
 
-    async def meanwhile(keys: list[bytes], at: int | None = None) -> list[bytes]:
+    async def meanwhile(keys: list[bytes], at: At = NEWEST) -> list[bytes]:
         known.sent.clear()
         return await ask(keys, at)
 

@@ -39,10 +39,13 @@ from caimi.ibc.commitments import (
 )
 from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.port import (
+    NEWEST,
+    At,
     Block,
     Call,
     Committee,
     Done,
+    Exactly,
     LedgerId,
     RelayFee,
     Route,
@@ -455,26 +458,29 @@ class NodeView:
             self.fails_next = max(0, self.fails_next - 1)
             raise LedgerUnavailable(f"{what} on {self.id} failed.")
 
-    def _height(self, at: int | None = None) -> int:
+    def _height(self, at: At = NEWEST) -> int:
         height = max(0, self.chain.height - self.behind)
-        if at is not None and at > height:
-            raise LedgerUnavailable(f"{self.id} has no block {at} yet.")
-        return height if at is None else at
+        if not isinstance(at, Exactly):
+            return height if at is NEWEST else self._final_height()
+        if at.height > height:
+            raise LedgerUnavailable(f"{self.id} has no block {at.height} yet.")
+        return at.height
 
     async def head(self) -> Block:
         await self._asked("head")
         return self.chain.blocks[self._height()]
 
+    def _final_height(self) -> int:
+        head = self._height()
+        return min(max(0, head - self.chain.depth + self.ahead_finality), head)
+
     async def finalized(self) -> Block:
         await self._asked("finalized")
-        height = min(
-            max(0, self._height() - self.chain.depth + self.ahead_finality), self._height()
-        )
-        return await self.block(height)
+        return await self.block(self._final_height())
 
     async def block(self, height: int) -> Block:
         await self._asked("block")
-        block = self.chain.blocks[self._height(height)]
+        block = self.chain.blocks[self._height(Exactly(height))]
         return replace(block, time=block.time + self.time_shift)
 
     async def routes(self) -> list[Route]:
@@ -484,28 +490,28 @@ class NodeView:
     async def of(self, client_id: str) -> ClientInfo:
         return ClientInfo(client_id.encode(), "caimi-committee")
 
-    async def committee(self, client: str | bytes, at: int | None = None) -> Committee:
+    async def committee(self, client: str | bytes, at: At = NEWEST) -> Committee:
         await self._asked("committee")
         client_id = client.decode() if isinstance(client, bytes) else client
         return self.chain.clients[client_id].committee
 
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
         await self._asked("sent")
-        state = self.chain.states[self._height(to_height)]
+        state = self.chain.states[self._height(Exactly(to_height))]
         return self._told(state.sent, SentPacket, from_height, to_height)
 
     async def traffic(
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
         sent = await self.sent(from_height, to_height)
-        state = self.chain.states[self._height(to_height)]
+        state = self.chain.states[self._height(Exactly(to_height))]
         return sent, self._told(state.written, WrittenAcknowledgement, from_height, to_height)
 
     async def whole_traffic(
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
         shown = await self.traffic(from_height, to_height)
-        state = self.chain.states[self._height(to_height)]
+        state = self.chain.states[self._height(Exactly(to_height))]
         for true, told in zip((state.sent, state.written), shown, strict=True):
             if self.covers_up or self.forged:
                 continue
@@ -521,25 +527,23 @@ class NodeView:
         every = [entry for entry in (*true, *forged) if not self.omits(entry)]
         return [entry for entry in every if from_height < entry.height <= to_height]
 
-    async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
+    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
         await self._asked("commitments")
         state = self.chain.states[self._height(at)]
         return [state.commitments.get(key, bytes(32)) for key in keys]
 
-    async def receipts(
-        self, packets: Sequence[tuple[str, int]], at: int | None = None
-    ) -> list[bool]:
+    async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         await self._asked("receipts")
         state = self.chain.states[self._height(at)]
         return [acknowledgement_key(*name) in state.commitments for name in packets]
 
     async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
         await self._asked("escrowed")
-        fees = self.chain.states[self._height(to_height)].fees
+        fees = self.chain.states[self._height(Exactly(to_height))].fees
         seen = [fee for fee in fees if not self.omits(fee)]
         return [f for f in seen if f.relayer == relayer and from_height < f.height <= to_height]
 
-    async def held(self, fees: Sequence[RelayFee], at: int | None = None) -> list[int]:
+    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[int]:
         await self._asked("held")
         state = self.chain.states[self._height(at)]
         return [state.held.get(fee_name(fee), 0) for fee in fees]

@@ -23,7 +23,7 @@ from caimi.errors.operations import (
     PurchaseRefunded,
 )
 from caimi.journal import Operation, operation_key
-from caimi.ledgers.port import Ledger, LedgerId, PurchaseState
+from caimi.ledgers.port import Exactly, Ledger, LedgerId, PurchaseState
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
@@ -239,7 +239,7 @@ async def _buy_from_afar(
 
     async def ended() -> tuple[PurchaseState, int] | None:
         # A node that lags shows no purchase at all, or none of its money: one height for both.
-        height = (await paying.head()).height
+        height = Exactly((await paying.head()).height)
         state = (await paying.market.purchase(purchase_id, height)).state
         owed = await paying.market.owed(account, at=height)
         ends = (PurchaseState.COMPLETED, PurchaseState.REFUNDED)

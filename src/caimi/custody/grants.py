@@ -11,6 +11,7 @@ from caimi.custody.custodian import Grant
 from caimi.errors.custody import ForeignHome, GrantRefused
 from caimi.errors.ledgers import UnknownModel
 from caimi.ledgers.home import home_model
+from caimi.ledgers.past import at_final
 from caimi.ledgers.port import Ledger, LedgerId, ModelRecord
 
 APPROVAL_SECONDS: Final = 10.0
@@ -41,14 +42,15 @@ class LedgerGrants:
             raise GrantRefused(f"This custodian does not follow ledger {ledger}.")
         height = await self._height(home)
         try:
-            model = await home_model(home, model_id, height)
+            model = await at_final(height, lambda at: home_model(home, model_id, at))
         except (ForeignHome, UnknownModel) as error:
             raise GrantRefused(
                 f"At height {height} {ledger} is not the home of model 0x{model_id.hex()}.",
                 next_step=error.next_step,
             ) from error
-        licence = await home.market.licence(
-            model_id, version, InteroperableAddress.from_caip(consumer).to_bytes(), at=height
+        account = InteroperableAddress.from_caip(consumer).to_bytes()
+        licence = await at_final(
+            height, lambda at: home.market.licence(model_id, version, account, at)
         )
         self._keep(home, height)
         if not licence.live and not _owns(home, model, AccountId.parse(consumer)):
@@ -77,7 +79,9 @@ class LedgerGrants:
         address = bytes.fromhex(account.address[2:])
         try:
             async with asyncio.timeout(APPROVAL_SECONDS):
-                approved = await ledger.approves(address, digest, signature, at=height)
+                approved = await at_final(
+                    height, lambda at: ledger.approves(address, digest, signature, at)
+                )
         except TimeoutError as error:
             raise GrantRefused(
                 f"{account.ledger} did not say within {APPROVAL_SECONDS:g} s whether {consumer} "

@@ -348,3 +348,11 @@ class LedgerSilent(LedgerUnavailable):
         "Restart the node, or put another one's address under rpc in caimi.toml; then run the same "
         "command again."
     )
+
+
+class HistoryGone(LedgerError):
+    """A ledger, or the node asked, does not keep the state of a past height."""
+
+    code = "CAIMI-L046"
+    why = "Nodes that prune keep the newest states only, and some ledgers keep no other."
+    next_step = "Use a node that keeps all states (an archive node) as rpc, and run it again."

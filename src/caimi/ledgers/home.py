@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from caimi.errors.custody import ForeignHome
 from caimi.errors.ledgers import UnknownModel
-from caimi.ledgers.port import Ledger, ModelRecord
+from caimi.ledgers.port import NEWEST, At, Ledger, ModelRecord
 
 
 def is_home(ledger: Ledger, record: ModelRecord) -> bool:
@@ -17,7 +17,7 @@ def is_home(ledger: Ledger, record: ModelRecord) -> bool:
     return ledger.registry.model_id(record.publisher, record.name) == record.model_id
 
 
-async def home_model(ledger: Ledger, model_id: bytes, at: int | None = None) -> ModelRecord:
+async def home_model(ledger: Ledger, model_id: bytes, at: At = NEWEST) -> ModelRecord:
     """Give the model of this id, whose home is `ledger`.
 
     Raises:
@@ -30,9 +30,7 @@ async def home_model(ledger: Ledger, model_id: bytes, at: int | None = None) -> 
     return record
 
 
-async def find_home_model(
-    ledger: Ledger, model_id: bytes, at: int | None = None
-) -> ModelRecord | None:
+async def find_home_model(ledger: Ledger, model_id: bytes, at: At = NEWEST) -> ModelRecord | None:
     """Give the model as `home_model` does, or None where the ledger knows none of that id."""
     try:
         return await home_model(ledger, model_id, at)

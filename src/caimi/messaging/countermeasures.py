@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import TransactionReverted
-from caimi.ledgers.port import LedgerId, Signer
+from caimi.ledgers.port import Exactly, LedgerId, Signer
 from caimi.messaging.conflicts import Conflict
 from caimi.messaging.watched_ledger import WatchedLedger
 
@@ -85,7 +85,7 @@ class Countermeasures:
         """Give the height of the pause; None when it is final."""
         client = measure.client
         if await ledger.gateway.route_paused(client):
-            lasts = await ledger.gateway.route_paused(client, at=final)
+            lasts = await ledger.gateway.route_paused(client, at=Exactly(final))
             return None if lasts else -1
         receipt = await ledger.submit(ledger.gateway.pause_route(client), self._signer)
         _log.critical("Paused %s on %s.", client, ledger.id)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from caimi.errors.ledgers import HistoryGone
 from caimi.errors.messaging import EventsMissing
 from caimi.ibc.commitments import (
     acknowledgement_commitment,
@@ -14,8 +15,10 @@ from caimi.ibc.commitments import (
     packet_commitment,
 )
 from caimi.ibc.packet import Packet
+from caimi.ledgers.past import at_final
 from caimi.ledgers.port import (
     Block,
+    Exactly,
     Ledger,
     LedgerId,
     RelayFee,
@@ -136,7 +139,9 @@ class OpenPackets:
             return
         start = max(0, self.ledger.deployed_at - 1, self._fees_scanned - _FEES_AGAIN_BLOCKS)
         found = await self.ledger.fees.escrowed(self.earner, start, height)
-        held = await self.ledger.fees.held(found, height) if found else []
+        held = []
+        if found:
+            held = await at_final(height, lambda at: self.ledger.fees.held(found, at))
         for fee, amount in zip(found, held, strict=True):
             if amount > 0:
                 known = self.fees.setdefault((fee.client_id, fee.sequence), {})
@@ -199,7 +204,8 @@ class OpenPackets:
         if self.final is None or not names:
             return []
         keys = [commitment_key(client, sequence) for client, sequence in names]
-        return await self.ledger.gateway.commitments(keys, self.final.height)
+        gateway = self.ledger.gateway
+        return await at_final(self.final.height, lambda at: gateway.commitments(keys, at))
 
     async def _forget_ended_fees(
         self, others: Mapping[LedgerId, OpenPackets], final: Block
@@ -219,7 +225,9 @@ class OpenPackets:
                     and other.final.time >= max(fee.timeout for fee in fees.values())
                 ):
                     del self.fees[name]  # it ended, and was never received
-        held = await self.ledger.fees.held(ending, final.height) if ending else []
+        held = []
+        if ending:
+            held = await at_final(final.height, lambda at: self.ledger.fees.held(ending, at))
         for fee, amount in zip(ending, held, strict=True):
             if amount == 0:
                 name = (fee.client_id, fee.sequence)
@@ -232,9 +240,11 @@ class OpenPackets:
         unseen = [name for name in received if name not in self.written]
         if self.final is None or self.behind or not unseen:
             return
-        for (client, sequence), present in zip(
-            unseen, await self.ledger.gateway.receipts(unseen, self.final.height), strict=True
-        ):
+        try:
+            present_ones = await self.ledger.gateway.receipts(unseen, Exactly(self.final.height))
+        except HistoryGone:
+            return  # a later state would show what was received after the blocks that were read
+        for (client, sequence), present in zip(unseen, present_ones, strict=True):
             if present:
                 self.missing = EventsMissing(
                     f"No event tells of the acknowledgement of packet {sequence} for {client}."

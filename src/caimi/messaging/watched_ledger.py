@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from caimi.errors.messaging import EventsMissing
 from caimi.ibc.commitments import commitment_key, packet_commitment
 from caimi.ibc.packet import Packet
-from caimi.ledgers.port import Call, Delivery, Ending, Gateway, Ledger, Route
+from caimi.ledgers.port import NEWEST, At, Call, Delivery, Ending, Gateway, Ledger, Route
 
 SCAN_BLOCKS: Final = 5_000
 Name = tuple[str, int]
@@ -35,7 +35,7 @@ class WatchedGateway(Gateway, Protocol):
         """
         ...
 
-    async def route_paused(self, client_id: str, at: int | None = None) -> bool: ...
+    async def route_paused(self, client_id: str, at: At = NEWEST) -> bool: ...
     def pause_route(self, client_id: str) -> Call[None]: ...
     async def report_conflict(self, client_id: str, first: bytes, second: bytes) -> Call[None]: ...
 

@@ -15,7 +15,8 @@ from typing import Final, Generic, TypeVar
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import EndpointsDisagree, NotFinal, RangeTooLarge, TooFewEndpoints
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Block, Ledger
+from caimi.ledgers.past import at_final
+from caimi.ledgers.port import Block, Exactly, Ledger
 from caimi.messaging.ibc_attestations import Path, PathKind
 from caimi.messaging.reading import Reading, read_whole_range
 
@@ -105,7 +106,8 @@ class Witnesses:
         """Read which (destination client, sequence) were received at `height`; else as above."""
 
         async def read(view: Ledger, block: Block) -> tuple[Block, tuple[bool, ...]]:
-            return block, tuple(await view.gateway.receipts(packets, at=height))
+            received = await at_final(height, lambda at: view.gateway.receipts(packets, at))
+            return block, tuple(received)
 
         def say(found: tuple[Block, tuple[bool, ...]]) -> str:
             block, received = found
@@ -130,12 +132,12 @@ class Witnesses:
             values = dict(
                 zip(
                     stored,
-                    await view.gateway.commitments([path.key for path in stored], height),
+                    await view.gateway.commitments([path.key for path in stored], Exactly(height)),
                     strict=True,
                 )
             )
             names = [(path.client, path.sequence) for path in received]
-            present = await view.gateway.receipts(names, height)
+            present = await view.gateway.receipts(names, Exactly(height))
             values.update(
                 (path, bytes(31) + bytes([there]))
                 for path, there in zip(received, present, strict=True)

@@ -7,7 +7,7 @@ from caimi.ibc.commitments import commitment_key
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.port import Allowance, Gateway, Lock
+from caimi.ledgers.port import NEWEST, Allowance, At, Exactly, Gateway, Lock
 
 _ENDS = {"TransferCompleted": "completed", "TransferRefunded": "refunded"}
 
@@ -39,12 +39,12 @@ class EvmBridge:
         )
         return call.giving(lambda included: included.number("ModelSent", "sequence"))
 
-    async def lock(self, model_id: bytes, at: int | None = None) -> Lock | None:
+    async def lock(self, model_id: bytes, at: At = NEWEST) -> Lock | None:
         """Tell where a model that left this ledger went; None when this ledger does not lock it."""
         client_id, sequence, completed = await self._contract.read("locked", word(model_id), at=at)
         return Lock(client_id, sequence, completed) if client_id else None
 
-    async def came_by(self, model_id: bytes, at: int | None = None) -> str:
+    async def came_by(self, model_id: bytes, at: At = NEWEST) -> str:
         """Give the client by which a foreign model came; empty for home models."""
         (client_id,) = await self._contract.read("cameBy", word(model_id), at=at)
         return str(client_id)
@@ -57,7 +57,7 @@ class EvmBridge:
         """
         head = await self._contract.chain.head_height()
         key = commitment_key(client_id, sequence)
-        (commitment,) = await self._gateway.commitments([key], head)
+        (commitment,) = await self._gateway.commitments([key], Exactly(head))
         if any(commitment):
             return "pending"
         ends = await self._events.events(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caimi.errors.ledgers import (
+    HistoryGone,
     LedgerAnswerInvalid,
     LedgerBehind,
     LedgerRefused,
@@ -20,7 +21,8 @@ from caimi.ledgers.evm.http import Json
 from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.reverts import reverted
 from caimi.ledgers.evm.rpc import Request, Rpc, RpcRefusal
-from caimi.ledgers.port import Block, LedgerId
+from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
+from caimi.ledgers.port.heights import Moving
 
 _REVERTED = 3
 # What nodes say of a height above their own.
@@ -32,6 +34,17 @@ _NO_SUCH_BLOCK = (
     "blockoutofrange",
     "block height is",
     "beyond current head",
+)
+# What nodes say of a height whose state they keep no more (geth, Erigon, Nethermind, Reth, Besu).
+_PRUNED = (
+    "missing trie node",
+    "historical state",
+    "state is not available",
+    "state not available",
+    "state histories haven't been fully indexed",
+    "pruned",
+    "world state unavailable",
+    "distance to target block exceeds maximum proof window",
 )
 
 
@@ -100,6 +113,16 @@ class Chain:
                 raise LedgerBehind(f"{self.rpc.name} has no block {at} of {self.ledger} yet.")
         return found
 
+    async def tag(self, at: At) -> str:
+        """Name a state as the node does."""
+        match at:
+            case Exactly(height):
+                return hex(height)
+            case Moving.FINAL:
+                return hex((await self.finalized()).height)
+            case Moving.NEWEST:
+                return "latest"
+
     async def finalized(self) -> Block:
         """Give the newest block that the finality policy trusts."""
         if isinstance(self.finality, Depth):
@@ -122,7 +145,7 @@ class Chain:
         return [len(data(code)) > 0 for code in codes]
 
     async def read(
-        self, target: bytes, method: Method, *arguments: Value, at: int | None = None
+        self, target: bytes, method: Method, *arguments: Value, at: At = NEWEST
     ) -> tuple[Value, ...]:
         """Call one contract function at a height.
 
@@ -132,7 +155,7 @@ class Chain:
         (values,) = await self.reads([Read(target, method, arguments)], at)
         return values
 
-    async def reads(self, reads: Sequence[Read], at: int | None = None) -> list[tuple[Value, ...]]:
+    async def reads(self, reads: Sequence[Read], at: At = NEWEST) -> list[tuple[Value, ...]]:
         """Call many contract functions at one height, in one round trip a hundred.
 
         Raises:
@@ -146,10 +169,10 @@ class Chain:
         return values
 
     async def try_reads(
-        self, reads: Sequence[Read], at: int | None = None
+        self, reads: Sequence[Read], at: At = NEWEST
     ) -> list[tuple[Value, ...] | TransactionReverted]:
         """Do as `reads` does, with a contract's refusal in its place instead of raised."""
-        tag = "latest" if at is None else hex(at)
+        tag = await self.tag(at)
         requests: list[Request] = [
             (
                 "eth_call",
@@ -175,6 +198,8 @@ class Chain:
         said = refusal.message.lower()
         if "revert" in said:
             return reverted(what, b"")
+        if any(phrase in said for phrase in _PRUNED):
+            return HistoryGone(f"{what}: {self.rpc.name} says {refusal.message!r}.")
         if any(phrase in said for phrase in _NO_SUCH_BLOCK):
             return LedgerBehind(f"{what}: {self.rpc.name} says {refusal.message!r}.")
         if refusal.code == -32005 or "limit" in said:

@@ -9,6 +9,7 @@ from caimi.ledgers.evm.abi import Interface
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.chain import Chain, Read
+from caimi.ledgers.port import NEWEST, At
 
 NO_ADDRESS = bytes(20)
 
@@ -34,9 +35,7 @@ class Contract:
         """Build a read, to be made together with others."""
         return Read(self.address, self.interface[method], arguments)
 
-    async def read(
-        self, method: str, *arguments: Value, at: int | None = None
-    ) -> tuple[Value, ...]:
+    async def read(self, method: str, *arguments: Value, at: At = NEWEST) -> tuple[Value, ...]:
         """Read at a height.
 
         Raises:

@@ -12,15 +12,14 @@ from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.quantities import data, hexed
 from caimi.ledgers.evm.rpc import RpcRefusal
+from caimi.ledgers.port import At
 
 GAS: Final = 1_000_000
 _SELECTOR: Final = bytes.fromhex("1626ba7e")
 _YES: Final = _SELECTOR + bytes(28)
 
 
-async def approves(
-    chain: Chain, account: bytes, digest: bytes, signature: bytes, at: int | None
-) -> bool:
+async def approves(chain: Chain, account: bytes, digest: bytes, signature: bytes, at: At) -> bool:
     """Tell whether there is a contract at `account` that takes `signature` of `digest`.
 
     Raises:
@@ -29,7 +28,7 @@ async def approves(
     call = _SELECTOR + encode(["bytes32", "bytes"], [digest, signature])
     asked = {"to": hexed(account), "data": hexed(call), "gas": hex(GAS)}
     try:
-        answer = await chain.rpc.ask("eth_call", asked, "latest" if at is None else hex(at))
+        answer = await chain.rpc.ask("eth_call", asked, await chain.tag(at))
     except RpcRefusal as refusal:
         error = chain.refused("Asking a contract account", refusal)
         if isinstance(error, LedgerUnavailable):

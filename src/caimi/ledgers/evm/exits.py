@@ -22,7 +22,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, account, word
 from caimi.ledgers.evm.roles import seen
-from caimi.ledgers.port import Committee
+from caimi.ledgers.port import Committee, Exactly
 from caimi.merkle import MerkleTree, leaf_hash
 from caimi.signatures import MalformedSignature, recover_account
 
@@ -209,7 +209,7 @@ class EmergencyExit:
         reads = [self._contract.reading(method) for method in ("delay", "OBJECTION")] + [
             self._contract.reading("exitOf", route) for route in routes
         ]
-        (delay,), (objection,), *states = await self._ledger.chain.reads(reads, head)
+        (delay,), (objection,), *states = await self._ledger.chain.reads(reads, Exactly(head))
         found = [
             Exit(
                 route,

@@ -21,7 +21,15 @@ from caimi.ledgers.evm.logs import EventReader, RawLog
 from caimi.ledgers.evm.packets import to_tuple
 from caimi.ledgers.evm.state_proofs import read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
-from caimi.ledgers.port import Committee, LedgerId, Route, SentPacket, WrittenAcknowledgement
+from caimi.ledgers.port import (
+    NEWEST,
+    At,
+    Committee,
+    LedgerId,
+    Route,
+    SentPacket,
+    WrittenAcknowledgement,
+)
 
 _MAX_ROUTES = 10_000
 # Reading a commitment takes some three thousand gas, and a node lends a call tens of millions.
@@ -65,7 +73,7 @@ class EvmGateway:
             await self.routes()
         return self._client_ids.get(client_hash)
 
-    async def committee(self, client_id: str, at: int | None = None) -> Committee:
+    async def committee(self, client_id: str, at: At = NEWEST) -> Committee:
         """Read the present committee of a route's client.
 
         Raises:
@@ -134,7 +142,7 @@ class EvmGateway:
             raise EventInvalid("An acknowledgement is for a client that there is not.") from error
         return sent, written
 
-    async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
+    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
         """Give the 32-byte commitments stored at `keys`; zero when absent.
 
         Raises:
@@ -151,9 +159,7 @@ class EvmGateway:
             found += values
         return found
 
-    async def receipts(
-        self, packets: Sequence[tuple[str, int]], at: int | None = None
-    ) -> list[bool]:
+    async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         """Tell which (destination client, sequence) have been received here."""
         keys = [acknowledgement_key(client, sequence) for client, sequence in packets]
         return [value != _NOTHING for value in await self.commitments(keys, at)]

@@ -29,7 +29,7 @@ from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
 from caimi.ledgers.evm.watching import WatchableGateway
-from caimi.ledgers.port import Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import NEWEST, At, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
 
 R = TypeVar("R")
 
@@ -125,9 +125,7 @@ class EvmLedger:
         """Give an account's coins in wei."""
         return await self.chain.balance(account(who))
 
-    async def approves(
-        self, who: bytes, digest: bytes, signature: bytes, at: int | None = None
-    ) -> bool:
+    async def approves(self, who: bytes, digest: bytes, signature: bytes, at: At = NEWEST) -> bool:
         """Tell whether a contract account takes `signature` of `digest` as its own (ERC-1271)."""
         return await approves(self.chain, account(who), digest, signature, at)
 

@@ -12,7 +12,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.chain import Chain, Read
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.port import Committee
+from caimi.ledgers.port import NEWEST, At, Committee
 from caimi.ledgers.port.clients import (
     COMPOSITE,
     MAX_CLIENTS,
@@ -155,7 +155,7 @@ class EvmLightClients:
         return Contract(self._chain, account, artifact(name).interface)
 
 
-async def read_committee(client: Contract, at: int | None = None) -> Committee:
+async def read_committee(client: Contract, at: At = NEWEST) -> Committee:
     """Read the present committee of a committee client."""
     (epoch,) = await client.read("epoch", at=at)
     digest, threshold, members, operators, _ = await client.read("committee", epoch, at=at)

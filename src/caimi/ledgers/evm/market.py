@@ -11,7 +11,16 @@ from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.calls import EvmCall, Included
 from caimi.ledgers.evm.contract import Contract, account, coin, word
 from caimi.ledgers.evm.registry import version_id
-from caimi.ledgers.port import LedgerId, Licence, Price, Purchase, PurchaseState
+from caimi.ledgers.port import (
+    NEWEST,
+    At,
+    Exactly,
+    LedgerId,
+    Licence,
+    Price,
+    Purchase,
+    PurchaseState,
+)
 
 _NONE = bytes(32)
 
@@ -36,7 +45,7 @@ class EvmMarket:
         return self._contract.call("Setting prices", "setPrices", word(model_id), entries)
 
     async def price(
-        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: int | None = None
+        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: At = NEWEST
     ) -> int | None:
         """Give the price payable on `ledger`, or None when it is not for sale there."""
         offered, amount = await self._contract.read(
@@ -101,7 +110,7 @@ class EvmMarket:
         return self._contract.call("Revoking a licence", "revoke", licence_id)
 
     async def licence(
-        self, model_id: bytes, version: str, consumer: bytes, at: int | None = None
+        self, model_id: bytes, version: str, consumer: bytes, at: At = NEWEST
     ) -> Licence:
         """Read a consumer's licence; one that was never granted is not live."""
         licence_id = keccak256(
@@ -113,28 +122,28 @@ class EvmMarket:
         ((granted_at, revoked),) = await self._contract.read("licence", licence_id, at=at)
         return Licence(licence_id, granted_at, revoked)
 
-    async def tally(self, model_id: bytes, at: int | None = None) -> tuple[int, bytes]:
+    async def tally(self, model_id: bytes, at: At = NEWEST) -> tuple[int, bytes]:
         """Read how many licences are live, and the digest of all grants and revocations."""
         live, digest = await self._contract.read("tally", word(model_id), at=at)
         return live, digest
 
-    async def purchase(self, purchase_id: bytes, at: int | None = None) -> Purchase:
+    async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase:
         """Read a purchase made from here."""
         (fields,) = await self._contract.read("purchase", purchase_id, at=at)
         return _purchase(purchase_id, fields)
 
     async def purchase_of(
-        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: int | None = None
+        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: At = NEWEST
     ) -> Purchase | None:
         """Read the buyer's pending or completed purchase of a version, if any, at one height."""
-        if at is None:
-            at = await self._contract.chain.head_height()
+        if at is NEWEST:
+            at = Exactly(await self._contract.chain.head_height())
         (purchase_id,) = await self._contract.read(
             "purchaseOf", client_id, word(model_id), version_id(version), account(buyer), at=at
         )
         return None if purchase_id == _NONE else await self.purchase(purchase_id, at)
 
-    async def owed(self, who: bytes, currency: bytes = b"", at: int | None = None) -> int:
+    async def owed(self, who: bytes, currency: bytes = b"", at: At = NEWEST) -> int:
         """Give what the market owes an account."""
         (amount,) = await self._contract.read("owed", account(who), coin(currency), at=at)
         return int(amount)

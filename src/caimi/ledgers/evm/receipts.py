@@ -6,6 +6,7 @@ from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.port import NEWEST, At
 
 
 class EvmReceiptLog:
@@ -20,7 +21,7 @@ class EvmReceiptLog:
         call = self._contract.call(f"Anchoring {count} receipts", "anchor", root, count)
         return call.giving(lambda included: included.number("ReceiptsAnchored", "index"))
 
-    async def anchored(self, worker: bytes, root: bytes, at: int | None = None) -> int | None:
+    async def anchored(self, worker: bytes, root: bytes, at: At = NEWEST) -> int | None:
         """Give when the worker anchored the root, in seconds; None when never."""
         (time,) = await self._contract.read("anchored", account(worker), root, at=at)
         return int(time) or None

@@ -15,7 +15,9 @@ from caimi.ledgers.evm.publication import Publications
 from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.voyages import foreign_model, token_id
 from caimi.ledgers.port import (
+    NEWEST,
     AliasChange,
+    At,
     ForeignModel,
     HistoryEntry,
     LedgerId,
@@ -64,7 +66,7 @@ class EvmRegistry:
         """Give the id under which a model is known here after it came over `path`."""
         return token_id(model_id, path)
 
-    async def foreign(self, token_id: bytes, at: int | None = None) -> ForeignModel:
+    async def foreign(self, token_id: bytes, at: At = NEWEST) -> ForeignModel:
         """Read what came with a foreign model, last time it came.
 
         Raises:
@@ -74,7 +76,7 @@ class EvmRegistry:
         (found,) = await self._contract.read("foreign", word(token_id), at=at)
         return foreign_model(found)
 
-    async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
+    async def model(self, model_id: bytes, at: At = NEWEST) -> ModelRecord:
         """Read a model.
 
         Raises:
@@ -83,7 +85,7 @@ class EvmRegistry:
         (record,) = await self._models([model_id], at)
         return record
 
-    async def find(self, model_id: bytes, at: int | None = None) -> ModelRecord | None:
+    async def find(self, model_id: bytes, at: At = NEWEST) -> ModelRecord | None:
         """Read a model, or give None."""
         try:
             return await self.model(model_id, at)
@@ -98,9 +100,9 @@ class EvmRegistry:
             from_height + 1,
             to_height,
         )
-        return await self._models([model_of(event) for event in registered], None)
+        return await self._models([model_of(event) for event in registered], NEWEST)
 
-    async def _models(self, ids: Sequence[bytes], at: int | None) -> list[ModelRecord]:
+    async def _models(self, ids: Sequence[bytes], at: At) -> list[ModelRecord]:
         chain = self._contract.chain
         answers = await chain.try_reads(
             [
@@ -142,7 +144,7 @@ class EvmRegistry:
             version_count=count,
         )
 
-    async def versions(self, model_id: bytes, at: int | None = None) -> list[VersionRecord]:
+    async def versions(self, model_id: bytes, at: At = NEWEST) -> list[VersionRecord]:
         """List a model's versions, oldest first."""
         chain = self._contract.chain
         (_, _, _, count) = await self._contract.read("model", word(model_id), at=at)
@@ -151,7 +153,7 @@ class EvmRegistry:
         )
         return await self._versions(model_id, [text for (text,) in texts], at)
 
-    async def version(self, model_id: bytes, version: str, at: int | None = None) -> VersionRecord:
+    async def version(self, model_id: bytes, version: str, at: At = NEWEST) -> VersionRecord:
         """Read one version.
 
         Raises:
@@ -161,7 +163,7 @@ class EvmRegistry:
         return record
 
     async def _versions(
-        self, model_id: bytes, versions: Sequence[str], at: int | None
+        self, model_id: bytes, versions: Sequence[str], at: At
     ) -> list[VersionRecord]:
         reads = [
             self._contract.reading("getVersion", word(model_id), version_id(version))
@@ -189,7 +191,7 @@ class EvmRegistry:
         record = await self.version(model_id, version)
         return await self._publishers.of(model_id, version_id(version), record.published_at)
 
-    async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str | None:
+    async def alias(self, model_id: bytes, name: str, at: At = NEWEST) -> str | None:
         """Give the version an alias points at; None when it was never set."""
         try:
             (version,) = await self._contract.read("getAlias", word(model_id), name, at=at)
@@ -199,9 +201,7 @@ class EvmRegistry:
             return None
         return str(version)
 
-    async def alias_history(
-        self, model_id: bytes, name: str, at: int | None = None
-    ) -> list[AliasChange]:
+    async def alias_history(self, model_id: bytes, name: str, at: At = NEWEST) -> list[AliasChange]:
         """List what an alias pointed at, oldest first."""
         (length,) = await self._contract.read("aliasHistoryLength", word(model_id), name, at=at)
         entries = await self._contract.chain.reads(
@@ -275,7 +275,7 @@ class EvmRegistry:
         call = self._contract.call(f"Anchoring {count} publications", "anchorBatch", root, count)
         return call.giving(lambda included: included.number("BatchAnchored", "batchId"))
 
-    async def batch(self, batch_id: int, at: int | None = None) -> PublicationBatch:
+    async def batch(self, batch_id: int, at: At = NEWEST) -> PublicationBatch:
         """Read an anchored batch.
 
         Raises:

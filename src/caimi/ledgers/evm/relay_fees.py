@@ -10,7 +10,7 @@ from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.packets import to_tuple
-from caimi.ledgers.port import RelayFee
+from caimi.ledgers.port import NEWEST, At, RelayFee
 
 
 class EvmRelayFees:
@@ -61,7 +61,7 @@ class EvmRelayFees:
                 )
         return found
 
-    async def held(self, fees: Sequence[RelayFee], at: int | None = None) -> list[int]:
+    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[int]:
         """Tell what is held under each fee's name."""
         reads = [self._contract.reading("feeOf", fee.client_id, _id(fee)) for fee in fees]
         return [int(amount) for (amount,) in await self._contract.chain.reads(reads, at)]

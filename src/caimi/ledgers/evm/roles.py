@@ -15,6 +15,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.deployment import BRIDGE_ROLE, EXIT_ROLE, GUARDIAN_ROLE
 from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.port import Exactly
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -120,7 +121,7 @@ async def read_roles(ledger: EvmLedger) -> Roles:
 
     async def reads(method: str, arguments: list[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
         return await ledger.chain.reads(
-            [authority.reading(method, *one) for one in arguments], head
+            [authority.reading(method, *one) for one in arguments], Exactly(head)
         )
 
     members: dict[int, dict[bytes, int]] = {}

@@ -19,6 +19,7 @@ from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.roles import seen
+from caimi.ledgers.port import Exactly
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -74,7 +75,7 @@ class Timelock:
         granted = await seen(self._ledger, self._contract, "RoleGranted", head)
         pairs = sorted({(bytes(one["role"]), bytes(one["account"])) for one in granted})
         held = await self._ledger.chain.reads(
-            [self._contract.reading("hasRole", *pair) for pair in pairs], head
+            [self._contract.reading("hasRole", *pair) for pair in pairs], Exactly(head)
         )
         found: dict[bytes, tuple[bytes, ...]] = dict.fromkeys(_ROLES, ())
         for (role, account), (holds,) in zip(pairs, held, strict=True):
@@ -93,7 +94,7 @@ class Timelock:
         for one in scheduled:
             calls.setdefault(bytes(one["id"]), {})[int(one["index"])] = one
         times = await self._ledger.chain.reads(
-            [self._contract.reading("getTimestamp", known) for known in calls], head
+            [self._contract.reading("getTimestamp", known) for known in calls], Exactly(head)
         )
         found = []
         for (known, parts), (ready_at,) in zip(calls.items(), times, strict=True):

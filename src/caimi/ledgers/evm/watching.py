@@ -13,7 +13,7 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.quantities import data, fields
 from caimi.ledgers.evm.rpc import RpcRefusal
-from caimi.ledgers.port import Delivery, Ending
+from caimi.ledgers.port import NEWEST, At, Delivery, Ending
 
 _TRACE = {"tracer": "callTracer"}
 _ARRIVALS = (
@@ -83,7 +83,7 @@ class WatchableGateway(EvmGateway):
             if values["clientHash"] in self._client_ids
         }
 
-    async def route_paused(self, client_id: str, at: int | None = None) -> bool:
+    async def route_paused(self, client_id: str, at: At = NEWEST) -> bool:
         """Tell whether a route is paused."""
         (paused,) = await self._contract.read("routePaused", client_id, at=at)
         return bool(paused)

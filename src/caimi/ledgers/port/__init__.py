@@ -1,10 +1,10 @@
 """The ledger port: what every ledger family offers, in words that name no family.
 
 Roles (custodians, validators, relayers, workers, publishers and consumers) know this package and
-never an adapter; a facet is a module. Reads take ``at``, a height; ``None`` reads the newest
-state. Writes come in two halves: a facet builds a `Call`, which has no effect, and `Ledger.submit`
-sends it. Between the two the signed transaction can be written down (`Outbox`), so that a process
-killed anywhere sends it once.
+never an adapter; a facet is a module. Reads take ``at``: `NEWEST`, `FINAL`, or `Exactly` a height.
+Writes come in two halves: a facet builds a `Call`, which has no effect, and `Ledger.submit` sends
+it. Between the two the signed transaction can be written down (`Outbox`), so that a process killed
+anywhere sends it once.
 
 All heights are block numbers, all times seconds since the epoch, all amounts the smallest unit.
 """
@@ -33,6 +33,7 @@ from caimi.ledgers.port.gateway import (
     SentPacket,
     WrittenAcknowledgement,
 )
+from caimi.ledgers.port.heights import FINAL, NEWEST, At, Exactly
 from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.ledger import Ledger
 from caimi.ledgers.port.market import Licence, Market, Price, Purchase, PurchaseState
@@ -50,6 +51,10 @@ from caimi.ledgers.port.registry import (
 )
 
 __all__ = [
+    "FINAL",
+    "NEWEST",
+    "At",
+    "Exactly",
     "AliasChange",
     "Allowance",
     "Block",

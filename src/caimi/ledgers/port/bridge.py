@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.heights import NEWEST, At
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class Bridge(Protocol):
         """
         ...
 
-    async def lock(self, model_id: bytes, at: int | None = None) -> Lock | None: ...
-    async def came_by(self, model_id: bytes, at: int | None = None) -> str:
+    async def lock(self, model_id: bytes, at: At = NEWEST) -> Lock | None: ...
+    async def came_by(self, model_id: bytes, at: At = NEWEST) -> str:
         """Give the client by which a foreign model came and goes back; empty for home models."""
         ...
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from caimi.ibc.packet import Packet
 from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.heights import NEWEST, At
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class RelayFees(Protocol):
         """Fees set aside for `relayer` in blocks (from_height, to_height], in log order."""
         ...
 
-    async def held(self, fees: Sequence[RelayFee], at: int | None = None) -> list[int]:
+    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[int]:
         """Tell what is held under each fee's name; 0 when it has ended."""
         ...
 

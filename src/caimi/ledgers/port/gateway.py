@@ -10,6 +10,7 @@ from caimi.ibc.packet import Packet
 from caimi.ledgers.client_proofs import StateProof
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.heights import NEWEST, At
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Gateway(Protocol):
         ...
 
     async def routes(self) -> list[Route]: ...
-    async def committee(self, client_id: str, at: int | None = None) -> Committee:
+    async def committee(self, client_id: str, at: At = NEWEST) -> Committee:
         """Give the present committee of the route's client."""
         ...
 
@@ -129,13 +130,11 @@ class Gateway(Protocol):
         """
         ...
 
-    async def commitments(self, keys: Sequence[bytes], at: int | None = None) -> list[bytes]:
+    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
         """Give the 32-byte commitments at `keys` (keccak256 of ICS-24 paths); zero when absent."""
         ...
 
-    async def receipts(
-        self, packets: Sequence[tuple[str, int]], at: int | None = None
-    ) -> list[bool]:
+    async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         """Whether each (destination client, sequence) has been received here."""
         ...
 

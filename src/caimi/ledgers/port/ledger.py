@@ -10,6 +10,7 @@ from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import LightClients
 from caimi.ledgers.port.fees import RelayFees
 from caimi.ledgers.port.gateway import Gateway
+from caimi.ledgers.port.heights import NEWEST, At
 from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.market import Market
 from caimi.ledgers.port.receipts import ReceiptLog
@@ -54,7 +55,7 @@ class Ledger(Protocol):
     async def block(self, height: int) -> Block: ...
     async def balance(self, account: bytes) -> int: ...
     async def approves(
-        self, account: bytes, digest: bytes, signature: bytes, at: int | None = None
+        self, account: bytes, digest: bytes, signature: bytes, at: At = NEWEST
     ) -> bool:
         """Tell whether a contract at `account` takes a signature of 32 bytes as its own.
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.heights import NEWEST, At
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Market(Protocol):
 
     def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call[None]: ...
     async def price(
-        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: int | None = None
+        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: At = NEWEST
     ) -> int | None:
         """Give the price payable on `ledger`, or None when it is not for sale there."""
         ...
@@ -96,20 +97,20 @@ class Market(Protocol):
 
     def revoke(self, licence_id: bytes) -> Call[None]: ...
     async def licence(
-        self, model_id: bytes, version: str, consumer: bytes, at: int | None = None
+        self, model_id: bytes, version: str, consumer: bytes, at: At = NEWEST
     ) -> Licence: ...
-    async def tally(self, model_id: bytes, at: int | None = None) -> tuple[int, bytes]:
+    async def tally(self, model_id: bytes, at: At = NEWEST) -> tuple[int, bytes]:
         """Give how many licences of a model are live, and the digest over all there ever were."""
         ...
 
-    async def purchase(self, purchase_id: bytes, at: int | None = None) -> Purchase: ...
+    async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase: ...
     async def purchase_of(
-        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: int | None = None
+        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: At = NEWEST
     ) -> Purchase | None:
         """Give the buyer's pending or completed purchase of this version, if any."""
         ...
 
-    async def owed(self, account: bytes, currency: bytes = b"", at: int | None = None) -> int: ...
+    async def owed(self, account: bytes, currency: bytes = b"", at: At = NEWEST) -> int: ...
     def withdraw(self, to: bytes, currency: bytes = b"") -> Call[None]:
         """Pay out to `to` what the market owes the sender."""
         ...

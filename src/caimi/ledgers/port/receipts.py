@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.heights import NEWEST, At
 
 
 class ReceiptLog(Protocol):
@@ -14,7 +15,7 @@ class ReceiptLog(Protocol):
         """Anchor a root over `count` receipts; its effect is which of the sender's roots it is."""
         ...
 
-    async def anchored(self, worker: bytes, root: bytes, at: int | None = None) -> int | None:
+    async def anchored(self, worker: bytes, root: bytes, at: At = NEWEST) -> int | None:
         """When `worker` anchored `root`, in seconds; None when never."""
         ...
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.heights import NEWEST, At
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +119,15 @@ class Registry(Protocol):
         """Give the id under which a model is known here after it came over `path`."""
         ...
 
-    async def foreign(self, token_id: bytes, at: int | None = None) -> ForeignModel:
+    async def foreign(self, token_id: bytes, at: At = NEWEST) -> ForeignModel:
         """Give what came with a foreign model, last time it came; raises `ModelAway` at home."""
         ...
 
-    async def model(self, model_id: bytes, at: int | None = None) -> ModelRecord:
+    async def model(self, model_id: bytes, at: At = NEWEST) -> ModelRecord:
         """Give the model; raises `UnknownModel` when this ledger has none of that id."""
         ...
 
-    async def find(self, model_id: bytes, at: int | None = None) -> ModelRecord | None:
+    async def find(self, model_id: bytes, at: At = NEWEST) -> ModelRecord | None:
         """Give the model, or None."""
         ...
 
@@ -134,10 +135,8 @@ class Registry(Protocol):
         """Models registered in blocks (from_height, to_height], with their present owners."""
         ...
 
-    async def versions(self, model_id: bytes, at: int | None = None) -> list[VersionRecord]: ...
-    async def version(
-        self, model_id: bytes, version: str, at: int | None = None
-    ) -> VersionRecord: ...
+    async def versions(self, model_id: bytes, at: At = NEWEST) -> list[VersionRecord]: ...
+    async def version(self, model_id: bytes, version: str, at: At = NEWEST) -> VersionRecord: ...
     async def publisher_of(self, model_id: bytes, version: str) -> bytes:
         """Give the account that published a version; raises `UnknownVersion` when none did.
 
@@ -145,12 +144,12 @@ class Registry(Protocol):
         """
         ...
 
-    async def alias(self, model_id: bytes, name: str, at: int | None = None) -> str | None:
+    async def alias(self, model_id: bytes, name: str, at: At = NEWEST) -> str | None:
         """Give the version that an alias points at; None when it was never set."""
         ...
 
     async def alias_history(
-        self, model_id: bytes, name: str, at: int | None = None
+        self, model_id: bytes, name: str, at: At = NEWEST
     ) -> list[AliasChange]: ...
     async def history(self, model_id: bytes) -> list[HistoryEntry]:
         """Everything that happened to the model on this ledger, oldest first."""
@@ -173,7 +172,7 @@ class Registry(Protocol):
         """Anchor a root over `count` publications; its effect is the batch's id."""
         ...
 
-    async def batch(self, batch_id: int, at: int | None = None) -> PublicationBatch: ...
+    async def batch(self, batch_id: int, at: At = NEWEST) -> PublicationBatch: ...
     def publish_from_batch(
         self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
     ) -> Call[None]: ...
