@@ -97,12 +97,13 @@ def _products_fit(numbers: dict[str, Any]) -> bool:
 
 
 def _names_classes(case: Case, numbers: dict[str, Any]) -> bool:
-    """Whether every target is a class, none of which is passed over."""
+    """Whether every target is a class, or the one that is passed over."""
     node = next(node for node in case.model.graph.node if node.op_type in _LOSSES)
+    ignored = [entry.i for entry in node.attribute if entry.name == "ignore_index"]
     scores, targets = (numbers.get(name) for name in node.input[:2])
     if scores is None or targets is None:
         return False
-    return bool(((targets >= 0) & (targets < scores.shape[1])).all())
+    return bool((np.isin(targets, ignored) | (targets >= 0) & (targets < scores.shape[1])).all())
 
 
 def _pads_less_than_nothing(case: Case) -> bool:
