@@ -25,6 +25,11 @@ def raise_opset(model: ModelProto) -> ModelProto:
     given = opsets.get("ai.onnx", MIN_OPSET)
     if given >= MIN_OPSET or not any(map(is_classical, model.graph.node)):
         return model
+    if any(entry.HasField("g") for node in model.graph.node for entry in node.attribute):
+        raise ModelNotRunnable(
+            f"Branches of opset {given}, which the standard's converter leaves as they are, beside "
+            f"operators that are compiled from {MIN_OPSET} on."
+        )
     plain = _stated_once(model)
     _spell_out(plain)
     try:
