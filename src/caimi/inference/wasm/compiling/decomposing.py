@@ -134,7 +134,8 @@ def _extreme(node: NodeProto, into: Around) -> list[NodeProto]:
     nan, marked, some, found, extreme = (into.fresh(f"{target}/{name}") for name in names)
     beside, plain = type(node)(), type(node)()
     beside.CopyFrom(node)
-    beside.op_type, beside.input[0], beside.output[0] = "ReduceMax", marked, some
+    beside.op_type = "ReduceMax" if node.op_type == "ReduceMin" else node.op_type
+    beside.input[0], beside.output[0] = marked, some
     plain.CopyFrom(node)
     plain.output[0] = extreme
     half = into.constant(f"{target}/half", np.asarray(0.5))
@@ -320,6 +321,7 @@ _RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
     "Acosh": _acosh,
     **dict.fromkeys(("BlackmanWindow", "HammingWindow", "HannWindow"), _window),
     "DeformConv": _deform_conv,
+    "GlobalMaxPool": _extreme,
     "GroupNormalization": _group_normalization,
     "Dropout": _dropout,
     "Hardmax": _hardmax,
