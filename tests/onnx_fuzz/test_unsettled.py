@@ -55,6 +55,17 @@ def test_whole_numbers_are_left_out_where_they_overflow(
     assert bool(unsettled(alone(n(kind, ["x"], ["y"]), np.asarray(values, dtype), 13))) is left_out
 
 
+@pytest.mark.parametrize(
+    ("values", "left_out"),
+    [([1e30, 1e30, 1], False), ([1e-30, 1e-30], False), ([1e30, 1e30, 1e-30, 1e-30], True)],
+)
+def test_products_are_left_out_where_their_order_decides(
+    values: list[float], left_out: bool
+) -> None:
+    case = alone(n("ReduceProd", ["x"], ["y"]), np.asarray(values, np.float32), 13)
+    assert bool(unsettled(case)) is left_out
+
+
 @pytest.mark.parametrize(("largest", "left_out"), [(11, False), (12, True)])
 def test_softplus_of_float16_is_compared_up_to_where_an_exponential_overflows(
     largest: float, left_out: bool
