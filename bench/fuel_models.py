@@ -242,9 +242,10 @@ def _attention(to: Operators) -> None:
     to.opset = 23
     for _ in range(24):
         batch, heads = to.between(1, 3), to.between(1, 6)
-        queries, keys, size = to.between(1, 40), to.between(1, 60), to.between(1, 40)
+        queries, keys, size = to.between(1, 40), to.between(1, 60), to.between(1, 70)
         q = to.input((batch, heads, queries, size))
-        k, v = to.input((batch, heads, keys, size)), to.input((batch, heads, keys, size))
+        k = to.input((batch, heads, keys, size))
+        v = to.input((batch, heads, keys, to.between(1, 70)))
         to.add("Attention", q, k, v)
 
 

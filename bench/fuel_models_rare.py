@@ -141,8 +141,9 @@ def names(to: Operators) -> None:
         image = (to.between(1, 3), c, to.between(1, 16), to.between(1, 16))
         factors = [to.input((c,)) for _ in range(4)]
         to.add("BatchNormalization", to.input(image), *factors)
-        heads, queries, keys, size = to.between(1, 6), to.between(1, 40), to.between(1, 60), 8
-        q, k, v = (to.input((1, heads, n, size + place)) for n in (queries, keys, keys))
+        heads, queries, keys = to.between(1, 6), to.between(1, 40), to.between(1, 60)
+        q, k = (to.input((1, heads, rows, 8 + place)) for rows in (queries, keys))
+        v = to.input((1, heads, keys, 3 * place + 4))
         to.add("Attention", q, k, v, is_causal=1)
         to.add("Attention", q, k, v, to.input((queries, keys)))
         to.add("Attention", q, k, v, to.input((queries, keys), BOOL))

@@ -87,6 +87,27 @@ def attention() -> tuple[ModelProto, Tensors]:
     return graph, {name: noise(*shape, seed=ord(name)) for name in "qkv"}
 
 
+def uneven_attention() -> tuple[ModelProto, Tensors]:
+    """Values of other sizes than keys, which two counts that always went together would hide."""
+    sizes = {"q": [1, 2, 9, 64], "k": [1, 2, 40, 64], "v": [1, 2, 40, 5], "y": [1, 2, 9, 5]}
+    shapes = {name: value(name, FLOAT, size) for name, size in sizes.items()}
+    graph = model(
+        [n("Attention", ["q", "k", "v"], ["y"])], [shapes[name] for name in "qkv"], [shapes["y"]]
+    )
+    graph.opset_import[0].version = 23
+    return graph, {name: noise(*sizes[name], seed=ord(name)) for name in "qkv"}
+
+
+def picked() -> tuple[ModelProto, Tensors]:
+    """Columns of several rows: an index is checked once for all of them."""
+    graph = model(
+        [n("Gather", ["x", "i"], ["y"], axis=1)],
+        [value("x", FLOAT, [40, 50]), value("i", TensorProto.INT64, [30])],
+        [value("y", FLOAT, [40, 30])],
+    )
+    return graph, {"x": noise(40, 50), "i": np.arange(30)}
+
+
 def one_column() -> tuple[ModelProto, Tensors]:
     """A product of many rows by one column."""
     graph = model([n("MatMul", ["x", "w"], ["y"])], [value("x", FLOAT, [1, 60, 90])],
@@ -123,7 +144,7 @@ MODELS: dict[str, Callable[[], tuple[ModelProto, Tensors]]] = {
     made.__name__: made
     for made in (
         *(imputer, resize, transposed_convolution, quantised),
-        *(attention, one_column, clusters, boosted),
+        *(attention, uneven_attention, picked, one_column, clusters, boosted),
     )
 }
 

@@ -54,8 +54,8 @@ class Meter:
 
 
 def _told(file: Path, shapes: Shapes | None = None) -> Told | None:
-    given = None if shapes is None else {name: list(size) for name, size in shapes.items()}
-    said = ask_apart("usage", {"file": str(file.absolute()), "shapes": given}, file.name)
+    job = {"file": str(file.absolute()), "shapes": shapes and dict(shapes)}
+    said = ask_apart("usage", job, file.name)
     if said["usage"] is None:
         return None
     inputs = said["inputs"]

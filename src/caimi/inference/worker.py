@@ -39,7 +39,7 @@ class ServedModel:
 
 
 class UsageMeter(Protocol):
-    """Tells what requests of one model use: `caimi.inference.metering.Meter`."""
+    """Tells what requests of one model use: `caimi.inference.meter.Meter`."""
 
     def usage(self, shapes: Shapes) -> Usage:
         """Tell what a request with inputs of these shapes uses."""

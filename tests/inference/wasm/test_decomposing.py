@@ -202,3 +202,21 @@ def test_what_divides_by_zero_or_reverses_along_other_axes_is_refused(tmp_path: 
     node = n("ReverseSequence", ["x", "k"], ["y"], time_axis=-2)
     inputs = {"x": np.ones((4, 4), np.float32)}
     assert "axes" in refused(tmp_path, [node], inputs, 10, k=np.array([1, 2, 3, 4]))
+
+
+@pytest.mark.parametrize("kind", ["NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"])
+def test_a_mean_of_losses_over_nothing_is_no_number(kind: str) -> None:
+    """Targets that are all passed over, or classes without weight."""
+    scores = np.linspace(-1, 1, 15, dtype=np.float32).reshape(3, 5)
+    outside, inside = np.full(3, -1), np.full(3, 2)
+    weights = {"w": np.asarray([1, 1, 0, 1, 1], np.float32)}
+    cases = {}
+    for name, ignored, target, fixed in (
+        ("outside.", -1, outside, {}),
+        ("inside.", 2, inside, {}),
+        ("weightless.", None, inside, weights),
+    ):
+        node = n(kind, ["x", "t", *fixed], ["y"], ignore_index=ignored)
+        inputs = {"x": scores, "t": target}
+        cases[name] = Case(kind, "", build([node], inputs, fixed, ["y"], 13), inputs)
+    assert all(np.isnan(outputs[0]) for outputs in module_outputs(cases, 13).values())

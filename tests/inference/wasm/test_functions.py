@@ -119,6 +119,7 @@ def test_no_number_is_greater_or_less_than_nan(dtype: Any) -> None:
         "Clip.": alone(node("Clip", ["x", "l", "h"], ["y"]), x, **bounds),
         "ReduceMax.": alone(node("ReduceMax", ["x"], ["y"], keepdims=0), x),
         "ReduceMin.": alone(node("ReduceMin", ["x", "a"], ["y"]), x, a=np.asarray([0])),
+        "GlobalMaxPool.": alone(node("GlobalMaxPool", ["x"], ["y"]), x[:, None]),
         "Relu.": alone(node("Relu", ["x"], ["y"]), x),
     }
     with np.errstate(all="ignore"):
@@ -128,6 +129,7 @@ def test_no_number_is_greater_or_less_than_nan(dtype: Any) -> None:
             "Clip.": np.clip(x, -1, 1),
             "ReduceMax.": x.max(),
             "ReduceMin.": x.min(0, keepdims=True),
+            "GlobalMaxPool.": x[:, None].max(2, keepdims=True),
             "Relu.": np.maximum(x, 0),
         }
     for name, (found,) in module_outputs(cases, 18).items():

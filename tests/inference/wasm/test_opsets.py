@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.onnx_runtime import ort
+from caimi.inference.wasm.compiling.compiler import translate
 from caimi.inference.wasm.compiling.graph import open_model
 from caimi.inference.wasm.compiling.opsets import raise_opset
 from caimi.inference.wasm.engine import WasmEngine
@@ -70,3 +71,68 @@ def test_what_the_converter_does_not_take_is_refused_by_name(tmp_path: Path):
     file.write_bytes(model.SerializeToString())
     with pytest.raises(ModelNotRunnable):
         open_model(file)
+
+
+def chosen(node: NodeProto, opset: int) -> ModelProto:
+    """A branch that is always taken, of which the result is binarised where the opset is old."""
+    sizes = [2, 3, 2]
+    x, y, z = (helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes) for name in "xyz")
+    branches = {
+        "then_branch": helper.make_graph([node], "then", [], [y]),
+        "else_branch": helper.make_graph(
+            [helper.make_node("Identity", ["x"], ["y"])], "e", [], [y]
+        ),
+    }
+    truth = helper.make_tensor("c", TensorProto.BOOL, [], [True])
+    graph = helper.make_graph([helper.make_node("If", ["c"], ["z"], **branches)], "g", [x], [z],
+                              [truth])  # fmt: skip
+    return helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 1)],
+        ir_version=8,
+    )
+
+
+def refused(model: ModelProto, folder: Path) -> str:
+    file = folder / "model.onnx"
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelNotRunnable) as caught:
+        translate(file)
+    return caught.value.what
+
+
+def test_branches_that_the_converter_leaves_as_they_are_are_refused(tmp_path: Path):
+    """A Hardmax along axis 1 of three was another thing before opset 13."""
+    model = chosen(helper.make_node("Hardmax", ["x"], ["y"], axis=1), 11)
+    binarised = helper.make_tensor_value_info("b", TensorProto.FLOAT, [2, 3, 2])
+    model.graph.node.append(helper.make_node("Binarizer", ["z"], ["b"], domain="ai.onnx.ml"))
+    model.graph.output.append(binarised)
+    assert refused(model, tmp_path).startswith("Branches of opset 11")
+
+
+@pytest.mark.parametrize(
+    ("node", "opset", "why"),
+    [
+        (helper.make_node("RandomUniformLike", ["x"], ["y"]), 13, "its answer is random"),
+        (helper.make_node("Dropout", ["x"], ["y"]), 6, "opset 6"),
+    ],
+)
+def test_what_is_refused_by_name_is_refused_within_a_branch(
+    node: NodeProto, opset: int, why: str, tmp_path: Path
+):
+    assert why in refused(chosen(node, opset), tmp_path)
+
+
+@pytest.mark.parametrize("imports", [[("", 11), ("", 13)], [("", 13), ("ai.onnx", 12)]])
+def test_a_model_of_two_opsets_at_once_is_refused(imports: list[tuple[str, int]], tmp_path: Path):
+    """ONNX Runtime takes the last, ONNX's own tools the first."""
+    model = chosen(helper.make_node("Softmax", ["x"], ["y"], axis=1), 13)
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(*each) for each in imports)
+    assert "is of the opsets" in refused(model, tmp_path)
+
+
+def test_an_opset_before_7_is_known_by_the_domains_other_name(tmp_path: Path):
+    model = chosen(helper.make_node("Dropout", ["x"], ["y"]), 6)
+    model.opset_import[0].domain = "ai.onnx"
+    assert "opset 6" in refused(model, tmp_path)

@@ -72,7 +72,7 @@ def compile_apart(
         job = {
             "file": str(file.absolute()),
             "variant": variant.name,
-            "shapes": None if shapes is None else {k: list(v) for k, v in shapes.items()},
+            "shapes": shapes and dict(shapes),
             "cache": str((cache or default_cache() / "zig").absolute()),
             "into": name,
         }

@@ -211,6 +211,7 @@ def _translate(
 def _prepared(opened: OpenedModel, variant: Variant, sizes: Mapping[str, tuple[int, ...]]) -> Graph:
     sized = settle(fix_sizes(opened.proto, sizes))
     check_settled(opened.file, sized)
+    check_names(sized)  # once more, since branches have become part of the graph
     check_operators(sized)
     folded = fold(decompose(widen(lift_constants(sized))))
     if not variant.int8:

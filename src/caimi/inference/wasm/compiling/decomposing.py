@@ -106,8 +106,16 @@ def _hardmax(node: NodeProto, into: Around) -> list[NodeProto]:
     axis += len(shape) if axis < 0 else 0
     if into.version >= 13 or axis == len(shape) - 1:
         return [node]
-    flat, chosen = into.fresh(f"{target}/flat"), into.fresh(f"{target}/chosen")
     sizes = into.constant(f"{target}/sizes", np.asarray(shape, np.int64))
+    return flat_hardmax(node, axis, sizes, into.fresh)
+
+
+def flat_hardmax(
+    node: NodeProto, axis: int, sizes: str, fresh: Callable[[str], str]
+) -> list[NodeProto]:
+    """Take all axes from the given one on as one; `sizes` names the tensor of the input's sizes."""
+    source, target = node.input[0], node.output[0]
+    flat, chosen = fresh(f"{target}/flat"), fresh(f"{target}/chosen")
     return [
         helper.make_node("Flatten", [source], [flat], axis=axis),
         helper.make_node("Hardmax", [flat], [chosen], axis=1),
@@ -134,7 +142,8 @@ def _extreme(node: NodeProto, into: Around) -> list[NodeProto]:
     nan, marked, some, found, extreme = (into.fresh(f"{target}/{name}") for name in names)
     beside, plain = type(node)(), type(node)()
     beside.CopyFrom(node)
-    beside.op_type, beside.input[0], beside.output[0] = "ReduceMax", marked, some
+    beside.op_type = "ReduceMax" if node.op_type == "ReduceMin" else node.op_type
+    beside.input[0], beside.output[0] = marked, some
     plain.CopyFrom(node)
     plain.output[0] = extreme
     half = into.constant(f"{target}/half", np.asarray(0.5))
@@ -320,6 +329,7 @@ _RULES: Final[Mapping[str, Callable[[NodeProto, Around], list[NodeProto]]]] = {
     "Acosh": _acosh,
     **dict.fromkeys(("BlackmanWindow", "HammingWindow", "HannWindow"), _window),
     "DeformConv": _deform_conv,
+    "GlobalMaxPool": _extreme,
     "GroupNormalization": _group_normalization,
     "Dropout": _dropout,
     "Hardmax": _hardmax,

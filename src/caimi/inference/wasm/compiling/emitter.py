@@ -46,6 +46,10 @@ from caimi.inference.wasm.fuel.work import Work
 
 Shape = tuple[int, ...]
 _SHIFT = re.compile(r"= (\S+) (<<|>>) (\S+);")
+_MEAN = re.compile(
+    r"if \(weight_sum == .*?else \{\s*(\S+ = loss_sum / weight_sum;)\s*\}", re.DOTALL
+)
+"""Of a loss: a mean over nothing, of which the generator makes zero and the standard no number."""
 _CANONICAL = {ScalarType.F32: "f32", ScalarType.F64: "f64", ScalarType.F16: "f16"}
 
 
@@ -150,6 +154,7 @@ class _Emitter(CEmitter):  # type: ignore[misc]
     def with_node_comment(self, model: LoweredModel, index: int, rendered: str) -> str:
         if model.node_infos[index].op_type == "BitShift":
             rendered = _SHIFT.sub(r"= CAIMI_SHIFT(\1, \2, \3);", rendered)
+        rendered = _MEAN.sub(r"\1", rendered)
         return str(super().with_node_comment(model, index, rendered))
 
     def _load_templates(self, emit_testbench: bool) -> Mapping[str, Template]:

@@ -6,6 +6,7 @@ import onnx
 from onnx import ModelProto, helper, version_converter
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.inference.wasm.compiling.decomposing import flat_hardmax
 from caimi.inference.wasm.compiling.folding import replace_nodes
 from caimi.inference.wasm.compiling.fresh_names import FreshNames
 from caimi.inference.wasm.compiling.rewrite import MIN_OPSET, is_classical
@@ -25,6 +26,11 @@ def raise_opset(model: ModelProto) -> ModelProto:
     given = opsets.get("ai.onnx", MIN_OPSET)
     if given >= MIN_OPSET or not any(map(is_classical, model.graph.node)):
         return model
+    if any(entry.HasField("g") for node in model.graph.node for entry in node.attribute):
+        raise ModelNotRunnable(
+            f"Branches of opset {given}, which the standard's converter leaves as they are, beside "
+            f"operators that are compiled from {MIN_OPSET} on."
+        )
     plain = _stated_once(model)
     _spell_out(plain)
     try:
@@ -51,18 +57,11 @@ def _spell_out(model: ModelProto) -> None:
         kind = "" if node.domain else node.op_type
         if kind == "Dropout" and len([name for name in node.output if name]) > 1:
             raise ModelNotRunnable(f"Dropout with a mask before opset {MIN_OPSET}.")
-        if kind == "Hardmax":  # all axes from the given one on count as one
+        if kind == "Hardmax":
             axis = next((entry.i for entry in node.attribute if entry.name == "axis"), 1)
-            source, target = node.input[0], node.output[0]
-            sizes, flat, chosen = (
-                names.fresh(f"{target}/{what}") for what in ("sizes", "flat", "chosen")
-            )
-            nodes += [
-                helper.make_node("Shape", [source], [sizes]),
-                helper.make_node("Flatten", [source], [flat], axis=axis),
-                helper.make_node("Hardmax", [flat], [chosen], axis=1),
-                helper.make_node("Reshape", [chosen, sizes], [target]),
-            ]
+            sizes = names.fresh(f"{node.output[0]}/sizes")
+            nodes.append(helper.make_node("Shape", [node.input[0]], [sizes]))
+            nodes += flat_hardmax(node, axis, sizes, names.fresh)
         else:
             nodes.append(node)
     replace_nodes(model.graph, nodes)

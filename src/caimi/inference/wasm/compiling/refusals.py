@@ -65,7 +65,10 @@ def check_names(model: ModelProto) -> None:
     Raises:
         ModelNotRunnable: one of them is refused; with its name and the reason.
     """
-    version = min((e.version for e in model.opset_import if not e.domain), default=OLDEST)
+    versions = {e.version for e in model.opset_import if e.domain in ("", "ai.onnx")}
+    if len(versions) > 1:
+        raise ModelNotRunnable(f"The model says that it is of the opsets {sorted(versions)}.")
+    version = min(versions, default=OLDEST)
     for node in model.graph.node:
         if version < OLDEST and not node.domain and _has_changed(node.op_type, version):
             raise ModelNotRunnable(f"{node.op_type} of opset {version}; taken from {OLDEST} on.")

@@ -124,8 +124,7 @@ def _gather(
     data, count = shape_of(op.data), prod(shape_of(op.indices))
     kind = "gather_elements"
     if isinstance(op, GatherOp):
-        where = "vector" if len(data) == 1 else "last" if op.axis == len(data) - 1 else "rows"
-        kind = f"gather.{where}"
+        kind = f"gather.{_where(data, op.axis)}"
     known = op.indices in constants
     elements = prod(shape_of(op.output))
     size = f"known_{_written_out(count)}" if known else _written_out(count)
@@ -135,6 +134,15 @@ def _gather(
         counts |= rows(elements // max(inner, 1), inner)
     fixed = ".fixed" if op.data in constants else ""
     return Work.of(f"{kind}{_types(op, dtype_of)}{fixed}.plain", call=1, **counts)
+
+
+def _where(data: Shape, axis: int) -> str:
+    """Tell the loops of a look-up; ``across``: an index is checked once for many rows."""
+    if len(data) == 1:
+        return "vector"
+    if axis < len(data) - 1:
+        return "rows"
+    return "last" if prod(data[:-1]) == 1 else "across"
 
 
 def _written_out(count: int) -> str:
