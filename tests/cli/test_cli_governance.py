@@ -87,7 +87,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
         ]
         members = tuple(signers[name].account for name in COMMITTEE)
         route, _ = await connect_ledgers(*ledgers, Signers(0, 2, members), signers["deployer"])
-        await ledgers[0].submit(ledgers[0].gateway.pause_route(route), signers["guard"])
+        await ledgers[0].submit(ledgers[0].watching.pause_route(route), signers["guard"])
         return ledgers[0], route
 
     ledger, route = asyncio.run(prepare())

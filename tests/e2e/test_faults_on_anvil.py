@@ -103,8 +103,8 @@ class Traffic:
         """What was sent from here, how often each of it ended, and how often what was received."""
         start, head = ledger.deployed_at - 1, (await ledger.head()).height
         sent = await ledger.gateway.sent(start, head)
-        ended = await ledger.gateway.ended(start, head)
-        delivered = await ledger.gateway.delivered(start, head)
+        ended = await ledger.watching.ended(start, head)
+        delivered = await ledger.watching.delivered(start, head)
         return (
             {(e.packet.source_client, e.packet.sequence) for e in sent},
             Counter((e.source_client, e.sequence, e.acknowledged) for e in ended),

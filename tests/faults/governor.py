@@ -78,7 +78,7 @@ class Governor:
         """Stop a route for nothing, as a guardian; it is for governance to open it again."""
         self.paused.add(route)
         ledger = self.ledgers[route.source]
-        await self._try(ledger.gateway.pause_route(route.client), guardian=True)
+        await self._try(ledger.watching.pause_route(route.client), guardian=True)
 
     async def _limit(self) -> None:
         """Set small limits and caps on some routes, stolen ones too."""
@@ -108,12 +108,12 @@ class Governor:
         await self._try(close_breaker(self.ledgers[route.source], route.client))
 
     async def _unpause(self, route: RouteEnd) -> None:
-        gateway = self.ledgers[route.source].gateway
+        watching = self.ledgers[route.source].watching
         try:
             final = await self.ledgers[route.source].finalized()
-            if await gateway.route_paused(route.client):
+            if await watching.route_paused(route.client):
                 await self._try(unpause_route(self.ledgers[route.source], route.client))
-            elif not await gateway.route_paused(route.client, at=Exactly(final.height)):
+            elif not await watching.route_paused(route.client, at=Exactly(final.height)):
                 self.paused.discard(route)
         except CaimiError:
             return

@@ -32,7 +32,7 @@ async def dying(paid: int = 0) -> tuple[EvmLedger, str, bytes]:
     if paid:
         call = await a.market.buy_remote(route, model, "1.0.0", b"", paid, timeout)
         await a.submit(call, DEPLOYER)
-    await a.submit(a.gateway.pause_route(route), GUARDIAN)
+    await a.submit(a.watching.pause_route(route), GUARDIAN)
     return a, route, model
 
 

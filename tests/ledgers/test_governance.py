@@ -86,7 +86,7 @@ async def test_after_the_hand_over_the_timelock_alone_administers() -> None:
     assert (await timelock.holders())[OWNER] == (timelock.address,)
     assert found.pending == found.ways_around == ()
 
-    await ledger.submit(ledger.gateway.pause_route(route), GUARDIAN)
+    await ledger.submit(ledger.watching.pause_route(route), GUARDIAN)
     for who in EVERYBODY:
         for change in (unpause_route(ledger, route), set_supply_cap(ledger, route, 5)):
             with pytest.raises(NotAllowed):
@@ -99,7 +99,7 @@ async def test_after_the_hand_over_the_timelock_alone_administers() -> None:
 async def test_a_change_is_seen_waits_and_is_carried_out_by_anyone() -> None:
     ledger, route = await with_route()
     timelock = await handed_over(ledger)
-    await ledger.submit(ledger.gateway.pause_route(route), GUARDIAN)
+    await ledger.submit(ledger.watching.pause_route(route), GUARDIAN)
     for who in (DEPLOYER, GUARDIAN, CANCELLER, STRANGER):
         _, call = await timelock.propose(unpause_route(ledger, route))
         with pytest.raises(NotAllowed):
@@ -123,7 +123,7 @@ async def test_a_change_is_seen_waits_and_is_carried_out_by_anyone() -> None:
     with pytest.raises(TransactionReverted) as paused:
         await ledger.submit(timelock.execute(waiting), STRANGER)
     assert paused.value.error == "TimelockUnexpectedOperationState"
-    await ledger.submit(ledger.gateway.pause_route(route), GUARDIAN)  # it had been unpaused
+    await ledger.submit(ledger.watching.pause_route(route), GUARDIAN)  # it had been unpaused
     again = await propose(ledger, timelock, unpause_route(ledger, route))
     assert again != proposed
 

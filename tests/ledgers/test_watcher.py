@@ -123,8 +123,8 @@ class Heist:
 
     async def paused(self) -> tuple[bool, bool]:
         return (
-            await self.a.gateway.route_paused(self.on_a),
-            await self.b.gateway.route_paused(self.on_b),
+            await self.a.watching.route_paused(self.on_a),
+            await self.b.watching.route_paused(self.on_b),
         )
 
     @property

@@ -87,6 +87,19 @@ async def test_a_fee_of_a_packet_that_timed_out_is_not_collected_and_forgotten(
     assert not relayer._open[a.id].fees
 
 
+async def test_a_ledger_without_fees_is_relayed_for_nothing(world: World) -> None:
+    a, b = world.chains
+    packet = a.send(b)
+    a.escrow(packet, ME.account, 10**6)
+    views = world.views()
+    for view in views.values():
+        view.fees = None
+    relayer = world.relayer(views=views)
+    done = await world.settle(relayer, steps=8)
+    assert done.failures == []
+    assert {each.what for each in done.carried} == {"deliver", "acknowledge"}
+
+
 async def test_fees_that_are_less_than_collecting_costs_wait_for_more(world: World) -> None:
     a, b = world.chains
     a.work_price = 100

@@ -431,7 +431,7 @@ class NodeView:
         self.address = chain.address
         self.gateway = self
         self.clients = self
-        self.fees = self
+        self.fees: NodeView | None = self
         self.deployed_at = 1
         self.down = False
         self.fails_next = 0

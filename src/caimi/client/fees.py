@@ -10,8 +10,7 @@ from urllib.parse import quote as quoted
 
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.node import NodeRefused
-from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import Call, RelayFee, Route
+from caimi.ledgers.port import Call, Ledger, RelayFee, Route, offered
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case
@@ -51,22 +50,24 @@ async def ask_quote(relayer: Endpoint, source: str, route: Route) -> Quoted:
 
 
 async def escrow(
-    ledger: EvmLedger, client_id: str, sequence: int, relayer: bytes, amount: int
+    ledger: Ledger, client_id: str, sequence: int, relayer: bytes, amount: int
 ) -> Call[None]:
     """Build the escrow of a fee for a packet that was sent.
 
     Raises:
         UnknownPacket: it was not.
     """
-    found = await ledger.gateway.find_sent(client_id, sequence, ledger.deployed_at - 1)
+    found = await ledger.gateway.find_sent(client_id, sequence)
     if found is None:
         raise UnknownPacket(f"There is no packet {sequence} of {client_id} on {ledger.id}.")
-    return ledger.fees.escrow(found.packet, relayer, amount)
+    return offered(ledger.fees, ledger.id, "fees for relayers").escrow(
+        found.packet, relayer, amount
+    )
 
 
 async def refund(
-    source: EvmLedger,
-    destination: EvmLedger,
+    source: Ledger,
+    destination: Ledger,
     client_id: str,
     sequence: int,
     parties: tuple[bytes, bytes],
@@ -78,7 +79,7 @@ async def refund(
         UnknownPacket: there was no such packet.
         NotEnoughAttestations…: it cannot be proved that the packet was not received.
     """
-    found = await source.gateway.find_sent(client_id, sequence, source.deployed_at - 1)
+    found = await source.gateway.find_sent(client_id, sequence)
     if found is None:
         raise UnknownPacket(f"There is no packet {sequence} of {client_id} on {source.id}.")
     names = [(found.packet.dest_client, sequence)]
@@ -87,4 +88,5 @@ async def refund(
     proof = (await prover.absence(case, names))(names)
     relayer, payer = parties
     fee = RelayFee(client_id, sequence, relayer, payer, 0, found.packet.timeout, found.height)
-    return source.fees.refund(client_id, [fee], proof.data)
+    fees = offered(source.fees, source.id, "fees for relayers")
+    return fees.refund(client_id, [fee], proof.data)

@@ -356,3 +356,11 @@ class HistoryGone(LedgerError):
     code = "CAIMI-L046"
     why = "Nodes that prune keep the newest states only, and some ledgers keep no other."
     next_step = "Use a node that keeps all states (an archive node) as rpc, and run it again."
+
+
+class NotOffered(LedgerError):
+    """Something was asked of a ledger that ledgers of its kind do not offer."""
+
+    code = "CAIMI-L047"
+    why = "Not every kind of ledger has coins, fees for relayers, proofs of its state, or watchers."
+    next_step = "Use another ledger for it; docs/architecture.md says what each kind offers."

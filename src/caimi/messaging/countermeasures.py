@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import TransactionReverted
-from caimi.ledgers.port import Exactly, LedgerId, Signer
+from caimi.ledgers.past import at_final
+from caimi.ledgers.port import Ledger, LedgerId, Signer, offered
 from caimi.messaging.conflicts import Conflict
-from caimi.messaging.watched_ledger import WatchedLedger
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Countermeasures:
     done again when a reorganisation undid it.
     """
 
-    def __init__(self, ledgers: Mapping[LedgerId, WatchedLedger], signer: Signer) -> None:
+    def __init__(self, ledgers: Mapping[LedgerId, Ledger], signer: Signer) -> None:
         self._ledgers = ledgers
         self._signer = signer
         self._included: dict[Measure, int] = {}  # heights; -1 before there is one
@@ -81,21 +81,23 @@ class Countermeasures:
         else:
             self._included[measure] = height
 
-    async def _pause(self, ledger: WatchedLedger, measure: Measure, final: int) -> int | None:
+    async def _pause(self, ledger: Ledger, measure: Measure, final: int) -> int | None:
         """Give the height of the pause; None when it is final."""
         client = measure.client
-        if await ledger.gateway.route_paused(client):
-            lasts = await ledger.gateway.route_paused(client, at=Exactly(final))
+        watching = offered(ledger.watching, ledger.id, "watching")
+        if await watching.route_paused(client):
+            lasts = await at_final(final, lambda at: watching.route_paused(client, at))
             return None if lasts else -1
-        receipt = await ledger.submit(ledger.gateway.pause_route(client), self._signer)
+        receipt = await ledger.submit(watching.pause_route(client), self._signer)
         _log.critical("Paused %s on %s.", client, ledger.id)
         return receipt.height
 
-    async def _report(self, ledger: WatchedLedger, measure: Measure, final: int) -> int | None:
+    async def _report(self, ledger: Ledger, measure: Measure, final: int) -> int | None:
         """Give the height of the report; None when the client takes no report any more."""
         found = measure.conflict
         assert found is not None
-        call = await ledger.gateway.report_conflict(measure.client, found.first, found.second)
+        watching = offered(ledger.watching, ledger.id, "watching")
+        call = await watching.report_conflict(measure.client, found.first, found.second)
         try:
             receipt = await ledger.submit(call, self._signer)
         except TransactionReverted as refusal:

@@ -135,13 +135,14 @@ class OpenPackets:
 
         The newest blocks are read over and over, for a node may have left something out.
         """
-        if not self.earner:
+        escrow = self.ledger.fees
+        if not self.earner or escrow is None:
             return
         start = max(0, self.ledger.deployed_at - 1, self._fees_scanned - _FEES_AGAIN_BLOCKS)
-        found = await self.ledger.fees.escrowed(self.earner, start, height)
+        found = await escrow.escrowed(self.earner, start, height)
         held = []
         if found:
-            held = await at_final(height, lambda at: self.ledger.fees.held(found, at))
+            held = await at_final(height, lambda at: escrow.held(found, at))
         for fee, amount in zip(found, held, strict=True):
             if amount > 0:
                 known = self.fees.setdefault((fee.client_id, fee.sequence), {})
@@ -226,8 +227,9 @@ class OpenPackets:
                 ):
                     del self.fees[name]  # it ended, and was never received
         held = []
-        if ending:
-            held = await at_final(final.height, lambda at: self.ledger.fees.held(ending, at))
+        escrow = self.ledger.fees
+        if ending and escrow is not None:
+            held = await at_final(final.height, lambda at: escrow.held(ending, at))
         for fee, amount in zip(ending, held, strict=True):
             if amount == 0:
                 name = (fee.client_id, fee.sequence)
@@ -326,5 +328,8 @@ class OpenPackets:
                 found.append(
                     EarnedFee(fee, answer.acknowledgements, answer.dest_client, answer.height)
                 )
-        held = await self.ledger.fees.held([each.fee for each in found]) if found else []
+        escrow = self.ledger.fees
+        if not found or escrow is None:
+            return ()
+        held = await escrow.held([each.fee for each in found])
         return tuple(each for each, amount in zip(found, held, strict=True) if amount > 0)

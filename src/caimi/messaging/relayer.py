@@ -25,6 +25,7 @@ from caimi.ledgers.port import (
     Route,
     SentPacket,
     Signer,
+    offered,
 )
 from caimi.ledgers.port.clients import LightClient
 from caimi.messaging.attestations import ValidatorClient
@@ -320,7 +321,8 @@ class Relayer:
             entries = [part[place] for place in proof.order]
             values = [acknowledgement_commitment(entry.acknowledgements) for entry in entries]
             fees = [entry.fee for entry in entries]
-            return ledger.fees.claim(client, fees, values, proof.data)
+            escrow = offered(ledger.fees, ledger.id, "fees for relayers")
+            return escrow.claim(client, fees, values, proof.data)
 
         await self._send(progress, "collect", way, ledger, batch, call)
 

@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from caimi.errors.messaging import EventsMissing
 from caimi.ibc.commitments import commitment_key, packet_commitment
 from caimi.ibc.packet import Packet
-from caimi.ledgers.port import NEWEST, At, Call, Delivery, Ending, Gateway, Ledger, Route
+from caimi.ledgers.port import Delivery, Ending, Ledger, Route, offered
 
 SCAN_BLOCKS: Final = 5_000
 Name = tuple[str, int]
-
-
-class WatchedGateway(Gateway, Protocol):
-    """What a watcher needs of a gateway besides the port."""
-
-    async def delivered(self, from_height: int, to_height: int) -> list[Delivery]:
-        """Packets received in blocks (from_height, to_height]."""
-        ...
-
-    async def ended(self, from_height: int, to_height: int) -> list[Ending]:
-        """Packets that ended in blocks (from_height, to_height]."""
-        ...
-
-    async def arrivals(self, from_height: int, to_height: int) -> set[tuple[str, int]]:
-        """Give the names of packets received, and of those that ended, in those blocks.
-
-        Each by its client here; all of them, by what the blocks commit to.
-
-        Raises:
-            EventsMissing: the node left something out.
-        """
-        ...
-
-    async def route_paused(self, client_id: str, at: At = NEWEST) -> bool: ...
-    def pause_route(self, client_id: str) -> Call[None]: ...
-    async def report_conflict(self, client_id: str, first: bytes, second: bytes) -> Call[None]: ...
-
-
-class WatchedLedger(Ledger, Protocol):
-    """A ledger whose gateway can be watched."""
-
-    @property
-    def gateway(self) -> WatchedGateway: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +27,7 @@ class Sent:
 class View:
     """What was read of one ledger; `read` is the height up to which nothing changes any more."""
 
-    ledger: WatchedLedger
+    ledger: Ledger
     read: int
     routes: dict[str, Route] = field(default_factory=dict)
     sent: dict[Name, Sent] = field(default_factory=dict)
@@ -79,14 +46,14 @@ class View:
         self.caught_up = self.top == head
         self.final = min(final.height, self.top)
         self.final_time = final.time
-        gateway = self.ledger.gateway
-        self.routes = {route.client_id: route for route in await gateway.routes()}
+        watching = offered(self.ledger.watching, self.ledger.id, "watching")
+        self.routes = {each.client_id: each for each in await self.ledger.gateway.routes()}
         self.deliveries = {}
-        for each in await gateway.delivered(self.read, self.top):
+        for each in await watching.delivered(self.read, self.top):
             self.deliveries.setdefault((each.dest_client, each.sequence), each)
         self.endings = {
             (each.source_client, each.sequence): each
-            for each in await gateway.ended(self.read, self.top)
+            for each in await watching.ended(self.read, self.top)
         }
 
     async def read_sent(self) -> None:
@@ -126,7 +93,8 @@ class View:
         if not self.caught_up:
             return
         known = {*self.deliveries, *self.endings}
-        unread = await self.ledger.gateway.arrivals(self.read, upto) - known
+        watching = offered(self.ledger.watching, self.ledger.id, "watching")
+        unread = await watching.arrivals(self.read, upto) - known
         if unread:
             client, sequence = min(unread)
             raise EventsMissing(f"No event told of packet {sequence} of {client} before.")

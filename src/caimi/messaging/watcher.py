@@ -25,12 +25,10 @@ from caimi.errors.messaging import (
     MessagingError,
 )
 from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key, packet_commitment
-from caimi.ledgers.port import Delivery, Ending, LedgerId, Route, Signer
+from caimi.ledgers.port import Delivery, Ending, Ledger, LedgerId, Route, Signer, offered
 from caimi.messaging.conflicts import Conflicts
 from caimi.messaging.countermeasures import Countermeasures, Measure
-from caimi.messaging.watched_ledger import Name, Sent, View, WatchedGateway, WatchedLedger
-
-__all__ = ["PATIENCE_SECONDS", "Watched", "WatchedGateway", "WatchedLedger", "Watcher"]
+from caimi.messaging.watched_ledger import Name, Sent, View
 
 _log = logging.getLogger(__name__)
 PATIENCE_SECONDS: Final = 15.0
@@ -58,7 +56,7 @@ class Watcher:
 
     def __init__(
         self,
-        ledgers: Mapping[LedgerId, WatchedLedger],
+        ledgers: Mapping[LedgerId, Ledger],
         signer: Signer,
         *,
         patience_seconds: float = PATIENCE_SECONDS,
@@ -223,8 +221,9 @@ class Watcher:
 
     async def _note_pauses(self, watched: Watched, name: LedgerId) -> None:
         view = self._views[name]
+        watching = offered(view.ledger.watching, name, "watching")
         for client in view.routes:
-            watched.paused[name, client] = await view.ledger.gateway.route_paused(client)
+            watched.paused[name, client] = await watching.route_paused(client)
 
     def _known(self, name: LedgerId, what: str, key: Name) -> bool:
         return (name, what, key) in self._judged

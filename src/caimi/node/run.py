@@ -38,7 +38,7 @@ from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.signed_store import SqliteSignedStore
-from caimi.messaging.watcher import PATIENCE_SECONDS, WatchedLedger, Watcher
+from caimi.messaging.watcher import PATIENCE_SECONDS, Watcher
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
 from caimi.node.bodies import Bodies
@@ -196,7 +196,7 @@ async def run_watcher(
     """Watch the configured ledgers, pausing routes as guardian `key`, until told to stop."""
     async with AsyncExitStack() as stack:
         signer = await asyncio.to_thread(lambda: Keyring(config).open(key).signer)
-        ledgers: dict[LedgerId, WatchedLedger] = {}
+        ledgers: dict[LedgerId, Ledger] = {}
         for section in config.ledgers:
             ledger = await open_ledger(section)
             stack.push_async_callback(ledger.aclose)

@@ -39,12 +39,21 @@ _TRAFFIC = ("PacketSent", "AcknowledgementWritten")
 
 
 class EvmGateway:
-    """The gateway of one EVM ledger; `clients` is the committee client's interface."""
+    """The gateway of one EVM ledger, deployed at a height.
+
+    `clients` is the committee client's interface.
+    """
 
     def __init__(
-        self, contract: Contract, address: bytes, events: EventReader, clients: Interface
+        self,
+        contract: Contract,
+        address: bytes,
+        events: EventReader,
+        clients: Interface,
+        deployed_at: int,
     ) -> None:
         self.address = address
+        self._deployed_at = deployed_at
         self._contract = contract
         self._events = events
         self._clients = clients
@@ -89,12 +98,12 @@ class EvmGateway:
             for log, _, values in await self._logs(["PacketSent"], from_height, to_height)
         ]
 
-    async def find_sent(self, client_id: str, sequence: int, after: int) -> SentPacket | None:
-        """Find one packet sent in blocks above `after`; None when there is none of that name."""
+    async def find_sent(self, client_id: str, sequence: int) -> SentPacket | None:
+        """Find one packet that was sent; None when there is none of that name."""
         event = self._contract.interface.events["PacketSent"]
         topics = [event.topic, keccak256(client_id.encode()), sequence.to_bytes(32)]
         head = await self._contract.chain.head_height()
-        logs = await self._events.raw([self._contract.address], topics, after + 1, head)
+        logs = await self._events.raw([self._contract.address], topics, self._deployed_at, head)
         return _sent_packet(logs[0], event.decode(logs[0].topics, logs[0].data)) if logs else None
 
     async def traffic(

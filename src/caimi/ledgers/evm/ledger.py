@@ -17,6 +17,7 @@ from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.contract_accounts import approves
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
+from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.light_clients import EvmLightClients
 from caimi.ledgers.evm.logs import EventReader
@@ -28,7 +29,7 @@ from caimi.ledgers.evm.receipts import EvmReceiptLog
 from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
-from caimi.ledgers.evm.watching import WatchableGateway
+from caimi.ledgers.evm.watching import EvmWatching
 from caimi.ledgers.port import NEWEST, At, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
 
 R = TypeVar("R")
@@ -81,12 +82,15 @@ class EvmLedger:
             VersionPublishers(contracts["registry"], events, self.deployed_at),
         )
         self.market = EvmMarket(contracts["market"])
-        self.gateway = WatchableGateway(
+        gateway = (
             contracts["gateway"],
             self.address_of(contracts["gateway"].address),
             events,
             artifact("CommitteeClient").interface,
+            self.deployed_at,
         )
+        self.gateway = EvmGateway(*gateway)
+        self.watching = EvmWatching(*gateway)
         self.clients = EvmLightClients(contracts["gateway"])
         self.bridge = EvmBridge(contracts["bridge"], self.gateway, events, self.deployed_at)
         self.receipts = EvmReceiptLog(contracts["receipts"], events)

@@ -24,8 +24,8 @@ _ARRIVALS = (
 )
 
 
-class WatchableGateway(EvmGateway):
-    """The gateway of one EVM ledger, for a watcher (port `WatchedGateway`)."""
+class EvmWatching(EvmGateway):
+    """The gateway of one EVM ledger as a watcher reads it (port `Watching`)."""
 
     async def delivered(self, from_height: int, to_height: int) -> list[Delivery]:
         """List packets received in blocks (from_height, to_height], as they were delivered."""

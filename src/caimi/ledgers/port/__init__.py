@@ -37,6 +37,7 @@ from caimi.ledgers.port.heights import FINAL, NEWEST, At, Exactly
 from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.ledger import Ledger
 from caimi.ledgers.port.market import Licence, Market, Price, Purchase, PurchaseState
+from caimi.ledgers.port.offers import offered
 from caimi.ledgers.port.receipts import ReceiptLog
 from caimi.ledgers.port.registry import (
     AliasChange,
@@ -49,6 +50,7 @@ from caimi.ledgers.port.registry import (
     Statement,
     VersionRecord,
 )
+from caimi.ledgers.port.watching import Watching
 
 __all__ = [
     "FINAL",
@@ -98,5 +100,7 @@ __all__ = [
     "Signer",
     "Statement",
     "VersionRecord",
+    "Watching",
     "WrittenAcknowledgement",
+    "offered",
 ]

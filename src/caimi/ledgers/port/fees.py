@@ -56,6 +56,10 @@ class RelayFees(Protocol):
         """Give fees back, by proof that their packets were not received in time."""
         ...
 
+    def reclaim(self, client_id: str, sequence: int, relayer: bytes, payer: bytes) -> Call[None]:
+        """Give a fee back that nobody has collected for so long that it is abandoned."""
+        ...
+
     async def owed(self, account: bytes) -> int:
         """Tell what `account` can withdraw."""
         ...

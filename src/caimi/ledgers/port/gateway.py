@@ -111,6 +111,10 @@ class Gateway(Protocol):
         """Packets committed in blocks (from_height, to_height], in log order."""
         ...
 
+    async def find_sent(self, client_id: str, sequence: int) -> SentPacket | None:
+        """Find one packet that was sent from here, ever; None when there is none of that name."""
+        ...
+
     async def traffic(
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:

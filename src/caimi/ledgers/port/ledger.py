@@ -15,6 +15,7 @@ from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.market import Market
 from caimi.ledgers.port.receipts import ReceiptLog
 from caimi.ledgers.port.registry import Registry
+from caimi.ledgers.port.watching import Watching
 
 R = TypeVar("R")
 
@@ -35,7 +36,12 @@ class Ledger(Protocol):
     @property
     def clients(self) -> LightClients: ...
     @property
-    def fees(self) -> RelayFees: ...
+    def fees(self) -> RelayFees | None:
+        """Escrow for relayers; None on ledgers that have no coin to pay them with."""
+        ...
+
+    @property
+    def watching(self) -> Watching | None: ...
     @property
     def receipts(self) -> ReceiptLog: ...
     @property
