@@ -14,13 +14,17 @@ from embedded_node import node_of
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
+from caimi.cli.one_ledger import send_as
+from caimi.client.fees import escrow
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
+from caimi.journal import Operation
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import RelayFee
 
 runner = CliRunner()
 COIN = 10**18
@@ -105,6 +109,40 @@ def test_a_fee_is_quoted_paid_and_given_back_when_nobody_carries(payer: Payer) -
     assert payer.owed(payer.account) == int(amount)
     payer.run("withdraw", "-l", "a")
     assert payer.owed(payer.account) == 0
+
+
+def test_a_payment_that_was_killed_is_finished_and_not_made_again(
+    payer: Payer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = ["pay", payer.client, "1", "7", "--relayer", RELAYER, "-l", "a"]
+    fee = bytes.fromhex(RELAYER[2:]), bytes.fromhex(payer.account[2:])
+
+    def held() -> int:
+        known = RelayFee(payer.client, 1, *fee, 0, 0, 0)
+        return asyncio.run(payer.ledger.fees.held([known]))[0]
+
+    class Killed(BaseException):
+        """The end of the process, between the ledger's answer and the journal's last line."""
+
+    async def die(self: Operation) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Operation, "finish", die)
+        with pytest.raises(Killed):
+            asyncio.run(_send_here(payer))
+    assert held() == 7
+    payer.run(*order)
+    assert held() == 7
+    payer.run(*order)  # whoever pays again when it is done adds to it
+    assert held() == 14
+
+
+async def _send_here(payer: Payer) -> None:
+    """Do what the command does, up to where the process ends."""
+    signer = Keyring(load_config(payer.config)).open("a").signer
+    call = await escrow(payer.ledger, payer.client, 1, bytes.fromhex(RELAYER[2:]), 7)
+    await send_as(payer.ledger, call, payer.config, signer)
 
 
 def test_what_cannot_be_paid_for_is_named(payer: Payer) -> None:

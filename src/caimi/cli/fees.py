@@ -15,6 +15,7 @@ from caimi.cli.one_ledger import (
     account_of,
     on_ledger,
     send,
+    send_as,
     signer_of,
     told,
 )
@@ -133,8 +134,7 @@ def withdraw(
         if unsigned:
             raise UsageError("`--unsigned` needs `--to`: no key says whose account is to be paid.")
         signer = await signer_of(config, key)
-        done = await opened.submit(books.withdraw(signer.account), signer)
-        return {"ledger": opened.id, "tx": done.tx, "height": done.height}
+        return await send_as(opened, books.withdraw(signer.account), config, signer)
 
     told(as_json, "Fees withdrawn", on_ledger(config, ledger, as_json, work))
 

@@ -108,7 +108,33 @@ async def send(
     """Send a call with the named key, or only give what a multi-signature account would send."""
     if unsigned:
         return {"ledger": ledger.id, **ledger.describe(call)}
-    done = await ledger.submit(call, await signer_of(config, key))
+    return await send_as(ledger, call, config, await signer_of(config, key))
+
+
+async def send_as(
+    ledger: EvmLedger, call: Call[object], config: Path | None, signer: Signer
+) -> dict[str, object]:
+    """Send a call once, journalled by what it is: a run that was killed is finished by the next."""
+    from caimi.config import load_config
+    from caimi.errors.ledgers import TransactionReverted
+    from caimi.journal import Journal
+
+    journal = Journal(load_config(config).journal_path)
+    intent = [ledger.id, signer.account.hex(), *ledger.describe(call).values()]
+    try:
+        async with journal.operation("send", *intent) as operation:
+            if operation.finished:
+                await operation.reopen()
+            try:
+                done = await ledger.submit(
+                    call, signer, outbox=journal, key=operation.outbox_key("send")
+                )
+            except TransactionReverted:
+                await operation.reopen()
+                raise
+            await operation.finish()
+    finally:
+        journal.close()
     return {"ledger": ledger.id, "tx": done.tx, "height": done.height}
 
 
