@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from caimi.errors.base import CaimiError
+from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import JournalBusy, JournalDamaged, JournalUnwritable
 from caimi.ledgers.port import LedgerId, SignedCall
 
@@ -172,6 +173,23 @@ class Journal:
         with _exclusive(self.beside(f"{key}.lock"), kind):
             record = await self._run(lambda db: _find_or_insert(db, key, kind))
             yield Operation(self, record)
+
+    @asynccontextmanager
+    async def once(self, kind: str, *intent: str) -> AsyncIterator[Operation]:
+        """Open an operation that is finished with the block, and begun anew when it was before.
+
+        So a run that was killed is finished by the next, and one that ended may be repeated. What
+        the ledger refuses is forgotten. Raises as `operation`.
+        """
+        async with self.operation(kind, *intent) as operation:
+            if operation.finished:
+                await operation.reopen()
+            try:
+                yield operation
+            except TransactionReverted:
+                await operation.reopen()
+                raise
+            await operation.finish()
 
     async def find(self, key: str) -> OperationRecord | None:
         """Read one operation without taking it up."""

@@ -13,6 +13,7 @@ from caimi.client.context import Context
 from caimi.client.publish import publish
 from caimi.client.pull import pull
 from caimi.client.purchase import buy
+from caimi.client.release import deprecate, set_alias
 from caimi.client.transfer import transfer
 from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
@@ -151,6 +152,23 @@ async def test_a_killed_transfer_is_completed_with_one_live_holder(
     assert await world.live_holders(model.model_id) == [world.c.id]
     sent = [e for e in await world.a.registry.history(model.model_id) if e.what == "model sent"]
     assert len(sent) == 1
+
+
+async def test_a_killed_alias_and_a_killed_deprecation_are_made_once(
+    world: World, tmp_path: Path
+) -> None:
+    uri = await published(world, tmp_path)
+    model_id = ModelUri.parse(uri).model_id
+    await die_everywhere(
+        world.publisher, tmp_path, lambda context: set_alias(context, uri, "stable")
+    )
+    assert len(await world.a.registry.alias_history(model_id, "stable")) == 1
+    await set_alias(world.publisher, uri, "stable")  # again, on purpose
+    assert len(await world.a.registry.alias_history(model_id, "stable")) == 2
+    await die_everywhere(
+        world.publisher, tmp_path, lambda context: deprecate(context, uri, "wrong")
+    )
+    assert (await world.a.registry.version(model_id, "1.0.0")).deprecated
 
 
 async def test_a_pull_that_was_cut_off_is_completed(world: World, tmp_path: Path) -> None:

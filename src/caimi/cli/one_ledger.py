@@ -116,23 +116,15 @@ async def send_as(
 ) -> dict[str, object]:
     """Send a call once, journalled by what it is: a run that was killed is finished by the next."""
     from caimi.config import load_config
-    from caimi.errors.ledgers import TransactionReverted
     from caimi.journal import Journal
 
     journal = Journal(load_config(config).journal_path)
     intent = [ledger.id, signer.account.hex(), *ledger.describe(call).values()]
     try:
-        async with journal.operation("send", *intent) as operation:
-            if operation.finished:
-                await operation.reopen()
-            try:
-                done = await ledger.submit(
-                    call, signer, outbox=journal, key=operation.outbox_key("send")
-                )
-            except TransactionReverted:
-                await operation.reopen()
-                raise
-            await operation.finish()
+        async with journal.once("send", *intent) as operation:
+            done = await ledger.submit(
+                call, signer, outbox=journal, key=operation.outbox_key("send")
+            )
     finally:
         journal.close()
     return {"ledger": ledger.id, "tx": done.tx, "height": done.height}

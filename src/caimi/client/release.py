@@ -21,7 +21,9 @@ async def set_alias(context: Context, uri: str | ModelUri, alias: str) -> Done[N
     call = resolved.ledger.registry.set_alias(
         resolved.model.model_id, alias, resolved.version.version
     )
-    return await resolved.ledger.submit(call, context.identity.signer)
+    who = context.identity.signer.account.hex()
+    async with context.journal.once("alias", str(resolved.uri), alias, who) as operation:
+        return await context.submit(operation, "alias", call)
 
 
 async def alias_history(context: Context, uri: str | ModelUri, alias: str) -> list[AliasChange]:
@@ -43,4 +45,6 @@ async def deprecate(context: Context, uri: str | ModelUri, reason: str) -> Done[
     call = resolved.ledger.registry.deprecate(
         resolved.model.model_id, resolved.version.version, reason
     )
-    return await resolved.ledger.submit(call, context.identity.signer)
+    who = context.identity.signer.account.hex()
+    async with context.journal.once("deprecate", str(resolved.uri), reason, who) as operation:
+        return await context.submit(operation, "deprecate", call)
