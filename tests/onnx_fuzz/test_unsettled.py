@@ -102,3 +102,28 @@ def right(case: Case) -> list[Any]:
         return _right(case, oracles)
     finally:
         oracles.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "step", "left_out"),
+    [
+        ("MaxPool", np.float16, 3, True),
+        ("MaxPool", np.float32, 3, False),
+        ("MaxPool", np.float16, 1, False),
+        ("LpPool", np.float32, 3, True),
+    ],
+)
+def test_windows_smaller_than_their_steps_are_left_out_where_they_are_shifted(
+    kind: str, dtype: Any, step: int, left_out: bool
+) -> None:
+    node = n(kind, ["x"], ["y"], kernel_shape=[1], strides=[step], auto_pad="SAME_UPPER")
+    case = alone(node, np.ones((1, 1, 9), dtype), 18)
+    assert bool(unsettled(case)) is left_out
+
+
+def test_infinities_before_the_references_batch_normalisation_are_left_out() -> None:
+    node = n("BatchNormalization", list("xsbmv"), ["y"])
+    x = np.asarray([[np.inf, 1], [2, 3]], np.float32)
+    fixed = dict.fromkeys("sbmv", ONES)
+    assert unsettled(alone(node, x, 14, **fixed))
+    assert not unsettled(alone(node, x, 15, **fixed))

@@ -42,18 +42,13 @@ _BY_NAME: Final[Mapping[str, str]] = {
 }
 _FLAGS: Final = frozenset(
     {
-        *("allowzero", "antialias", "ceil_mode", "count_include_pad", "exclude_outside"),
-        *(
-            "exclusive",
-            "fmod",
-            "inverse",
-            "is_causal",
-            "keepdims",
-            "largest",
-            "noop_with_empty_axes",
-        ),
-        *("onesided", "reverse", "saturate", "select_last_index", "sorted", "storage_order"),
-        *("training_mode", "transA", "transB", "upper"),
+        *("align_corners", "allowzero", "antialias", "ceil_mode", "center_point_box"),
+        *("count_include_pad", "detect_negative", "detect_positive", "exclude_outside"),
+        *("exclusive", "fmod", "input_forget", "interleaved", "inverse", "is_case_sensitive"),
+        *("is_causal", "keepdims", "largest", "layout", "linear_before_reset"),
+        *("new_axis", "noop_with_empty_axes", "onesided", "periodic", "reverse", "saturate"),
+        *("select_last_index", "sorted", "spatial", "storage_order", "training_mode"),
+        *("transA", "transB", "upper"),
     }
 )
 """Attributes that the standard defines for 0 and 1 only."""
