@@ -449,6 +449,10 @@ contract ValidatorBondTest is Bonds {
         proof.value = 0;
         vm.expectRevert(ValidatorBond.True.selector);
         bond.slashFalseAbsence(leaf, "caimi-1-0", 3, proof);
+        // That one packet is missing and another was received contradicts nothing.
+        proof = received();
+        vm.expectRevert(ValidatorBond.NotInTree.selector);
+        bond.slashFalseAbsence(leaf, "caimi-1-0", 9, proof);
         // A receipt that was signed as there.
         leaf = missing(number, 9, VALUE);
         proof = received();
