@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from eth_abi.abi import encode
-
-from caimi.contracts.committees import KnownCommittee
 from caimi.contracts.identifiers import Account, ClientId
 from caimi.contracts.receiving import AcknowledgementWritten
 from caimi.hashing import keccak256
@@ -19,15 +16,13 @@ from caimi.ibc.commitments import (
     receipt_key,
 )
 from caimi.ibc.packet import Packet
-from caimi.ibc.statements import PROOF_TYPE, Kind, statement_digest
-from caimi.merkle import MerkleTree, leaf_hash
+from caimi.ibc.statements import Kind
 from contracts.evm_accounts import Key
+from contracts.local_ledgers import COMMITTEE, Claimed
 from contracts.twin import ADMINISTRATOR, Twin
 
 NUMBERS = (101, 102, 103)
 USERS = tuple(Key.of(f"user {number}") for number in range(4))
-MEMBERS = sorted((Key.of(f"member {number}") for number in range(4)), key=lambda key: key.account)
-COMMITTEE = KnownCommittee(0, 3, tuple(key.account for key in MEMBERS), bytes(range(4)))
 
 
 class Ledgers:
@@ -64,35 +59,18 @@ class Ledgers:
         twin = self.twins[here]
         return twin.contracts.gateway.routes.get(twin.state, self.route[here, there]).client
 
-    def prove(
-        self,
-        source: int,
-        facts: Sequence[tuple[bytes, bytes]],
-        kind: Kind = Kind.CHECKPOINT,
-        time: int | None = None,
-        committee: KnownCommittee = COMMITTEE,
-    ) -> tuple[bytes, tuple[int, ...]]:
-        """Have the committee sign facts of a ledger; gives the proof, and the facts' order."""
+    def claim(self, source: int, facts: Sequence[tuple[bytes, bytes]]) -> Claimed:
+        """Have the committee sign facts of a ledger."""
         twin = self.twins[source]
-        tree = MerkleTree(leaf_hash(key + value) for key, value in facts)
-        proved = tree.multiproof(range(len(facts)))
-        height = twin.evm.height
-        members = (
-            keccak256(twin.gateway),
-            committee.hash,
-            height - (kind is Kind.CHECKPOINT),
-            height,
-            twin.evm.time if time is None else time,
-            tree.root,
-            len(facts),
-        )
-        digest = statement_digest(kind, members)
-        keys = {key.account: key for key in MEMBERS}
-        signing = range(len(committee.members))[: committee.threshold]
-        signatures = b"".join(keys[committee.members[place]].sign(digest) for place in signing)
-        signers = sum(1 << place for place in signing)
-        value = (members, signers, signatures, proved.proof, proved.flags)
-        return encode((PROOF_TYPE,), (value,)), proved.order
+        origin = keccak256(twin.gateway)
+        return Claimed(origin, facts, height=twin.evm.height, time=twin.evm.time)
+
+    def prove(
+        self, source: int, facts: Sequence[tuple[bytes, bytes]], kind: Kind = Kind.CHECKPOINT
+    ) -> tuple[bytes, tuple[int, ...]]:
+        """Prove facts of a ledger; gives the proof, and the facts' order."""
+        claimed = self.claim(source, facts).but(kind=kind)
+        return claimed.proof(), claimed.order
 
     # --- carrying, as a relayer does ------------------------------------------------------------
 

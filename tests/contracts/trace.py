@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -18,6 +19,7 @@ from caimi.contracts.sending import PacketSent
 from caimi.contracts.site import SignedPublication
 from caimi.contracts.transfers import ModelTransfer
 from caimi.contracts.visiting import ModelStatement, VisitingModel
+from caimi.contracts.visitors import VisitorMinted
 from caimi.hashing import keccak256
 from caimi.ibc.commitments import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
@@ -67,6 +69,8 @@ class Trace:
         default_factory=list
     )
     licences: list[bytes] = field(default_factory=list)
+    priced: list[tuple[int, int, TokenId, Currency, int]] = field(default_factory=list)
+    """Home, paying ledger, model, currency and amount."""
 
     # --- drawing --------------------------------------------------------------------------------
 
@@ -95,16 +99,17 @@ class Trace:
         return self.pick(self.tokens)
 
     def owned(self, twin: Twin) -> tuple[TokenId, Account]:
-        """Give a token and mostly the one who may act for it."""
-        token = self.token()
-        owner = twin.contracts.registry.ownership.owner(twin.state, token)
-        if self.rarely() or owner not in everyone:
-            return token, self.user()
-        return token, owner
+        """Give a token, mostly one that is here, and mostly the one who may act for it."""
+        owner_of = twin.contracts.registry.ownership.owner
+        live = [token for token in self.tokens if owner_of(twin.state, token) in everyone]
+        if not live or self.rarely():
+            return self.token(), self.user()
+        token = self.pick(live)
+        return token, self.user() if self.rarely() else owner_of(twin.state, token)
 
     def timeout(self, twin: Twin) -> int:
         now = twin.evm.time
-        return self.pick([now + 3600] * 6 + [now + DAY, now, now + DAY + 1])
+        return self.pick([now + 3600] * 12 + [now + DAY, now, now + DAY + 1])
 
     def client(self, here: int) -> tuple[int, str]:
         there = self.other(here)
@@ -113,13 +118,16 @@ class Trace:
         return there, self.world.route[here, there]
 
     def amount(self) -> int:
-        return self.pick([0, 1, 5, 5, 5, 100, 10**18])
+        return self.pick([5] * 12 + [0, 1, 100, 10**18])
 
     def currency(self) -> Currency:
-        return self.pick([COIN, COIN, COIN, TOKEN_CURRENCY])
+        return self.pick([COIN] * 7 + [TOKEN_CURRENCY])
 
     def note(self, source: int, done: Any) -> None:
-        """Remember the packets that a step sent."""
+        """Remember the packets that a step sent, and the tokens that it made."""
+        for minted in effects_of(done, VisitorMinted):
+            if minted.token not in self.tokens:
+                self.tokens.append(minted.token)
         for effect in effects_of(done, PacketSent):
             packet = effect.packet
             dest = next(
@@ -336,14 +344,14 @@ class Trace:
     # --- licences -------------------------------------------------------------------------------
 
     def set_prices(self) -> None:
-        _, twin = self.ledger()
+        index, twin = self.ledger()
         token, owner = self.owned(twin)
         ledgers = [other.ledger for other in self.world.twins]
         prices = [
             LicencePrice(ledger, self.currency(), self.amount(), not self.rarely())
-            for ledger in self.pick([ledgers, ledgers, [b"\0\1"], [twin.ledger] * 33])
+            for ledger in self.pick([ledgers] * 8 + [[b"\0\1"], [twin.ledger] * 33])
         ]
-        twin.step(
+        done = twin.step(
             owner,
             lambda call: twin.contracts.market.set_prices(call, token, prices),
             "LicenceMarket",
@@ -351,6 +359,9 @@ class Trace:
             int.from_bytes(token),
             [(p.ledger, p.currency or bytes(20), p.amount, p.offered) for p in prices],
         )
+        if done is not None:
+            for paying, each in enumerate(prices[:3]):
+                self.priced.append((index, paying, token, each.currency, each.amount))
 
     def grant(self) -> None:
         _, twin = self.ledger()
@@ -377,7 +388,8 @@ class Trace:
         record = twin.contracts.market.licences.get(twin.state, licence)
         caller = self.user()
         if record is not None and not self.rarely():
-            caller = twin.contracts.registry.ownership.owner(twin.state, record.token)
+            owner = twin.contracts.registry.ownership.owner(twin.state, record.token)
+            caller = owner if owner in everyone else caller
         twin.step(
             caller,
             lambda call: twin.contracts.market.licences.revoke(call, licence),
@@ -386,20 +398,18 @@ class Trace:
             licence,
         )
 
-    def price_of(self, home: Twin, token: TokenId, ledger: bytes, paid_in: Currency) -> int:
-        """Give the present price, mostly."""
-        if self.rarely():
-            return self.amount()
-        try:
-            now = home.contracts.market.offers.price(home.state, token, ledger, paid_in)
-        except Exception:
-            now = None
-        return self.amount() if now is None else now.amount
+    def offer(self, remote: bool) -> tuple[int, int, TokenId, Currency, int]:
+        """Give what is or was offered, mostly, as `priced` has it."""
+        fitting = [each for each in self.priced if (each[0] != each[1]) == remote]
+        if not fitting or self.rarely():
+            home = self.rng.randint(0, 2)
+            paying = self.other(home) if remote else home
+            return home, paying, self.token(), self.currency(), self.amount()
+        return self.pick(fitting[-6:])
 
     def buy(self) -> None:
-        _, twin = self.ledger()
-        token, version, paid_in = self.token(), self.pick(VERSIONS[:3]), self.currency()
-        amount = self.price_of(twin, token, twin.ledger, paid_in)
+        index, _, token, paid_in, amount = self.offer(False)
+        twin, version = self.world.twins[index], self.pick(VERSIONS[:3])
         done = twin.step(
             self.user(),
             lambda call: twin.contracts.market.buy(call, token, version, paid_in, amount),
@@ -415,10 +425,10 @@ class Trace:
             self.licences.append(done.result)
 
     def buy_remote(self) -> None:
-        index, twin = self.ledger()
-        there, client_id = self.client(index)
-        token, version, paid_in = self.token(), self.pick(VERSIONS[:4]), self.currency()
-        amount = self.price_of(self.world.twins[there], token, twin.ledger, paid_in)
+        home, index, token, paid_in, amount = self.offer(True)
+        twin = self.world.twins[index]
+        client_id = "caimi-nowhere-7" if self.rarely() else self.world.route[index, home]
+        version = self.pick(VERSIONS[:3] * 3 + VERSIONS[:4])
         timeout, user = self.timeout(twin), self.user()
         deposit = twin.contracts.market.relay_deposit(twin.state)
         done = twin.step(
@@ -440,8 +450,11 @@ class Trace:
 
     def withdraw(self) -> None:
         _, twin = self.ledger()
-        paid_in, caller = self.currency(), self.user()
-        to = self.pick([self.user(), twin.site.market, Account(bytes(20))])
+        owed = twin.contracts.market.treasury.owed
+        paid_in = self.currency()
+        creditors = [each for each in everyone[:4] if owed(twin.state, each, paid_in)]
+        caller = self.pick(creditors * 5 or everyone)
+        to = self.pick([self.user()] * 4 + [twin.site.market, Account(bytes(20))])
         twin.step(
             caller,
             lambda call: twin.contracts.market.withdraw(call, paid_in, to),
@@ -465,8 +478,8 @@ class Trace:
     def refund_dead(self) -> None:
         index, twin = self.ledger()
         _, client_id = self.client(index)
-        sequence = self.rng.randint(1, 6)
-        caller = LEAVER if self.rarely() else self.user()
+        sequence = self.rng.randint(1, 4)
+        caller = self.user() if self.rarely() else self.pick([LEAVER, GUARDIAN, ADMINISTRATOR])
         twin.step(
             caller,
             lambda call: twin.contracts.market.refund_dead(call, client_id, sequence),
@@ -482,8 +495,8 @@ class Trace:
         index, twin = self.ledger()
         token, owner = self.owned(twin)
         _, client_id = self.client(index)
-        recipient = self.pick([self.user()] * 6 + [bytes(20), b"short", b"x" * 129])
-        depth, timeout = self.pick([0, 0, 0, 1, 5, 9_001]), self.timeout(twin)
+        recipient = self.pick([self.user()] * 20 + [bytes(20), b"short", b"x" * 129])
+        depth, timeout = self.pick([0] * 8 + [1, 5, 9_001]), self.timeout(twin)
         ownership, bridge = twin.contracts.registry.ownership, twin.site.bridge
         if not self.rarely() and ownership.owner(twin.state, token) == owner:
             twin.step(
@@ -514,7 +527,10 @@ class Trace:
     def unlock_dead(self) -> None:
         index, twin = self.ledger()
         token, (_, client_id) = self.token(), self.client(index)
-        to, caller = self.user(), LEAVER if self.rarely() else self.user()
+        to, caller = self.user(), self.pick([LEAVER, LEAVER, GUARDIAN])
+        passage = twin.contracts.bridge.passage(twin.state, token)
+        if passage.locked and not self.rarely():
+            client_id, to = passage.left_by, self.pick([passage.sender, passage.sender, to])
         twin.step(
             caller,
             lambda call: twin.contracts.bridge.unlock_dead(call, token, client_id, to),
@@ -713,22 +729,23 @@ class Trace:
         client = self.world.client(index, there)
         found = twin.contracts.clients.find(twin.state, client)
         name = next(n for n, (address, _) in twin.evm.places.items() if address == client)
-        caller = GUARDIAN if self.rarely() else ADMINISTRATOR
+        caller = GUARDIAN if self.rarely() and self.rarely() else ADMINISTRATOR
         twin.step(caller, found.freeze, name, "freeze")
 
     # --- carrying -------------------------------------------------------------------------------
 
-    def some_flying(self) -> list[InFlight]:
-        """Give one packet, or several of one route."""
-        if not self.flying:
+    def some_flying(self, fits: Callable[[InFlight], bool]) -> list[InFlight]:
+        """Give one packet, or several of one route, mostly such that fit."""
+        fitting = self.flying if self.rarely() else [each for each in self.flying if fits(each)]
+        if not fitting:
             return []
-        first = self.pick(self.flying)
-        together = [each for each in self.flying if each is not first]
+        first = self.pick(fitting)
+        together = [each for each in fitting if each is not first]
         together = [e for e in together if (e.source, e.dest) == (first.source, first.dest)]
         return [first, *together[: self.rng.randint(0, 2)]]
 
     def deliver(self) -> None:
-        chosen = self.some_flying()
+        chosen = self.some_flying(lambda each: each.given is None)
         if not chosen:
             return
         done = self.world.deliver(
@@ -740,6 +757,22 @@ class Trace:
         self.note(chosen[0].dest, done)
         for each in chosen:
             each.given = written(done).get(each.packet.sequence, each.given)
+
+    def carry(self) -> None:
+        """Deliver, and bring back what was written, as relayers do all the time."""
+        chosen = self.some_flying(lambda each: each.given is None)
+        if not chosen:
+            return
+        route = (chosen[0].source, chosen[0].dest, self.user())
+        done = self.world.deliver([each.packet for each in chosen], *route)
+        self.note(chosen[0].dest, done)
+        answers = written(done)
+        for each in chosen:
+            each.given = answers.get(each.packet.sequence, each.given)
+        answered = [(each.packet, each.given) for each in chosen if each.given is not None]
+        if answered:
+            self.note(route[0], self.world.acknowledge(answered, *route))
+            self.flying = [each for each in self.flying if each not in chosen]
 
     def tampered(self, packet: Packet) -> Packet:
         """Give a packet, rarely another one under its sequence."""
@@ -764,7 +797,7 @@ class Trace:
         )
 
     def acknowledge(self) -> None:
-        chosen = [each for each in self.some_flying() if each.given is not None or self.rarely()]
+        chosen = self.some_flying(lambda each: each.given is not None)
         if not chosen:
             return
         first = chosen[0]
@@ -776,18 +809,21 @@ class Trace:
             )
             for each in chosen
         ]
-        self.world.acknowledge(answered, first.source, first.dest, self.user())
+        done = self.world.acknowledge(answered, first.source, first.dest, self.user())
+        self.note(first.source, done)
 
     def time_out(self) -> None:
-        chosen = self.some_flying()
+        now = min(twin.evm.time for twin in self.world.twins)
+        chosen = self.some_flying(lambda each: each.given is None and each.packet.timeout <= now)
         if not chosen:
             return
-        self.world.time_out(
+        done = self.world.time_out(
             [self.tampered(each.packet) for each in chosen],
             chosen[0].source,
             chosen[0].dest,
             self.user(),
         )
+        self.note(chosen[0].source, done)
 
     def forge(self) -> None:
         """Deliver what no ledger sent: a committee with stolen keys signs it."""
@@ -819,12 +855,13 @@ class Trace:
                 "model", "model", "caimi-model-2", "application/x-solidity-abi", value
             )
         else:
+            _, _, token, paid_in, amount = self.offer(True)
             order = LicenceOrder(
-                self.token(),
+                token,
                 self.pick(VERSIONS[:3]),
                 self.pick([twin, twin, there]).site.here(self.user()),
-                self.currency(),
-                self.amount(),
+                paid_in,
+                amount,
             )
             payload = Payload(
                 "licence",
@@ -840,10 +877,10 @@ class Trace:
             there.evm.time + 100,
             (payload,),
         )
-        self.world.deliver([packet], index, dest, self.user())
+        self.note(dest, self.world.deliver([packet], index, dest, self.user()))
 
     def wait(self) -> None:
-        seconds = self.pick([1, 60, 3600, DAY // 3, DAY])
+        seconds = self.pick([1, 60, 60, 3600, DAY // 3, DAY])
         for twin in self.world.twins:
             twin.pass_time(seconds, self.pick([1, 5]))
 
@@ -1046,7 +1083,11 @@ def as_foreign(model: VisitingModel) -> tuple[Any, ...]:
 
 OFTEN = (
     Trace.publish,
+    Trace.publish,
     Trace.send,
+    Trace.send,
+    Trace.carry,
+    Trace.carry,
     Trace.deliver,
     Trace.acknowledge,
     Trace.set_prices,
@@ -1072,6 +1113,8 @@ SOMETIMES = (
     Trace.refund_dead,
     Trace.unlock_dead,
     Trace.pause_bridge,
+    Trace.set_limits,
+    Trace.set_limits,
     Trace.set_limits,
     Trace.break_route,
     Trace.cap_supply,
