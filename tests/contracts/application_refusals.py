@@ -735,13 +735,13 @@ def withdrawing_what_is_no_currency(pair: LocalPair) -> Refused:
 @case("AccessManagedUnauthorized")
 def deposit_by_a_stranger(pair: LocalPair) -> Refused:
     market = pair.beta.contracts.market
-    return pair.beta, BOB, lambda call: market.set_relay_deposit(call, 1)
+    return pair.beta, BOB, lambda call: market.treasury.set_relay_deposit(call, 1)
 
 
 @case("NumberOutOfRange")
 def deposit_of_81_bits(pair: LocalPair) -> Refused:
     market = pair.beta.contracts.market
-    return pair.beta, ADMIN, lambda call: market.set_relay_deposit(call, 1 << 80)
+    return pair.beta, ADMIN, lambda call: market.treasury.set_relay_deposit(call, 1 << 80)
 
 
 def giving_back(pair: LocalPair, caller: Account) -> Refused:

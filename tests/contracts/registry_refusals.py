@@ -418,3 +418,10 @@ def currency_of_19_bytes(pair: LocalPair) -> Refused:
 @case("MalformedCurrency")
 def currency_of_zeros(pair: LocalPair) -> Refused:
     return pair.alpha, ALICE, lambda call: currency(bytes(20))
+
+
+@case("ContractAccount")
+def acting_as_the_bridge(pair: LocalPair) -> Refused:
+    contracts, bridge = pair.alpha.contracts, pair.alpha.site.bridge
+    mint_it = mint(pair, visitor(pair))[2]
+    return pair.alpha, ALICE, lambda call: contracts.run(call.by(bridge), mint_it)

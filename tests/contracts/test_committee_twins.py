@@ -218,7 +218,7 @@ OPERATIONS = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30))
 def test_committee_clients_are_the_same_on_both(seed: int, steps: int) -> None:
     world, rng = ledgers(), Random(seed)

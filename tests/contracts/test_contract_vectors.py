@@ -10,7 +10,7 @@ import pytest
 from eth_abi.abi import encode
 
 from caimi.contracts.authority import Authority
-from caimi.contracts.committee_client import CommitteeClients
+from caimi.contracts.committee_clients import CommitteeClients
 from caimi.contracts.committee_proof import CommitteeProof
 from caimi.contracts.committees import KnownCommittee
 from caimi.contracts.execution import Execution
@@ -24,7 +24,7 @@ from caimi.contracts.identifiers import (
     WireAddress,
 )
 from caimi.contracts.interoperable import is_ledger, ledger_of
-from caimi.contracts.naming import model_id, token_id
+from caimi.contracts.naming import is_voyage, model_id, token_id
 from caimi.contracts.orders import LicenceOrder
 from caimi.contracts.packet_rules import commitment_of
 from caimi.contracts.state import MemoryState
@@ -95,6 +95,15 @@ def test_models_and_tokens_have_the_published_ids() -> None:
     path = tuple(InteroperableLedger(raw(hop)) for hop in said["path"])
     ids = [token_id(ModelId(raw(said["modelId"])), path[: n + 1]) for n in range(len(path))]
     assert ids == [raw(token) for token in said["ids"]]
+
+
+def test_a_voyage_is_over_three_ledgers_between_its_ends_at_most_and_over_each_once() -> None:
+    home, end, *hops = (bytes.fromhex(f"00010000010{n}00") for n in range(1, 8))
+    assert is_voyage(home, hops[:3], end)
+    assert not is_voyage(home, hops[:4], end)
+    assert not is_voyage(home, [], home)
+    for path in ([hops[0], hops[0]], [home], [end], [hops[0] + b"\0"]):
+        assert not is_voyage(home, path, end)
 
 
 @pytest.mark.parametrize("vector", IBC["packets"], ids=lambda vector: vector["commitment"][:10])

@@ -170,6 +170,16 @@ def test_a_publication_that_was_signed_with_another_kind_of_key_is_published() -
     assert len(sign(signed)) == 64
 
 
+def test_a_users_call_is_carried_out_whole() -> None:
+    ledger = LocalPair.made().alpha
+    contracts = ledger.contracts
+    done = contracts.run(
+        ledger.call(ALICE),
+        lambda call: contracts.registry.publish(call, "digits", "1.0.0", b"\7" * 32),
+    )
+    assert owner_of(ledger, TokenId(done.result)) == ALICE
+
+
 def test_receipts_are_proved_in_what_their_worker_anchored() -> None:
     ledger = LocalPair.made().alpha
     receipts = ledger.contracts.receipts
@@ -210,7 +220,7 @@ def balance(ledger: LocalLedger, account: Account, currency: Currency = COIN) ->
 def test_a_licence_is_bought_over_a_route_and_everybody_is_paid(currency: Currency) -> None:
     pair = LocalPair.made(coins=True)
     token, market = offering(pair, currency), pair.beta.contracts.market
-    pair.beta.do(ADMIN, lambda call: market.set_relay_deposit(call, 2))
+    pair.beta.do(ADMIN, lambda call: market.treasury.set_relay_deposit(call, 2))
     packet = order(pair, token, currency=currency)
     assert market.treasury.held(pair.beta.state, currency) == (7 if currency == COIN else 5)
     effects = deliver(packet, pair.beta, pair.alpha)

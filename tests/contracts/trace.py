@@ -430,7 +430,7 @@ class Trace:
         client_id = "caimi-nowhere-7" if self.rarely() else self.world.route[index, home]
         version = self.pick(VERSIONS[:3] * 3 + VERSIONS[:4])
         timeout, user = self.timeout(twin), self.user()
-        deposit = twin.contracts.market.relay_deposit(twin.state)
+        deposit = twin.contracts.market.treasury.relay_deposit(twin.state)
         done = twin.step(
             user,
             lambda call: twin.contracts.market.buy_remote(
@@ -469,7 +469,7 @@ class Trace:
         caller, amount = self.pick([ADMINISTRATOR, GUARDIAN]), self.pick([0, 3, DEPOSIT])
         twin.step(
             caller,
-            lambda call: twin.contracts.market.set_relay_deposit(call, amount),
+            lambda call: twin.contracts.market.treasury.set_relay_deposit(call, amount),
             "LicenceMarket",
             "setRelayDeposit",
             amount,
@@ -855,7 +855,8 @@ class Trace:
                 "model", "model", "caimi-model-2", "application/x-solidity-abi", value
             )
         else:
-            _, _, token, paid_in, amount = self.offer(True)
+            dest, index, token, paid_in, amount = self.offer(True)
+            twin, there = self.world.twins[index], self.world.twins[dest]
             order = LicenceOrder(
                 token,
                 self.pick(VERSIONS[:3]),
@@ -870,6 +871,8 @@ class Trace:
                 "application/x-solidity-abi",
                 order.encode(),
             )
+        if self.rng.random() < 0.3:
+            payload = replace(payload, value=self.garbled(payload.value))
         packet = Packet(
             self.forged,
             self.world.route[index, dest],
@@ -878,6 +881,13 @@ class Trace:
             (payload,),
         )
         self.note(dest, self.world.deliver([packet], index, dest, self.user()))
+
+    def garbled(self, value: bytes) -> bytes:
+        """Give a payload's value with something changed, that stays ASCII where it is text."""
+        changed = bytearray(value)
+        for _ in range(self.rng.randint(1, 3)):
+            changed[self.rng.randrange(len(changed))] = self.rng.choice([0, 1, 0x20, 0x40, 0x7F])
+        return bytes(changed[: len(changed) - self.pick([0, 0, 0, 1, 32])])
 
     def wait(self) -> None:
         seconds = self.pick([1, 60, 60, 3600, DAY // 3, DAY])
@@ -1122,6 +1132,8 @@ SOMETIMES = (
     Trace.administer_routes,
     Trace.send_by_hand,
     Trace.freeze,
+    Trace.forge,
+    Trace.forge,
     Trace.forge,
     Trace.wait,
 )

@@ -21,13 +21,13 @@ from caimi.errors.ledgers import CallRefused
 from caimi.ledgers.evm.abi_codec import Value
 from contracts.evm_accounts import FUNDS, EvmAccounts, Key, NativeCoins
 from contracts.evm_contracts import EvmContracts, Said
-from contracts.facts import fact_of, same
+from contracts.facts import UNREAD, fact_of, same
 
 ADMINISTRATOR, GUARDIAN, LEAVER = (Key.of(name).account for name in ("admin", "guardian", "exit"))
 DEPOSIT = 10**14
 """What Solidity's market asks at first."""
 UNSAID = {"", "InvalidTransfer", "InvalidPayload", "MalformedProof"}
-"""Solidity's own decoder says nothing when it cannot read at all; here that has a name."""
+"""What is refused here where Solidity's own decoder cannot read at all."""
 RENAMED = {"MerkleProofInvalidMultiproof": "InvalidMerkleProof"}
 """Where OpenZeppelin's library refuses before the contract does."""
 
@@ -61,7 +61,8 @@ class Twin:
             lambda call: self.contracts.authority.grant(call, AuthorityRole.EXIT, LEAVER),
         )
         self._python(
-            ADMINISTRATOR, lambda call: self.contracts.market.set_relay_deposit(call, DEPOSIT)
+            ADMINISTRATOR,
+            lambda call: self.contracts.market.treasury.set_relay_deposit(call, DEPOSIT),
         )
 
     @property
@@ -163,7 +164,7 @@ class Twin:
 
     def _compare_refusals(self, method: str, said: Said, refused: CallRefused) -> None:
         assert said.reason is not None, f"only Python refuses {method}: {refused}"
-        if said.reason == "":
+        if said.reason in UNREAD:
             assert refused.reason in UNSAID, f"{method}: {refused} where Solidity says nothing"
             return
         reason = RENAMED.get(said.reason, said.reason)

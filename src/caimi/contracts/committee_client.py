@@ -85,11 +85,14 @@ class CommitteeClient:
         self.account = account
         self._authority = authority
 
+    def exists(self, state: State) -> bool:
+        """Whether there is such a client."""
+        return _HEADS.get(state, (self.account,)) is not None
+
     def install(self, call: Execution, gateway: bytes, committee: KnownCommittee) -> None:
         """Begin with a committee; `gateway` is the source gateway's ERC-7930 address. Once."""
         require(len(gateway) > 0, "EmptyOrigin")
-        exists = _HEADS.get(call.state, (self.account,)) is not None
-        require(not exists, "ClientExists", client=self.account)
+        require(not self.exists(call.state), "ClientExists", client=self.account)
         self._install(call, ClientHead(keccak256(gateway), 0, False), committee)
 
     # --- proofs ---------------------------------------------------------------------------------
@@ -245,25 +248,3 @@ class CommitteeClient:
         digest = given.digest(kind)
         check_signatures(known, digest, given.signers, given.signatures)
         return digest
-
-
-class CommitteeClients:
-    """The committee clients of one ledger, by the accounts that they go by (`LedgerVerifiers`)."""
-
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
-
-    def find(self, state: State, account: Account) -> CommitteeClient | None:
-        """Give a client, or None."""
-        if _HEADS.get(state, (account,)) is None:
-            return None
-        return CommitteeClient(account, self._authority)
-
-    def add(
-        self, call: Execution, account: Account, gateway: bytes, committee: KnownCommittee
-    ) -> CommitteeClient:
-        """Make a client. Administrators only, since names are given here, not computed."""
-        self._authority.check(call, AuthorityRole.ADMINISTRATOR)
-        client = CommitteeClient(account, self._authority)
-        client.install(call, gateway, committee)
-        return client

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from caimi.contracts import bridge, market
 from caimi.contracts.authority import Authority
 from caimi.contracts.bridge import ModelBridge
-from caimi.contracts.committee_client import CommitteeClients
-from caimi.contracts.execution import Execution, require
+from caimi.contracts.committee_clients import CommitteeClients
+from caimi.contracts.execution import Executed, Execution, execute, require
 from caimi.contracts.gateway import PacketGateway
 from caimi.contracts.identifiers import Account
 from caimi.contracts.market import LicenceMarket
@@ -19,6 +20,8 @@ from caimi.contracts.records import Table
 from caimi.contracts.registry import ModelRegistry
 from caimi.contracts.site import Accounts, Site
 from caimi.contracts.treasury import Coins, Treasury
+
+R = TypeVar("R")
 
 _FOUNDED: Final[Table[tuple[()], bool]] = Table("deployment/founded", bool)
 
@@ -49,7 +52,7 @@ class Contracts:
         selling = LicenceMarket(
             PacketPort(site, gateway, market.PORT, market.VERSION),
             registry,
-            Treasury(site.market, accounts, coins),
+            Treasury(site.market, accounts, authority, coins),
             accounts,
             authority,
         )
@@ -57,6 +60,15 @@ class Contracts:
         gateway.applications.install(selling)
         receipts = ReceiptAnchors()
         return cls(site, authority, clients, gateway, registry, moving, selling, receipts)
+
+    def run(self, call: Execution, act: Callable[[Execution], R]) -> Executed[R]:
+        """Carry out what a user of the ledger asks for, whole or not at all.
+
+        Nobody calls as one of the contracts: those speak among themselves by their accounts.
+        """
+        own = (self.site.gateway, self.site.registry, self.site.bridge, self.site.market)
+        require(call.caller not in own, "ContractAccount", caller=call.caller)
+        return execute(call, act)
 
     def found(self, call: Execution, administrator: Account, guardian: Account) -> None:
         """Begin: give the first roles, and the ports to their applications. Once."""

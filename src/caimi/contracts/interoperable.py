@@ -39,6 +39,14 @@ def evm_number(ledger: bytes) -> int | None:
     return int.from_bytes(parsed.reference)
 
 
+def ledger_name(ledger: InteroperableLedger) -> str:
+    """Name a ledger within the identifiers of ICS-24: an EVM chain by its number."""
+    number = evm_number(ledger)
+    if number is not None:
+        return str(number)
+    return InteroperableAddress.from_bytes(ledger).ledger.replace(":", ".")
+
+
 def account_on(ledger: InteroperableLedger, account: Account) -> InteroperableAccount:
     """Give the interoperable form of a ledger's account."""
     chain = InteroperableAddress.from_bytes(ledger)

@@ -7,7 +7,7 @@
 - Acknowledgements, timeouts and withdrawals are never limited.
 
 Each purchase from another ledger also pays the relay deposit, in the ledger's coin, to whoever
-brings its end. It is 0 until governance sets it, since what a coin is worth is the ledger's own.
+brings its end.
 
 On a ledger without coins the market grants and revokes; it refuses every price, payment and
 purchase as ``NoCoins``. A call names no value to be sent along: `Coins` takes exactly what is due,
@@ -17,13 +17,12 @@ so there is no ``WrongValue``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from caimi.contracts.applications import PacketContext
 from caimi.contracts.authority import Authority, AuthorityRole
 from caimi.contracts.bounds import currency, number, word
-from caimi.contracts.execution import Effect, Execution, require
+from caimi.contracts.execution import Execution, require
 from caimi.contracts.identifiers import (
     COIN,
     Account,
@@ -41,6 +40,7 @@ from caimi.contracts.naming import version_id
 from caimi.contracts.offers import LicencePrice, Offers
 from caimi.contracts.orders import LicenceAnswer, LicenceOrder
 from caimi.contracts.packet_port import PacketPort
+from caimi.contracts.paying import Paying
 from caimi.contracts.purchases import (
     PurchaseCompleted,
     PurchaseOpened,
@@ -50,25 +50,13 @@ from caimi.contracts.purchases import (
     PurchaseStage,
     purchase_id,
 )
-from caimi.contracts.records import Table
 from caimi.contracts.registry import ModelRegistry
 from caimi.contracts.site import Accounts
-from caimi.contracts.state import State
 from caimi.contracts.treasury import Treasury
 from caimi.uri import is_version
 
 PORT: Final = "licence"
 VERSION: Final = "caimi-licence-1"
-MAX_DEPOSIT_BITS: Final = 80
-
-_DEPOSIT: Final[Table[tuple[()], int]] = Table("market/relay-deposit", int)
-
-
-@dataclass(frozen=True, slots=True)
-class RelayDepositSet(Effect):
-    """What purchases from here pay for their end was set; those on their way keep theirs."""
-
-    amount: int
 
 
 class LicenceMarket:
@@ -84,6 +72,7 @@ class LicenceMarket:
     ) -> None:
         self.account = port.site.market
         self.limits = RouteLimits("market", authority)
+        self._paying = Paying(self.limits)
         self.licences = Licences(registry)
         self.offers = Offers(registry, self.licences)
         self.purchases = Purchases()
@@ -136,8 +125,8 @@ class LicenceMarket:
             self.purchases.check_new(call.state, client_id, token, (identity, call.caller))
             currency(paid_in)
             number(amount, 256, "amount")
-            counted = self._limit_paying(call, client_id, paid_in, amount)
-            deposit = self.relay_deposit(call.state)
+            counted = self._paying.send(call, client_id, paid_in, amount)
+            deposit = self.treasury.relay_deposit(call.state)
             self.treasury.hold(call, paid_in, amount)
             self.treasury.hold(call, COIN, deposit)
             self.treasury.take(call, paid_in, amount, deposit)
@@ -172,16 +161,6 @@ class LicenceMarket:
             return self.treasury.withdraw(call, paid_in, to)
 
     # --- administration -------------------------------------------------------------------------
-
-    def set_relay_deposit(self, call: Execution, amount: int) -> None:
-        """Set what each purchase from here pays for its end. Administrators only."""
-        self._authority.check(call, AuthorityRole.ADMINISTRATOR)
-        _DEPOSIT.put(call.state, (), number(amount, MAX_DEPOSIT_BITS, "amount"))
-        call.emit(RelayDepositSet(amount))
-
-    def relay_deposit(self, state: State) -> int:
-        """Give what each purchase from here pays to whoever brings its end, in the coin."""
-        return _DEPOSIT.get(state, ()) or 0
 
     def refund_dead(self, call: Execution, client_id: ClientId, sequence: int) -> None:
         """Give a purchase on its way to a ledger that died back to its buyer, deposit and all.
@@ -245,7 +224,7 @@ class LicenceMarket:
             return
         payee = Account(answer.payee)
         self.purchases.complete(call, purchase, record)
-        self._limit_paid(call, client_id, record, refunded=False)
+        self._paying.end(call, client_id, record, refunded=False)
         self.treasury.release(call, payee, record.currency, record.amount)
         call.emit(PurchaseCompleted(purchase, answer.licence, payee))
 
@@ -265,35 +244,6 @@ class LicenceMarket:
         self, call: Execution, client_id: ClientId, purchase: PurchaseId, record: PurchaseRecord
     ) -> None:
         self.purchases.refund(call, client_id, purchase, record)
-        self._limit_paid(call, client_id, record, refunded=True)
+        self._paying.end(call, client_id, record, refunded=True)
         self.treasury.release(call, record.buyer, record.currency, record.amount)
         call.emit(PurchaseReturned(purchase, record.buyer))
-
-    def _limit_paying(
-        self, call: Execution, client_id: str, paid_in: Currency, amount: int
-    ) -> bool:
-        """Count a payment; tells whether it counts against a limit of value.
-
-        The route's own count and breaker are for all currencies, or whoever makes tokens would
-        send more than the other side takes.
-        """
-        coin = paid_in == COIN
-        paid = self.limits.send(call, client_id, call.caller, amount if coin else 0)
-        if not coin:
-            paid = self.limits.send(call, lane(client_id, paid_in), call.caller, amount)
-        return paid != 0
-
-    def _limit_paid(
-        self, call: Execution, client_id: str, record: PurchaseRecord, *, refunded: bool
-    ) -> None:
-        """Note that a payment has ended, one way or the other."""
-        paid, coin = record.amount if record.counted else 0, record.currency == COIN
-        buyer, limits = record.buyer, self.limits
-        limits.end(call, client_id, buyer, paid if coin else 0, refunded=refunded)
-        if not coin:
-            limits.end(call, lane(client_id, record.currency), buyer, paid, refunded=refunded)
-
-
-def lane(client_id: str, paid_in: Currency) -> str:
-    """Name a currency's own limits over a route: the coin's are those of the route's name."""
-    return client_id if paid_in == COIN else f"{client_id}/0x{paid_in.hex()}"

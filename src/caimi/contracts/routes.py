@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from caimi.chains import InteroperableAddress
 from caimi.contracts.authority import Authority, AuthorityRole
 from caimi.contracts.execution import Effect, Execution, refuse, require
 from caimi.contracts.identifiers import NOBODY, Account, ClientId, InteroperableLedger
-from caimi.contracts.interoperable import evm_number, is_ledger
+from caimi.contracts.interoperable import is_ledger, ledger_name
 from caimi.contracts.light_client import Fact, LedgerVerifier, LedgerVerifiers, ProvedAt
 from caimi.contracts.packet_rules import MAX_TIMEOUT, is_client_id
 from caimi.contracts.records import Table
@@ -91,7 +90,7 @@ class Routes:
     def __init__(
         self, ledger: InteroperableLedger, authority: Authority, verifiers: LedgerVerifiers
     ) -> None:
-        self._prefix = f"caimi-{_client_name(ledger)}"
+        self._prefix = f"caimi-{ledger_name(ledger)}"
         self._authority = authority
         self._verifiers = verifiers
 
@@ -246,11 +245,3 @@ class Routes:
         found = self._verifiers.find(call.state, client)
         sound = found is not None and not found.frozen(call.state)
         require(sound, "InvalidLightClient", client=client)
-
-
-def _client_name(ledger: InteroperableLedger) -> str:
-    """Name a ledger in the ids of its clients: an EVM chain by its number."""
-    number = evm_number(ledger)
-    if number is not None:
-        return str(number)
-    return InteroperableAddress.from_bytes(ledger).ledger.replace(":", ".")

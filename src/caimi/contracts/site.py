@@ -11,7 +11,11 @@ from caimi.contracts.interoperable import account_on
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A ledger, and the accounts that the contracts go by on it, all different."""
+    """A ledger, and the accounts that the contracts go by on it, all different.
+
+    The contracts know each other by these, so that no user of the ledger may act as one of them
+    (`Contracts.run` refuses it).
+    """
 
     ledger: InteroperableLedger
     gateway: Account

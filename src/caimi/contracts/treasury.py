@@ -10,12 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from caimi.contracts.authority import Authority, AuthorityRole
 from caimi.contracts.bounds import currency as checked_currency
+from caimi.contracts.bounds import number
 from caimi.contracts.execution import Effect, Execution, refuse, require
 from caimi.contracts.identifiers import COIN, Account, Currency
 from caimi.contracts.records import Table
 from caimi.contracts.site import Accounts
 from caimi.contracts.state import State
+
+MAX_DEPOSIT_BITS: Final = 80
 
 
 class Coins(Protocol):
@@ -41,15 +45,26 @@ class OwedWithdrawn(Effect):
     to: Account
 
 
+@dataclass(frozen=True, slots=True)
+class RelayDepositSet(Effect):
+    """What purchases from here pay for their end was set; those on their way keep theirs."""
+
+    amount: int
+
+
 _OWED: Final[Table[tuple[Account, Currency], int]] = Table("market/owed", int)
 _HELD: Final[Table[tuple[Currency], int]] = Table("market/held", int)
+_DEPOSIT: Final[Table[tuple[()], int]] = Table("market/relay-deposit", int)
 
 
 class Treasury:
     """The money of one market, on a ledger that may have no coins."""
 
-    def __init__(self, market: Account, accounts: Accounts, coins: Coins | None) -> None:
+    def __init__(
+        self, market: Account, accounts: Accounts, authority: Authority, coins: Coins | None
+    ) -> None:
         self._market = market
+        self._authority = authority
         self._accounts = accounts
         self._coins = coins
 
@@ -73,6 +88,19 @@ class Treasury:
         call.emit(OwedWithdrawn(call.caller, currency, amount, to))
         coins.pay(call, to, currency, amount)
         return amount
+
+    def set_relay_deposit(self, call: Execution, amount: int) -> None:
+        """Set what each purchase from here pays for its end. Administrators only."""
+        self._authority.check(call, AuthorityRole.ADMINISTRATOR)
+        _DEPOSIT.put(call.state, (), number(amount, MAX_DEPOSIT_BITS, "amount"))
+        call.emit(RelayDepositSet(amount))
+
+    def relay_deposit(self, state: State) -> int:
+        """Give what each purchase from here pays to whoever brings its end, in the coin.
+
+        It is 0 until governance sets it, since what a coin is worth is the ledger's own.
+        """
+        return _DEPOSIT.get(state, ()) or 0
 
     # --- for the market -------------------------------------------------------------------------
 
