@@ -16,7 +16,7 @@ from contracts.ledgers import ledgers
 from contracts.trace import play
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 120))
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300))
 def test_random_traces_are_the_same_on_both(seed: int, steps: int) -> None:
     play(ledgers(), Random(seed), steps)

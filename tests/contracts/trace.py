@@ -405,7 +405,18 @@ class Trace:
             home = self.rng.randint(0, 2)
             paying = self.other(home) if remote else home
             return home, paying, self.token(), self.currency(), self.amount()
-        return self.pick(fitting[-6:])
+        holding = [each for each in fitting if self.holds(*each)]
+        return self.pick(fitting if self.rarely() or not holding else holding)
+
+    def holds(self, home: int, paying: int, token: TokenId, paid_in: Currency, amount: int) -> bool:
+        """Whether a price is still the present one."""
+        twin = self.world.twins[home]
+        owner = twin.contracts.registry.ownership.owner(twin.state, token)
+        if not owner:
+            return False
+        ledger = self.world.twins[paying].ledger
+        now = twin.contracts.market.offers.price(twin.state, token, ledger, paid_in)
+        return now is not None and now.offered and now.amount == amount
 
     def buy(self) -> None:
         index, _, token, paid_in, amount = self.offer(False)

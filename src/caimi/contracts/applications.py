@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -71,9 +70,9 @@ _PORTS: Final[Table[tuple[str], bytes]] = Table("gateway/ports", bytes)
 class Applications:
     """The applications that there are on a ledger, and the ports that they have at its gateway."""
 
-    def __init__(self, authority: Authority, installed: Iterable[PacketApplication]) -> None:
+    def __init__(self, authority: Authority) -> None:
         self._authority = authority
-        self._installed = {application.account: application for application in installed}
+        self._installed: dict[Account, PacketApplication] = {}
 
     def install(self, application: PacketApplication) -> None:
         """Let an application be added to ports; when the deployment is put together."""

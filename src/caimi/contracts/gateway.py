@@ -10,9 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from caimi.contracts.applications import Applications, PacketApplication
+from caimi.contracts.applications import Applications
 from caimi.contracts.authority import Authority
 from caimi.contracts.commitments import Commitments
 from caimi.contracts.ending import PacketEnding
@@ -26,17 +24,11 @@ from caimi.contracts.site import Site
 class PacketGateway:
     """The gateway of one ledger: its parts under one roof."""
 
-    def __init__(
-        self,
-        site: Site,
-        authority: Authority,
-        verifiers: LedgerVerifiers,
-        installed: Iterable[PacketApplication] = (),
-    ) -> None:
+    def __init__(self, site: Site, authority: Authority, verifiers: LedgerVerifiers) -> None:
         self.routes = Routes(site.ledger, authority, verifiers)
-        self.applications = Applications(authority, installed)
+        self.applications = Applications(authority)
         self.commitments = Commitments()
-        sending = PacketSending(self.routes, self.applications, self.commitments)
+        sending = PacketSending(self.routes, self.applications)
         receiving = PacketReceiving(site, self.routes, self.applications)
         ending = PacketEnding(site, self.routes, self.applications)
         self.send = sending.send

@@ -29,12 +29,10 @@ class PacketSending:
     It is not locked: applications may send from a callback, and nothing here hands control away.
     """
 
-    def __init__(
-        self, routes: Routes, applications: Applications, commitments: Commitments
-    ) -> None:
+    def __init__(self, routes: Routes, applications: Applications) -> None:
         self._routes = routes
         self._applications = applications
-        self._commitments = commitments
+        self._commitments = Commitments()
 
     def send(
         self, call: Execution, client_id: ClientId, timeout: int, payloads: Sequence[Payload]
