@@ -276,6 +276,16 @@ def test_some_answers_are_none(answer: bytes) -> None:
     assert only(effects, ReceiveFailed).reason == "InvalidAcknowledgement"
 
 
+def test_the_largest_packet_is_sent() -> None:
+    bench = Bench()
+    alpha, gateway = bench.pair.alpha, bench.pair.alpha.contracts.gateway
+    half = Payload("first", "first", "v1", "raw", bytes(131_072))
+    until = alpha.time + 24 * HOUR
+    sender = bench.first.account
+    done = alpha.do(sender, lambda call: gateway.send(call, alpha.route, until, [half, half]))
+    assert only(done.effects, PacketSent).packet.timeout == until
+
+
 def test_the_longest_answer_is_taken() -> None:
     bench = Bench()
     bench.first.act = lambda call, context: b"x" * 8_192
