@@ -85,11 +85,15 @@ class EvmContracts:
     def deploy(self, name: str, contract: str, *arguments: Value) -> bytes:
         found = artifact(contract)
         data = found.bytecode + encode(found.interface.constructor, arguments)
+        self.places[name] = (self.create(data), contract)
+        return self.address(name)
+
+    def create(self, data: bytes) -> bytes:
+        """Run creation code; gives the address of what it made."""
         self._enter()
         result = self.machine._run(Message(b"", data, self._administrator))
         assert result.succeeded, reason_of(result.output or b"")
         assert result.output is not None
-        self.places[name] = (result.output, contract)
         return result.output
 
     def add_client(self, name: str, *arguments: Value) -> bytes:

@@ -33,6 +33,7 @@ from caimi.ledgers.evm.publication import Publications
 from caimi.ledgers.port import Publication
 from caimi.merkle import MerkleTree
 from contracts.ledgers import USERS, Ledgers, written
+from contracts.scripted import ANSWERS
 from contracts.twin import ADMINISTRATOR, DEPOSIT, GUARDIAN, LEAVER, Twin, effects_of
 
 DAY = 24 * 3600
@@ -42,6 +43,7 @@ ALIASES = ["stable", "next", "1", "Big", ""]
 TOKEN_CURRENCY = Currency(b"\x77" * 20)
 FORGED = 1 << 40
 """Sequences from here on are of packets that no ledger sent."""
+PORTS = [answer.port for answer in ANSWERS]
 everyone = [key.account for key in USERS] + [ADMINISTRATOR, GUARDIAN, LEAVER]
 
 
@@ -893,6 +895,38 @@ class Trace:
         )
         self.note(dest, self.world.deliver([packet], index, dest, self.user()))
 
+    def forge_for_scripts(self) -> None:
+        """Deliver packets of several payloads to applications that always answer the same."""
+        index, _ = self.ledger()
+        dest = self.other(index)
+        until = self.world.twins[dest].evm.time + self.pick([0, 100, 100])
+        route = (self.world.route[index, dest], self.world.route[dest, index])
+        packets = []
+        for _ in range(self.rng.randint(1, 3)):
+            self.forged += 1
+            ports = [self.pick([*PORTS, "nobody"]) for _ in range(self.pick([1, 1, 2, 3]))]
+            payloads = tuple(Payload("any", port, "v1", "raw", b"hi") for port in ports)
+            packets.append(Packet(self.forged, *route, until, payloads))
+        self.world.deliver(packets, index, dest, self.user())
+        if self.rng.random() < 0.5:
+            self.world.deliver(packets, index, dest, self.user())
+
+    def answer_by_hand(self) -> None:
+        """Nobody but the application answers later."""
+        index, twin = self.ledger()
+        _, client_id = self.client(index)
+        sequence = self.rng.randint(FORGED, self.forged)
+        gateway = twin.contracts.gateway
+        twin.step(
+            self.user(),
+            lambda call: gateway.write_acknowledgement(call, client_id, sequence, b"x"),
+            "Gateway",
+            "writeAcknowledgement",
+            client_id,
+            sequence,
+            b"x",
+        )
+
     def garbled(self, value: bytes) -> bytes:
         """Give a payload's value with something changed, that stays ASCII where it is text."""
         changed = bytearray(value)
@@ -1146,6 +1180,9 @@ SOMETIMES = (
     Trace.forge,
     Trace.forge,
     Trace.forge,
+    Trace.forge_for_scripts,
+    Trace.forge_for_scripts,
+    Trace.answer_by_hand,
     Trace.wait,
 )
 OPERATIONS = OFTEN * 3 + SOMETIMES

@@ -22,6 +22,7 @@ from caimi.ledgers.evm.abi_codec import Value
 from contracts.evm_accounts import FUNDS, EvmAccounts, Key, NativeCoins
 from contracts.evm_contracts import EvmContracts, Said
 from contracts.facts import UNREAD, fact_of, same
+from contracts.scripted import ANSWERS, Answer, Scripted
 
 ADMINISTRATOR, GUARDIAN, LEAVER = (Key.of(name).account for name in ("admin", "guardian", "exit"))
 DEPOSIT = 10**14
@@ -64,6 +65,23 @@ class Twin:
             ADMINISTRATOR,
             lambda call: self.contracts.market.treasury.set_relay_deposit(call, DEPOSIT),
         )
+
+        for answer in ANSWERS:
+            self._add_application(answer)
+
+    def _add_application(self, answer: Answer) -> None:
+        account = Account(self.evm.create(answer.creation))
+        applications = self.contracts.gateway.applications
+        applications.install(Scripted(account, answer))
+        done = self.step(
+            ADMINISTRATOR,
+            lambda call: applications.add(call, answer.port, account),
+            "Gateway",
+            "addApplication",
+            answer.port,
+            account,
+        )
+        assert done is not None
 
     @property
     def gateway(self) -> bytes:

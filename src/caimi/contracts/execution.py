@@ -22,8 +22,10 @@ class Effect:
 class Execution:
     """One call: where it writes, when it happens, and who makes it.
 
-    `height` counts up with the ledger's blocks. `time` is in seconds, by the ledger's clock, which
-    never runs backwards. `effects` grows; `locks` names what must not be entered again.
+    `height` counts up with the ledger's blocks. `time` is in seconds, by a clock that all who carry
+    the call out agree on, and that never runs backwards. `effects` grows; `locks` names what must
+    not be entered again. What a call costs is linear in what it is given, whose size is for the
+    ledger to bound.
     """
 
     state: State
