@@ -989,6 +989,17 @@ class Trace:
     def _compare_registry(self, twin: Twin) -> None:
         registry, state = twin.contracts.registry, twin.state
         known, bridge = registry.known, twin.contracts.bridge
+        for number in range(3):
+
+            def batch(number: int = number) -> Any:
+                found = registry.publications.get(state, number)
+                return (found.root, found.anchored_at, found.count, found.anchorer)
+
+            twin.read(batch, "ModelRegistry", "batch", number)
+        for root in (b"\1" * 32, b"\2" * 32):
+            for user in (key.account for key in USERS):
+                anchored = twin.contracts.receipts.anchored(state, user, root) or 0
+                twin.read(anchored, "ReceiptLog", "anchored", user, root)
         for token in self.tokens:
             number = int.from_bytes(token)
 
