@@ -107,3 +107,15 @@ def test_what_is_in_flight_and_what_is_used_fill_a_bucket_together() -> None:
     assert not used.fits(LaneLimits(1, 0, 10, 10), Weights(), 4)
     assert not used.fits(LaneLimits(2, 0, 9, 9), Weights(), 4)
     assert used.fits(LaneLimits(2, 0, 9, 9), Weights(), 0)
+
+
+def test_a_dead_route_dies_once_and_stays_dead() -> None:
+    route = Limited()
+    effects = []
+    for _ in range(2):
+        call = route.call()
+        route.limits.kill(call, LANE)
+        effects += call.effects
+    assert effects == [BreakerOpened(LANE)]
+    with pytest.raises(CallRefused, match="RouteDead"):
+        route.limits.close_breaker(route.call(), LANE)
