@@ -284,6 +284,16 @@ def taking_back_what_did_not_leave(pair: LocalPair) -> Refused:
     return taking(pair, homely(pair))
 
 
+@case("NotLockedTowards")
+def taking_back_over_another_route_than_it_left_by(pair: LocalPair) -> Refused:
+    ledger, owner, act = sending(pair)
+    ledger.do(owner, act)
+    routes, client = ledger.contracts.gateway.routes, Account(b"committee-client")
+    other = ledger.do(ADMIN, lambda call: routes.add(call, client, pair.beta.site.ledger)).result
+    ledger.route = other
+    return taking(pair, homely(pair))
+
+
 @case("NotAVoyage")
 def taking_back_what_came_over_others(pair: LocalPair) -> Refused:
     return taking(pair, replace(homely(pair), path=(pair.beta.site.ledger,)))

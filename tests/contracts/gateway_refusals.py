@@ -691,6 +691,12 @@ def report_of_what_agrees(pair: LocalPair) -> Refused:
     return reporting(pair, claim(pair), claim(pair).but(height=11, time=START + 1))
 
 
+@case("NoConflict")
+def report_of_two_absences_of_one_height(pair: LocalPair) -> Refused:
+    first = claim(pair).but(kind=Kind.ABSENCE, facts=[(b"\1" * 32, bytes(32))])
+    return reporting(pair, first, first.but(facts=[(b"\2" * 32, bytes(32))]))
+
+
 @case("TooFewSignatures")
 def report_of_what_too_few_signed(pair: LocalPair) -> Refused:
     return reporting(pair, claim(pair), claim(pair).but(time=START + 1, signing=(0, 1)))
