@@ -10,16 +10,10 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress
 from caimi.ibc import commitments as ibc
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.statements import Kind, committee_hash
 from caimi.ledgers.evm.voyages import ready_height, token_id
 from caimi.ledgers.port import LedgerId
-from caimi.messaging.checkpoint import (
-    Kind,
-    Statement,
-    committee_hash,
-    make_committee,
-    recover,
-    rotation_digest,
-)
+from caimi.messaging.checkpoint import Statement, make_committee, recover, rotation_digest
 
 FOLDER = Path(__file__).parent.parent / "contracts" / "vectors"
 IBC = json.loads((FOLDER / "ibc.json").read_text())

@@ -2,7 +2,8 @@
 
 An ERC-7930 address is: version ``0x0001``, chain type (2 bytes), reference length (1), reference,
 address length (1), address. Chain types for Cosmos, Polkadot and Fabric are not registered; those
-here are provisional, taken from the end of the range.
+here are provisional, taken from the end of the range, and so is that of ledgers that live on one
+machine (``local``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ _EVM_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _VERSION = b"\x00\x01"
 
 EIP155 = 0x0000
-PROVISIONAL_CHAIN_TYPES = {"cosmos": 0xFF01, "polkadot": 0xFF02, "fabric": 0xFF03}
+PROVISIONAL_CHAIN_TYPES = {
+    "cosmos": 0xFF01,
+    "polkadot": 0xFF02,
+    "fabric": 0xFF03,
+    "local": 0xFF04,
+}
 """Chain types that no registry has assigned yet; they change when one does."""
 
 _NAMESPACES = {"eip155": EIP155, **PROVISIONAL_CHAIN_TYPES}

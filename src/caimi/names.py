@@ -31,13 +31,18 @@ def check_name(text: str, of: str) -> str:
     return text
 
 
+def is_model_name(text: str) -> bool:
+    """Whether a registry takes `text` as a model's name."""
+    return _MODEL.fullmatch(text) is not None
+
+
 def check_model_name(text: str) -> str:
     """Give a model's name back.
 
     Raises:
         InvalidName: no registry takes it.
     """
-    if _MODEL.fullmatch(text) is None:
+    if not is_model_name(text):
         raise InvalidName(
             f"{text[:80]!r} is no name for a model.",
             why="A name begins with a-z or 0-9 and has at most 64 of a-z, 0-9, ., _ and -.",

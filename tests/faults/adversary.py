@@ -24,12 +24,13 @@ from caimi.ibc.commitments import (
     receipt_key,
 )
 from caimi.ibc.packet import Packet
+from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Call, Done, LedgerId, SentPacket
 from caimi.messaging.attestations import gather_signatures
-from caimi.messaging.checkpoint import Attestation, Kind, Statement
+from caimi.messaging.checkpoint import Attestation, Statement
 from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import Validator, read_tree
 from faults.actors import Link, ValidatorActor

@@ -13,9 +13,10 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import AlreadySignedOtherwise, LedgerReorganised, SigningStopped
 from caimi.hashing import keccak256
+from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.port import LedgerId
-from caimi.messaging.checkpoint import Attestation, Kind
+from caimi.messaging.checkpoint import Attestation
 from faults.accounts import Accounts
 from faults.chain import Chain, Refused
 from faults.genesis import COINS, Model, Token

@@ -17,10 +17,11 @@ from caimi.custody.dkg.ceremony import Broadcast, Ceremony, Enrolment, Round, Si
 from caimi.custody.dkg.messages import Confirmation
 from caimi.custody.encoding import hex_text
 from caimi.ibc.commitments import receipt_key
+from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId, Route
-from caimi.messaging.checkpoint import Attestation, Kind, Statement, make_committee
+from caimi.messaging.checkpoint import Attestation, Statement, make_committee
 from caimi.messaging.handover import Handover, Planned
 from caimi.messaging.ibc_attestations import (
     IbcAttestation,

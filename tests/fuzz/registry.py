@@ -8,12 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import caimi
-from fuzz import custody, inference, ledgers, models, names, nodes, oip, onnx_files
+from fuzz import contracts, custody, inference, ledgers, models, names, nodes, oip, onnx_files
 from fuzz.decoder import Decoder
 
 DECODERS: dict[str, Decoder] = {
     decoder.name: decoder
-    for module in (names, ledgers, nodes, custody, inference, models, oip, onnx_files)
+    for module in (
+        names,
+        ledgers,
+        contracts,
+        nodes,
+        custody,
+        inference,
+        models,
+        oip,
+        onnx_files,
+    )
     for decoder in module.DECODERS
 }
 

@@ -12,13 +12,14 @@ from caimi.errors.ledgers import ProofRefused, TransactionReverted
 from caimi.hashing import keccak256
 from caimi.ibc.commitments import commitment_key
 from caimi.ibc.packet import Packet
+from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Committee
-from caimi.messaging.checkpoint import Kind, make_committee
+from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import SignedStatement, statement_of
 from caimi.messaging.rotation import Rotation
 from caimi.messaging.validator import read_tree

@@ -25,6 +25,7 @@ from caimi.errors.messaging import EventsMissing
 from caimi.hashing import keccak256
 from caimi.ibc.commitments import acknowledgement_key, commitment_key, receipt_key
 from caimi.ibc.packet import Packet
+from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import embedded_chain, http_chain
@@ -35,7 +36,6 @@ from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Rpc
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Exactly, Price, PurchaseState
-from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import read_tree
 

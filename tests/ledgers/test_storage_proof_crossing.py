@@ -20,6 +20,7 @@ from caimi.ibc.commitments import (
     receipt_key,
 )
 from caimi.ibc.packet import Packet
+from caimi.ibc.statements import Kind
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
@@ -29,7 +30,6 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import read_state_proof
-from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import block_key
 from caimi.messaging.validator import read_tree
 

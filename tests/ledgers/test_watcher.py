@@ -23,6 +23,7 @@ from caimi.ibc.commitments import (
     receipt_key,
 )
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
@@ -33,7 +34,6 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Block, LedgerId
-from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import (
     SignedStatement,
     Tree,

@@ -12,14 +12,8 @@ from world import HALF_ORDER, KeySigner, typed_data
 
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.hashing import keccak256
-from caimi.messaging.checkpoint import (
-    Attestation,
-    Kind,
-    Statement,
-    committee_hash,
-    make_committee,
-    recover,
-)
+from caimi.ibc.statements import Kind, committee_hash
+from caimi.messaging.checkpoint import Attestation, Statement, make_committee, recover
 
 SIGNER = KeySigner(3)
 uint64 = st.integers(0, (1 << 64) - 1)

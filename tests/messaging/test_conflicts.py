@@ -8,8 +8,8 @@ from eth_abi.abi import decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caimi.ibc.statements import ABI_TYPES
 from caimi.messaging import conflicts
-from caimi.messaging.checkpoint import ABI_TYPES
 from caimi.messaging.conflicts import Conflicts
 
 _TYPE = f"(({','.join(ABI_TYPES)}),uint256,bytes,bytes32[],bool[])"

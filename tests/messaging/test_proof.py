@@ -9,7 +9,8 @@ from world import KeySigner, LightClient
 
 from caimi.errors.ledgers import ProofRefused
 from caimi.errors.messaging import InvalidProof, NothingToAttest
-from caimi.messaging.checkpoint import Kind, make_committee
+from caimi.ibc.statements import Kind
+from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import Proof, SignedStatement, Tree, statement_of
 
 ORIGIN = b"\x0a" * 32

@@ -16,7 +16,8 @@ from caimi.errors.messaging import (
     SignedStoreDamaged,
     SigningStopped,
 )
-from caimi.messaging.checkpoint import Kind, Statement
+from caimi.ibc.statements import Kind
+from caimi.messaging.checkpoint import Statement
 from caimi.messaging.signed_store import SignedBlock, SqliteSignedStore
 
 ORIGIN = b"\x01" * 32

@@ -20,8 +20,9 @@ from caimi.errors.messaging import (
 )
 from caimi.hashing import keccak256
 from caimi.ibc.commitments import commitment_key
+from caimi.ibc.statements import Kind
 from caimi.ledgers.port import LedgerId, SentPacket, WrittenAcknowledgement
-from caimi.messaging.checkpoint import Attestation, Kind, Statement
+from caimi.messaging.checkpoint import Attestation, Statement
 from caimi.messaging.proof import Tree, absence_facts, block_key, range_facts
 from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, Validator

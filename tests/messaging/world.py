@@ -38,6 +38,7 @@ from caimi.ibc.commitments import (
     receipt_key,
 )
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.statements import Kind
 from caimi.ledgers.port import (
     NEWEST,
     At,
@@ -54,7 +55,7 @@ from caimi.ledgers.port import (
     WrittenAcknowledgement,
 )
 from caimi.ledgers.port.clients import LightClient as ClientInfo
-from caimi.messaging.checkpoint import Attestation, Kind, make_committee
+from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.signed_store import SqliteSignedStore

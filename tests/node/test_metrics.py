@@ -6,8 +6,9 @@ import pytest
 
 from caimi.errors.messaging import ForgedDelivery, NotFinal
 from caimi.ibc.packet import Packet
+from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Block, Done, LedgerId, Route, SentPacket
-from caimi.messaging.checkpoint import Attestation, Kind, Statement
+from caimi.messaging.checkpoint import Attestation, Statement
 from caimi.messaging.open_packets import OpenPackets
 from caimi.messaging.progress import Carried
 from caimi.messaging.watcher import Watched

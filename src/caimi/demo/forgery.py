@@ -8,9 +8,9 @@ from caimi.demo.report import refused
 from caimi.errors.ledgers import TransactionReverted
 from caimi.hashing import keccak256
 from caimi.ibc.commitments import commitment_key
+from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Ledger, Route, SentPacket, Signer
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
-from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import statement_of
 from caimi.messaging.validator import read_tree
 

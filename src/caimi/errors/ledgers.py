@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from caimi.errors.base import CaimiError
+
+_MAX_SHOWN: Final = 200
 
 
 class LedgerError(CaimiError):
@@ -75,6 +80,29 @@ class TransactionReverted(LedgerError):
         self.error = error
         self.arguments = arguments
         self.tx = tx
+
+
+class CallRefused(LedgerError):
+    """The rules of a ledger's contracts do not allow a call, which then has no effect.
+
+    `reason` is the rule's stable name, that of the Solidity contracts' error, and `arguments` what
+    it is about, by name.
+    """
+
+    code = "CAIMI-L048"
+    why = "The contracts' rules do not allow this now."
+    next_step = "Read the reason above; the state may have changed since it was read."
+
+    def __init__(self, reason: str, arguments: Mapping[str, object]) -> None:
+        shown = ", ".join(f"{name} {_shown(value)}" for name, value in arguments.items())
+        super().__init__(f"The call is refused: {reason}({shown}).")
+        self.reason = reason
+        self.arguments = dict(arguments)
+
+
+def _shown(value: object) -> str:
+    text = f"0x{value.hex()}" if isinstance(value, bytes) else repr(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 
 class InsufficientFunds(LedgerError):

@@ -11,42 +11,23 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Final
 
-from eth_abi.abi import encode
-
 from caimi.errors.messaging import InvalidCheckpoint
-from caimi.hashing import keccak256
+from caimi.ibc.statements import (
+    MAX_MEMBERS,
+    Kind,
+    Members,
+    committee_hash,
+    handover_digest,
+    statement_digest,
+)
 from caimi.ledgers.port import Committee
 from caimi.messaging.hex_field import hex_field
 from caimi.signatures import SIGNATURE_BYTES, MalformedSignature, recover_account
 
-MAX_MEMBERS: Final = 256
 _hex: Final = partial(hex_field, InvalidCheckpoint)
-_MEMBERS = (
-    "(bytes32 origin,bytes32 committee,uint64 from,uint64 height,uint64 time,bytes32 root,"
-    "uint32 size)"
-)
-ABI_TYPES: Final = ("bytes32", "bytes32", "uint64", "uint64", "uint64", "bytes32", "uint32")
-_DOMAIN_SEPARATOR: Final = keccak256(
-    keccak256(b"EIP712Domain(string name,string version)") + keccak256(b"CAIMI") + keccak256(b"1")
-)
-_ROTATION_TYPE_HASH: Final = keccak256(
-    b"Rotation(bytes32 origin,bytes32 committee,uint64 epoch,uint16 threshold,address[] members,"
-    b"bytes operators)"
-)
-
-
-class Kind(Enum):
-    """The two statements; the value is the EIP-712 type's name."""
-
-    CHECKPOINT = "Checkpoint"
-    ABSENCE = "Absence"
-
-
-_TYPE_HASHES = {kind: keccak256((kind.value + _MEMBERS).encode()) for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +61,7 @@ class Statement:
             )
 
     @property
-    def fields(self) -> tuple[bytes, bytes, int, int, int, bytes, int]:
+    def fields(self) -> Members:
         """The members of the Solidity struct `Checkpoint`, in order."""
         return (
             self.origin,
@@ -95,8 +76,7 @@ class Statement:
     @property
     def digest(self) -> bytes:
         """The EIP-712 digest that validators sign."""
-        struct = keccak256(_TYPE_HASHES[self.kind] + encode(ABI_TYPES, self.fields))
-        return keccak256(b"\x19\x01" + _DOMAIN_SEPARATOR + struct)
+        return statement_digest(self.kind, self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,38 +150,13 @@ class Attestation:
         raise InvalidCheckpoint("An attestation does not have the fields it must have.")
 
 
-def committee_hash(epoch: int, threshold: int, members: Sequence[bytes], operators: bytes) -> bytes:
-    """Name a committee in statements.
-
-    It is keccak256(abi.encode(epoch, threshold, members, operators)).
-    """
-    return keccak256(
-        encode(
-            ("uint64", "uint16", "address[]", "bytes"),
-            (epoch, threshold, [f"0x{member.hex()}" for member in members], operators),
-        )
-    )
-
-
 def rotation_digest(origin: bytes, current: bytes, following: Committee) -> bytes:
     """Give the EIP-712 digest by which the committee of hash `current` hands over.
 
     `origin` is that of the checkpoints: one rotation is for the clients of one gateway everywhere.
     """
-    members = keccak256(b"".join(bytes(12) + member for member in following.members))
-    struct = encode(
-        ("bytes32", "bytes32", "bytes32", "uint64", "uint16", "bytes32", "bytes32"),
-        (
-            _ROTATION_TYPE_HASH,
-            origin,
-            current,
-            following.epoch,
-            following.threshold,
-            members,
-            keccak256(following.operators),
-        ),
-    )
-    return keccak256(b"\x19\x01" + _DOMAIN_SEPARATOR + keccak256(struct))
+    committee = (following.threshold, following.members, following.operators)
+    return handover_digest(origin, current, following.epoch, committee)
 
 
 def make_committee(

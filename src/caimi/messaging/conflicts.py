@@ -10,10 +10,9 @@ from typing import Final
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 
-from caimi.messaging.checkpoint import ABI_TYPES
+from caimi.ibc.statements import PROOF_TYPE
 
 REMEMBERED: Final = 100_000
-_PROOF_TYPE: Final = f"(({','.join(ABI_TYPES)}),uint256,bytes,bytes32[],bool[])"
 _CHECKPOINT: Final = 0
 
 
@@ -94,7 +93,7 @@ class Conflicts:
         of other clients than a committee's are passed over.
         """
         try:
-            ((members, *_),) = decode((_PROOF_TYPE,), proof)
+            ((members, *_),) = decode((PROOF_TYPE,), proof)
         except (DecodingError, OverflowError, ValueError):
             return None
         origin, committee, start, height, time, root, size = members
@@ -115,4 +114,4 @@ class Conflicts:
 
 def _evidence(proof: bytes) -> bytes:
     """Write abi.encode(StatementKind.Checkpoint, CommitteeProof)."""
-    return encode(("uint8", _PROOF_TYPE), (_CHECKPOINT, *decode((_PROOF_TYPE,), proof)))
+    return encode(("uint8", PROOF_TYPE), (_CHECKPOINT, *decode((PROOF_TYPE,), proof)))

@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any, Final
 
 from caimi.errors.messaging import InvalidCheckpoint
+from caimi.ibc.statements import MAX_MEMBERS
 from caimi.json_text import read_json
 from caimi.ledgers.port import Committee, LedgerId, Signer
-from caimi.messaging.checkpoint import MAX_MEMBERS, make_committee, recover
+from caimi.messaging.checkpoint import make_committee, recover
 from caimi.messaging.hex_field import hex_field
 from caimi.messaging.rotation import Rotation, SignedRotation
 from caimi.signatures import SIGNATURE_BYTES

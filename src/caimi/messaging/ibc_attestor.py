@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from caimi.errors.messaging import NothingToAttest, RangeTooLarge, ReceivedAfterAll
+from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Block, Signer
-from caimi.messaging.checkpoint import Kind, Statement
+from caimi.messaging.checkpoint import Statement
 from caimi.messaging.ibc_attestations import (
     MAX_PATHS,
     IbcAttestation,

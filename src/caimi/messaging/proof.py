@@ -17,13 +17,13 @@ from caimi.ibc.commitments import (
     packet_commitment,
     receipt_key,
 )
+from caimi.ibc.statements import PROOF_TYPE, Kind
 from caimi.ledgers.port import Block, Committee, SentPacket, WrittenAcknowledgement
 from caimi.merkle import MerkleTree, Multiproof, leaf_hash
-from caimi.messaging.checkpoint import ABI_TYPES, Kind, Statement
+from caimi.messaging.checkpoint import Statement
 
 ABSENT: Final = bytes(32)
 _BLOCKS: Final = b"blocks/"
-_PROOF_TYPE: Final = f"(({','.join(ABI_TYPES)}),uint256,bytes,bytes32[],bool[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class SignedStatement:
             proved.proof,
             proved.flags,
         )
-        return Proof(encode((_PROOF_TYPE,), (value,)), proved.order)
+        return Proof(encode((PROOF_TYPE,), (value,)), proved.order)
 
 
 def statement_of(

@@ -26,7 +26,8 @@ from caimi.errors.messaging import (
     SignedStoreDamaged,
     SigningStopped,
 )
-from caimi.messaging.checkpoint import Kind, Statement
+from caimi.ibc.statements import Kind
+from caimi.messaging.checkpoint import Statement
 
 T = TypeVar("T")
 _VERSION: Final = 3

@@ -19,8 +19,9 @@ from caimi.errors.messaging import (
     SigningStopped,
     TooFewEndpoints,
 )
+from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Block, Committee, Ledger, LedgerId, Signer
-from caimi.messaging.checkpoint import Attestation, Kind
+from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.pinning import Pinning
 from caimi.messaging.proof import Tree, absence_facts, statement_of
 from caimi.messaging.reading import MAX_FACTS, read_tree

@@ -10,9 +10,9 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.hashing import keccak256
+from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Block, Call, Committee, Ledger
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
-from caimi.messaging.checkpoint import Kind
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.reading import read_tree
 

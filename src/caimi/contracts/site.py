@@ -1,0 +1,52 @@
+"""Where a deployment is, and what the ledger says of accounts there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from caimi.contracts.identifiers import Account, InteroperableAccount, InteroperableLedger
+from caimi.contracts.interoperable import account_on
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A ledger, and the accounts that the contracts go by on it, all different.
+
+    The contracts know each other by these, so that no user of the ledger may act as one of them
+    (`Contracts.run` refuses it).
+    """
+
+    ledger: InteroperableLedger
+    gateway: Account
+    registry: Account
+    bridge: Account
+    market: Account
+
+    def here(self, account: Account) -> InteroperableAccount:
+        """Give the interoperable form of an account of this ledger."""
+        return account_on(self.ledger, account)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPublication:
+    """What a publisher signs for a release that somebody else brings to the ledger.
+
+    `registry` is an ERC-7930 address. How it is written down to be signed is the ledger's own.
+    """
+
+    registry: InteroperableAccount
+    publisher: Account
+    name: str
+    version: str
+    manifest: bytes
+
+
+class Accounts(Protocol):
+    """What only the ledger knows of accounts."""
+
+    def is_account(self, native: bytes) -> bool:
+        """Whether `native` can be an account here: what belongs to it is not lost."""
+
+    def signed(self, publication: SignedPublication, signature: bytes) -> bool:
+        """Whether the publisher signed the publication."""

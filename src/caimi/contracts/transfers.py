@@ -1,0 +1,52 @@
+"""What one packet of the port "model" says, as abi.encode(uint8 tag = 1, Transfer).
+
+An account stands in `model.publisher` as the wire has it; `sender` and `recipient` are native bytes
+of the ledgers that they are accounts of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+
+from caimi.contracts.execution import refuse
+from caimi.contracts.visiting import VISITING_TYPE, VisitingModel
+
+_TAG: Final = 1
+_TYPES: Final = ("uint8", f"({VISITING_TYPE},bytes,bytes,uint64,uint64)")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTransfer:
+    """A model on its way. `model.path` is that of its token on the sending ledger.
+
+    It was sent in block `sent_at` there, and `min_depth` blocks must have followed before the other
+    ledger may take it.
+    """
+
+    model: VisitingModel
+    sender: bytes
+    recipient: bytes
+    sent_at: int
+    min_depth: int
+
+    def encode(self) -> bytes:
+        """Give the payload's value."""
+        transfer = (self.model.to_abi(), self.sender, self.recipient, self.sent_at, self.min_depth)
+        return encode(_TYPES, (_TAG, transfer))
+
+    @classmethod
+    def decode(cls, value: bytes) -> ModelTransfer:
+        """Read a payload's value, which has one encoding; refuses ``InvalidTransfer``."""
+        try:
+            tag, (model, *rest) = decode(_TYPES, value)
+            transfer = cls(VisitingModel.from_abi(model), *rest)
+            strict = tag == _TAG and transfer.encode() == value
+        except (DecodingError, OverflowError, ValueError):
+            strict = False
+        if not strict:
+            refuse("InvalidTransfer")
+        return transfer

@@ -1,0 +1,216 @@
+"""A ledger that is unlike EVM and the Solidity contracts exchange packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from caimi.contracts.bridge_effects import ModelReceived, TransferReturned
+from caimi.contracts.identifiers import COIN, Account, ClientId, TokenId
+from caimi.contracts.licences import LicenceGranted
+from caimi.contracts.offers import LicencePrice
+from caimi.contracts.purchases import PurchaseReturned
+from caimi.contracts.receiving import AcknowledgementWritten
+from caimi.contracts.sending import PacketSent
+from caimi.ibc.commitments import (
+    UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
+    acknowledgement_commitment,
+    acknowledgement_key,
+    commitment_key,
+    packet_commitment,
+)
+from caimi.ibc.packet import Packet
+from contracts.ledgers import USERS, as_struct, ledgers
+from contracts.local_ledgers import ADMIN, ALICE, BOB, COMMITTEE, LocalLedger, WordCoins, only
+from contracts.test_local_ledgers import Claimed, owner_of, send
+from contracts.twin import ADMINISTRATOR, Twin
+
+USER = USERS[0].account
+HOUR = 3600
+
+
+class Crossing:
+    """A local ledger, and an EVM ledger twice over, joined by a route."""
+
+    def __init__(self) -> None:
+        self.twin: Twin = ledgers().twins[0]
+        self.local = LocalLedger.named("gamma", WordCoins())
+        self.route = self.twin.join(
+            "client gamma", self.local.gateway, self.local.site.ledger, COMMITTEE
+        )
+        contracts, client = self.local.contracts, Account(b"evm")
+        self.local.do(
+            ADMIN, lambda call: contracts.clients.add(call, client, self.twin.gateway, COMMITTEE)
+        )
+        routes = contracts.gateway.routes
+        self.local.route = self.local.do(
+            ADMIN, lambda call: routes.add(call, client, self.twin.ledger)
+        ).result
+        self.local.do(
+            ADMIN, lambda call: routes.set_counterparty(call, self.local.route, self.route)
+        )
+        self.twin.step(
+            ADMINISTRATOR,
+            lambda call: self.twin.contracts.gateway.routes.set_counterparty(
+                call, self.route, self.local.route
+            ),
+            "Gateway",
+            "setCounterparty",
+            self.route,
+            self.local.route,
+        )
+
+    def proof(self, source: Twin | LocalLedger, fact: tuple[bytes, bytes]) -> bytes:
+        if isinstance(source, Twin):
+            claimed = ledgers().claim(0, [fact])
+        else:
+            claimed = Claimed.about(source, [fact])
+        return claimed.proof()
+
+    def to_local(self, packet: Packet):
+        fact = (commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))
+        proof, gateway = self.proof(self.twin, fact), self.local.contracts.gateway
+        route = ClientId(packet.dest_client)
+        done = self.local.do(BOB, lambda call: gateway.receive(call, route, [packet], proof))
+        return done.effects
+
+    def to_evm(self, packet: Packet):
+        fact = (commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))
+        proof, gateway = self.proof(self.local, fact), self.twin.contracts.gateway
+        done = self.twin.step(
+            USER,
+            lambda call: gateway.receive(call, self.route, [packet], proof),
+            "Gateway",
+            "recvPackets",
+            self.route,
+            [as_struct(packet)],
+            proof,
+        )
+        assert done is not None
+        return done.effects
+
+    def back_to_evm(self, packet: Packet, given: tuple[bytes, ...]) -> None:
+        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        proof = self.proof(self.local, (key, acknowledgement_commitment(given)))
+        gateway = self.twin.contracts.gateway
+        done = self.twin.step(
+            USER,
+            lambda call: gateway.acknowledge(call, self.route, [packet], [given], proof),
+            "Gateway",
+            "ackPackets",
+            self.route,
+            [as_struct(packet)],
+            [given],
+            proof,
+        )
+        assert done is not None
+
+    def back_to_local(self, packet: Packet, given: tuple[bytes, ...]):
+        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        proof = self.proof(self.twin, (key, acknowledgement_commitment(given)))
+        gateway, route = self.local.contracts.gateway, self.local.route
+        return self.local.do(
+            BOB, lambda call: gateway.acknowledge(call, route, [packet], [given], proof)
+        ).effects
+
+    def publish(self) -> TokenId:
+        registry = self.twin.contracts.registry
+        done = self.twin.step(
+            USER,
+            lambda call: registry.publish(call, "digits", "1.0.0", b"\7" * 32),
+            "ModelRegistry",
+            "publish",
+            "digits",
+            "1.0.0",
+            b"\7" * 32,
+        )
+        assert done is not None
+        return TokenId(done.result)
+
+
+@pytest.fixture
+def crossing() -> Iterator[Crossing]:
+    ends = [twin.branch() for twin in ledgers().twins]
+    yield Crossing()
+    for end in ends:
+        end()
+
+
+def test_a_model_of_an_evm_ledger_visits_a_ledger_of_words_and_comes_back(
+    crossing: Crossing,
+) -> None:
+    twin, local, token = crossing.twin, crossing.local, crossing.publish()
+    bridge, ownership = twin.site.bridge, twin.contracts.registry.ownership
+    number, timeout = int.from_bytes(token), twin.evm.time + HOUR
+    twin.step(
+        USER,
+        lambda call: ownership.approve(call, bridge, token),
+        "ModelRegistry",
+        "approve",
+        bridge,
+        number,
+    )
+    sent = twin.step(
+        USER,
+        lambda call: twin.contracts.bridge.send(call, crossing.route, token, (ALICE, 0), timeout),
+        "ModelBridge",
+        "send",
+        crossing.route,
+        number,
+        ALICE,
+        timeout,
+        0,
+    )
+    assert sent is not None
+    packet = only(sent.effects, PacketSent).packet
+    effects = crossing.to_local(packet)
+    assert only(effects, ModelReceived).recipient == ALICE
+    assert owner_of(local, token) == ALICE
+    crossing.back_to_evm(packet, only(effects, AcknowledgementWritten).acknowledgements)
+
+    back = send(local, ALICE, token, USERS[1].account)
+    effects = crossing.to_evm(back)
+    assert only(effects, ModelReceived).recipient == USERS[1].account
+    crossing.back_to_local(back, only(effects, AcknowledgementWritten).acknowledgements)
+    assert owner_of(local, token) == b""
+    twin.read(USERS[1].account, "ModelRegistry", "ownerOf", number)
+
+
+def test_a_licence_of_an_evm_ledgers_model_is_granted_to_who_buys_in_words(
+    crossing: Crossing,
+) -> None:
+    twin, local, token = crossing.twin, crossing.local, crossing.publish()
+    price = LicencePrice(local.site.ledger, COIN, 5)
+    twin.step(
+        USER,
+        lambda call: twin.contracts.market.set_prices(call, token, [price]),
+        "LicenceMarket",
+        "setPrices",
+        int.from_bytes(token),
+        [(price.ledger, bytes(20), 5, True)],
+    )
+    market, timeout = local.contracts.market, local.time + HOUR
+    wanted, paid = (token, "1.0.0"), (COIN, 5)
+    sent = local.do(BOB, lambda call: market.buy_remote(call, local.route, wanted, paid, timeout))
+    packet = only(sent.effects, PacketSent).packet
+    effects = crossing.to_evm(packet)
+    assert only(effects, LicenceGranted).consumer == local.site.here(BOB)
+    # The wire names the seller's 20 bytes, and those are nobody here: the buyer is refunded.
+    given = only(effects, AcknowledgementWritten).acknowledgements
+    assert only(crossing.back_to_local(packet, given), PurchaseReturned).buyer == BOB
+
+
+def test_solidity_takes_no_model_whose_home_is_no_evm_ledger_and_it_comes_back(
+    crossing: Crossing,
+) -> None:
+    local, token = crossing.local, crossing.local.publish()
+    packet = send(local, ALICE, token, USER)
+    fact = (commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))
+    proof = crossing.proof(local, fact)
+    said = crossing.twin.evm.call(
+        USER, "Gateway", "recvPackets", crossing.route, [as_struct(packet)], proof
+    )
+    assert [name for name, _ in said.events][-2:] == ["ReceiveFailed", "AcknowledgementWritten"]
+    effects = crossing.back_to_local(packet, (UNIVERSAL_ERROR_ACKNOWLEDGEMENT,))
+    assert only(effects, TransferReturned).to == ALICE
