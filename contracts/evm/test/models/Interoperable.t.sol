@@ -75,7 +75,9 @@ contract InteroperableTest is Test {
         bytes memory long = InteroperableAddress.formatV1(0xff01, new bytes(123), "");
         assertEq(long.length, 129);
         assertFalse(Interoperable.isLedger(long));
-        assertTrue(Interoperable.isLedger(InteroperableAddress.formatV1(0xff01, new bytes(122), "")));
+        bytes memory other = InteroperableAddress.formatV1(0xff01, new bytes(122), "");
+        assertTrue(Interoperable.isLedger(other));
+        assertFalse(Interoperable.isEvmLedger(other));
     }
 
     function test_a_whole_address_is_read() public pure {
@@ -97,6 +99,7 @@ contract InteroperableTest is Test {
             (bytes2 kind, bytes memory chain, bytes memory named) = InteroperableAddress.parseV1(data);
             assertEq(InteroperableAddress.formatV1(kind, chain, named), data);
             assertTrue(isLedger || Interoperable.isLedger(ledger));
+            assertEq(Interoperable.isEvmLedger(data), isLedger && kind == 0);
         }
         // An account of chain zero is on no ledger: whoever asks for accounts compares with a ledger's number.
         if (valid) assertEq(ledger, chainId == 0 ? bytes("") : InteroperableAddress.formatEvmV1(chainId));

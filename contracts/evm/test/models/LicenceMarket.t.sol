@@ -9,6 +9,7 @@ import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
 import {PacketContext} from "../../src/interfaces/IIBCApp.sol";
 import {ILicenceMarket, Licence, Price, Purchase, PurchaseState} from "../../src/interfaces/ILicenceMarket.sol";
+import {RouteLimits} from "../../src/limits/RouteLimits.sol";
 import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
 import {PacketApp} from "../../src/models/PacketApp.sol";
@@ -232,6 +233,11 @@ contract LicenceMarketTest is ModelLedgers {
         vm.startPrank(SELLER);
         vm.expectRevert(abi.encodeWithSelector(LicenceMarket.TooManyPrices.selector, 33));
         market.setPrices(model, prices);
+        prices = new Price[](32);
+        for (uint256 i = 0; i < 32; ++i) {
+            prices[i] = Price(chainOf(1), address(uint160(i)), 1, true);
+        }
+        market.setPrices(model, prices);
         prices = new Price[](1);
         prices[0] = Price(accountOn(1, BUYER), NATIVE, 1, true);
         vm.expectRevert(abi.encodeWithSelector(LicenceMarket.InvalidLedger.selector, prices[0].ledger));
@@ -243,6 +249,45 @@ contract LicenceMarketTest is ModelLedgers {
     }
 
     // From another ledger
+
+    function test_an_order_of_another_port_version_or_encoding_is_refused() public {
+        bytes memory order = abi.encode(uint8(2), model, "1.0.0", accountOn(1, BUYER), NATIVE, AMOUNT);
+        PacketContext memory context = contextOf(1, 0, order);
+        LicenceMarket market = on(0).market;
+        _refuse(market, context, abi.encodeWithSelector(PacketApp.UnexpectedPort.selector, "model"));
+        context.payload.sourcePort = "licence";
+        _refuse(market, context, abi.encodeWithSelector(PacketApp.UnexpectedVersion.selector, "caimi-model-2"));
+        context.payload.version = "caimi-licence-1";
+        context.payload.encoding = "application/json";
+        _refuse(market, context, abi.encodeWithSelector(PacketApp.UnexpectedEncoding.selector, "application/json"));
+        context.payload.encoding = "application/x-solidity-abi";
+        vm.prank(address(market.gateway()));
+        market.onRecvPacket(context);
+    }
+
+    function _refuse(LicenceMarket market, PacketContext memory context, bytes memory reason) private {
+        vm.prank(address(market.gateway()));
+        vm.expectRevert(reason);
+        market.onRecvPacket(context);
+    }
+
+    function test_an_order_over_a_route_whose_breaker_is_open_is_refunded() public {
+        (uint256 packet, bytes32 purchaseId) = _buyRemote(NATIVE, AMOUNT);
+        on(0).market.openBreaker(routes[0][1]);
+        deliver(packet);
+        _assertLive(on(0).market.licenceIdOf(model, VERSION_ID, accountOn(1, BUYER)), false);
+        acknowledge(packet);
+        _assertRefunded(purchaseId, NATIVE);
+    }
+
+    function test_what_was_paid_before_there_was_a_limit_does_not_count_in_it() public {
+        (uint256 packet,) = _buyRemote(NATIVE, AMOUNT);
+        LicenceMarket market = on(1).market;
+        market.setLimits(routes[1][0], false, RouteLimits.Limits(10, 0, 50 ether, 50 ether, 0));
+        expire(packet);
+        (, uint256 left) = market.available(routes[1][0], false);
+        assertEq(left, 50 ether);
+    }
 
     function test_a_remote_purchase_is_held_then_owed_to_the_seller() public {
         LicenceMarket market = on(1).market;
