@@ -214,6 +214,8 @@ contract ModelBridgeTest is ModelLedgers {
             Transfer memory transfer = transferOf(1, ALICE, "x", new bytes[](0), abi.encodePacked(BOB));
             transfer.model.home = homes[i];
             _refuse(0, 1, abi.encode(uint8(1), transfer), abi.encodeWithSelector(ModelBridge.InvalidHome.selector, homes[i]));
+            transfer.model.path = pathOf(0); // as if it came back
+            _refuse(0, 1, abi.encode(uint8(1), transfer), abi.encodeWithSelector(ModelBridge.InvalidHome.selector, homes[i]));
         }
     }
 
@@ -343,6 +345,39 @@ contract ModelBridgeTest is ModelLedgers {
         vm.prank(BOB);
         vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, BOB));
         site.bridge.pause();
+        site.bridge.pause();
+        vm.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, BOB));
+        site.bridge.unpause();
+    }
+
+    function test_what_is_locked_towards_a_dead_ledger_goes_to_whom_it_may_only() public {
+        ModelBridge bridge = on(0).bridge;
+        string memory route = routes[0][1];
+        vm.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, BOB));
+        bridge.unlockDead(model, route, ALICE);
+        vm.expectRevert(abi.encodeWithSelector(ModelBridge.NotLockedTowards.selector, model, route));
+        bridge.unlockDead(model, route, ALICE);
+        uint256 packet = sendModel(0, 1, ALICE, model, BOB);
+        vm.expectRevert(abi.encodeWithSelector(ModelBridge.NotLockedTowards.selector, model, routes[0][2]));
+        bridge.unlockDead(model, routes[0][2], ALICE);
+        // On its way it is the sender's; there, whoever the heirs' list says.
+        vm.expectRevert(abi.encodeWithSelector(ModelBridge.NotTheSender.selector, model, BOB));
+        bridge.unlockDead(model, route, BOB);
+        deliver(packet);
+        acknowledge(packet);
+        address[2] memory nobody = [address(0), address(bridge)];
+        on(0);
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.expectRevert(
+                abi.encodeWithSelector(ModelBridge.InvalidRecipient.selector, abi.encodePacked(nobody[i]))
+            );
+            bridge.unlockDead(model, route, nobody[i]);
+        }
+        bridge.unlockDead(model, route, BOB);
+        assertEq(sites[0].registry.ownerOf(model), BOB);
+        assertTrue(bridge.breakerOpen(route));
     }
 
     function test_every_step_is_told_by_an_event() public {

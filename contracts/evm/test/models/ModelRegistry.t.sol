@@ -229,6 +229,8 @@ contract ModelRegistryTest is Test {
         registry.deprecate(model, "3.0.0", "");
         vm.expectRevert(abi.encodeWithSelector(ModelRegistry.ReasonTooLong.selector, 257));
         registry.deprecate(model, "1.0.0", string(_repeat("a", 257)));
+        registry.publishVersion(model, "9.0.0", keccak256("next"));
+        registry.deprecate(model, "9.0.0", string(_repeat("a", 256)));
     }
 
     function test_only_the_owner_sets_aliases_and_deprecates() public {
