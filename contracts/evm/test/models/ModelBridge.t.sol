@@ -252,6 +252,12 @@ contract ModelBridgeTest is ModelLedgers {
         _refuse(0, 1, value, refusal);
         value = new bytes(2049);
         _refuse(0, 1, value, abi.encodeWithSelector(PacketApp.PayloadTooLarge.selector, 2049));
+        // One of exactly as much is read.
+        value = _value(1, ALICE, "x", abi.encodePacked(BOB));
+        bytes memory recipient = new bytes(2048 - value.length + 32);
+        value = _value(1, ALICE, "x", recipient);
+        assertEq(value.length, 2048);
+        _refuse(0, 1, value, abi.encodeWithSelector(ModelBridge.InvalidRecipient.selector, recipient));
     }
 
     function testFuzz_a_mutated_value_never_moves_this_model(uint256 position, uint8 flip) public {

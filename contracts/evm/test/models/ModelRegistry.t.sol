@@ -412,6 +412,9 @@ contract ModelRegistryTest is Test {
         registry.mintForeign(id, BOB, _came(BOB, "abroad", home));
         vm.expectRevert(refusal);
         registry.mintForeign(id, BOB, _came(ALICE, "another", home));
+        uint256 nobodys = uint256(keccak256(abi.encode(uint256(99), address(7), address(0), "abroad")));
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.WrongModelId.selector, nobodys));
+        registry.mintForeign(nobodys, BOB, _came(address(0), "abroad", home));
         vm.expectRevert(refusal);
         registry.mintForeign(id, BOB, _came(ALICE, "abroad", InteroperableAddress.formatEvmV1(98, address(7))));
         vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidName.selector, "A"));
