@@ -39,6 +39,17 @@ contract AccountantTest is Test {
         assertEq(out, 0);
     }
 
+    function test_no_more_is_out_than_the_cap_and_what_came_back_leaves_again() public {
+        bytes32 route = keccak256("a");
+        app.leave(route, 5);
+        app.setSupplyCap("a", 5);
+        vm.expectRevert(abi.encodeWithSelector(Accountant.SupplyCapReached.selector, route, 5));
+        app.leave(route, 1);
+        app.comeBack(route, 1);
+        app.leave(route, 1);
+        app.leave(keccak256("b"), 9);
+    }
+
     function test_only_governance_sets_a_cap() public {
         vm.prank(address(1));
         vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(1)));

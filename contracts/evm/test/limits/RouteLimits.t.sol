@@ -22,6 +22,10 @@ contract Counting is RouteLimits {
     function receiving(string calldata clientId, uint256 amount) external {
         _limitReceiving(keccak256(bytes(clientId)), amount);
     }
+
+    function die(string calldata clientId) external {
+        _openForGood(keccak256(bytes(clientId)));
+    }
 }
 
 contract RouteLimitsTest is Test {
@@ -121,6 +125,40 @@ contract RouteLimitsTest is Test {
         app.closeBreaker("a");
         app.closeBreaker("a");
         app.receiving("a", 0);
+    }
+
+    function test_nobody_closes_the_breaker_of_a_dead_route() public {
+        app.die("a");
+        assertTrue(app.breakerOpen("a"));
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.RouteDead.selector, keccak256("a")));
+        app.closeBreaker("a");
+    }
+
+    function test_under_lower_limits_what_was_used_before_counts() public {
+        bytes memory refusal = abi.encodeWithSelector(RouteLimits.RateExceeded.selector, keccak256("a"), true);
+        _limit("a", true, 10, 0, 0, 0, 0);
+        for (uint256 i = 0; i < 5; ++i) {
+            app.receiving("a", 0);
+        }
+        _limit("a", true, 3, 0, 0, 0, 0);
+        vm.expectRevert(refusal);
+        app.receiving("a", 0);
+
+        _limit("b", true, 100, 0, 60, 100, 0);
+        app.receiving("b", 60);
+        _limit("b", true, 100, 0, 50, 50, 0);
+        refusal = abi.encodeWithSelector(RouteLimits.RateExceeded.selector, keccak256("b"), true);
+        vm.expectRevert(refusal);
+        app.receiving("b", 1);
+        app.receiving("b", 0);
+    }
+
+    function test_packets_of_value_are_counted_too() public {
+        _limit("a", false, 1, 0, 60, 100, 0);
+        app.sending("a", 1);
+        vm.expectRevert(abi.encodeWithSelector(RouteLimits.RateExceeded.selector, keccak256("a"), false));
+        vm.prank(GUARDIAN);
+        app.sending("a", 1);
     }
 
     function test_a_stranger_opens_nothing_and_sets_nothing() public {
