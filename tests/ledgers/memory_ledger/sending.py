@@ -11,7 +11,7 @@ from collections import defaultdict
 from itertools import count
 from typing import Final
 
-from caimi.errors.ledgers import CallRefused
+from caimi.errors.ledgers import CallRefused, TransactionStuck
 from caimi.ledgers.port import Outbox, SignedCall, Signer
 from memory_ledger.calls import MemoryCall, read, sign
 from memory_ledger.chain import Included, MemoryChain
@@ -61,8 +61,16 @@ class Sending:
                     await outbox.record(slot, signed)
                     return await self.send(signed)
                 if not self._dead(recorded):
+                    self._check_not_lapsed(recorded)
                     return await self.send(recorded)
         raise AssertionError("Slots never end.")
+
+    def _check_not_lapsed(self, signed: SignedCall) -> None:
+        until = read(signed).envelope.until
+        if signed.tx not in self._chain.included and until <= self._chain.head.height:
+            raise TransactionStuck(
+                f"{signed.what}: {signed.tx} lapsed with block {until}, which is not final yet."
+            )
 
     def _dead(self, signed: SignedCall) -> bool:
         final, recorded = self._chain.final.height, read(signed)
