@@ -69,8 +69,18 @@ class NoPastFacet(Facet):
         await world.site.advance()
         for read in (
             lambda: ledger.registry.model(model_id, past),
+            lambda: ledger.registry.find(model_id, past),
+            lambda: ledger.registry.foreign(model_id, past),
             lambda: ledger.registry.versions(model_id, past),
+            lambda: ledger.registry.version(model_id, "1.0.0", past),
             lambda: ledger.registry.alias(model_id, "stable", past),
+            lambda: ledger.registry.alias_history(model_id, "stable", past),
+            lambda: ledger.registry.batch(1, past),
+            lambda: ledger.market.tally(model_id, past),
+            lambda: ledger.market.purchase(b"\1" * 32, past),
+            lambda: ledger.market.purchase_of("c-0", model_id, "1.0.0", account, past),
+            lambda: ledger.bridge.came_by(model_id, past),
+            lambda: ledger.gateway.committee("c-0", past),
             lambda: ledger.market.licence(model_id, "1.0.0", b"", past),
             lambda: ledger.market.price(model_id, ledger.id, at=past),
             lambda: ledger.market.owed(account, at=past),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -73,15 +74,17 @@ class Killed(Exception):
 
 @dataclass
 class MemoryOutbox:
-    """An outbox in memory that can die right after it has written."""
+    """An outbox in memory that lets others go first, and can die right after it has written."""
 
     entries: dict[str, SignedCall] = field(default_factory=dict)
     die_after_record: bool = False
 
     async def sent(self, key: str) -> SignedCall | None:
+        await asyncio.sleep(0)
         return self.entries.get(key)
 
     async def record(self, key: str, call: SignedCall) -> None:
+        await asyncio.sleep(0)
         self.entries[key] = call
         if self.die_after_record:
             self.die_after_record = False

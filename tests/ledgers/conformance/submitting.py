@@ -74,6 +74,8 @@ class SubmittingFacet(Facet):
         failing = world.site.failing(failure)
         with pytest.raises(type(failure)):
             await failing.submit(call, world.alice, outbox=outbox, key="publish")
+        found = await failing.submit(call, world.alice, outbox=outbox, key="publish")
+        assert found.tx == outbox.entries["publish"].tx
         await failing.aclose()
         for _ in range(2):
             again = world.site.open()
