@@ -1,74 +1,99 @@
-"""A place to test a ledger: how to reach it, who has coins, and how to move its time."""
+"""EVM ledgers to test at: how to reach one, who has coins, and how to move its time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.site import Killed, MemoryOutbox
 
 from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.deployment import Deployment, Signers, add_client
+from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
-from caimi.ledgers.port import SignedCall
+from caimi.ledgers.port import Committee, Ledger, Signer
+
+__all__ = ["COIN", "IMPATIENT", "EvmSite", "Killed", "MemoryOutbox"]
 
 COIN = 10**18
 IMPATIENT = Patience(stuck_after=5.0, give_up_after=20.0)
 
 
 @dataclass
-class Site:
-    """One deployed ledger; `reach` makes a fresh connection in the running event loop."""
+class EvmSite:
+    """One deployed ledger (port `Site`); `reach` makes a connection in the running event loop."""
 
     reach: Callable[[], Chain]
     rich: LocalSigner
     deployment: Deployment
+    has_coin = True
+    keeps_past = True
 
     def ledger(self, patience: Patience = IMPATIENT) -> EvmLedger:
         return EvmLedger(self.reach(), self.deployment, patience=patience)
 
+    def open(self, patience: float = 20.0) -> EvmLedger:
+        return self.ledger(Patience(stuck_after=5.0, give_up_after=patience))
 
-@dataclass
-class World:
-    """What one test has: the ledger, and two accounts of its own with ten coins each."""
+    def failing(self, failure: Exception) -> EvmLedger:
+        ledger = self.ledger()
+        rpc, failures = ledger.chain.rpc, [failure]
+        ask = rpc.ask
 
-    site: Site
-    ledger: EvmLedger
-    alice: LocalSigner
-    bob: LocalSigner
+        async def lossy(method: str, *params: Any) -> Any:
+            answer = await ask(method, *params)
+            if method == "eth_sendRawTransaction" and failures:
+                raise failures.pop()
+            return answer
 
-    async def published(self, name: str = "tumour-mlp") -> bytes:
-        await self.ledger.submit(
-            self.ledger.registry.publish(name, "1.0.0", b"\x11" * 32), self.alice
+        rpc.ask = lossy  # type: ignore[method-assign]
+        return ledger
+
+    def deep(self, blocks: int) -> EvmLedger:
+        chain = self.reach()
+        return EvmLedger(
+            Chain(chain.rpc, chain.ledger, Depth(blocks)), self.deployment, patience=IMPATIENT
         )
-        return self.ledger.registry.model_id(self.alice.account, name)
 
-    async def mine(self) -> None:
-        await self.ledger.chain.rpc.ask("evm_mine")
+    async def wallet(self, name: str) -> LocalSigner:
+        wallet, ledger = LocalSigner.generate(), self.ledger()
+        await ledger.transfer_coins(wallet.account, 10 * COIN, self.rich)
+        await ledger.aclose()
+        return wallet
 
-    async def sent(self, who: LocalSigner) -> int:
-        count = await self.ledger.chain.rpc.ask(
-            "eth_getTransactionCount", f"0x{who.account.hex()}", "latest"
-        )
+    async def advance(self, seconds: int = 0, blocks: int = 1) -> None:
+        rpc = self.reach().rpc
+        if seconds:
+            await rpc.ask("evm_increaseTime", seconds)
+        for _ in range(blocks):
+            await rpc.ask("evm_mine")
+        await rpc.aclose()
+
+    async def outdate(self, who: Signer) -> None:
+        """Take the nonce of what was signed for something else."""
+        ledger = self.ledger()
+        await ledger.transfer_coins(self.rich.account, 1, who)
+        await ledger.aclose()
+
+    async def sent(self, who: Signer) -> int:
+        rpc = self.reach().rpc
+        count = await rpc.ask("eth_getTransactionCount", f"0x{who.account.hex()}", "latest")
+        await rpc.aclose()
         return int(count, 16)
 
+    async def add_client(self, of: Ledger, committee: Committee) -> str:
+        here = self.ledger()
+        signers = Signers(
+            committee.epoch, committee.threshold, committee.members, tuple(committee.operators)
+        )
+        added = await add_client(here, of, signers, self.rich)
+        await here.aclose()
+        return added
 
-class Killed(Exception):
-    """The process dies here."""
-
-
-@dataclass
-class MemoryOutbox:
-    """An outbox in memory that can die right after it has written."""
-
-    entries: dict[str, SignedCall] = field(default_factory=dict)
-    die_after_record: bool = False
-
-    async def sent(self, key: str) -> SignedCall | None:
-        return self.entries.get(key)
-
-    async def record(self, key: str, call: SignedCall) -> None:
-        self.entries[key] = call
-        if self.die_after_record:
-            self.die_after_record = False
-            raise Killed
+    async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
+        here = self.ledger()
+        await here.submit(here.gateway.set_counterparty(client_id, other), by or self.rich)
+        await here.aclose()

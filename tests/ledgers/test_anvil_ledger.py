@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 from itertools import pairwise
 
 import pytest
-from ledger_conformance import LedgerConformance
-from ledger_site import COIN, Killed, MemoryOutbox, Site
+from evm_conformance import EvmConformance
+from ledger_site import COIN, EvmSite, Killed, MemoryOutbox
 from subprocess_anvil import anvil_process
 
 from caimi.errors.ledgers import (
@@ -30,6 +30,8 @@ from caimi.ledgers.evm.rpc import Retries
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Call
+from conformance import LedgerConformance, PastFacet, SellingFacet
+from memory_ledger import MemorySite
 
 pytestmark = pytest.mark.anvil
 
@@ -37,36 +39,41 @@ HASTY = Patience(stuck_after=0.3, give_up_after=8.0, longest_look=0.1)
 
 
 @contextmanager
-def anvil_site(number: int) -> Iterator[Site]:
+def anvil_site(number: int) -> Iterator[EvmSite]:
     rich = LocalSigner.generate()
     options = AnvilOptions(number, free_port())
 
     def reach() -> Chain:
         return http_chain(f"eip155:{number}", options.url, Depth(0))
 
-    async def prepare() -> Site:
+    async def prepare() -> EvmSite:
         chain = reach()
         deployment = await deploy(chain, rich)
         await chain.rpc.aclose()
-        return Site(reach, rich, deployment)
+        return EvmSite(reach, rich, deployment)
 
     with anvil_process(options, {rich.account: 1_000_000 * COIN}):
         yield asyncio.run(prepare())
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+def site() -> Iterator[EvmSite]:
     with anvil_site(31338) as place:
         yield place
 
 
-class TestAnvilLedger(LedgerConformance):
+@pytest.fixture
+def far() -> MemorySite:
+    return MemorySite.named("far")
+
+
+class TestAnvilLedger(LedgerConformance, SellingFacet, PastFacet, EvmConformance):
     """The whole suite over HTTP."""
 
 
 @asynccontextmanager
 async def unmined(
-    site: Site, patience: Patience = HASTY
+    site: EvmSite, patience: Patience = HASTY
 ) -> AsyncIterator[tuple[EvmLedger, LocalSigner]]:
     """A ledger whose node has stopped mining, and an account with coins."""
     ledger = site.ledger(patience)
@@ -116,7 +123,7 @@ def publishing(ledger: EvmLedger, name: str = "m") -> Call[None]:
     return ledger.registry.publish(name, "1.0.0", b"\x01" * 32)
 
 
-async def test_a_stuck_transaction_is_replaced_under_its_nonce_for_an_eighth_more(site: Site):
+async def test_a_stuck_transaction_is_replaced_under_its_nonce_for_an_eighth_more(site: EvmSite):
     async with unmined(site) as (ledger, alice):
         outbox = MemoryOutbox()
         task = asyncio.create_task(ledger.submit(publishing(ledger), alice, outbox=outbox, key="k"))
@@ -134,7 +141,7 @@ async def test_a_stuck_transaction_is_replaced_under_its_nonce_for_an_eighth_mor
         assert await sent(ledger, alice) == 1
 
 
-async def test_a_replaced_transaction_is_found_by_a_later_process(site: Site):
+async def test_a_replaced_transaction_is_found_by_a_later_process(site: EvmSite):
     async with unmined(site) as (ledger, alice):
         outbox = MemoryOutbox()
         brief = site.ledger(Patience(stuck_after=0.2, give_up_after=0.7, longest_look=0.1))
@@ -150,7 +157,7 @@ async def test_a_replaced_transaction_is_found_by_a_later_process(site: Site):
         assert await sent(ledger, alice) == 1
 
 
-async def test_a_transaction_the_node_has_lost_is_sent_again(site: Site):
+async def test_a_transaction_the_node_has_lost_is_sent_again(site: EvmSite):
     async with unmined(site) as (ledger, alice):
         outbox = MemoryOutbox()
         brief = site.ledger(Patience(give_up_after=0.2))
@@ -164,7 +171,7 @@ async def test_a_transaction_the_node_has_lost_is_sent_again(site: Site):
         assert (await task).tx == outbox.entries["k"].tx
 
 
-async def test_transactions_behind_a_lost_one_move_again(site: Site):
+async def test_transactions_behind_a_lost_one_move_again(site: EvmSite):
     async with unmined(site, Patience(stuck_after=1.0, give_up_after=10.0)) as (ledger, alice):
         first = asyncio.create_task(ledger.submit(publishing(ledger, "a"), alice))
         await until(lambda: pool(ledger))
@@ -178,7 +185,9 @@ async def test_transactions_behind_a_lost_one_move_again(site: Site):
         assert await sent(ledger, alice) == 2
 
 
-async def test_a_restarted_sender_replaces_what_its_predecessor_left_below_the_base_fee(site: Site):
+async def test_a_restarted_sender_replaces_what_its_predecessor_left_below_the_base_fee(
+    site: EvmSite,
+):
     async with unmined(site) as (ledger, alice):
         rpc = ledger.chain.rpc
         before = site.ledger(Patience(give_up_after=0.2))
@@ -199,7 +208,7 @@ async def test_a_restarted_sender_replaces_what_its_predecessor_left_below_the_b
         assert await rpc.ask("eth_getTransactionReceipt", stuck) is None
 
 
-async def test_what_a_reorganisation_undid_and_the_node_lost_holds_up_nothing(site: Site):
+async def test_what_a_reorganisation_undid_and_the_node_lost_holds_up_nothing(site: EvmSite):
     ledger = site.ledger(Patience(stuck_after=0.5, give_up_after=10.0))
     alice = LocalSigner.generate()
     await ledger.transfer_coins(alice.account, 10 * COIN, site.rich)
@@ -213,7 +222,7 @@ async def test_what_a_reorganisation_undid_and_the_node_lost_holds_up_nothing(si
     await ledger.aclose()
 
 
-async def test_an_old_failure_does_not_end_the_attempt_made_after_it(site: Site):
+async def test_an_old_failure_does_not_end_the_attempt_made_after_it(site: EvmSite):
     async with unmined(site, Patience(give_up_after=5.0)) as (ledger, alice):
         rpc = ledger.chain.rpc
         outbox = MemoryOutbox()
@@ -238,7 +247,7 @@ async def test_an_old_failure_does_not_end_the_attempt_made_after_it(site: Site)
         assert (await task).tx == outbox.entries["k#1"].tx
 
 
-async def test_a_transaction_out_of_gas_fails_by_name(site: Site):
+async def test_a_transaction_out_of_gas_fails_by_name(site: EvmSite):
     ledger = site.ledger()
     priced = read_signed(await ledger.sign(publishing(ledger, "gasless"), site.rich), 31338)
     short = sign_call(
@@ -249,7 +258,7 @@ async def test_a_transaction_out_of_gas_fails_by_name(site: Site):
     await ledger.aclose()
 
 
-async def test_a_kill_while_replacing_leaves_one_effect(site: Site):
+async def test_a_kill_while_replacing_leaves_one_effect(site: EvmSite):
     async with unmined(site) as (ledger, alice):
         outbox = MemoryOutbox()
         task = asyncio.create_task(ledger.submit(publishing(ledger), alice, outbox=outbox, key="k"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from ledger_conformance import LedgerConformance
-from ledger_site import COIN, Site, World
+from conformance.site import World
+from evm_conformance import EvmConformance
+from ledger_site import COIN, EvmSite
 
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.connect import embedded_chain, new_embedded_chain
@@ -18,17 +19,24 @@ from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Sender
+from conformance import LedgerConformance, PastFacet, SellingFacet
+from memory_ledger import MemorySite
 
 
 @pytest.fixture(scope="module")
-def site() -> Site:
+def site() -> EvmSite:
     rich = LocalSigner.generate()
     chain = EmbeddedChain(31337, {rich.account: 1_000_000 * COIN})
     deployment = asyncio.run(deploy(embedded_chain(chain), rich))
-    return Site(lambda: embedded_chain(chain), rich, deployment)
+    return EvmSite(lambda: embedded_chain(chain), rich, deployment)
 
 
-class TestEmbeddedLedger(LedgerConformance):
+@pytest.fixture
+def far() -> MemorySite:
+    return MemorySite.named("far")
+
+
+class TestEmbeddedLedger(LedgerConformance, SellingFacet, PastFacet, EvmConformance):
     async def test_time_moves_forward_on_request(self, world: World):
         before = await world.ledger.head()
         await world.ledger.chain.rpc.ask("evm_increaseTime", 3600)
@@ -60,11 +68,11 @@ class TestEmbeddedLedger(LedgerConformance):
             fees=attempt.fees,
         )
         await rpc.ask("eth_sendRawTransaction", f"0x{second.signed.raw.hex()}")
-        assert await world.sent(world.alice) == 0
+        assert await world.site.sent(world.alice) == 0
         waiting = await rpc.ask("eth_getTransactionByHash", second.tx)
         assert waiting["blockNumber"] is None
         await rpc.ask("eth_sendRawTransaction", f"0x{first.raw.hex()}")
-        assert await world.sent(world.alice) == 2
+        assert await world.site.sent(world.alice) == 2
 
     @pytest.mark.parametrize(
         "raw", ["0x", "0x02", "0xc0", "0x02c0", "0xff", "0x02f8", "0x" + "00" * 200]

@@ -5,6 +5,7 @@ import pytest
 from caimi.errors.custody import ForeignHome
 from caimi.errors.ledgers import UnknownModel
 from caimi.ledgers.home import find_home_model, home_model, is_home
+from caimi.ledgers.port import Exactly
 from lying_world import LyingLedger, address
 
 
@@ -19,7 +20,7 @@ async def test_a_home_gives_its_models_and_knows_which_it_has_not():
     assert found.owner == address(2)
     assert is_home(ledger, found)
     assert await find_home_model(ledger, model) == found
-    assert await find_home_model(ledger, model, 4) is None
+    assert await find_home_model(ledger, model, Exactly(4)) is None
 
 
 @pytest.mark.parametrize("home", [b"", b"\x01"])

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from store_conformance import StoreConformance
 
 from caimi.errors.storage import (
     ObjectCorrupted,
@@ -16,7 +17,6 @@ from caimi.errors.storage import (
     StoreUnusable,
 )
 from caimi.storage import Cid, LocalStore
-from conformance import StoreConformance
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any, Final
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.ibc.statements import MAX_MEMBERS
 from caimi.json_text import read_json
-from caimi.ledgers.port import Committee, LedgerId, Signer
+from caimi.ledgers.port import AttestationKey, Committee, LedgerId
 from caimi.messaging.checkpoint import make_committee, recover
 from caimi.messaging.hex_field import hex_field
 from caimi.messaging.rotation import Rotation, SignedRotation
@@ -57,7 +57,7 @@ class Handover:
 
     planned: tuple[Planned, ...]
 
-    def sign(self, signer: Signer) -> Handover:
+    def sign(self, signer: AttestationKey) -> Handover:
         """Add a member's signatures to all rotations whose present committee it is a member of.
 
         Raises:

@@ -8,7 +8,7 @@ from typing import Final
 
 from caimi.errors.messaging import NothingToAttest, RangeTooLarge, ReceivedAfterAll
 from caimi.ibc.statements import Kind
-from caimi.ledgers.port import Block, Signer
+from caimi.ledgers.port import AttestationKey, Block
 from caimi.messaging.checkpoint import Statement
 from caimi.messaging.ibc_attestations import (
     MAX_PATHS,
@@ -35,7 +35,7 @@ class IbcAttestor:
     Anyone may ask: statements are about public facts.
     """
 
-    def __init__(self, signer: Signer, source: Witnesses, signed: SignedStore) -> None:
+    def __init__(self, signer: AttestationKey, source: Witnesses, signed: SignedStore) -> None:
         self._signer = signer
         self._source = source
         self._signed = signed

@@ -69,7 +69,9 @@ class _Way:
 
 
 class Relayer:
-    """Carries between `ledgers`, with proofs signed by `validators`, paying as `signer`.
+    """Carries between `ledgers`, with proofs signed by `validators`, submitting as `signer`.
+
+    That is one key for all ledgers, or, where they take no common one, a key for each.
 
     Without a `policy` it carries everything at once, and collects the fees that name it.
 
@@ -81,7 +83,7 @@ class Relayer:
         self,
         ledgers: Mapping[LedgerId, Ledger],
         validators: Sequence[ValidatorClient],
-        signer: Signer,
+        signer: Signer | Mapping[LedgerId, Signer],
         *,
         batch: int = 100,
         policy: Policy | None = None,
@@ -91,12 +93,13 @@ class Relayer:
         if not 1 <= batch <= MAX_ABSENCES:
             raise RangeTooLarge(f"A batch of {batch} packets is not 1 to {MAX_ABSENCES}.")
         self._validators = validators
-        self._signer = signer
+        self._signers = signer if isinstance(signer, Mapping) else dict.fromkeys(ledgers, signer)
         self._batch = batch
         self._observe = observe
         self._policy = policy or Policy()
         self._open = {
-            name: OpenPackets(ledger, ledgers, signer.account) for name, ledger in ledgers.items()
+            name: OpenPackets(ledger, ledgers, self._signers[name].account)
+            for name, ledger in ledgers.items()
         }
         self._backlog = Backlog(clock, self._policy.turns)
         self._rereadings = Retries(clock)
@@ -337,9 +340,8 @@ class Relayer:
         ledger = verifier.ledger
         proposer = None
         if self._policy.route(way.source.ledger.id, way.route).propose:
-            proposer = Proposer(
-                self._signer.account, lambda call: ledger.submit(call, self._signer)
-            )
+            signer = self._signers[ledger.id]
+            proposer = Proposer(signer.account, lambda call: ledger.submit(call, signer))
         return Case(source.ledger, ledger, source.final, self._validators, proposer, way.signatures)
 
     async def _send(
@@ -359,7 +361,7 @@ class Relayer:
             part = parts.pop()
             try:
                 built = call(part).within(self._workload.limit(kind, len(part)))
-                receipt = await ledger.submit(built, self._signer)
+                receipt = await ledger.submit(built, self._signers[ledger.id])
             except FeeAboveCap:
                 names = [_name(what, way, entry) for entry in batch]
                 self._backlog.retries.forgive(names)

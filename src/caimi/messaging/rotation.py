@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from caimi.errors.messaging import InvalidCheckpoint, NotEnoughAttestations
-from caimi.ledgers.port import Committee, Signer
+from caimi.ledgers.port import AttestationKey, Committee
 from caimi.messaging.checkpoint import recover, rotation_digest
 
 
@@ -39,7 +39,7 @@ class Rotation:
         """The EIP-712 digest that members of the present committee sign."""
         return rotation_digest(self.origin, self.current.hash, self.following)
 
-    def sign(self, signer: Signer) -> bytes:
+    def sign(self, signer: AttestationKey) -> bytes:
         """Sign as a member of the present committee.
 
         Raises:

@@ -20,7 +20,7 @@ from caimi.errors.messaging import (
     TooFewEndpoints,
 )
 from caimi.ibc.statements import Kind
-from caimi.ledgers.port import Block, Committee, Ledger, LedgerId, Signer
+from caimi.ledgers.port import AttestationKey, Block, Committee, Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.pinning import Pinning
 from caimi.messaging.proof import Tree, absence_facts, statement_of
@@ -52,7 +52,7 @@ class Validator:
 
     def __init__(
         self,
-        signer: Signer,
+        signer: AttestationKey,
         committee: Committee,
         ledgers: Mapping[LedgerId, Ledger | Witnesses],
         signed: SignedStore,

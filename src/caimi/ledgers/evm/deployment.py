@@ -26,7 +26,7 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.transactions import Sender
-from caimi.ledgers.port import LedgerId, Outbox, Signer
+from caimi.ledgers.port import Ledger, LedgerId, Outbox, Signer
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -248,8 +248,8 @@ async def connect_ledgers(
         TransactionReverted: a contract refuses (the signer may not, or the committee is invalid).
     """
     on_a, on_b = await asyncio.gather(
-        _add_client(a, b, committee, signer, outbox, key),
-        _add_client(b, a, committee, signer, outbox, key),
+        add_client(a, b, committee, signer, outbox, key),
+        add_client(b, a, committee, signer, outbox, key),
     )
     await asyncio.gather(
         _set_counterparty(a, on_a, on_b, signer, outbox, key),
@@ -258,14 +258,19 @@ async def connect_ledgers(
     return on_a, on_b
 
 
-async def _add_client(
+async def add_client(
     here: EvmLedger,
-    there: EvmLedger,
+    there: Ledger,
     committee: Signers,
     signer: Signer,
-    outbox: Outbox | None,
-    key: str,
+    outbox: Outbox | None = None,
+    key: str = "route",
 ) -> str:
+    """Add a route to a ledger of any family, by a committee client; gives the client's id.
+
+    Raises:
+        TransactionReverted: a contract refuses.
+    """
     authority = here.deployment.contracts["authority"]
     prefix = f"{key}/{here.id}/{there.id}"
     client = artifact("CommitteeClient")

@@ -258,9 +258,9 @@ class EvmRegistry:
         )
 
     async def approved(self, model_id: bytes) -> bytes:
-        """Give the account that may move the model; zero when none."""
+        """Give the account that may move the model; empty when none."""
         (operator,) = await self._contract.read("getApproved", word(model_id))
-        return bytes(operator)
+        return bytes(operator) if any(operator) else b""
 
     def publication_leaf(self, publication: Publication) -> bytes:
         """Give a publication's leaf in a batch (OpenZeppelin standard leaf)."""

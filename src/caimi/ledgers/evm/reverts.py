@@ -5,95 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from caimi.errors import ledgers as errors
 from caimi.errors.ledgers import TransactionReverted
 from caimi.ledgers.evm.abi import ErrorType
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
+from caimi.ledgers.refusals import NAMED
 
 _ERROR = ErrorType("Error", bytes.fromhex("08c379a0"), (("message", "string"),))
 _PANIC = ErrorType("Panic", bytes.fromhex("4e487b71"), (("code", "uint256"),))
 _MAX_SHOWN = 200
 _IDS = frozenset({"modelId", "tokenId"})
-
-_GROUPS: dict[type[TransactionReverted], tuple[str, ...]] = {
-    errors.AlreadyBought: (
-        "AlreadyLicensed",
-        "AlreadyPurchased",
-    ),
-    errors.AlreadyPublished: ("VersionExists",),
-    errors.DeadlineRefused: (
-        "InvalidTimeout",
-        "TimeoutNotReached",
-    ),
-    errors.ModelAway: (
-        "ERC721NonexistentToken",
-        "ModelIsForeign",
-        "ModelIsNotForeign",
-        "NotHome",
-    ),
-    errors.NotAllowed: (
-        "AccessControlUnauthorizedAccount",
-        "AccessManagedUnauthorized",
-        "AccessManagerUnauthorizedAccount",
-        "ERC721IncorrectOwner",
-        "ERC721InsufficientApproval",
-        "ERC721InvalidApprover",
-        "NotModelOwner",
-    ),
-    errors.PaymentRefused: (
-        "PaymentMismatch",
-        "SafeERC20FailedOperation",
-        "WrongValue",
-    ),
-    errors.PriceChanged: ("PriceChanged",),
-    errors.ProofRefused: (
-        "ClientFrozen",
-        "CommitteeExpired",
-        "FutureTime",
-        "HeaderTooLong",
-        "HeaderTooShort",
-        "IncompleteAbsence",
-        "InvalidAccount",
-        "InvalidCheckpoint",
-        "InvalidHeaderMember",
-        "InvalidLeaves",
-        "InvalidMerkleProof",
-        "InvalidNode",
-        "InvalidSignature",
-        "InvalidSignaturesLength",
-        "MalformedProof",
-        "MemberFrozen",
-        "NodeMismatch",
-        "NodesLeftOver",
-        "NonCanonicalProof",
-        "NotAccepted",
-        "NotInBatch",
-        "ProofTooLong",
-        "RLPInvalidEncoding",
-        "ReceiptsInMembership",
-        "SlotNotEmpty",
-        "TooFewSignatures",
-        "TrieProofTraversalError",
-        "UnknownCommittee",
-        "UnknownSigner",
-        "WrongKind",
-        "WrongOrigin",
-        "WrongProofCount",
-        "WrongProofsGiven",
-        "WrongReceiptKey",
-        "WrongSlotValue",
-    ),
-    errors.RouteLimited: (
-        "AmountOverCap",
-        "RateExceeded",
-        "ShareExceeded",
-    ),
-    errors.UnknownModel: ("UnknownModel",),
-    errors.UnknownVersion: ("UnknownVersion",),
-}
-NAMED = {name: kind for kind, names in _GROUPS.items() for name in names}
-"""Contract errors that Python callers tell apart; the others are plain `TransactionReverted`."""
 
 
 @cache

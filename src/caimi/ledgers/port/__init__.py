@@ -34,7 +34,7 @@ from caimi.ledgers.port.gateway import (
     WrittenAcknowledgement,
 )
 from caimi.ledgers.port.heights import FINAL, NEWEST, At, Exactly
-from caimi.ledgers.port.keys import Signer
+from caimi.ledgers.port.keys import AttestationKey, Signer
 from caimi.ledgers.port.ledger import Ledger
 from caimi.ledgers.port.market import Licence, Market, Price, Purchase, PurchaseState
 from caimi.ledgers.port.offers import offered
@@ -56,6 +56,7 @@ __all__ = [
     "FINAL",
     "NEWEST",
     "At",
+    "AttestationKey",
     "Exactly",
     "AliasChange",
     "Allowance",

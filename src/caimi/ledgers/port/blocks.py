@@ -11,7 +11,11 @@ LedgerId = NewType("LedgerId", str)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block as a ledger reports it."""
+    """A block as a ledger reports it.
+
+    `time` never runs backwards: the block's own, or, on a ledger whose blocks carry none, the
+    reading of a clock that all who keep the ledger agree on.
+    """
 
     height: int
     time: int

@@ -42,8 +42,8 @@ class SignedCall:
 class Done(Generic[R_co]):
     """What a call did: it is on the ledger, at `height`.
 
-    `effect` is what the facet that built the call says of it; `work` is what the ledger counted
-    (gas on EVM ledgers), `fee` what the sender paid for it.
+    `effect` is what the facet that built the call says of it; `work` is what the ledger counted,
+    `fee` what the sender paid for it, both 0 on ledgers that count none.
     """
 
     ledger: LedgerId

@@ -1,4 +1,4 @@
-"""Accounts' keys."""
+"""Keys: of accounts, which each ledger reads in its own way, and of those who attest facts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from typing import Protocol
 
 
 class Signer(Protocol):
-    """Somebody's account key, wherever it is kept (a keystore, a KMS)."""
+    """Somebody's key of an account, wherever it is kept (a keystore, a KMS)."""
 
     @property
     def account(self) -> bytes:
-        """The account's native bytes: 20 on an EVM ledger."""
+        """The account's native bytes."""
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign a 32-byte digest, in the one form that the account's ledger takes."""
+
+
+class AttestationKey(Protocol):
+    """A validator's key: one form of signature, which light clients of every family read."""
+
+    @property
+    def account(self) -> bytes:
+        """The member's 20 bytes in committees."""
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign a 32-byte digest with secp256k1: r || s || v (65 bytes, low s, v 27 or 28)."""

@@ -59,7 +59,10 @@ class Ledger(Protocol):
         ...
 
     async def block(self, height: int) -> Block: ...
-    async def balance(self, account: bytes) -> int: ...
+    async def balance(self, account: bytes) -> int:
+        """Give an account's coins; raises `NotOffered` on a ledger that has none."""
+        ...
+
     async def approves(
         self, account: bytes, digest: bytes, signature: bytes, at: At = NEWEST
     ) -> bool:
@@ -70,7 +73,7 @@ class Ledger(Protocol):
         ...
 
     async def work_price(self) -> int:
-        """Give what a unit of work (gas on EVM ledgers) costs now, in the smallest coin."""
+        """Give what a unit of work costs now, in the smallest coin; raises as `balance`."""
         ...
 
     def address_of(self, account: bytes) -> bytes:
@@ -78,9 +81,9 @@ class Ledger(Protocol):
         ...
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
-        """Check that `call` would succeed, price it, and sign it with the account's next nonce.
+        """Check that `call` would succeed, and sign it.
 
-        The nonce is not reserved: broadcast before the account signs again.
+        What is signed need not stay good: broadcast it before the account signs again.
         """
         ...
 
@@ -98,7 +101,10 @@ class Ledger(Protocol):
         """
         ...
 
-    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> Done[None]: ...
+    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> Done[None]:
+        """Send coins; raises as `balance`."""
+        ...
+
     def describe(self, call: Call[object]) -> dict[str, str]:
         """Say what an account that signs elsewhere would send, by the ledger's own names."""
         ...

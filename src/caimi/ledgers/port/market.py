@@ -1,4 +1,8 @@
-"""Licences: prices and grants at home, payment anywhere."""
+"""Licences: prices and grants at home, payment anywhere.
+
+A market on a ledger without a coin grants and revokes; what sets a price, pays or pays out is
+refused there as `NotOffered`.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +77,11 @@ class Market(Protocol):
         ...
 
     async def relay_deposit(self) -> int:
-        """Give what a purchase from here pays, in native coins, to whoever brings its end."""
+        """Give what a purchase from here pays, in native coins, to whoever brings its end.
+
+        Raises:
+            NotOffered: the ledger has no coin, so that nothing is bought, sold or paid out on it.
+        """
         ...
 
     async def buy_remote(

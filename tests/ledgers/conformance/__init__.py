@@ -1,0 +1,33 @@
+"""What every ledger behind the port must do, a facet a module, over a `Site` of any family.
+
+A test class takes `LedgerConformance` and, by what its ledger has, one of each pair: `SellingFacet`
+or `CoinlessFacet`, `PastFacet` or `NoPastFacet`. It gives two fixtures: `site`, where the ledger
+is, and `far`, the site of another ledger, of another family if there is one.
+"""
+
+from conformance.anchoring import ReceiptsFacet
+from conformance.blocks import BlocksFacet
+from conformance.granting import GrantingFacet
+from conformance.packets import PacketsFacet
+from conformance.publications import PublicationsFacet
+from conformance.reading import NoPastFacet, PastFacet, ReadingFacet
+from conformance.registry import RegistryFacet
+from conformance.selling import CoinlessFacet, SellingFacet
+from conformance.submitting import SubmittingFacet
+from conformance.voyages import VoyagesFacet
+
+__all__ = ["CoinlessFacet", "LedgerConformance", "NoPastFacet", "PastFacet", "SellingFacet"]
+
+
+class LedgerConformance(
+    BlocksFacet,
+    ReadingFacet,
+    RegistryFacet,
+    PublicationsFacet,
+    GrantingFacet,
+    ReceiptsFacet,
+    SubmittingFacet,
+    PacketsFacet,
+    VoyagesFacet,
+):
+    """What all ledgers do."""

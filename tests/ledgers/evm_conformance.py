@@ -1,0 +1,162 @@
+"""What EVM ledgers do besides the port's suite: wei, nonces, contract accounts, raw calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conformance.facet import Facet
+from conformance.site import MemoryOutbox, World
+from ledger_site import COIN
+
+from caimi.errors.ledgers import (
+    AlreadyPublished,
+    ContractMissing,
+    InsufficientFunds,
+    PaymentRefused,
+    TransactionReverted,
+    WrongLedger,
+)
+from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Exactly, LedgerId, Price, Publication
+from caimi.merkle import MerkleTree
+from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by
+
+ELSEWHERE = LedgerId("eip155:99999")
+FIVE = 5 * COIN // 1000
+
+
+class EvmConformance(Facet):
+    """The part of the suite that is for EVM ledgers alone."""
+
+    async def test_a_node_of_another_chain_is_refused(self, world: World):
+        liar = Chain(world.ledger.chain.rpc, ELSEWHERE, Depth(0))
+        elsewhere = Deployment(ELSEWHERE, world.site.deployment.contracts, 0)
+        with pytest.raises(WrongLedger, match="not eip155:99999"):
+            await EvmLedger(liar, elsewhere).check()
+
+    async def test_a_missing_contract_is_named(self, world: World):
+        contracts = {**world.site.deployment.contracts, "market": b"\x77" * 20}
+        broken = Deployment(world.ledger.id, contracts, 0)
+        with pytest.raises(ContractMissing, match="no market contract"):
+            await EvmLedger(world.ledger.chain, broken).check()
+
+    async def test_refusals_bear_the_contracts_own_names(self, world: World):
+        registry = world.ledger.registry
+        await world.published()
+        again = registry.publish("tumour-mlp", "1.0.0", b"\x22" * 32)
+        with pytest.raises(AlreadyPublished) as refusal:
+            await world.ledger.submit(again, world.alice)
+        assert refusal.value.error == "VersionExists"
+        chosen = Publication(world.alice.account, "other", "1.0.0", b"\1" * 32)
+        tree = MerkleTree([registry.publication_leaf(chosen)])
+        batch = await world.ledger.submit(registry.anchor_batch(tree.root, 1), world.bob)
+        forged = world.bob.sign_digest(registry.publication_digest(chosen))
+        call = registry.publish_from_batch(batch.effect, chosen, tree.proof(0), forged)
+        with pytest.raises(TransactionReverted) as refusal:
+            await world.ledger.submit(call, world.bob)
+        assert refusal.value.error == "InvalidSignature"
+
+    async def on_offer(self, world: World, amount: int = FIVE) -> bytes:
+        model_id = await world.published()
+        await world.ledger.submit(
+            world.ledger.market.set_prices(
+                model_id, [Price(world.ledger.id, b"", amount), Price(ELSEWHERE, b"", 7)]
+            ),
+            world.alice,
+        )
+        return model_id
+
+    async def test_a_payment_that_is_not_the_value_is_refused(self, world: World):
+        model_id = await self.on_offer(world)
+        buy = world.ledger.market.buy(model_id, "1.0.0", b"", FIVE)
+        short = replace(buy, value=FIVE - 1)
+        with pytest.raises(PaymentRefused):
+            await world.ledger.submit(short, world.bob)
+
+    async def test_history_tells_of_prices_as_well(self, world: World):
+        model_id = await self.on_offer(world)
+        market, registry = world.ledger.market, world.ledger.registry
+        await world.ledger.submit(market.buy(model_id, "1.0.0", b"", FIVE), world.bob)
+        consumer = world.ledger.address_of(world.bob.account)
+        licence = await market.licence(model_id, "1.0.0", consumer)
+        await world.ledger.submit(registry.set_alias(model_id, "stable", "1.0.0"), world.alice)
+        await world.ledger.submit(market.revoke(licence.licence_id), world.alice)
+        told = await registry.history(model_id)
+        assert [entry.what for entry in told] == [
+            "transfer",
+            "model registered",
+            "version published",
+            "prices set",
+            "licence granted",
+            "alias set",
+            "licence revoked",
+        ]
+        assert dict(told[2].details)["version"] == "1.0.0"
+
+    async def created(self, world: World, code: bytes, owner: bytes = bytes(20)) -> bytes:
+        call = creation(world.ledger, code, owner)
+        return (await world.ledger.submit(call, world.alice)).effect
+
+    async def test_a_contract_account_takes_its_owners_signature_at_the_height_asked(
+        self, world: World
+    ):
+        ledger, digest = world.ledger, b"\x07" * 32
+        before = (await ledger.head()).height
+        wallet = await self.created(world, WALLET, world.alice.account)
+        made = (await ledger.head()).height
+        alices, bobs = (who.sign_digest(digest) for who in (world.alice, world.bob))
+        assert await ledger.approves(wallet, digest, alices)
+        assert not await ledger.approves(wallet, digest, bobs)
+        assert not await ledger.approves(wallet, b"\x08" * 32, alices)
+        assert not await ledger.approves(wallet, digest, alices, at=Exactly(before))
+        await ledger.submit(owned_by(ledger, wallet, world.bob.account), world.alice)
+        assert await ledger.approves(wallet, digest, bobs)
+        assert not await ledger.approves(wallet, digest, alices)
+        assert await ledger.approves(wallet, digest, alices, at=Exactly(made))
+
+    async def test_whatever_a_contract_does_but_say_yes_is_no(self, world: World):
+        digest = b"\x07" * 32
+        signature = world.alice.sign_digest(digest)
+        agreeable = await self.created(world, AGREEABLE)
+        assert await world.ledger.approves(agreeable, digest, b"")
+        assert await world.ledger.approves(agreeable, digest, bytes(4_096))
+        assert not await world.ledger.approves(world.alice.account, digest, signature)
+        for code in MISBEHAVING.values():
+            contract = await self.created(world, code)
+            assert not await world.ledger.approves(contract, digest, signature)
+
+    async def test_an_account_without_funds_is_told_how_much_is_missing(self, world: World):
+        poor = LocalSigner.generate()
+        await world.ledger.transfer_coins(poor.account, 1000, world.alice)
+        with pytest.raises(InsufficientFunds, match="wei are missing") as refusal:
+            await world.ledger.transfer_coins(world.bob.account, 5000, poor)
+        assert "has 1000 wei" in refusal.value.what
+        call = world.ledger.registry.publish("m", "1.0.0", b"\x01" * 32)
+        with pytest.raises(InsufficientFunds, match="wei are missing"):
+            await world.ledger.submit(call, poor)
+
+    async def test_a_receipt_tells_work_fee_and_time(self, world: World):
+        held = await world.ledger.balance(world.bob.account)
+        receipt = await world.ledger.transfer_coins(world.alice.account, 5, world.bob)
+        assert receipt.work == 21_000
+        assert await world.ledger.balance(world.bob.account) == held - receipt.fee - 5
+        assert receipt.time == (await world.ledger.block(receipt.height)).time
+
+    async def test_a_raw_transaction_sent_behind_its_back_is_found(self, world: World):
+        outbox = MemoryOutbox()
+        call = world.ledger.registry.publish("m", "1.0.0", b"\x01" * 32)
+        signed = await world.ledger.sign(call, world.alice)
+        await outbox.record("publish", signed)
+        await world.ledger.chain.rpc.ask("eth_sendRawTransaction", f"0x{signed.raw.hex()}")
+        for _ in range(2):
+            again = world.site.ledger()
+            receipt = await again.submit(call, world.alice, outbox=outbox, key="publish")
+            assert receipt.tx == signed.tx
+            await again.aclose()
+        assert await world.site.sent(world.alice) == 1
+        assert set(outbox.entries) == {"publish"}

@@ -1,0 +1,58 @@
+"""Ownership over ledgers (port `Bridge`)."""
+
+from __future__ import annotations
+
+from caimi.contracts.bridge_effects import TransferCompleted, TransferReturned
+from caimi.contracts.identifiers import TokenId
+from caimi.contracts.passages import Whereabouts
+from caimi.ibc.commitments import commitment_path
+from caimi.ledgers.port import NEWEST, Allowance, At, Lock
+from memory_ledger.calls import MemoryCall, same
+from memory_ledger.chain import MemoryChain
+from memory_ledger.refusing import named
+
+
+class MemoryBridge:
+    """The bridge of one ledger in memory."""
+
+    def __init__(self, chain: MemoryChain) -> None:
+        self._chain = chain
+        self._bridge = chain.contracts.bridge
+        self.account: bytes = chain.site.bridge
+
+    def send(
+        self, client_id: str, model_id: bytes, recipient: bytes, timeout: int, min_depth: int = 0
+    ) -> MemoryCall[int]:
+        arguments = (client_id, model_id, (recipient, min_depth), timeout)
+        what = f"Sending the model over {client_id}"
+        return MemoryCall(self._chain.id, what, "send", arguments, same)
+
+    async def lock(self, model_id: bytes, at: At = NEWEST) -> Lock | None:
+        passage = self._bridge.passage(self._chain.at(at), TokenId(model_id))
+        if not passage.locked:
+            return None
+        completed = passage.whereabouts is Whereabouts.AWAY
+        return Lock(passage.left_by, passage.sequence, completed)
+
+    async def came_by(self, model_id: bytes, at: At = NEWEST) -> str:
+        return self._bridge.passage(self._chain.at(at), TokenId(model_id)).came_by
+
+    async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
+        path = commitment_path(client_id, sequence)
+        if self._chain.contracts.gateway.commitments.get(self._chain.state, path) is not None:
+            return "pending"
+        name = (model_id, client_id, sequence)
+        for kind, words in ((TransferCompleted, "completed"), (TransferReturned, "refunded")):
+            for told, _, _ in self._chain.ever(kind):
+                if (told.token, told.client_id, told.sequence) == name:
+                    return words
+        return "unknown"
+
+    async def allowance(self, client_id: str) -> Allowance:
+        state, time, limits = self._chain.state, self._chain.clock, self._bridge.limits
+        with named(f"Reading what {client_id} may carry"):
+            sending, _ = limits.available(state, client_id, time, receiving=False)
+            receiving, _ = limits.available(state, client_id, time, receiving=True)
+            account = self._bridge.accountant.account(state, client_id)
+            breaker_open = limits.breaker_open(state, client_id)
+        return Allowance(sending, receiving, breaker_open, account.out, account.cap)

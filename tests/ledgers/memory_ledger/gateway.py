@@ -1,0 +1,168 @@
+"""Packets (port `Gateway`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from caimi.chains import InteroperableAddress
+from caimi.contracts.identifiers import ClientId
+from caimi.contracts.interoperable import ledger_name
+from caimi.contracts.receiving import AcknowledgementWritten
+from caimi.contracts.sending import PacketSent
+from caimi.contracts.transfers import ModelTransfer
+from caimi.errors.ledgers import CallRefused, LedgerRefused
+from caimi.hashing import keccak256
+from caimi.ibc.commitments import acknowledgement_path, commitment_path
+from caimi.ibc.packet import Packet
+from caimi.ibc.protobuf import encode_packet
+from caimi.ledgers.client_proofs import StateProof
+from caimi.ledgers.port import (
+    NEWEST,
+    At,
+    Committee,
+    LedgerId,
+    Route,
+    SentPacket,
+    WrittenAcknowledgement,
+)
+from memory_ledger.calls import MemoryCall, nothing, same
+from memory_ledger.chain import MemoryChain
+from memory_ledger.clients import committee_of
+from memory_ledger.refusing import named
+
+
+class MemoryGateway:
+    """The gateway of one ledger in memory."""
+
+    def __init__(self, chain: MemoryChain) -> None:
+        self._chain = chain
+        self._gateway = chain.contracts.gateway
+        self.address: bytes = chain.site.here(chain.site.gateway)
+
+    async def routes(self) -> list[Route]:
+        return [
+            Route(name, route.counterparty, self._id(route.ledger))
+            for name, route in self._all()
+            if route.counterparty
+        ]
+
+    async def committee(self, client_id: str, at: At = NEWEST) -> Committee:
+        with named(f"Reading the committee of {client_id}"):
+            state = self._chain.at(at)
+            account = self._gateway.routes.get(state, client_id).client
+            return committee_of(self._chain, account, state)
+
+    # --- packets --------------------------------------------------------------------------------
+
+    async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
+        told = self._chain.tellings(PacketSent, from_height, to_height)
+        return [_sent(effect, tx, height) for effect, tx, height in told]
+
+    async def find_sent(self, client_id: str, sequence: int) -> SentPacket | None:
+        for sent in await self.sent(0, self._chain.head.height):
+            if (sent.packet.source_client, sent.packet.sequence) == (client_id, sequence):
+                return sent
+        return None
+
+    async def traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        written = [
+            WrittenAcknowledgement(each.client_id, each.sequence, each.acknowledgements, tx, height)
+            for each, tx, height in self._chain.tellings(
+                AcknowledgementWritten, from_height, to_height
+            )
+        ]
+        return await self.sent(from_height, to_height), written
+
+    async def whole_traffic(
+        self, from_height: int, to_height: int
+    ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
+        return await self.traffic(from_height, to_height)
+
+    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
+        """Give what is stored; names are paths here, so those of all packets told of are tried."""
+        state, paths = self._chain.at(at), self._paths()
+        stored = (
+            self._gateway.commitments.get(state, paths[key]) if key in paths else None
+            for key in keys
+        )
+        return [value or bytes(32) for value in stored]
+
+    async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
+        state = self._chain.at(at)
+        return [self._gateway.commitments.has_receipt(state, *name) for name in packets]
+
+    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
+        raise LedgerRefused(f"{self._chain.id} proves nothing of its state.")
+
+    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> MemoryCall[None]:
+        return self._call("Delivering", "receive", client_id, _encoded(packets), proof)
+
+    def acknowledge(
+        self,
+        client_id: str,
+        packets: Sequence[Packet],
+        acknowledgements: Sequence[Sequence[bytes]],
+        proof: bytes,
+    ) -> MemoryCall[None]:
+        given = tuple(tuple(each) for each in acknowledgements)
+        return self._call(
+            "Acknowledging", "acknowledge", client_id, _encoded(packets), given, proof
+        )
+
+    def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> MemoryCall[None]:
+        return self._call("Timing out", "time out", client_id, _encoded(packets), proof)
+
+    # --- administration -------------------------------------------------------------------------
+
+    def add_route(self, client: bytes, ledger: LedgerId) -> MemoryCall[str]:
+        behind = InteroperableAddress.from_caip(ledger).to_bytes()
+        arguments = (client, behind)
+        return MemoryCall(self._chain.id, "Adding a route", "add route", arguments, same)
+
+    def set_counterparty(self, client_id: str, other: str) -> MemoryCall[None]:
+        return self._call("Joining", "set counterparty", client_id, other)
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    def _all(self):
+        """Give all routes by name; names count up."""
+        prefix, number = f"caimi-{ledger_name(self._chain.site.ledger)}", 0
+        while True:
+            name = ClientId(f"{prefix}-{number}")
+            try:
+                yield name, self._gateway.routes.get(self._chain.state, name)
+            except CallRefused:
+                return
+            number += 1
+
+    def _paths(self) -> dict[bytes, bytes]:
+        paths = [
+            commitment_path(told.packet.source_client, told.packet.sequence)
+            for told, _, _ in self._chain.ever(PacketSent)
+        ]
+        paths += [
+            acknowledgement_path(told.client_id, told.sequence)
+            for told, _, _ in self._chain.ever(AcknowledgementWritten)
+        ]
+        return {keccak256(path): path for path in paths}
+
+    def _id(self, ledger: bytes) -> LedgerId:
+        return LedgerId(InteroperableAddress.from_bytes(ledger).ledger)
+
+    def _call(self, what: str, act: str, *arguments: object) -> MemoryCall[None]:
+        return MemoryCall(self._chain.id, what, act, arguments, nothing)
+
+
+def _encoded(packets: Sequence[Packet]) -> tuple[bytes, ...]:
+    return tuple(encode_packet(packet) for packet in packets)
+
+
+def _sent(told: PacketSent, tx: str, height: int) -> SentPacket:
+    ready = 0
+    for payload in told.packet.payloads:
+        if payload.source_port == "model":
+            transfer = ModelTransfer.decode(payload.value)
+            ready = transfer.sent_at + transfer.min_depth if transfer.min_depth else 0
+    return SentPacket(told.packet, tx, height, ready)

@@ -1,0 +1,111 @@
+"""Licences (port `Market`): granted and shown; nothing is paid, for there is no coin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from caimi.chains import InteroperableAddress
+from caimi.contracts.identifiers import InteroperableAccount, TokenId
+from caimi.contracts.licences import licence_id
+from caimi.contracts.naming import version_id
+from caimi.errors.ledgers import NotOffered
+from caimi.ledgers.port import (
+    NEWEST,
+    At,
+    LedgerId,
+    Licence,
+    Price,
+    Purchase,
+    PurchaseState,
+)
+from memory_ledger.calls import MemoryCall, nothing, same
+from memory_ledger.chain import MemoryChain
+
+
+class MemoryMarket:
+    """The market of one ledger in memory."""
+
+    def __init__(self, chain: MemoryChain) -> None:
+        self._chain = chain
+        self._licences = chain.contracts.market.licences
+
+    # --- granting -------------------------------------------------------------------------------
+
+    def grant(self, model_id: bytes, version: str, consumer: bytes) -> MemoryCall[bytes]:
+        return self._call("Granting a licence", "grant", model_id, version, consumer)
+
+    def revoke(self, licence_id: bytes) -> MemoryCall[None]:
+        return MemoryCall(self._chain.id, "Revoking a licence", "revoke", (licence_id,), nothing)
+
+    async def licence(
+        self, model_id: bytes, version: str, consumer: bytes, at: At = NEWEST
+    ) -> Licence:
+        account = InteroperableAccount(consumer)
+        licence = licence_id(TokenId(model_id), version_id(version), account)
+        found = self._licences.get(self._chain.at(at), licence)
+        if found is None:
+            return Licence(licence, 0, False)
+        return Licence(licence, found.granted_at, found.revoked)
+
+    async def tally(self, model_id: bytes, at: At = NEWEST) -> tuple[int, bytes]:
+        tally = self._licences.tally(self._chain.at(at), TokenId(model_id))
+        return tally.live, tally.digest
+
+    # --- what takes a coin: the contracts refuse it ---------------------------------------------
+
+    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> MemoryCall[None]:
+        entries = tuple(
+            (
+                InteroperableAddress.from_caip(each.ledger).to_bytes(),
+                each.currency,
+                each.amount,
+                each.offered,
+            )
+            for each in prices
+        )
+        what = "Setting prices"
+        return MemoryCall(self._chain.id, what, "set prices", (model_id, entries), nothing)
+
+    async def price(
+        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: At = NEWEST
+    ) -> int | None:
+        self._chain.at(at)
+        return None
+
+    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> MemoryCall[bytes]:
+        return self._call("Buying a licence", "buy", model_id, version, currency, amount)
+
+    async def relay_deposit(self) -> int:
+        raise NotOffered(f"{self._chain.id} has no coin.")
+
+    async def buy_remote(
+        self,
+        client_id: str,
+        model_id: bytes,
+        version: str,
+        currency: bytes,
+        amount: int,
+        expiry: int,
+    ) -> MemoryCall[bytes]:
+        wanted, paid = (model_id, version), (currency, amount)
+        return self._call("Buying a licence", "buy remote", client_id, wanted, paid, expiry)
+
+    async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase:
+        self._chain.at(at)
+        return Purchase(purchase_id, b"", PurchaseState.NONE, b"", b"", b"", 0)
+
+    async def purchase_of(
+        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: At = NEWEST
+    ) -> Purchase | None:
+        self._chain.at(at)
+        return None
+
+    async def owed(self, account: bytes, currency: bytes = b"", at: At = NEWEST) -> int:
+        self._chain.at(at)
+        return 0
+
+    def withdraw(self, to: bytes, currency: bytes = b"") -> MemoryCall[None]:
+        return MemoryCall(self._chain.id, "Withdrawing", "withdraw", (currency, to), nothing)
+
+    def _call(self, what: str, act: str, *arguments: object) -> MemoryCall[bytes]:
+        return MemoryCall(self._chain.id, what, act, arguments, same)

@@ -1,0 +1,63 @@
+"""Where to test a ledger in memory (the suite's port `Site`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import count
+
+from caimi.ledgers.port import Committee, Ledger, Signer
+from memory_ledger.chain import MemoryChain
+from memory_ledger.ledger import MemoryLedger
+from memory_ledger.sending import LAPSES_AFTER
+from memory_ledger.words import Wallet
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass
+class MemorySite:
+    """One chain; `admin` administers it."""
+
+    chain: MemoryChain
+    has_coin = False
+    keeps_past = False
+    _clients: count[int] = field(default_factory=count)
+
+    @classmethod
+    def named(cls, name: str) -> MemorySite:
+        return cls(MemoryChain(name))
+
+    def open(self, patience: float = 20.0) -> MemoryLedger:
+        return MemoryLedger(self.chain, patience=patience)
+
+    def failing(self, failure: Exception) -> MemoryLedger:
+        return MemoryLedger(self.chain, failure=failure)
+
+    def deep(self, blocks: int) -> MemoryLedger:
+        """Make one; the whole chain is as deep from now on."""
+        self.chain.depth = blocks
+        return self.open()
+
+    async def wallet(self, name: str) -> Wallet:
+        return self.chain.enrol(name)
+
+    async def advance(self, seconds: int = 0, blocks: int = 1) -> None:
+        self.chain.advance(seconds, blocks)
+
+    async def outdate(self, who: Signer) -> None:
+        """Let what was signed lapse."""
+        self.chain.advance(blocks=LAPSES_AFTER + self.chain.depth)
+
+    async def sent(self, who: Signer) -> int:
+        return self.chain.count(who)
+
+    async def add_client(self, of: Ledger, committee: Committee) -> str:
+        here, word = self.open(), f"client{_LETTERS[next(self._clients)]}".encode()
+        made = here.clients.add(word, of.gateway.address, committee)
+        await here.submit(made, self.chain.admin)
+        return (await here.submit(here.gateway.add_route(word, of.id), self.chain.admin)).effect
+
+    async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
+        here = self.open()
+        call = here.gateway.set_counterparty(client_id, other)
+        await here.submit(call, by or self.chain.admin)

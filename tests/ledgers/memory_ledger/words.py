@@ -1,0 +1,71 @@
+"""Accounts that are words, each with an Ed25519 key, and what those sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from caimi.contracts.identifiers import Account
+from caimi.contracts.site import SignedPublication
+from caimi.hashing import sha256
+
+SIGNATURE_BYTES: Final = 64
+
+
+class Wallet:
+    """The key of one word (port `Signer`)."""
+
+    def __init__(self, word: bytes, secret: Ed25519PrivateKey | None = None) -> None:
+        self.account = word
+        self._secret = secret or Ed25519PrivateKey.generate()
+
+    @property
+    def public(self) -> Ed25519PublicKey:
+        return self._secret.public_key()
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign 32 bytes with Ed25519."""
+        return self._secret.sign(digest)
+
+
+@dataclass
+class WordBook:
+    """Whose word is whose key (the contracts' port `Accounts`)."""
+
+    keys: dict[bytes, Ed25519PublicKey] = field(default_factory=dict)
+
+    def enrol(self, wallet: Wallet) -> None:
+        """Give a word to a key, once."""
+        assert wallet.account not in self.keys, "A word has one key for ever."
+        self.keys[wallet.account] = wallet.public
+
+    def verifies(self, word: bytes, digest: bytes, signature: bytes) -> bool:
+        """Tell whether the key of a word signed 32 bytes."""
+        if word not in self.keys:
+            return False
+        try:
+            self.keys[word].verify(signature, digest)
+        except InvalidSignature:
+            return False
+        return True
+
+    def is_account(self, native: bytes) -> bool:
+        return native.isalpha() and native.islower()
+
+    def signed(self, publication: SignedPublication, signature: bytes) -> bool:
+        return self.verifies(publication.publisher, publication_digest(publication), signature)
+
+
+def publication_digest(publication: SignedPublication) -> bytes:
+    """Give what a publisher signs of a publication, 32 bytes."""
+    parts = (
+        publication.registry,
+        bytes(Account(publication.publisher)),
+        publication.name,
+        publication.version,
+        publication.manifest,
+    )
+    return sha256(repr(parts).encode())

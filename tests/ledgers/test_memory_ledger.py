@@ -1,0 +1,77 @@
+"""The port's suite on a ledger that is as unlike EVM as can be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conformance.site import Killed, MemoryOutbox, World
+from memory_ledger.sending import LAPSES_AFTER
+
+from caimi.errors.ledgers import CallInvalid, LedgerBehind, TransactionReverted, TransactionStuck
+from caimi.ledgers.port import Exactly
+from conformance import CoinlessFacet, LedgerConformance, NoPastFacet
+from memory_ledger import MemorySite, Wallet
+
+
+@pytest.fixture
+def site() -> MemorySite:
+    return MemorySite.named("near")
+
+
+@pytest.fixture
+def far() -> MemorySite:
+    return MemorySite.named("far")
+
+
+class TestMemoryLedger(LedgerConformance, CoinlessFacet, NoPastFacet):
+    """The whole suite in memory, and what only such a ledger does."""
+
+    async def test_what_lapsed_is_not_made_anew_before_that_is_final(
+        self, world: World, site: MemorySite
+    ):
+        outbox, call = (
+            MemoryOutbox(die_after_record=True),
+            world.ledger.receipts.anchor(b"\1" * 32, 1),
+        )
+        with pytest.raises(Killed):
+            await world.ledger.submit(call, world.alice, outbox=outbox, key="k")
+        deep = site.deep(3)
+        await site.advance(blocks=LAPSES_AFTER)
+        with pytest.raises(TransactionStuck, match="lapsed"):
+            await deep.submit(call, world.alice, outbox=outbox, key="k")
+        await site.advance(blocks=3)
+        done = await deep.submit(call, world.alice, outbox=outbox, key="k")
+        assert done.tx == outbox.entries["k#1"].tx
+        with pytest.raises(CallInvalid, match="lapsed"):
+            await deep.broadcast(outbox.entries["k"])
+        assert await site.sent(world.alice) == 1
+
+    async def test_a_word_is_only_its_own_keys(self, world: World):
+        call = world.ledger.registry.publish("m", "1.0.0", b"\1" * 32)
+        with pytest.raises(CallInvalid, match="did not sign"):
+            await world.ledger.submit(call, Wallet(b"alice"))
+        with pytest.raises(CallInvalid, match="did not sign"):
+            await world.ledger.submit(call, Wallet(b"nobody"))
+
+    async def test_nobody_acts_as_a_contract(self, world: World, site: MemorySite):
+        bridge = await site.wallet("bridge")
+        call = world.ledger.registry.publish("m", "1.0.0", b"\1" * 32)
+        with pytest.raises(TransactionReverted) as refusal:
+            await world.ledger.submit(call, bridge)
+        assert refusal.value.error == "ContractAccount"
+
+    async def test_a_call_signed_for_one_ledger_is_none_of_anothers(
+        self, world: World, site: MemorySite, far: MemorySite
+    ):
+        signed = await world.ledger.sign(
+            world.ledger.registry.publish("m", "1.0.0", b"\1" * 32), world.alice
+        )
+        far.chain.book.enrol(world.alice)
+        with pytest.raises(CallInvalid, match="is for local:near"):
+            await far.open().broadcast(replace(signed, ledger=far.chain.id))
+
+    async def test_a_height_that_is_to_come_is_not_gone(self, world: World):
+        head = await world.ledger.head()
+        with pytest.raises(LedgerBehind):
+            await world.ledger.registry.find(b"\1" * 32, Exactly(head.height + 1))

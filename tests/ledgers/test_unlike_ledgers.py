@@ -1,0 +1,147 @@
+"""The real relayer and validators between two ledgers that have nothing in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from client_routes import LocalValidator
+from conformance.crossing import THRESHOLD, Crossing, End
+from conformance.site import World
+from ledger_site import COIN, EvmSite
+
+from caimi.ledgers.evm.connect import embedded_chain
+from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Signer
+from caimi.messaging.relayer import Relayer
+from caimi.messaging.signed_store import SqliteSignedStore
+from caimi.messaging.validator import Validator
+from memory_ledger import MemorySite
+
+
+class Pair:
+    """An EVM ledger and one in memory, joined; four validators follow both."""
+
+    def __init__(self, crossing: Crossing, folder: Path) -> None:
+        self.crossing = crossing
+        self.evm, self.memory = crossing.here, crossing.there
+        self.ledgers = {end.ledger.id: end.ledger for end in (self.evm, self.memory)}
+        self.stores = [
+            SqliteSignedStore(folder / f"{number}.sqlite")
+            for number in range(len(crossing.members))
+        ]
+        self.validators = [
+            LocalValidator(Validator(member, crossing.committee, self.ledgers, store))
+            for member, store in zip(crossing.members, self.stores, strict=True)
+        ]
+
+    def relayer(self) -> Relayer:
+        carriers: dict = {end.ledger.id: end.carrier for end in (self.evm, self.memory)}
+        return Relayer(self.ledgers, self.validators, carriers)
+
+    async def settle(self, relayer: Relayer) -> list[str]:
+        """Carry until there is nothing left; gives what was carried, in order."""
+        carried: list[str] = []
+        while True:
+            await self.crossing.in_step()
+            progress = await relayer.step()
+            assert progress.failures == []
+            if not progress.carried:
+                return carried
+            carried += [f"{each.what} on {each.receipt.ledger}" for each in progress.carried]
+
+    async def send(self, start: End, owner: Signer, model_id: bytes, to: bytes, **how) -> int:
+        packet, _ = await self.crossing.send(start, owner, model_id, to, **how)
+        return packet.sequence
+
+
+@pytest.fixture
+async def world() -> World:
+    rich = LocalSigner.generate()
+    chain = EmbeddedChain(31337, {rich.account: 1_000_000 * COIN})
+    site = EvmSite(lambda: embedded_chain(chain), rich, await deploy(embedded_chain(chain), rich))
+    return World(site, site.open(), await site.wallet("alice"), await site.wallet("bob"))
+
+
+@pytest.fixture
+async def pair(world: World, tmp_path: Path) -> AsyncIterator[Pair]:
+    made = Pair(await Crossing.made(world, MemorySite.named("far")), tmp_path)
+    assert len(made.validators) > THRESHOLD
+    yield made
+    await world.ledger.aclose()
+    for store in made.stores:
+        store.close()
+
+
+async def test_a_model_goes_to_a_ledger_of_another_family_and_comes_back(world: World, pair: Pair):
+    evm, memory, relayer = pair.evm.ledger, pair.memory.ledger, pair.relayer()
+    carol = await pair.memory.site.wallet("carol")
+    model_id = await world.published()
+
+    sequence = await pair.send(pair.evm, world.alice, model_id, carol.account)
+    carried = await pair.settle(relayer)
+    assert carried == [f"deliver on {memory.id}", f"acknowledge on {evm.id}"]
+    assert await evm.bridge.outcome(model_id, pair.evm.client, sequence) == "completed"
+    arrived = await memory.registry.model(model_id)
+    assert (arrived.owner, arrived.home) == (carol.account, evm.registry.address)
+
+    sequence = await pair.send(pair.memory, carol, model_id, world.bob.account)
+    carried = await pair.settle(relayer)
+    assert carried == [f"deliver on {evm.id}", f"acknowledge on {memory.id}"]
+    assert await memory.bridge.outcome(model_id, pair.memory.client, sequence) == "completed"
+    assert (await evm.registry.model(model_id)).owner == world.bob.account
+    assert (await memory.registry.model(model_id)).owner == b""
+    assert await evm.bridge.lock(model_id) is None
+
+
+@pytest.mark.parametrize("leaving", ["evm", "memory"])
+async def test_what_is_not_delivered_in_time_comes_back_on_either_side(
+    world: World, pair: Pair, leaving: str
+):
+    carol = await pair.memory.site.wallet("carol")
+    model_id = await world.published()
+    start, owner, to = pair.evm, world.alice, carol.account
+    if leaving == "memory":
+        await pair.send(start, owner, model_id, to)
+        await pair.settle(pair.relayer())
+        start, owner, to = pair.memory, carol, world.bob.account
+    sequence = await pair.send(start, owner, model_id, to, lasts=60)
+    await pair.crossing.pass_time(120)
+    # A relayer that starts anew reads everything off the ledgers.
+    assert await pair.settle(pair.relayer()) == [f"time out on {start.ledger.id}"]
+    assert await start.ledger.bridge.outcome(model_id, start.client, sequence) == "refunded"
+    assert (await start.ledger.registry.model(model_id)).owner == owner.account
+
+
+async def test_a_model_of_a_ledger_that_solidity_does_not_know_comes_back(world: World, pair: Pair):
+    memory, carol = pair.memory.ledger, await pair.memory.site.wallet("carol")
+    await memory.submit(memory.registry.publish("digits", "1.0.0", b"\7" * 32), carol)
+    model_id = memory.registry.model_id(carol.account, "digits")
+    sequence = await pair.send(pair.memory, carol, model_id, world.bob.account)
+    await pair.settle(pair.relayer())
+    assert await memory.bridge.outcome(model_id, pair.memory.client, sequence) == "refunded"
+    assert (await memory.registry.model(model_id)).owner == carol.account
+    assert await pair.evm.ledger.registry.find(model_id) is None
+
+
+async def test_what_is_not_final_where_it_was_sent_is_not_carried(world: World, pair: Pair):
+    carol = await pair.memory.site.wallet("carol")
+    model_id = await world.published()
+    await pair.send(pair.evm, world.alice, model_id, carol.account)
+    await pair.settle(pair.relayer())
+    site = pair.memory.site
+    site.deep(3)
+    await site.advance(blocks=3)
+    sequence = await pair.send(pair.memory, carol, model_id, world.bob.account)
+    relayer = pair.relayer()
+    assert await pair.settle(relayer) == []
+    await site.advance(blocks=3)
+    assert await pair.settle(relayer) == [
+        f"deliver on {pair.evm.ledger.id}",
+        f"acknowledge on {pair.memory.ledger.id}",
+    ]
+    outcome = await pair.memory.ledger.bridge.outcome(model_id, pair.memory.client, sequence)
+    assert outcome == "completed"
