@@ -114,7 +114,8 @@ faults-campaign: dev ## Play fresh seeds until stopped, and go on there the next
 faults-mutations: dev ## Remove one guard after another: the schedules must notice each
 	env PYTHONPATH=tests $(BIN)/python -m faults.mutation --schedules 2000 --workers 2
 
-# Verdicts are kept in .mutants: a campaign goes on where it stopped. KIND=other SAMPLE=300 judges
+# Verdicts are kept in .mutants, and those of earlier campaigns in tests/mutants/verdicts.jsonl: a
+# campaign goes on where it stopped. KIND=other SAMPLE=300 judges
 # other changes than removed guards; LANGUAGE=python or solidity; REPORT=1 tells what is known.
 MUTANTS := env PYTHONPATH=tests $(BIN)/python -m mutants
 .PHONY: mutants
@@ -124,7 +125,7 @@ mutants: dev ## Remove each guard of the trust core: the tests of its own folder
 
 .PHONY: mutants-sample
 mutants-sample: dev ## Remove a few guards of one Python file, drawn by SEED
-	$(MUTANTS) --language python --one-file --sample 5 --seed $(or $(SEED),1)
+	$(MUTANTS) --language python --one-file --anew --sample 5 --seed $(or $(SEED),1)
 
 .PHONY: unit
 unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added

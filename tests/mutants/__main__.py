@@ -26,6 +26,7 @@ from mutants.targets import EVM, ROOT, TARGETS, Language, Target
 from mutants.verdicts import Files, Verdict, Verdicts
 
 _LEAST_KILLED = 0.95
+_RECORD = Path(__file__).with_name("verdicts.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="judge nothing, list them")
     parser.add_argument("--report", action="store_true", help="judge nothing, tell what is known")
     parser.add_argument("--state", type=Path, default=ROOT / ".mutants")
+    parser.add_argument(
+        "--record", action="store_true", help="judge nothing, write what is known to the record"
+    )
+    parser.add_argument(
+        "--anew", action="store_true", help="judge what the record knows already, too"
+    )
     options = parser.parse_args(arguments)
+    record = None if options.anew else _RECORD
+    if options.record:
+        Verdicts(options.state / "verdicts.jsonl", _RECORD).write(_RECORD)
+        return 0
     failed = 0
     for language in options.language or get_args(Language):
         suspects = list(find(language, relaxed=options.relaxed))
@@ -155,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.list:
             print(*(f"{each.mutant.id} {each.mutant}" for each in chosen), sep="\n")
             continue
-        verdicts = Verdicts(options.state / "verdicts.jsonl")
+        verdicts = Verdicts(options.state / "verdicts.jsonl", record)
         if not options.report:
             judge(chosen, verdicts, options.state, relaxed=options.relaxed)
         failed |= report(chosen, verdicts)

@@ -168,6 +168,18 @@ def test_a_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert again.get("a", Files("other source", "tests")) is None
 
 
+def test_a_record_is_known_and_what_is_judged_here_counts_before_it(tmp_path: Path) -> None:
+    files, record = Files("source", "tests"), tmp_path / "record"
+    for name in "ba":
+        Verdicts(tmp_path / "there").add(Verdict(name, files, "survived", "", 1.0))
+    Verdicts(tmp_path / "there").write(record)
+    assert [line[:10] for line in record.read_text().splitlines()] == ['{"id": "a"', '{"id": "b"']
+    Verdicts(tmp_path / "here", record).add(Verdict("a", files, "killed", "test_it", 1.0))
+    again = Verdicts(tmp_path / "here", record)
+    known = [again.get(name, files) for name in "ab"]
+    assert [each.outcome for each in known if each] == ["killed", "survived"]
+
+
 def test_a_seed_draws_the_same_mutants_of_one_file() -> None:
     suspects = list(find("python", relaxed=False))
     drawn = sample(of_one_file(suspects, 7), 5, 7)

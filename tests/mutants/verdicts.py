@@ -52,17 +52,26 @@ class Verdict:
 
 
 class Verdicts:
-    """Verdicts in a file of JSON lines; the newest of a mutant counts."""
+    """Verdicts in a file of JSON lines; the newest of a mutant counts.
 
-    def __init__(self, path: Path) -> None:
+    `record` is a file of the same form that comes with the sources: what campaigns elsewhere found.
+    """
+
+    def __init__(self, path: Path, record: Path | None = None) -> None:
         self._path = path
         self._known: dict[str, Verdict] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file():
-            for line in path.read_text("utf-8").splitlines():
-                fields = json.loads(line)
-                verdict = Verdict(**(fields | {"files": Files(**fields["files"])}))
-                self._known[verdict.id] = verdict
+        for file in (record, path):
+            if file is not None and file.is_file():
+                for line in file.read_text("utf-8").splitlines():
+                    fields = json.loads(line)
+                    verdict = Verdict(**(fields | {"files": Files(**fields["files"])}))
+                    self._known[verdict.id] = verdict
+
+    def write(self, record: Path) -> None:
+        """Write all that is known as a record, in the order of the names."""
+        lines = (json.dumps(asdict(self._known[name])) for name in sorted(self._known))
+        record.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
     def get(self, mutant: str, files: Files) -> Verdict | None:
         """Give the verdict on a mutant of files that read so, if there is one."""
