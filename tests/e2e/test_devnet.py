@@ -183,8 +183,8 @@ def test_a_purchase_that_was_killed_is_completed_and_paid_once(net: Devnet) -> N
     assert document["ok"] is True or document["error"]["code"] == "CAIMI-C011"
     bare = uri.split("@", maxsplit=1)[0]
     events = [line["event"] for line in net.run("history", bare)["history"]]
-    assert events.count("PurchaseOpened") == 1
-    assert events.count("LicenceGranted") == 1
+    assert events.count("purchase opened") == 1
+    assert events.count("licence granted") == 1
 
 
 def test_two_dead_nodes_are_named_and_harm_nobody(net: Devnet) -> None:

@@ -25,7 +25,14 @@ from onnx_fuzz.mutation import mutated
 from onnx_fuzz.oracle import Oracles, Unanswered, difference
 from onnx_fuzz.recipes import RECIPES
 from onnx_fuzz.surroundings import surrounded
-from onnx_fuzz.unsettled import INFINITE, chosen, normalises, only_the_reference_knows, unsettled
+from onnx_fuzz.unsettled import (
+    INFINITE,
+    chosen,
+    normalises,
+    only_the_reference_knows,
+    unmasked,
+    unsettled,
+)
 
 SIZE = 160
 """Cases of a batch, drawn valid; about half of them come into the module."""
@@ -135,7 +142,7 @@ def _right(case: Case, oracles: Oracles) -> list[Any]:
     if only_the_reference_knows(case):
         return oracles.reference(case.model, case.inputs)
     try:
-        return _settled(case, oracles.runtime(case.model, case.inputs))
+        return _settled(case, unmasked(case, oracles.runtime(case.model, case.inputs)))
     except Unanswered:
         if _has_halves(case) or case.operator in MISTAKEN or not _is_newest(case):
             raise

@@ -11,7 +11,7 @@ from onnx import helper
 from onnx_fuzz.case import Case, build
 from onnx_fuzz.oracle import Oracles
 from onnx_fuzz.play import _right
-from onnx_fuzz.unsettled import unsettled
+from onnx_fuzz.unsettled import unmasked, unsettled
 
 n = helper.make_node
 ONES = np.ones(2, np.float32)
@@ -102,6 +102,17 @@ def right(case: Case) -> list[Any]:
         return _right(case, oracles)
     finally:
         oracles.close()
+
+
+def test_scores_that_are_masked_are_minus_infinity_as_the_standard_has_them() -> None:
+    lowest = np.finfo(np.float32).min
+    answer = [np.asarray([1, lowest], np.float32), np.asarray([3])]
+    x = np.ones((1, 2, 8), np.float32)
+    node = n("Attention", list("xxx"), ["y"], q_num_heads=2, kv_num_heads=2)
+    case = Case("Attention", "", build([node], {"x": x}, {}, ["y"], 23), {"x": x})
+    assert unmasked(case, answer)[0].tolist() == [1, -np.inf]
+    other = alone(n("Relu", ["x"], ["y"]), ONES, 13)
+    assert unmasked(other, answer)[0].tolist() == [1, lowest]
 
 
 @pytest.mark.parametrize(
