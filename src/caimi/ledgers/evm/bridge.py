@@ -37,7 +37,7 @@ class EvmBridge:
             timeout,
             min_depth,
         )
-        return call.giving(lambda included: included.number("ModelSent", "sequence"))
+        return call.giving(lambda included: included.value("ModelSent", "sequence", int))
 
     async def lock(self, model_id: bytes, at: At = NEWEST) -> Lock | None:
         """Tell where a model that left this ledger went; None when this ledger does not lock it."""

@@ -37,34 +37,18 @@ class Included:
     events: tuple[Event, ...] = ()
     created: bytes = b""
 
-    def value(self, event: str, name: str) -> object:
-        """Give a parameter of the one event of that name.
+    def value(self, event: str, name: str, kind: type[S]) -> S:
+        """Give a parameter, of a `kind`, of the first event of that name.
 
         Raises:
             EventInvalid: the transaction does not show it.
         """
         for each in self.events:
             if each.name == event:
-                return each.values[name]
+                value = each.values[name]
+                assert isinstance(value, kind)
+                return value
         raise EventInvalid(f"Transaction {self.tx} on {self.ledger} shows no {event}.")
-
-    def octets(self, event: str, name: str) -> bytes:
-        """Give a parameter that is bytes, as `value` does."""
-        value = self.value(event, name)
-        assert isinstance(value, bytes)
-        return value
-
-    def number(self, event: str, name: str) -> int:
-        """Give a parameter that is a number, as `value` does."""
-        value = self.value(event, name)
-        assert isinstance(value, int)
-        return value
-
-    def text(self, event: str, name: str) -> str:
-        """Give a parameter that is text, as `value` does."""
-        value = self.value(event, name)
-        assert isinstance(value, str)
-        return value
 
 
 @dataclass(frozen=True, slots=True)

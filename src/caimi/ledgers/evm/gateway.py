@@ -227,7 +227,7 @@ class EvmGateway:
         Its effect is the client's id.
         """
         call = self._contract.call("Adding a route", "addClient", client, counterparty)
-        return call.giving(lambda included: included.text("ClientAdded", "clientId"))
+        return call.giving(lambda included: included.value("ClientAdded", "clientId", str))
 
     def set_counterparty(self, client_id: str, counterparty_client_id: str) -> EvmCall[None]:
         """Name the other side's client of a route, once; administrators only."""

@@ -96,7 +96,7 @@ class EvmMarket:
             expiry,
             value=deposit if currency else deposit + amount,
         )
-        return call.giving(lambda included: included.octets("PurchaseOpened", "purchaseId"))
+        return call.giving(lambda included: included.value("PurchaseOpened", "purchaseId", bytes))
 
     def grant(self, model_id: bytes, version: str, consumer: bytes) -> EvmCall[bytes]:
         """Give a licence without payment."""
@@ -154,7 +154,7 @@ class EvmMarket:
 
 
 def _licence_id(included: Included) -> bytes:
-    return included.octets("LicenceGranted", "licenceId")
+    return included.value("LicenceGranted", "licenceId", bytes)
 
 
 def _purchase(purchase_id: bytes, fields: Value) -> Purchase:

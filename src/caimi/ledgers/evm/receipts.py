@@ -19,7 +19,7 @@ class EvmReceiptLog:
     def anchor(self, root: bytes, count: int) -> EvmCall[int]:
         """Anchor the root of `count` of the sender's receipts."""
         call = self._contract.call(f"Anchoring {count} receipts", "anchor", root, count)
-        return call.giving(lambda included: included.number("ReceiptsAnchored", "index"))
+        return call.giving(lambda included: included.value("ReceiptsAnchored", "index", int))
 
     async def anchored(self, worker: bytes, root: bytes, at: At = NEWEST) -> int | None:
         """Give when the worker anchored the root, in seconds; None when never."""

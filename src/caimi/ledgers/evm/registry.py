@@ -273,7 +273,7 @@ class EvmRegistry:
     def anchor_batch(self, root: bytes, count: int) -> EvmCall[int]:
         """Anchor the Merkle root of `count` publications."""
         call = self._contract.call(f"Anchoring {count} publications", "anchorBatch", root, count)
-        return call.giving(lambda included: included.number("BatchAnchored", "batchId"))
+        return call.giving(lambda included: included.value("BatchAnchored", "batchId", int))
 
     async def batch(self, batch_id: int, at: At = NEWEST) -> PublicationBatch:
         """Read an anchored batch.
