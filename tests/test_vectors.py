@@ -14,6 +14,7 @@ from caimi.ibc.statements import Kind, committee_hash
 from caimi.ledgers.evm.voyages import ready_height, token_id
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Statement, make_committee, recover, rotation_digest
+from packet_vectors import packet_of
 
 FOLDER = Path(__file__).parent.parent / "contracts" / "vectors"
 IBC = json.loads((FOLDER / "ibc.json").read_text())
@@ -28,24 +29,7 @@ def raw(text: str) -> bytes:
 
 @pytest.mark.parametrize("vector", IBC["packets"], ids=lambda vector: vector["commitment"][:10])
 def test_packets_commit_as_published(vector: dict[str, Any]) -> None:
-    payloads = tuple(
-        Payload(
-            item["sourcePort"],
-            item["destPort"],
-            item["version"],
-            item["encoding"],
-            raw(item["value"]),
-        )
-        for item in vector["payloads"]
-    )
-    packet = Packet(
-        vector["sequence"],
-        vector["sourceClient"],
-        vector["destClient"],
-        vector["timeoutTimestamp"],
-        payloads,
-    )
-    assert ibc.packet_commitment(packet) == raw(vector["commitment"])
+    assert ibc.packet_commitment(packet_of(vector)) == raw(vector["commitment"])
 
 
 def test_acknowledgements_commit_as_published() -> None:

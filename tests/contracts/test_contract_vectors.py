@@ -30,8 +30,8 @@ from caimi.contracts.packet_rules import commitment_of
 from caimi.contracts.state import MemoryState
 from caimi.contracts.transfers import ModelTransfer
 from caimi.contracts.visiting import ModelStatement, VisitingModel
-from caimi.ibc.packet import Packet, Payload
 from caimi.ibc.statements import PROOF_TYPE, Kind
+from packet_vectors import packet_of
 
 FOLDER = Path(__file__).parents[2] / "contracts" / "vectors"
 IBC, PAYLOADS, STATEMENTS, INTEROPERABLE = (
@@ -108,24 +108,7 @@ def test_a_voyage_is_over_three_ledgers_between_its_ends_at_most_and_over_each_o
 
 @pytest.mark.parametrize("vector", IBC["packets"], ids=lambda vector: vector["commitment"][:10])
 def test_packets_commit_as_published(vector: dict[str, Any]) -> None:
-    payloads = tuple(
-        Payload(
-            each["sourcePort"],
-            each["destPort"],
-            each["version"],
-            each["encoding"],
-            raw(each["value"]),
-        )
-        for each in vector["payloads"]
-    )
-    packet = Packet(
-        vector["sequence"],
-        vector["sourceClient"],
-        vector["destClient"],
-        vector["timeoutTimestamp"],
-        payloads,
-    )
-    assert commitment_of(packet) == raw(vector["commitment"])
+    assert commitment_of(packet_of(vector)) == raw(vector["commitment"])
 
 
 @pytest.mark.parametrize("vector", INTEROPERABLE["valid"], ids=lambda vector: vector["caip"])

@@ -10,7 +10,7 @@ from urllib.parse import quote as quoted
 
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.node import NodeRefused
-from caimi.ledgers.port import Call, Ledger, RelayFee, Route, offered
+from caimi.ledgers.port import Call, Ledger, RelayFee, Route, SentPacket, offered
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case
@@ -57,9 +57,7 @@ async def escrow(
     Raises:
         UnknownPacket: it was not.
     """
-    found = await ledger.gateway.find_sent(client_id, sequence)
-    if found is None:
-        raise UnknownPacket(f"There is no packet {sequence} of {client_id} on {ledger.id}.")
+    found = await _sent(ledger, client_id, sequence)
     return offered(ledger.fees, ledger.id, "fees for relayers").escrow(
         found.packet, relayer, amount
     )
@@ -79,9 +77,7 @@ async def refund(
         UnknownPacket: there was no such packet.
         NotEnoughAttestations…: it cannot be proved that the packet was not received.
     """
-    found = await source.gateway.find_sent(client_id, sequence)
-    if found is None:
-        raise UnknownPacket(f"There is no packet {sequence} of {client_id} on {source.id}.")
+    found = await _sent(source, client_id, sequence)
     names = [(found.packet.dest_client, sequence)]
     prover = prover_for(await source.clients.of(client_id))
     case = Case(destination, source, await destination.finalized(), validators)
@@ -90,3 +86,10 @@ async def refund(
     fee = RelayFee(client_id, sequence, relayer, payer, 0, found.packet.timeout, found.height)
     fees = offered(source.fees, source.id, "fees for relayers")
     return fees.refund(client_id, [fee], proof.data)
+
+
+async def _sent(ledger: Ledger, client_id: str, sequence: int) -> SentPacket:
+    found = await ledger.gateway.find_sent(client_id, sequence)
+    if found is None:
+        raise UnknownPacket(f"There is no packet {sequence} of {client_id} on {ledger.id}.")
+    return found
