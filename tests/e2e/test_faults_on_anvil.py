@@ -21,12 +21,12 @@ import pytest
 from test_devnet_kills import MortalNetwork
 
 from caimi.client.keyring import Keyring
+from caimi.composition.ledgers import open_ledgers
 from caimi.config import load_config
 from caimi.devnet import processes
 from caimi.errors.base import CaimiError
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
@@ -186,10 +186,7 @@ async def test_every_packet_ends_once_whatever_happens_to_processes(net: MortalN
     config = load_config(net.folder / "caimi.toml")
     keyring = Keyring(config)
     async with AsyncExitStack() as stack:
-        ledgers = []
-        for section in config.ledgers:
-            ledgers.append(await open_ledger(section))
-            stack.push_async_callback(ledgers[-1].aclose)
+        ledgers = list((await open_ledgers(stack, config.ledgers)).values())
         alice, bob = (keyring.open(name).signer for name in ("alice", "bob"))
         carriers = tuple(keyring.open(name).signer for name in ("relayer", "worker"))
         traffic = Traffic(net, ledgers, alice, bob, carriers)

@@ -169,17 +169,12 @@ def _on_ledgers(
     import asyncio
     from contextlib import AsyncExitStack
 
+    from caimi.composition.ledgers import open_ledgers
     from caimi.config import load_config
-    from caimi.ledgers.evm.connect import open_ledger
 
     async def session() -> T:
         async with AsyncExitStack() as stack:
-            ledgers: dict[LedgerId, Ledger] = {}
-            for section in load_config(config).ledgers:
-                opened = await open_ledger(section)
-                stack.push_async_callback(opened.aclose)
-                ledgers[opened.id] = opened
-            return await work(ledgers)
+            return await work(await open_ledgers(stack, load_config(config).ledgers))
 
     return guarded(as_json, lambda: asyncio.run(session()))
 

@@ -23,6 +23,7 @@ from caimi.client.resolve import resolve
 from caimi.client.streaming import open_streamed
 from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
+from caimi.composition.ledgers import open_ledgers
 from caimi.config import Config
 from caimi.custody.keys import GroupKey
 from caimi.errors.node import NodeRefused, NodeUnreachable
@@ -36,8 +37,6 @@ from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.journal import Journal
-from caimi.ledgers.evm.connect import open_ledger
-from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.port import AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
@@ -76,16 +75,8 @@ class AsyncNetwork:
             KeyMissing, KeyLocked: the key cannot be opened.
         """
         identity = await asyncio.to_thread(Keyring(config, ask).open, key)
-        caps = {ledger: FeePolicy(cap=cap) for ledger, cap in (price_caps or {}).items()}
         async with AsyncExitStack() as stack:
-            ledgers = {
-                LedgerId(section.id): await open_ledger(
-                    section, policy=caps.get(LedgerId(section.id))
-                )
-                for section in config.ledgers
-            }
-            for ledger in ledgers.values():
-                stack.push_async_callback(ledger.aclose)
+            ledgers = await open_ledgers(stack, config.ledgers, price_caps)
             endpoints = []
             for custodian in config.committee.custodians if config.committee else ():
                 endpoint = Endpoint(custodian.url)

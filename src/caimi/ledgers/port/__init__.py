@@ -23,6 +23,7 @@ from caimi.ledgers.port.clients import (
     LightClient,
     LightClients,
 )
+from caimi.ledgers.port.family import Family
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
     Committee,
@@ -70,6 +71,7 @@ __all__ = [
     "Delivery",
     "Done",
     "Ending",
+    "Family",
     "ForeignModel",
     "Gateway",
     "HistoryEntry",
