@@ -12,6 +12,7 @@ from pathlib import Path
 
 from caimi.chains import AccountId
 from caimi.client import catalogue, publish, pull, purchase, release, transfer
+from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
 from caimi.client.catalogue import Found, HistoryLine, Shown
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
@@ -122,6 +123,13 @@ class AsyncNetwork:
             description=description,
             progress=progress,
         )
+
+    async def publish_many(
+        self, releases: Sequence[Release], *, ledger: str
+    ) -> list[AnchoredPublication]:
+        """Anchor many publications by one transaction a batch, each with its proof."""
+        batcher = PublicationBatcher(self.context, self._ledger(ledger))
+        return await asyncio.gather(*(batcher.publish(release) for release in releases))
 
     async def search(self, text: str = "", ledger: str | None = None) -> list[Found]:
         """Find models by a part of their name or id."""
