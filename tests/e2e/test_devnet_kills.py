@@ -126,10 +126,10 @@ async def _holders(folder: Path, bare: str) -> list[str | None]:
         ledgers = await open_ledgers(stack, load_config(folder / "caimi.toml").ledgers)
         for ledger in ledgers.values():
             record = await ledger.registry.find(ModelUri.parse(bare).model_id)
-            if record is None or not record.owner:
+            if record is None or record.owner is None:
                 holders.append(None)
             elif record.owner == ledger.bridge.account:
                 holders.append("bridge")
             else:
-                holders.append(f"0x{record.owner.hex()}")
+                holders.append(ledger.accounts.text(record.owner))
     return holders

@@ -12,7 +12,6 @@ import typer
 from caimi.cli.one_ledger import (
     LedgerOption,
     UnsignedOption,
-    account_of,
     on_ledger,
     send,
     send_as,
@@ -24,7 +23,7 @@ from caimi.cli.output import facts, print_json
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
-    from caimi.ledgers.port import Call, Ledger, RelayFees
+    from caimi.ledgers.port import Account, Call, Ledger, RelayFees
 
 app = typer.Typer(help="Pay relayers for carrying packets.", no_args_is_help=True)
 
@@ -66,8 +65,8 @@ def quote(
                     return {"amount": str(await price(here, there, Tariff()))}
                 service = Endpoint(relayer)
                 stack.push_async_callback(service.aclose)
-                asked = await ask_quote(service, here.id, route)
-                return {"amount": str(asked.amount), "relayer": f"0x{asked.relayer.hex()}"}
+                asked = await ask_quote(service, here, route)
+                return {"amount": str(asked.amount), "relayer": here.accounts.text(asked.relayer)}
             raise NoRoute(f"No route leads from {here.id} to {there.id}.")
 
     found = guarded(as_json, lambda: asyncio.run(session()))
@@ -96,7 +95,7 @@ def pay(
     from caimi.client.fees import escrow
 
     async def work(opened: Ledger) -> dict[str, object]:
-        call = await escrow(opened, client, sequence, account_of(relayer), amount)
+        call = await escrow(opened, client, sequence, opened.accounts.parse(relayer), amount)
         return await send(opened, call, config, key, unsigned=unsigned)
 
     told(as_json, "Fee set aside", on_ledger(config, ledger, as_json, work))
@@ -122,13 +121,15 @@ def withdraw(
     async def work(opened: Ledger) -> dict[str, object]:
         books = opened.market if licences else _fees(opened)
         if to is not None:
-            return await send(
-                opened, books.withdraw(account_of(to)), config, key, unsigned=unsigned
-            )
+            payee = opened.accounts.parse(to)
+            return await send(opened, books.withdraw(payee), config, key, unsigned=unsigned)
         if unsigned:
             raise UsageError("`--unsigned` needs `--to`: no key says whose account is to be paid.")
+        from caimi.ledgers.port import Account
+
         signer = await signer_of(config, key)
-        return await send_as(opened, books.withdraw(signer.account), config, signer)
+        payee = Account(opened.id, signer.account)
+        return await send_as(opened, books.withdraw(payee), config, signer)
 
     told(as_json, "Fees withdrawn", on_ledger(config, ledger, as_json, work))
 
@@ -151,9 +152,9 @@ def refund(
 
     Example: [bold]caimi fees refund caimi-31337-0 7 --relayer 0x… --payer 0x… -l a -k bob[/bold]
     """
-    parties = guarded(as_json, lambda: (account_of(relayer), account_of(payer)))
 
     async def work(opened: Ledger) -> dict[str, object]:
+        parties = opened.accounts.parse(relayer), opened.accounts.parse(payer)
         call: Call[None]
         if abandoned:
             call = _fees(opened).reclaim(client, sequence, *parties)
@@ -174,7 +175,7 @@ async def _proved_refund(
     source: Ledger,
     client: str,
     sequence: int,
-    parties: tuple[bytes, bytes],
+    parties: tuple[Account, Account],
     config: Path | None,
 ) -> Call[None]:
     from caimi.client.fees import refund as build

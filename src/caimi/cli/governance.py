@@ -107,7 +107,10 @@ def _print(found: Governance, now: int) -> None:
 def _named(found: Governance, who: bytes) -> str:
     if who == bytes(20):
         return "anyone"
-    return f"0x{who.hex()} (the timelock)" if who == found.timelock else f"0x{who.hex()}"
+    from caimi.ledgers.evm.accounts import address_text
+
+    text = address_text(who)
+    return f"{text} (the timelock)" if who == found.timelock else text
 
 
 def _span(seconds: int) -> str:

@@ -27,6 +27,7 @@ from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_v
 from caimi.composition.ledgers import open_ledgers
 from caimi.config import Config
 from caimi.custody.keys import GroupKey
+from caimi.errors.ids import InvalidAccountId
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
 from caimi.inference.engine import Session
@@ -38,7 +39,7 @@ from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.journal import Journal
-from caimi.ledgers.port import AliasChange, Done, Ledger, LedgerId
+from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
 from caimi.services.custodians import HttpCustodian
@@ -178,7 +179,7 @@ class AsyncNetwork:
             self.context,
             uri,
             to=ledger,
-            recipient=self._account(recipient),
+            recipient=self._account(ledger, recipient),
             timeout_seconds=wait,
             min_depth=min_depth,
         )
@@ -270,9 +271,8 @@ class AsyncNetwork:
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
         """Ask the worker that signed for the inclusion proof; None when it has none to give."""
-        account = f"0x{signed.receipt.worker.hex()}"
         for entry in self.config.workers:
-            if entry.account.lower() == account:
+            if bytes.fromhex(entry.account[2:]) == signed.receipt.worker:
                 endpoint = Endpoint(entry.url)
                 try:
                     return await HttpWorker(endpoint).inclusion(signed)
@@ -303,18 +303,15 @@ class AsyncNetwork:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder / resolved.model.model_id.hex() / resolved.version.version
 
-    def _account(self, text: str) -> bytes:
-        if ":" in text:
-            text = AccountId.parse(text).address
-        elif not text.startswith("0x"):
-            text = Keyring(self.config).account(text)
+    def _account(self, ledger: LedgerId, text: str) -> Account:
+        accounts = self.context.ledger(ledger).accounts
         try:
-            account = bytes.fromhex(text.removeprefix("0x"))
-        except ValueError:
-            account = b""
-        if len(account) != 20:
-            raise UsageError(f"{text!r} is neither an account nor the name of a key.")
-        return account
+            return accounts.parse(AccountId.parse(text).address if ":" in text else text)
+        except InvalidAccountId as error:
+            keyring = Keyring(self.config)
+            if text in keyring.names():
+                return accounts.parse(keyring.account(text))
+            raise UsageError(f"{text!r} is neither an account nor the name of a key.") from error
 
 
 def make_context(
