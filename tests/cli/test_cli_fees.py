@@ -24,7 +24,7 @@ from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, RelayFee
+from caimi.ledgers.port import Account, Asset, RelayFee
 
 runner = CliRunner()
 COIN = 10**18
@@ -76,7 +76,7 @@ def payer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Payer]:
         client, _ = await connect_ledgers(a, b, Signers(0, 2, members), rich)
         model = b.registry.model_id(Account(b.id, rich.account), "m")
         timeout = (await a.head()).time + 3600
-        call = await a.market.buy_remote(client, model, "1.0.0", b"", 500, timeout)
+        call = await a.market.buy_remote(client, model, "1.0.0", Asset(a.id, b"").of(500), timeout)
         await a.submit(call, rich)
         return [a, b], client
 

@@ -86,8 +86,10 @@ async def prices(context: Context, home: str, model_id: bytes) -> dict[str, str]
     """The model's prices in coins, by the ledger they are paid on."""
     market = context.ledger(home).market
     offered = {}
-    for paying in context.ledgers:
-        amount = await market.price(model_id, paying)
+    for paying, ledger in context.ledgers.items():
+        amount = None
+        if ledger.coins is not None:
+            amount = await market.price(model_id, ledger.coins.asset)
         if amount is not None:
             offered[str(paying)] = format_amount(amount)
     return offered

@@ -16,7 +16,7 @@ from caimi.custody.unlock import CustodianClient
 from caimi.errors.ledgers import LedgerBehind
 from caimi.errors.operations import NoRoute, StillInFlight, UnknownLedger
 from caimi.journal import Journal, Operation
-from caimi.ledgers.port import Account, Call, Done, Ledger, LedgerId, Route
+from caimi.ledgers.port import Account, Asset, Call, Done, Ledger, LedgerId, Route, offered
 from caimi.storage.port import Store
 
 T = TypeVar("T")
@@ -58,6 +58,11 @@ class Context:
             known = ", ".join(self.ledgers) or "none"
             raise UnknownLedger(f"No ledger {ledger!r} is configured; there are: {known}.")
         return found
+
+    def coin(self, ledger: str) -> Asset:
+        """Give a ledger's coin; raises `NotOffered` where it has none."""
+        found = self.ledger(ledger)
+        return offered(found.coins, found.id, "coin").asset
 
     def text(self, account: Account | None) -> str:
         """Write an account as its ledger does."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
-from caimi.errors.ledgers import CallInvalid, NotOffered, NotYetFinal
-from caimi.ledgers.port import Account, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.errors.ledgers import CallInvalid, NotYetFinal
+from caimi.ledgers.port import Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
 from memory_ledger.bridge import MemoryBridge
 from memory_ledger.calls import MemoryCall
 from memory_ledger.chain import Included, MemoryChain
@@ -24,6 +24,7 @@ R = TypeVar("R")
 class MemoryLedger:
     """One connection to a chain in memory, which waits `patience` seconds for what never comes."""
 
+    coins = None
     fees = None
     contract_accounts = None
     watching = None
@@ -55,15 +56,6 @@ class MemoryLedger:
 
     async def block(self, height: int) -> Block:
         return self._chain.block(height)
-
-    async def balance(self, account: Account) -> int:
-        self._no_coin()
-
-    async def work_price(self) -> int:
-        self._no_coin()
-
-    async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
-        self._no_coin()
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         return self._sending.sign(self._ours(call), signer)
@@ -102,7 +94,4 @@ class MemoryLedger:
 
     def _done(self, included: Included, effect: R) -> Done[R]:
         block = included.block
-        return Done(self.id, included.tx, block.height, block.time, 0, 0, effect)
-
-    def _no_coin(self) -> NoReturn:
-        raise NotOffered(f"{self.id} has no coin.")
+        return Done(self.id, included.tx, block.height, block.time, 0, None, effect)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from caimi.errors.ledgers import CallInvalid, ContractMissing, NotYetFinal
-from caimi.ledgers.evm.accounts import EvmAccounts, address_text
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.bridge import EvmBridge
 from caimi.ledgers.evm.calls import EvmCall, done, nothing
 from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.contract import Contract, address_on
+from caimi.ledgers.evm.coins import EvmCoins
+from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.contract_accounts import EvmContractAccounts
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
@@ -23,14 +24,13 @@ from caimi.ledgers.evm.light_clients import EvmLightClients
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import EvmMarket
 from caimi.ledgers.evm.outgoing import sender_of
-from caimi.ledgers.evm.pricing import market_price
 from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.receipts import EvmReceiptLog
 from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
 from caimi.ledgers.evm.watching import EvmWatching
-from caimi.ledgers.port import Account, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
 
 R = TypeVar("R")
 
@@ -66,6 +66,7 @@ class EvmLedger:
         self._patience = patience or Patience()
         self._clock = clock
         self.accounts = EvmAccounts(self.id)
+        self.coins = EvmCoins(chain)
         self.contract_accounts = EvmContractAccounts(chain)
         contracts = {
             name: Contract(chain, deployment.contracts[name], artifact(kind).interface)
@@ -127,14 +128,6 @@ class EvmLedger:
         """Give the block at a height."""
         return await self.chain.block(height)
 
-    async def balance(self, who: Account) -> int:
-        """Give an account's coins in wei."""
-        return await self.chain.balance(address_on(self.id, who))
-
-    async def work_price(self) -> int:
-        """Give what a unit of gas costs now in wei: the base fee and the suggested tip."""
-        return await market_price(self.chain)
-
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, price it, and sign it with the account's next nonce."""
         return await self._sender.sign(self._ours(call), signer)
@@ -155,13 +148,6 @@ class EvmLedger:
         """
         ours = self._ours(call)
         return done(await self._sender.submit(ours, signer, outbox, key), ours.effect)
-
-    async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
-        """Send native coins."""
-        address = address_on(self.id, recipient)
-        what = f"Sending {amount} wei to {address_text(address)}"
-        call = EvmCall(self.id, what, address, b"", amount, nothing)
-        return await self.submit(call, signer)
 
     def describe(self, call: Call[object]) -> dict[str, str]:
         """Say what a multi-signature account would send: `to`, `value` in wei, and `data`."""

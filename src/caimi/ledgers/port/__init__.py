@@ -6,8 +6,8 @@ Writes come in two halves: a facet builds a `Call`, which has no effect, and `Le
 it. Between the two the signed transaction can be written down (`Outbox`), so that a process killed
 anywhere sends it once.
 
-All heights are block numbers, all times seconds since the epoch, all amounts the smallest unit,
-all accounts (`Account`) of one ledger.
+All heights are block numbers, all times seconds since the epoch, all amounts (`Money`) of one asset
+in its smallest unit, all accounts (`Account`) of one ledger.
 """
 
 from caimi.ledgers.port.accounts import Account, AccountCodec, ContractAccounts
@@ -25,6 +25,7 @@ from caimi.ledgers.port.clients import (
     LightClient,
     LightClients,
 )
+from caimi.ledgers.port.coins import Coins
 from caimi.ledgers.port.family import Family
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
@@ -40,6 +41,7 @@ from caimi.ledgers.port.heights import FINAL, NEWEST, At, Exactly
 from caimi.ledgers.port.keys import AttestationKey, Signer
 from caimi.ledgers.port.ledger import Ledger
 from caimi.ledgers.port.market import Licence, Market, Price, Purchase, PurchaseState
+from caimi.ledgers.port.money import Asset, Money
 from caimi.ledgers.port.offers import offered
 from caimi.ledgers.port.receipts import ReceiptLog
 from caimi.ledgers.port.registry import (
@@ -60,6 +62,7 @@ __all__ = [
     "NEWEST",
     "Account",
     "AccountCodec",
+    "Asset",
     "At",
     "AttestationKey",
     "Exactly",
@@ -71,6 +74,7 @@ __all__ = [
     "COMPOSITE",
     "Call",
     "Claim",
+    "Coins",
     "Committee",
     "ContractAccounts",
     "Delivery",
@@ -90,6 +94,7 @@ __all__ = [
     "MAX_DEPTH",
     "Market",
     "ModelRecord",
+    "Money",
     "OPTIMISTIC",
     "Outbox",
     "Price",
