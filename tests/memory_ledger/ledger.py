@@ -11,8 +11,10 @@ from memory_ledger.bridge import MemoryBridge
 from memory_ledger.calls import MemoryCall
 from memory_ledger.chain import Included, MemoryChain
 from memory_ledger.clients import MemoryClients
+from memory_ledger.fees import MemoryFees
 from memory_ledger.gateway import MemoryGateway
 from memory_ledger.market import MemoryMarket
+from memory_ledger.points import MemoryPoints
 from memory_ledger.receipts import MemoryReceipts
 from memory_ledger.registry import MemoryRegistry
 from memory_ledger.sending import Sending
@@ -24,8 +26,6 @@ R = TypeVar("R")
 class MemoryLedger:
     """One connection to a chain in memory, which waits `patience` seconds for what never comes."""
 
-    coins = None
-    fees = None
     contract_accounts = None
     watching = None
     deployed_at = 0
@@ -44,6 +44,17 @@ class MemoryLedger:
         self.gateway = MemoryGateway(chain)
         self.clients = MemoryClients(chain)
         self.receipts = MemoryReceipts(chain)
+
+    @property
+    def coins(self) -> MemoryPoints | None:
+        """Points, where work has a price."""
+        price = self._chain.work_price
+        return None if price is None else MemoryPoints(self.id, price)
+
+    @property
+    def fees(self) -> MemoryFees | None:
+        """The escrow, where work has a price."""
+        return None if self._chain.work_price is None else MemoryFees(self._chain)
 
     async def check(self) -> None:
         """There is nothing between us and the chain."""
@@ -93,5 +104,7 @@ class MemoryLedger:
         return call
 
     def _done(self, included: Included, effect: R) -> Done[R]:
-        block = included.block
-        return Done(self.id, included.tx, block.height, block.time, 0, None, effect)
+        """Say what a call did; where work has a price each call is a unit of it."""
+        block, points = included.block, self.coins
+        work, fee = (0, None) if points is None else (1, points.price)
+        return Done(self.id, included.tx, block.height, block.time, work, fee, effect)
