@@ -47,9 +47,8 @@ class Payer:
         return document
 
     def owed(self, account: str) -> int:
-        return asyncio.run(
-            self.ledger.fees.owed(Account(self.ledger.id, bytes.fromhex(account[2:])))
-        )
+        who = self.ledger.accounts.parse(account)
+        return asyncio.run(self.ledger.fees.owed(who)).units
 
     def pass_time(self, seconds: int) -> None:
         async def work() -> None:
@@ -118,11 +117,11 @@ def test_a_payment_that_was_killed_is_finished_and_not_made_again(
 ) -> None:
     order = ["pay", payer.client, "1", "7", "--relayer", RELAYER, "-l", "a"]
     parse = payer.ledger.accounts.parse
-    fee = parse(RELAYER), parse(payer.account)
+    fee, nothing = (parse(RELAYER), parse(payer.account)), payer.ledger.coins.asset.of(0)
 
     def held() -> int:
-        known = RelayFee(payer.client, 1, *fee, 0, 0, 0)
-        return asyncio.run(payer.ledger.fees.held([known]))[0]
+        known = RelayFee(payer.client, 1, *fee, nothing, 0, 0)
+        return asyncio.run(payer.ledger.fees.held([known]))[0].units
 
     class Killed(BaseException):
         """The end of the process, between the ledger's answer and the journal's last line."""
@@ -144,7 +143,13 @@ def test_a_payment_that_was_killed_is_finished_and_not_made_again(
 async def _send_here(payer: Payer) -> None:
     """Do what the command does, up to where the process ends."""
     signer = Keyring(load_config(payer.config)).open("a").signer
-    call = await escrow(payer.ledger, payer.client, 1, payer.ledger.accounts.parse(RELAYER), 7)
+    call = await escrow(
+        payer.ledger,
+        payer.client,
+        1,
+        payer.ledger.accounts.parse(RELAYER),
+        payer.ledger.coins.asset.of(7),
+    )
     await send_as(payer.ledger, call, payer.config, signer)
 
 

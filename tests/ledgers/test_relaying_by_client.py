@@ -187,7 +187,7 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
         Account(b.id, joined.bob.account),
     )
     assert (first.timeout, first.amount) == (paid.packet.timeout, b.coins.asset.of(fee))
-    assert await b.fees.held([first, second]) == [2 * fee, 2 * fee]
+    assert await b.fees.held([first, second]) == [b.coins.asset.of(2 * fee)] * 2
     policy = Policy(route=lambda source, route: RoutePolicy(minimum_fee=2 * fee))
     done = await joined.settle(joined.relayer(policy=policy), steps=6)
     assert done.failures == []
