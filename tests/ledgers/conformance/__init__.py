@@ -7,6 +7,7 @@ is, and `far`, the site of another ledger, of another family if there is one.
 
 from conformance.anchoring import ReceiptsFacet
 from conformance.blocks import BlocksFacet
+from conformance.feed import FeedFacet
 from conformance.granting import GrantingFacet
 from conformance.packets import PacketsFacet
 from conformance.publications import PublicationsFacet
@@ -29,5 +30,6 @@ class LedgerConformance(
     SubmittingFacet,
     PacketsFacet,
     VoyagesFacet,
+    FeedFacet,
 ):
     """What all ledgers do."""

@@ -9,7 +9,6 @@ from caimi.contracts.identifiers import ClientId
 from caimi.contracts.interoperable import ledger_name
 from caimi.contracts.receiving import AcknowledgementWritten
 from caimi.contracts.sending import PacketSent
-from caimi.contracts.transfers import ModelTransfer
 from caimi.errors.ledgers import CallRefused, LedgerRefused
 from caimi.hashing import keccak256
 from caimi.ibc.commitments import acknowledgement_path, commitment_path
@@ -28,6 +27,7 @@ from caimi.ledgers.port import (
 from memory_ledger.calls import MemoryCall, nothing, same
 from memory_ledger.chain import MemoryChain
 from memory_ledger.clients import committee_of
+from memory_ledger.facts import sent_packet, written_acknowledgement
 from memory_ledger.refusing import named
 
 
@@ -56,7 +56,7 @@ class MemoryGateway:
 
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
         told = self._chain.tellings(PacketSent, from_height, to_height)
-        return [_sent(effect, tx, height) for effect, tx, height in told]
+        return [sent_packet(effect, tx, height) for effect, tx, height in told]
 
     async def find_sent(self, client_id: str, sequence: int) -> SentPacket | None:
         for sent in await self.sent(0, self._chain.head.height):
@@ -68,7 +68,7 @@ class MemoryGateway:
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
         written = [
-            WrittenAcknowledgement(each.client_id, each.sequence, each.acknowledgements, tx, height)
+            written_acknowledgement(each, tx, height)
             for each, tx, height in self._chain.tellings(
                 AcknowledgementWritten, from_height, to_height
             )
@@ -157,12 +157,3 @@ class MemoryGateway:
 
 def _encoded(packets: Sequence[Packet]) -> tuple[bytes, ...]:
     return tuple(encode_packet(packet) for packet in packets)
-
-
-def _sent(told: PacketSent, tx: str, height: int) -> SentPacket:
-    ready = 0
-    for payload in told.packet.payloads:
-        if payload.source_port == "model":
-            transfer = ModelTransfer.decode(payload.value)
-            ready = transfer.sent_at + transfer.min_depth if transfer.min_depth else 0
-    return SentPacket(told.packet, tx, height, ready)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Collection
 from typing import NoReturn, TypeVar
 
 from caimi.contracts.identifiers import Account
 from caimi.errors.ledgers import CallInvalid, NotOffered, NotYetFinal
-from caimi.ledgers.port import NEWEST, At, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import (
+    EVERY_KIND,
+    NEWEST,
+    At,
+    Block,
+    BlockFacts,
+    Call,
+    Done,
+    FactKind,
+    LedgerId,
+    Outbox,
+    SignedCall,
+    Signer,
+)
 from memory_ledger.bridge import MemoryBridge
 from memory_ledger.calls import MemoryCall
 from memory_ledger.chain import Included, MemoryChain
 from memory_ledger.clients import MemoryClients
+from memory_ledger.feed import blocks_after
 from memory_ledger.gateway import MemoryGateway
 from memory_ledger.market import MemoryMarket
 from memory_ledger.receipts import MemoryReceipts
@@ -53,6 +68,19 @@ class MemoryLedger:
 
     async def block(self, height: int) -> Block:
         return self._chain.block(height)
+
+    async def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        final = self._chain.final.height
+        last = final if until is None else min(until, final)
+        for told in blocks_after(self._chain, after, last, kinds):
+            yield told
+
+    async def recent(
+        self, after: int, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> list[BlockFacts]:
+        return list(blocks_after(self._chain, after, self._chain.head.height, kinds))
 
     async def balance(self, account: bytes) -> int:
         self._no_coin()

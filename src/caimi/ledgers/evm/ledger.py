@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import TypeVar
 
 from caimi.chains import InteroperableAddress
@@ -16,6 +16,8 @@ from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.contract import Contract, account
 from caimi.ledgers.evm.contract_accounts import approves
 from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.fact_decoder import FactDecoder
+from caimi.ledgers.evm.feed import EvmFeed
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.history import ModelHistory
@@ -30,7 +32,20 @@ from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
 from caimi.ledgers.evm.watching import EvmWatching
-from caimi.ledgers.port import NEWEST, At, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import (
+    EVERY_KIND,
+    NEWEST,
+    At,
+    Block,
+    BlockFacts,
+    Call,
+    Done,
+    FactKind,
+    LedgerId,
+    Outbox,
+    SignedCall,
+    Signer,
+)
 
 R = TypeVar("R")
 
@@ -73,15 +88,6 @@ class EvmLedger:
             chain, {contract.address: contract.interface for contract in contracts.values()}
         )
         self._sender = Sender(chain, events, policy=policy, patience=self._patience, clock=clock)
-        places = tuple(contracts[name].address for name in ("registry", "market", "bridge"))
-        self.registry = EvmRegistry(
-            contracts["registry"],
-            self.address_of(contracts["registry"].address),
-            events,
-            ModelHistory(chain, events, places, self.deployed_at),
-            VersionPublishers(contracts["registry"], events, self.deployed_at),
-        )
-        self.market = EvmMarket(contracts["market"])
         gateway = (
             contracts["gateway"],
             self.address_of(contracts["gateway"].address),
@@ -91,6 +97,16 @@ class EvmLedger:
         )
         self.gateway = EvmGateway(*gateway)
         self.watching = EvmWatching(*gateway)
+        decoder = FactDecoder(contracts, self.gateway)
+        self._feed = EvmFeed(chain, events, decoder)
+        self.registry = EvmRegistry(
+            contracts["registry"],
+            self.address_of(contracts["registry"].address),
+            events,
+            ModelHistory(chain, events, decoder, self.deployed_at),
+            VersionPublishers(contracts["registry"], events, self.deployed_at),
+        )
+        self.market = EvmMarket(contracts["market"])
         self.clients = EvmLightClients(contracts["gateway"])
         self.bridge = EvmBridge(contracts["bridge"], self.gateway, events, self.deployed_at)
         self.receipts = EvmReceiptLog(contracts["receipts"], events)
@@ -124,6 +140,18 @@ class EvmLedger:
     async def block(self, height: int) -> Block:
         """Give the block at a height."""
         return await self.chain.block(height)
+
+    def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        """Tell of the final blocks (after, until], in order, each fact once."""
+        return self._feed.final(after, until, kinds)
+
+    async def recent(
+        self, after: int, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> list[BlockFacts]:
+        """Tell of all blocks after a height as they are now, final or not."""
+        return await self._feed.recent(after, kinds)
 
     async def balance(self, who: bytes) -> int:
         """Give an account's coins in wei."""
