@@ -158,6 +158,17 @@ class MemoryChain:
         for _ in range(blocks):
             self._close(b"")
 
+    def undo(self, blocks: int) -> None:
+        """Take the newest blocks back, as a reorganisation does; those that are final stay."""
+        height = self.head.height - blocks
+        assert height >= self.final.height, "What is final never changes."
+        del self.blocks[height + 1 :]
+        self._states = [each for each in self._states if each[0] <= height]
+        self.told = [each for each in self.told if each.height <= height]
+        self.included = {
+            tx: each for tx, each in self.included.items() if each.block.height <= height
+        }
+
     def enrol(self, word: str) -> Wallet:
         """Give somebody an account."""
         wallet = Wallet(word.encode())
