@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Collection
 from typing import TypeVar
 
 from caimi.errors.ledgers import CallInvalid, NotYetFinal
-from caimi.ledgers.port import Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import (
+    EVERY_KIND,
+    Block,
+    BlockFacts,
+    Call,
+    Done,
+    FactKind,
+    LedgerId,
+    Outbox,
+    SignedCall,
+    Signer,
+)
 from memory_ledger.bridge import MemoryBridge
 from memory_ledger.calls import MemoryCall
 from memory_ledger.chain import Included, MemoryChain
 from memory_ledger.clients import MemoryClients
+from memory_ledger.feed import blocks_after
 from memory_ledger.fees import MemoryFees
 from memory_ledger.gateway import MemoryGateway
 from memory_ledger.market import MemoryMarket
@@ -67,6 +80,19 @@ class MemoryLedger:
 
     async def block(self, height: int) -> Block:
         return self._chain.block(height)
+
+    async def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        final = self._chain.final.height
+        last = final if until is None else min(until, final)
+        for told in blocks_after(self._chain, after, last, kinds):
+            yield told
+
+    async def recent(
+        self, after: int, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> list[BlockFacts]:
+        return list(blocks_after(self._chain, after, self._chain.head.height, kinds))
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         return self._sending.sign(self._ours(call), signer)

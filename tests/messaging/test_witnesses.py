@@ -104,11 +104,7 @@ async def test_a_contradiction_about_an_earlier_block_names_what_each_says_of_it
     await watched.attest()
     signed = watched.chain.final_height
     watched.chain.mine(3)
-    fork = Chain(world, watched.chain.number, 2)
-    fork.blocks, fork.states = list(watched.chain.blocks), list(watched.chain.states)
-    fork.reorg(6)
-    fork.mine(len(watched.chain.blocks) - len(fork.blocks))
-    watched.nodes["two"].chain = fork
+    watched.nodes["two"].forked_at = signed
     with pytest.raises(EndpointsDisagree, match=f"one: .*, earlier block {signed} 0x.*two: .*, ea"):
         await watched.validator.attest(watched.chain.id, signed, watched.chain.final_height)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from caimi.chains import AccountId
@@ -34,7 +35,8 @@ class Context:
     """The ledgers, stores, custodians and key that an operation uses.
 
     `carry` moves packets along while an operation waits: it runs one relayer step, or just sleeps
-    where a relayer service is at work.
+    where a relayer service is at work. In `index_folder` is kept what is known of ledgers' models;
+    without one it is read anew each time.
     """
 
     ledgers: Mapping[LedgerId, Ledger]
@@ -46,6 +48,7 @@ class Context:
     carry: Callable[[], Awaitable[None]]
     wait_seconds: float = 120.0
     clock: Callable[[], float] = time.time
+    index_folder: Path | None = None
 
     def ledger(self, ledger: str) -> Ledger:
         """Find a ledger by CAIP-2 id.

@@ -9,6 +9,7 @@ another ledger, of another family if there is one.
 from conformance.accounts import AccountsFacet, ContractAccountsFacet, KeyAccountsFacet
 from conformance.anchoring import ReceiptsFacet
 from conformance.blocks import BlocksFacet
+from conformance.feed import FeedFacet
 from conformance.granting import GrantingFacet
 from conformance.packets import PacketsFacet
 from conformance.publications import PublicationsFacet
@@ -40,5 +41,6 @@ class LedgerConformance(
     SubmittingFacet,
     PacketsFacet,
     VoyagesFacet,
+    FeedFacet,
 ):
     """What all ledgers do."""

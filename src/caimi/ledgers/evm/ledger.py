@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import TypeVar
 
 from caimi.errors.ledgers import CallInvalid, ContractMissing, NotYetFinal
@@ -17,6 +17,8 @@ from caimi.ledgers.evm.coins import EvmCoins
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.contract_accounts import EvmContractAccounts
 from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.fact_decoder import FactDecoder
+from caimi.ledgers.evm.feed import EvmFeed
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.history import ModelHistory
@@ -30,7 +32,18 @@ from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
 from caimi.ledgers.evm.watching import EvmWatching
-from caimi.ledgers.port import Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import (
+    EVERY_KIND,
+    Block,
+    BlockFacts,
+    Call,
+    Done,
+    FactKind,
+    LedgerId,
+    Outbox,
+    SignedCall,
+    Signer,
+)
 
 R = TypeVar("R")
 
@@ -76,15 +89,6 @@ class EvmLedger:
             chain, {contract.address: contract.interface for contract in contracts.values()}
         )
         self._sender = Sender(chain, events, policy=policy, patience=self._patience, clock=clock)
-        places = tuple(contracts[name].address for name in ("registry", "market", "bridge"))
-        self.registry = EvmRegistry(
-            contracts["registry"],
-            _interoperable(contracts["registry"]),
-            events,
-            ModelHistory(chain, events, places, self.deployed_at),
-            VersionPublishers(contracts["registry"], events, self.deployed_at),
-        )
-        self.market = EvmMarket(contracts["market"])
         gateway = (
             contracts["gateway"],
             _interoperable(contracts["gateway"]),
@@ -94,6 +98,16 @@ class EvmLedger:
         )
         self.gateway = EvmGateway(*gateway)
         self.watching = EvmWatching(*gateway)
+        decoder = FactDecoder(contracts, self.gateway)
+        self._feed = EvmFeed(chain, events, decoder)
+        self.registry = EvmRegistry(
+            contracts["registry"],
+            _interoperable(contracts["registry"]),
+            events,
+            ModelHistory(chain, events, decoder, self.deployed_at),
+            VersionPublishers(contracts["registry"], events, self.deployed_at),
+        )
+        self.market = EvmMarket(contracts["market"])
         self.clients = EvmLightClients(contracts["gateway"])
         self.bridge = EvmBridge(contracts["bridge"], self.gateway, events, self.deployed_at)
         self.receipts = EvmReceiptLog(contracts["receipts"], events)
@@ -127,6 +141,18 @@ class EvmLedger:
     async def block(self, height: int) -> Block:
         """Give the block at a height."""
         return await self.chain.block(height)
+
+    def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        """Tell of the final blocks (after, until], in order, each fact once."""
+        return self._feed.final(after, until, kinds)
+
+    async def recent(
+        self, after: int, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> list[BlockFacts]:
+        """Tell of all blocks after a height as they are now, final or not."""
+        return await self._feed.recent(after, kinds)
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, price it, and sign it with the account's next nonce."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Collection
 from typing import Protocol, TypeVar
 
 from caimi.ledgers.port.accounts import AccountCodec, ContractAccounts
@@ -10,6 +11,8 @@ from caimi.ledgers.port.bridge import Bridge
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import LightClients
 from caimi.ledgers.port.coins import Coins
+from caimi.ledgers.port.facts import EVERY_KIND, FactKind
+from caimi.ledgers.port.feed import BlockFacts
 from caimi.ledgers.port.fees import RelayFees
 from caimi.ledgers.port.gateway import Gateway
 from caimi.ledgers.port.keys import Signer
@@ -72,6 +75,26 @@ class Ledger(Protocol):
         ...
 
     async def block(self, height: int) -> Block: ...
+    def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        """Tell of the final blocks (after, until], in order; up to the newest final one by default.
+
+        Every fact of the `kinds` comes exactly once, and the last item is of the last block. It
+        ends where finality was when it began: to follow on, call it again with the height of the
+        last item. There is nothing above the newest final block, whatever `until` is.
+        """
+        ...
+
+    async def recent(
+        self, after: int, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> list[BlockFacts]:
+        """Tell of all blocks after a height as they are now, the newest last; final or not.
+
+        Those that are not final may be replaced by others: read them anew each time.
+        """
+        ...
+
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, and sign it.
 
