@@ -265,16 +265,6 @@ async def test_only_so_many_networks_are_kept_and_the_oldest_goes(place: Place):
     assert kept.ranges == [-1]
 
 
-async def test_a_model_that_the_file_made_up_is_not_shown_as_this_ledgers(place: Place):
-    model_id = await place.world.published("mine")
-    await search(place.searcher())
-    (path,) = place.folder.glob("*.sqlite")
-    rewrite(path, f"body = replace(body, '{model_id.hex()}', '{bytes(32).hex()}')")
-    assert await search(place.searcher()) == []
-    rewrite(path, f"body = replace(body, '{b'alice'.hex()}', '00')")
-    assert await search(place.searcher()) == []
-
-
 def rewrite(path: Path, change: str) -> None:
     db = sqlite3.connect(path)
     with db:
@@ -332,3 +322,22 @@ async def test_prices_are_those_that_the_ledger_asks_for(selling: World, tmp_pat
     await check({ELSEWHERE: "1"})
     await ledger.submit(registry.transfer(model_id, bob, alice), selling.bob)
     await check({ledger.id: "5"})
+
+
+async def test_a_model_that_the_file_made_up_is_not_shown_as_this_ledgers(
+    selling: World, tmp_path: Path
+):
+    ledger = selling.ledger
+    model_id, made_up = await selling.published("mine"), b"\1" * 32
+    alice = selling.alice.account.hex()
+    changes = (
+        f"about = x'{made_up.hex()}', body = replace(body, '{model_id.hex()}', '{made_up.hex()}')",
+        f"body = replace(body, '{alice}', '{bytes(20).hex()}')",
+        f"body = replace(body, '{alice}', '00')",
+    )
+    for number, change in enumerate(changes):
+        folder = tmp_path / str(number)
+        assert len(await search(searcher(ledger, folder), "mine")) == 1
+        (path,) = folder.glob("*.sqlite")
+        rewrite(path, change)
+        assert await search(searcher(ledger, folder), "mine") == []
