@@ -20,7 +20,7 @@ def blocks_after(
             ToldFact(told.tx, fact)
             for told in chain.told.all
             if told.height == height
-            and (fact := fact_of(told.effect, told.tx, height)) is not None
+            and (fact := fact_of(chain.id, told.effect, told.tx, height)) is not None
             and type(fact) in kinds
         )
         yield BlockFacts(height, chain.block(height).time, facts)
