@@ -125,7 +125,7 @@ async def test_packets_are_those_that_relayers_and_watchers_read(crossing: Cross
     on_a, on_b = await heights(c)
     _, packet, height = await c.buy()
     relayer = Account(c.b.id, c.alice.account)
-    fee = c.b.fees.escrow(packet, relayer, Asset(c.b.id, b"").of(c.b.coins.asset.of(7)))
+    fee = c.b.fees.escrow(packet, relayer, c.b.coins.asset.of(7))
     await c.b.submit(fee, c.bob)
     delivered = await c.deliver([packet], height)
     await c.acknowledge(packet, delivered.height)

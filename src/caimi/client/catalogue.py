@@ -98,7 +98,7 @@ def _line(context: Context, ledger: str, model: Listing) -> Found:
         uri=str(ModelUri(ledger, model.model_id, None)),
         name=model.name,
         latest=model.versions[-1] if model.versions else "",
-        publisher=context.text(model.publisher),
+        publisher=context.ledger(ledger).accounts.text(model.publisher),
         prices={
             str(paying): format_amount(ledger.coins.asset.of(offers[paying].units))
             for paying, ledger in context.ledgers.items()
