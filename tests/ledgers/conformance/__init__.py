@@ -1,12 +1,14 @@
 """What every ledger behind the port must do, a facet a module, over a `Site` of any family.
 
 A test class takes `LedgerConformance` and, by what its ledger has, one of each pair: `SellingFacet`
-or `CoinlessFacet`, `PastFacet` or `NoPastFacet`. It gives two fixtures: `site`, where the ledger
-is, and `far`, the site of another ledger, of another family if there is one.
+or `CoinlessFacet`, `PastFacet` or `NoPastFacet`, `FeesFacet` or `NoFeesFacet`,
+`WatchingFacet` or `NoWatchingFacet`. It gives two fixtures: `site`, where the ledger is, and `far`,
+the site of another ledger, of another family if there is one.
 """
 
 from conformance.anchoring import ReceiptsFacet
 from conformance.blocks import BlocksFacet
+from conformance.fees import FeesFacet, NoFeesFacet
 from conformance.granting import GrantingFacet
 from conformance.packets import PacketsFacet
 from conformance.publications import PublicationsFacet
@@ -15,8 +17,19 @@ from conformance.registry import RegistryFacet
 from conformance.selling import CoinlessFacet, SellingFacet
 from conformance.submitting import SubmittingFacet
 from conformance.voyages import VoyagesFacet
+from conformance.watching import NoWatchingFacet, WatchingFacet
 
-__all__ = ["CoinlessFacet", "LedgerConformance", "NoPastFacet", "PastFacet", "SellingFacet"]
+__all__ = [
+    "CoinlessFacet",
+    "FeesFacet",
+    "LedgerConformance",
+    "NoFeesFacet",
+    "NoPastFacet",
+    "NoWatchingFacet",
+    "PastFacet",
+    "SellingFacet",
+    "WatchingFacet",
+]
 
 
 class LedgerConformance(
