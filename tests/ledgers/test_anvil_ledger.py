@@ -30,7 +30,7 @@ from caimi.ledgers.evm.rpc import Retries
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Call
-from conformance import FeesFacet, LedgerConformance, PastFacet, SellingFacet
+from conformance import FeesFacet, LedgerConformance, PastFacet, SellingFacet, WatchingFacet
 from memory_ledger import MemorySite
 
 pytestmark = pytest.mark.anvil
@@ -67,7 +67,9 @@ def far() -> MemorySite:
     return MemorySite.named("far")
 
 
-class TestAnvilLedger(LedgerConformance, SellingFacet, PastFacet, FeesFacet, EvmConformance):
+class TestAnvilLedger(
+    LedgerConformance, SellingFacet, PastFacet, FeesFacet, WatchingFacet, EvmConformance
+):
     """The whole suite over HTTP."""
 
 
