@@ -19,6 +19,7 @@ from caimi.ibc.packet import Packet
 from caimi.ledgers.port import (
     FINAL,
     NEWEST,
+    Account,
     At,
     Block,
     Call,
@@ -205,7 +206,7 @@ class LyingNode:
         await self._asked("work price")
         return await self.truth.work_price()
 
-    async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
+    async def escrowed(self, relayer: Account, from_height: int, to_height: int) -> list[RelayFee]:
         await self._asked("escrowed")
         await self._seen(to_height)
         found = await self.truth.fees.escrowed(relayer, from_height, to_height)

@@ -19,7 +19,7 @@ from caimi.ledgers.evm.connect import new_embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import LedgerId, SignedCall
+from caimi.ledgers.port import Account, LedgerId, SignedCall
 
 HOME = LedgerId("eip155:31337")
 per_example = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
@@ -173,7 +173,9 @@ async def test_anchored_receipts_are_proved_on_the_ledger(store, ledger, worker)
     assert (await anchor_receipts(store, ledger, worker)) is not None
     assert await anchor_receipts(store, ledger, worker) is None
     proof = store.inclusion(inside[0].receipt.digest)
-    assert await ledger.receipts.anchored(worker.account, proof.root) is not None
+    assert (
+        await ledger.receipts.anchored(Account(ledger.id, worker.account), proof.root) is not None
+    )
     assert await anchorings(ledger, worker) == 1
 
 

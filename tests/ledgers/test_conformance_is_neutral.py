@@ -28,6 +28,8 @@ def test_every_facet_is_in_the_suite_or_is_a_choice():
     whole = (conformance.LedgerConformance, conformance.SellingFacet, conformance.CoinlessFacet)
     past = (conformance.PastFacet, conformance.NoPastFacet)
     optional = (
+        conformance.ContractAccountsFacet,
+        conformance.KeyAccountsFacet,
         conformance.FeesFacet,
         conformance.NoFeesFacet,
         conformance.WatchingFacet,

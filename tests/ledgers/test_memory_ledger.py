@@ -12,6 +12,7 @@ from caimi.ledgers.port import Exactly
 from conformance import (
     CoinlessFacet,
     FeesFacet,
+    KeyAccountsFacet,
     LedgerConformance,
     NoFeesFacet,
     NoPastFacet,
@@ -32,7 +33,14 @@ def far() -> MemorySite:
     return MemorySite.named("far")
 
 
-class TestMemoryLedger(LedgerConformance, CoinlessFacet, NoPastFacet, NoFeesFacet, NoWatchingFacet):
+class TestMemoryLedger(
+    LedgerConformance,
+    CoinlessFacet,
+    NoPastFacet,
+    KeyAccountsFacet,
+    NoFeesFacet,
+    NoWatchingFacet,
+):
     """The whole suite in memory, and what only such a ledger does."""
 
     async def test_what_lapsed_is_not_made_anew_before_that_is_final(
@@ -91,7 +99,7 @@ class TestMemoryLedger(LedgerConformance, CoinlessFacet, NoPastFacet, NoFeesFace
         undone = await deep.block(done.height)
         site.chain.undo(3)
         assert (await deep.head()).height == done.height - 1
-        assert await deep.receipts.anchored(alice.account, b"\1" * 32) is None
+        assert await deep.receipts.anchored(site.chain.account(alice.account), b"\1" * 32) is None
         assert await site.sent(alice) == 0
         await site.advance()
         assert (await deep.block(done.height)).hash != undone.hash

@@ -186,7 +186,7 @@ class Chain:
         """Set a fee aside."""
         self._tick()
         by = self.enrol(Wallet(payer))
-        self._do(self.ledger.fees.escrow(packet, relayer, amount), by)
+        self._do(self.ledger.fees.escrow(packet, self.truth.account(relayer), amount), by)
 
     def _do(self, call: MemoryCall[Any], by: Wallet) -> None:
         included = self.truth.take(read(sign(call, by, self.height + 1)))

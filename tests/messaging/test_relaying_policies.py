@@ -17,6 +17,7 @@ from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_ke
 from caimi.ledgers.port import RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.proof import SignedStatement
+from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.turns import Turns
 from caimi.messaging.validator import read_tree
 from memory_ledger import Wallet
@@ -118,6 +119,46 @@ async def test_fees_that_are_less_than_collecting_costs_wait_for_more(world: Wor
     assert a.state.earned == {ME.account: 5 * 100 * 100_000}
 
 
+@pytest.mark.parametrize("count", [1, 4, 7])
+@pytest.mark.parametrize("more", [0, 1])
+async def test_fees_are_collected_when_they_are_more_than_all_of_it_costs(
+    world: World, count: int, more: int
+) -> None:
+    a, b = world.chains
+    a.work_price = 1
+    each, costs = 50_000 + 150_000 // count + 1, 150_000 + count * 50_000
+    last = costs - (count - 1) * each + more
+    for amount in [*[each] * (count - 1), last]:
+        a.escrow(a.send(b), ME.account, amount)
+    await world.settle(world.relayer(), steps=8)
+    assert a.state.earned == ({ME.account: costs + 1} if more else {})
+
+
+@pytest.mark.parametrize("propose", [True, False])
+async def test_claims_are_made_only_where_the_policy_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, propose: bool
+) -> None:
+    a, b = world.chains
+    seen = []
+
+    class Looking:
+        def __init__(self, client) -> None:
+            self._prover = prover_for(client)
+
+        async def membership(self, case, *rest):
+            seen.append(case.proposer)
+            return await self._prover.membership(case, *rest)
+
+        def __getattr__(self, name):
+            return getattr(self._prover, name)
+
+    monkeypatch.setattr("caimi.messaging.relayer.prover_for", Looking)
+    a.send(b)
+    await world.settle(world.relayer(policy=every_route(RoutePolicy(propose=propose))))
+    assert seen
+    assert all((proposer is not None) is propose for proposer in seen)
+
+
 async def test_a_restarted_relayer_collects_what_it_earned_before(world: World) -> None:
     a, b = world.chains
     packet = a.send(b)
@@ -163,7 +204,10 @@ async def collect_for(relayer: bytes, world: World) -> None:
     """Claim the first fee set aside for a relayer, as anybody else."""
     a, b = world.chains
     world.finalize()
-    (fee, *_), (answer,) = await a.ledger.fees.escrowed(relayer, 0, a.height), b.state.written
+    (fee, *_), (answer,) = (
+        await a.ledger.fees.escrowed(a.truth.account(relayer), 0, a.height),
+        b.state.written,
+    )
     said = [await door.validator.attest(b.id, 0, b.final_height) for door in world.doors[:2]]
     places = {world.committee.members.index(each.signer()): each.signature for each in said}
     tree = await read_tree(b.ledger.gateway, 0, await b.ledger.block(b.final_height))

@@ -1,11 +1,13 @@
 """What every ledger behind the port must do, a facet a module, over a `Site` of any family.
 
-A test class takes `LedgerConformance` and, by what its ledger has, one of each pair: `SellingFacet`
-or `CoinlessFacet`, `PastFacet` or `NoPastFacet`, `FeesFacet` or `NoFeesFacet`,
-`WatchingFacet` or `NoWatchingFacet`. It gives two fixtures: `site`, where the ledger is, and `far`,
-the site of another ledger, of another family if there is one.
+A test class takes `LedgerConformance` and, by what its ledger has, one of each pair:
+`SellingFacet` or `CoinlessFacet`, `PastFacet` or `NoPastFacet`, `FeesFacet` or `NoFeesFacet`,
+`WatchingFacet` or `NoWatchingFacet`, `ContractAccountsFacet` or `KeyAccountsFacet`. It gives two
+fixtures: `site`, where the ledger is, and `far`, the site of another ledger, of another family if
+there is one.
 """
 
+from conformance.accounts import AccountsFacet, ContractAccountsFacet, KeyAccountsFacet
 from conformance.anchoring import ReceiptsFacet
 from conformance.blocks import BlocksFacet
 from conformance.fees import FeesFacet, NoFeesFacet
@@ -21,7 +23,9 @@ from conformance.watching import NoWatchingFacet, WatchingFacet
 
 __all__ = [
     "CoinlessFacet",
+    "ContractAccountsFacet",
     "FeesFacet",
+    "KeyAccountsFacet",
     "LedgerConformance",
     "NoFeesFacet",
     "NoPastFacet",
@@ -34,6 +38,7 @@ __all__ = [
 
 class LedgerConformance(
     BlocksFacet,
+    AccountsFacet,
     ReadingFacet,
     RegistryFacet,
     PublicationsFacet,

@@ -31,7 +31,11 @@ class FeesFacet(CrossingFacet):
     async def test_a_fee_is_held_until_its_relayer_earns_it(self, world: World, crossing: Crossing):
         here, fees = crossing.here, world.ledger.fees
         packet, height, fee = await self.paid(world, crossing)
-        assert (fee.relayer, fee.payer, fee.amount) == (self.relayer, world.alice.account, FEE)
+        assert (fee.relayer, fee.payer, fee.amount) == (
+            self.relayer,
+            world.account(world.alice),
+            FEE,
+        )
         assert (fee.client_id, fee.sequence, fee.timeout) == (
             here.client,
             packet.sequence,
@@ -57,7 +61,7 @@ class FeesFacet(CrossingFacet):
             await crossing.give_back(packet, here, fee)
         await crossing.pass_time(HOUR + 1)
         await crossing.give_back(packet, here, fee)
-        assert (await fees.held([fee]), await fees.owed(world.alice.account)) == ([0], FEE)
+        assert (await fees.held([fee]), await fees.owed(world.account(world.alice))) == ([0], FEE)
 
     async def test_nothing_is_set_aside_for_a_packet_that_ended(
         self, world: World, crossing: Crossing
@@ -71,21 +75,22 @@ class FeesFacet(CrossingFacet):
     async def test_a_fee_is_not_abandoned_before_its_time(self, world: World, crossing: Crossing):
         here, fees = crossing.here, world.ledger.fees
         packet, _, fee = await self.paid(world, crossing)
-        call = fees.reclaim(here.client, packet.sequence, self.relayer, world.alice.account)
+        call = fees.reclaim(here.client, packet.sequence, self.relayer, world.account(world.alice))
         with pytest.raises(TransactionReverted):
             await world.ledger.submit(call, world.bob)
         await crossing.pass_time(31 * 24 * HOUR)
         await world.ledger.submit(call, world.bob)
-        assert (await fees.held([fee]), await fees.owed(world.alice.account)) == ([0], FEE)
+        assert (await fees.held([fee]), await fees.owed(world.account(world.alice))) == ([0], FEE)
 
     async def paid(self, world: World, crossing: Crossing):
         """Have alice send a model and set a fee aside for bob, who relays."""
-        here, self.relayer = crossing.here, world.bob.account
+        here, self.relayer = crossing.here, world.account(world.bob)
         model_id = await world.published()
         packet, height = await crossing.send(here, world.alice, model_id, self.carol)
         call = world.ledger.fees.escrow(packet, self.relayer, FEE)
         done = await world.ledger.submit(call, world.alice)
-        assert await world.ledger.fees.escrowed(b"\1" * 20, 0, done.height) == []
+        alice = world.account(world.alice)
+        assert await world.ledger.fees.escrowed(alice, 0, done.height) == []
         (fee,) = await world.ledger.fees.escrowed(self.relayer, done.height - 1, done.height)
         assert fee.height == done.height
         return packet, height, fee

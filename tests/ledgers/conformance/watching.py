@@ -62,9 +62,9 @@ class WatchingFacet(CrossingFacet):
         here, there, watching = crossing.here, crossing.there, world.ledger.watching
         model_id = await world.published()
         dave = await there.site.wallet("dave")
-        packet, height = await crossing.send(here, world.alice, model_id, dave.account)
+        packet, height = await crossing.send(here, world.alice, model_id, there.account(dave))
         await crossing.carry(packet, here, height)
-        back, first = await crossing.send(there, dave, model_id, world.bob.account)
+        back, first = await crossing.send(there, dave, model_id, world.account(world.bob))
         done = await crossing.deliver([back], there, first)
         (delivery,) = await watching.delivered(done.height - 1, done.height)
         assert (delivery.dest_client, delivery.sequence) == (here.client, back.sequence)
