@@ -13,3 +13,11 @@ def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def archived(tmp_path: Path) -> Iterator[World]:
+    """The same, of ledgers that show what is past."""
+    made = World(tmp_path, keeps_past=True)
+    yield made
+    made.close()

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from world import Door, KeySigner, World
+from doors import Door
+from member_keys import KeySigner
+from world import World
 
 from caimi.errors.messaging import NotEnoughAttestations
 from caimi.messaging.attestations import gather_signatures

@@ -8,7 +8,8 @@ import pytest
 from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import HALF_ORDER, KeySigner, typed_data
+from independent_client import HALF_ORDER, typed_data
+from member_keys import KeySigner
 
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.hashing import keccak256

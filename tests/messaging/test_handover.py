@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from world import KeySigner
+from member_keys import KeySigner
 
 from caimi.errors.messaging import InvalidCheckpoint, NotEnoughAttestations
 from caimi.ledgers.port import LedgerId

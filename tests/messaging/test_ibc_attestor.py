@@ -9,7 +9,7 @@ import pytest
 from eth_abi.abi import decode
 from hypothesis import given
 from hypothesis import strategies as st
-from world import NodeView, World
+from world import World
 
 from caimi.errors.messaging import (
     InvalidProof,
@@ -34,11 +34,17 @@ from caimi.messaging.witnesses import Witnesses
 
 
 @pytest.fixture
+def world(archived: World) -> World:
+    """An attestor reads what was stored at the very height that it signs."""
+    return archived
+
+
+@pytest.fixture
 def attestor(world: World) -> IbcAttestor:
     a, b = world.chains
     a.send(b)
     world.finalize()
-    return IbcAttestor(world.signers[0], Witnesses.of(NodeView(a)), world.stores[0])
+    return IbcAttestor(world.signers[0], Witnesses.of(world.node(a)), world.stores[0])
 
 
 async def test_a_block_s_time_is_signed_as_ibc_go_has_it(

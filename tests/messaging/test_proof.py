@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import KeySigner, LightClient
+from independent_client import IndependentClient
+from member_keys import KeySigner
 
 from caimi.errors.ledgers import ProofRefused
 from caimi.errors.messaging import InvalidProof, NothingToAttest
@@ -16,7 +17,7 @@ from caimi.messaging.proof import Proof, SignedStatement, Tree, statement_of
 ORIGIN = b"\x0a" * 32
 SIGNERS = sorted((KeySigner(50 + n) for n in range(5)), key=lambda signer: signer.account)
 COMMITTEE = make_committee(4, 3, [signer.account for signer in SIGNERS])
-CLIENT = LightClient(ORIGIN, COMMITTEE, valid_until=20_000)
+CLIENT = IndependentClient(ORIGIN, COMMITTEE, valid_until=20_000)
 NOW = 10_000
 FACTS = [(bytes([place]) * 32, bytes([100 + place]) * 32) for place in range(1, 8)]
 
@@ -110,7 +111,7 @@ def test_a_checkpoint_is_no_absence_and_the_reverse() -> None:
     ],
 )
 def test_a_proof_counts_only_where_and_when_it_was_meant(
-    error: str, client: LightClient, now: int
+    error: str, client: IndependentClient, now: int
 ) -> None:
     with pytest.raises(ProofRefused, match=error):
         client.verify(Kind.CHECKPOINT, KEYS, VALUES, PROOF.data, now)

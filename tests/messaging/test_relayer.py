@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from world import Chain, KeySigner, World, sequence_of
+from chains import Chain, sequence_of
+from world import RELAYER, World
 
 from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
 from caimi.errors.messaging import EventsMissing, NotEnoughAttestations, RangeTooLarge
@@ -198,7 +199,7 @@ async def test_a_batch_too_large_for_a_block_is_split(world: World) -> None:
 async def test_a_refused_callback_is_tried_again_ever_more_rarely(world: World) -> None:
     a, b = world.chains
     a.send(b)
-    a.ack_fails = lambda packet: True
+    a.truth.mailbox.refuses_endings = True
     relayer = world.relayer()
     await world.settle(relayer)
     before = a.transactions
@@ -206,7 +207,7 @@ async def test_a_refused_callback_is_tried_again_ever_more_rarely(world: World) 
         world.finalize()
         await relayer.step()
     assert a.transactions - before <= 3
-    a.ack_fails = lambda packet: False
+    a.truth.mailbox.refuses_endings = False
     world.pass_time(int(LONGEST_WAIT_SECONDS))
     await world.settle(relayer)
     assert len(a.state.ended) == 1
@@ -245,16 +246,9 @@ async def test_a_source_node_that_falls_behind_loses_no_packet(world: World) -> 
 
 
 async def test_two_ledgers_may_give_their_clients_the_same_names(tmp_path) -> None:
-    world = World(tmp_path, ledgers=3)
+    world = World(tmp_path, ledgers=3, hub=1, prefix="caimi-shared")
     a, b, c = world.chains
-    # From b's view the clients of a and of c have one name.
-    shared = "caimi-shared"
-    for source in (a, c):
-        (there,) = [r for r in source.routes if r.counterparty == b.id]
-        (back,) = [r for r in b.routes if r.counterparty == source.id]
-        source.clients[shared] = source.clients.pop(there.client_id)
-        source.routes[source.routes.index(there)] = replace(there, client_id=shared)
-        b.routes[b.routes.index(back)] = replace(back, counterparty_client_id=shared)
+    assert len({route.counterparty_client_id for route in b.routes}) == 1
     a.send(b)
     c.send(b)
     await world.settle(world.relayer())
@@ -435,12 +429,12 @@ async def test_a_packet_is_reported_when_it_was_carried(world: World) -> None:
 @pytest.mark.parametrize("batch", [0, -1, 1_001])
 def test_a_batch_out_of_bounds_is_refused(world: World, batch: int) -> None:
     with pytest.raises(RangeTooLarge, match=f"A batch of {batch} packets is not 1 to 1000"):
-        Relayer({}, [], KeySigner(1), batch=batch)
+        Relayer({}, [], RELAYER, batch=batch)
 
 
 @pytest.mark.parametrize("batch", [1, 1_000])
 def test_a_batch_at_its_bounds_is_taken(batch: int) -> None:
-    assert Relayer({}, [], KeySigner(1), batch=batch).open_packets == []
+    assert Relayer({}, [], RELAYER, batch=batch).open_packets == []
 
 
 async def test_packets_far_apart_are_proved_in_ranges_validators_accept(
@@ -477,10 +471,7 @@ async def test_a_block_with_too_much_in_it_is_reported_and_does_not_hold_up_othe
 ) -> None:
     monkeypatch.setattr("caimi.messaging.reading.MAX_FACTS", 2)
     a, b = world.chains
-    for _ in range(3):
-        a.send(b)
-    for place, entry in enumerate(a.state.sent):
-        a.state.sent[place] = replace(entry, height=3)
+    a.send_at_once(b, [b"ok"] * 3)
     world.mine()
     a.send(b)
     world.finalize()
@@ -510,9 +501,11 @@ async def test_a_packet_whose_event_a_node_left_out_is_noticed_and_carried(
     assert relayer._open[a.id].missing is None
 
 
+@pytest.mark.parametrize("keeps_past", [True, False])
 async def test_an_acknowledgement_whose_event_a_node_left_out_is_noticed_and_carried(
-    world: World,
+    tmp_path, keeps_past: bool
 ) -> None:
+    world = World(tmp_path, keeps_past=keeps_past)
     a, b = world.chains
     views = world.views()
     views[b.id].omits = lambda entry: isinstance(entry, WrittenAcknowledgement)
@@ -525,15 +518,35 @@ async def test_an_acknowledgement_whose_event_a_node_left_out_is_noticed_and_car
     assert len(a.state.ended) == 1
     for known in relayer._open.values():
         assert (known.sent, known.written) == ({}, {})
+    world.close()
 
 
-async def test_a_state_shown_under_an_older_height_is_no_missing_event(
-    world: World, monkeypatch: pytest.MonkeyPatch
+async def test_a_receipt_that_came_after_the_blocks_read_is_no_missing_event(
+    world: World,
 ) -> None:
     a, b = world.chains
     views = world.views()
     a.send(b)
     world.finalize()
+    known = OpenPackets(views[b.id], views)
+    await known.scan()
+    await world.relayer().step()
+    world.finalize()  # a state that was final only after the scan has the receipt
+    (packet,) = (sent.packet for sent in a.state.sent)
+    await known.find_missing([(packet.dest_client, packet.sequence)])
+    assert known.missing is None
+    await known.scan()
+    await known.find_missing([(packet.dest_client, packet.sequence)])
+    assert known.missing is None
+
+
+async def test_a_state_shown_under_an_older_height_is_no_missing_event(
+    archived: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = archived.chains
+    views = archived.views()
+    a.send(b)
+    archived.finalize()
     view, ask = views[a.id], views[a.id].commitments
     a.send(b)  # not final yet
     asked: list[At] = []
@@ -689,14 +702,12 @@ async def test_a_node_that_makes_up_sequences_fills_no_memory(world: World) -> N
 async def test_a_route_that_a_node_showed_late_loses_no_packet(world: World) -> None:
     a, b = world.chains
     views = world.views()
-    routes, a.routes[:] = list(a.routes), []
     relayer = world.relayer(views=views)
-    a.routes.extend(routes)
     a.send(b)
-    a.routes.clear()
+    views[a.id].hides_routes = True
     world.finalize()
     await relayer.step()
-    a.routes.extend(routes)
+    views[a.id].hides_routes = False
     await world.settle(relayer)
     assert len(a.state.ended) == 1
 

@@ -6,19 +6,23 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from chains import Chain
 from hypothesis import given
 from hypothesis import strategies as st
-from world import Chain, KeySigner, World
+from world import RELAYER, World
 
 from caimi.errors.ledgers import FeeAboveCap
 from caimi.errors.messaging import InvalidTurns
+from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key
 from caimi.ledgers.port import RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
+from caimi.messaging.proof import SignedStatement
 from caimi.messaging.provers.choice import prover_for
-from caimi.messaging.relayer import Relayer
 from caimi.messaging.turns import Turns
+from caimi.messaging.validator import read_tree
+from memory_ledger import Wallet
 
-ME, OTHER = KeySigner(77), KeySigner(78)
+ME, OTHER = RELAYER, Wallet(b"other")
 
 
 def every_route(policy: RoutePolicy) -> Policy:
@@ -190,9 +194,28 @@ async def test_who_collects_for_a_relayer_early_does_not_keep_it_from_finishing(
     relayer = world.relayer(policy=every_route(RoutePolicy(minimum_fee=1_000)))
     await world.settle(relayer, steps=1)
     assert effects(b) == 1
-    a.execute(lambda state: state.held.clear())  # anyone may claim for anyone
+    await collect_for(ME.account, world)  # anyone may claim for anyone
+    assert a.state.earned == {ME.account: 1_000}
     await world.settle(relayer)
     assert len(a.state.ended) == 1
+
+
+async def collect_for(relayer: bytes, world: World) -> None:
+    """Claim the first fee set aside for a relayer, as anybody else."""
+    a, b = world.chains
+    world.finalize()
+    (fee, *_), (answer,) = (
+        await a.ledger.fees.escrowed(a.truth.account(relayer), 0, a.height),
+        b.state.written,
+    )
+    said = [await door.validator.attest(b.id, 0, b.final_height) for door in world.doors[:2]]
+    places = {world.committee.members.index(each.signer()): each.signature for each in said}
+    tree = await read_tree(b.ledger.gateway, 0, await b.ledger.block(b.final_height))
+    key = acknowledgement_key(answer.dest_client, answer.sequence)
+    proof = SignedStatement(said[0].statement, places).prove(tree, [key])
+    value = acknowledgement_commitment(answer.acknowledgements)
+    call = a.ledger.fees.claim(fee.client_id, [fee], [value], proof.data)
+    await a.ledger.submit(call, a.enrol(Wallet(b"stranger")))
 
 
 # --- prices and batches -------------------------------------------------------------------------
@@ -278,7 +301,7 @@ class Crowd:
 
     def __init__(self, world: World, count: int, *, turns: bool) -> None:
         self.world = world
-        signers = [KeySigner(77 + place) for place in range(count)]
+        signers = [Wallet(b"relayer" + bytes([97 + place])) for place in range(count)]
         accounts = [signer.account for signer in signers]
         now: Callable[[], float] = lambda: float(world.now)  # noqa: E731 - a clock
 
@@ -288,14 +311,7 @@ class Crowd:
             return Turns(account, accounts, slot_seconds=30, guard_seconds=10, clock=now)
 
         self.relayers = [
-            Relayer(
-                world.views(),
-                world.doors,
-                signer,
-                policy=Policy(turns=turn(signer.account)),
-                clock=now,
-            )
-            for signer in signers
+            world.relayer(signer, policy=Policy(turns=turn(signer.account))) for signer in signers
         ]
 
     async def work(self, seconds: int) -> None:

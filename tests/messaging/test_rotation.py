@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from world import KeySigner
+from member_keys import KeySigner
 
 from caimi.errors.messaging import InvalidCheckpoint, NotEnoughAttestations
 from caimi.messaging.checkpoint import make_committee, recover

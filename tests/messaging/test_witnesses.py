@@ -1,10 +1,12 @@
 """A validator with several nodes of a ledger signs what none of them contradicts."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from world import Chain, NodeView, World, sequence_of
+from chains import Chain, sequence_of
+from world import World
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import (
@@ -26,7 +28,7 @@ class Watched:
 
     def __init__(self, world: World, quorum: int | None = None) -> None:
         self.chain: Chain = world.chains[0]
-        self.nodes = {name: NodeView(self.chain) for name in ("one", "two", "three")}
+        self.nodes = {name: world.node(self.chain) for name in ("one", "two", "three")}
         self.alarms: list[tuple[LedgerId, CaimiError]] = []
         self.validator = Validator(
             world.signers[0],
@@ -56,27 +58,21 @@ async def test_nodes_that_agree_are_believed(watched: Watched) -> None:
 
 @pytest.mark.parametrize("lie", ["time", "hash", "left out", "forged"])
 async def test_a_contradiction_is_not_signed_and_names_who_said_what(
-    watched: Watched, lie: str, world: World
+    watched: Watched, lie: str
 ) -> None:
     node = watched.nodes["two"]
     node.covers_up = True
+    _, true = watched.chain.state.sent
     if lie == "time":
         node.time_shift = 1
     elif lie == "hash":
-        fork = Chain(world, watched.chain.number, 2)
-        fork.blocks, fork.states = list(watched.chain.blocks), list(watched.chain.states)
-        fork.reorg(3)
-        node.chain = fork
+        node.forked_at = watched.chain.final_height
     elif lie == "left out":
         node.omits = lambda entry: sequence_of(entry) == 2
     else:
-        a, b = world.chains
-        forked = Chain(world, 12, 2)
-        forked.routes = a.routes
-        forked.send(b)
-        forked.send(b, value=b"forged")
-        node.omits = lambda entry: sequence_of(entry) == 2
-        node.forged = [forked.state.sent[1]]
+        node.omits = lambda entry: entry == true
+        payload = replace(true.packet.payloads[0], value=b"forged")
+        node.forged = [replace(true, packet=replace(true.packet, payloads=(payload,)))]
     with pytest.raises(EndpointsDisagree, match=r"one: block 0x.*two: block 0x.*three: block"):
         await watched.attest()
     assert [(ledger, error.code) for ledger, error in watched.alarms] == [
@@ -103,16 +99,12 @@ async def test_a_range_with_too_much_in_it_is_told_as_such_by_several_nodes_too(
 
 
 async def test_a_contradiction_about_an_earlier_block_names_what_each_says_of_it(
-    watched: Watched, world: World
+    watched: Watched,
 ) -> None:
     await watched.attest()
     signed = watched.chain.final_height
     watched.chain.mine(3)
-    fork = Chain(world, watched.chain.number, 2)
-    fork.blocks, fork.states = list(watched.chain.blocks), list(watched.chain.states)
-    fork.reorg(6)
-    fork.mine(len(watched.chain.blocks) - len(fork.blocks))
-    watched.nodes["two"].chain = fork
+    watched.nodes["two"].forked_at = signed
     with pytest.raises(EndpointsDisagree, match=f"one: .*, earlier block {signed} 0x.*two: .*, ea"):
         await watched.validator.attest(watched.chain.id, signed, watched.chain.final_height)
 
@@ -179,7 +171,7 @@ def test_an_impossible_or_lonely_quorum_is_refused(world: World, quorum: int) ->
 def test_nodes_of_two_ledgers_are_no_witnesses_of_one(world: World) -> None:
     a, b = world.chains
     with pytest.raises(TooFewEndpoints):
-        Witnesses({"a": NodeView(a), "b": NodeView(b)})
+        Witnesses({"a": world.node(a), "b": world.node(b)})
     with pytest.raises(TooFewEndpoints):
         Witnesses({})
 

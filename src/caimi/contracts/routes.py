@@ -85,12 +85,12 @@ _DEFAULTS: Final[Table[tuple[bytes], str]] = Table("gateway/default-clients", st
 
 
 class Routes:
-    """The routes of one gateway."""
+    """The routes of one gateway. The names of its clients begin with `prefix`."""
 
     def __init__(
         self, ledger: InteroperableLedger, authority: Authority, verifiers: LedgerVerifiers
     ) -> None:
-        self._prefix = f"caimi-{ledger_name(ledger)}"
+        self.prefix = f"caimi-{ledger_name(ledger)}"
         self._authority = authority
         self._verifiers = verifiers
 
@@ -105,7 +105,7 @@ class Routes:
         require(is_ledger(ledger), "InvalidLedger", ledger=ledger)
         behind = InteroperableLedger(ledger)
         count = _COUNT.get(state, ()) or 0
-        client_id = ClientId(f"{self._prefix}-{count}")
+        client_id = ClientId(f"{self.prefix}-{count}")
         _COUNT.put(state, (), count + 1)
         _ROUTES.put(state, (client_id,), GatewayRoute(client, behind))
         if _DEFAULTS.get(state, (ledger,)) is None:

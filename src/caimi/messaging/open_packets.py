@@ -17,6 +17,7 @@ from caimi.ibc.commitments import (
 from caimi.ibc.packet import Packet
 from caimi.ledgers.past import at_final
 from caimi.ledgers.port import (
+    FINAL,
     Account,
     Block,
     Exactly,
@@ -91,6 +92,7 @@ class OpenPackets:
     _fees_scanned: int = field(init=False)
     _newest: dict[str, int] = field(default_factory=dict, init=False)
     _untold: set[tuple[str, int]] = field(default_factory=set, init=False)
+    _received_by: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.read_again()
@@ -100,6 +102,7 @@ class OpenPackets:
         self.scanned = max(0, self.ledger.deployed_at - 1)
         self._fees_scanned = self.scanned
         self.missing = None
+        self._received_by.clear()
 
     @property
     def behind(self) -> bool:
@@ -129,6 +132,7 @@ class OpenPackets:
         for ack in written:
             if ack.dest_client in clients:
                 self.written[ack.dest_client, ack.sequence] = ack
+                self._received_by.pop((ack.dest_client, ack.sequence), None)
         self.scanned = upto
 
     async def _read_fees(self, height: int) -> None:
@@ -243,15 +247,29 @@ class OpenPackets:
         unseen = [name for name in received if name not in self.written]
         if self.final is None or self.behind or not unseen:
             return
-        try:
-            present_ones = await self.ledger.gateway.receipts(unseen, Exactly(self.final.height))
-        except HistoryGone:
-            return  # a later state would show what was received after the blocks that were read
+        present_ones = await self._received(unseen, self.final.height)
         for (client, sequence), present in zip(unseen, present_ones, strict=True):
             if present:
                 self.missing = EventsMissing(
                     f"No event tells of the acknowledgement of packet {sequence} for {client}."
                 )
+
+    async def _received(self, names: Sequence[tuple[str, int]], height: int) -> list[bool]:
+        """Tell which packets were surely received in the blocks up to a final height.
+
+        A ledger that keeps no past tells it a while later: a receipt that its newest final state
+        holds was there by the block that is final after the question.
+        """
+        gateway = self.ledger.gateway
+        try:
+            return await gateway.receipts(names, Exactly(height))
+        except HistoryGone:
+            present_ones = await gateway.receipts(names, FINAL)
+        by = max(height, (await self.ledger.finalized()).height)
+        for name, present in zip(names, present_ones, strict=True):
+            if present:
+                self._received_by.setdefault(name, by)
+        return [self._received_by.get(name, height + 1) <= height for name in names]
 
     async def doubt(self, name: tuple[str, int], *, of_sent: bool, untraceable: bool) -> bool:
         """Ask the ledger's state about a packet sent, or else answered, that does not prove.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caimi.errors.ledgers import AlreadyBought, InsufficientFunds, NotOffered, PriceChanged
-from caimi.ledgers.port import LedgerId, Price, offered
+from caimi.ledgers.port import LedgerId, Price
 from conformance.facet import ELSEWHERE, Facet
 from conformance.site import MemoryOutbox, World
 
@@ -115,12 +115,7 @@ class CoinlessFacet(Facet):
         with pytest.raises(NotOffered):
             await ledger.balance(world.account(alice))
         with pytest.raises(NotOffered):
-            await ledger.work_price()
-        with pytest.raises(NotOffered):
             await ledger.transfer_coins(world.account(bob), 1, alice)
-        assert ledger.fees is None
-        with pytest.raises(NotOffered, match="fees for relayers"):
-            offered(ledger.fees, ledger.id, "fees for relayers")
 
     async def test_nothing_is_priced_bought_or_paid_out(self, world: World):
         ledger, market = world.ledger, world.ledger.market

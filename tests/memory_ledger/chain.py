@@ -11,13 +11,17 @@ from caimi.contracts.deployment import Contracts
 from caimi.contracts.execution import Effect, Executed, Execution
 from caimi.contracts.identifiers import Account, InteroperableLedger
 from caimi.contracts.site import Site
-from caimi.contracts.state import MemoryState, Overlay, State
+from caimi.contracts.state import Overlay, State
 from caimi.errors.ledgers import CallInvalid, CallRefused, HistoryGone, LedgerBehind
 from caimi.hashing import sha256
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId, Signer
 from caimi.ledgers.port import Account as LedgerAccount
-from memory_ledger.acts import ACTS
+from memory_ledger.acts import ACTS, Act
 from memory_ledger.calls import Envelope, MemoryCall, Signed
+from memory_ledger.escrow import RelayEscrow
+from memory_ledger.mailbox import PORT, Mailbox
+from memory_ledger.states import States
+from memory_ledger.tellings import Tellings, Told
 from memory_ledger.words import Wallet, WordBook
 
 START: Final = 1_700_000_000
@@ -37,42 +41,42 @@ class Included:
     refusal: CallRefused | None
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One effect, and where it came about."""
-
-    effect: Effect
-    tx: str
-    height: int
-
-
 @dataclass
 class MemoryChain:
     """One ledger. Each call makes a block; blocks are final when `depth` more lie on them.
 
-    Only the newest state and those not final yet are kept. `clock` is what everybody agrees the
-    time is, in seconds: it moves by `advance` alone.
+    Only the newest state and those not final yet are kept, unless it `keeps_past`. `clock` is what
+    everybody agrees the time is, in seconds: it moves by `advance` alone. With a `work_price`, in
+    points that its keeper credits to whoever wants some, relayers are paid; without, there is
+    nothing to pay with.
     """
 
     name: str
     clock: int = START
     depth: int = 0
+    keeps_past: bool = False
+    work_price: int | None = None
     book: WordBook = field(default_factory=WordBook)
     blocks: list[Block] = field(default_factory=list)
     included: dict[str, Included] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    told: Tellings = field(default_factory=Tellings)
 
     def __post_init__(self) -> None:
         self.id = LedgerId(f"local:{self.name}")
         ledger = InteroperableLedger(InteroperableAddress.from_caip(self.id).to_bytes())
         self.site = Site(ledger, *(Account(word) for word in CONTRACTS))
         self.contracts = Contracts.over(self.site, self.book)
-        self._states: list[tuple[int, MemoryState]] = [(0, MemoryState())]
+        gateway = self.contracts.gateway
+        self.mailbox, self.escrow = Mailbox(gateway), RelayEscrow(gateway)
+        gateway.applications.install(self.mailbox)
+        self._acts = ACTS | {name: _own(act) for name, act in self._own_acts().items()}
+        self._states, self._final, self._forks = States(), 0, 0
         self.blocks.append(Block(0, self.clock, sha256(self.id.encode())))
-        self.admin = self.enrol("admin")
-        founder, guardian = Account(b"admin"), Account(b"guardian")
+        self.admin, self.guardian = self.enrol("admin"), self.enrol("guardian")
+        founder, guardian = Account(self.admin.account), Account(self.guardian.account)
         first = Execution(self.state, 0, self.clock, founder)
         self.contracts.found(first, founder, guardian)
+        gateway.applications.add(first, PORT, self.mailbox.account)
 
     def account(self, word: bytes) -> LedgerAccount:
         """Give the account of a word here."""
@@ -92,12 +96,12 @@ class MemoryChain:
 
     @property
     def final(self) -> Block:
-        return self.blocks[self._states[0][0]]
+        return self.blocks[self._final]
 
     @property
     def state(self) -> State:
         """The newest state."""
-        return self._states[-1][1]
+        return self._states.newest
 
     def at(self, at: At) -> State:
         """Give a state to read.
@@ -108,12 +112,12 @@ class MemoryChain:
         """
         if at is NEWEST:
             return self.state
-        if not isinstance(at, Exactly):
-            return self._states[0][1]
-        self.block(at.height)
-        if at.height != self.head.height:
-            raise HistoryGone(f"{self.id} keeps its newest state only, not that of {at.height}.")
-        return self.state
+        height = self.block(at.height).height if isinstance(at, Exactly) else self._final
+        past = isinstance(at, Exactly) and height != self.head.height and not self.keeps_past
+        kept = None if past else self._states.at(height)
+        if kept is None:
+            raise HistoryGone(f"{self.id} keeps its newest state only, not that of {height}.")
+        return kept
 
     def block(self, height: int) -> Block:
         """Give a block; raises `LedgerBehind` where there is none."""
@@ -121,20 +125,9 @@ class MemoryChain:
             raise LedgerBehind(f"{self.id} has no block {height}.")
         return self.blocks[height]
 
-    def tellings(
-        self, kind: type[E], from_height: int, to_height: int
-    ) -> Iterator[tuple[E, str, int]]:
-        """Give the effects of a kind in blocks (from_height, to_height], each with tx and height.
-
-        They are few enough here to look through them all.
-        """
-        for each in self.told:
-            if isinstance(each.effect, kind) and from_height < each.height <= to_height:
-                yield each.effect, each.tx, each.height
-
     def ever(self, kind: type[E]) -> Iterator[tuple[E, str, int]]:
         """Give all effects of a kind."""
-        return self.tellings(kind, -1, self.head.height)
+        return self.told.of(kind, -1, self.head.height)
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -156,7 +149,7 @@ class MemoryChain:
         said = signed.envelope
         if not self.book.verifies(said.author, signed.digest, signed.signature):
             raise CallInvalid(f"{said.author!r} did not sign {signed.tx}: it is damaged.")
-        if said.ledger != self.id or said.act not in ACTS:
+        if said.ledger != self.id or said.act not in self._acts:
             raise CallInvalid(f"{signed.tx} is for {said.ledger}, or for nothing known.")
         if said.until <= self.head.height:
             raise CallInvalid(f"{signed.tx} lapsed after block {said.until}.")
@@ -169,6 +162,24 @@ class MemoryChain:
         for _ in range(blocks):
             self._close(b"")
 
+    def begin(self, act: str, *arguments: object) -> Any:
+        """Have the administrator do something in the first block, before there is another."""
+        assert self.head.height == 0, "It has begun already."
+        first = Execution(self.state, 0, self.clock, Account(self.admin.account))
+        return self._run(first, act, arguments).result
+
+    def undo(self, blocks: int) -> None:
+        """Fork: take the newest blocks back, and what was in them; as deep as states are kept."""
+        height = self.head.height - blocks
+        self._states.undo(height)
+        self.told.undo(height)
+        del self.blocks[height + 1 :]
+        self.included = {
+            tx: each for tx, each in self.included.items() if each.block.height <= height
+        }
+        self._final = min(self._final, height)
+        self._forks += 1
+
     def enrol(self, word: str) -> Wallet:
         """Give somebody an account."""
         wallet = Wallet(word.encode())
@@ -179,6 +190,18 @@ class MemoryChain:
         """Tell how many calls of an account were included."""
         return sum(each.author == signer.account for each in self.included.values())
 
+    def _own_acts(self) -> dict[str, Act]:
+        """Give what can be done besides with CAIMI's contracts."""
+        escrow = self.escrow
+        return {
+            "post": self.mailbox.post,
+            "escrow": escrow.escrow,
+            "claim": escrow.claim,
+            "refund": escrow.refund,
+            "reclaim": escrow.reclaim,
+            "withdraw points": escrow.withdraw,
+        }
+
     def _include(self, tx: str, said: Envelope) -> Included:
         block = self._close(tx.encode())
         call = Execution(self.state, block.height, block.time, Account(said.author))
@@ -188,26 +211,24 @@ class MemoryChain:
         except CallRefused as refusal:
             included = Included(tx, block, said.author, None, (), refusal)
         self.included[tx] = included
-        self.told += [Told(effect, tx, block.height) for effect in included.effects]
+        for effect in included.effects:
+            self.told.add(Told(effect, tx, block.height))
         return included
 
     def _run(self, call: Execution, act: str, arguments: tuple[Any, ...]) -> Executed[Any]:
-        contracts = self.contracts
-        return contracts.run(call, lambda inner: ACTS[act](contracts, inner, *arguments))
+        contracts, done = self.contracts, self._acts[act]
+        return contracts.run(call, lambda inner: done(contracts, inner, *arguments))
 
     def _close(self, content: bytes) -> Block:
         """Begin the next block; states that became final leave only the last of them."""
-        before = self.head
-        digest = sha256(before.hash + self.clock.to_bytes(8) + content)
+        before, forks = self.head, self._forks.to_bytes(8)
+        digest = sha256(before.hash + self.clock.to_bytes(8) + forks + content)
         block = Block(before.height + 1, self.clock, digest)
-        newest = self._states[-1][1]
-        if self.depth:
-            kept, newest = newest, MemoryState()
-            for key, value in kept.items().items():
-                newest.put(key, value)
-            self._states.append((block.height, newest))
-        else:
-            self._states = [(block.height, newest)]
-        del self._states[: -(self.depth + 1)]
+        self._final = max(self._final, block.height - self.depth)
+        self._states.grow(0 if self.keeps_past else self._final)
         self.blocks.append(block)
         return block
+
+
+def _own(act: Act) -> Act:
+    return lambda _contracts, call, *arguments: act(call, *arguments)

@@ -23,7 +23,7 @@ class MemoryReceipts:
         return self._chain.contracts.receipts.anchored(state, word, root)
 
     async def entry(self, account: Account, index: int, since: int, until: int) -> bytes | None:
-        for told, _, _ in self._chain.tellings(ReceiptsAnchored, since - 1, until):
+        for told, _, _ in self._chain.told.of(ReceiptsAnchored, since - 1, until):
             if (told.worker, told.index) == (self._chain.native(account), index):
                 return told.root
         return None

@@ -85,7 +85,7 @@ class MemoryRegistry:
         return ModelRecord(model_id, known.name, publisher, holder, known.home, known.version_count)
 
     async def models(self, from_height: int, to_height: int) -> list[ModelRecord]:
-        told = self._chain.tellings(ModelRegistered, from_height, to_height)
+        told = self._chain.told.of(ModelRegistered, from_height, to_height)
         return [await self.model(effect.token) for effect, _, _ in told]
 
     async def versions(self, model_id: bytes, at: At = NEWEST) -> list[VersionRecord]:
@@ -120,7 +120,7 @@ class MemoryRegistry:
         return [AliasChange(entry.version, entry.time) for entry in entries]
 
     async def history(self, model_id: bytes) -> list[HistoryEntry]:
-        return history_of(self._chain.told, model_id)
+        return history_of(self._chain.told.all, model_id)
 
     async def approved(self, model_id: bytes) -> Account | None:
         with named("Reading who may move the model"):

@@ -11,6 +11,7 @@ from memory_ledger.bridge import MemoryBridge
 from memory_ledger.calls import MemoryCall
 from memory_ledger.chain import Included, MemoryChain
 from memory_ledger.clients import MemoryClients
+from memory_ledger.fees import MemoryFees
 from memory_ledger.gateway import MemoryGateway
 from memory_ledger.market import MemoryMarket
 from memory_ledger.receipts import MemoryReceipts
@@ -24,7 +25,6 @@ R = TypeVar("R")
 class MemoryLedger:
     """One connection to a chain in memory, which waits `patience` seconds for what never comes."""
 
-    fees = None
     contract_accounts = None
     watching = None
     deployed_at = 0
@@ -44,6 +44,11 @@ class MemoryLedger:
         self.clients = MemoryClients(chain)
         self.receipts = MemoryReceipts(chain)
 
+    @property
+    def fees(self) -> MemoryFees | None:
+        """The escrow, where work has a price."""
+        return None if self._chain.work_price is None else MemoryFees(self._chain)
+
     async def check(self) -> None:
         """There is nothing between us and the chain."""
 
@@ -60,7 +65,9 @@ class MemoryLedger:
         self._no_coin()
 
     async def work_price(self) -> int:
-        self._no_coin()
+        if self._chain.work_price is None:
+            self._no_coin()
+        return self._chain.work_price
 
     async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
         self._no_coin()
@@ -101,8 +108,10 @@ class MemoryLedger:
         return call
 
     def _done(self, included: Included, effect: R) -> Done[R]:
-        block = included.block
-        return Done(self.id, included.tx, block.height, block.time, 0, 0, effect)
+        """Say what a call did; where work has a price each call is a unit of it."""
+        block, price = included.block, self._chain.work_price
+        work, fee = (0, 0) if price is None else (1, price)
+        return Done(self.id, included.tx, block.height, block.time, work, fee, effect)
 
     def _no_coin(self) -> NoReturn:
         raise NotOffered(f"{self.id} has no coin.")

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
 from caimi.contracts.identifiers import ClientId
-from caimi.contracts.interoperable import ledger_name
 from caimi.contracts.receiving import AcknowledgementWritten
 from caimi.contracts.sending import PacketSent
 from caimi.contracts.transfers import ModelTransfer
 from caimi.errors.ledgers import CallRefused, LedgerRefused
-from caimi.hashing import keccak256
-from caimi.ibc.commitments import acknowledgement_path, commitment_path
 from caimi.ibc.packet import Packet
 from caimi.ibc.protobuf import encode_packet
 from caimi.ledgers.client_proofs import StateProof
@@ -55,8 +52,7 @@ class MemoryGateway:
     # --- packets --------------------------------------------------------------------------------
 
     async def sent(self, from_height: int, to_height: int) -> list[SentPacket]:
-        told = self._chain.tellings(PacketSent, from_height, to_height)
-        return [_sent(effect, tx, height) for effect, tx, height in told]
+        return sent_on(self._chain, from_height, to_height)
 
     async def find_sent(self, client_id: str, sequence: int) -> SentPacket | None:
         for sent in await self.sent(0, self._chain.head.height):
@@ -67,12 +63,7 @@ class MemoryGateway:
     async def traffic(
         self, from_height: int, to_height: int
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
-        written = [
-            WrittenAcknowledgement(each.client_id, each.sequence, each.acknowledgements, tx, height)
-            for each, tx, height in self._chain.tellings(
-                AcknowledgementWritten, from_height, to_height
-            )
-        ]
+        written = written_on(self._chain, from_height, to_height)
         return await self.sent(from_height, to_height), written
 
     async def whole_traffic(
@@ -81,8 +72,8 @@ class MemoryGateway:
         return await self.traffic(from_height, to_height)
 
     async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
-        """Give what is stored; names are paths here, so those of all packets told of are tried."""
-        state, paths = self._chain.at(at), self._paths()
+        """Give what is stored; names are paths here, and known of all packets told of."""
+        state, paths = self._chain.at(at), self._chain.told.paths
         stored = (
             self._gateway.commitments.get(state, paths[key]) if key in paths else None
             for key in keys
@@ -128,7 +119,7 @@ class MemoryGateway:
 
     def _all(self):
         """Give all routes by name; names count up."""
-        prefix, number = f"caimi-{ledger_name(self._chain.site.ledger)}", 0
+        prefix, number = self._gateway.routes.prefix, 0
         while True:
             name = ClientId(f"{prefix}-{number}")
             try:
@@ -136,17 +127,6 @@ class MemoryGateway:
             except CallRefused:
                 return
             number += 1
-
-    def _paths(self) -> dict[bytes, bytes]:
-        paths = [
-            commitment_path(told.packet.source_client, told.packet.sequence)
-            for told, _, _ in self._chain.ever(PacketSent)
-        ]
-        paths += [
-            acknowledgement_path(told.client_id, told.sequence)
-            for told, _, _ in self._chain.ever(AcknowledgementWritten)
-        ]
-        return {keccak256(path): path for path in paths}
 
     def _id(self, ledger: bytes) -> LedgerId:
         return LedgerId(InteroperableAddress.from_bytes(ledger).ledger)
@@ -157,6 +137,23 @@ class MemoryGateway:
 
 def _encoded(packets: Sequence[Packet]) -> tuple[bytes, ...]:
     return tuple(encode_packet(packet) for packet in packets)
+
+
+def sent_on(chain: MemoryChain, from_height: int, to_height: int) -> list[SentPacket]:
+    """List the packets sent in blocks (from_height, to_height]."""
+    told = chain.told.of(PacketSent, from_height, to_height)
+    return [_sent(effect, tx, height) for effect, tx, height in told]
+
+
+def written_on(
+    chain: MemoryChain, from_height: int, to_height: int
+) -> list[WrittenAcknowledgement]:
+    """List the acknowledgements written in those blocks."""
+    told = chain.told.of(AcknowledgementWritten, from_height, to_height)
+    return [
+        WrittenAcknowledgement(each.client_id, each.sequence, each.acknowledgements, tx, height)
+        for each, tx, height in told
+    ]
 
 
 def _sent(told: PacketSent, tx: str, height: int) -> SentPacket:

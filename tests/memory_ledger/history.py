@@ -11,7 +11,7 @@ from caimi.contracts.licences import LicenceGranted, LicenceRevoked
 from caimi.contracts.ownership import OwnershipApproved, OwnershipMoved
 from caimi.contracts.registry import AliasSet, ModelRegistered, VersionDeprecated, VersionPublished
 from caimi.ledgers.port import HistoryEntry
-from memory_ledger.chain import Told
+from memory_ledger.tellings import Told
 
 _WORDS: Final = {
     OwnershipMoved: "transfer",

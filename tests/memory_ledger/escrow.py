@@ -1,0 +1,136 @@
+"""What relayers are to be paid, in points, as `RelayFees.sol` has it in coins.
+
+Points come out of nothing: whoever sets some aside has them, and who withdraws some has had them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from caimi.contracts.commitments import PENDING
+from caimi.contracts.execution import Effect, Execution, require
+from caimi.contracts.gateway import PacketGateway
+from caimi.contracts.packet_rules import commitment_of
+from caimi.contracts.records import Table
+from caimi.contracts.state import State
+from caimi.ibc.commitments import acknowledgement_key, commitment_path, receipt_key
+from caimi.ibc.protobuf import decode_packet
+
+ABANDONED_AFTER: Final = 30 * 24 * 3600
+FeeName = tuple[str, int, bytes, bytes]
+"""A fee: the client, the sequence, the relayer and the payer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeeEscrowed(Effect):
+    """Points were set aside for a relayer."""
+
+    name: FeeName
+    amount: int
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeeEarned(Effect):
+    """A relayer may withdraw a fee."""
+
+    name: FeeName
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFee:
+    """What is held, and until when its packet lasts."""
+
+    amount: int
+    timeout: int
+
+
+_HELD: Final[Table[FeeName, HeldFee]] = Table("fees/held", HeldFee)
+_OWED: Final[Table[tuple[bytes], int]] = Table("fees/owed", int)
+
+
+class RelayEscrow:
+    """The escrow of one ledger. All of its calls are open to anyone."""
+
+    def __init__(self, gateway: PacketGateway) -> None:
+        self._gateway = gateway
+
+    def escrow(self, call: Execution, encoded: bytes, relayer: bytes, amount: int) -> None:
+        """Set points aside for the relayer of an open packet."""
+        packet = decode_packet(encoded)
+        require(bool(relayer), "NoRelayer")
+        require(amount > 0, "NoFee")
+        path = commitment_path(packet.source_client, packet.sequence)
+        open_now = self._gateway.commitments.get(call.state, path) == commitment_of(packet)
+        require(open_now, "NotOpen", client_id=packet.source_client, sequence=packet.sequence)
+        name = (packet.source_client, packet.sequence, relayer, bytes(call.caller))
+        whole = amount + self.held(call.state, name)
+        _HELD.put(call.state, name, HeldFee(whole, packet.timeout))
+        call.emit(FeeEscrowed(name, amount, packet.timeout))
+
+    def claim(
+        self,
+        call: Execution,
+        client_id: str,
+        names: Sequence[FeeName],
+        acknowledgements: Sequence[bytes],
+        proof: bytes,
+    ) -> None:
+        """Give relayers their fees, by proof of what their packets were answered with."""
+        require(len(names) == len(acknowledgements), "LengthMismatch")
+        require(PENDING not in acknowledgements, "NotAcknowledged")
+        route = self._gateway.routes.get(call.state, client_id)
+        keys = [acknowledgement_key(route.counterparty, sequence) for _, sequence, _, _ in names]
+        facts = list(zip(keys, acknowledgements, strict=True))
+        self._gateway.routes.verify_membership(call, route, facts, proof)
+        for name in names:
+            require(name[0] == client_id, "WrongRoute")
+            amount = self._end(call, name, name[2])
+            if amount:
+                call.emit(FeeEarned(name, amount))
+
+    def refund(
+        self, call: Execution, client_id: str, names: Sequence[FeeName], proof: bytes
+    ) -> None:
+        """Give payers their fees back, by proof that nothing was received in time."""
+        route = self._gateway.routes.get(call.state, client_id)
+        keys = [receipt_key(route.counterparty, sequence) for _, sequence, _, _ in names]
+        time = self._gateway.routes.verify_absence(call, route, keys, proof).time
+        for name in names:
+            require(name[0] == client_id, "WrongRoute")
+            require(time >= self._timeout(call.state, name), "TimeoutNotReached")
+            self._end(call, name, name[3])
+
+    def reclaim(self, call: Execution, name: FeeName) -> None:
+        """Give a payer a fee back about whose packet nobody has proved anything for so long."""
+        abandoned_at = self._timeout(call.state, name) + ABANDONED_AFTER
+        require(call.time >= abandoned_at, "NotAbandoned", abandoned_at=abandoned_at)
+        self._end(call, name, name[3])
+
+    def withdraw(self, call: Execution) -> None:
+        """Take what one is owed."""
+        require(self.owed(call.state, call.caller) > 0, "NothingOwed")
+        _OWED.delete(call.state, (call.caller,))
+
+    def held(self, state: State, name: FeeName) -> int:
+        """Tell how much is held under a name."""
+        fee = _HELD.get(state, name)
+        return 0 if fee is None else fee.amount
+
+    def owed(self, state: State, account: bytes) -> int:
+        """Tell how much an account can withdraw."""
+        return _OWED.get(state, (account,)) or 0
+
+    def _timeout(self, state: State, name: FeeName) -> int:
+        fee = _HELD.get(state, name)
+        return 0 if fee is None else fee.timeout
+
+    def _end(self, call: Execution, name: FeeName, to: bytes) -> int:
+        amount = self.held(call.state, name)
+        if amount:
+            _HELD.delete(call.state, name)
+            _OWED.put(call.state, (to,), self.owed(call.state, to) + amount)
+        return amount
