@@ -32,6 +32,10 @@ class EvmSite:
     has_coin = True
     keeps_past = True
 
+    @property
+    def guardian(self) -> LocalSigner:
+        return self.rich
+
     def ledger(self, patience: Patience = IMPATIENT) -> EvmLedger:
         return EvmLedger(self.reach(), self.deployment, patience=patience)
 

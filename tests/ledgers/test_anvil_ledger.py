@@ -30,7 +30,14 @@ from caimi.ledgers.evm.rpc import Retries
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Account, Call
-from conformance import ContractAccountsFacet, LedgerConformance, PastFacet, SellingFacet
+from conformance import (
+    ContractAccountsFacet,
+    FeesFacet,
+    LedgerConformance,
+    PastFacet,
+    SellingFacet,
+    WatchingFacet,
+)
 from memory_ledger import MemorySite
 
 pytestmark = pytest.mark.anvil
@@ -68,7 +75,13 @@ def far() -> MemorySite:
 
 
 class TestAnvilLedger(
-    LedgerConformance, SellingFacet, PastFacet, ContractAccountsFacet, EvmConformance
+    LedgerConformance,
+    SellingFacet,
+    PastFacet,
+    ContractAccountsFacet,
+    FeesFacet,
+    WatchingFacet,
+    EvmConformance,
 ):
     """The whole suite over HTTP."""
 

@@ -26,13 +26,16 @@ def test_the_suite_names_no_family(module: Path):
 
 def test_every_facet_is_in_the_suite_or_is_a_choice():
     whole = (conformance.LedgerConformance, conformance.SellingFacet, conformance.CoinlessFacet)
-    choices = (
-        *whole,
-        conformance.PastFacet,
-        conformance.NoPastFacet,
+    past = (conformance.PastFacet, conformance.NoPastFacet)
+    optional = (
         conformance.ContractAccountsFacet,
         conformance.KeyAccountsFacet,
+        conformance.FeesFacet,
+        conformance.NoFeesFacet,
+        conformance.WatchingFacet,
+        conformance.NoWatchingFacet,
     )
+    choices = (*whole, *past, *optional)
     tested = [each for each in _descendants(Facet) if any(n.startswith("test") for n in vars(each))]
     facets = [each for each in tested if each.__module__.startswith("conformance.")]
     assert len(facets) > 10

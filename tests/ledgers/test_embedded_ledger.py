@@ -19,7 +19,14 @@ from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Sender
-from conformance import ContractAccountsFacet, LedgerConformance, PastFacet, SellingFacet
+from conformance import (
+    ContractAccountsFacet,
+    FeesFacet,
+    LedgerConformance,
+    PastFacet,
+    SellingFacet,
+    WatchingFacet,
+)
 from memory_ledger import MemorySite
 
 
@@ -37,7 +44,13 @@ def far() -> MemorySite:
 
 
 class TestEmbeddedLedger(
-    LedgerConformance, SellingFacet, PastFacet, ContractAccountsFacet, EvmConformance
+    LedgerConformance,
+    SellingFacet,
+    PastFacet,
+    ContractAccountsFacet,
+    FeesFacet,
+    WatchingFacet,
+    EvmConformance,
 ):
     async def test_time_moves_forward_on_request(self, world: World):
         before = await world.ledger.head()

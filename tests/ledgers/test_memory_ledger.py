@@ -6,12 +6,21 @@ from dataclasses import replace
 
 import pytest
 from conformance.site import Killed, MemoryOutbox, World
-from memory_ledger.sending import LAPSES_AFTER
 
 from caimi.errors.ledgers import CallInvalid, LedgerBehind, TransactionReverted, TransactionStuck
 from caimi.ledgers.port import Exactly
-from conformance import CoinlessFacet, KeyAccountsFacet, LedgerConformance, NoPastFacet
-from memory_ledger import MemorySite, Wallet
+from conformance import (
+    CoinlessFacet,
+    FeesFacet,
+    KeyAccountsFacet,
+    LedgerConformance,
+    NoFeesFacet,
+    NoPastFacet,
+    NoWatchingFacet,
+    PastFacet,
+)
+from memory_ledger import MemoryChain, MemorySite, Wallet
+from memory_ledger.sending import LAPSES_AFTER
 
 
 @pytest.fixture
@@ -24,7 +33,14 @@ def far() -> MemorySite:
     return MemorySite.named("far")
 
 
-class TestMemoryLedger(LedgerConformance, CoinlessFacet, NoPastFacet, KeyAccountsFacet):
+class TestMemoryLedger(
+    LedgerConformance,
+    CoinlessFacet,
+    NoPastFacet,
+    KeyAccountsFacet,
+    NoFeesFacet,
+    NoWatchingFacet,
+):
     """The whole suite in memory, and what only such a ledger does."""
 
     async def test_what_lapsed_is_not_made_anew_before_that_is_final(
@@ -75,3 +91,28 @@ class TestMemoryLedger(LedgerConformance, CoinlessFacet, NoPastFacet, KeyAccount
         head = await world.ledger.head()
         with pytest.raises(LedgerBehind):
             await world.ledger.registry.find(b"\1" * 32, Exactly(head.height + 1))
+
+    async def test_it_forks_within_its_finality_and_no_deeper(self, site: MemorySite):
+        deep, alice = site.deep(3), await site.wallet("alice")
+        done = await deep.submit(deep.receipts.anchor(b"\1" * 32, 1), alice)
+        await site.advance(blocks=2)
+        undone = await deep.block(done.height)
+        site.chain.undo(3)
+        assert (await deep.head()).height == done.height - 1
+        assert await deep.receipts.anchored(site.chain.account(alice.account), b"\1" * 32) is None
+        assert await site.sent(alice) == 0
+        await site.advance()
+        assert (await deep.block(done.height)).hash != undone.hash
+        await site.advance(blocks=2)
+        with pytest.raises(AssertionError, match="is gone"):
+            site.chain.undo(4)
+
+
+class TestMemoryLedgerWithMore(
+    LedgerConformance, CoinlessFacet, PastFacet, FeesFacet, NoWatchingFacet, KeyAccountsFacet
+):
+    """One that keeps its past, and has points to pay relayers with."""
+
+    @pytest.fixture
+    def site(self) -> MemorySite:
+        return MemorySite(MemoryChain("near", keeps_past=True, work_price=1))

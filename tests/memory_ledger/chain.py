@@ -72,8 +72,8 @@ class MemoryChain:
         self._acts = ACTS | {name: _own(act) for name, act in self._own_acts().items()}
         self._states, self._final, self._forks = States(), 0, 0
         self.blocks.append(Block(0, self.clock, sha256(self.id.encode())))
-        self.admin = self.enrol("admin")
-        founder, guardian = Account(b"admin"), Account(b"guardian")
+        self.admin, self.guardian = self.enrol("admin"), self.enrol("guardian")
+        founder, guardian = Account(self.admin.account), Account(self.guardian.account)
         first = Execution(self.state, 0, self.clock, founder)
         self.contracts.found(first, founder, guardian)
         gateway.applications.add(first, PORT, self.mailbox.account)

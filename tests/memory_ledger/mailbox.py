@@ -12,7 +12,7 @@ from caimi.contracts.gateway import PacketGateway
 from caimi.contracts.identifiers import Account, ClientId
 from caimi.ibc.packet import Payload
 from caimi.ledgers.port import LedgerId
-from memory_ledger.calls import MemoryCall, same
+from memory_ledger.calls import MemoryCall, nothing
 
 PORT: Final = "mail"
 UNWANTED: Final = b"fail"
@@ -37,13 +37,12 @@ class Mailbox:
     account: Account = Account(b"mailbox")  # noqa: RUF009 - bytes never change
     refuses_endings: bool = False
 
-    def post(
-        self, call: Execution, client_id: str, timeout: int, values: Sequence[bytes]
-    ) -> list[int]:
-        """Send each value in a packet of its own; gives their sequences."""
+    def post(self, call: Execution, timeout: int, letters: Sequence[tuple[str, bytes]]) -> None:
+        """Send each letter, a client and a value, in a packet of its own."""
         by = call.by(self.account)
-        payloads = [Payload(PORT, PORT, "1", "bytes", value) for value in values]
-        return [self.gateway.send(by, ClientId(client_id), timeout, (each,)) for each in payloads]
+        for client_id, value in letters:
+            payload = Payload(PORT, PORT, "1", "bytes", value)
+            self.gateway.send(by, ClientId(client_id), timeout, (payload,))
 
     def receive(self, call: Execution, context: PacketContext) -> bytes:
         if context.payload.value == UNWANTED:
@@ -63,8 +62,7 @@ class Mailbox:
 
 
 def posting(
-    ledger: LedgerId, client_id: str, timeout: int, values: Sequence[bytes]
-) -> MemoryCall[list[int]]:
-    """Build a call that has the mailbox send."""
-    arguments = (client_id, timeout, tuple(values))
-    return MemoryCall(ledger, f"Posting over {client_id}", "post", arguments, same)
+    ledger: LedgerId, timeout: int, letters: Sequence[tuple[str, bytes]]
+) -> MemoryCall[None]:
+    """Build a call that has the mailbox send letters, all in one block."""
+    return MemoryCall(ledger, "Posting", "post", (timeout, tuple(letters)), nothing)

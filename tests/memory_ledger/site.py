@@ -20,8 +20,15 @@ class MemorySite:
 
     chain: MemoryChain
     has_coin = False
-    keeps_past = False
     _clients: count[int] = field(default_factory=count)
+
+    @property
+    def keeps_past(self) -> bool:
+        return self.chain.keeps_past
+
+    @property
+    def guardian(self) -> Wallet:
+        return self.chain.guardian
 
     @classmethod
     def named(cls, name: str) -> MemorySite:

@@ -17,6 +17,7 @@ from memory_ledger import MemoryChain, MemoryLedger, Wallet
 from memory_ledger.calls import MemoryCall, read, sign
 from memory_ledger.escrow import FeeEarned
 from memory_ledger.gateway import sent_on, written_on
+from memory_ledger.joining import join
 from memory_ledger.mailbox import Arrived, posting
 
 CARRYING = ("receive", "acknowledge", "time out")
@@ -95,18 +96,11 @@ class Chain:
             self._enrolled[wallet.account] = wallet
         return self._enrolled[wallet.account]
 
-    def join(self, other: Chain, committee: Committee) -> str:
-        """Add a route to another ledger; gives its client."""
-        word = f"client{other.truth.name}".encode()
-        known = (committee.epoch, committee.threshold, committee.members, committee.operators)
-        self.truth.begin("add client", word, other.address, known)
-        ledger = other.truth.site.ledger
-        return str(self.truth.begin("add route", word, ledger))
-
-    def meet(self, other: Chain, client: str, theirs: str) -> None:
-        """Name the other side's client."""
-        self.truth.begin("set counterparty", client, theirs)
-        self.routes.append(Route(client, theirs, other.id))
+    def join(self, other: Chain, committee: Committee) -> None:
+        """Add a route to another ledger, and its to this one."""
+        mine, theirs = join(self.truth, other.truth, committee)
+        self.routes.append(Route(mine, theirs, other.id))
+        other.routes.append(Route(theirs, mine, self.id))
 
     # --- blocks ---------------------------------------------------------------------------------
 
@@ -185,7 +179,7 @@ class Chain:
         self._tick()
         timeout = self.truth.clock + lasts
         client = self.client_to(other).client_id
-        self._do(posting(self.id, client, timeout, tuple(values)), self._sender)
+        self._do(posting(self.id, timeout, [(client, value) for value in values]), self._sender)
         return [each.packet for each in sent_on(self.truth, self.height - 1, self.height)]
 
     def escrow(self, packet: Packet, relayer: bytes, amount: int, payer: bytes = b"payer") -> None:

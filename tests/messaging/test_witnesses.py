@@ -99,7 +99,7 @@ async def test_a_range_with_too_much_in_it_is_told_as_such_by_several_nodes_too(
 
 
 async def test_a_contradiction_about_an_earlier_block_names_what_each_says_of_it(
-    watched: Watched, world: World
+    watched: Watched,
 ) -> None:
     await watched.attest()
     signed = watched.chain.final_height

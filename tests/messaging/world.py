@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -80,15 +81,9 @@ class World:
         ]
 
     def _connect(self, hubs: Sequence[Chain]) -> None:
-        pairs = [
-            (a, b)
-            for a in self.chains
-            for b in self.chains
-            if a is not b and (a in hubs or b in hubs)
-        ]
-        clients = {(a.id, b.id): a.join(b, self.committee) for a, b in pairs}
-        for a, b in pairs:
-            a.meet(b, clients[a.id, b.id], clients[b.id, a.id])
+        for a, b in combinations(self.chains, 2):
+            if a in hubs or b in hubs:
+                a.join(b, self.committee)
 
     @property
     def now(self) -> int:

@@ -1,15 +1,17 @@
 """What every ledger behind the port must do, a facet a module, over a `Site` of any family.
 
 A test class takes `LedgerConformance` and, by what its ledger has, one of each pair:
-`SellingFacet` or `CoinlessFacet`, `PastFacet` or `NoPastFacet`, `ContractAccountsFacet` or
-`KeyAccountsFacet`. It gives two fixtures: `site`, where the ledger is, and `far`, the site of
-another ledger, of another family if there is one.
+`SellingFacet` or `CoinlessFacet`, `PastFacet` or `NoPastFacet`, `FeesFacet` or `NoFeesFacet`,
+`WatchingFacet` or `NoWatchingFacet`, `ContractAccountsFacet` or `KeyAccountsFacet`. It gives two
+fixtures: `site`, where the ledger is, and `far`, the site of another ledger, of another family if
+there is one.
 """
 
 from conformance.accounts import AccountsFacet, ContractAccountsFacet, KeyAccountsFacet
 from conformance.anchoring import ReceiptsFacet
 from conformance.blocks import BlocksFacet
 from conformance.feed import FeedFacet
+from conformance.fees import FeesFacet, NoFeesFacet
 from conformance.granting import GrantingFacet
 from conformance.packets import PacketsFacet
 from conformance.publications import PublicationsFacet
@@ -18,15 +20,20 @@ from conformance.registry import RegistryFacet
 from conformance.selling import CoinlessFacet, SellingFacet
 from conformance.submitting import SubmittingFacet
 from conformance.voyages import VoyagesFacet
+from conformance.watching import NoWatchingFacet, WatchingFacet
 
 __all__ = [
     "CoinlessFacet",
     "ContractAccountsFacet",
+    "FeesFacet",
     "KeyAccountsFacet",
     "LedgerConformance",
+    "NoFeesFacet",
     "NoPastFacet",
+    "NoWatchingFacet",
     "PastFacet",
     "SellingFacet",
+    "WatchingFacet",
 ]
 
 

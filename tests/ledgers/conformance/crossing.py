@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from coincurve import PrivateKey
 
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import acknowledgement_key, commitment_key, receipt_key
+from caimi.ibc.commitments import (
+    acknowledgement_commitment,
+    acknowledgement_key,
+    commitment_key,
+    receipt_key,
+)
 from caimi.ibc.packet import Packet
 from caimi.ibc.statements import Kind
-from caimi.ledgers.port import Account, Committee, Done, Ledger, Signer
+from caimi.ledgers.port import Account, Committee, Done, Ledger, RelayFee, Signer
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import read_tree
@@ -139,17 +144,35 @@ class Crossing:
 
     async def time_out(self, packet: Packet, start: End) -> Done[None]:
         """Bring proof that the other ledger has not received a packet."""
-        end, name = self.other(start), (packet.dest_client, packet.sequence)
-        await self.in_step()
-        height = (await end.ledger.head()).height
-        tree = Tree.of(absence_facts([name]))
-        keys = [receipt_key(*name)]
-        proof = await self._prove(end, start, Kind.ABSENCE, tree, (height, height), keys)
+        proof = await self._prove_absence(packet, start)
         call = start.ledger.gateway.time_out(start.client, [packet], proof.data)
+        return await start.ledger.submit(call, start.carrier)
+
+    async def collect(self, packet: Packet, start: End, height: int, fee: RelayFee) -> Done[None]:
+        """Bring proof of the answer that the other ledger wrote at a height, for a fee."""
+        end = self.other(start)
+        _, (answer,) = await end.ledger.gateway.traffic(height - 1, height)
+        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        proof = await self._prove_sent(end, start, height, [key])
+        value = acknowledgement_commitment(answer.acknowledgements)
+        call = start.ledger.fees.claim(start.client, [fee], [value], proof.data)
+        return await start.ledger.submit(call, start.carrier)
+
+    async def give_back(self, packet: Packet, start: End, fee: RelayFee) -> Done[None]:
+        """Bring proof that the other ledger has not received a packet, for a fee."""
+        proof = await self._prove_absence(packet, start)
+        call = start.ledger.fees.refund(start.client, [fee], proof.data)
         return await start.ledger.submit(call, start.carrier)
 
     def other(self, end: End) -> End:
         return self.there if end is self.here else self.here
+
+    async def _prove_absence(self, packet: Packet, start: End) -> Proof:
+        end, name = self.other(start), (packet.dest_client, packet.sequence)
+        await self.in_step()
+        height = (await end.ledger.head()).height
+        tree, keys = Tree.of(absence_facts([name])), [receipt_key(*name)]
+        return await self._prove(end, start, Kind.ABSENCE, tree, (height, height), keys)
 
     async def _prove_sent(self, of: End, at: End, first: int, keys: Sequence[bytes]) -> Proof:
         await self.in_step()

@@ -121,13 +121,11 @@ class CoinlessFacet(Facet):
 
     async def test_there_is_nothing_to_hold_or_to_send(self, world: World):
         assert not world.site.has_coin
-        ledger = world.ledger
-        assert ledger.coins is None
-        with pytest.raises(NotOffered, match="coin"):
-            offered(ledger.coins, ledger.id, "coin")
-        assert ledger.fees is None
-        with pytest.raises(NotOffered, match="fees for relayers"):
-            offered(ledger.fees, ledger.id, "fees for relayers")
+        ledger, alice = world.ledger, world.account(world.alice)
+        with pytest.raises(NotOffered, match="coin|holds"):
+            await offered(ledger.coins, ledger.id, "coin").balance(alice)
+        with pytest.raises(NotOffered, match="coin|holds"):
+            offered(ledger.coins, ledger.id, "coin").transfer(alice, Asset(ledger.id, b"").of(1))
 
     async def test_nothing_is_priced_bought_or_paid_out(self, world: World):
         ledger, market = world.ledger, world.ledger.market

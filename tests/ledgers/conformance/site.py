@@ -20,6 +20,10 @@ class Site(Protocol):
     def keeps_past(self) -> bool:
         """Whether the state of any past block can be read."""
 
+    @property
+    def guardian(self) -> Signer:
+        """Who may pause routes."""
+
     def open(self, patience: float = 20.0) -> Ledger:
         """Make a fresh connection, which waits so many seconds for what does not come."""
 

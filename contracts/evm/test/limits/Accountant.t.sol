@@ -42,6 +42,8 @@ contract AccountantTest is Test {
     function test_no_more_is_out_than_the_cap_and_what_came_back_leaves_again() public {
         bytes32 route = keccak256("a");
         app.leave(route, 5);
+        vm.expectEmit(address(app));
+        emit Accountant.SupplyCapSet("a", 5);
         app.setSupplyCap("a", 5);
         vm.expectRevert(abi.encodeWithSelector(Accountant.SupplyCapReached.selector, route, 5));
         app.leave(route, 1);

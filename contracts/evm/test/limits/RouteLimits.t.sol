@@ -114,6 +114,23 @@ contract RouteLimitsTest is Test {
         assertEq(amount, 100);
     }
 
+    function test_a_closed_breaker_forgets_what_was_sent_and_has_arrived() public {
+        _limit("a", false, 2, 0, 60, 100, 0);
+        app.sending("a", 60);
+        app.ended("a", address(this), 60, false);
+        (uint256 count, uint256 amount) = app.available("a", false);
+        assertEq(count, 1);
+        assertEq(amount, 40);
+        vm.prank(GUARDIAN);
+        app.openBreaker("a");
+        vm.expectEmit(address(app));
+        emit RouteLimits.BreakerClosed(keccak256("a"));
+        app.closeBreaker("a");
+        (count, amount) = app.available("a", false);
+        assertEq(count, 2);
+        assertEq(amount, 100);
+    }
+
     function test_time_does_not_close_a_breaker_and_a_guardian_cannot() public {
         vm.prank(GUARDIAN);
         app.openBreaker("a");
