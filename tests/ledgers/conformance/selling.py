@@ -122,9 +122,9 @@ class CoinlessFacet(Facet):
     async def test_there_is_nothing_to_hold_or_to_send(self, world: World):
         assert not world.site.has_coin
         ledger, alice = world.ledger, world.account(world.alice)
-        with pytest.raises(NotOffered, match="coin|holds"):
+        with pytest.raises(NotOffered, match=r"coin|holds"):
             await offered(ledger.coins, ledger.id, "coin").balance(alice)
-        with pytest.raises(NotOffered, match="coin|holds"):
+        with pytest.raises(NotOffered, match=r"coin|holds"):
             offered(ledger.coins, ledger.id, "coin").transfer(alice, Asset(ledger.id, b"").of(1))
 
     async def test_nothing_is_priced_bought_or_paid_out(self, world: World):
