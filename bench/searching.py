@@ -89,8 +89,8 @@ async def _publish(context: Context, ledger: EvmLedger) -> None:
         async with at_once:
             name = f"model-{number}"
             await ledger.submit(ledger.registry.publish(name, "1.0.0", bytes([1]) * 32), signer)
-            model_id = ledger.registry.model_id(signer.account, name)
-            prices = [Price(ledger.id, b"", COIN)]
+            model_id = ledger.registry.model_id(context.identity.account(ledger.id), name)
+            prices = [Price(ledger.coins.asset.of(COIN))]
             await ledger.submit(ledger.market.set_prices(model_id, prices), signer)
 
     await asyncio.gather(*(publish(number) for number in range(MODELS)))

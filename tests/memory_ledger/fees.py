@@ -44,11 +44,11 @@ class MemoryFees:
         acknowledgements: Sequence[bytes],
         proof: bytes,
     ) -> MemoryCall[None]:
-        names = tuple(map(self._name, fees))
+        names = tuple(map(_name, fees))
         return self._call("Collecting", "claim", client_id, names, tuple(acknowledgements), proof)
 
     def refund(self, client_id: str, fees: Sequence[RelayFee], proof: bytes) -> MemoryCall[None]:
-        return self._call("Giving back", "refund", client_id, tuple(map(self._name, fees)), proof)
+        return self._call("Giving back", "refund", client_id, tuple(map(_name, fees)), proof)
 
     def reclaim(
         self, client_id: str, sequence: int, relayer: Account, payer: Account

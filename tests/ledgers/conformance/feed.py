@@ -41,7 +41,10 @@ from conformance.packets import CrossingFacet
 from conformance.site import World
 
 ACTS = ("publish", "release", "alias", "deprecate", "sell", "entrust", "grant", "revoke", "anchor")
-_few = settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_few = settings(
+    max_examples=6,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
 
 
 async def read(ledger: Ledger, after: int, until: int | None = None) -> list[BlockFacts]:
