@@ -72,6 +72,14 @@ def test_whatever_is_no_fact_is_refused_by_one_error(fact: ModelFact, kind: str,
         read_fact("Nothing", text)
 
 
+def test_an_amount_below_nothing_is_no_fact() -> None:
+    opened = OpenedPurchase(b"\1" * 32, model(1), BOB, "1.0.0", "c-0", 1, COIN.of(5))
+    text = write_fact(opened)
+    assert text.endswith("5]]")
+    with pytest.raises(ValueError, match="OpenedPurchase"):
+        read_fact("OpenedPurchase", text.removesuffix("5]]") + "-5]]")
+
+
 def model(number: int) -> bytes:
     return bytes([number]) * 32
 

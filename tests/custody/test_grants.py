@@ -197,6 +197,12 @@ async def test_a_contract_account_of_a_ledger_that_is_not_followed_is_refused(wo
         await world.grants.approves(account(LyingLedger(9), BUYER), DIGEST, SIGNATURE)
 
 
+async def test_where_no_account_is_a_contract_none_takes_a_signature(world, monkeypatch):
+    monkeypatch.setattr(LyingLedger, "contract_accounts", None)
+    world.b.approved = [(0, BUYER, DIGEST, SIGNATURE)]
+    assert not await world.grants.approves(account(world.b, BUYER), DIGEST, SIGNATURE)
+
+
 async def test_a_contract_account_that_takes_for_ever_is_refused(world, monkeypatch):
     async def never(*_arguments, **_keywords):
         await asyncio.sleep(60)

@@ -1,5 +1,7 @@
 """A ledger is a model's home when the model's id can be made from that ledger itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from caimi.errors.custody import ForeignHome
@@ -33,6 +35,16 @@ async def test_another_ledgers_model_is_refused_whatever_is_said_of_it(home):
             await home_model(ledger, model)
         with pytest.raises(ForeignHome):
             await find_home_model(ledger, model)
+
+
+async def test_a_publisher_of_another_ledger_or_of_none_makes_no_home():
+    ledger, other = LyingLedger(1), LyingLedger(2)
+    own = ledger.model_id(ledger.account(address(1)), "m")
+    ledger.say_model(own, address(1), "m", address(1))
+    record = await ledger.model(own)
+    assert is_home(ledger, record)
+    for publisher in (other.account(address(1)), None):
+        assert not is_home(ledger, replace(record, publisher=publisher))
 
 
 async def test_a_true_record_under_another_id_is_refused():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from caimi.errors.ledgers import CallInvalid
 from caimi.ibc.packet import Packet
 from caimi.ibc.protobuf import encode_packet
 from caimi.ledgers.port import NEWEST, Account, At, Money, RelayFee
@@ -21,6 +22,8 @@ class MemoryFees:
         self._points = points_of(chain.id)
 
     def escrow(self, packet: Packet, relayer: Account, amount: Money) -> MemoryCall[None]:
+        if amount.asset != self._points:
+            raise CallInvalid(f"The {amount.asset} is not what is paid in on {self._chain.id}.")
         what = f"Paying for packet {packet.sequence} of {packet.source_client}"
         return self._call(
             what, "escrow", encode_packet(packet), self._chain.native(relayer), amount.units

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from caimi.errors.ledgers import DeadlineRefused, NotOffered, TransactionReverted
-from caimi.ledgers.port import RelayFee, Signer, offered
+from caimi.errors.ledgers import CallInvalid, DeadlineRefused, NotOffered, TransactionReverted
+from caimi.ledgers.port import Asset, RelayFee, Signer, offered
 from conformance.crossing import HOUR, Crossing
-from conformance.facet import Facet
+from conformance.facet import ELSEWHERE, Facet
 from conformance.packets import CrossingFacet
 from conformance.site import World
 
@@ -69,6 +69,13 @@ class FeesFacet(CrossingFacet):
         call = world.ledger.fees.escrow(packet, self.relayer, world.coin.of(FEE))
         with pytest.raises(TransactionReverted):
             await world.ledger.submit(call, world.alice)
+
+    async def test_fees_are_set_aside_in_the_ledgers_coin_only(
+        self, world: World, crossing: Crossing
+    ):
+        packet, _, _ = await self.paid(world, crossing)
+        with pytest.raises(CallInvalid):
+            world.ledger.fees.escrow(packet, self.relayer, Asset(ELSEWHERE, b"").of(FEE))
 
     async def test_a_fee_is_not_abandoned_before_its_time(self, world: World, crossing: Crossing):
         here, fees = crossing.here, world.ledger.fees

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from caimi.errors.ledgers import AlreadyBought, InsufficientFunds, NotOffered, PriceChanged
+from caimi.errors.ledgers import (
+    AlreadyBought,
+    CallInvalid,
+    InsufficientFunds,
+    NotOffered,
+    PriceChanged,
+)
 from caimi.ledgers.port import Asset, LedgerId, Price, offered
 from conformance.facet import ELSEWHERE, Facet
 from conformance.site import MemoryOutbox, World
@@ -110,6 +116,17 @@ class SellingFacet(Facet):
             await ledger.submit(
                 ledger.coins.transfer(world.account(bob), ledger.coins.asset.of(held + 1)), alice
             )
+
+    async def test_what_is_no_asset_of_the_ledger_is_not_paid_with_on_it(self, world: World):
+        model_id, market = await self.offered(world), world.ledger.market
+        foreign = Asset(ELSEWHERE, b"")
+        for build in (
+            lambda: market.buy(model_id, "1.0.0", foreign.of(PRICE)),
+            lambda: market.withdraw(world.account(world.alice), foreign),
+            lambda: world.ledger.coins.transfer(world.account(world.bob), foreign.of(1)),
+        ):
+            with pytest.raises(CallInvalid):
+                build()
 
     async def reprice(self, world: World, model_id: bytes, amount: int) -> None:
         call = world.ledger.market.set_prices(model_id, [Price(world.coin.of(amount))])
