@@ -19,7 +19,7 @@ from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.outgoing import sign_call
 from caimi.ledgers.evm.quantities import hexed, quantity
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Call, Committee, Ledger, LedgerId
+from caimi.ledgers.port import Account, Call, Committee, Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
@@ -151,7 +151,7 @@ async def joined_anvils(
         ]
         await connect_ledgers(a, b, Signers(0, threshold, tuple(accounts)), deployer)
         created = (await b.submit(contract_creation(b.id, "A recipient", CREATION), user)).effect
-        arguments = (b.address_of(created), bytes(31) + b"\1", [])
+        arguments = (Account(b.id, created).interoperable, bytes(31) + b"\1", [])
         selector = keccak256(b"sendMessage(bytes,bytes,bytes[])")[:4]
         data = selector + encode(("bytes", "bytes", "bytes[]"), arguments)
         message = EvmCall(a.id, "Sending", a.deployment.contracts["messages"], data, 0, nothing)

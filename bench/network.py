@@ -42,7 +42,7 @@ async def start_anvil(
 
 
 @asynccontextmanager
-async def one_anvil(folder: Path) -> AsyncIterator[tuple[Context, Ledger]]:
+async def one_anvil(folder: Path) -> AsyncIterator[tuple[Context, EvmLedger]]:
     """One anvil, and a publisher's context on it."""
     identity = Identity("bench", LocalSigner.generate(), PackageSigner.generate())
     async with AsyncExitStack() as stack:

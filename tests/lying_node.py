@@ -20,6 +20,7 @@ from caimi.ledgers.port import (
     FINAL,
     NEWEST,
     Account,
+    Asset,
     At,
     Block,
     Call,
@@ -27,6 +28,7 @@ from caimi.ledgers.port import (
     Done,
     Exactly,
     Ledger,
+    Money,
     RelayFee,
     Route,
     SentPacket,
@@ -50,8 +52,8 @@ def _takes(call: Call[object]) -> None:
 class LyingNode:
     """A node before `truth`.
 
-    It is its own gateway, light clients and fees. Unless it `keeps_past` it shows no state but the
-    newest, and the newest final one.
+    It is its own gateway, light clients, coins and fees. Unless it `keeps_past` it shows no state
+    but the newest, and the newest final one.
     """
 
     def __init__(self, truth: Ledger, *, keeps_past: bool = False) -> None:
@@ -60,7 +62,9 @@ class LyingNode:
         self.address = truth.gateway.address
         self.deployed_at = truth.deployed_at
         self.gateway = self.clients = self
+        self.accounts = truth.accounts
         self.fees: LyingNode | None = None if truth.fees is None else self
+        self.coins: LyingNode | None = None if truth.coins is None else self
         self.keeps_past = keeps_past
         self.down = False
         self.fails_next = 0
@@ -137,7 +141,7 @@ class LyingNode:
     async def of(self, client_id: str) -> LightClient:
         return await self.truth.clients.of(client_id)
 
-    async def committee(self, client: str | bytes) -> Committee:
+    async def committee(self, client: str | Account) -> Committee:
         await self._asked("committee")
         if isinstance(client, str):
             return await self.truth.gateway.committee(client)
@@ -202,9 +206,13 @@ class LyingNode:
 
     # --- fees -----------------------------------------------------------------------------------
 
-    async def work_price(self) -> int:
+    @property
+    def asset(self) -> Asset:
+        return self.truth.coins.asset
+
+    async def work_price(self) -> Money:
         await self._asked("work price")
-        return await self.truth.work_price()
+        return await self.truth.coins.work_price()
 
     async def escrowed(self, relayer: Account, from_height: int, to_height: int) -> list[RelayFee]:
         await self._asked("escrowed")
@@ -212,7 +220,7 @@ class LyingNode:
         found = await self.truth.fees.escrowed(relayer, from_height, to_height)
         return [fee for fee in found if not self.omits(fee)]
 
-    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[int]:
+    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[Money]:
         await self._asked("held")
         return await self.truth.fees.held(fees, await self._at(at))
 

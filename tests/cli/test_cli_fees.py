@@ -24,7 +24,7 @@ from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, RelayFee
+from caimi.ledgers.port import Account, Asset, RelayFee
 
 runner = CliRunner()
 COIN = 10**18
@@ -47,9 +47,8 @@ class Payer:
         return document
 
     def owed(self, account: str) -> int:
-        return asyncio.run(
-            self.ledger.fees.owed(Account(self.ledger.id, bytes.fromhex(account[2:])))
-        )
+        who = self.ledger.accounts.parse(account)
+        return asyncio.run(self.ledger.fees.owed(who)).units
 
     def pass_time(self, seconds: int) -> None:
         async def work() -> None:
@@ -76,7 +75,7 @@ def payer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Payer]:
         client, _ = await connect_ledgers(a, b, Signers(0, 2, members), rich)
         model = b.registry.model_id(Account(b.id, rich.account), "m")
         timeout = (await a.head()).time + 3600
-        call = await a.market.buy_remote(client, model, "1.0.0", b"", 500, timeout)
+        call = await a.market.buy_remote(client, model, "1.0.0", Asset(a.id, b"").of(500), timeout)
         await a.submit(call, rich)
         return [a, b], client
 
@@ -118,11 +117,11 @@ def test_a_payment_that_was_killed_is_finished_and_not_made_again(
 ) -> None:
     order = ["pay", payer.client, "1", "7", "--relayer", RELAYER, "-l", "a"]
     parse = payer.ledger.accounts.parse
-    fee = parse(RELAYER), parse(payer.account)
+    fee, nothing = (parse(RELAYER), parse(payer.account)), payer.ledger.coins.asset.of(0)
 
     def held() -> int:
-        known = RelayFee(payer.client, 1, *fee, 0, 0, 0)
-        return asyncio.run(payer.ledger.fees.held([known]))[0]
+        known = RelayFee(payer.client, 1, *fee, nothing, 0, 0)
+        return asyncio.run(payer.ledger.fees.held([known]))[0].units
 
     class Killed(BaseException):
         """The end of the process, between the ledger's answer and the journal's last line."""
@@ -144,7 +143,13 @@ def test_a_payment_that_was_killed_is_finished_and_not_made_again(
 async def _send_here(payer: Payer) -> None:
     """Do what the command does, up to where the process ends."""
     signer = Keyring(load_config(payer.config)).open("a").signer
-    call = await escrow(payer.ledger, payer.client, 1, payer.ledger.accounts.parse(RELAYER), 7)
+    call = await escrow(
+        payer.ledger,
+        payer.client,
+        1,
+        payer.ledger.accounts.parse(RELAYER),
+        payer.ledger.coins.asset.of(7),
+    )
     await send_as(payer.ledger, call, payer.config, signer)
 
 

@@ -42,7 +42,7 @@ from caimi.inference.wasm.compiling.compiler import compile_model
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Price
+from caimi.ledgers.port import Asset, Price
 from caimi.models.package import Package
 from caimi.storage.cid import HashFunction
 from caimi.uri import ModelUri
@@ -122,10 +122,10 @@ async def test_a_second_purchase_is_refused_and_costs_nothing(world: World, tmp_
     uri = await published(world, tmp_path)
     await buy(world.consumer, uri, ledger=world.b.id)
     account = world.consumer.identity.account(world.b.id)
-    before = await world.b.balance(account)
+    before = (await world.b.coins.balance(account)).units
     with pytest.raises(AlreadyLicensed):
         await buy(world.consumer, uri, ledger=world.b.id)
-    assert await world.b.balance(account) == before
+    assert (await world.b.coins.balance(account)).units == before
 
 
 async def test_prices_are_looked_at_before_anything_is_paid(world: World, tmp_path: Path) -> None:
@@ -133,7 +133,9 @@ async def test_prices_are_looked_at_before_anything_is_paid(world: World, tmp_pa
     with pytest.raises(PriceAboveLimit):
         await buy(world.consumer, uri, ledger=world.b.id, max_price="4.99")
     model_id = ModelUri.parse(uri).model_id
-    withdrawn = world.a.market.set_prices(model_id, [Price(world.b.id, b"", 0, offered=False)])
+    withdrawn = world.a.market.set_prices(
+        model_id, [Price(Asset(world.b.id, b"").of(0), offered=False)]
+    )
     await world.a.submit(withdrawn, world.publisher.identity.signer)
     with pytest.raises(NotForSale):
         await buy(world.consumer, uri, ledger=world.b.id)
@@ -142,32 +144,34 @@ async def test_prices_are_looked_at_before_anything_is_paid(world: World, tmp_pa
 async def test_a_price_that_changed_on_the_way_refunds(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
     model_id, account = ModelUri.parse(uri).model_id, world.consumer.identity.account(world.b.id)
-    before = await world.b.balance(account)
+    before = (await world.b.coins.balance(account)).units
     changed = False
 
     async def change_then_carry() -> None:
         nonlocal changed
         if not changed:
             changed = True
-            dearer = world.a.market.set_prices(model_id, [Price(world.b.id, b"", 6 * COIN)])
+            dearer = world.a.market.set_prices(
+                model_id, [Price(Asset(world.b.id, b"").of(6 * COIN))]
+            )
             await world.a.submit(dearer, world.publisher.identity.signer)
         await world.carry()
 
     with pytest.raises(PurchaseRefunded):
         await buy(replace(world.consumer, carry=change_then_carry), uri, ledger=world.b.id)
-    assert before - await world.b.balance(account) < COIN // 10
-    assert await world.b.market.owed(world.publisher.identity.account(world.b.id)) == 0
+    assert before - (await world.b.coins.balance(account)).units < COIN // 10
+    assert (await world.b.market.owed(world.publisher.identity.account(world.b.id))).units == 0
     await buy(world.consumer, uri, ledger=world.b.id)
 
 
 async def test_a_purchase_nobody_carries_in_time_refunds(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
     account = world.consumer.identity.account(world.b.id)
-    before = await world.b.balance(account)
+    before = (await world.b.coins.balance(account)).units
     late = replace(world.consumer, carry=lambda: world.carry_late(world.a, 61))
     with pytest.raises(PurchaseRefunded):
         await buy(late, uri, ledger=world.b.id, timeout_seconds=60)
-    assert before - await world.b.balance(account) < COIN // 10
+    assert before - (await world.b.coins.balance(account)).units < COIN // 10
 
 
 async def test_without_a_relayer_the_wait_ends_and_can_be_taken_up(
@@ -181,7 +185,9 @@ async def test_without_a_relayer_the_wait_ends_and_can_be_taken_up(
     with pytest.raises(StillInFlight):
         await buy(replace(world.consumer, carry=nobody, wait_seconds=0.2), uri, ledger=world.b.id)
     await buy(world.consumer, uri, ledger=world.b.id)
-    assert await world.b.market.owed(world.publisher.identity.account(world.b.id)) == 5 * COIN
+    assert (
+        await world.b.market.owed(world.publisher.identity.account(world.b.id))
+    ).units == 5 * COIN
 
 
 async def test_who_cannot_pay_is_told_what_is_missing(world: World, tmp_path: Path) -> None:

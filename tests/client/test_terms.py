@@ -101,12 +101,12 @@ async def test_a_killed_purchase_never_pays_more_than_is_allowed_when_it_goes_on
     for step in range(STEPS):
         uri = await model(world, tmp_path, f"m{step}")
         resumed, over = await lab.die_at(step, lambda c, uri=uri: buy(c, uri, ledger=paying.id))
-        before = await paying.balance(account)
+        before = (await paying.coins.balance(account)).units
         for _ in range(2):
             with pytest.raises((PriceAboveLimit, BegunOtherwise, AlreadyLicensed)) as refusal:
                 await buy(resumed, uri, ledger=paying.id, max_price="1")
         named.add(refusal.type)
-        assert await paying.balance(account) == before
+        assert (await paying.coins.balance(account)).units == before
         with suppress(AlreadyLicensed, StillInFlight):
             assert (await buy(resumed, uri, ledger=paying.id, max_price="5")).price == "5"
         if over:
@@ -123,12 +123,15 @@ async def test_a_killed_purchase_takes_the_price_and_the_timeout_of_today_or_say
     for step in range(STEPS):
         uri = await model(world, tmp_path, f"m{step}")
         resumed, over = await lab.die_at(step, lambda c, uri=uri: buy(c, uri, ledger=world.b.id))
-        before = await world.b.balance(world.consumer.identity.account(world.b.id))
+        before = (await world.b.coins.balance(world.consumer.identity.account(world.b.id))).units
         for _ in range(2):
             with pytest.raises((BegunOtherwise, StillInFlight)) as ended:
                 await buy(resumed, uri, ledger=world.b.id, timeout_seconds=60)
         named.add(ended.type)
-        paid = before - await world.b.balance(world.consumer.identity.account(world.b.id))
+        paid = (
+            before
+            - (await world.b.coins.balance(world.consumer.identity.account(world.b.id))).units
+        )
         assert (paid < COIN) is (ended.type is BegunOtherwise)
         if over:
             break
@@ -145,12 +148,12 @@ async def test_a_second_licence_is_paid_on_another_ledger_only_when_asked_for(
     for step in range(STEPS):
         uri = await model(world, tmp_path, f"m{step}")
         resumed, over = await lab.die_at(step, lambda c, uri=uri: buy(c, uri, ledger=one.id))
-        before = await other.balance(account)
+        before = (await other.coins.balance(account)).units
         try:
             await buy(resumed, uri, ledger=other.id)
         except LicensedElsewhere:
             refused += 1
-            assert await other.balance(account) == before
+            assert (await other.coins.balance(account)).units == before
         except StillInFlight:
             pass
         if over:
@@ -160,7 +163,7 @@ async def test_a_second_licence_is_paid_on_another_ledger_only_when_asked_for(
         await buy(world.consumer, uri, ledger=other.id)
     with suppress(StillInFlight):
         await buy(lab.context, uri, ledger=other.id, again=True)
-    assert before - await other.balance(account) >= 5 * COIN
+    assert before - (await other.coins.balance(account)).units >= 5 * COIN
 
 
 async def test_a_killed_second_purchase_goes_on_only_when_it_is_asked_for_again(
@@ -226,7 +229,9 @@ async def test_a_killed_publication_asks_the_price_and_gives_the_licence_of_toda
             outcomes.add("named")
             done = await publish(resumed, package, **common, price="7")
         model_id = ModelUri.parse(done.uri).model_id
-        assert await world.a.market.price(model_id, world.b.id) == 7 * COIN
+        assert await world.a.market.price(model_id, world.b.coins.asset) == world.b.coins.asset.of(
+            7 * COIN
+        )
         if over:
             break
     assert outcomes == {"named", "done"}
@@ -238,8 +243,8 @@ async def test_a_price_is_changed_by_publishing_again_and_changed_back(
     for price in ("5", "7", "5", "0.5"):
         uri = await model(world, tmp_path, "m", price)
         for ledger in (world.a, world.b, world.c):
-            asked = await world.a.market.price(ModelUri.parse(uri).model_id, ledger.id)
-            assert asked == parse_amount(price)
+            asked = await world.a.market.price(ModelUri.parse(uri).model_id, ledger.coins.asset)
+            assert asked == parse_amount(price, ledger.coins.asset)
 
 
 async def test_what_a_publisher_wrote_wrongly_is_told_before_anything_is_sealed(

@@ -20,7 +20,7 @@ from caimi.errors.operations import PurchaseRefunded
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Rpc
-from caimi.ledgers.port import Price
+from caimi.ledgers.port import Asset, Price
 from caimi.models.package import Package
 from caimi.uri import ModelUri
 
@@ -97,7 +97,7 @@ async def transferred(world: World, uri: str, seed: int) -> None:
 
 async def refunded(world: World, uri: str, seed: int) -> None:
     market, model_id = world.a.market, ModelUri.parse(uri).model_id
-    dearer = market.set_prices(model_id, [Price(world.b.id, b"", 9 * 10**18)])
+    dearer = market.set_prices(model_id, [Price(Asset(world.b.id, b"").of(9 * 10**18))])
 
     async def carry() -> None:
         # The home ledger refuses what is paid at the price of before.
@@ -107,4 +107,4 @@ async def refunded(world: World, uri: str, seed: int) -> None:
     context = replace(uneven(world.consumer, seed), carry=carry)
     with pytest.raises(PurchaseRefunded):
         await buy(context, uri, ledger=world.b.id)
-    assert await world.b.market.owed(world.consumer.identity.account(world.b.id)) == 0
+    assert (await world.b.market.owed(world.consumer.identity.account(world.b.id))).units == 0

@@ -30,7 +30,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, LedgerId, Price, PurchaseState
+from caimi.ledgers.port import Account, Asset, LedgerId, Price, PurchaseState
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil, pytest.mark.timeout(600)]
 VERSION, PRICE = "1.0.0", 10**6
@@ -65,7 +65,7 @@ class Traffic:
 
     async def publish(self) -> None:
         home = self.ledgers[0]
-        prices = [Price(ledger.id, b"", PRICE) for ledger in self.ledgers]
+        prices = [Price(Asset(ledger.id, b"").of(PRICE)) for ledger in self.ledgers]
         names = [f"m-{number}" for number in range(MODELS)]
         self.models = [
             home.registry.model_id(Account(home.id, self.alice.account), name) for name in names
@@ -81,7 +81,9 @@ class Traffic:
     async def buy(self, here: EvmLedger, model: bytes, lasts: int = 3_600) -> None:
         timeout = (await here.head()).time + lasts
         client = await self.client(here, self.ledgers[0])
-        call = await here.market.buy_remote(client, model, VERSION, b"", PRICE, timeout)
+        call = await here.market.buy_remote(
+            client, model, VERSION, Asset(here.id, b"").of(PRICE), timeout
+        )
         await here.submit(call, self.bob)
         self.bought.append((here, model))
 
@@ -154,10 +156,13 @@ class Traffic:
         (held,) = await market.read("held", bytes(20))
         # Whoever brings the end of a purchase is owed its deposit.
         owed = [
-            await ledger.market.owed(Account(ledger.id, account))
+            (await ledger.market.owed(Account(ledger.id, account))).units
             for account in (who.account for who in (self.alice, self.bob, *self.carriers))
         ]
-        assert (held, await ledger.balance(Account(ledger.id, address))) == (0, sum(owed))
+        assert (held, (await ledger.coins.balance(Account(ledger.id, address))).units) == (
+            0,
+            sum(owed),
+        )
 
     async def check_licences(self) -> None:
         """A purchase that was paid for has a licence; a refunded one has neither."""
@@ -174,10 +179,9 @@ class Traffic:
                 assert found.state is PurchaseState.COMPLETED
                 paid[here.id] += 1
         for here in self.ledgers[1:]:
-            assert (
-                await here.market.owed(Account(here.id, self.alice.account))
-                == paid[here.id] * PRICE
-            )
+            assert (await here.market.owed(Account(here.id, self.alice.account))).units == paid[
+                here.id
+            ] * PRICE
         assert paid.total() > len(self.bought) // 2
 
     async def holders(self, model: bytes) -> list[LedgerId]:

@@ -22,7 +22,7 @@ from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Retries, Rpc
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.evm.voyages import token_id
-from caimi.ledgers.port import Account, Committee, LedgerId, Price
+from caimi.ledgers.port import Account, Asset, Committee, LedgerId, Price
 from caimi.messaging.checkpoint import make_committee
 from faults.chain import Chain
 from faults.node import Node, NodeFaults
@@ -212,7 +212,7 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
             model_id = ledger.registry.model_id(
                 Account(ledger.id, owner.account), f"model-{number}"
             )
-            prices = [Price(each, b"", PRICE + place) for each in names]
+            prices = [Price(Asset(each, b"").of(PRICE + place)) for each in names]
             await ledger.submit(ledger.market.set_prices(model_id, prices), owner)
             models.append(Model(model_id, name))
     for chain in ledgers.values():

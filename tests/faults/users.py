@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from caimi.errors.base import CaimiError
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import Account, LedgerId, Price, SignedCall
+from caimi.ledgers.port import Account, Asset, LedgerId, Price, SignedCall
 from faults.actors import Actor
 from faults.genesis import PRICE, VERSION, Key, Model
 from faults.process import Killed
@@ -69,13 +69,13 @@ class UserActor(Actor):
                         await self._buy(key, model, ledger, lasts)
                     case "withdraw":
                         here = self._ledgers[ledger]
-                        if await here.market.owed(Account(here.id, self.key.account)):
+                        if (await here.market.owed(Account(here.id, self.key.account))).units:
                             await self._submit(
                                 here, here.market.withdraw(Account(here.id, self.key.account)), key
                             )
                     case "price":
                         home = self._ledgers[model.home]
-                        price = Price(ledger, b"", PRICE * self.rng.randint(1, 2))
+                        price = Price(Asset(ledger, b"").of(PRICE * self.rng.randint(1, 2)))
                         call = home.market.set_prices(model.model_id, [price])
                         await self._submit(home, call, key)
             except CaimiError:
@@ -117,15 +117,13 @@ class UserActor(Actor):
 
     async def _buy(self, key: str, model: Model, ledger: LedgerId, lasts: int) -> None:
         here, home = self._ledgers[ledger], self._ledgers[model.home]
-        amount = await home.market.price(model.model_id, ledger)
+        amount = await home.market.price(model.model_id, Asset(ledger, b""))
         if amount is None:
             return
         if ledger == model.home:
-            call = here.market.buy(model.model_id, VERSION, b"", amount)
+            call = here.market.buy(model.model_id, VERSION, amount)
         else:
             client = self.world.client(ledger, model.home)
             timeout = (await here.head()).time + lasts
-            call = await here.market.buy_remote(
-                client, model.model_id, VERSION, b"", amount, timeout
-            )
+            call = await here.market.buy_remote(client, model.model_id, VERSION, amount, timeout)
         await self._submit(here, call, key)

@@ -11,6 +11,7 @@ from caimi.client.amounts import format_amount, parse_amount
 from caimi.config import EXAMPLE, Config, read_toml
 from caimi.json_text import read_json
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Asset, LedgerId, Money
 from caimi.models.licence import check_licence
 from caimi.models.paths import check_path
 from caimi.node.settings import NodeSettings
@@ -58,6 +59,7 @@ account = "{ADDRESS}"
 public_key = "0x03{"cd" * 32}"
 {SECTION}
 """
+COIN = Asset(LedgerId("eip155:1"), b"", "coin", 18)
 KEYSTORE = (Path(__file__).parent / "corpus" / "key.json").read_text()
 
 
@@ -73,11 +75,11 @@ def _addresses() -> list[bytes]:
     ]
 
 
-def _amount(text: str) -> int:
-    units = parse_amount(text)
+def _amount(text: str) -> Money:
+    amount = parse_amount(text, COIN)
     whole, _, part = text.partition(".")
-    assert units == int(whole) * 10**18 + int(part.ljust(18, "0"))
-    return units
+    assert amount.units == int(whole) * 10**18 + int(part.ljust(18, "0"))
+    return amount
 
 
 def _ledger_of(data: bytes) -> Any:

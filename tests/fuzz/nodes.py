@@ -19,6 +19,7 @@ from caimi.custody.encoding import hex_text
 from caimi.ibc.commitments import receipt_key
 from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId, Route
@@ -49,7 +50,8 @@ class _Source:
     """As much of a ledger as asking for a quote takes."""
 
     def __init__(self, name: LedgerId) -> None:
-        self.id, self.accounts = name, EvmAccounts(name)
+        self.id, self.accounts, self.asset = name, EvmAccounts(name), coin_of(name)
+        self.coins = self
 
 
 def _attestation() -> Attestation:

@@ -15,7 +15,7 @@ from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, LedgerId, Price, Signer
+from caimi.ledgers.port import Account, Asset, LedgerId, Price, Signer
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer
@@ -69,8 +69,11 @@ class Joined:
     async def prepare(self, versions: int = 8) -> None:
         for ledger in self.ledgers.values():
             for account in (self.alice, self.bob, self.carrier):
-                await ledger.transfer_coins(
-                    Account(ledger.id, account.account), 10 * COIN, self.pair.rich
+                await ledger.submit(
+                    ledger.coins.transfer(
+                        Account(ledger.id, account.account), ledger.coins.asset.of(10 * COIN)
+                    ),
+                    self.pair.rich,
                 )
         await self.a.submit(self.a.registry.publish("m", "1.0.0", b"\1" * 32), self.alice)
         for minor in range(1, versions):
@@ -79,7 +82,8 @@ class Joined:
                 self.alice,
             )
         await self.a.submit(
-            self.a.market.set_prices(self.model_id, [Price(self.b.id, b"", 500)]), self.alice
+            self.a.market.set_prices(self.model_id, [Price(Asset(self.b.id, b"").of(500))]),
+            self.alice,
         )
 
     def relayer(self, **settings) -> Relayer:
@@ -118,7 +122,9 @@ class Joined:
 
     async def buy(self, on_b: str, version: str = "1.0.0", seconds: int = 3600) -> Sent:
         timeout = (await self.b.head()).time + seconds
-        call = await self.b.market.buy_remote(on_b, self.model_id, version, b"", 500, timeout)
+        call = await self.b.market.buy_remote(
+            on_b, self.model_id, version, Asset(self.b.id, b"").of(500), timeout
+        )
         receipt = await self.b.submit(call, self.bob)
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
         return Sent(receipt.effect, sent.packet)

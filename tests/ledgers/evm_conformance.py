@@ -22,7 +22,7 @@ from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, Exactly, LedgerId, Price, Publication
+from caimi.ledgers.port import Account, Asset, Exactly, LedgerId, Price, Publication
 from caimi.merkle import MerkleTree
 from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by
 
@@ -65,7 +65,8 @@ class EvmConformance(Facet):
         model_id = await world.published()
         await world.ledger.submit(
             world.ledger.market.set_prices(
-                model_id, [Price(world.ledger.id, b"", amount), Price(ELSEWHERE, b"", 7)]
+                model_id,
+                [Price(world.coin.of(amount)), Price(Asset(ELSEWHERE, b"").of(7))],
             ),
             world.alice,
         )
@@ -73,7 +74,7 @@ class EvmConformance(Facet):
 
     async def test_a_payment_that_is_not_the_value_is_refused(self, world: World):
         model_id = await self.on_offer(world)
-        buy = world.ledger.market.buy(model_id, "1.0.0", b"", FIVE)
+        buy = world.ledger.market.buy(model_id, "1.0.0", world.coin.of(FIVE))
         short = replace(buy, value=FIVE - 1)
         with pytest.raises(PaymentRefused):
             await world.ledger.submit(short, world.bob)
@@ -81,7 +82,7 @@ class EvmConformance(Facet):
     async def test_history_tells_of_prices_as_well(self, world: World):
         model_id = await self.on_offer(world)
         market, registry = world.ledger.market, world.ledger.registry
-        await world.ledger.submit(market.buy(model_id, "1.0.0", b"", FIVE), world.bob)
+        await world.ledger.submit(market.buy(model_id, "1.0.0", world.coin.of(FIVE)), world.bob)
         consumer = world.account(world.bob)
         licence = await market.licence(model_id, "1.0.0", consumer)
         await world.ledger.submit(registry.set_alias(model_id, "stable", "1.0.0"), world.alice)
@@ -148,19 +149,34 @@ class EvmConformance(Facet):
 
     async def test_an_account_without_funds_is_told_how_much_is_missing(self, world: World):
         poor = LocalSigner.generate()
-        await world.ledger.transfer_coins(Account(world.ledger.id, poor.account), 1000, world.alice)
+        await world.ledger.submit(
+            world.ledger.coins.transfer(
+                Account(world.ledger.id, poor.account), world.ledger.coins.asset.of(1000)
+            ),
+            world.alice,
+        )
         with pytest.raises(InsufficientFunds, match="wei are missing") as refusal:
-            await world.ledger.transfer_coins(world.account(world.bob), 5000, poor)
+            await world.ledger.submit(
+                world.ledger.coins.transfer(
+                    world.account(world.bob), world.ledger.coins.asset.of(5000)
+                ),
+                poor,
+            )
         assert "has 1000 wei" in refusal.value.what
         call = world.ledger.registry.publish("m", "1.0.0", b"\x01" * 32)
         with pytest.raises(InsufficientFunds, match="wei are missing"):
             await world.ledger.submit(call, poor)
 
     async def test_a_receipt_tells_work_fee_and_time(self, world: World):
-        held = await world.ledger.balance(world.account(world.bob))
-        receipt = await world.ledger.transfer_coins(world.account(world.alice), 5, world.bob)
+        held = (await world.ledger.coins.balance(world.account(world.bob))).units
+        receipt = await world.ledger.submit(
+            world.ledger.coins.transfer(world.account(world.alice), world.ledger.coins.asset.of(5)),
+            world.bob,
+        )
         assert receipt.work == 21_000
-        assert await world.ledger.balance(world.account(world.bob)) == held - receipt.fee - 5
+        assert (
+            await world.ledger.coins.balance(world.account(world.bob))
+        ).units == held - receipt.fee.units - 5
         assert receipt.time == (await world.ledger.block(receipt.height)).time
 
     async def test_a_raw_transaction_sent_behind_its_back_is_found(self, world: World):

@@ -64,7 +64,12 @@ class EvmSite:
 
     async def wallet(self, name: str) -> LocalSigner:
         wallet, ledger = LocalSigner.generate(), self.ledger()
-        await ledger.transfer_coins(Account(ledger.id, wallet.account), 10 * COIN, self.rich)
+        await ledger.submit(
+            ledger.coins.transfer(
+                Account(ledger.id, wallet.account), ledger.coins.asset.of(10 * COIN)
+            ),
+            self.rich,
+        )
         await ledger.aclose()
         return wallet
 
@@ -79,7 +84,10 @@ class EvmSite:
     async def outdate(self, who: Signer) -> None:
         """Take the nonce of what was signed for something else."""
         ledger = self.ledger()
-        await ledger.transfer_coins(Account(ledger.id, self.rich.account), 1, who)
+        await ledger.submit(
+            ledger.coins.transfer(Account(ledger.id, self.rich.account), ledger.coins.asset.of(1)),
+            who,
+        )
         await ledger.aclose()
 
     async def sent(self, who: Signer) -> int:

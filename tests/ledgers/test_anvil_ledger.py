@@ -93,7 +93,10 @@ async def unmined(
     """A ledger whose node has stopped mining, and an account with coins."""
     ledger = site.ledger(patience)
     alice = LocalSigner.generate()
-    await ledger.transfer_coins(Account(ledger.id, alice.account), 10 * COIN, site.rich)
+    await ledger.submit(
+        ledger.coins.transfer(Account(ledger.id, alice.account), ledger.coins.asset.of(10 * COIN)),
+        site.rich,
+    )
     await ledger.chain.rpc.ask("evm_setAutomine", False)
     try:
         yield ledger, alice
@@ -226,7 +229,10 @@ async def test_a_restarted_sender_replaces_what_its_predecessor_left_below_the_b
 async def test_what_a_reorganisation_undid_and_the_node_lost_holds_up_nothing(site: EvmSite):
     ledger = site.ledger(Patience(stuck_after=0.5, give_up_after=10.0))
     alice = LocalSigner.generate()
-    await ledger.transfer_coins(Account(ledger.id, alice.account), 10 * COIN, site.rich)
+    await ledger.submit(
+        ledger.coins.transfer(Account(ledger.id, alice.account), ledger.coins.asset.of(10 * COIN)),
+        site.rich,
+    )
     before = await ledger.chain.rpc.ask("evm_snapshot")
     for name in ("a", "b"):
         await ledger.submit(publishing(ledger, name), alice)

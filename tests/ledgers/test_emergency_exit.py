@@ -14,7 +14,7 @@ from caimi.ledgers.evm.exits import NOBODY, Death, EmergencyExit, Heir, Heirs, n
 from caimi.ledgers.evm.governance import read_governance
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account
+from caimi.ledgers.port import Account, Asset
 
 WEEK = 7 * 24 * 3600
 MEMBERS = tuple(LocalSigner.generate() for _ in range(4))
@@ -31,7 +31,7 @@ async def dying(paid: int = 0) -> tuple[EvmLedger, str, bytes]:
     timeout = (await a.head()).time + 3600
     await a.submit(a.bridge.send(route, model, Account(b.id, STRANGER.account), timeout), DEPLOYER)
     if paid:
-        call = await a.market.buy_remote(route, model, "1.0.0", b"", paid, timeout)
+        call = await a.market.buy_remote(route, model, "1.0.0", Asset(a.id, b"").of(paid), timeout)
         await a.submit(call, DEPLOYER)
     await a.submit(a.watching.pause_route(route), GUARDIAN)
     return a, route, model
@@ -114,7 +114,7 @@ def test_a_list_that_names_nobody_has_a_root_and_no_heirs() -> None:
 
 async def test_what_was_paid_for_a_licence_of_a_dead_ledger_comes_back_without_a_list() -> None:
     ledger, route, _ = await dying(paid=500)
-    deposit = await ledger.market.relay_deposit()
+    deposit = (await ledger.market.relay_deposit()).units
     assert deposit > 0
     leaving = EmergencyExit(ledger)
     await ledger.submit(leaving.open(route), DEPLOYER)
@@ -128,9 +128,9 @@ async def test_what_was_paid_for_a_licence_of_a_dead_ledger_comes_back_without_a
     assert early.value.error == "TooEarly"
     await wait(ledger, WEEK)
     await ledger.submit(leaving.refund_purchase(route, 2), STRANGER)
-    assert await ledger.market.owed(Account(ledger.id, DEPLOYER.account)) == 500 + deposit
+    assert (await ledger.market.owed(Account(ledger.id, DEPLOYER.account))).units == 500 + deposit
     await ledger.submit(ledger.market.withdraw(Account(ledger.id, STRANGER.account)), DEPLOYER)
-    assert await ledger.market.owed(Account(ledger.id, DEPLOYER.account)) == 0
+    assert (await ledger.market.owed(Account(ledger.id, DEPLOYER.account))).units == 0
 
 
 @pytest.mark.parametrize(

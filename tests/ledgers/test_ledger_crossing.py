@@ -35,7 +35,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Rpc
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, Exactly, Price, PurchaseState
+from caimi.ledgers.port import Account, Asset, Exactly, Price, PurchaseState
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import read_tree
 
@@ -110,10 +110,16 @@ class Crossing:
         rich = self.pair.rich
         for ledger in (self.a, self.b):
             for account in (self.alice, self.bob):
-                await ledger.transfer_coins(Account(ledger.id, account.account), COIN, rich)
+                await ledger.submit(
+                    ledger.coins.transfer(
+                        Account(ledger.id, account.account), ledger.coins.asset.of(COIN)
+                    ),
+                    rich,
+                )
         await self.a.submit(self.a.registry.publish("m", "1.0.0", b"\1" * 32), self.alice)
         await self.a.submit(
-            self.a.market.set_prices(self.model_id, [Price(self.b.id, b"", 500)]), self.alice
+            self.a.market.set_prices(self.model_id, [Price(Asset(self.b.id, b"").of(500))]),
+            self.alice,
         )
 
     async def buy(
@@ -121,7 +127,9 @@ class Crossing:
     ) -> tuple[bytes, Packet, int]:
         timeout = (await self.b.head()).time + seconds
         receipt = await self.b.submit(
-            await self.b.market.buy_remote(self.on_b, self.model_id, "1.0.0", b"", amount, timeout),
+            await self.b.market.buy_remote(
+                self.on_b, self.model_id, "1.0.0", Asset(self.b.id, b"").of(amount), timeout
+            ),
             buyer or self.bob,
         )
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
@@ -199,7 +207,7 @@ async def test_a_remote_purchase_ends_in_a_licence_at_home(crossing: Crossing):
     )
     assert found is not None
     assert (found.purchase_id, found.state) == (purchase_id, PurchaseState.COMPLETED)
-    assert await c.b.market.owed(Account(c.b.id, c.alice.account)) == 500
+    assert (await c.b.market.owed(Account(c.b.id, c.alice.account))).units == 500
     assert await c.b.gateway.commitments([key]) == [bytes(32)]
     with pytest.raises(AlreadyBought):
         await c.buy()
@@ -219,7 +227,7 @@ async def test_a_wrong_amount_comes_back(crossing: Crossing):
     delivered = await c.deliver([packet], height)
     await c.acknowledge(packet, delivered.height)
     assert (await c.b.market.purchase(purchase_id)).state is PurchaseState.REFUNDED
-    assert await c.b.market.owed(Account(c.b.id, c.bob.account)) in (0, 499)
+    assert (await c.b.market.owed(Account(c.b.id, c.bob.account))).units in (0, 499)
 
 
 async def test_many_packets_under_one_proof_take_effect(crossing: Crossing):
@@ -230,7 +238,10 @@ async def test_many_packets_under_one_proof_take_effect(crossing: Crossing):
             await c.a.submit(c.a.registry.publish_version(c.model_id, version, b"\2" * 32), c.alice)
         timeout = (await c.b.head()).time + 3600
         await c.b.submit(
-            await c.b.market.buy_remote(c.on_b, c.model_id, version, b"", 500, timeout), c.bob
+            await c.b.market.buy_remote(
+                c.on_b, c.model_id, version, Asset(c.b.id, b"").of(500), timeout
+            ),
+            c.bob,
         )
     last = (await c.b.head()).height
     packets = [sent.packet for sent in await c.b.gateway.sent(first, last)]

@@ -109,7 +109,7 @@ class TestMemoryLedger(
 
 
 class TestMemoryLedgerWithMore(
-    LedgerConformance, CoinlessFacet, PastFacet, FeesFacet, NoWatchingFacet
+    LedgerConformance, CoinlessFacet, PastFacet, FeesFacet, NoWatchingFacet, KeyAccountsFacet
 ):
     """One that keeps its past, and has points to pay relayers with."""
 

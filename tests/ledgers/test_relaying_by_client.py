@@ -23,7 +23,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, LedgerId, PurchaseState, Route
+from caimi.ledgers.port import Account, Asset, LedgerId, PurchaseState, Route
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, Progress
@@ -167,9 +167,18 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
     b, carrier = joined.b, joined.carrier
     paid, refused, free = [await joined.buy(on_b, f"1.{minor}.0") for minor in (5, 6, 7)]
     fee = 10**16
-    await b.submit(b.fees.escrow(paid.packet, Account(b.id, carrier.account), fee), joined.bob)
-    await b.submit(b.fees.escrow(paid.packet, Account(b.id, carrier.account), fee), joined.bob)
-    await b.submit(b.fees.escrow(free.packet, Account(b.id, joined.alice.account), fee), joined.bob)
+    await b.submit(
+        b.fees.escrow(paid.packet, Account(b.id, carrier.account), Asset(b.id, b"").of(fee)),
+        joined.bob,
+    )
+    await b.submit(
+        b.fees.escrow(paid.packet, Account(b.id, carrier.account), Asset(b.id, b"").of(fee)),
+        joined.bob,
+    )
+    await b.submit(
+        b.fees.escrow(free.packet, Account(b.id, joined.alice.account), Asset(b.id, b"").of(fee)),
+        joined.bob,
+    )
     final = (await b.finalized()).height
     (first, second) = await b.fees.escrowed(Account(b.id, carrier.account), 0, final)
     assert (first.client_id, first.sequence, first.payer) == (
@@ -177,8 +186,8 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
         paid.packet.sequence,
         Account(b.id, joined.bob.account),
     )
-    assert (first.timeout, first.amount) == (paid.packet.timeout, fee)
-    assert await b.fees.held([first, second]) == [2 * fee, 2 * fee]
+    assert (first.timeout, first.amount) == (paid.packet.timeout, b.coins.asset.of(fee))
+    assert await b.fees.held([first, second]) == [b.coins.asset.of(2 * fee)] * 2
     policy = Policy(route=lambda source, route: RoutePolicy(minimum_fee=2 * fee))
     done = await joined.settle(joined.relayer(policy=policy), steps=6)
     assert done.failures == []
@@ -190,13 +199,18 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
     work = {each.what: each.receipt.work for each in done.carried}
     assert work["deliver"] < DELIVERY_WORK
     assert work["acknowledge"] + work["collect"] < ENDING_WORK
-    assert await b.fees.owed(Account(b.id, carrier.account)) == 2 * fee
-    before = await b.balance(Account(b.id, carrier.account))
+    assert (await b.fees.owed(Account(b.id, carrier.account))).units == 2 * fee
+    before = (await b.coins.balance(Account(b.id, carrier.account))).units
     receipt = await b.submit(b.fees.withdraw(Account(b.id, carrier.account)), carrier)
-    assert await b.balance(Account(b.id, carrier.account)) == before + 2 * fee - receipt.fee
+    assert (
+        await b.coins.balance(Account(b.id, carrier.account))
+    ).units == before + 2 * fee - receipt.fee.units
     assert (await b.market.purchase(refused.purchase)).state is PurchaseState.PENDING
     with pytest.raises(TransactionReverted) as refusal:
-        await b.submit(b.fees.escrow(paid.packet, Account(b.id, carrier.account), fee), joined.bob)
+        await b.submit(
+            b.fees.escrow(paid.packet, Account(b.id, carrier.account), Asset(b.id, b"").of(fee)),
+            joined.bob,
+        )
     assert refusal.value.error == "NotOpen"
 
 
@@ -205,7 +219,9 @@ async def test_a_fee_goes_back_by_proof_that_its_packet_was_not_received(joined:
     a, b = joined.a, joined.b
     sent = await joined.buy(on_b, seconds=60)
     sequence = sent.packet.sequence
-    call = await escrow(b, on_b, sequence, Account(b.id, joined.carrier.account), 10**15)
+    call = await escrow(
+        b, on_b, sequence, Account(b.id, joined.carrier.account), b.coins.asset.of(10**15)
+    )
     await b.submit(call, joined.bob)
     parties = (Account(b.id, joined.carrier.account), Account(b.id, joined.bob.account))
     too_early = await refund(b, a, on_b, sequence, parties, joined.validators)
@@ -217,9 +233,9 @@ async def test_a_fee_goes_back_by_proof_that_its_packet_was_not_received(joined:
     assert (await b.market.purchase(sent.purchase)).state is PurchaseState.REFUNDED
     given_back = await refund(b, a, on_b, sequence, parties, joined.validators)
     await b.submit(given_back, joined.alice)
-    assert await b.fees.owed(Account(b.id, joined.bob.account)) == 10**15
+    assert (await b.fees.owed(Account(b.id, joined.bob.account))).units == 10**15
     with pytest.raises(UnknownPacket):
-        await escrow(b, on_b, sequence + 1, parties[0], 1)
+        await escrow(b, on_b, sequence + 1, parties[0], b.coins.asset.of(1))
 
 
 # --- optimistic clients -------------------------------------------------------------------------
@@ -295,7 +311,7 @@ async def test_packets_wait_for_a_claim_that_the_relayer_made_to_stand(
     a, b = joined.a, joined.b
     clients = [await optimistic_client(joined, here) for here in (a, b)]
     _, on_b = await joined.join(*clients)
-    before = await a.balance(Account(a.id, joined.carrier.account))
+    before = (await a.coins.balance(Account(a.id, joined.carrier.account))).units
     patient = Patient(joined, on_b, propose=True)
     sent = await joined.buy(on_b)
     done = await patient.settle()
@@ -325,7 +341,9 @@ async def test_packets_wait_for_a_claim_that_the_relayer_made_to_stand(
         True,
     ]
     assert (
-        before - 2 * BOND < await a.balance(Account(a.id, joined.carrier.account)) < before - BOND
+        before - 2 * BOND
+        < (await a.coins.balance(Account(a.id, joined.carrier.account))).units
+        < before - BOND
     )
 
 

@@ -33,7 +33,7 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, Block, LedgerId
+from caimi.ledgers.port import Account, Asset, Block, LedgerId
 from caimi.messaging.proof import (
     SignedStatement,
     Tree,
@@ -71,7 +71,9 @@ class Heist:
         """Send a message from B to A; gives the packet and its height."""
         timeout = (await self.b.head()).time + 3600
         model = self.a.registry.model_id(Account(self.a.id, self.rich.account), name)
-        call = await self.b.market.buy_remote(self.on_b, model, "1.0.0", b"", 500, timeout)
+        call = await self.b.market.buy_remote(
+            self.on_b, model, "1.0.0", Asset(self.b.id, b"").of(500), timeout
+        )
         receipt = await self.b.submit(call, self.rich)
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
         return sent.packet, receipt.height

@@ -8,7 +8,6 @@ from caimi.chains import InteroperableAddress
 from caimi.contracts.identifiers import ClientId
 from caimi.contracts.receiving import AcknowledgementWritten
 from caimi.contracts.sending import PacketSent
-from caimi.contracts.transfers import ModelTransfer
 from caimi.errors.ledgers import CallRefused, LedgerRefused
 from caimi.ibc.packet import Packet
 from caimi.ibc.protobuf import encode_packet
@@ -25,6 +24,7 @@ from caimi.ledgers.port import (
 from memory_ledger.calls import MemoryCall, nothing, same
 from memory_ledger.chain import MemoryChain
 from memory_ledger.clients import committee_of
+from memory_ledger.facts import sent_packet, written_acknowledgement
 from memory_ledger.refusing import named
 
 
@@ -141,8 +141,7 @@ def _encoded(packets: Sequence[Packet]) -> tuple[bytes, ...]:
 
 def sent_on(chain: MemoryChain, from_height: int, to_height: int) -> list[SentPacket]:
     """List the packets sent in blocks (from_height, to_height]."""
-    told = chain.told.of(PacketSent, from_height, to_height)
-    return [_sent(effect, tx, height) for effect, tx, height in told]
+    return [sent_packet(*told) for told in chain.told.of(PacketSent, from_height, to_height)]
 
 
 def written_on(
@@ -150,16 +149,4 @@ def written_on(
 ) -> list[WrittenAcknowledgement]:
     """List the acknowledgements written in those blocks."""
     told = chain.told.of(AcknowledgementWritten, from_height, to_height)
-    return [
-        WrittenAcknowledgement(each.client_id, each.sequence, each.acknowledgements, tx, height)
-        for each, tx, height in told
-    ]
-
-
-def _sent(told: PacketSent, tx: str, height: int) -> SentPacket:
-    ready = 0
-    for payload in told.packet.payloads:
-        if payload.source_port == "model":
-            transfer = ModelTransfer.decode(payload.value)
-            ready = transfer.sent_at + transfer.min_depth if transfer.min_depth else 0
-    return SentPacket(told.packet, tx, height, ready)
+    return [written_acknowledgement(*each) for each in told]

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NoReturn, TypeVar
+from collections.abc import AsyncIterator, Collection
+from typing import TypeVar
 
-from caimi.errors.ledgers import CallInvalid, NotOffered, NotYetFinal
-from caimi.ledgers.port import Account, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.errors.ledgers import CallInvalid, NotYetFinal
+from caimi.ledgers.port import (
+    EVERY_KIND,
+    Block,
+    BlockFacts,
+    Call,
+    Done,
+    FactKind,
+    LedgerId,
+    Outbox,
+    SignedCall,
+    Signer,
+)
 from memory_ledger.bridge import MemoryBridge
 from memory_ledger.calls import MemoryCall
 from memory_ledger.chain import Included, MemoryChain
 from memory_ledger.clients import MemoryClients
+from memory_ledger.feed import blocks_after
 from memory_ledger.fees import MemoryFees
 from memory_ledger.gateway import MemoryGateway
 from memory_ledger.market import MemoryMarket
+from memory_ledger.points import MemoryPoints
 from memory_ledger.receipts import MemoryReceipts
 from memory_ledger.registry import MemoryRegistry
 from memory_ledger.sending import Sending
@@ -45,6 +59,12 @@ class MemoryLedger:
         self.receipts = MemoryReceipts(chain)
 
     @property
+    def coins(self) -> MemoryPoints | None:
+        """Points, where work has a price."""
+        price = self._chain.work_price
+        return None if price is None else MemoryPoints(self.id, price)
+
+    @property
     def fees(self) -> MemoryFees | None:
         """The escrow, where work has a price."""
         return None if self._chain.work_price is None else MemoryFees(self._chain)
@@ -61,16 +81,18 @@ class MemoryLedger:
     async def block(self, height: int) -> Block:
         return self._chain.block(height)
 
-    async def balance(self, account: Account) -> int:
-        self._no_coin()
+    async def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        final = self._chain.final.height
+        last = final if until is None else min(until, final)
+        for told in blocks_after(self._chain, after, last, kinds):
+            yield told
 
-    async def work_price(self) -> int:
-        if self._chain.work_price is None:
-            self._no_coin()
-        return self._chain.work_price
-
-    async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
-        self._no_coin()
+    async def recent(
+        self, after: int, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> list[BlockFacts]:
+        return list(blocks_after(self._chain, after, self._chain.head.height, kinds))
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         return self._sending.sign(self._ours(call), signer)
@@ -109,9 +131,6 @@ class MemoryLedger:
 
     def _done(self, included: Included, effect: R) -> Done[R]:
         """Say what a call did; where work has a price each call is a unit of it."""
-        block, price = included.block, self._chain.work_price
-        work, fee = (0, 0) if price is None else (1, price)
+        block, points = included.block, self.coins
+        work, fee = (0, None) if points is None else (1, points.price)
         return Done(self.id, included.tx, block.height, block.time, work, fee, effect)
-
-    def _no_coin(self) -> NoReturn:
-        raise NotOffered(f"{self.id} has no coin.")

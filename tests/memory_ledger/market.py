@@ -12,9 +12,10 @@ from caimi.errors.ledgers import NotOffered
 from caimi.ledgers.port import (
     NEWEST,
     Account,
+    Asset,
     At,
-    LedgerId,
     Licence,
+    Money,
     Price,
     Purchase,
     PurchaseState,
@@ -57,9 +58,9 @@ class MemoryMarket:
     def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> MemoryCall[None]:
         entries = tuple(
             (
-                InteroperableAddress.from_caip(each.ledger).to_bytes(),
-                each.currency,
-                each.amount,
+                InteroperableAddress.from_caip(each.amount.asset.ledger).to_bytes(),
+                each.amount.asset.native,
+                each.amount.units,
                 each.offered,
             )
             for each in prices
@@ -67,33 +68,31 @@ class MemoryMarket:
         what = "Setting prices"
         return MemoryCall(self._chain.id, what, "set prices", (model_id, entries), nothing)
 
-    async def price(
-        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: At = NEWEST
-    ) -> int | None:
+    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Money | None:
         self._chain.at(at)
         return None
 
-    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> MemoryCall[bytes]:
-        return self._call("Buying a licence", "buy", model_id, version, currency, amount)
+    def buy(self, model_id: bytes, version: str, price: Money) -> MemoryCall[bytes]:
+        paid = price.asset.native, price.units
+        return self._call("Buying a licence", "buy", model_id, version, *paid)
 
-    async def relay_deposit(self) -> int:
-        raise NotOffered(f"{self._chain.id} has no coin.")
+    async def relay_deposit(self) -> Money:
+        raise self._no_coin()
 
     async def buy_remote(
         self,
         client_id: str,
         model_id: bytes,
         version: str,
-        currency: bytes,
-        amount: int,
+        price: Money,
         expiry: int,
     ) -> MemoryCall[bytes]:
-        wanted, paid = (model_id, version), (currency, amount)
+        wanted, paid = (model_id, version), (price.asset.native, price.units)
         return self._call("Buying a licence", "buy remote", client_id, wanted, paid, expiry)
 
     async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase:
         self._chain.at(at)
-        return Purchase(purchase_id, None, PurchaseState.NONE, b"", b"", b"", 0)
+        return Purchase(purchase_id, None, PurchaseState.NONE, b"", b"", None)
 
     async def purchase_of(
         self, client_id: str, model_id: bytes, version: str, buyer: Account, at: At = NEWEST
@@ -101,13 +100,16 @@ class MemoryMarket:
         self._chain.at(at)
         return None
 
-    async def owed(self, account: Account, currency: bytes = b"", at: At = NEWEST) -> int:
+    async def owed(self, account: Account, asset: Asset | None = None, at: At = NEWEST) -> Money:
         self._chain.at(at)
-        return 0
+        raise self._no_coin()
 
-    def withdraw(self, to: Account, currency: bytes = b"") -> MemoryCall[None]:
-        arguments = (currency, self._chain.native(to))
+    def withdraw(self, to: Account, asset: Asset | None = None) -> MemoryCall[None]:
+        arguments = (asset.native if asset else b"", self._chain.native(to))
         return MemoryCall(self._chain.id, "Withdrawing", "withdraw", arguments, nothing)
+
+    def _no_coin(self) -> NotOffered:
+        return NotOffered(f"{self._chain.id} has no coin.")
 
     def _call(self, what: str, act: str, *arguments: object) -> MemoryCall[bytes]:
         return MemoryCall(self._chain.id, what, act, arguments, same)

@@ -27,7 +27,7 @@ from caimi.ledgers.port import (
 from caimi.merkle import leaf_hash
 from memory_ledger.calls import MemoryCall, nothing, same
 from memory_ledger.chain import MemoryChain
-from memory_ledger.history import history_of
+from memory_ledger.feed import history_of
 from memory_ledger.refusing import named
 from memory_ledger.words import publication_digest
 
@@ -120,7 +120,7 @@ class MemoryRegistry:
         return [AliasChange(entry.version, entry.time) for entry in entries]
 
     async def history(self, model_id: bytes) -> list[HistoryEntry]:
-        return history_of(self._chain.told.all, model_id)
+        return history_of(self._chain, model_id)
 
     async def approved(self, model_id: bytes) -> Account | None:
         with named("Reading who may move the model"):

@@ -186,7 +186,8 @@ class Chain:
         """Set a fee aside."""
         self._tick()
         by = self.enrol(Wallet(payer))
-        self._do(self.ledger.fees.escrow(packet, self.truth.account(relayer), amount), by)
+        fee = self.ledger.coins.asset.of(amount)
+        self._do(self.ledger.fees.escrow(packet, self.truth.account(relayer), fee), by)
 
     def _do(self, call: MemoryCall[Any], by: Wallet) -> None:
         included = self.truth.take(read(sign(call, by, self.height + 1)))

@@ -11,7 +11,8 @@ from eth_abi.abi import decode
 from caimi.errors.ledgers import LedgerRefused
 from caimi.errors.messaging import InvalidProof, TooFewProofs, UnprovableClient
 from caimi.ledgers.client_proofs import StateProof
-from caimi.ledgers.port import Block
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.port import Account, Block, LedgerId
 from caimi.ledgers.port.clients import COMPOSITE, OPTIMISTIC, STORAGE_PROOF, LightClient
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.choice import prover_for
@@ -41,17 +42,21 @@ class Source:
         return StateProof(b"header %d" % height, (b"account",), tuple((key,) for key in keys))
 
 
+HERE = LedgerId("eip155:1")
+
+
 @dataclass
 class Verifier:
     """As much of a ledger as composites ask for."""
 
-    stopped: set[bytes] = field(default_factory=set)
+    stopped: set[Account] = field(default_factory=set)
+    accounts = EvmAccounts(HERE)
 
     @property
     def clients(self) -> Verifier:
         return self
 
-    async def frozen(self, accounts: Sequence[bytes]) -> list[bool]:
+    async def frozen(self, accounts: Sequence[Account]) -> list[bool]:
         return [account in self.stopped for account in accounts]
 
 
@@ -84,8 +89,12 @@ def case(source: object = None, verifier: object = None) -> Case:
     return Case(source, verifier or Verifier(), FINAL, ())  # type: ignore[arg-type]
 
 
+def account(number: int) -> Account:
+    return Account(HERE, bytes([number]) * 20)
+
+
 def member(name: int, prover: object, cost: int = 0) -> CompositeMember:
-    return CompositeMember(bytes([name]) * 20, prover, cost)  # type: ignore[arg-type]
+    return CompositeMember(account(name), prover, cost)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("oldest", "asked"), [(1, [10]), (30, [10, 50])])
@@ -141,7 +150,7 @@ async def test_the_cheapest_members_are_asked_and_others_where_they_fail() -> No
     prover = CompositeProver(members, 2)
     proof = (await prover.membership(case(), KEYS, (5, 10)))(KEYS)
     assert [bool(each) for each in decode(["bytes[]"], proof.data)[0]] == [True, False, False, True]
-    one_stopped = case(verifier=Verifier({b"\1" * 20}))
+    one_stopped = case(verifier=Verifier({account(1)}))
     with pytest.raises(TooFewProofs) as shortage:
         await prover.membership(one_stopped, KEYS, (5, 10))
     for name, why in (("01", "is frozen"), ("02", "CAIMI-L004"), ("03", "unknown type")):
@@ -169,15 +178,15 @@ async def test_a_state_does_not_vouch_for_a_block() -> None:
 
 
 def test_each_kind_of_client_has_its_prover_and_others_none() -> None:
-    committee = LightClient(b"\1" * 20, "caimi-committee")
-    strange = LightClient(b"\2" * 20, "07-tendermint")
-    storage = LightClient(b"\3" * 20, STORAGE_PROOF, (committee,))
-    optimistic = LightClient(b"\4" * 20, OPTIMISTIC, (strange,))
-    composite = LightClient(b"\5" * 20, COMPOSITE, (storage, strange, optimistic, committee), 2)
+    committee = LightClient(account(1), "caimi-committee")
+    strange = LightClient(account(2), "07-tendermint")
+    storage = LightClient(account(3), STORAGE_PROOF, (committee,))
+    optimistic = LightClient(account(4), OPTIMISTIC, (strange,))
+    composite = LightClient(account(5), COMPOSITE, (storage, strange, optimistic, committee), 2)
     prover = prover_for(composite)
     assert isinstance(prover, CompositeProver)
     assert [each.prover is None for each in prover.members] == [False, True, False, False]
     assert [each.cost for each in prover.members] == [3, 4, 1, 0]
-    for unprovable in (strange, LightClient(b"\6" * 20, STORAGE_PROOF, (strange,))):
+    for unprovable in (strange, LightClient(account(6), STORAGE_PROOF, (strange,))):
         with pytest.raises(UnprovableClient, match="07-tendermint"):
             prover_for(unprovable)

@@ -11,6 +11,7 @@ from world import World
 
 from caimi.errors.messaging import InvalidTariff
 from caimi.messaging.quote import DELIVERY_WORK, ENDING_WORK, Tariff, quote
+from memory_ledger.points import points_of
 
 PRICES = st.integers(0, 10**13)
 
@@ -54,4 +55,4 @@ async def test_a_quote_is_of_the_present_prices(world: World) -> None:
     a, b = world.chains
     a.work_price, b.work_price = 3, 7
     views = world.views()
-    assert await quote(views[a.id], views[b.id], Tariff()) == Tariff().fee(7, 3)
+    assert await quote(views[a.id], views[b.id], Tariff()) == points_of(a.id).of(Tariff().fee(7, 3))

@@ -14,7 +14,7 @@ from world import RELAYER, World
 from caimi.errors.ledgers import FeeAboveCap
 from caimi.errors.messaging import InvalidTurns
 from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key
-from caimi.ledgers.port import RelayFee
+from caimi.ledgers.port import Account, RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.proof import SignedStatement
 from caimi.messaging.provers.choice import prover_for
@@ -204,10 +204,8 @@ async def collect_for(relayer: bytes, world: World) -> None:
     """Claim the first fee set aside for a relayer, as anybody else."""
     a, b = world.chains
     world.finalize()
-    (fee, *_), (answer,) = (
-        await a.ledger.fees.escrowed(a.truth.account(relayer), 0, a.height),
-        b.state.written,
-    )
+    escrowed = await a.ledger.fees.escrowed(Account(a.id, relayer), 0, a.height)
+    (fee, *_), (answer,) = escrowed, b.state.written
     said = [await door.validator.attest(b.id, 0, b.final_height) for door in world.doors[:2]]
     places = {world.committee.members.index(each.signer()): each.signature for each in said}
     tree = await read_tree(b.ledger.gateway, 0, await b.ledger.block(b.final_height))

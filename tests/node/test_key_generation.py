@@ -378,8 +378,11 @@ async def test_a_broadcast_on_a_ledger_or_by_an_account_not_in_the_settings_is_r
 ) -> None:
     site, broadcast = broadcasting
     other = LocalSigner.generate()
-    await broadcast._ledger.transfer_coins(
-        Account(broadcast._ledger.id, other.account), COINS, site.coordinator
+    await broadcast._ledger.submit(
+        broadcast._ledger.coins.transfer(
+            Account(broadcast._ledger.id, other.account), broadcast._ledger.coins.asset.of(COINS)
+        ),
+        site.coordinator,
     )
     await refused("CAIMI-K016", site.generate(LedgerBroadcast(broadcast._ledger, other)))
     site.ledgers.clear()

@@ -7,7 +7,7 @@ import pytest
 from caimi.errors.messaging import ForgedDelivery, NotFinal
 from caimi.ibc.packet import Packet
 from caimi.ibc.statements import Kind
-from caimi.ledgers.port import Block, Done, LedgerId, Route, SentPacket
+from caimi.ledgers.port import Account, Asset, Block, Done, LedgerId, Money, Route, SentPacket
 from caimi.messaging.checkpoint import Attestation, Statement
 from caimi.messaging.open_packets import OpenPackets
 from caimi.messaging.progress import Carried
@@ -27,8 +27,13 @@ class Ledger:
     async def block(self, height: int) -> Block:
         return Block(height, 1_000 + height, bytes(32))
 
-    async def balance(self, account: bytes) -> int:
-        return 7
+    @property
+    def coins(self) -> Ledger:
+        return self
+
+    async def balance(self, account: Account) -> Money:
+        assert account == Account(A, b"me")
+        return Asset(A, b"").of(7)
 
 
 class Validator:
@@ -68,9 +73,9 @@ async def test_the_queue_and_the_age_of_its_oldest_packet_are_measured() -> None
 
 
 def test_gas_and_fees_are_counted_where_they_were_spent() -> None:
-    metrics = RelayerMetrics()
+    metrics, fee = RelayerMetrics(), Asset(B, b"").of(300)
     for _ in range(2):
-        metrics.carried(Carried("deliver", ROUTE, 5, Done(B, "0x", 1, 1, 100, 300, None)))
+        metrics.carried(Carried("deliver", ROUTE, 5, Done(B, "0x", 1, 1, 100, fee, None)))
     labels = {"what": "deliver", "ledger": B}
     assert metrics.registry.get_sample_value("caimi_packets_carried_total", labels) == 10.0
     assert metrics.registry.get_sample_value("caimi_relayer_gas_total", labels) == 200.0

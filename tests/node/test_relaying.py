@@ -16,7 +16,8 @@ from caimi.errors.messaging import InvalidTurns
 from caimi.errors.node import NodeRefused
 from caimi.errors.operations import ConfigInvalid, UnknownLedger
 from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.port import Account, Done, LedgerId, Route
+from caimi.ledgers.evm.assets import coin_of
+from caimi.ledgers.port import Account, Done, LedgerId, Money, Route
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import Tariff
 from caimi.node.http import service
@@ -127,7 +128,7 @@ class Ledger:
     """As much of a ledger as a quote asks for (its gateway too)."""
 
     def __init__(self, name: LedgerId, price: int = 0, routes: tuple[Route, ...] = ()) -> None:
-        self.id, self.accounts = name, EvmAccounts(name)
+        self.id, self.accounts, self.asset = name, EvmAccounts(name), coin_of(name)
         self.gateway = self
         self._price = price
         self._routes = list(routes)
@@ -135,8 +136,12 @@ class Ledger:
     async def routes(self) -> list[Route]:
         return self._routes
 
-    async def work_price(self) -> int:
-        return self._price
+    @property
+    def coins(self) -> Ledger:
+        return self
+
+    async def work_price(self) -> Money:
+        return self.asset.of(self._price)
 
 
 def served(folder: Path, text: str = "") -> FastAPI:
@@ -155,7 +160,7 @@ def endpoint(app: FastAPI) -> Endpoint:
 
 async def test_a_relayers_quote_is_what_it_asks_now(tmp_path: Path) -> None:
     quoted = await ask_quote(endpoint(served(tmp_path)), Ledger(A), ROUTE)
-    assert (quoted.relayer, quoted.amount) == (Account(A, ME), Tariff().fee(7, 3))
+    assert (quoted.relayer, quoted.amount) == (Account(A, ME), coin_of(A).of(Tariff().fee(7, 3)))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +203,7 @@ async def test_a_malformed_quote_is_refused(answer: dict[str, object]) -> None:
 def test_income_and_caps_are_told() -> None:
     metrics = RelayerMetrics()
     value = metrics.registry.get_sample_value
-    metrics.carried(Carried("collect", ROUTE, 2, Done(A, "0x", 1, 1, 100, 300, None), income=50))
+    metrics.carried(Carried("collect", ROUTE, 2, Done(A, "0x", 1, 1, 100, None, None), income=50))
     assert value("caimi_relayer_income_total", {"ledger": A}) == 50.0
     metrics.stepped([A, B], Progress(capped={A}))
     assert value("caimi_relayer_capped", {"ledger": A}) == 1.0

@@ -62,11 +62,14 @@ def quote(
                 if route.counterparty != there.id:
                     continue
                 if relayer is None:
-                    return {"amount": str(await price(here, there, Tariff()))}
+                    return {"amount": str((await price(here, there, Tariff())).units)}
                 service = Endpoint(relayer)
                 stack.push_async_callback(service.aclose)
                 asked = await ask_quote(service, here, route)
-                return {"amount": str(asked.amount), "relayer": here.accounts.text(asked.relayer)}
+                return {
+                    "amount": str(asked.amount.units),
+                    "relayer": here.accounts.text(asked.relayer),
+                }
             raise NoRoute(f"No route leads from {here.id} to {there.id}.")
 
     found = guarded(as_json, lambda: asyncio.run(session()))
@@ -93,9 +96,11 @@ def pay(
     Example: [bold]caimi fees pay caimi-31337-0 7 2000000000000000 --relayer 0x… -l a -k bob[/bold]
     """
     from caimi.client.fees import escrow
+    from caimi.ledgers.port import offered
 
     async def work(opened: Ledger) -> dict[str, object]:
-        call = await escrow(opened, client, sequence, opened.accounts.parse(relayer), amount)
+        fee = offered(opened.coins, opened.id, "coin").asset.of(amount)
+        call = await escrow(opened, client, sequence, opened.accounts.parse(relayer), fee)
         return await send(opened, call, config, key, unsigned=unsigned)
 
     told(as_json, "Fee set aside", on_ledger(config, ledger, as_json, work))

@@ -21,6 +21,7 @@ from caimi.cli.options import (
     with_network,
 )
 from caimi.cli.output import (
+    block_bars,
     err,
     facts,
     out,
@@ -34,6 +35,7 @@ from caimi.errors.operations import LicensedElsewhere, UsageError
 from caimi.places import check_directory_place, check_file_place, write_result
 
 if TYPE_CHECKING:
+    from caimi.client.catalogue import HistoryLine
     from caimi.client.network import AsyncNetwork
     from caimi.client.pull import Pulled
     from caimi.client.verify import Verified
@@ -150,13 +152,17 @@ def search(
     """
 
     async def work(net: AsyncNetwork) -> None:
-        found = await net.search(text, ledger)
+        with block_bars(quiet=as_json) as progress:
+            found = await net.search(text, ledger, progress=progress)
         if as_json:
             print_json({"ok": True, "models": found})
             return
         for m in found:
             sold = ", ".join(f"{price} on {where}" for where, price in m.prices.items())
-            facts(f"{m.name} {m.latest}", {"uri": m.uri, "price": sold or "not for sale"})
+            unsettled = "" if m.final else " (not final yet)"
+            facts(
+                f"{m.name} {m.latest}{unsettled}", {"uri": m.uri, "price": sold or "not for sale"}
+            )
         if not found:
             out.print("[dim]No model has that in its name or id.[/dim]")
 
@@ -510,7 +516,8 @@ def history(
                     [(_when(c.time), c.version) for c in changes],
                 )
             return
-        lines = await net.history(uri)
+        with block_bars(quiet=as_json) as progress:
+            lines = await net.history(uri, progress=progress)
         if as_json:
             print_json({"ok": True, "history": lines})
         else:
@@ -518,7 +525,7 @@ def history(
                 "History",
                 ("time", "ledger", "block", "event", "detail", "tx"),
                 [
-                    (_when(ln.time), ln.ledger, ln.height, ln.event, ln.detail, f"{ln.tx[:10]}…")
+                    (_when(ln.time), ln.ledger, ln.height, _event(ln), ln.detail, f"{ln.tx[:10]}…")
                     for ln in lines
                 ],
             )
@@ -573,6 +580,10 @@ def deprecate(
 def _tensor(tensor: Tensor) -> str:
     shape = "any shape" if tensor.shape is None else ", ".join(map(str, tensor.shape))
     return f"{tensor.name} {tensor.dtype}[{shape}]"
+
+
+def _event(line: HistoryLine) -> str:
+    return line.event if line.final else f"{line.event} (not final yet)"
 
 
 def _when(seconds: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Any, Final, TypeAlias, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,7 +16,9 @@ from rich.panel import Panel
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -31,6 +33,8 @@ from caimi.errors.machine import OutputLost
 out = Console(file=cast("IO[str]", STDOUT))
 err = Console(file=cast("IO[str]", STDERR), stderr=True)
 """Both take a part of a text file for a whole one: rich asks no more of it."""
+
+_Report: TypeAlias = Callable[[str, int, int | None], None]
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -114,17 +118,26 @@ def print_error(error: CaimiError, *, as_json: bool) -> None:
     err.print(Panel(text, title=f"[red]{error.code}[/red]", title_align="left"))
 
 
+def progress_bars(*, quiet: bool) -> AbstractContextManager[_Report]:
+    """Show one bar a stage of long work with bytes, on standard error; nothing when `quiet`."""
+    return _bars(None if quiet else DownloadColumn())
+
+
+def block_bars(*, quiet: bool) -> AbstractContextManager[_Report]:
+    """Show what `progress_bars` shows, for work that is counted in blocks."""
+    return _bars(None if quiet else MofNCompleteColumn())
+
+
 @contextmanager
-def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show one bar a stage of long work, on standard error; nothing when `quiet`."""
-    if quiet:
+def _bars(amount: ProgressColumn | None) -> Iterator[_Report]:
+    if amount is None:
         yield lambda stage, done, total: None
         return
     bars = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
+        amount,
         TimeElapsedColumn(),
         console=err,
         transient=True,

@@ -228,8 +228,11 @@ def set_payments(
             route,
             account_of(token) if token else b"",
             count=(count, per_day),
-            most=parse_amount(most),
-            amount=(parse_amount(amount), parse_amount(amount_per_day)),
+            most=parse_amount(most, at.coins.asset).units,
+            amount=(
+                parse_amount(amount, at.coins.asset).units,
+                parse_amount(amount_per_day, at.coins.asset).units,
+            ),
         ),
         unsigned,
         ledger,

@@ -5,24 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caimi.client.amounts import format_amount
-from caimi.client.context import Context
+from caimi.client.context import Context, Progress, no_progress
+from caimi.client.listing import Listing, listings
+from caimi.client.model_index import ModelIndex
 from caimi.client.resolve import as_uri, fetch_manifest, resolve
 from caimi.client.voyage import follow
-from caimi.ledgers.home import find_home_model, is_home
-from caimi.ledgers.port import ModelRecord
+from caimi.errors.ledgers import CallInvalid
+from caimi.ledgers.home import find_home_model
+from caimi.ledgers.port import Ledger, RegisteredModel
+from caimi.ledgers.telling import history_entry
 from caimi.models.manifest import Manifest
 from caimi.uri import ModelUri
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One line of a search."""
+    """One line of a search; `final` unless it tells of what may still be undone.
+
+    Prices are as they were set last: whoever buys is asked for what the ledger says then.
+    """
 
     uri: str
     name: str
     latest: str
     publisher: str
     prices: dict[str, str]
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One event of a model's history."""
+    """One event of a model's history; `final` unless it may still be undone."""
 
     ledger: str
     height: int
@@ -55,30 +63,48 @@ class HistoryLine:
     event: str
     detail: str
     tx: str
+    final: bool = True
 
 
-async def search(context: Context, text: str = "", ledger: str | None = None) -> list[Found]:
+async def search(
+    context: Context, text: str = "", ledger: str | None = None, progress: Progress = no_progress
+) -> list[Found]:
     """List the models whose name or id contains `text`, at home on one ledger or on any."""
+    sought = text.lower()
     found = []
     for candidate in [ledger] if ledger else list(context.ledgers):
         where = context.ledger(candidate)
-        head = await where.head()
-        for model in await where.registry.models(where.deployed_at - 1, head.height):
-            if not is_home(where, model):
-                continue
-            if text.lower() in model.name or text.lower() in model.model_id.hex():
-                found.append(await _line(context, candidate, model))
+
+        def wanted(model: RegisteredModel, where: Ledger = where) -> bool:
+            named = sought in model.name or sought in model.model_id.hex()
+            return named and _is_home(where, model)
+
+        index = ModelIndex(where, context.index_folder, progress)
+        for model in listings(await index.models(wanted)):
+            found.append(_line(context, candidate, model))
     return found
 
 
-async def _line(context: Context, ledger: str, model: ModelRecord) -> Found:
-    versions = await context.ledger(ledger).registry.versions(model.model_id)
+def _is_home(ledger: Ledger, model: RegisteredModel) -> bool:
+    try:
+        return ledger.registry.model_id(model.publisher, model.name) == model.model_id
+    except CallInvalid:  # a publisher that is no account there
+        return False
+
+
+def _line(context: Context, ledger: str, model: Listing) -> Found:
+    offers = model.prices()
     return Found(
         uri=str(ModelUri(ledger, model.model_id, None)),
         name=model.name,
-        latest=versions[-1].version if versions else "",
-        publisher=context.text(model.publisher),
-        prices=await prices(context, ledger, model.model_id),
+        latest=model.versions[-1] if model.versions else "",
+        publisher=context.ledger(ledger).accounts.text(model.publisher),
+        prices={
+            str(paying): format_amount(ledger.coins.asset.of(offers[paying].units))
+            for paying, ledger in context.ledgers.items()
+            if paying in offers and ledger.coins is not None
+        },
+        final=model.final,
     )
 
 
@@ -86,8 +112,10 @@ async def prices(context: Context, home: str, model_id: bytes) -> dict[str, str]
     """The model's prices in coins, by the ledger they are paid on."""
     market = context.ledger(home).market
     offered = {}
-    for paying in context.ledgers:
-        amount = await market.price(model_id, paying)
+    for paying, ledger in context.ledgers.items():
+        amount = None
+        if ledger.coins is not None:
+            amount = await market.price(model_id, ledger.coins.asset)
         if amount is not None:
             offered[str(paying)] = format_amount(amount)
     return offered
@@ -116,7 +144,9 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
     )
 
 
-async def history(context: Context, uri: str | ModelUri) -> list[HistoryLine]:
+async def history(
+    context: Context, uri: str | ModelUri, progress: Progress = no_progress
+) -> list[HistoryLine]:
     """Every event about a model on every configured ledger, oldest first.
 
     Where it came to over other ledgers, only while it is there or further on: its token has another
@@ -129,10 +159,13 @@ async def history(context: Context, uri: str | ModelUri) -> list[HistoryLine]:
     lines = []
     for ledger_id, token in known:
         ledger = context.ledger(ledger_id)
-        for entry in await ledger.registry.history(token):
-            block = await ledger.block(entry.height)
+        index = ModelIndex(ledger, context.index_folder, progress)
+        for each in await index.history(token):
+            entry = history_entry(each.fact, each.tx, each.height, ledger.accounts)
             detail = ", ".join(f"{name} {value}" for name, value in entry.details)
             lines.append(
-                HistoryLine(ledger_id, entry.height, block.time, entry.what, detail, entry.tx)
+                HistoryLine(
+                    ledger_id, each.height, each.time, entry.what, detail, each.tx, each.final
+                )
             )
     return sorted(lines, key=lambda line: (line.time, line.ledger, line.height))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from caimi.chains import AccountId
@@ -16,7 +17,7 @@ from caimi.custody.unlock import CustodianClient
 from caimi.errors.ledgers import LedgerBehind
 from caimi.errors.operations import NoRoute, StillInFlight, UnknownLedger
 from caimi.journal import Journal, Operation
-from caimi.ledgers.port import Account, Call, Done, Ledger, LedgerId, Route
+from caimi.ledgers.port import Account, Asset, Call, Done, Ledger, LedgerId, Route, offered
 from caimi.storage.port import Store
 
 T = TypeVar("T")
@@ -34,7 +35,8 @@ class Context:
     """The ledgers, stores, custodians and key that an operation uses.
 
     `carry` moves packets along while an operation waits: it runs one relayer step, or just sleeps
-    where a relayer service is at work.
+    where a relayer service is at work. In `index_folder` is kept what is known of ledgers' models;
+    without one it is read anew each time.
     """
 
     ledgers: Mapping[LedgerId, Ledger]
@@ -46,6 +48,7 @@ class Context:
     carry: Callable[[], Awaitable[None]]
     wait_seconds: float = 120.0
     clock: Callable[[], float] = time.time
+    index_folder: Path | None = None
 
     def ledger(self, ledger: str) -> Ledger:
         """Find a ledger by CAIP-2 id.
@@ -58,6 +61,11 @@ class Context:
             known = ", ".join(self.ledgers) or "none"
             raise UnknownLedger(f"No ledger {ledger!r} is configured; there are: {known}.")
         return found
+
+    def coin(self, ledger: str) -> Asset:
+        """Give a ledger's coin; raises `NotOffered` where it has none."""
+        found = self.ledger(ledger)
+        return offered(found.coins, found.id, "coin").asset
 
     def text(self, account: Account | None) -> str:
         """Write an account as its ledger does."""

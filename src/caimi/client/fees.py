@@ -12,7 +12,7 @@ from urllib.parse import quote as quoted
 from caimi.errors.ids import InvalidAccountId
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.node import NodeRefused
-from caimi.ledgers.port import Account, Call, Ledger, RelayFee, Route, SentPacket, offered
+from caimi.ledgers.port import Account, Call, Ledger, Money, RelayFee, Route, SentPacket, offered
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case
@@ -26,7 +26,7 @@ class Quoted:
     """What a relayer asks for one packet: escrow `amount` for the account `relayer`."""
 
     relayer: Account
-    amount: int
+    amount: Money
 
 
 async def ask_quote(relayer: Endpoint, source: Ledger, route: Route) -> Quoted:
@@ -41,13 +41,14 @@ async def ask_quote(relayer: Endpoint, source: Ledger, route: Route) -> Quoted:
     )
     account, amount = answer.get("relayer"), answer.get("amount")
     if isinstance(account, str) and isinstance(amount, str) and _AMOUNT.fullmatch(amount):
+        coin = offered(source.coins, source.id, "coin").asset
         with suppress(InvalidAccountId):
-            return Quoted(source.accounts.parse(account), int(amount))
+            return Quoted(source.accounts.parse(account), coin.of(int(amount)))
     raise NodeRefused(f"{relayer.url} gave a malformed quote: {account!r:.80}, {amount!r:.80}.")
 
 
 async def escrow(
-    ledger: Ledger, client_id: str, sequence: int, relayer: Account, amount: int
+    ledger: Ledger, client_id: str, sequence: int, relayer: Account, amount: Money
 ) -> Call[None]:
     """Build the escrow of a fee for a packet that was sent.
 
@@ -80,7 +81,8 @@ async def refund(
     case = Case(destination, source, await destination.finalized(), validators)
     proof = (await prover.absence(case, names))(names)
     relayer, payer = parties
-    fee = RelayFee(client_id, sequence, relayer, payer, 0, found.packet.timeout, found.height)
+    nothing = offered(source.coins, source.id, "coin").asset.of(0)
+    fee = RelayFee(client_id, sequence, relayer, payer, nothing, found.packet.timeout, found.height)
     fees = offered(source.fees, source.id, "fees for relayers")
     return fees.refund(client_id, [fee], proof.data)
 

@@ -28,6 +28,7 @@ from caimi.composition.ledgers import open_ledgers
 from caimi.config import Config
 from caimi.custody.keys import GroupKey
 from caimi.errors.ids import InvalidAccountId
+from caimi.errors.machine import SystemRefused
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
 from caimi.inference.engine import Session
@@ -42,6 +43,7 @@ from caimi.journal import Journal
 from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
+from caimi.places import cache_folder
 from caimi.services.custodians import HttpCustodian
 from caimi.services.endpoint import Endpoint
 from caimi.services.validators import HttpValidator
@@ -132,19 +134,20 @@ class AsyncNetwork:
         batcher = PublicationBatcher(self.context, self._ledger(ledger))
         return await asyncio.gather(*(batcher.publish(release) for release in releases))
 
-    async def search(self, text: str = "", ledger: str | None = None) -> list[Found]:
+    async def search(
+        self, text: str = "", ledger: str | None = None, *, progress: Progress = no_progress
+    ) -> list[Found]:
         """Find models by a part of their name or id."""
-        return await catalogue.search(
-            self.context, text, self._ledger(ledger) if ledger is not None else None
-        )
+        where = self._ledger(ledger) if ledger is not None else None
+        return await catalogue.search(self.context, text, where, progress)
 
     async def show(self, uri: str) -> Shown:
         """Tell everything about a model."""
         return await catalogue.show(self.context, uri)
 
-    async def history(self, uri: str) -> list[HistoryLine]:
+    async def history(self, uri: str, *, progress: Progress = no_progress) -> list[HistoryLine]:
         """List a model's events on all ledgers."""
-        return await catalogue.history(self.context, uri)
+        return await catalogue.history(self.context, uri, progress)
 
     async def buy(
         self,
@@ -347,4 +350,13 @@ def make_context(
         custodians=[HttpCustodian(index, endpoint) for index, endpoint in endpoints],
         carry=carry,
         wait_seconds=config.relay.wait_seconds,
+        index_folder=_index_folder(),
     )
+
+
+def _index_folder() -> Path | None:
+    """Give where indices of models are kept; None for a user without a home."""
+    try:
+        return cache_folder() / "models"
+    except SystemRefused:
+        return None

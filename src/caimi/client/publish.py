@@ -19,10 +19,11 @@ from caimi.client.context import Context, Progress, no_progress
 from caimi.client.resolve import as_uri
 from caimi.custody import tdh2
 from caimi.custody.label import label_for
+from caimi.errors.ledgers import NotOffered
 from caimi.errors.operations import BegunOtherwise, ConfigInvalid, NotTheOwner, VersionTaken
 from caimi.journal import Operation
 from caimi.ledgers.home import find_home_model
-from caimi.ledgers.port import Done, Ledger, LedgerId, Price
+from caimi.ledgers.port import Done, Ledger, Price
 from caimi.models.card import Dataset, ModelCard
 from caimi.models.licence import check_licence
 from caimi.models.manifest import Manifest
@@ -92,7 +93,7 @@ async def publish(
     check_model_name(name)
     check_version(version)
     check_licence(said.licence)
-    amount = None if price is None else parse_amount(price)
+    asked = [] if price is None else _prices(context, price)
     where = context.ledger(ledger)
     account = context.identity.account(where.id)
     model_id = (
@@ -105,8 +106,8 @@ async def publish(
         )
         progress("publish", 0, 1)
         receipt = await _anchor(context, operation, where, manifest)
-        if amount is not None:
-            await _offer(context, operation, where, model_id, amount)
+        if asked:
+            await _offer(context, operation, where, model_id, asked)
         await operation.finish()
         progress("publish", 1, 1)
     uri = ModelUri(ledger, model_id, version)
@@ -282,14 +283,26 @@ async def _anchor(
     return receipt
 
 
+def _prices(context: Context, price: str) -> list[Price]:
+    """Give one price on every ledger that has a coin.
+
+    Raises:
+        UsageError: it is no amount.
+        NotOffered: none has a coin.
+    """
+    coins = [each.coins.asset for each in context.ledgers.values() if each.coins is not None]
+    if not coins:
+        raise NotOffered("None of the configured ledgers has a coin to ask a price in.")
+    return [Price(parse_amount(price, coin)) for coin in coins]
+
+
 async def _offer(
-    context: Context, operation: Operation, ledger: Ledger, model_id: bytes, amount: int
+    context: Context, operation: Operation, ledger: Ledger, model_id: bytes, wanted: Sequence[Price]
 ) -> None:
-    """Ask `amount` on every ledger, whatever an earlier run of this publication asked."""
-    wanted = [Price(LedgerId(paying), b"", amount) for paying in context.ledgers]
+    """Ask these prices, whatever an earlier run of this publication asked."""
     for _ in range(_OFFERS):
-        asked = [await ledger.market.price(model_id, entry.ledger) for entry in wanted]
-        if asked == [amount] * len(wanted):
+        asked = [await ledger.market.price(model_id, each.amount.asset) for each in wanted]
+        if asked == [each.amount for each in wanted]:
             return
         # Under one step an earlier run's transaction, of another price perhaps, ends first.
         await context.submit(operation, _OFFER, ledger.market.set_prices(model_id, wanted))

@@ -23,7 +23,7 @@ from caimi.errors.operations import (
     PurchaseRefunded,
 )
 from caimi.journal import Operation, operation_key
-from caimi.ledgers.port import Account, Exactly, Ledger, PurchaseState
+from caimi.ledgers.port import Account, Asset, Exactly, Ledger, Money, PurchaseState
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
@@ -46,7 +46,7 @@ class Bought:
 class _Terms:
     """What the buyer allows now, whatever an earlier run was told; amounts in smallest units."""
 
-    most: int | None
+    most: Money | None
     timeout_seconds: int
     again: bool
 
@@ -75,10 +75,10 @@ async def buy(
         StillInFlight: no relayer carried it in time; run again to go on waiting.
         InsufficientFunds: the account cannot pay.
     """
-    most = None if max_price is None else parse_amount(max_price)
+    paying = context.ledger(ledger)
+    most = None if max_price is None else parse_amount(max_price, context.coin(ledger))
     terms = _Terms(most, timeout_seconds, again)
     resolved = await resolve(context, uri)
-    paying = context.ledger(ledger)
     account = context.identity.account(paying.id)
     async with context.journal.operation(*_intent(resolved, account)) as op:
         if not again:
@@ -151,17 +151,17 @@ async def _buy(
         await operation.reopen()
         signed = False
     if signed:
-        await _check_terms(operation, resolved, paying, terms)
+        await _check_terms(context, operation, resolved, paying, terms)
     else:  # whatever an earlier run noted, it did nothing yet: today's price and terms count
-        amount = await _agreed_price(resolved, paying, terms)
+        agreed = await _agreed_price(resolved, context.coin(paying.id), terms)
         deadline = (await paying.head()).time + terms.timeout_seconds
-        await operation.note(amount=str(amount), timeout=deadline)
-    amount = int(str(operation.facts["amount"]))
+        await operation.note(amount=str(agreed.units), timeout=deadline)
+    amount = _noted(operation, context, paying)
     if home.id == paying.id:
         tx = await _buy_at_home(context, operation, resolved, amount)
     else:
         tx = await _buy_from_afar(context, operation, resolved, paying, terms)
-    amount = int(str(operation.facts["amount"]))
+    amount = _noted(operation, context, paying)
     await operation.finish()
     licence = await home.market.licence(resolved.model.model_id, resolved.version.version, consumer)
     return Bought(
@@ -174,11 +174,15 @@ async def _buy(
     )
 
 
+def _noted(operation: Operation, context: Context, paying: Ledger) -> Money:
+    return context.coin(paying.id).of(int(str(operation.facts["amount"])))
+
+
 async def _check_terms(
-    operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
+    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
 ) -> None:
     """Refuse to go on with a signed purchase that the terms of today do not allow."""
-    _check_amount(int(str(operation.facts["amount"])), resolved, paying, terms)
+    _check_amount(_noted(operation, context, paying), resolved, paying, terms)
     latest = (await paying.head()).time + terms.timeout_seconds
     if paying.id != resolved.ledger.id and int(str(operation.facts["timeout"])) > latest:
         raise BegunOtherwise(
@@ -187,7 +191,7 @@ async def _check_terms(
         )
 
 
-def _check_amount(amount: int, resolved: Resolved, paying: Ledger, terms: _Terms) -> None:
+def _check_amount(amount: Money, resolved: Resolved, paying: Ledger, terms: _Terms) -> None:
     if terms.most is not None and amount > terms.most:
         raise BegunOtherwise(
             f"A purchase of {resolved.uri} on {paying.id} was begun for {format_amount(amount)}, "
@@ -197,24 +201,22 @@ def _check_amount(amount: int, resolved: Resolved, paying: Ledger, terms: _Terms
         )
 
 
-async def _agreed_price(resolved: Resolved, paying: Ledger, terms: _Terms) -> int:
-    amount = await resolved.ledger.market.price(resolved.model.model_id, paying.id)
+async def _agreed_price(resolved: Resolved, coin: Asset, terms: _Terms) -> Money:
+    amount = await resolved.ledger.market.price(resolved.model.model_id, coin)
     if amount is None:
-        raise NotForSale(f"{resolved.uri} is not for sale on {paying.id}.")
+        raise NotForSale(f"{resolved.uri} is not for sale on {coin.ledger}.")
     if terms.most is not None and amount > terms.most:
         raise PriceAboveLimit(
-            f"{resolved.uri} costs {format_amount(amount)} on {paying.id}, "
+            f"{resolved.uri} costs {format_amount(amount)} on {coin.ledger}, "
             f"more than the {format_amount(terms.most)} agreed to."
         )
     return amount
 
 
 async def _buy_at_home(
-    context: Context, operation: Operation, resolved: Resolved, amount: int
+    context: Context, operation: Operation, resolved: Resolved, amount: Money
 ) -> str:
-    call = resolved.ledger.market.buy(
-        resolved.model.model_id, resolved.version.version, b"", amount
-    )
+    call = resolved.ledger.market.buy(resolved.model.model_id, resolved.version.version, amount)
     receipt = await context.submit(operation, _BUY, call)
     return receipt.tx
 
@@ -227,19 +229,18 @@ async def _buy_from_afar(
     account = context.identity.account(paying.id)
     purchase = await paying.market.purchase_of(route.client_id, model_id, version, account)
     if purchase is None or await operation.sent(_BUY):
-        amount, timeout = (int(str(operation.facts[name])) for name in ("amount", "timeout"))
-        call = await paying.market.buy_remote(
-            route.client_id, model_id, version, b"", amount, timeout
-        )
+        amount, timeout = _noted(operation, context, paying), int(str(operation.facts["timeout"]))
+        call = await paying.market.buy_remote(route.client_id, model_id, version, amount, timeout)
         receipt = await context.submit(operation, _BUY, call)
         await operation.note(purchase=receipt.effect.hex(), tx=receipt.tx)
     else:  # made from here by this key, and not by this journal
-        _check_amount(purchase.amount, resolved, paying, terms)
-        await operation.note(purchase=purchase.purchase_id.hex(), amount=str(purchase.amount))
-    amount = int(str(operation.facts["amount"]))
+        assert purchase.paid is not None
+        _check_amount(purchase.paid, resolved, paying, terms)
+        await operation.note(purchase=purchase.purchase_id.hex(), amount=str(purchase.paid.units))
+    amount = _noted(operation, context, paying)
     purchase_id = bytes.fromhex(str(operation.facts["purchase"]))
 
-    async def ended() -> tuple[PurchaseState, int] | None:
+    async def ended() -> tuple[PurchaseState, Money] | None:
         # A node that lags shows no purchase at all, or none of its money: one height for both.
         height = Exactly((await paying.head()).height)
         state = (await paying.market.purchase(purchase_id, height)).state
@@ -249,7 +250,7 @@ async def _buy_from_afar(
 
     state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}")
     if state is PurchaseState.REFUNDED:
-        if owed > 0:
+        if owed:
             await context.submit(operation, "refund", paying.market.withdraw(account))
         await operation.reopen()
         raise PurchaseRefunded(

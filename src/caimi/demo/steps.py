@@ -106,12 +106,12 @@ async def license_from_another_ledger(world: World, uri: str, report: Report) ->
         step.prove(f"without a licence every custodian refuses ({refusal.code})")
     with report.step("3 license", f"{world.b.id} → {world.a.id}") as step:
         buyer = world.consumer.identity.account(world.b.id)
-        before = await world.b.balance(buyer)
+        before = await world.b.coins.balance(buyer)
         bought = await purchase.buy(world.consumer, uri, ledger=world.b.id)
-        paid = before - await world.b.balance(buyer)
+        paid = before - await world.b.coins.balance(buyer)
         seller = world.publisher.identity.account(world.b.id)
         owed = await world.b.market.owed(seller)
-        require(owed == 5 * 10**18, f"The publisher is owed {owed}, not the price.")
+        require(owed.units == 5 * 10**18, f"The publisher is owed {owed}, not the price.")
         require(paid >= owed, "The consumer paid less than the price.")
         step.prove(
             f"licence {bought.licence_id[:18]}… is on {world.a.id}: one IBC v2 packet, proved by "

@@ -169,6 +169,7 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
                 group=group,
                 custodians=[HttpCustodian(at + 1, e) for at, e in enumerate(endpoints)],
                 carry=lambda: world.carry(),  # noqa: PLW0108 - the world is made below
+                index_folder=folder / person.name / "models",
             )
 
         receipts = ReceiptStore(folder / "worker" / "receipts.sqlite")

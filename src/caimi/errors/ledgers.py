@@ -386,6 +386,14 @@ class HistoryGone(LedgerError):
     next_step = "Use a node that keeps all states (an archive node) as rpc, and run it again."
 
 
+class AmountInvalid(LedgerError):
+    """An amount of money cannot be: it is negative, or joins what is not one asset."""
+
+    code = "CAIMI-L049"
+    why = "Amounts are of one asset of one ledger, and never less than nothing."
+    next_step = "Name an amount of the asset that is asked for."
+
+
 class NotOffered(LedgerError):
     """Something was asked of a ledger that ledgers of its kind do not offer."""
 

@@ -149,14 +149,14 @@ class OpenPackets:
         if found:
             held = await at_final(height, lambda at: escrow.held(found, at))
         for fee, amount in zip(found, held, strict=True):
-            if amount > 0:
+            if amount:
                 known = self.fees.setdefault((fee.client_id, fee.sequence), {})
                 known[fee.payer] = replace(fee, amount=amount)
         self._fees_scanned = height
 
     def paid(self, name: tuple[str, int]) -> int:
-        """Tell what the earner gets for carrying a packet."""
-        return sum(fee.amount for fee in self.fees.get(name, {}).values())
+        """Tell what the earner gets for carrying a packet, in the smallest coin."""
+        return sum(fee.amount.units for fee in self.fees.get(name, {}).values())
 
     def _note(self, entry: SentPacket) -> None:
         client, sequence = entry.packet.source_client, entry.packet.sequence
@@ -236,7 +236,7 @@ class OpenPackets:
         if ending and escrow is not None:
             held = await at_final(final.height, lambda at: escrow.held(ending, at))
         for fee, amount in zip(ending, held, strict=True):
-            if amount == 0:
+            if not amount:
                 name = (fee.client_id, fee.sequence)
                 del self.fees[name][fee.payer]
                 if not self.fees[name]:
@@ -343,7 +343,7 @@ class OpenPackets:
             if (client, sequence) in self.sent or client != route.client_id:
                 continue
             if answer is not None:
-                fee = max(fees.values(), key=lambda each: (each.amount, each.payer.native))
+                fee = max(fees.values(), key=lambda each: (each.amount.units, each.payer.native))
                 found.append(
                     EarnedFee(fee, answer.acknowledgements, answer.dest_client, answer.height)
                 )
@@ -351,4 +351,4 @@ class OpenPackets:
         if not found or escrow is None:
             return ()
         held = await escrow.held([each.fee for each in found])
-        return tuple(each for each, amount in zip(found, held, strict=True) if amount > 0)
+        return tuple(each for each, amount in zip(found, held, strict=True) if amount)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from caimi.errors.messaging import InvalidTariff
-from caimi.ledgers.port import Ledger
+from caimi.ledgers.port import Ledger, Money, offered
 
 # One packet alone, 13 of 19 validators, on EVM ledgers: delivered there; acknowledged and its fee
 # collected here. What applications themselves do with a packet comes on top.
@@ -52,6 +52,9 @@ class Tariff:
         return max(self.minimum, -(-fee.numerator // fee.denominator))
 
 
-async def quote(source: Ledger, destination: Ledger, tariff: Tariff) -> int:
+async def quote(source: Ledger, destination: Ledger, tariff: Tariff) -> Money:
     """Give the fee for a packet from `source` to `destination` at their present prices."""
-    return tariff.fee(await destination.work_price(), await source.work_price())
+    there = await offered(destination.coins, destination.id, "coin").work_price()
+    coins = offered(source.coins, source.id, "coin")
+    here = await coins.work_price()
+    return coins.asset.of(tariff.fee(there.units, here.units))

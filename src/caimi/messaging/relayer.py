@@ -246,7 +246,8 @@ class Relayer:
         if cap is None:
             return False
         if ledger.id not in progress.prices:
-            progress.prices[ledger.id] = await ledger.work_price()
+            coins = offered(ledger.coins, ledger.id, "coin")
+            progress.prices[ledger.id] = (await coins.work_price()).units
         if progress.prices[ledger.id] > cap:
             progress.capped.add(ledger.id)
         return ledger.id in progress.capped
@@ -255,9 +256,10 @@ class Relayer:
         """Leave the fees that are more than collecting them costs; all wait until enough are."""
         if not fees:
             return []
-        price = await way.source.ledger.work_price()
-        worth = [each for each in fees if each.fee.amount > _COLLECT_ONE * price]
-        total = sum(each.fee.amount for each in worth)
+        ledger = way.source.ledger
+        price = (await offered(ledger.coins, ledger.id, "coin").work_price()).units
+        worth = [each for each in fees if each.fee.amount.units > _COLLECT_ONE * price]
+        total = sum(each.fee.amount.units for each in worth)
         return worth if total > (_COLLECT + len(worth) * _COLLECT_ONE) * price else []
 
     async def _deliver(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
@@ -440,7 +442,7 @@ def _kind(what: str, way: _Way) -> tuple[str, LedgerId, str]:
 
 
 def _income(part: Sequence[Entry]) -> int:
-    return sum(entry.fee.amount for entry in part if isinstance(entry, EarnedFee))
+    return sum(entry.fee.amount.units for entry in part if isinstance(entry, EarnedFee))
 
 
 def _name(what: str, way: _Way, entry: Entry) -> Name:

@@ -127,7 +127,8 @@ class RelayerMetrics:
         ledger = done.receipt.ledger
         self.packets.labels(done.what, ledger).inc(done.packets)
         self.gas.labels(done.what, ledger).inc(done.receipt.work)
-        self.fees.labels(ledger).inc(done.receipt.fee)
+        if done.receipt.fee is not None:
+            self.fees.labels(ledger).inc(done.receipt.fee.units)
         if done.income:
             self.income.labels(ledger).inc(done.income)
 
@@ -160,9 +161,11 @@ class RelayerMetrics:
                     sent_at = (await ledger.block(min(heights))).time
                     age = max(0.0, self._clock() - sent_at)
                 self.oldest.labels(ledger.id, route.client_id).set(age)
-            escrowed = sum(fee.amount for fees in each.fees.values() for fee in fees.values())
+            escrowed = sum(fee.amount.units for fees in each.fees.values() for fee in fees.values())
             self.outstanding.labels(ledger.id).set(escrowed)
-            self.balance.labels(ledger.id).set(await ledger.balance(Account(ledger.id, native)))
+            if ledger.coins is not None:
+                held = await ledger.coins.balance(Account(ledger.id, native))
+                self.balance.labels(ledger.id).set(held.units)
 
 
 class WatcherMetrics:

@@ -100,4 +100,4 @@ def serve_quotes(
             raise NoRoute(f"This relayer does not carry over {client!r:.80} from {source!r:.80}.")
         amount = await quote(ledger, ledgers[route.counterparty], tariff)
         me = ledger.accounts.text(Account(ledger.id, native))
-        return {"relayer": me, "amount": str(amount)}
+        return {"relayer": me, "amount": str(amount.units)}

@@ -10,6 +10,7 @@ there is one.
 from conformance.accounts import AccountsFacet, ContractAccountsFacet, KeyAccountsFacet
 from conformance.anchoring import ReceiptsFacet
 from conformance.blocks import BlocksFacet
+from conformance.feed import FeedFacet
 from conformance.fees import FeesFacet, NoFeesFacet
 from conformance.granting import GrantingFacet
 from conformance.packets import PacketsFacet
@@ -47,5 +48,6 @@ class LedgerConformance(
     SubmittingFacet,
     PacketsFacet,
     VoyagesFacet,
+    FeedFacet,
 ):
     """What all ledgers do."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caimi.errors.ledgers import DeadlineRefused, NotOffered, TransactionReverted
-from caimi.ledgers.port import offered
+from caimi.ledgers.port import RelayFee, Signer, offered
 from conformance.crossing import HOUR, Crossing
 from conformance.facet import Facet
 from conformance.packets import CrossingFacet
@@ -21,8 +21,6 @@ class NoFeesFacet(Facet):
         assert world.ledger.fees is None
         with pytest.raises(NotOffered, match="fees for relayers"):
             offered(world.ledger.fees, world.ledger.id, "fees for relayers")
-        with pytest.raises(NotOffered):
-            await world.ledger.work_price()
 
 
 class FeesFacet(CrossingFacet):
@@ -34,41 +32,41 @@ class FeesFacet(CrossingFacet):
         assert (fee.relayer, fee.payer, fee.amount) == (
             self.relayer,
             world.account(world.alice),
-            FEE,
+            world.coin.of(FEE),
         )
         assert (fee.client_id, fee.sequence, fee.timeout) == (
             here.client,
             packet.sequence,
             packet.timeout,
         )
-        assert await fees.held([fee]) == [FEE]
+        assert await fees.held([fee]) == [world.coin.of(FEE)]
         delivered = await crossing.deliver([packet], here, height)
         await crossing.collect(packet, here, delivered.height, fee)
-        assert (await fees.held([fee]), await fees.owed(self.relayer)) == ([0], FEE)
+        assert await self.ended(world, fee) == (0, FEE)
         await crossing.collect(packet, here, delivered.height, fee)  # a second time gives nothing
-        assert await fees.owed(self.relayer) == FEE
+        assert await fees.owed(self.relayer) == world.coin.of(FEE)
         await world.ledger.submit(fees.withdraw(self.relayer), world.bob)
-        assert await fees.owed(self.relayer) == 0
+        assert not await fees.owed(self.relayer)
         with pytest.raises(TransactionReverted):
             await world.ledger.submit(fees.withdraw(self.relayer), world.bob)
 
     async def test_a_fee_goes_back_when_its_packet_was_not_received(
         self, world: World, crossing: Crossing
     ):
-        here, fees = crossing.here, world.ledger.fees
+        here = crossing.here
         packet, _, fee = await self.paid(world, crossing)
         with pytest.raises(DeadlineRefused):
             await crossing.give_back(packet, here, fee)
         await crossing.pass_time(HOUR + 1)
         await crossing.give_back(packet, here, fee)
-        assert (await fees.held([fee]), await fees.owed(world.account(world.alice))) == ([0], FEE)
+        assert await self.ended(world, fee, world.alice) == (0, FEE)
 
     async def test_nothing_is_set_aside_for_a_packet_that_ended(
         self, world: World, crossing: Crossing
     ):
         packet, height, _ = await self.paid(world, crossing)
         await crossing.carry(packet, crossing.here, height)
-        call = world.ledger.fees.escrow(packet, self.relayer, FEE)
+        call = world.ledger.fees.escrow(packet, self.relayer, world.coin.of(FEE))
         with pytest.raises(TransactionReverted):
             await world.ledger.submit(call, world.alice)
 
@@ -80,14 +78,20 @@ class FeesFacet(CrossingFacet):
             await world.ledger.submit(call, world.bob)
         await crossing.pass_time(31 * 24 * HOUR)
         await world.ledger.submit(call, world.bob)
-        assert (await fees.held([fee]), await fees.owed(world.account(world.alice))) == ([0], FEE)
+        assert await self.ended(world, fee, world.alice) == (0, FEE)
+
+    async def ended(self, world: World, fee: RelayFee, to: Signer | None = None) -> tuple[int, int]:
+        """Give what is held still, and what is owed to whoever the fee went to."""
+        fees, account = world.ledger.fees, world.account(to) if to else self.relayer
+        (held,) = await fees.held([fee])
+        return held.units, (await fees.owed(account)).units
 
     async def paid(self, world: World, crossing: Crossing):
         """Have alice send a model and set a fee aside for bob, who relays."""
         here, self.relayer = crossing.here, world.account(world.bob)
         model_id = await world.published()
         packet, height = await crossing.send(here, world.alice, model_id, self.carol)
-        call = world.ledger.fees.escrow(packet, self.relayer, FEE)
+        call = world.ledger.fees.escrow(packet, self.relayer, world.coin.of(FEE))
         done = await world.ledger.submit(call, world.alice)
         alice = world.account(world.alice)
         assert await world.ledger.fees.escrowed(alice, 0, done.height) == []

@@ -63,4 +63,3 @@ class GrantingFacet(Facet):
         market, buyer = world.ledger.market, world.account(world.bob)
         assert await market.purchase_of("caimi-1-0", b"\1" * 32, "1.0.0", buyer) is None
         assert (await market.purchase(b"\3" * 32)).state is PurchaseState.NONE
-        assert await market.owed(buyer) == 0

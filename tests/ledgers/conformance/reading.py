@@ -6,7 +6,7 @@ import pytest
 
 from caimi.errors.ledgers import HistoryGone
 from caimi.ledgers.past import at_final
-from caimi.ledgers.port import FINAL, NEWEST, Exactly
+from caimi.ledgers.port import FINAL, NEWEST, Asset, Exactly
 from conformance.facet import Facet
 from conformance.site import World
 
@@ -82,7 +82,7 @@ class NoPastFacet(Facet):
             lambda: ledger.bridge.came_by(model_id, past),
             lambda: ledger.gateway.committee("c-0", past),
             lambda: ledger.market.licence(model_id, "1.0.0", account, past),
-            lambda: ledger.market.price(model_id, ledger.id, at=past),
+            lambda: ledger.market.price(model_id, Asset(ledger.id, b""), at=past),
             lambda: ledger.market.owed(account, at=past),
             lambda: ledger.bridge.lock(model_id, past),
             lambda: ledger.gateway.commitments([b"\1" * 32], past),

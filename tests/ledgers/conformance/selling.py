@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caimi.errors.ledgers import AlreadyBought, InsufficientFunds, NotOffered, PriceChanged
-from caimi.ledgers.port import LedgerId, Price
+from caimi.ledgers.port import Asset, LedgerId, Price, offered
 from conformance.facet import ELSEWHERE, Facet
 from conformance.site import MemoryOutbox, World
 
@@ -18,7 +18,7 @@ class SellingFacet(Facet):
     async def offered(self, world: World, amount: int = PRICE) -> bytes:
         assert world.site.has_coin
         model_id = await world.published()
-        prices = [Price(world.ledger.id, b"", amount), Price(ELSEWHERE, b"", 7)]
+        prices = [Price(world.coin.of(amount)), Price(Asset(ELSEWHERE, b"").of(7))]
         # On ledgers whose accounts are of one shape, one can be paid elsewhere only in theirs.
         await world.ledger.submit(world.ledger.market.set_prices(model_id, prices), world.alice)
         return model_id
@@ -26,44 +26,50 @@ class SellingFacet(Facet):
     async def test_a_price_holds_per_ledger_until_it_is_withdrawn(self, world: World):
         market = world.ledger.market
         model_id = await self.offered(world)
-        assert await market.price(model_id, world.ledger.id) == PRICE
-        assert await market.price(model_id, ELSEWHERE) == 7
-        assert await market.price(model_id, LedgerId("local:nowhere")) is None
+        assert await market.price(model_id, world.coin) == world.coin.of(PRICE)
+        assert await market.price(model_id, Asset(ELSEWHERE, b"")) == Asset(ELSEWHERE, b"").of(7)
+        assert await market.price(model_id, Asset(LedgerId("local:nowhere"), b"")) is None
         await world.ledger.submit(
-            market.set_prices(model_id, [Price(ELSEWHERE, b"", 0, offered=False)]), world.alice
+            market.set_prices(model_id, [Price(Asset(ELSEWHERE, b"").of(0), offered=False)]),
+            world.alice,
         )
-        assert await market.price(model_id, ELSEWHERE) is None
+        assert await market.price(model_id, Asset(ELSEWHERE, b"")) is None
 
     async def test_a_bought_licence_is_live_and_its_price_is_paid_out(self, world: World):
         market = world.ledger.market
         model_id = await self.offered(world)
         consumer = world.account(world.bob)
+        assert not await market.owed(world.account(world.alice))
         assert not (await market.licence(model_id, "1.0.0", consumer)).live
-        done = await world.ledger.submit(market.buy(model_id, "1.0.0", b"", PRICE), world.bob)
+        done = await world.ledger.submit(
+            market.buy(model_id, "1.0.0", world.coin.of(PRICE)), world.bob
+        )
         licence = await market.licence(model_id, "1.0.0", consumer)
         assert licence.live
         assert licence.granted_at == done.time
         assert done.effect == licence.licence_id
-        assert await market.owed(world.account(world.alice)) == PRICE
-        held = await world.ledger.balance(world.account(world.alice))
+        assert (await market.owed(world.account(world.alice))).units == PRICE
+        held = (await world.ledger.coins.balance(world.account(world.alice))).units
         paid = await world.ledger.submit(market.withdraw(world.account(world.alice)), world.alice)
-        assert await world.ledger.balance(world.account(world.alice)) == held + PRICE - paid.fee
-        assert await market.owed(world.account(world.alice)) == 0
+        assert (
+            await world.ledger.coins.balance(world.account(world.alice))
+        ).units == held + PRICE - paid.fee.units
+        assert (await market.owed(world.account(world.alice))).units == 0
         await world.ledger.submit(market.revoke(licence.licence_id), world.alice)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live
 
     async def test_buying_twice_is_refused(self, world: World):
         model_id = await self.offered(world)
-        buy = world.ledger.market.buy(model_id, "1.0.0", b"", PRICE)
+        buy = world.ledger.market.buy(model_id, "1.0.0", world.coin.of(PRICE))
         await world.ledger.submit(buy, world.bob)
-        held = await world.ledger.balance(world.account(world.bob))
+        held = (await world.ledger.coins.balance(world.account(world.bob))).units
         with pytest.raises(AlreadyBought):
             await world.ledger.submit(buy, world.bob)
-        assert await world.ledger.balance(world.account(world.bob)) == held
+        assert (await world.ledger.coins.balance(world.account(world.bob))).units == held
 
     async def test_a_price_that_changed_since_it_was_quoted_is_named(self, world: World):
         model_id = await self.offered(world)
-        buy = world.ledger.market.buy(model_id, "1.0.0", b"", PRICE)
+        buy = world.ledger.market.buy(model_id, "1.0.0", world.coin.of(PRICE))
         await self.reprice(world, model_id, 2 * PRICE)
         with pytest.raises(PriceChanged, match=str(2 * PRICE)):
             await world.ledger.submit(buy, world.bob)
@@ -72,7 +78,7 @@ class SellingFacet(Facet):
         self, world: World
     ):
         model_id = await self.offered(world)
-        buy = world.ledger.market.buy(model_id, "1.0.0", b"", PRICE)
+        buy = world.ledger.market.buy(model_id, "1.0.0", world.coin.of(PRICE))
         signed = await world.ledger.sign(buy, world.bob)
         await self.reprice(world, model_id, 2 * PRICE)
         with pytest.raises(PriceChanged, match="in transaction") as failure:
@@ -82,7 +88,7 @@ class SellingFacet(Facet):
     async def test_a_failed_purchase_is_made_anew_once_it_is_final(self, world: World):
         outbox = MemoryOutbox()
         model_id = await self.offered(world)
-        buy = world.ledger.market.buy(model_id, "1.0.0", b"", PRICE)
+        buy = world.ledger.market.buy(model_id, "1.0.0", world.coin.of(PRICE))
         await outbox.record("buy", await world.ledger.sign(buy, world.bob))
         await self.reprice(world, model_id, 2 * PRICE)
         with pytest.raises(PriceChanged):
@@ -90,19 +96,23 @@ class SellingFacet(Facet):
         await self.reprice(world, model_id, PRICE)
         done = await world.ledger.submit(buy, world.bob, outbox=outbox, key="buy")
         assert done.tx == outbox.entries["buy#1"].tx
-        assert await world.ledger.market.owed(world.account(world.alice)) == PRICE
+        assert (await world.ledger.market.owed(world.account(world.alice))).units == PRICE
 
     async def test_coins_change_hands_and_never_more_than_there_are(self, world: World):
         ledger, alice, bob = world.ledger, world.alice, world.bob
-        before = await ledger.balance(world.account(bob))
-        await ledger.transfer_coins(world.account(bob), 5, alice)
-        assert await ledger.balance(world.account(bob)) == before + 5
-        held = await ledger.balance(world.account(alice))
+        before = (await ledger.coins.balance(world.account(bob))).units
+        await ledger.submit(
+            ledger.coins.transfer(world.account(bob), ledger.coins.asset.of(5)), alice
+        )
+        assert (await ledger.coins.balance(world.account(bob))).units == before + 5
+        held = (await ledger.coins.balance(world.account(alice))).units
         with pytest.raises(InsufficientFunds):
-            await ledger.transfer_coins(world.account(bob), held + 1, alice)
+            await ledger.submit(
+                ledger.coins.transfer(world.account(bob), ledger.coins.asset.of(held + 1)), alice
+            )
 
     async def reprice(self, world: World, model_id: bytes, amount: int) -> None:
-        call = world.ledger.market.set_prices(model_id, [Price(world.ledger.id, b"", amount)])
+        call = world.ledger.market.set_prices(model_id, [Price(world.coin.of(amount))])
         await world.ledger.submit(call, world.alice)
 
 
@@ -111,26 +121,29 @@ class CoinlessFacet(Facet):
 
     async def test_there_is_nothing_to_hold_or_to_send(self, world: World):
         assert not world.site.has_coin
-        ledger, alice, bob = world.ledger, world.alice, world.bob
-        with pytest.raises(NotOffered):
-            await ledger.balance(world.account(alice))
-        with pytest.raises(NotOffered):
-            await ledger.transfer_coins(world.account(bob), 1, alice)
+        ledger, alice = world.ledger, world.account(world.alice)
+        with pytest.raises(NotOffered, match=r"coin|holds"):
+            await offered(ledger.coins, ledger.id, "coin").balance(alice)
+        with pytest.raises(NotOffered, match=r"coin|holds"):
+            offered(ledger.coins, ledger.id, "coin").transfer(alice, Asset(ledger.id, b"").of(1))
 
     async def test_nothing_is_priced_bought_or_paid_out(self, world: World):
         ledger, market = world.ledger, world.ledger.market
         model_id = await world.published()
+        price = Asset(ledger.id, b"").of(5)
         for who, call in (
-            (world.alice, market.set_prices(model_id, [Price(ledger.id, b"", 5)])),
-            (world.alice, market.set_prices(model_id, [Price(ELSEWHERE, b"", 5)])),
-            (world.bob, market.buy(model_id, "1.0.0", b"", 5)),
-            (world.bob, await market.buy_remote("c-0", model_id, "1.0.0", b"", 5, 2**40)),
+            (world.alice, market.set_prices(model_id, [Price(price)])),
+            (world.alice, market.set_prices(model_id, [Price(Asset(ELSEWHERE, b"").of(5))])),
+            (world.bob, market.buy(model_id, "1.0.0", price)),
+            (world.bob, await market.buy_remote("c-0", model_id, "1.0.0", price, 2**40)),
             (world.alice, market.withdraw(world.account(world.alice))),
         ):
             with pytest.raises(NotOffered):
                 await ledger.submit(call, who)
         with pytest.raises(NotOffered):
             await market.relay_deposit()
-        assert await market.price(model_id, ledger.id) is None
+        with pytest.raises(NotOffered):
+            await market.owed(world.account(world.bob))
+        assert await market.price(model_id, price.asset) is None
         consumer = world.account(world.bob)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live

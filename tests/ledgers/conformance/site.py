@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from caimi.ledgers.port import Account, Committee, Ledger, SignedCall, Signer
+from caimi.ledgers.port import Account, Asset, Committee, Ledger, SignedCall, Signer, offered
 
 
 class Site(Protocol):
@@ -63,6 +63,11 @@ class World:
     ledger: Ledger
     alice: Signer
     bob: Signer
+
+    @property
+    def coin(self) -> Asset:
+        """The ledger's coin; raises `NotOffered` where there is none."""
+        return offered(self.ledger.coins, self.ledger.id, "coin").asset
 
     def account(self, who: Signer) -> Account:
         """Give somebody's account on the ledger."""

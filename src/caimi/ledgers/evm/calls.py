@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from caimi.errors.ledgers import EventInvalid
+from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.port import Call, Done, LedgerId
 
 R_co = TypeVar("R_co", covariant=True)
@@ -82,7 +83,7 @@ def done(included: Included, effect: Callable[[Included], S]) -> Done[S]:
         included.height,
         included.time,
         included.work,
-        included.fee,
+        coin_of(included.ledger).of(included.fee),
         effect(included),
     )
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-from caimi.ledgers.evm.calls import Event
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.logs import EventReader, Topics
-from caimi.ledgers.port import HistoryEntry
-
-_LINKS = ("licenceId", "purchaseId")
-_HIDDEN: Final = frozenset({"modelId", "tokenId", "versionId", "aliasId", "clientHash"})
-_NEXT_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+from caimi.ledgers.evm.fact_decoder import FactDecoder
+from caimi.ledgers.evm.logs import EventReader, RawLog, Topics
+from caimi.ledgers.port import MODEL_KINDS, HistoryEntry, ModelFact
+from caimi.ledgers.telling import history_entry, link
 
 
 class ModelHistory:
-    """Finds a model's events in the logs of `addresses` since `deployed_at`."""
+    """Finds a model's facts in the logs of its ledger's contracts since `deployed_at`."""
 
     def __init__(
-        self, chain: Chain, events: EventReader, addresses: tuple[bytes, ...], deployed_at: int
+        self, chain: Chain, events: EventReader, decoder: FactDecoder, deployed_at: int
     ) -> None:
         self._chain = chain
         self._events = events
-        self._addresses = addresses
+        self._decoder = decoder
         self._deployed_at = deployed_at
+        self._accounts = EvmAccounts(chain.ledger)
 
     async def of(self, model_id: bytes) -> list[HistoryEntry]:
         """List what happened to the model, oldest first.
@@ -33,35 +29,21 @@ class ModelHistory:
         only theirs, and are found by what the first ones name.
         """
         head = await self._chain.head_height()
-        found: dict[tuple[int, int], Event] = {}
+        addresses, kinds = self._decoder.query(MODEL_KINDS)
+        found: dict[tuple[int, int], tuple[RawLog, ModelFact]] = {}
 
         async def look(topics: Topics) -> None:
-            for event in await self._events.events(
-                self._addresses, topics, self._deployed_at, head
-            ):
-                found[event.height, event.index] = event
+            logs = await self._events.raw(addresses, topics, self._deployed_at, head)
+            for log, fact in await self._decoder.decode(logs, MODEL_KINDS):
+                if isinstance(fact, ModelFact):
+                    found[log.height, log.index] = (log, fact)
 
-        for position in (1, 2, 3):
-            await look([*[None] * position, model_id])
-        links = {
-            value
-            for event in found.values()
-            for name in _LINKS
-            if isinstance(value := event.values.get(name), bytes)
-        }
+        for position in range(3):
+            await look([kinds, *[None] * position, model_id])
+        links = {place for _, fact in found.values() if (place := link(fact)) is not None}
         if links:
-            await look([None, sorted(links)])
-        return [_entry(found[place]) for place in sorted(found)]
-
-
-def _entry(event: Event) -> HistoryEntry:
-    details = tuple(
-        (_words(name), f"0x{value.hex()}" if isinstance(value, bytes) else str(value))
-        for name, value in event.values.items()
-        if name not in _HIDDEN
-    )
-    return HistoryEntry(_words(event.name), details, event.tx, event.height)
-
-
-def _words(name: str) -> str:
-    return _NEXT_WORD.sub(" ", name).lower()
+            await look([kinds, sorted(links)])
+        return [
+            history_entry(fact, log.tx, log.height, self._accounts)
+            for _, (log, fact) in sorted(found.items(), key=lambda each: each[0])
+        ]

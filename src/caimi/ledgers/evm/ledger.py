@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import TypeVar
 
 from caimi.errors.ledgers import CallInvalid, ContractMissing, NotYetFinal
-from caimi.ledgers.evm.accounts import EvmAccounts, address_text
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.bridge import EvmBridge
 from caimi.ledgers.evm.calls import EvmCall, done, nothing
 from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.contract import Contract, address_on
+from caimi.ledgers.evm.coins import EvmCoins
+from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.contract_accounts import EvmContractAccounts
 from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.fact_decoder import FactDecoder
+from caimi.ledgers.evm.feed import EvmFeed
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.history import ModelHistory
@@ -23,14 +26,24 @@ from caimi.ledgers.evm.light_clients import EvmLightClients
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.market import EvmMarket
 from caimi.ledgers.evm.outgoing import sender_of
-from caimi.ledgers.evm.pricing import market_price
 from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.receipts import EvmReceiptLog
 from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
 from caimi.ledgers.evm.watching import EvmWatching
-from caimi.ledgers.port import Account, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import (
+    EVERY_KIND,
+    Block,
+    BlockFacts,
+    Call,
+    Done,
+    FactKind,
+    LedgerId,
+    Outbox,
+    SignedCall,
+    Signer,
+)
 
 R = TypeVar("R")
 
@@ -66,6 +79,7 @@ class EvmLedger:
         self._patience = patience or Patience()
         self._clock = clock
         self.accounts = EvmAccounts(self.id)
+        self.coins = EvmCoins(chain)
         self.contract_accounts = EvmContractAccounts(chain)
         contracts = {
             name: Contract(chain, deployment.contracts[name], artifact(kind).interface)
@@ -75,15 +89,6 @@ class EvmLedger:
             chain, {contract.address: contract.interface for contract in contracts.values()}
         )
         self._sender = Sender(chain, events, policy=policy, patience=self._patience, clock=clock)
-        places = tuple(contracts[name].address for name in ("registry", "market", "bridge"))
-        self.registry = EvmRegistry(
-            contracts["registry"],
-            _interoperable(contracts["registry"]),
-            events,
-            ModelHistory(chain, events, places, self.deployed_at),
-            VersionPublishers(contracts["registry"], events, self.deployed_at),
-        )
-        self.market = EvmMarket(contracts["market"])
         gateway = (
             contracts["gateway"],
             _interoperable(contracts["gateway"]),
@@ -93,6 +98,16 @@ class EvmLedger:
         )
         self.gateway = EvmGateway(*gateway)
         self.watching = EvmWatching(*gateway)
+        decoder = FactDecoder(contracts, self.gateway)
+        self._feed = EvmFeed(chain, events, decoder)
+        self.registry = EvmRegistry(
+            contracts["registry"],
+            _interoperable(contracts["registry"]),
+            events,
+            ModelHistory(chain, events, decoder, self.deployed_at),
+            VersionPublishers(contracts["registry"], events, self.deployed_at),
+        )
+        self.market = EvmMarket(contracts["market"])
         self.clients = EvmLightClients(contracts["gateway"])
         self.bridge = EvmBridge(contracts["bridge"], self.gateway, events, self.deployed_at)
         self.receipts = EvmReceiptLog(contracts["receipts"], events)
@@ -127,13 +142,17 @@ class EvmLedger:
         """Give the block at a height."""
         return await self.chain.block(height)
 
-    async def balance(self, who: Account) -> int:
-        """Give an account's coins in wei."""
-        return await self.chain.balance(address_on(self.id, who))
+    def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        """Tell of the final blocks (after, until], in order, each fact once."""
+        return self._feed.final(after, until, kinds)
 
-    async def work_price(self) -> int:
-        """Give what a unit of gas costs now in wei: the base fee and the suggested tip."""
-        return await market_price(self.chain)
+    async def recent(
+        self, after: int, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> list[BlockFacts]:
+        """Tell of all blocks after a height as they are now, final or not."""
+        return await self._feed.recent(after, kinds)
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, price it, and sign it with the account's next nonce."""
@@ -155,13 +174,6 @@ class EvmLedger:
         """
         ours = self._ours(call)
         return done(await self._sender.submit(ours, signer, outbox, key), ours.effect)
-
-    async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
-        """Send native coins."""
-        address = address_on(self.id, recipient)
-        what = f"Sending {amount} wei to {address_text(address)}"
-        call = EvmCall(self.id, what, address, b"", amount, nothing)
-        return await self.submit(call, signer)
 
     def describe(self, call: Call[object]) -> dict[str, str]:
         """Say what a multi-signature account would send: `to`, `value` in wei, and `data`."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, LedgerError
 from caimi.ledgers.evm.abi import EventType, Interface
@@ -19,12 +19,13 @@ Topics = Sequence[bytes | Sequence[bytes] | None]
 _FIRST_PAGE = 2_000
 _LARGEST_PAGE = 100_000
 _FEW = 1_000
+_MANY = 10_000
 _MODEL_IDS = frozenset({"modelId", "tokenId"})
 
 
 @dataclass(frozen=True, slots=True)
 class RawLog:
-    """A log as the node sent it, parsed."""
+    """A log as the node sent it, parsed; `time` is its block's, where the node says it."""
 
     address: bytes
     topics: tuple[bytes, ...]
@@ -32,6 +33,7 @@ class RawLog:
     tx: str
     height: int
     index: int
+    time: int | None = field(default=None, compare=False)
 
 
 class EventReader:
@@ -69,8 +71,17 @@ class EventReader:
     async def raw(
         self, addresses: Sequence[bytes], topics: Topics, first: int, last: int
     ) -> list[RawLog]:
-        """Give the logs of blocks first to last, in pages; a page the node refuses is halved."""
-        found: list[RawLog] = []
+        """Give the logs of blocks first to last, in order."""
+        return [log async for _, part in self.pages(addresses, topics, first, last) for log in part]
+
+    async def pages(
+        self, addresses: Sequence[bytes], topics: Topics, first: int, last: int
+    ) -> AsyncIterator[tuple[int, list[RawLog]]]:
+        """Give the logs of blocks first to last in pages, each with the last of its blocks.
+
+        A page that the node refuses is halved; one with few logs, or many, makes the next larger,
+        or smaller.
+        """
         page = _FIRST_PAGE
         while first <= last:
             end = min(first + page - 1, last)
@@ -81,11 +92,12 @@ class EventReader:
                     raise self._hopeless(error) from error
                 page = max((end - first + 1) // 2, 1)
                 continue
-            found.extend(part)
+            yield end, part
             first = end + 1
             if len(part) < _FEW:
                 page = min(page * 2, _LARGEST_PAGE)
-        return found
+            elif len(part) > _MANY:
+                page = max(page // 2, 1)
 
     def _hopeless(self, error: RpcRefusal | LedgerAnswerInvalid) -> Exception:
         if isinstance(error, LedgerError):
@@ -135,6 +147,7 @@ def parse_log(value: object) -> RawLog:
         raise LedgerAnswerInvalid("The node sent a log that a reorganisation removed.")
     if not isinstance(topics, list) or len(topics) > 4:
         raise LedgerAnswerInvalid("The node sent a log without a list of topics.")
+    time = value.get("blockTimestamp") if isinstance(value, dict) else None
     return RawLog(
         data(address, 20),
         tuple(data(topic, 32) for topic in topics),
@@ -142,6 +155,7 @@ def parse_log(value: object) -> RawLog:
         hexed(data(tx, 32)),
         quantity(height),
         quantity(index),
+        None if time is None else quantity(time),
     )
 
 

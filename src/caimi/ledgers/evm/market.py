@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
+from caimi.errors.ledgers import CallInvalid
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.calls import EvmCall, Included
 from caimi.ledgers.evm.contract import Contract, coin, word
 from caimi.ledgers.evm.registry import version_id
 from caimi.ledgers.port import (
     NEWEST,
     Account,
+    Asset,
     At,
     Exactly,
     LedgerId,
     Licence,
+    Money,
     Price,
     Purchase,
     PurchaseState,
@@ -36,66 +40,61 @@ class EvmMarket:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
+        self._coin = coin_of(contract.chain.ledger)
 
     def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> EvmCall[None]:
         """Set or withdraw prices of a model the sender owns."""
-        entries = [
-            (ledger_address(price.ledger), coin(price.currency), price.amount, price.offered)
-            for price in prices
-        ]
+        entries = [_entry(price) for price in prices]
         return self._contract.call("Setting prices", "setPrices", word(model_id), entries)
 
-    async def price(
-        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: At = NEWEST
-    ) -> int | None:
-        """Give the price payable on `ledger`, or None when it is not for sale there."""
+    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Money | None:
+        """Give the price payable in `asset`, or None when it is not for sale for that."""
         offered, amount = await self._contract.read(
-            "price", word(model_id), ledger_address(ledger), coin(currency), at=at
+            "price", word(model_id), ledger_address(asset.ledger), coin(asset.native), at=at
         )
-        return int(amount) if offered else None
+        return asset.of(amount) if offered else None
 
-    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> EvmCall[bytes]:
+    def buy(self, model_id: bytes, version: str, price: Money) -> EvmCall[bytes]:
         """Buy a licence where the model lives."""
         call = self._contract.call(
             f"Buying a licence of version {version}",
             "buy",
             word(model_id),
             version,
-            coin(currency),
-            amount,
-            value=0 if currency else amount,
+            self._native(price.asset),
+            price.units,
+            value=0 if price.asset.native else price.units,
         )
         return call.giving(_licence_id)
 
-    async def relay_deposit(self) -> int:
-        """Give what a purchase from here pays, in wei, to whoever brings its end."""
+    async def relay_deposit(self) -> Money:
+        """Give what a purchase from here pays, in coins, to whoever brings its end."""
         (deposit,) = await self._contract.read("relayDeposit")
-        return int(deposit)
+        return self._coin.of(deposit)
 
     async def buy_remote(
         self,
         client_id: str,
         model_id: bytes,
         version: str,
-        currency: bytes,
-        amount: int,
+        price: Money,
         expiry: int,
     ) -> EvmCall[bytes]:
         """Buy from here a licence of a model that lives behind `client_id`.
 
         The call pays the relay deposit that the market asks for now beside the amount.
         """
-        deposit = await self.relay_deposit()
+        deposit = (await self.relay_deposit()).units
         call = self._contract.call(
             f"Buying a licence of version {version} over {client_id}",
             "buyRemote",
             client_id,
             word(model_id),
             version,
-            coin(currency),
-            amount,
+            self._native(price.asset),
+            price.units,
             expiry,
-            value=deposit if currency else deposit + amount,
+            value=deposit if price.asset.native else deposit + price.units,
         )
         return call.giving(lambda included: included.value("PurchaseOpened", "purchaseId", bytes))
 
@@ -147,28 +146,42 @@ class EvmMarket:
         (purchase_id,) = await self._contract.read("purchaseOf", *named, at=at)
         return None if purchase_id == _NONE else await self.purchase(purchase_id, at)
 
-    async def owed(self, who: Account, currency: bytes = b"", at: At = NEWEST) -> int:
+    async def owed(self, who: Account, asset: Asset | None = None, at: At = NEWEST) -> Money:
         """Give what the market owes an account."""
         address = self._contract.address_of(who)
-        (amount,) = await self._contract.read("owed", address, coin(currency), at=at)
-        return int(amount)
+        asset = asset or self._coin
+        (amount,) = await self._contract.read("owed", address, self._native(asset), at=at)
+        return asset.of(amount)
 
-    def withdraw(self, to: Account, currency: bytes = b"") -> EvmCall[None]:
+    def withdraw(self, to: Account, asset: Asset | None = None) -> EvmCall[None]:
         """Pay out to `to` what the market owes the sender."""
         address = self._contract.address_of(to)
-        return self._contract.call("Withdrawing earnings", "withdraw", coin(currency), address)
+        currency = self._native(asset or self._coin)
+        return self._contract.call("Withdrawing earnings", "withdraw", currency, address)
+
+    def _native(self, asset: Asset) -> bytes:
+        """Give an asset of this ledger as contracts name it."""
+        if asset.ledger != self._coin.ledger:
+            raise CallInvalid(f"The {asset} is not of {self._coin.ledger}.")
+        return coin(asset.native)
 
     def _purchase(self, purchase_id: bytes, fields: Value) -> Purchase:
         buyer, state, _, _, model_id, version, currency, amount = fields
+        ledger = self._contract.chain.ledger
+        paid = Asset(ledger, currency) if any(currency) else self._coin
         return Purchase(
             purchase_id=purchase_id,
             buyer=self._contract.account(buyer) if any(buyer) else None,
             state=PurchaseState(state),
             model_id=int(model_id).to_bytes(32, "big"),
             version_id=version,
-            currency=b"" if currency == bytes(20) else currency,
-            amount=amount,
+            paid=paid.of(amount),
         )
+
+
+def _entry(price: Price) -> tuple[bytes, bytes, int, bool]:
+    asset = price.amount.asset
+    return ledger_address(asset.ledger), coin(asset.native), price.amount.units, price.offered
 
 
 def _licence_id(included: Included) -> bytes:

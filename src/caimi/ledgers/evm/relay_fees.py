@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from caimi.errors.ledgers import CallInvalid
 from caimi.ibc.packet import Packet
+from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.packets import to_tuple
-from caimi.ledgers.port import NEWEST, Account, At, RelayFee
+from caimi.ledgers.port import NEWEST, Account, At, Money, RelayFee
 
 
 class EvmRelayFees:
@@ -20,15 +22,16 @@ class EvmRelayFees:
         self._contract = contract
         self._gateway = gateway
         self._events = events
+        self._coin = coin_of(contract.chain.ledger)
 
-    def escrow(self, packet: Packet, relayer: Account, amount: int) -> EvmCall[None]:
-        """Set aside `amount` wei for the relayer of an open packet."""
+    def escrow(self, packet: Packet, relayer: Account, amount: Money) -> EvmCall[None]:
+        """Set aside `amount` for the relayer of an open packet."""
         return self._contract.call(
             f"Paying for packet {packet.sequence} of {packet.source_client}",
             "escrow",
             to_tuple(packet),
             self._contract.address_of(relayer),
-            value=amount,
+            value=self._wei(amount),
         )
 
     async def escrowed(self, relayer: Account, from_height: int, to_height: int) -> list[RelayFee]:
@@ -54,17 +57,17 @@ class EvmRelayFees:
                         values["sequence"],
                         self._contract.account(values["relayer"]),
                         self._contract.account(values["payer"]),
-                        values["amount"],
+                        self._coin.of(values["amount"]),
                         values["timeout"],
                         log.height,
                     )
                 )
         return found
 
-    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[int]:
+    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[Money]:
         """Tell what is held under each fee's name."""
         reads = [self._contract.reading("feeOf", fee.client_id, _id(fee)) for fee in fees]
-        return [int(amount) for (amount,) in await self._contract.chain.reads(reads, at)]
+        return [self._coin.of(amount) for (amount,) in await self._contract.chain.reads(reads, at)]
 
     def claim(
         self,
@@ -104,14 +107,19 @@ class EvmRelayFees:
             (sequence, self._contract.address_of(relayer), self._contract.address_of(payer)),
         )
 
-    async def owed(self, who: Account) -> int:
-        """Tell what an account can withdraw, in wei."""
+    async def owed(self, who: Account) -> Money:
+        """Tell what an account can withdraw."""
         (amount,) = await self._contract.read("owed", self._contract.address_of(who))
-        return int(amount)
+        return self._coin.of(amount)
 
     def withdraw(self, to: Account) -> EvmCall[None]:
         """Withdraw to `to` what the sender is owed."""
         return self._contract.call("Withdrawing fees", "withdraw", self._contract.address_of(to))
+
+    def _wei(self, amount: Money) -> int:
+        if amount.asset != self._coin:
+            raise CallInvalid(f"Fees are paid in the {self._coin}, not in the {amount.asset}.")
+        return amount.units
 
 
 def _id(fee: RelayFee) -> tuple[int, bytes, bytes]:

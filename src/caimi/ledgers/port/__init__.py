@@ -6,8 +6,8 @@ Writes come in two halves: a facet builds a `Call`, which has no effect, and `Le
 it. Between the two the signed transaction can be written down (`Outbox`), so that a process killed
 anywhere sends it once.
 
-All heights are block numbers, all times seconds since the epoch, all amounts the smallest unit,
-all accounts (`Account`) of one ledger.
+All heights are block numbers, all times seconds since the epoch, all amounts (`Money`) of one asset
+in its smallest unit, all accounts (`Account`) of one ledger.
 """
 
 from caimi.ledgers.port.accounts import Account, AccountCodec, ContractAccounts
@@ -25,7 +25,39 @@ from caimi.ledgers.port.clients import (
     LightClient,
     LightClients,
 )
+from caimi.ledgers.port.coins import Coins
+from caimi.ledgers.port.facts import (
+    EVERY_KIND,
+    MODEL_KINDS,
+    AnchoredPublications,
+    AnchoredReceipts,
+    ApprovedMover,
+    ArrivedModel,
+    ChangedAlias,
+    ChangedOwner,
+    ChangedPrices,
+    CompletedPurchase,
+    CompletedTransfer,
+    DeferredPacket,
+    DepartedModel,
+    DeprecatedVersion,
+    EndedPacket,
+    Fact,
+    FactKind,
+    GrantedLicence,
+    ModelFact,
+    OpenedPurchase,
+    PublishedVersion,
+    ReceivedModel,
+    RefundedPurchase,
+    RefundedTransfer,
+    RegisteredModel,
+    RevokedLicence,
+    SentModel,
+    UnlockedModel,
+)
 from caimi.ledgers.port.family import Family
+from caimi.ledgers.port.feed import BlockFacts, ToldFact
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
     Committee,
@@ -40,6 +72,7 @@ from caimi.ledgers.port.heights import FINAL, NEWEST, At, Exactly
 from caimi.ledgers.port.keys import AttestationKey, Signer
 from caimi.ledgers.port.ledger import Ledger
 from caimi.ledgers.port.market import Licence, Market, Price, Purchase, PurchaseState
+from caimi.ledgers.port.money import Asset, Money
 from caimi.ledgers.port.offers import offered
 from caimi.ledgers.port.receipts import ReceiptLog
 from caimi.ledgers.port.registry import (
@@ -56,29 +89,48 @@ from caimi.ledgers.port.registry import (
 from caimi.ledgers.port.watching import Watching
 
 __all__ = [
-    "FINAL",
-    "NEWEST",
     "Account",
     "AccountCodec",
-    "At",
-    "AttestationKey",
-    "Exactly",
     "AliasChange",
     "Allowance",
+    "AnchoredPublications",
+    "AnchoredReceipts",
+    "ApprovedMover",
+    "ArrivedModel",
+    "Asset",
+    "At",
+    "AttestationKey",
     "Block",
+    "BlockFacts",
     "Bridge",
     "COMMITTEE",
     "COMPOSITE",
     "Call",
+    "ChangedAlias",
+    "ChangedOwner",
+    "ChangedPrices",
     "Claim",
+    "Coins",
     "Committee",
+    "CompletedPurchase",
+    "CompletedTransfer",
     "ContractAccounts",
+    "DeferredPacket",
     "Delivery",
+    "DepartedModel",
+    "DeprecatedVersion",
     "Done",
+    "EVERY_KIND",
+    "EndedPacket",
     "Ending",
+    "Exactly",
+    "FINAL",
+    "Fact",
+    "FactKind",
     "Family",
     "ForeignModel",
     "Gateway",
+    "GrantedLicence",
     "HistoryEntry",
     "Ledger",
     "LedgerId",
@@ -88,25 +140,39 @@ __all__ = [
     "Lock",
     "MAX_CLIENTS",
     "MAX_DEPTH",
+    "MODEL_KINDS",
     "Market",
+    "ModelFact",
     "ModelRecord",
+    "Money",
+    "NEWEST",
     "OPTIMISTIC",
+    "OpenedPurchase",
     "Outbox",
     "Price",
     "Publication",
     "PublicationBatch",
+    "PublishedVersion",
     "Purchase",
     "PurchaseState",
     "ReceiptLog",
+    "ReceivedModel",
+    "RefundedPurchase",
+    "RefundedTransfer",
+    "RegisteredModel",
     "Registry",
     "RelayFee",
     "RelayFees",
+    "RevokedLicence",
     "Route",
     "STORAGE_PROOF",
+    "SentModel",
     "SentPacket",
     "SignedCall",
     "Signer",
     "Statement",
+    "ToldFact",
+    "UnlockedModel",
     "VersionRecord",
     "Watching",
     "WrittenAcknowledgement",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, Self, TypeVar
 
 from caimi.ledgers.port.blocks import LedgerId
+from caimi.ledgers.port.money import Money
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -42,8 +43,8 @@ class SignedCall:
 class Done(Generic[R_co]):
     """What a call did: it is on the ledger, at `height`.
 
-    `effect` is what the facet that built the call says of it; `work` is what the ledger counted,
-    `fee` what the sender paid for it, both 0 on ledgers that count none.
+    `effect` is what the facet that built the call says of it; `work` is what the ledger counted, 0
+    where it counts none, and `fee` what the sender paid for it, None where nobody pays.
     """
 
     ledger: LedgerId
@@ -51,7 +52,7 @@ class Done(Generic[R_co]):
     height: int
     time: int
     work: int
-    fee: int
+    fee: Money | None
     effect: R_co
 
 

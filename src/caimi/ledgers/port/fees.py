@@ -10,6 +10,7 @@ from caimi.ibc.packet import Packet
 from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
+from caimi.ledgers.port.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class RelayFee:
     sequence: int
     relayer: Account
     payer: Account
-    amount: int
+    amount: Money
     timeout: int
     height: int
 
@@ -31,16 +32,16 @@ class RelayFee:
 class RelayFees(Protocol):
     """Escrow of relayers' fees at the ledger that sends."""
 
-    def escrow(self, packet: Packet, relayer: Account, amount: int) -> Call[None]:
-        """Set aside `amount` native coins for the relayer of an open packet."""
+    def escrow(self, packet: Packet, relayer: Account, amount: Money) -> Call[None]:
+        """Set aside `amount` of the ledger's coin for the relayer of an open packet."""
         ...
 
     async def escrowed(self, relayer: Account, from_height: int, to_height: int) -> list[RelayFee]:
         """Fees set aside for `relayer` in blocks (from_height, to_height], in log order."""
         ...
 
-    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[int]:
-        """Tell what is held under each fee's name; 0 when it has ended."""
+    async def held(self, fees: Sequence[RelayFee], at: At = NEWEST) -> list[Money]:
+        """Tell what is held under each fee's name; nothing when it has ended."""
         ...
 
     def claim(
@@ -63,7 +64,7 @@ class RelayFees(Protocol):
         """Give a fee back that nobody has collected for so long that it is abandoned."""
         ...
 
-    async def owed(self, account: Account) -> int:
+    async def owed(self, account: Account) -> Money:
         """Tell what `account` can withdraw."""
         ...
 

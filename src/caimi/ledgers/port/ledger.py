@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Collection
 from typing import Protocol, TypeVar
 
-from caimi.ledgers.port.accounts import Account, AccountCodec, ContractAccounts
+from caimi.ledgers.port.accounts import AccountCodec, ContractAccounts
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Bridge
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import LightClients
+from caimi.ledgers.port.coins import Coins
+from caimi.ledgers.port.facts import EVERY_KIND, FactKind
+from caimi.ledgers.port.feed import BlockFacts
 from caimi.ledgers.port.fees import RelayFees
 from caimi.ledgers.port.gateway import Gateway
 from caimi.ledgers.port.keys import Signer
@@ -38,6 +42,11 @@ class Ledger(Protocol):
     @property
     def clients(self) -> LightClients: ...
     @property
+    def coins(self) -> Coins | None:
+        """The ledger's own coin; None on ledgers that have none."""
+        ...
+
+    @property
     def fees(self) -> RelayFees | None:
         """Escrow for relayers; None on ledgers that have no coin to pay them with."""
         ...
@@ -66,12 +75,24 @@ class Ledger(Protocol):
         ...
 
     async def block(self, height: int) -> Block: ...
-    async def balance(self, account: Account) -> int:
-        """Give an account's coins; raises `NotOffered` on a ledger that has none."""
+    def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        """Tell of the final blocks (after, until], in order; up to the newest final one by default.
+
+        Every fact of the `kinds` comes exactly once, and the last item is of the last block. It
+        ends where finality was when it began: to follow on, call it again with the height of the
+        last item. There is nothing above the newest final block, whatever `until` is.
+        """
         ...
 
-    async def work_price(self) -> int:
-        """Give what a unit of work costs now, in the smallest coin; raises as `balance`."""
+    async def recent(
+        self, after: int, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> list[BlockFacts]:
+        """Tell of all blocks after a height as they are now, the newest last; final or not.
+
+        Those that are not final may be replaced by others: read them anew each time.
+        """
         ...
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
@@ -93,10 +114,6 @@ class Ledger(Protocol):
         When the outbox already holds `key`, that transaction is finished instead of a new one made;
         a new one is made only after the recorded one is proved dead at a final height.
         """
-        ...
-
-    async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
-        """Send coins; raises as `balance`."""
         ...
 
     def describe(self, call: Call[object]) -> dict[str, str]:

@@ -12,18 +12,16 @@ from enum import Enum
 from typing import Protocol
 
 from caimi.ledgers.port.accounts import Account
-from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
+from caimi.ledgers.port.money import Asset, Money
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One price. `ledger` is the paying ledger; `currency` empty is its native coin."""
+    """One price, in an asset of the ledger that it is paid on."""
 
-    ledger: LedgerId
-    currency: bytes
-    amount: int
+    amount: Money
     offered: bool = True
 
 
@@ -38,15 +36,17 @@ class PurchaseState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A purchase as the paying ledger's market knows it; one that it does not know has no buyer."""
+    """A purchase as the paying ledger's market knows it; one that it does not know has no buyer.
+
+    `paid` is None on ledgers where nothing is.
+    """
 
     purchase_id: bytes
     buyer: Account | None
     state: PurchaseState
     model_id: bytes
     version_id: bytes
-    currency: bytes
-    amount: int
+    paid: Money | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +67,16 @@ class Market(Protocol):
     """Licences: prices and grants at home, payment anywhere. A consumer is of any ledger."""
 
     def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call[None]: ...
-    async def price(
-        self, model_id: bytes, ledger: LedgerId, currency: bytes = b"", at: At = NEWEST
-    ) -> int | None:
-        """Give the price payable on `ledger`, or None when it is not for sale there."""
+    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Money | None:
+        """Give the price payable in `asset`, or None when it is not for sale for that."""
         ...
 
-    def buy(self, model_id: bytes, version: str, currency: bytes, amount: int) -> Call[bytes]:
+    def buy(self, model_id: bytes, version: str, price: Money) -> Call[bytes]:
         """Buy a licence where the model lives; the effect is the licence's id."""
         ...
 
-    async def relay_deposit(self) -> int:
-        """Give what a purchase from here pays, in native coins, to whoever brings its end.
+    async def relay_deposit(self) -> Money:
+        """Give what a purchase from here pays, in the ledger's coin, to whoever brings its end.
 
         Raises:
             NotOffered: the ledger has no coin, so that nothing is bought, sold or paid out on it.
@@ -90,8 +88,7 @@ class Market(Protocol):
         client_id: str,
         model_id: bytes,
         version: str,
-        currency: bytes,
-        amount: int,
+        price: Money,
         expiry: int,
     ) -> Call[bytes]:
         """Buy a licence of a model behind `client_id`; the call pays the relay deposit too.
@@ -119,7 +116,10 @@ class Market(Protocol):
         """Give the buyer's pending or completed purchase of this version, if any."""
         ...
 
-    async def owed(self, account: Account, currency: bytes = b"", at: At = NEWEST) -> int: ...
-    def withdraw(self, to: Account, currency: bytes = b"") -> Call[None]:
-        """Pay out to `to` what the market owes the sender."""
+    async def owed(self, account: Account, asset: Asset | None = None, at: At = NEWEST) -> Money:
+        """Tell what `account` can withdraw, in the ledger's coin unless another asset is named."""
+        ...
+
+    def withdraw(self, to: Account, asset: Asset | None = None) -> Call[None]:
+        """Pay out to `to` what the market owes the sender, in that asset or the coin."""
         ...

@@ -1,0 +1,106 @@
+"""What the contracts' effects say as the port's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from caimi.contracts.bridge_effects import (
+    DeadUnlocked,
+    ModelReceived,
+    ModelSent,
+    TransferCompleted,
+    TransferReturned,
+)
+from caimi.contracts.ending import PacketAcknowledged, PacketTimedOut
+from caimi.contracts.execution import Effect
+from caimi.contracts.licences import LicenceGranted, LicenceRevoked
+from caimi.contracts.ownership import OwnershipApproved, OwnershipMoved
+from caimi.contracts.publications import BatchAnchored
+from caimi.contracts.receipts import ReceiptsAnchored
+from caimi.contracts.receiving import AcknowledgementDeferred, AcknowledgementWritten
+from caimi.contracts.registry import AliasSet, ModelRegistered, VersionDeprecated, VersionPublished
+from caimi.contracts.sending import PacketSent
+from caimi.contracts.transfers import ModelTransfer
+from caimi.contracts.visitors import VisitorBurned, VisitorMinted
+from caimi.ledgers.port import (
+    Account,
+    AnchoredPublications,
+    AnchoredReceipts,
+    ApprovedMover,
+    ArrivedModel,
+    ChangedAlias,
+    ChangedOwner,
+    CompletedTransfer,
+    DeferredPacket,
+    DepartedModel,
+    DeprecatedVersion,
+    EndedPacket,
+    Fact,
+    GrantedLicence,
+    LedgerId,
+    PublishedVersion,
+    ReceivedModel,
+    RefundedTransfer,
+    RegisteredModel,
+    RevokedLicence,
+    SentModel,
+    SentPacket,
+    UnlockedModel,
+    WrittenAcknowledgement,
+)
+
+
+def sent_packet(told: PacketSent, tx: str, height: int) -> SentPacket:
+    ready = 0
+    for payload in told.packet.payloads:
+        if payload.source_port == "model":
+            transfer = ModelTransfer.decode(payload.value)
+            ready = transfer.sent_at + transfer.min_depth if transfer.min_depth else 0
+    return SentPacket(told.packet, tx, height, ready)
+
+
+def written_acknowledgement(
+    told: AcknowledgementWritten, tx: str, height: int
+) -> WrittenAcknowledgement:
+    return WrittenAcknowledgement(told.client_id, told.sequence, told.acknowledgements, tx, height)
+
+
+Named = Callable[[bytes], Account | None]
+"""Gives the account of a word, None for none."""
+_FACTS: Mapping[type[Effect], Callable[[Any, Named], Fact]] = {
+    AcknowledgementDeferred: lambda e, a: DeferredPacket(e.client_id, e.sequence),
+    PacketAcknowledged: lambda e, a: EndedPacket(e.client_id, e.sequence, True),
+    PacketTimedOut: lambda e, a: EndedPacket(e.client_id, e.sequence, False),
+    ModelRegistered: lambda e, a: RegisteredModel(e.token, a(e.publisher), e.name),
+    VersionPublished: lambda e, a: PublishedVersion(e.token, a(e.publisher), e.version, e.manifest),
+    AliasSet: lambda e, a: ChangedAlias(e.token, e.name, e.version),
+    VersionDeprecated: lambda e, a: DeprecatedVersion(e.token, e.version, e.reason),
+    OwnershipMoved: lambda e, a: ChangedOwner(e.token, a(e.sender), a(e.recipient)),
+    OwnershipApproved: lambda e, a: ApprovedMover(e.token, a(e.owner), a(e.approved)),
+    VisitorMinted: lambda e, a: ArrivedModel(e.token, e.home, a(e.to)),
+    VisitorBurned: lambda e, a: DepartedModel(e.token),
+    BatchAnchored: lambda e, a: AnchoredPublications(e.batch, a(e.anchorer), e.root, e.count),
+    ReceiptsAnchored: lambda e, a: AnchoredReceipts(a(e.worker), e.index, e.root, e.count),
+    LicenceGranted: lambda e, a: GrantedLicence(
+        e.licence, e.token, e.version, e.consumer, a(e.payee)
+    ),
+    LicenceRevoked: lambda e, a: RevokedLicence(e.licence),
+    ModelSent: lambda e, a: SentModel(e.token, e.client_id, e.sequence, a(e.sender), e.recipient),
+    ModelReceived: lambda e, a: ReceivedModel(e.token, e.client_id, e.sequence, a(e.recipient)),
+    TransferCompleted: lambda e, a: CompletedTransfer(e.token, e.client_id, e.sequence),
+    TransferReturned: lambda e, a: RefundedTransfer(e.token, e.client_id, e.sequence, a(e.to)),
+    DeadUnlocked: lambda e, a: UnlockedModel(e.token, e.client_id, a(e.to)),
+}
+
+
+def fact_of(ledger: LedgerId, effect: Effect, tx: str, height: int) -> Fact | None:
+    """Give the fact that an effect on a ledger is, if it is one."""
+    if isinstance(effect, PacketSent):
+        return sent_packet(effect, tx, height)
+    if isinstance(effect, AcknowledgementWritten):
+        return written_acknowledgement(effect, tx, height)
+    make = _FACTS.get(type(effect))
+    if make is None:
+        return None
+    return make(effect, lambda word: Account(ledger, word) if word else None)

@@ -1,0 +1,35 @@
+"""Points, where work has a price: counted as coins are (port `Coins`), and held by nobody.
+
+They come out of nothing: whoever wants some has them.
+"""
+
+from __future__ import annotations
+
+from caimi.errors.ledgers import NotOffered
+from caimi.ledgers.port import Account, Asset, LedgerId, Money
+from memory_ledger.calls import MemoryCall
+
+
+class MemoryPoints:
+    """The points of one ledger, and how many a call costs."""
+
+    def __init__(self, ledger: LedgerId, price: int) -> None:
+        self.asset = points_of(ledger)
+        self.price = self.asset.of(price)
+
+    async def work_price(self) -> Money:
+        return self.price
+
+    async def balance(self, account: Account) -> Money:
+        raise self._not_held()
+
+    def transfer(self, recipient: Account, amount: Money) -> MemoryCall[None]:
+        raise self._not_held()
+
+    def _not_held(self) -> NotOffered:
+        return NotOffered(f"Nobody holds points of {self.asset.ledger}.")
+
+
+def points_of(ledger: LedgerId) -> Asset:
+    """Give what fees are counted in."""
+    return Asset(ledger, b"", "point", 0)
