@@ -58,8 +58,8 @@ from caimi.ledgers.port.clients import LightClient as ClientInfo
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator
+from caimi.persistence import open_signed_store
 
 Told = TypeVar("Told", SentPacket, WrittenAcknowledgement)
 START = 1_800_000_000
@@ -645,7 +645,7 @@ class World:
                     here.routes.append(Route(name, back, there.id))
                     here.clients[name] = LightClient(keccak256(there.address), self.committee)
         self.nodes = [self.views() for _ in self.signers]
-        self.stores = [SqliteSignedStore(folder / f"{p}.sqlite") for p in range(members)]
+        self.stores = [open_signed_store(None, folder / f"{p}.sqlite") for p in range(members)]
         self.doors = [
             Door(f"validator {place}", Validator(signer, self.committee, views, store))
             for place, (signer, views, store) in enumerate(

@@ -15,11 +15,11 @@ from worker_world import SIGNER, URI, receipts, rows, served_perceptron, worker_
 from caimi.errors.inference import NotAnchored
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
-from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.tensors import hash_tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.node import worker_app
 from caimi.node.worker_app import create_worker_app
+from caimi.persistence import open_receipt_store
 from caimi.services.endpoint import Endpoint
 from caimi.services.workers import HttpWorker
 
@@ -28,7 +28,7 @@ NONCE = "0x" + "05" * 32
 
 @pytest.fixture
 def store(tmp_path: Path):
-    opened = ReceiptStore(tmp_path / "receipts.sqlite")
+    opened = open_receipt_store(None, tmp_path / "receipts.sqlite")
     yield opened
     opened.close()
 

@@ -35,12 +35,12 @@ from caimi.inference.spread import spread_of
 from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
 from caimi.inference.wasm.hosting.host import ModuleHost
-from caimi.journal import Journal
 from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.port import AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
+from caimi.persistence import open_journal
 from caimi.services.custodians import HttpCustodian
 from caimi.services.endpoint import Endpoint
 from caimi.services.validators import HttpValidator
@@ -345,7 +345,7 @@ def make_context(
     return Context(
         ledgers=ledgers,
         store=LocalStore(config.path(config.store.path)),
-        journal=Journal(config.journal_path),
+        journal=open_journal(config),
         identity=identity,
         group=group,
         custodians=[HttpCustodian(index, endpoint) for index, endpoint in endpoints],
