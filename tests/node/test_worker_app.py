@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "inference"))
 
 from worker_world import SIGNER, URI, receipts, rows, served_perceptron, worker_of
 
+from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import NotAnchored
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
@@ -55,6 +56,15 @@ async def refused(http: httpx.AsyncClient, content: object, **headers: str) -> s
     assert 400 <= answer.status_code < 500
     assert set(answer.json()) >= {"code", "what", "why"}
     return answer.json()["code"]
+
+
+async def test_a_database_that_does_not_answer_is_told_as_unavailable(http, store, monkeypatch):
+    def gone(_receipts: object) -> None:
+        raise DatabaseUnreachable("The receipts store cannot be reached.")
+
+    monkeypatch.setattr(store, "add", gone)
+    answer = await http.post("/v1/infer", content=json.dumps(body()).encode())
+    assert (answer.status_code, answer.json()["code"]) == (503, "CAIMI-X010")
 
 
 async def test_an_answer_verifies(http):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import legacy
@@ -185,6 +187,38 @@ def test_a_file_that_somebody_holds_is_named_as_busy(file: Path) -> None:
     other.close()
     journal.record("a", SignedCall(LedgerId("eip155:1"), "paying", "0x", b"1"))
     journal.close()
+
+
+OPEN = """\
+import sys
+from pathlib import Path
+from caimi.persistence import journal_in
+journal_in(Path(sys.argv[1])).close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "unwanted"),
+    [
+        (("-m", "caimi.cli", "--help"), ("sqlalchemy", "alembic")),
+        (("-c", OPEN), ("alembic", "psycopg")),
+    ],
+    ids=["help", "a journal"],
+)
+def test_nothing_is_imported_that_is_not_needed(
+    words: tuple[str, ...], unwanted: tuple[str, ...], file: Path
+) -> None:
+    opened("journal", file).close()
+    more = () if "--help" in words else (str(file),)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *words, *more],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "caimi" in imported
+    assert imported.isdisjoint(unwanted)
 
 
 def test_a_lock_that_cannot_be_made_is_named(file: Path) -> None:

@@ -6,8 +6,8 @@ dozen statements cost SQLite: a store's statements are compiled when it is opene
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from sqlalchemy import Dialect, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,24 +17,27 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from caimi.persistence.driver import Connection, Rows
 
 
-@dataclass(frozen=True, slots=True)
 class PreparedStatement:
     """A statement's text for one driver, the order of its parameters, and those with a value."""
 
-    text: str
-    names: tuple[str, ...]
-    fixed: Mapping[str, object]
+    def __init__(self, text: str, names: Sequence[str], fixed: Mapping[str, object]) -> None:
+        self._text = text
+        self._fixed = fixed
+        self._ordered: Callable[[Mapping[str, object]], Sequence[object]] = (
+            itemgetter(*names) if len(names) > 1 else lambda values: [values[n] for n in names]
+        )
 
     def on(self, connection: Connection, **values: object) -> Rows:
         """Execute it with a value for each of its parameters."""
-        values.update(self.fixed)
-        return connection.execute(self.text, [values[name] for name in self.names])
+        if self._fixed:
+            values.update(self._fixed)
+        return connection.execute(self._text, self._ordered(values))
 
     def on_each(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> None:
         """Execute it for every row."""
-        ordered = [[row[name] for name in self.names] for row in rows]
+        ordered = [self._ordered(row) for row in rows]
         if ordered:
-            connection.executemany(self.text, ordered)
+            connection.executemany(self._text, ordered)
 
 
 class Preparer:
