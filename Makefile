@@ -26,8 +26,10 @@ PIP_COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMA
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-# What `make test` runs before pytest, each a target of its own.
-STAGES := lint types layers contracts forge slither mutants-sample faults
+# What `make test` runs before pytest, each a target of its own, in two lanes beside one another:
+# the compiler of the contracts uses one core.
+PYTHON_STAGES := lint types layers mutants-sample faults
+CONTRACT_STAGES := contracts forge slither
 
 PYTEST_ARGS ?=
 
@@ -46,14 +48,8 @@ bench: $(VENV)/.bench $(VENV)/.project $(EVM)/node_modules/.installed $(WEB)/nod
 
 .PHONY: test
 test: dev ## Install what the tests need and run every check and test
-	@report=""; \
-	for stage in $(STAGES); do \
-		printf '\n== %s\n' "$$stage"; \
-		start=$$SECONDS; \
-		$(MAKE) --no-print-directory "$$stage"; \
-		report+=$$(printf '\n%-12s %4d s' "$$stage" "$$((SECONDS - start))"); \
-	done; \
-	printf '\n== seconds of each stage%s\n\n== unit\n' "$$report"
+	@$(BIN)/python scripts/lanes "$(CONTRACT_STAGES)" "$(PYTHON_STAGES)"
+	@printf '\n== unit\n'
 	@$(MAKE) --no-print-directory unit
 
 .PHONY: lint
@@ -128,9 +124,12 @@ mutants-sample: dev ## Remove a few guards of one Python file, drawn by SEED
 	$(MUTANTS) --language python --one-file --anew --sample 5 --seed $(or $(SEED),1)
 
 .PHONY: unit
-unit: dev ## Run the Python tests with coverage, PYTEST_ARGS added
-	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci \
-		--cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+unit: dev ## Run the Python tests, PYTEST_ARGS added
+	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: ## Run them and tell which lines they reach
+	@$(MAKE) --no-print-directory unit PYTEST_ARGS="--cov --cov-report=term:skip-covered $(PYTEST_ARGS)"
 
 # Damaged inputs for every decoder, INPUTS in all; DECODER=erc7930 BATCH=3 plays one batch again.
 INPUTS ?= 10000000

@@ -7,9 +7,17 @@ What a ledger says holds from a height on, so that reads at a height have an ans
 import hashlib
 from dataclasses import dataclass, field
 
-from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import HistoryGone, UnknownModel, UnknownVersion
-from caimi.ledgers.port import FINAL, NEWEST, Block, Exactly, Licence, ModelRecord, VersionRecord
+from caimi.ledgers.port import (
+    FINAL,
+    NEWEST,
+    Account,
+    Block,
+    Exactly,
+    Licence,
+    ModelRecord,
+    VersionRecord,
+)
 
 NO_LICENCE = Licence(bytes(32), 0, False)
 FOREVER = 1 << 60
@@ -41,29 +49,29 @@ class LyingLedger:
     def registry(self):
         return self
 
-    market = registry
+    market = contract_accounts = registry
 
     async def finalized(self):
         return Block(self.final, self.final, bytes(32))
 
-    def address_of(self, account):
-        here = InteroperableAddress.from_caip(self.id)
-        return InteroperableAddress(here.chain_type, here.reference, account).to_bytes()
+    def account(self, address):
+        return Account(self.id, address)
 
     def model_id(self, publisher, name):
         """What this ledger's registry can give and no other's; nothing that it says is in it."""
-        return hashlib.sha256(self.id.encode() + publisher + name.encode()).digest()
+        return hashlib.sha256(self.id.encode() + publisher.native + name.encode()).digest()
 
     def say(self, what, key, value, height=0):
         """From `height` on, answer `value` when asked `what` about `key`."""
         self.said.append((height, what, key, value))
 
     def say_model(self, model_id, publisher, name, owner, *, home=b"", height=0):
-        record = ModelRecord(model_id, name, publisher, owner, home, 1)
+        accounts = self.account(publisher), self.account(owner)
+        record = ModelRecord(model_id, name, *accounts, home, 1)
         self.say("model", model_id, record, height)
 
     def say_licence(self, model_id, version, consumer, live, height=0):
-        consumer = InteroperableAddress.from_caip(consumer).to_bytes()
+        consumer = Account.from_caip(consumer)
         licence = Licence(bytes(32), 1, not live)
         self.say("licence", (model_id, version, consumer), licence, height)
 
@@ -103,5 +111,5 @@ class LyingLedger:
 
     async def approves(self, account, digest, signature, at=NEWEST):
         self.asked.append(("approves", at))
-        wanted = [account, digest, signature]
+        wanted = [account.native, digest, signature]
         return any(height <= self._until(at) and said == wanted for height, *said in self.approved)

@@ -17,12 +17,15 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
+from caimi.families import find_family
 from caimi.json_text import check_depth
 from caimi.names import NAME
 
@@ -38,7 +41,6 @@ HexBytes = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$", max_l
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,500}$")]
 DatabaseUrl = Annotated[str, StringConstraints(pattern=r"^postgresql(\+psycopg)?://[^\s]{1,2000}$")]
 PathText = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=4096)]
-FinalityText = Annotated[str, StringConstraints(pattern=r"^(finalized|depth:[0-9]{1,6})$")]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 
 
@@ -49,29 +51,32 @@ class Section(BaseModel):
 
 
 class LedgerSection(Section):
-    """One ledger: where it answers, what it trusts as final, and where our contracts are.
+    """One ledger: what it is called, its family, and what that family is told of it.
 
-    `endpoints` are further nodes of the same ledger, best of other operators: a validator signs
-    only what none of them contradicts and `quorum` of them all show (by default every one).
+    `family` is needed where the namespace of the id has another, or none. Everything beside these
+    three is the family's, which checks it: see `settings`.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     id: LedgerText
     name: Name
-    rpc: HttpUrl
-    endpoints: Annotated[list[HttpUrl], Field(max_length=16, strict=False)] = []
-    quorum: Annotated[int, Field(ge=2, le=17)] | None = None
-    finality: FinalityText = "finalized"
-    deployed_at: Annotated[int, Field(ge=0)]
-    contracts: dict[Name, HexAddress]
+    family: Name | None = None
+    _settings: BaseModel = PrivateAttr()
 
     @model_validator(mode="after")
-    def _endpoints_are_different_and_enough(self) -> Self:
-        urls = [self.rpc, *self.endpoints]
-        if len(set(urls)) != len(urls):
-            raise ValueError("an endpoint is listed twice")
-        if self.quorum is not None and self.quorum > len(urls):
-            raise ValueError(f"a quorum of {self.quorum} of {len(urls)} endpoints is impossible")
+    def _the_family_takes_the_rest(self) -> Self:
+        family = find_family(self.id, self.family)
+        try:
+            self._settings = family.settings.model_validate(self.model_extra or {})
+        except ValidationError as error:
+            raise PydanticCustomError("of_the_family", "{said}", {"said": _said(error)}) from error
         return self
+
+    @property
+    def settings(self) -> BaseModel:
+        """What the family is told, as its own type."""
+        return self._settings
 
 
 class CustodianSection(Section):
@@ -324,10 +329,15 @@ def read_toml(file: Path, kind: type[SectionT]) -> SectionT:
     try:
         return kind.model_validate({**document, "home": file.parent.resolve()})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
-        )
-        raise ConfigInvalid(f"{file}: {problems}.") from error
+        raise ConfigInvalid(f"{file}: {_said(error)}.") from error
+
+
+def _said(error: ValidationError) -> str:
+    """Say what is wrong, and where; what was written there may be a secret."""
+    return "; ".join(
+        ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
+        for item in error.errors()[:5]
+    )
 
 
 def load_config(path: str | Path | None = None) -> Config:
@@ -375,6 +385,7 @@ wait_seconds = 120
 # [[ledgers]]
 # id = "eip155:1"               # CAIP-2
 # name = "mainnet"
+# family = "evm"                # of ledgers; the namespace of the id says so too
 # rpc = "http://127.0.0.1:8545"
 # endpoints = ["https://..."]    # further nodes: validators sign what none contradicts
 # quorum = 2                    # how many of all must answer; default every one

@@ -24,7 +24,7 @@ from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import RelayFee
+from caimi.ledgers.port import Account, RelayFee
 
 runner = CliRunner()
 COIN = 10**18
@@ -47,7 +47,9 @@ class Payer:
         return document
 
     def owed(self, account: str) -> int:
-        return asyncio.run(self.ledger.fees.owed(bytes.fromhex(account[2:])))
+        return asyncio.run(
+            self.ledger.fees.owed(Account(self.ledger.id, bytes.fromhex(account[2:])))
+        )
 
     def pass_time(self, seconds: int) -> None:
         async def work() -> None:
@@ -72,7 +74,7 @@ def payer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Payer]:
             for one in chains
         ]
         client, _ = await connect_ledgers(a, b, Signers(0, 2, members), rich)
-        model = b.registry.model_id(rich.account, "m")
+        model = b.registry.model_id(Account(b.id, rich.account), "m")
         timeout = (await a.head()).time + 3600
         call = await a.market.buy_remote(client, model, "1.0.0", b"", 500, timeout)
         await a.submit(call, rich)
@@ -115,7 +117,8 @@ def test_a_payment_that_was_killed_is_finished_and_not_made_again(
     payer: Payer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = ["pay", payer.client, "1", "7", "--relayer", RELAYER, "-l", "a"]
-    fee = bytes.fromhex(RELAYER[2:]), bytes.fromhex(payer.account[2:])
+    parse = payer.ledger.accounts.parse
+    fee = parse(RELAYER), parse(payer.account)
 
     def held() -> int:
         known = RelayFee(payer.client, 1, *fee, 0, 0, 0)
@@ -141,7 +144,7 @@ def test_a_payment_that_was_killed_is_finished_and_not_made_again(
 async def _send_here(payer: Payer) -> None:
     """Do what the command does, up to where the process ends."""
     signer = Keyring(load_config(payer.config)).open("a").signer
-    call = await escrow(payer.ledger, payer.client, 1, bytes.fromhex(RELAYER[2:]), 7)
+    call = await escrow(payer.ledger, payer.client, 1, payer.ledger.accounts.parse(RELAYER), 7)
     await send_as(payer.ledger, call, payer.config, signer)
 
 
@@ -150,7 +153,7 @@ def test_what_cannot_be_paid_for_is_named(payer: Payer) -> None:
     assert "CAIMI-M018" in str(payer.run("pay", payer.client, "2", "5", *arguments))
     assert "CAIMI-M018" in str(payer.run("pay", "caimi-1-9", "1", "5", *arguments))
     wrong = payer.run("pay", payer.client, "1", "5", "--relayer", "0x77", "-l", "a")
-    assert "no address" in str(wrong)
+    assert "CAIMI-U003" in str(wrong)
     assert "NothingOwed" in str(payer.run("withdraw", "-l", "a"))
     assert "NothingOwed" in str(payer.run("withdraw", "-l", "a", "--licences", "--to", RELAYER))
     assert "`--to`" in str(payer.run("withdraw", "-l", "a", "--unsigned"))

@@ -16,7 +16,7 @@ from caimi.client.pull import pull
 from caimi.demo.world import World, start_world
 from caimi.errors.custody import NotEnoughShares
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Account, LedgerId
 from caimi.models.package import Package
 from contract_wallet import WALLET, creation, owned_by, through
 
@@ -54,7 +54,7 @@ async def bought(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Boug
         )
         signer, b = world.consumer.identity.signer, world.b
         wallet = (await b.submit(creation(b, WALLET, signer.account), signer)).effect
-        await b.transfer_coins(wallet, 6 * COIN, signer)
+        await b.transfer_coins(Account(b.id, wallet), 6 * COIN, signer)
         route = await world.consumer.route(b.id, LedgerId(world.a.id))
         model = bytes.fromhex(done.model_id[2:])
         timeout = (await b.head()).time + 3600
@@ -62,7 +62,7 @@ async def bought(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Boug
         await b.submit(through(b, wallet, buying), signer)
         for _ in range(3):
             await world.carry()
-        consumer = b.address_of(wallet)
+        consumer = Account(b.id, wallet)
         assert (await world.a.market.licence(model, "1.0.0", consumer)).live
         contract = str(AccountId(b.id, f"0x{wallet.hex()}"))
         owner = replace(

@@ -106,10 +106,10 @@ async def test_a_killed_publication_is_completed_and_published_once(
 
 async def test_a_killed_purchase_is_completed_and_paid_once(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
-    seller = world.publisher.identity.signer.account
+    seller = world.publisher.identity.account(world.b.id)
     await die_everywhere(world.consumer, tmp_path, lambda context: bought(context, uri, world.b.id))
     assert await world.b.market.owed(seller) == PRICE
-    consumer = world.b.address_of(world.consumer.identity.signer.account)
+    consumer = world.consumer.identity.account(world.b.id)
     licence = await world.a.market.licence(ModelUri.parse(uri).model_id, "1.0.0", consumer)
     assert licence.live
 
@@ -117,14 +117,14 @@ async def test_a_killed_purchase_is_completed_and_paid_once(world: World, tmp_pa
 async def test_a_killed_purchase_at_home_is_paid_once(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
     await die_everywhere(world.consumer, tmp_path, lambda context: bought(context, uri, world.a.id))
-    assert await world.a.market.owed(world.publisher.identity.signer.account) == PRICE
+    assert await world.a.market.owed(world.publisher.identity.account(world.a.id)) == PRICE
 
 
 async def test_a_killed_transfer_is_completed_with_one_live_holder(
     world: World, tmp_path: Path
 ) -> None:
     model = ModelUri.parse(await published(world, tmp_path)).with_selector(None)
-    account = world.publisher.identity.signer.account
+    account = world.publisher.identity.account(world.c.id)
     await die_everywhere(
         world.publisher,
         tmp_path,

@@ -46,13 +46,13 @@ async def abroad(world: World, tmp_path: Path) -> tuple[ModelUri, ModelUri]:
         world.publisher, package, ledger=world.a.id, name="m", version="1.0.0", price="5"
     )
     uri = ModelUri.parse(done.uri)
-    account = world.consumer.identity.signer.account
+    account = world.consumer.identity.account(world.b.id)
     await transfer(world.publisher, uri, to=world.b.id, recipient=account)
     return uri, ModelUri(world.b.id, uri.model_id, "1.0.0")
 
 
 async def test_the_holder_of_a_foreign_token_gets_no_key(world: World, tmp_path: Path) -> None:
-    uri, foreign = await abroad(world, tmp_path)
+    uri, _ = await abroad(world, tmp_path)
     resolved = await resolve(world.consumer, uri)
     manifest = await fetch_manifest(world.consumer, resolved)
     ciphertext = tdh2.Ciphertext.from_bytes(manifest.capsule.ciphertext)
@@ -62,7 +62,7 @@ async def test_the_holder_of_a_foreign_token_gets_no_key(world: World, tmp_path:
             ledger=ledger.id,
             model_id=uri.model_id,
             version="1.0.0",
-            consumer=world.consumer.identity.account_on(foreign.ledger),
+            consumer=world.consumer.name(world.consumer.identity.account(world.b.id)),
             hpke_public_key=recipient.public_bytes,
             ciphertext=manifest.capsule.ciphertext,
             issued_at=int(time.time()),
@@ -118,7 +118,10 @@ async def test_a_version_is_its_homes_whatever_the_others_publish_under_its_id(
 ) -> None:
     ledgers = {number: LyingLedger(number) for number in (1, 2, 3)}
     context = SimpleNamespace(ledger=lambda name: ledgers[int(name.partition(":")[2])])
-    ids = {number: ledger.model_id(address(0), "m") for number, ledger in ledgers.items()}
+    ids = {
+        number: ledger.model_id(ledger.account(address(0)), "m")
+        for number, ledger in ledgers.items()
+    }
     for teller, of, claims_home, owner in told:
         home = b"" if claims_home or teller == of else b"\x01"
         ledgers[teller].say_model(ids[of], address(0), "m", address(owner), home=home)

@@ -18,6 +18,7 @@ from caimi.client.resolve import resolve
 from caimi.client.streaming import open_streamed
 from caimi.client.transfer import transfer
 from caimi.client.verify import verify_version
+from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
 from caimi.errors.custody import NotEnoughShares
 from caimi.errors.ids import InvalidModelUri
@@ -32,6 +33,7 @@ from caimi.errors.operations import (
     StillInFlight,
     UnknownLedger,
     UnknownSelector,
+    UsageError,
     VersionTaken,
 )
 from caimi.errors.storage import ChunkMissing, ObjectMissing
@@ -119,7 +121,7 @@ async def test_publishing_the_same_again_changes_nothing(world: World, tmp_path:
 async def test_a_second_purchase_is_refused_and_costs_nothing(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
     await buy(world.consumer, uri, ledger=world.b.id)
-    account = world.consumer.identity.signer.account
+    account = world.consumer.identity.account(world.b.id)
     before = await world.b.balance(account)
     with pytest.raises(AlreadyLicensed):
         await buy(world.consumer, uri, ledger=world.b.id)
@@ -139,7 +141,7 @@ async def test_prices_are_looked_at_before_anything_is_paid(world: World, tmp_pa
 
 async def test_a_price_that_changed_on_the_way_refunds(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
-    model_id, account = ModelUri.parse(uri).model_id, world.consumer.identity.signer.account
+    model_id, account = ModelUri.parse(uri).model_id, world.consumer.identity.account(world.b.id)
     before = await world.b.balance(account)
     changed = False
 
@@ -154,13 +156,13 @@ async def test_a_price_that_changed_on_the_way_refunds(world: World, tmp_path: P
     with pytest.raises(PurchaseRefunded):
         await buy(replace(world.consumer, carry=change_then_carry), uri, ledger=world.b.id)
     assert before - await world.b.balance(account) < COIN // 10
-    assert await world.b.market.owed(world.publisher.identity.signer.account) == 0
+    assert await world.b.market.owed(world.publisher.identity.account(world.b.id)) == 0
     await buy(world.consumer, uri, ledger=world.b.id)
 
 
 async def test_a_purchase_nobody_carries_in_time_refunds(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
-    account = world.consumer.identity.signer.account
+    account = world.consumer.identity.account(world.b.id)
     before = await world.b.balance(account)
     late = replace(world.consumer, carry=lambda: world.carry_late(world.a, 61))
     with pytest.raises(PurchaseRefunded):
@@ -179,7 +181,7 @@ async def test_without_a_relayer_the_wait_ends_and_can_be_taken_up(
     with pytest.raises(StillInFlight):
         await buy(replace(world.consumer, carry=nobody, wait_seconds=0.2), uri, ledger=world.b.id)
     await buy(world.consumer, uri, ledger=world.b.id)
-    assert await world.b.market.owed(world.publisher.identity.signer.account) == 5 * COIN
+    assert await world.b.market.owed(world.publisher.identity.account(world.b.id)) == 5 * COIN
 
 
 async def test_who_cannot_pay_is_told_what_is_missing(world: World, tmp_path: Path) -> None:
@@ -191,16 +193,27 @@ async def test_who_cannot_pay_is_told_what_is_missing(world: World, tmp_path: Pa
 
 async def test_only_the_owner_moves_and_releases(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
-    account = world.consumer.identity.signer.account
+    account = world.consumer.identity.account(world.c.id)
     with pytest.raises(NotTheOwner):
         await transfer(world.consumer, uri, to=world.c.id, recipient=account)
     with pytest.raises(TransactionReverted):
         await set_alias(world.consumer, uri, "mine")
 
 
+async def test_a_model_goes_to_an_account_of_the_ledger_that_it_goes_to(
+    world: World, tmp_path: Path
+) -> None:
+    uri = await published(world, tmp_path)
+    elsewhere = world.publisher.identity.account(world.b.id)
+    with pytest.raises(UsageError, match=f"not an account of {world.c.id}"):
+        await transfer(world.publisher, uri, to=world.c.id, recipient=elsewhere)
+    assert (await follow(world.publisher, ModelUri.parse(uri))).last.ledger == world.a.id
+
+
 async def test_a_model_on_its_way_cannot_be_sent_again(world: World, tmp_path: Path) -> None:
     uri = await published(world, tmp_path)
-    account = world.publisher.identity.signer.account
+    identity = world.publisher.identity
+    account = identity.account(world.c.id)
 
     async def nobody() -> None:
         return None
@@ -209,7 +222,7 @@ async def test_a_model_on_its_way_cannot_be_sent_again(world: World, tmp_path: P
     with pytest.raises(StillInFlight):
         await transfer(waiting, uri, to=world.c.id, recipient=account)
     with pytest.raises(StillInFlight):
-        await transfer(waiting, uri, to=world.b.id, recipient=account)
+        await transfer(waiting, uri, to=world.b.id, recipient=identity.account(world.b.id))
     await transfer(world.publisher, uri, to=world.c.id, recipient=account)
 
 

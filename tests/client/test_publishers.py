@@ -54,7 +54,7 @@ class Market:
     async def seal_as_mallory(self, name: str, version: str) -> Manifest:
         """Make a version of Mallory's own of Alice's files, honestly so far."""
         ledger, identity = self.world.a, self.mallory.identity
-        model_id = ledger.registry.model_id(identity.signer.account, name)
+        model_id = ledger.registry.model_id(identity.account(ledger.id), name)
         key = identity.packages.content_key(model_id, version)
         sealed = await seal(
             self.package,
@@ -62,7 +62,7 @@ class Market:
             key=key,
             model_id=model_id,
             version=version,
-            publisher=identity.account_on(ledger.id),
+            publisher=self.mallory.name(identity.account(ledger.id)),
             signer=identity.packages,
         )
         assert self.mallory.group is not None
@@ -73,7 +73,7 @@ class Market:
             name=name,
             version=version,
             model_id=model_id,
-            publisher=identity.account_on(ledger.id),
+            publisher=self.mallory.name(identity.account(ledger.id)),
             sealing=sealed.form,
             signature=sealed.signature,
             capsule=Capsule(capsule.to_bytes(), group.to_bytes()),
@@ -114,7 +114,9 @@ async def test_alices_version_is_hers_and_mallorys_own_is_mallorys(market: Marke
         assert (found[PUBLISHED], found[SIGNED]) == (PASSED, PASSED)
     verified = await verify_version(market.alice, uri, None)
     said = {check.name: check.detail for check in verified.checks}
-    assert said[PUBLISHED] == market.mallory.identity.account_on(market.world.a.id)
+    assert said[PUBLISHED] == market.mallory.name(
+        market.mallory.identity.account(market.world.a.id)
+    )
 
 
 async def test_alices_key_and_signature_under_mallorys_version_do_not_verify(
@@ -164,7 +166,7 @@ async def _further(market: Market, manifest: Manifest) -> str:
 async def test_a_version_of_a_later_owner_is_that_owners(market: Market) -> None:
     world = market.world
     first = ModelUri(world.a.id, market.alices.model_id, "1.0.0")
-    account = market.mallory.identity.signer.account
+    account = market.mallory.identity.account(market.world.a.id)
     await transfer(market.alice, first, to=world.a.id, recipient=account)
     done = await publish(
         market.mallory,
@@ -178,5 +180,5 @@ async def test_a_version_of_a_later_owner_is_that_owners(market: Market) -> None
         verified = await verify_version(market.mallory, uri, None)
         assert verified.ok
         said = {check.name: check.detail for check in verified.checks}
-        assert said[PUBLISHED] == publisher.identity.account_on(world.a.id)
+        assert said[PUBLISHED] == publisher.name(publisher.identity.account(world.a.id))
     await pull(market.mallory, done.uri, market.folder / "out")

@@ -97,7 +97,7 @@ async def test_a_killed_purchase_never_pays_more_than_is_allowed_when_it_goes_on
     world: World, tmp_path: Path, where: str
 ) -> None:
     lab, paying = Lab(world.consumer, tmp_path), getattr(world, where)
-    account, named = world.consumer.identity.signer.account, set()
+    account, named = world.consumer.identity.account(paying.id), set()
     for step in range(STEPS):
         uri = await model(world, tmp_path, f"m{step}")
         resumed, over = await lab.die_at(step, lambda c, uri=uri: buy(c, uri, ledger=paying.id))
@@ -123,12 +123,12 @@ async def test_a_killed_purchase_takes_the_price_and_the_timeout_of_today_or_say
     for step in range(STEPS):
         uri = await model(world, tmp_path, f"m{step}")
         resumed, over = await lab.die_at(step, lambda c, uri=uri: buy(c, uri, ledger=world.b.id))
-        before = await world.b.balance(world.consumer.identity.signer.account)
+        before = await world.b.balance(world.consumer.identity.account(world.b.id))
         for _ in range(2):
             with pytest.raises((BegunOtherwise, StillInFlight)) as ended:
                 await buy(resumed, uri, ledger=world.b.id, timeout_seconds=60)
         named.add(ended.type)
-        paid = before - await world.b.balance(world.consumer.identity.signer.account)
+        paid = before - await world.b.balance(world.consumer.identity.account(world.b.id))
         assert (paid < COIN) is (ended.type is BegunOtherwise)
         if over:
             break
@@ -141,7 +141,7 @@ async def test_a_second_licence_is_paid_on_another_ledger_only_when_asked_for(
 ) -> None:
     lab = Lab(world.consumer, tmp_path)
     one, other = getattr(world, first), getattr(world, second)
-    account, refused = world.consumer.identity.signer.account, 0
+    account, refused = world.consumer.identity.account(other.id), 0
     for step in range(STEPS):
         uri = await model(world, tmp_path, f"m{step}")
         resumed, over = await lab.die_at(step, lambda c, uri=uri: buy(c, uri, ledger=one.id))
@@ -180,7 +180,7 @@ async def test_a_killed_second_purchase_goes_on_only_when_it_is_asked_for_again(
 async def test_a_killed_transfer_keeps_to_the_timeout_and_depth_of_today(
     world: World, tmp_path: Path
 ) -> None:
-    lab, account = Lab(world.publisher, tmp_path), world.publisher.identity.signer.account
+    lab, account = Lab(world.publisher, tmp_path), world.publisher.identity.account(world.c.id)
     outcomes = set()
     for step in range(STEPS):
         uri = await model(world, tmp_path, f"m{step}")

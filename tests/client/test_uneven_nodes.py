@@ -82,13 +82,13 @@ async def test_what_ended_is_never_reported_as_something_else(world: World, tmp_
 
 async def bought(world: World, uri: str, seed: int) -> None:
     await buy(uneven(world.consumer, seed), uri, ledger=world.b.id)
-    consumer = world.b.address_of(world.consumer.identity.signer.account)
+    consumer = world.consumer.identity.account(world.b.id)
     licence = await world.a.market.licence(ModelUri.parse(uri).model_id, "1.0.0", consumer)
     assert licence.live
 
 
 async def transferred(world: World, uri: str, seed: int) -> None:
-    owner = world.publisher.identity.signer.account
+    owner = world.publisher.identity.account(world.b.id)
     context = uneven(world.publisher, seed)
     assert (await transfer(context, uri, to=world.b.id, recipient=owner)).tx
     voyage = await follow(world.publisher, ModelUri.parse(uri))
@@ -107,4 +107,4 @@ async def refunded(world: World, uri: str, seed: int) -> None:
     context = replace(uneven(world.consumer, seed), carry=carry)
     with pytest.raises(PurchaseRefunded):
         await buy(context, uri, ledger=world.b.id)
-    assert await world.b.market.owed(world.consumer.identity.signer.account) == 0
+    assert await world.b.market.owed(world.consumer.identity.account(world.b.id)) == 0

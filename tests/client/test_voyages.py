@@ -18,6 +18,7 @@ from caimi.errors.ledgers import ModelAway, NotAllowed, TransactionReverted
 from caimi.errors.operations import NotTheWay, StillInFlight, TransferRefunded
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.voyages import licence_digest
+from caimi.ledgers.port import Account
 from caimi.models.package import Package
 from caimi.uri import ModelUri
 
@@ -38,8 +39,8 @@ async def model(world: World, tmp_path: Path) -> ModelUri:
 
 
 def mover(world: World, model: ModelUri) -> Callable[[EvmLedger], Awaitable[Transferred]]:
-    account = world.publisher.identity.signer.account
-    return lambda to: transfer(world.publisher, model, to=to.id, recipient=account)
+    account = world.publisher.identity.account
+    return lambda to: transfer(world.publisher, model, to=to.id, recipient=account(to.id))
 
 
 async def test_a_model_goes_on_from_where_it_is_a_guest_and_comes_back(
@@ -52,7 +53,7 @@ async def test_a_model_goes_on_from_where_it_is_a_guest_and_comes_back(
     assert [stop.ledger for stop in voyage.stops] == [world.a.id, world.b.id, world.c.id]
     assert voyage.last.path == (world.b.id,)
     assert voyage.last.token != model.model_id == voyage.stops[1].token
-    assert voyage.last.owner == world.publisher.identity.signer.account
+    assert voyage.last.owner == world.publisher.identity.account(voyage.last.ledger)
     assert voyage.stops[1].owner == world.b.bridge.account
     assert not voyage.in_flight
 
@@ -71,7 +72,7 @@ async def test_a_model_goes_back_only_the_way_it_came(world: World, model: Model
     token = (await follow(world.publisher, model)).last.token
     routes = await world.c.gateway.routes()
     to_a = next(route.client_id for route in routes if route.counterparty == world.a.id)
-    account = world.publisher.identity.signer.account
+    account = world.publisher.identity.account(world.a.id)
     timeout = (await world.c.head()).time + 600
     with pytest.raises(TransactionReverted, match="NotTheWay"):
         await world.c.submit(
@@ -114,7 +115,7 @@ async def test_the_licences_that_burden_a_model_are_counted_abroad(
     world: World, model: ModelUri
 ) -> None:
     signer, market = world.publisher.identity.signer, world.a.market
-    consumers = [world.a.address_of(bytes([n]) * 20) for n in (1, 2, 3)]
+    consumers = [Account(world.a.id, bytes([n]) * 20) for n in (1, 2, 3)]
     for consumer in consumers:
         await world.a.submit(market.grant(model.model_id, "1.0.0", consumer), signer)
     first = await market.licence(model.model_id, "1.0.0", consumers[0])
@@ -140,7 +141,7 @@ async def test_the_licences_that_burden_a_model_are_counted_abroad(
 async def test_a_transfer_waits_until_it_lies_as_deep_as_was_asked(
     world: World, model: ModelUri
 ) -> None:
-    account = world.publisher.identity.signer.account
+    account = world.publisher.identity.account(world.b.id)
     impatient = replace(world.publisher, carry=world.carry, wait_seconds=1.0)
     with pytest.raises(StillInFlight):
         await transfer(impatient, model, to=world.b.id, recipient=account, min_depth=40)
@@ -154,11 +155,11 @@ async def test_a_transfer_waits_until_it_lies_as_deep_as_was_asked(
 async def test_a_transfer_that_never_lies_deep_enough_is_refunded(
     world: World, model: ModelUri
 ) -> None:
-    account = world.publisher.identity.signer.account
+    account = world.publisher.identity.account(world.b.id)
     late = replace(world.publisher, carry=lambda: world.carry_late(world.b, 61))
     with pytest.raises(TransferRefunded):
         await transfer(
             late, model, to=world.b.id, recipient=account, timeout_seconds=60, min_depth=9_000
         )
     held = (await follow(world.publisher, model)).last
-    assert (held.ledger, held.owner) == (world.a.id, account)
+    assert held.owner == world.publisher.identity.account(world.a.id)

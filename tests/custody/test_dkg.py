@@ -16,7 +16,7 @@ from caimi.custody.dkg.messages import (
     Reveals,
     SharePair,
 )
-from caimi.custody.group import generator_times
+from caimi.custody.group import ORDER, generator_times
 from caimi.custody.polynomial import interpolate
 from caimi.custody.tdh2 import combine, decryption_share, encrypt
 from caimi.errors.custody import (
@@ -44,6 +44,11 @@ def faults_seen_by(world, honest):
     seen = [world.members[index].faults for index in honest]
     assert all(faults == seen[0] for faults in seen)
     return seen[0]
+
+
+def test_a_share_is_a_scalar_while_it_awaits_the_confirmations():
+    world = World(3, 5)
+    assert all(0 < share.secret < ORDER for share in world.run().values())
 
 
 @given(st.integers(2, 6).flatmap(lambda t: st.tuples(st.just(t), st.integers(t, 7))))
@@ -172,6 +177,20 @@ def test_false_complaints_do_not_disqualify_an_honest_dealer():
     shares = world.run({Round.COMPLAINT: complain})
     assert_sound(world, shares, range(1, 6))
     assert world.members[3].qualified == (1, 2, 3, 4, 5)
+
+
+def test_a_members_complaint_about_itself_counts_for_nothing():
+    """As many others complain as may all be false; the dealer's own makes none of them true."""
+
+    def complain(world, messages):
+        for liar in (3, 4, 5):
+            heard = Complaints.from_bytes(messages[liar].body).heard
+            world.say(messages, liar, Complaints(heard, (5,)).to_bytes())
+
+    world = World(3, 5)
+    assert world.ceremony.faults == 2
+    world.run({Round.COMPLAINT: complain})
+    assert world.members[1].qualified == (1, 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize("lie", [extract_another, extract_nothing, babble, fall_silent])

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -62,6 +63,24 @@ def test_any_bytes_parse_to_themselves_or_are_refused(kind, data):
 def test_members_out_of_order_or_range_are_refused(numbers):
     with pytest.raises(MalformedEncoding):
         Complaints.from_bytes(Complaints(HEARD, numbers).to_bytes())
+
+
+@pytest.mark.parametrize("terms", [["eip155:1", "0x" + "00" * 20, 0, 0]])
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [(1, "0x" + "AB" * 20), (1, "0x" + "00" * 19), (1, 5), (2, True), (3, True), (2, "0")],
+)
+def test_a_broadcast_of_another_kind_is_refused(terms, place, wrong):
+    document = json.loads(replace(WORLD.ceremony, broadcast=FIRST).to_json())
+    assert Ceremony.from_json(json.dumps(document | {"broadcast": terms}))
+    terms = [*terms[:place], wrong, *terms[place + 1 :]]
+    with pytest.raises(MalformedEncoding, match="broadcast is out of form"):
+        Ceremony.from_json(json.dumps(document | {"broadcast": terms}))
+
+
+def test_a_message_may_be_empty_on_the_wire():
+    empty = replace(MESSAGE, body=b"")
+    assert SignedMessage.from_json(empty.to_json()) == empty
 
 
 def test_signed_messages_round_trip():

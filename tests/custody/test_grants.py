@@ -28,7 +28,7 @@ class World:
     def __init__(self):
         self.a, self.b = LyingLedger(1), LyingLedger(2)
         self.grants = LedgerGrants({self.a.id: self.a, self.b.id: self.b})
-        self.model = self.a.model_id(PUBLISHER, "m")
+        self.model = self.a.model_id(self.a.account(PUBLISHER), "m")
         self.a.say_model(self.model, PUBLISHER, "m", PUBLISHER)
 
     async def may(self, consumer, *, on=None, model=None, version=VERSION):
@@ -57,7 +57,7 @@ async def test_a_licence_of_any_ledgers_account_counts_at_home(world):
 async def test_a_licence_is_for_one_version_one_account_and_one_model(world):
     buyer = account(world.b, BUYER)
     world.a.say_licence(world.model, VERSION, buyer, live=True)
-    other = world.a.model_id(PUBLISHER, "other")
+    other = world.a.model_id(world.a.account(PUBLISHER), "other")
     world.a.say_model(other, PUBLISHER, "other", PUBLISHER)
     assert not await world.may(buyer, version="1.0.1")
     assert not await world.may(account(world.b, STRANGER))
@@ -93,7 +93,7 @@ async def test_what_is_not_final_does_not_count(world):
 
 
 async def test_the_holder_of_a_foreign_token_does_not_own_the_model(world):
-    home = world.a.address_of(bytes(20))
+    home = world.a.account(bytes(20)).interoperable
     world.b.say_model(world.model, PUBLISHER, "m", STRANGER, home=home)
     assert not await world.may(account(world.b, STRANGER), on=world.b)
 
@@ -108,7 +108,7 @@ async def test_no_ledger_vouches_for_anothers_model(world, home):
 
 
 async def test_a_ledger_that_tells_of_another_model_than_it_was_asked_for_is_not_believed(world):
-    own = world.b.model_id(STRANGER, "mine")
+    own = world.b.model_id(world.b.account(STRANGER), "mine")
     world.b.say_model(own, STRANGER, "mine", STRANGER)
     world.b.say("model", world.model, world.b._answer("model", own, None))
     assert not await world.may(account(world.b, STRANGER), on=world.b)
@@ -116,7 +116,7 @@ async def test_a_ledger_that_tells_of_another_model_than_it_was_asked_for_is_not
 
 async def test_a_ledger_that_is_not_followed_grants_nothing(world):
     other = LyingLedger(9)
-    model = other.model_id(STRANGER, "m")
+    model = other.model_id(other.account(STRANGER), "m")
     other.say_model(model, STRANGER, "m", STRANGER)
     assert not await world.may(account(other, STRANGER), on=other, model=model)
 
@@ -245,7 +245,7 @@ async def test_only_the_home_decides_whatever_others_say(statements, requests):
 
     def model_id(model):
         number, name = model
-        return ledgers[number].model_id(PUBLISHER, name)
+        return ledgers[number].model_id(ledgers[number].account(PUBLISHER), name)
 
     for kind, teller, model, (of, who), flag, height in statements:
         says = ledgers[teller]
@@ -254,7 +254,7 @@ async def test_only_the_home_decides_whatever_others_say(statements, requests):
             says.say_licence(model_id(model), VERSION, consumer, live=flag, height=height)
         else:
             # About its own model a ledger's home field is empty; about others it may say anything.
-            home = b"" if flag or teller == model[0] else says.address_of(bytes(20))
+            home = b"" if flag or teller == model[0] else says.account(bytes(20)).interoperable
             says.say_model(
                 model_id(model), PUBLISHER, model[1], address(who), home=home, height=height
             )

@@ -1,4 +1,5 @@
 import hashlib
+from unittest.mock import ANY
 
 import pytest
 from coincurve import PrivateKey
@@ -12,6 +13,7 @@ from caimi.custody.group import (
     Point,
     generator_times,
     hash_to_scalar,
+    random_scalar,
     scalar_from_bytes,
     scalar_to_bytes,
     total,
@@ -67,6 +69,15 @@ def test_a_point_equals_nothing_but_points():
     point = generator_times(1)
     assert point != point.to_bytes()
     assert point != None  # noqa: E711 - what is asked is equality
+    assert point == ANY  # what knows better is asked
+
+
+@pytest.mark.parametrize(("drawn", "scalar"), [(0, 1), (ORDER - 2, ORDER - 1)])
+def test_a_random_scalar_is_drawn_from_all_that_are_not_zero(monkeypatch, drawn, scalar):
+    bounds = []
+    monkeypatch.setattr("secrets.randbelow", lambda bound: bounds.append(bound) or drawn)
+    assert random_scalar() == scalar
+    assert bounds == [ORDER - 1]
 
 
 key = PrivateKey().public_key

@@ -57,6 +57,13 @@ def test_an_order_counts_once_and_no_older_one_after_it():
     check(ORDER, last=NUMBER - 1)
 
 
+def test_a_number_is_one_that_every_reader_of_json_holds():
+    most = replace(ORDER, number=2**53 - 1)
+    assert Order.from_json(most.to_json()) == most
+    with pytest.raises(MalformedEncoding):
+        Order.from_json(replace(ORDER, number=2**53).to_json())
+
+
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_an_order_of_another_time_does_not_count(sign):
     check(ORDER, now=NOW + sign * FRESH_MILLISECONDS / 1000)

@@ -33,6 +33,14 @@ def test_a_full_guard_refuses_until_requests_expire_and_never_forgets_a_live_one
             guard.check(ALICE, nonce(number))
 
 
+def test_unless_told_64_requests_of_an_account_are_remembered():
+    guard = ReplayGuard()
+    for number in range(64):
+        guard.remember(ALICE, nonce(number), until=100, now=0)
+    with pytest.raises(CustodianBusy):
+        guard.remember(ALICE, nonce(64), until=100, now=0)
+
+
 def test_one_account_cannot_fill_the_guard():
     guard = ReplayGuard(capacity=100, per_account=2)
     guard.remember(ALICE, nonce(1), until=100, now=0)

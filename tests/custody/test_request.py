@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from share_requests import MODEL, NOW, new_consumer, signed_request
 from trusted_dealer import deal
 
-from caimi.custody.delivery import RecipientKey
+from caimi.custody.delivery import SEALED_OVERHEAD, RecipientKey
 from caimi.custody.group import ORDER
 from caimi.custody.label import label_for
 from caimi.custody.request import ShareRequest, ShareResponse, SignedShareRequest
@@ -210,6 +210,22 @@ def test_responses_round_trip_strictly():
         text = json.dumps({"index": index, "sealed": "0x" + "00" * size})
         with pytest.raises(MalformedEncoding):
             ShareResponse.from_json(text)
+
+
+def test_a_sealed_share_may_have_1024_bytes_over_what_sealing_adds_and_no_more():
+    most = ShareResponse(1, bytes(SEALED_OVERHEAD + 1024))
+    assert ShareResponse.from_json(most.to_json()) == most
+    with pytest.raises(MalformedEncoding):
+        ShareResponse.from_json(replace(most, sealed=most.sealed + b"x").to_json())
+
+
+@pytest.mark.parametrize("size", [1, 4096])
+def test_a_contracts_signature_may_have_any_length_up_to_4096_bytes(size):
+    signed = replace(SIGNED, signature=b"x" * size)
+    assert SignedShareRequest.from_json(signed.to_json()) == signed
+    for wrong in (b"", b"x" * 4097):
+        with pytest.raises(MalformedEncoding):
+            SignedShareRequest.from_json(replace(SIGNED, signature=wrong).to_json())
 
 
 def test_two_requests_never_share_a_nonce():

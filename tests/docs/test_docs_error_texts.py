@@ -16,6 +16,7 @@ from error_texts import HOLE, SOURCES, ErrorText, error_texts
 from pydantic import BaseModel
 
 from caimi.config import Config
+from caimi.ledgers.evm.settings import EvmSettings
 from caimi.node.settings import NodeSettings
 
 TEXTS = error_texts()
@@ -48,7 +49,7 @@ def _names(model: type[BaseModel], into: set[str]) -> set[str]:
     return into
 
 
-SETTINGS = _names(Config, set()) | _names(NodeSettings, set())
+SETTINGS = set().union(*(_names(kind, set()) for kind in (Config, NodeSettings, EvmSettings)))
 
 
 def _of(part: str = "") -> list[ErrorText]:

@@ -9,17 +9,18 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 from test_devnet import CAIMI, Devnet
 
+from caimi.composition.ledgers import open_ledger, open_ledgers
 from caimi.config import load_config
 from caimi.datasets import train
 from caimi.devnet import processes
 from caimi.devnet.processes import Process
-from caimi.ledgers.evm.connect import open_ledger
 from caimi.uri import ModelUri
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
@@ -113,26 +114,22 @@ def test_a_transfer_survives_killing_every_process_once(net: MortalNetwork) -> N
 
 async def _in_flight(folder: Path, bare: str) -> bool:
     section = load_config(folder / "caimi.toml").ledgers[0]
-    ledger = await open_ledger(section)
-    try:
+    async with AsyncExitStack() as stack:
+        ledger = await open_ledger(stack, section)
         return await ledger.bridge.lock(ModelUri.parse(bare).model_id) is not None
-    finally:
-        await ledger.aclose()
 
 
 async def _holders(folder: Path, bare: str) -> list[str | None]:
     """Give who holds the model on each ledger; the bridge of its home keeps it while it is away."""
     holders: list[str | None] = []
-    for section in load_config(folder / "caimi.toml").ledgers:
-        ledger = await open_ledger(section)
-        try:
+    async with AsyncExitStack() as stack:
+        ledgers = await open_ledgers(stack, load_config(folder / "caimi.toml").ledgers)
+        for ledger in ledgers.values():
             record = await ledger.registry.find(ModelUri.parse(bare).model_id)
-            if record is None or not record.owner:
+            if record is None or record.owner is None:
                 holders.append(None)
             elif record.owner == ledger.bridge.account:
                 holders.append("bridge")
             else:
-                holders.append(f"0x{record.owner.hex()}")
-        finally:
-            await ledger.aclose()
+                holders.append(ledger.accounts.text(record.owner))
     return holders

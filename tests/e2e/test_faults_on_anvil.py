@@ -21,16 +21,16 @@ import pytest
 from test_devnet_kills import MortalNetwork
 
 from caimi.client.keyring import Keyring
+from caimi.composition.ledgers import open_ledgers
 from caimi.config import load_config
 from caimi.devnet import processes
 from caimi.errors.base import CaimiError
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import LedgerId, Price, PurchaseState
+from caimi.ledgers.port import Account, LedgerId, Price, PurchaseState
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil, pytest.mark.timeout(600)]
 VERSION, PRICE = "1.0.0", 10**6
@@ -67,7 +67,9 @@ class Traffic:
         home = self.ledgers[0]
         prices = [Price(ledger.id, b"", PRICE) for ledger in self.ledgers]
         names = [f"m-{number}" for number in range(MODELS)]
-        self.models = [home.registry.model_id(self.alice.account, name) for name in names]
+        self.models = [
+            home.registry.model_id(Account(home.id, self.alice.account), name) for name in names
+        ]
         calls = [home.registry.publish(name, VERSION, keccak256(name.encode())) for name in names]
         await asyncio.gather(*(home.submit(call, self.alice) for call in calls))
         calls = [home.market.set_prices(model, prices) for model in self.models]
@@ -87,8 +89,8 @@ class Traffic:
         home = self.ledgers[0]
         await home.submit(home.registry.approve(model, home.bridge.account), self.alice)
         timeout = (await home.head()).time + 3_600
-        client = await self.client(home, there)
-        await home.submit(home.bridge.send(client, model, self.bob.account, timeout), self.alice)
+        client, bob = await self.client(home, there), Account(there.id, self.bob.account)
+        await home.submit(home.bridge.send(client, model, bob, timeout), self.alice)
 
     async def some(self, lasts: int = 3_600) -> None:
         """Two purchases and a transfer, over three routes."""
@@ -152,10 +154,10 @@ class Traffic:
         (held,) = await market.read("held", bytes(20))
         # Whoever brings the end of a purchase is owed its deposit.
         owed = [
-            await ledger.market.owed(account)
+            await ledger.market.owed(Account(ledger.id, account))
             for account in (who.account for who in (self.alice, self.bob, *self.carriers))
         ]
-        assert (held, await ledger.balance(address)) == (0, sum(owed))
+        assert (held, await ledger.balance(Account(ledger.id, address))) == (0, sum(owed))
 
     async def check_licences(self) -> None:
         """A purchase that was paid for has a licence; a refunded one has neither."""
@@ -163,21 +165,26 @@ class Traffic:
         paid = Counter[LedgerId]()
         for here, model in self.bought:
             client = await self.client(here, home)
-            found = await here.market.purchase_of(client, model, VERSION, self.bob.account)
-            licence = await home.market.licence(model, VERSION, here.address_of(self.bob.account))
+            found = await here.market.purchase_of(
+                client, model, VERSION, Account(here.id, self.bob.account)
+            )
+            licence = await home.market.licence(model, VERSION, Account(here.id, self.bob.account))
             assert licence.live == (found is not None)
             if found is not None:
                 assert found.state is PurchaseState.COMPLETED
                 paid[here.id] += 1
         for here in self.ledgers[1:]:
-            assert await here.market.owed(self.alice.account) == paid[here.id] * PRICE
+            assert (
+                await here.market.owed(Account(here.id, self.alice.account))
+                == paid[here.id] * PRICE
+            )
         assert paid.total() > len(self.bought) // 2
 
     async def holders(self, model: bytes) -> list[LedgerId]:
         found = []
         for ledger in self.ledgers:
             record = await ledger.registry.find(model)
-            if record is not None and record.owner and record.owner != ledger.bridge.account:
+            if record is not None and record.owner not in (None, ledger.bridge.account):
                 found.append(ledger.id)
         return found
 
@@ -186,10 +193,7 @@ async def test_every_packet_ends_once_whatever_happens_to_processes(net: MortalN
     config = load_config(net.folder / "caimi.toml")
     keyring = Keyring(config)
     async with AsyncExitStack() as stack:
-        ledgers = []
-        for section in config.ledgers:
-            ledgers.append(await open_ledger(section))
-            stack.push_async_callback(ledgers[-1].aclose)
+        ledgers = list((await open_ledgers(stack, config.ledgers)).values())
         alice, bob = (keyring.open(name).signer for name in ("alice", "bob"))
         carriers = tuple(keyring.open(name).signer for name in ("relayer", "worker"))
         traffic = Traffic(net, ledgers, alice, bob, carriers)

@@ -22,7 +22,7 @@ from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Retries, Rpc
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.evm.voyages import token_id
-from caimi.ledgers.port import Committee, LedgerId, Price
+from caimi.ledgers.port import Account, Committee, LedgerId, Price
 from caimi.messaging.checkpoint import make_committee
 from faults.chain import Chain
 from faults.node import Node, NodeFaults
@@ -209,7 +209,9 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
             owner = users[(place + number) % len(users)]
             call = ledger.registry.publish(f"model-{number}", VERSION, bytes(31) + b"\x01")
             await ledger.submit(call, owner)
-            model_id = ledger.registry.model_id(owner.account, f"model-{number}")
+            model_id = ledger.registry.model_id(
+                Account(ledger.id, owner.account), f"model-{number}"
+            )
             prices = [Price(each, b"", PRICE + place) for each in names]
             await ledger.submit(ledger.market.set_prices(model_id, prices), owner)
             models.append(Model(model_id, name))

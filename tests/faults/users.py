@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from caimi.errors.base import CaimiError
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import LedgerId, Price, SignedCall
+from caimi.ledgers.port import Account, LedgerId, Price, SignedCall
 from faults.actors import Actor
 from faults.genesis import PRICE, VERSION, Key, Model
 from faults.process import Killed
@@ -69,8 +69,10 @@ class UserActor(Actor):
                         await self._buy(key, model, ledger, lasts)
                     case "withdraw":
                         here = self._ledgers[ledger]
-                        if await here.market.owed(self.key.account):
-                            await self._submit(here, here.market.withdraw(self.key.account), key)
+                        if await here.market.owed(Account(here.id, self.key.account)):
+                            await self._submit(
+                                here, here.market.withdraw(Account(here.id, self.key.account)), key
+                            )
                     case "price":
                         home = self._ledgers[model.home]
                         price = Price(ledger, b"", PRICE * self.rng.randint(1, 2))
@@ -92,7 +94,11 @@ class UserActor(Actor):
         for token in model.tokens(self._ledgers):
             ledger = self._ledgers[token.ledger]
             found = await ledger.registry.find(token.token_id)
-            if found is not None and found.owner == self.key.account and ledger.id != to:
+            if (
+                found is not None
+                and found.owner == Account(ledger.id, self.key.account)
+                and ledger.id != to
+            ):
                 break
         else:
             return
@@ -106,7 +112,7 @@ class UserActor(Actor):
         )
         timeout = (await ledger.head()).time + lasts
         depth = self.rng.choice([0, 0, 0, 1, 4, 200])
-        call = ledger.bridge.send(client, token.token_id, recipient, timeout, depth)
+        call = ledger.bridge.send(client, token.token_id, Account(to, recipient), timeout, depth)
         await self._submit(ledger, call, f"{key}/send")
 
     async def _buy(self, key: str, model: Model, ledger: LedgerId, lasts: int) -> None:

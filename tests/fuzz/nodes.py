@@ -18,6 +18,7 @@ from caimi.custody.dkg.messages import Confirmation
 from caimi.custody.encoding import hex_text
 from caimi.ibc.commitments import receipt_key
 from caimi.ibc.statements import Kind
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId, Route
@@ -42,6 +43,13 @@ from fuzz.custody import key_share
 from fuzz.decoder import Decoder, Document, Law, drive
 
 SIGNER = LocalSigner((7).to_bytes(32))
+
+
+class _Source:
+    """As much of a ledger as asking for a quote takes."""
+
+    def __init__(self, name: LedgerId) -> None:
+        self.id, self.accounts = name, EvmAccounts(name)
 
 
 def _attestation() -> Attestation:
@@ -159,7 +167,7 @@ def _heard(data: bytes) -> Any:
             case 1:
                 return await validator.attest_absence(LedgerId("eip155:7"), 9, [("a", 1)])
             case 2:
-                return await ask_quote(endpoint, "eip155:7", ROUTE)
+                return await ask_quote(endpoint, _Source(LedgerId("eip155:7")), ROUTE)
             case 3:
                 return await member.enrol(bytes(32))
             case 4:

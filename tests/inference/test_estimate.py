@@ -32,10 +32,10 @@ def test_rows_one_by_one_cost_as_many_times_one(perceptron: Path) -> None:
     assert [e.fuel for e in many.engines[1:]] == [7 * (e.fuel or 0) for e in one.engines[1:]]
 
 
-def test_the_meter_tells_what_the_estimate_tells(perceptron: Path) -> None:
+async def test_the_meter_tells_what_the_estimate_tells(perceptron: Path) -> None:
     told = estimate(perceptron, 5, NO_RATES)
     name = next(iter(named("perceptron").inputs(1, 0)))
-    assert Meter(perceptron).usage({name: (5, 30)}) == told.usage
+    assert await Meter(perceptron).usage({name: (5, 30)}) == told.usage
 
 
 def test_bytes_are_those_of_the_tensors(perceptron: Path) -> None:

@@ -29,6 +29,7 @@ from caimi.ledgers.evm.deployment import Deployment, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Account
 from caimi.merkle import MerkleTree
 from lying_world import LyingLedger
 
@@ -64,7 +65,7 @@ def world() -> World:
         deployment = await deploy(embedded_chain(chain), worker)
         ledger = EvmLedger(embedded_chain(chain), deployment)
         await ledger.submit(ledger.registry.publish("perceptron", "1.0.0", MANIFEST), worker)
-        model_id = ledger.registry.model_id(worker.account, "perceptron")
+        model_id = ledger.registry.model_id(Account(ledger.id, worker.account), "perceptron")
         return World(chain, deployment, worker, rival, model_id)
 
     return asyncio.run(build())

@@ -14,7 +14,7 @@ from caimi.ledgers.evm.connect import new_embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Account, LedgerId
 from caimi.persistence import open_receipt_store
 from caimi.persistence.place import SqliteFile
 from caimi.persistence.receipt_store import SqlReceiptStore
@@ -82,7 +82,9 @@ async def test_anchored_receipts_are_proved_on_the_ledger(store, ledger, worker)
     assert (await anchor_receipts(store, ledger, worker)) is not None
     assert await anchor_receipts(store, ledger, worker) is None
     proof = store.inclusion(inside[0].receipt.digest)
-    assert await ledger.receipts.anchored(worker.account, proof.root) is not None
+    assert (
+        await ledger.receipts.anchored(Account(ledger.id, worker.account), proof.root) is not None
+    )
     assert await anchorings(ledger, worker) == 1
 
 

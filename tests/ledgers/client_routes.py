@@ -15,7 +15,7 @@ from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import LedgerId, Price, Signer
+from caimi.ledgers.port import Account, LedgerId, Price, Signer
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer
@@ -54,7 +54,7 @@ class Joined:
         self.pair = pair
         self.a, self.b = pair.ledger(A), pair.ledger(B)
         self.alice, self.bob, self.carrier = (LocalSigner.generate() for _ in range(3))
-        self.model_id = self.a.registry.model_id(self.alice.account, "m")
+        self.model_id = self.a.registry.model_id(Account(self.a.id, self.alice.account), "m")
         committee = make_committee(1, 3, [member.account for member in pair.members])
         self.stores = [
             open_signed_store(None, folder / f"{n}.sqlite") for n in range(len(pair.members))
@@ -71,7 +71,9 @@ class Joined:
     async def prepare(self, versions: int = 8) -> None:
         for ledger in self.ledgers.values():
             for account in (self.alice, self.bob, self.carrier):
-                await ledger.transfer_coins(account.account, 10 * COIN, self.pair.rich)
+                await ledger.transfer_coins(
+                    Account(ledger.id, account.account), 10 * COIN, self.pair.rich
+                )
         await self.a.submit(self.a.registry.publish("m", "1.0.0", b"\1" * 32), self.alice)
         for minor in range(1, versions):
             await self.a.submit(
@@ -92,9 +94,9 @@ class Joined:
         return (await at.submit(call, self.pair.rich)).effect
 
     async def committee_client(self, at: EvmLedger) -> bytes:
-        """The account of the committee client that the pair's own route has."""
+        """The address of the committee client that the pair's own route has."""
         (first, *_) = await at.gateway.routes()
-        return (await at.clients.of(first.client_id)).account
+        return (await at.clients.of(first.client_id)).account.native
 
     async def storage_client(self, at: EvmLedger, of: EvmLedger) -> bytes:
         gateway = of.deployment.contracts["gateway"]

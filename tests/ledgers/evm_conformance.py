@@ -22,7 +22,7 @@ from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Exactly, LedgerId, Price, Publication
+from caimi.ledgers.port import Account, Exactly, LedgerId, Price, Publication
 from caimi.merkle import MerkleTree
 from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by
 
@@ -52,7 +52,7 @@ class EvmConformance(Facet):
         with pytest.raises(AlreadyPublished) as refusal:
             await world.ledger.submit(again, world.alice)
         assert refusal.value.error == "VersionExists"
-        chosen = Publication(world.alice.account, "other", "1.0.0", b"\1" * 32)
+        chosen = Publication(world.account(world.alice), "other", "1.0.0", b"\1" * 32)
         tree = MerkleTree([registry.publication_leaf(chosen)])
         batch = await world.ledger.submit(registry.anchor_batch(tree.root, 1), world.bob)
         forged = world.bob.sign_digest(registry.publication_digest(chosen))
@@ -82,7 +82,7 @@ class EvmConformance(Facet):
         model_id = await self.on_offer(world)
         market, registry = world.ledger.market, world.ledger.registry
         await world.ledger.submit(market.buy(model_id, "1.0.0", b"", FIVE), world.bob)
-        consumer = world.ledger.address_of(world.bob.account)
+        consumer = world.account(world.bob)
         licence = await market.licence(model_id, "1.0.0", consumer)
         await world.ledger.submit(registry.set_alias(model_id, "stable", "1.0.0"), world.alice)
         await world.ledger.submit(market.revoke(licence.licence_id), world.alice)
@@ -110,41 +110,57 @@ class EvmConformance(Facet):
         wallet = await self.created(world, WALLET, world.alice.account)
         made = (await ledger.head()).height
         alices, bobs = (who.sign_digest(digest) for who in (world.alice, world.bob))
-        assert await ledger.approves(wallet, digest, alices)
-        assert not await ledger.approves(wallet, digest, bobs)
-        assert not await ledger.approves(wallet, b"\x08" * 32, alices)
-        assert not await ledger.approves(wallet, digest, alices, at=Exactly(before))
+        assert await ledger.contract_accounts.approves(Account(ledger.id, wallet), digest, alices)
+        assert not await ledger.contract_accounts.approves(Account(ledger.id, wallet), digest, bobs)
+        assert not await ledger.contract_accounts.approves(
+            Account(ledger.id, wallet), b"\x08" * 32, alices
+        )
+        assert not await ledger.contract_accounts.approves(
+            Account(ledger.id, wallet), digest, alices, at=Exactly(before)
+        )
         await ledger.submit(owned_by(ledger, wallet, world.bob.account), world.alice)
-        assert await ledger.approves(wallet, digest, bobs)
-        assert not await ledger.approves(wallet, digest, alices)
-        assert await ledger.approves(wallet, digest, alices, at=Exactly(made))
+        assert await ledger.contract_accounts.approves(Account(ledger.id, wallet), digest, bobs)
+        assert not await ledger.contract_accounts.approves(
+            Account(ledger.id, wallet), digest, alices
+        )
+        assert await ledger.contract_accounts.approves(
+            Account(ledger.id, wallet), digest, alices, at=Exactly(made)
+        )
 
     async def test_whatever_a_contract_does_but_say_yes_is_no(self, world: World):
         digest = b"\x07" * 32
         signature = world.alice.sign_digest(digest)
         agreeable = await self.created(world, AGREEABLE)
-        assert await world.ledger.approves(agreeable, digest, b"")
-        assert await world.ledger.approves(agreeable, digest, bytes(4_096))
-        assert not await world.ledger.approves(world.alice.account, digest, signature)
+        assert await world.ledger.contract_accounts.approves(
+            Account(world.ledger.id, agreeable), digest, b""
+        )
+        assert await world.ledger.contract_accounts.approves(
+            Account(world.ledger.id, agreeable), digest, bytes(4_096)
+        )
+        assert not await world.ledger.contract_accounts.approves(
+            world.account(world.alice), digest, signature
+        )
         for code in MISBEHAVING.values():
             contract = await self.created(world, code)
-            assert not await world.ledger.approves(contract, digest, signature)
+            assert not await world.ledger.contract_accounts.approves(
+                Account(world.ledger.id, contract), digest, signature
+            )
 
     async def test_an_account_without_funds_is_told_how_much_is_missing(self, world: World):
         poor = LocalSigner.generate()
-        await world.ledger.transfer_coins(poor.account, 1000, world.alice)
+        await world.ledger.transfer_coins(Account(world.ledger.id, poor.account), 1000, world.alice)
         with pytest.raises(InsufficientFunds, match="wei are missing") as refusal:
-            await world.ledger.transfer_coins(world.bob.account, 5000, poor)
+            await world.ledger.transfer_coins(world.account(world.bob), 5000, poor)
         assert "has 1000 wei" in refusal.value.what
         call = world.ledger.registry.publish("m", "1.0.0", b"\x01" * 32)
         with pytest.raises(InsufficientFunds, match="wei are missing"):
             await world.ledger.submit(call, poor)
 
     async def test_a_receipt_tells_work_fee_and_time(self, world: World):
-        held = await world.ledger.balance(world.bob.account)
-        receipt = await world.ledger.transfer_coins(world.alice.account, 5, world.bob)
+        held = await world.ledger.balance(world.account(world.bob))
+        receipt = await world.ledger.transfer_coins(world.account(world.alice), 5, world.bob)
         assert receipt.work == 21_000
-        assert await world.ledger.balance(world.bob.account) == held - receipt.fee - 5
+        assert await world.ledger.balance(world.account(world.bob)) == held - receipt.fee - 5
         assert receipt.time == (await world.ledger.block(receipt.height)).time
 
     async def test_a_raw_transaction_sent_behind_its_back_is_found(self, world: World):

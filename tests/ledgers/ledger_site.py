@@ -14,7 +14,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
-from caimi.ledgers.port import Committee, Ledger, Signer
+from caimi.ledgers.port import Account, Committee, Ledger, Signer
 
 __all__ = ["COIN", "IMPATIENT", "EvmSite", "Killed", "MemoryOutbox"]
 
@@ -60,7 +60,7 @@ class EvmSite:
 
     async def wallet(self, name: str) -> LocalSigner:
         wallet, ledger = LocalSigner.generate(), self.ledger()
-        await ledger.transfer_coins(wallet.account, 10 * COIN, self.rich)
+        await ledger.transfer_coins(Account(ledger.id, wallet.account), 10 * COIN, self.rich)
         await ledger.aclose()
         return wallet
 
@@ -75,7 +75,7 @@ class EvmSite:
     async def outdate(self, who: Signer) -> None:
         """Take the nonce of what was signed for something else."""
         ledger = self.ledger()
-        await ledger.transfer_coins(self.rich.account, 1, who)
+        await ledger.transfer_coins(Account(ledger.id, self.rich.account), 1, who)
         await ledger.aclose()
 
     async def sent(self, who: Signer) -> int:

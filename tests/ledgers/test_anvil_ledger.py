@@ -29,8 +29,8 @@ from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import Retries
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
-from caimi.ledgers.port import Call
-from conformance import LedgerConformance, PastFacet, SellingFacet
+from caimi.ledgers.port import Account, Call
+from conformance import ContractAccountsFacet, LedgerConformance, PastFacet, SellingFacet
 from memory_ledger import MemorySite
 
 pytestmark = pytest.mark.anvil
@@ -67,7 +67,9 @@ def far() -> MemorySite:
     return MemorySite.named("far")
 
 
-class TestAnvilLedger(LedgerConformance, SellingFacet, PastFacet, EvmConformance):
+class TestAnvilLedger(
+    LedgerConformance, SellingFacet, PastFacet, ContractAccountsFacet, EvmConformance
+):
     """The whole suite over HTTP."""
 
 
@@ -78,7 +80,7 @@ async def unmined(
     """A ledger whose node has stopped mining, and an account with coins."""
     ledger = site.ledger(patience)
     alice = LocalSigner.generate()
-    await ledger.transfer_coins(alice.account, 10 * COIN, site.rich)
+    await ledger.transfer_coins(Account(ledger.id, alice.account), 10 * COIN, site.rich)
     await ledger.chain.rpc.ask("evm_setAutomine", False)
     try:
         yield ledger, alice
@@ -211,7 +213,7 @@ async def test_a_restarted_sender_replaces_what_its_predecessor_left_below_the_b
 async def test_what_a_reorganisation_undid_and_the_node_lost_holds_up_nothing(site: EvmSite):
     ledger = site.ledger(Patience(stuck_after=0.5, give_up_after=10.0))
     alice = LocalSigner.generate()
-    await ledger.transfer_coins(alice.account, 10 * COIN, site.rich)
+    await ledger.transfer_coins(Account(ledger.id, alice.account), 10 * COIN, site.rich)
     before = await ledger.chain.rpc.ask("evm_snapshot")
     for name in ("a", "b"):
         await ledger.submit(publishing(ledger, name), alice)

@@ -18,7 +18,7 @@ from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Committee
+from caimi.ledgers.port import Account, Committee
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import SignedStatement, statement_of
 from caimi.messaging.rotation import Rotation
@@ -59,10 +59,12 @@ async def test_packets_in_flight_are_delivered_within_the_overlap_and_after_it()
 
     async def send(name: str, seconds: int) -> tuple[Packet, int]:
         await a.submit(a.registry.publish(name, "1.0.0", b"\1" * 32), rich)
-        model = a.registry.model_id(rich.account, name)
+        model = a.registry.model_id(Account(a.id, rich.account), name)
         await a.submit(a.registry.approve(model, a.bridge.account), rich)
         timeout = (await a.head()).time + seconds
-        sent = await a.submit(a.bridge.send(on_a, model, rich.account, timeout), rich)
+        sent = await a.submit(
+            a.bridge.send(on_a, model, Account(b.id, rich.account), timeout), rich
+        )
         (found,) = await a.gateway.sent(sent.height - 1, sent.height)
         return found.packet, sent.height
 

@@ -26,7 +26,13 @@ def test_the_suite_names_no_family(module: Path):
 
 def test_every_facet_is_in_the_suite_or_is_a_choice():
     whole = (conformance.LedgerConformance, conformance.SellingFacet, conformance.CoinlessFacet)
-    choices = (*whole, conformance.PastFacet, conformance.NoPastFacet)
+    choices = (
+        *whole,
+        conformance.PastFacet,
+        conformance.NoPastFacet,
+        conformance.ContractAccountsFacet,
+        conformance.KeyAccountsFacet,
+    )
     tested = [each for each in _descendants(Facet) if any(n.startswith("test") for n in vars(each))]
     facets = [each for each in tested if each.__module__.startswith("conformance.")]
     assert len(facets) > 10

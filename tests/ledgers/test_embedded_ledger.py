@@ -19,7 +19,7 @@ from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Sender
-from conformance import LedgerConformance, PastFacet, SellingFacet
+from conformance import ContractAccountsFacet, LedgerConformance, PastFacet, SellingFacet
 from memory_ledger import MemorySite
 
 
@@ -36,7 +36,9 @@ def far() -> MemorySite:
     return MemorySite.named("far")
 
 
-class TestEmbeddedLedger(LedgerConformance, SellingFacet, PastFacet, EvmConformance):
+class TestEmbeddedLedger(
+    LedgerConformance, SellingFacet, PastFacet, ContractAccountsFacet, EvmConformance
+):
     async def test_time_moves_forward_on_request(self, world: World):
         before = await world.ledger.head()
         await world.ledger.chain.rpc.ask("evm_increaseTime", 3600)

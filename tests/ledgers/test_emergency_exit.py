@@ -14,6 +14,7 @@ from caimi.ledgers.evm.exits import NOBODY, Death, EmergencyExit, Heir, Heirs, n
 from caimi.ledgers.evm.governance import read_governance
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Account
 
 WEEK = 7 * 24 * 3600
 MEMBERS = tuple(LocalSigner.generate() for _ in range(4))
@@ -25,10 +26,10 @@ async def dying(paid: int = 0) -> tuple[EvmLedger, str, bytes]:
     committee = Signers(0, 3, tuple(one.account for one in MEMBERS))
     route, _ = await connect_ledgers(a, b, committee, DEPLOYER)
     await a.submit(a.registry.publish("model", "1.0.0", b"\x11" * 32), DEPLOYER)
-    model = a.registry.model_id(DEPLOYER.account, "model")
+    model = a.registry.model_id(Account(a.id, DEPLOYER.account), "model")
     await a.submit(a.registry.approve(model, a.bridge.account), DEPLOYER)
     timeout = (await a.head()).time + 3600
-    await a.submit(a.bridge.send(route, model, STRANGER.account, timeout), DEPLOYER)
+    await a.submit(a.bridge.send(route, model, Account(b.id, STRANGER.account), timeout), DEPLOYER)
     if paid:
         call = await a.market.buy_remote(route, model, "1.0.0", b"", paid, timeout)
         await a.submit(call, DEPLOYER)
@@ -64,7 +65,7 @@ async def test_what_was_locked_towards_a_dead_ledger_comes_back() -> None:
         await ledger.submit(leaving.unlock(route, heirs, model), STRANGER)
     assert not_arrived.value.error == "NotArrived"
     await ledger.submit(leaving.refund(route, model, DEPLOYER.account), STRANGER)
-    assert (await ledger.registry.model(model)).owner == DEPLOYER.account
+    assert (await ledger.registry.model(model)).owner == Account(ledger.id, DEPLOYER.account)
 
 
 async def test_a_guardian_stops_an_exit() -> None:
@@ -127,9 +128,9 @@ async def test_what_was_paid_for_a_licence_of_a_dead_ledger_comes_back_without_a
     assert early.value.error == "TooEarly"
     await wait(ledger, WEEK)
     await ledger.submit(leaving.refund_purchase(route, 2), STRANGER)
-    assert await ledger.market.owed(DEPLOYER.account) == 500 + deposit
-    await ledger.submit(ledger.market.withdraw(STRANGER.account), DEPLOYER)
-    assert await ledger.market.owed(DEPLOYER.account) == 0
+    assert await ledger.market.owed(Account(ledger.id, DEPLOYER.account)) == 500 + deposit
+    await ledger.submit(ledger.market.withdraw(Account(ledger.id, STRANGER.account)), DEPLOYER)
+    assert await ledger.market.owed(Account(ledger.id, DEPLOYER.account)) == 0
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from lying_world import LyingLedger, address
 
 async def test_a_home_gives_its_models_and_knows_which_it_has_not():
     ledger = LyingLedger(1)
-    model = ledger.model_id(address(1), "m")
+    model = ledger.model_id(ledger.account(address(1)), "m")
     assert await find_home_model(ledger, model) is None
     with pytest.raises(UnknownModel):
         await home_model(ledger, model)
     ledger.say_model(model, address(1), "m", address(2), height=5)
     found = await home_model(ledger, model)
-    assert found.owner == address(2)
+    assert found.owner == ledger.account(address(2))
     assert is_home(ledger, found)
     assert await find_home_model(ledger, model) == found
     assert await find_home_model(ledger, model, Exactly(4)) is None
@@ -26,7 +26,7 @@ async def test_a_home_gives_its_models_and_knows_which_it_has_not():
 @pytest.mark.parametrize("home", [b"", b"\x01"])
 async def test_another_ledgers_model_is_refused_whatever_is_said_of_it(home):
     ledger, other = LyingLedger(1), LyingLedger(2)
-    model = other.model_id(address(1), "m")
+    model = other.model_id(other.account(address(1)), "m")
     for publisher, name in ((address(1), "m"), (address(2), "mine")):
         ledger.say_model(model, publisher, name, address(2), home=home)
         with pytest.raises(ForeignHome):
@@ -37,9 +37,9 @@ async def test_another_ledgers_model_is_refused_whatever_is_said_of_it(home):
 
 async def test_a_true_record_under_another_id_is_refused():
     ledger, other = LyingLedger(1), LyingLedger(2)
-    own = ledger.model_id(address(1), "m")
+    own = ledger.model_id(ledger.account(address(1)), "m")
     ledger.say_model(own, address(1), "m", address(1))
-    asked = other.model_id(address(1), "m")
+    asked = other.model_id(other.account(address(1)), "m")
     ledger.say("model", asked, await ledger.model(own))
     with pytest.raises(ForeignHome):
         await home_model(ledger, asked)

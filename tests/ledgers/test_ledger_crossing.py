@@ -35,7 +35,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Rpc
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Exactly, Price, PurchaseState
+from caimi.ledgers.port import Account, Exactly, Price, PurchaseState
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import read_tree
 
@@ -104,13 +104,13 @@ class Crossing:
         self.a, self.b = pair.ledger(A), pair.ledger(B)
         self.on_a, self.on_b = pair.routes
         self.alice, self.bob = LocalSigner.generate(), LocalSigner.generate()
-        self.model_id = self.a.registry.model_id(self.alice.account, "m")
+        self.model_id = self.a.registry.model_id(Account(self.a.id, self.alice.account), "m")
 
     async def prepare(self) -> None:
         rich = self.pair.rich
         for ledger in (self.a, self.b):
             for account in (self.alice, self.bob):
-                await ledger.transfer_coins(account.account, COIN, rich)
+                await ledger.transfer_coins(Account(ledger.id, account.account), COIN, rich)
         await self.a.submit(self.a.registry.publish("m", "1.0.0", b"\1" * 32), self.alice)
         await self.a.submit(
             self.a.market.set_prices(self.model_id, [Price(self.b.id, b"", 500)]), self.alice
@@ -190,14 +190,16 @@ async def test_a_remote_purchase_ends_in_a_licence_at_home(crossing: Crossing):
     assert any((await c.b.gateway.commitments([key]))[0])
     assert (await c.b.market.purchase(purchase_id)).state is PurchaseState.PENDING
     delivered = await c.deliver([packet], height)
-    consumer = c.b.address_of(c.bob.account)
+    consumer = Account(c.b.id, c.bob.account)
     assert (await c.a.market.licence(c.model_id, "1.0.0", consumer)).live
     assert await c.a.gateway.receipts([(c.on_a, packet.sequence), (c.on_a, 999)]) == [True, False]
     await c.acknowledge(packet, delivered.height)
-    found = await c.b.market.purchase_of(c.on_b, c.model_id, "1.0.0", c.bob.account)
+    found = await c.b.market.purchase_of(
+        c.on_b, c.model_id, "1.0.0", Account(c.b.id, c.bob.account)
+    )
     assert found is not None
     assert (found.purchase_id, found.state) == (purchase_id, PurchaseState.COMPLETED)
-    assert await c.b.market.owed(c.alice.account) == 500
+    assert await c.b.market.owed(Account(c.b.id, c.alice.account)) == 500
     assert await c.b.gateway.commitments([key]) == [bytes(32)]
     with pytest.raises(AlreadyBought):
         await c.buy()
@@ -217,7 +219,7 @@ async def test_a_wrong_amount_comes_back(crossing: Crossing):
     delivered = await c.deliver([packet], height)
     await c.acknowledge(packet, delivered.height)
     assert (await c.b.market.purchase(purchase_id)).state is PurchaseState.REFUNDED
-    assert await c.b.market.owed(c.bob.account) in (0, 499)
+    assert await c.b.market.owed(Account(c.b.id, c.bob.account)) in (0, 499)
 
 
 async def test_many_packets_under_one_proof_take_effect(crossing: Crossing):
@@ -234,7 +236,7 @@ async def test_many_packets_under_one_proof_take_effect(crossing: Crossing):
     packets = [sent.packet for sent in await c.b.gateway.sent(first, last)]
     assert len(packets) == 3
     await c.deliver(packets, last, first)
-    consumer = c.b.address_of(c.bob.account)
+    consumer = Account(c.b.id, c.bob.account)
     for version in ("1.0.0", "1.1.0", "1.2.0"):
         assert (await c.a.market.licence(c.model_id, version, consumer)).live
 
@@ -263,7 +265,8 @@ async def test_a_transfer_completes_and_its_outcome_is_known(crossing: Crossing)
     assert await c.a.bridge.outcome(c.model_id, c.on_a, 77_777) == "unknown"
     await c.a.submit(c.a.registry.approve(c.model_id, c.a.bridge.account), c.alice)
     timeout = (await c.a.head()).time + 3600
-    sent = await c.a.submit(c.a.bridge.send(c.on_a, c.model_id, c.bob.account, timeout), c.alice)
+    bob = Account(c.b.id, c.bob.account)
+    sent = await c.a.submit(c.a.bridge.send(c.on_a, c.model_id, bob, timeout), c.alice)
     sequence = sent.effect
     lock = await c.a.bridge.lock(c.model_id)
     assert (lock.client_id, lock.sequence, lock.completed) == (c.on_a, sequence, False)
@@ -274,7 +277,7 @@ async def test_a_transfer_completes_and_its_outcome_is_known(crossing: Crossing)
     (packet,) = [s.packet for s in await c.a.gateway.sent(sent.height - 1, sent.height)]
     delivered = await swapped.deliver([packet], sent.height)
     arrived = await c.b.registry.model(c.model_id)
-    assert arrived.owner == c.bob.account
+    assert arrived.owner == bob
     assert arrived.home == c.a.registry.address
     await swapped.acknowledge(packet, delivered.height)
     assert await c.a.bridge.outcome(c.model_id, c.on_a, sequence) == "completed"

@@ -18,6 +18,7 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Account
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE
 
 # A contract whose code is one byte, a STOP: it answers every call with nothing.
@@ -59,7 +60,7 @@ async def site() -> AsyncIterator[Site]:
     ]
     members = tuple(LocalSigner.generate().account for _ in range(3))
     client, _ = await connect_ledgers(a, b, Signers(0, 2, members), rich)
-    yield Site(a, b, rich, (await a.clients.of(client)).account)
+    yield Site(a, b, rich, (await a.clients.of(client)).account.native)
     await a.aclose()
     await b.aclose()
 
@@ -72,7 +73,7 @@ async def test_clients_in_clients_are_read_as_deep_as_four(site: Site) -> None:
     for _ in range(3):
         assert (found.kind, found.threshold) == (COMPOSITE, 1)
         (found,) = found.inner
-    assert (found.kind, found.account) == (COMMITTEE, site.own)
+    assert (found.kind, found.account.native) == (COMMITTEE, site.own)
     deeper = await site.route(await site.composite([client]))
     with pytest.raises(UnprovableClient, match="deep"):
         await site.ledger.clients.of(deeper)
@@ -95,7 +96,8 @@ async def test_a_client_that_answers_nothing_is_named(site: Site) -> None:
 
 async def test_which_clients_are_frozen_is_read_each_time(site: Site) -> None:
     composite = await site.composite([site.own])
-    assert await site.ledger.clients.frozen([site.own, composite]) == [False, False]
-    guarded = site.ledger.clients._contract(site.own, "CommitteeClient")
+    clients = [Account(site.ledger.id, address) for address in (site.own, composite)]
+    assert await site.ledger.clients.frozen(clients) == [False, False]
+    guarded = site.ledger.clients._contract(clients[0], "CommitteeClient")
     await site.ledger.submit(guarded.call("Freezing", "freeze"), site.rich)
-    assert await site.ledger.clients.frozen([site.own, composite]) == [True, True]
+    assert await site.ledger.clients.frozen(clients) == [True, True]

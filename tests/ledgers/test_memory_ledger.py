@@ -10,7 +10,7 @@ from memory_ledger.sending import LAPSES_AFTER
 
 from caimi.errors.ledgers import CallInvalid, LedgerBehind, TransactionReverted, TransactionStuck
 from caimi.ledgers.port import Exactly
-from conformance import CoinlessFacet, LedgerConformance, NoPastFacet
+from conformance import CoinlessFacet, KeyAccountsFacet, LedgerConformance, NoPastFacet
 from memory_ledger import MemorySite, Wallet
 
 
@@ -24,7 +24,7 @@ def far() -> MemorySite:
     return MemorySite.named("far")
 
 
-class TestMemoryLedger(LedgerConformance, CoinlessFacet, NoPastFacet):
+class TestMemoryLedger(LedgerConformance, CoinlessFacet, NoPastFacet, KeyAccountsFacet):
     """The whole suite in memory, and what only such a ledger does."""
 
     async def test_what_lapsed_is_not_made_anew_before_that_is_final(

@@ -23,7 +23,7 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import LedgerId, PurchaseState, Route
+from caimi.ledgers.port import Account, LedgerId, PurchaseState, Route
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, Progress
@@ -167,15 +167,15 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
     b, carrier = joined.b, joined.carrier
     paid, refused, free = [await joined.buy(on_b, f"1.{minor}.0") for minor in (5, 6, 7)]
     fee = 10**16
-    await b.submit(b.fees.escrow(paid.packet, carrier.account, fee), joined.bob)
-    await b.submit(b.fees.escrow(paid.packet, carrier.account, fee), joined.bob)
-    await b.submit(b.fees.escrow(free.packet, joined.alice.account, fee), joined.bob)
+    await b.submit(b.fees.escrow(paid.packet, Account(b.id, carrier.account), fee), joined.bob)
+    await b.submit(b.fees.escrow(paid.packet, Account(b.id, carrier.account), fee), joined.bob)
+    await b.submit(b.fees.escrow(free.packet, Account(b.id, joined.alice.account), fee), joined.bob)
     final = (await b.finalized()).height
-    (first, second) = await b.fees.escrowed(carrier.account, 0, final)
+    (first, second) = await b.fees.escrowed(Account(b.id, carrier.account), 0, final)
     assert (first.client_id, first.sequence, first.payer) == (
         on_b,
         paid.packet.sequence,
-        joined.bob.account,
+        Account(b.id, joined.bob.account),
     )
     assert (first.timeout, first.amount) == (paid.packet.timeout, fee)
     assert await b.fees.held([first, second]) == [2 * fee, 2 * fee]
@@ -190,13 +190,13 @@ async def test_a_fee_is_escrowed_earned_and_withdrawn(joined: Joined) -> None:
     work = {each.what: each.receipt.work for each in done.carried}
     assert work["deliver"] < DELIVERY_WORK
     assert work["acknowledge"] + work["collect"] < ENDING_WORK
-    assert await b.fees.owed(carrier.account) == 2 * fee
-    before = await b.balance(carrier.account)
-    receipt = await b.submit(b.fees.withdraw(carrier.account), carrier)
-    assert await b.balance(carrier.account) == before + 2 * fee - receipt.fee
+    assert await b.fees.owed(Account(b.id, carrier.account)) == 2 * fee
+    before = await b.balance(Account(b.id, carrier.account))
+    receipt = await b.submit(b.fees.withdraw(Account(b.id, carrier.account)), carrier)
+    assert await b.balance(Account(b.id, carrier.account)) == before + 2 * fee - receipt.fee
     assert (await b.market.purchase(refused.purchase)).state is PurchaseState.PENDING
     with pytest.raises(TransactionReverted) as refusal:
-        await b.submit(b.fees.escrow(paid.packet, carrier.account, fee), joined.bob)
+        await b.submit(b.fees.escrow(paid.packet, Account(b.id, carrier.account), fee), joined.bob)
     assert refusal.value.error == "NotOpen"
 
 
@@ -205,9 +205,9 @@ async def test_a_fee_goes_back_by_proof_that_its_packet_was_not_received(joined:
     a, b = joined.a, joined.b
     sent = await joined.buy(on_b, seconds=60)
     sequence = sent.packet.sequence
-    call = await escrow(b, on_b, sequence, joined.carrier.account, 10**15)
+    call = await escrow(b, on_b, sequence, Account(b.id, joined.carrier.account), 10**15)
     await b.submit(call, joined.bob)
-    parties = (joined.carrier.account, joined.bob.account)
+    parties = (Account(b.id, joined.carrier.account), Account(b.id, joined.bob.account))
     too_early = await refund(b, a, on_b, sequence, parties, joined.validators)
     with pytest.raises(TransactionReverted) as refusal:
         await b.submit(too_early, joined.alice)
@@ -217,9 +217,9 @@ async def test_a_fee_goes_back_by_proof_that_its_packet_was_not_received(joined:
     assert (await b.market.purchase(sent.purchase)).state is PurchaseState.REFUNDED
     given_back = await refund(b, a, on_b, sequence, parties, joined.validators)
     await b.submit(given_back, joined.alice)
-    assert await b.fees.owed(joined.bob.account) == 10**15
+    assert await b.fees.owed(Account(b.id, joined.bob.account)) == 10**15
     with pytest.raises(UnknownPacket):
-        await escrow(b, on_b, sequence + 1, joined.carrier.account, 1)
+        await escrow(b, on_b, sequence + 1, parties[0], 1)
 
 
 # --- optimistic clients -------------------------------------------------------------------------
@@ -295,13 +295,13 @@ async def test_packets_wait_for_a_claim_that_the_relayer_made_to_stand(
     a, b = joined.a, joined.b
     clients = [await optimistic_client(joined, here) for here in (a, b)]
     _, on_b = await joined.join(*clients)
-    before = await a.balance(joined.carrier.account)
+    before = await a.balance(Account(a.id, joined.carrier.account))
     patient = Patient(joined, on_b, propose=True)
     sent = await joined.buy(on_b)
     done = await patient.settle()
     assert (done.carried, done.failures) == ([], [])
-    (claim,) = await a.clients.claims(clients[0], 8)
-    assert (claim.open, claim.proposer) == (True, joined.carrier.account)
+    (claim,) = await a.clients.claims(Account(a.id, clients[0]), 8)
+    assert (claim.open, claim.proposer) == (True, Account(a.id, joined.carrier.account))
     await patient.wait(WINDOW // 2)
     looked = Looks(a, monkeypatch)
     done = await patient.settle()
@@ -320,8 +320,13 @@ async def test_packets_wait_for_a_claim_that_the_relayer_made_to_stand(
     # With its next claim it gets the bond of the first back.
     await joined.buy(on_b, "1.1.0")
     await patient.settle()
-    assert [each.open for each in await a.clients.claims(clients[0], 8)] == [False, True]
-    assert before - 2 * BOND < await a.balance(joined.carrier.account) < before - BOND
+    assert [each.open for each in await a.clients.claims(Account(a.id, clients[0]), 8)] == [
+        False,
+        True,
+    ]
+    assert (
+        before - 2 * BOND < await a.balance(Account(a.id, joined.carrier.account)) < before - BOND
+    )
 
 
 async def test_a_timeout_waits_for_a_claim_of_absence(joined: Joined) -> None:
@@ -345,7 +350,7 @@ async def test_a_claim_that_is_not_what_the_source_shows_is_not_used(joined: Joi
     await joined.buy(on_b)
     final = await joined.b.finalized()
     forged = Claim(0, final.height - 1, final.height, final.time, 1, b"\7" * 32, 0, True, False)
-    await a.submit(await a.clients.propose(clients[0], forged), joined.carrier)
+    await a.submit(await a.clients.propose(Account(a.id, clients[0]), forged), joined.carrier)
     patient = Patient(joined, on_b, propose=False)
     await patient.wait(WINDOW)
     assert [each.what for each in (await patient.settle()).carried] == []

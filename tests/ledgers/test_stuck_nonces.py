@@ -20,7 +20,7 @@ from caimi.ledgers.evm.fees import GWEI, FeePolicy
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.nonces import Nonces
 from caimi.ledgers.evm.transactions import Patience, Sender
-from caimi.ledgers.port import Call, LedgerId
+from caimi.ledgers.port import Account, Call, LedgerId
 from faults.chain import Chain
 from faults.genesis import Key, connect
 from faults.node import NodeFaults
@@ -76,7 +76,9 @@ class Lives:
         return b"\xee" * 16 + number.to_bytes(4)
 
     def effects(self, number: int) -> int:
-        return self.chain.head_machine.balance(self.recipient(number))
+        return self.chain.head_machine.balance(
+            Account(self.chain.head_machine.id, self.recipient(number))
+        )
 
     def call(self, number: int) -> Call[None]:
         return EvmCall(

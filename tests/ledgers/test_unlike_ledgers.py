@@ -15,7 +15,7 @@ from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Signer
+from caimi.ledgers.port import Account, Signer
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.validator import Validator
 from caimi.persistence import open_signed_store
@@ -53,7 +53,7 @@ class Pair:
                 return carried
             carried += [f"{each.what} on {each.receipt.ledger}" for each in progress.carried]
 
-    async def send(self, start: End, owner: Signer, model_id: bytes, to: bytes, **how) -> int:
+    async def send(self, start: End, owner: Signer, model_id: bytes, to: Account, **how) -> int:
         packet, _ = await self.crossing.send(start, owner, model_id, to, **how)
         return packet.sequence
 
@@ -81,19 +81,19 @@ async def test_a_model_goes_to_a_ledger_of_another_family_and_comes_back(world: 
     carol = await pair.memory.site.wallet("carol")
     model_id = await world.published()
 
-    sequence = await pair.send(pair.evm, world.alice, model_id, carol.account)
+    sequence = await pair.send(pair.evm, world.alice, model_id, pair.memory.account(carol))
     carried = await pair.settle(relayer)
     assert carried == [f"deliver on {memory.id}", f"acknowledge on {evm.id}"]
     assert await evm.bridge.outcome(model_id, pair.evm.client, sequence) == "completed"
     arrived = await memory.registry.model(model_id)
-    assert (arrived.owner, arrived.home) == (carol.account, evm.registry.address)
+    assert (arrived.owner, arrived.home) == (pair.memory.account(carol), evm.registry.address)
 
-    sequence = await pair.send(pair.memory, carol, model_id, world.bob.account)
+    sequence = await pair.send(pair.memory, carol, model_id, world.account(world.bob))
     carried = await pair.settle(relayer)
     assert carried == [f"deliver on {evm.id}", f"acknowledge on {memory.id}"]
     assert await memory.bridge.outcome(model_id, pair.memory.client, sequence) == "completed"
-    assert (await evm.registry.model(model_id)).owner == world.bob.account
-    assert (await memory.registry.model(model_id)).owner == b""
+    assert (await evm.registry.model(model_id)).owner == world.account(world.bob)
+    assert (await memory.registry.model(model_id)).owner is None
     assert await evm.bridge.lock(model_id) is None
 
 
@@ -103,39 +103,39 @@ async def test_what_is_not_delivered_in_time_comes_back_on_either_side(
 ):
     carol = await pair.memory.site.wallet("carol")
     model_id = await world.published()
-    start, owner, to = pair.evm, world.alice, carol.account
+    start, owner, to = pair.evm, world.alice, pair.memory.account(carol)
     if leaving == "memory":
         await pair.send(start, owner, model_id, to)
         await pair.settle(pair.relayer())
-        start, owner, to = pair.memory, carol, world.bob.account
+        start, owner, to = pair.memory, carol, world.account(world.bob)
     sequence = await pair.send(start, owner, model_id, to, lasts=60)
     await pair.crossing.pass_time(120)
     # A relayer that starts anew reads everything off the ledgers.
     assert await pair.settle(pair.relayer()) == [f"time out on {start.ledger.id}"]
     assert await start.ledger.bridge.outcome(model_id, start.client, sequence) == "refunded"
-    assert (await start.ledger.registry.model(model_id)).owner == owner.account
+    assert (await start.ledger.registry.model(model_id)).owner == start.account(owner)
 
 
 async def test_a_model_of_a_ledger_that_solidity_does_not_know_comes_back(world: World, pair: Pair):
     memory, carol = pair.memory.ledger, await pair.memory.site.wallet("carol")
     await memory.submit(memory.registry.publish("digits", "1.0.0", b"\7" * 32), carol)
-    model_id = memory.registry.model_id(carol.account, "digits")
-    sequence = await pair.send(pair.memory, carol, model_id, world.bob.account)
+    model_id = memory.registry.model_id(pair.memory.account(carol), "digits")
+    sequence = await pair.send(pair.memory, carol, model_id, world.account(world.bob))
     await pair.settle(pair.relayer())
     assert await memory.bridge.outcome(model_id, pair.memory.client, sequence) == "refunded"
-    assert (await memory.registry.model(model_id)).owner == carol.account
+    assert (await memory.registry.model(model_id)).owner == pair.memory.account(carol)
     assert await pair.evm.ledger.registry.find(model_id) is None
 
 
 async def test_what_is_not_final_where_it_was_sent_is_not_carried(world: World, pair: Pair):
     carol = await pair.memory.site.wallet("carol")
     model_id = await world.published()
-    await pair.send(pair.evm, world.alice, model_id, carol.account)
+    await pair.send(pair.evm, world.alice, model_id, pair.memory.account(carol))
     await pair.settle(pair.relayer())
     site = pair.memory.site
     site.deep(3)
     await site.advance(blocks=3)
-    sequence = await pair.send(pair.memory, carol, model_id, world.bob.account)
+    sequence = await pair.send(pair.memory, carol, model_id, world.account(world.bob))
     relayer = pair.relayer()
     assert await pair.settle(relayer) == []
     await site.advance(blocks=3)

@@ -33,7 +33,7 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Block, LedgerId
+from caimi.ledgers.port import Account, Block, LedgerId
 from caimi.messaging.proof import (
     SignedStatement,
     Tree,
@@ -70,7 +70,7 @@ class Heist:
     async def send(self, name: str = "m") -> tuple[Packet, int]:
         """Send a message from B to A; gives the packet and its height."""
         timeout = (await self.b.head()).time + 3600
-        model = self.a.registry.model_id(self.rich.account, name)
+        model = self.a.registry.model_id(Account(self.a.id, self.rich.account), name)
         call = await self.b.market.buy_remote(self.on_b, model, "1.0.0", b"", 500, timeout)
         receipt = await self.b.submit(call, self.rich)
         (sent,) = await self.b.gateway.sent(receipt.height - 1, receipt.height)
@@ -187,10 +187,10 @@ async def test_what_a_route_may_carry_is_measured(heist: Heist) -> None:
     place = {"ledger": heist.a.id, "client": heist.on_a}
     value = metrics.registry.get_sample_value
     await heist.a.submit(heist.a.registry.publish("sent", "1.0.0", b"\1" * 32), heist.rich)
-    model = heist.a.registry.model_id(heist.rich.account, "sent")
+    model = heist.a.registry.model_id(Account(heist.a.id, heist.rich.account), "sent")
     await heist.a.submit(heist.a.registry.approve(model, heist.a.bridge.account), heist.rich)
     timeout = (await heist.a.head()).time + 600
-    call = heist.a.bridge.send(heist.on_a, model, heist.rich.account, timeout)
+    call = heist.a.bridge.send(heist.on_a, model, Account(heist.b.id, heist.rich.account), timeout)
     await heist.a.submit(call, heist.rich)
     await metrics.measure([heist.a])
     assert value("caimi_route_allowance", {**place, "direction": "receiving"}) == 12_000

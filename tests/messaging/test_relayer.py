@@ -175,7 +175,11 @@ async def test_one_refused_packet_does_not_hold_up_the_others(world: World) -> N
     for _ in range(9):
         a.send(b)
     b.refuses = lambda packet: packet.sequence == 4
-    done = await world.settle(world.relayer())
+    relayer = world.relayer()
+    world.finalize()
+    first = await relayer.step()
+    assert [type(error) for error in first.failures] == [TransactionReverted]
+    done = await world.settle(relayer)
     assert effects(b) == 8
     assert len(a.state.ended) == 8
     assert all(isinstance(error, TransactionReverted) for error in done.failures)
@@ -706,6 +710,75 @@ async def test_run_carries_until_it_is_cancelled(world: World) -> None:
         while not a.state.ended:
             await asyncio.sleep(0.01)
             world.mine()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def counted(relayer, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give when the relayer looked, from now on."""
+    looks: list[float] = []
+    look = relayer._look
+
+    async def counting(progress):
+        looks.append(asyncio.get_running_loop().time())
+        return await look(progress)
+
+    monkeypatch.setattr(relayer, "_look", counting)
+    return looks
+
+
+async def test_run_rests_between_looks_while_there_is_nothing_to_carry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relayer = world.relayer()
+    looks = counted(relayer, monkeypatch)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await relayer.run(poll_seconds=0.1)
+    assert 1 <= len(looks) <= 6
+
+
+async def test_run_rests_between_looks_while_a_transaction_waits(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    views[b.id].before_submit = asyncio.Event().wait
+    a.send(b)
+    world.finalize()
+    relayer = world.relayer(views=views)
+    looks = counted(relayer, monkeypatch)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await relayer.run(poll_seconds=0.1)
+    assert views[b.id].calls["submit"] == 1
+    assert 2 <= len(looks) <= 7
+
+
+async def test_run_tells_what_was_carried_as_soon_as_it_is_and_not_at_the_next_look(
+    world: World,
+) -> None:
+    a, b = world.chains
+    views = world.views()
+    waiting, included, told = asyncio.Event(), asyncio.Event(), asyncio.Queue()
+
+    async def waits() -> None:
+        waiting.set()
+        await included.wait()
+
+    views[b.id].before_submit = waits
+    a.send(b)
+    world.finalize()
+    running = asyncio.create_task(
+        world.relayer(views=views).run(poll_seconds=1_000, stepped=told.put_nowait)
+    )
+    async with asyncio.timeout(20):
+        await waiting.wait()
+        await asyncio.sleep(0.1)  # it has looked again, found nothing, and waits
+        included.set()
+        while not (await told.get()).carried:
+            pass
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -14,6 +14,7 @@ from caimi.errors.ledgers import FeeAboveCap
 from caimi.errors.messaging import InvalidTurns
 from caimi.ledgers.port import RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
+from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.turns import Turns
 
@@ -112,6 +113,46 @@ async def test_fees_that_are_less_than_collecting_costs_wait_for_more(world: Wor
         a.escrow(a.send(b), ME.account, 100 * 100_000)
     await world.settle(relayer, steps=8)
     assert a.state.earned == {ME.account: 5 * 100 * 100_000}
+
+
+@pytest.mark.parametrize("count", [1, 4, 7])
+@pytest.mark.parametrize("more", [0, 1])
+async def test_fees_are_collected_when_they_are_more_than_all_of_it_costs(
+    world: World, count: int, more: int
+) -> None:
+    a, b = world.chains
+    a.work_price = 1
+    each, costs = 50_000 + 150_000 // count + 1, 150_000 + count * 50_000
+    last = costs - (count - 1) * each + more
+    for amount in [*[each] * (count - 1), last]:
+        a.escrow(a.send(b), ME.account, amount)
+    await world.settle(world.relayer(), steps=8)
+    assert a.state.earned == ({ME.account: costs + 1} if more else {})
+
+
+@pytest.mark.parametrize("propose", [True, False])
+async def test_claims_are_made_only_where_the_policy_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, propose: bool
+) -> None:
+    a, b = world.chains
+    seen = []
+
+    class Looking:
+        def __init__(self, client) -> None:
+            self._prover = prover_for(client)
+
+        async def membership(self, case, *rest):
+            seen.append(case.proposer)
+            return await self._prover.membership(case, *rest)
+
+        def __getattr__(self, name):
+            return getattr(self._prover, name)
+
+    monkeypatch.setattr("caimi.messaging.relayer.prover_for", Looking)
+    a.send(b)
+    await world.settle(world.relayer(policy=every_route(RoutePolicy(propose=propose))))
+    assert seen
+    assert all((proposer is not None) is propose for proposer in seen)
 
 
 async def test_a_restarted_relayer_collects_what_it_earned_before(world: World) -> None:

@@ -50,6 +50,10 @@ async def test_a_checkpoint_states_every_packet_and_acknowledgement_of_its_range
     assert attestation.signer() == world.signers[0].account
 
 
+def test_it_says_which_account_it_signs_with(world: World) -> None:
+    assert world.doors[0].validator.account == world.signers[0].account
+
+
 async def test_it_signs_nothing_beyond_finality(world: World) -> None:
     a, b = world.chains
     a.send(b)

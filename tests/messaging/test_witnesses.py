@@ -11,6 +11,7 @@ from caimi.errors.messaging import (
     EndpointsDisagree,
     LedgerReorganised,
     NotFinal,
+    RangeTooLarge,
     ReceivedAfterAll,
     SigningStopped,
     TooFewEndpoints,
@@ -90,6 +91,30 @@ async def test_a_node_that_leaves_something_out_says_nothing_and_raises_no_alarm
     with pytest.raises(TooFewEndpoints, match=r"2 of the 3 endpoints .* CAIMI-M013"):
         await watched.attest()
     assert watched.alarms == []
+
+
+async def test_a_range_with_too_much_in_it_is_told_as_such_by_several_nodes_too(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caimi.messaging.reading.MAX_FACTS", 1)
+    with pytest.raises(RangeTooLarge):
+        await watched.attest()
+    assert watched.alarms == []
+
+
+async def test_a_contradiction_about_an_earlier_block_names_what_each_says_of_it(
+    watched: Watched, world: World
+) -> None:
+    await watched.attest()
+    signed = watched.chain.final_height
+    watched.chain.mine(3)
+    fork = Chain(world, watched.chain.number, 2)
+    fork.blocks, fork.states = list(watched.chain.blocks), list(watched.chain.states)
+    fork.reorg(6)
+    fork.mine(len(watched.chain.blocks) - len(fork.blocks))
+    watched.nodes["two"].chain = fork
+    with pytest.raises(EndpointsDisagree, match=f"one: .*, earlier block {signed} 0x.*two: .*, ea"):
+        await watched.validator.attest(watched.chain.id, signed, watched.chain.final_height)
 
 
 async def test_a_quorum_may_lack_members_but_never_agreement(world: World) -> None:

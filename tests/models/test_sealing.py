@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import tempfile
 import threading
@@ -174,6 +175,33 @@ def test_a_file_too_long_for_a_journal_is_not_read(tmp_path):
     os.truncate(path, 256 * 1024 * 1024)
     with SealingJournal(path, bytes(32)) as journal:
         assert journal.recall(0, 0, bytes(32)) is None
+
+
+def test_a_journal_is_its_owners_and_holds_each_chunk_once(tmp_path):
+    path = tmp_path / "journal"
+    cid = Cid.of(b"chunk")
+    with SealingJournal(path, bytes(32)) as journal:
+        journal.record(0, 0, bytes(32), cid)
+        size = path.stat().st_size
+        journal.record(0, 0, bytes(32), cid)
+        assert path.stat().st_size == size
+        journal.record(0, 0, b"\x01" * 32, cid)
+        assert path.stat().st_size > size
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_journal_that_cannot_be_read_is_named_and_not_held_open(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    closed = []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", fail)
+        patched.setattr(os, "close", closed.append)
+        with pytest.raises(SealingJournalUnusable, match=r"journal: Input/output error\.$"):
+            SealingJournal(tmp_path / "journal", bytes(32))
+    (descriptor,) = closed
+    os.close(descriptor)
 
 
 def test_a_journal_behind_a_symbolic_link_is_refused(tmp_path):

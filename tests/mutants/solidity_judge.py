@@ -110,7 +110,8 @@ class SolidityJudge:
     def _build(self) -> None:
         built = self._ask("build")
         if built.returncode != 0:
-            raise subprocess.SubprocessError(built.stdout[-3_000:] + built.stderr[-3_000:])
+            errors = re.findall(r"^Error.*?\n\n", built.stdout + built.stderr + "\n\n", re.S | re.M)
+            raise subprocess.SubprocessError("".join(errors))
 
     def _leave_out(self, failures: Sequence[str]) -> None:
         """Make ordinary functions of tests; to name them to forge takes seconds every time."""

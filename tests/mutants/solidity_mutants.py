@@ -67,6 +67,7 @@ class _Finder:
         self._source = source
         self._relaxed = relaxed
         self._sees_the_block = False
+        self._pointers: set[str] = set()
 
     def walk(self, node: object) -> Iterator[Mutant]:
         if isinstance(node, list):
@@ -79,10 +80,17 @@ class _Finder:
             if node.get("nodeType") == "FunctionDefinition":
                 # Only what may look at the block can ask for the switch.
                 self._sees_the_block = self._relaxed or node["stateMutability"] != "pure"
+                self._pointers = {
+                    each["name"]
+                    for each in node["returnParameters"]["parameters"]
+                    if each["storageLocation"] == "storage"
+                }
             if "nodeType" in node:
                 yield from self._of(node)
-            for each in node.values():
-                yield from self.walk(each)
+            for name, each in node.items():
+                # A loop's step ends in no semicolon, and without it no loop of ours would end.
+                stepping = node.get("nodeType") == "ForStatement" and name == "loopExpression"
+                yield from self.walk(each["expression"] if stepping and each else each)
             self._sees_the_block = outside
 
     def _of(self, node: Node) -> Iterator[Mutant]:
@@ -128,6 +136,8 @@ class _Finder:
 
     def _statement(self, node: Node) -> Iterator[Mutant]:
         call = node["expression"]
+        if call["nodeType"] == "Assignment" and self._names(call["leftHandSide"]) & self._pointers:
+            return  # a result that points into storage must be given, or nothing compiles
         called = call.get("expression", {}) if call["nodeType"] == "FunctionCall" else {}
         name = called.get("name") or called.get("memberName") or ""
         if name == "require":
@@ -137,6 +147,11 @@ class _Finder:
             yield self._change(node, "{}", "guard", "a check is not made", ends=True)
         else:
             yield self._change(node, "{}", "other", "a statement is gone", ends=True)
+
+    @staticmethod
+    def _names(target: Node) -> set[str]:
+        parts = target["components"] if target["nodeType"] == "TupleExpression" else [target]
+        return {part["name"] for part in parts if part and part["nodeType"] == "Identifier"}
 
     def _branch(self, node: Node) -> Iterator[Mutant]:
         body = node["trueBody"]

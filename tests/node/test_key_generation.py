@@ -21,7 +21,7 @@ from caimi.ledgers.evm.connect import new_embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Ledger
+from caimi.ledgers.port import Account, Ledger
 from caimi.node import ceremony_records
 from caimi.node.app import create_app
 from caimi.node.coordinator import LedgerBroadcast, abandon, generate_group_key
@@ -378,7 +378,9 @@ async def test_a_broadcast_on_a_ledger_or_by_an_account_not_in_the_settings_is_r
 ) -> None:
     site, broadcast = broadcasting
     other = LocalSigner.generate()
-    await broadcast._ledger.transfer_coins(other.account, COINS, site.coordinator)
+    await broadcast._ledger.transfer_coins(
+        Account(broadcast._ledger.id, other.account), COINS, site.coordinator
+    )
     await refused("CAIMI-K016", site.generate(LedgerBroadcast(broadcast._ledger, other)))
     site.ledgers.clear()
     await refused("CAIMI-K016", site.generate(broadcast))

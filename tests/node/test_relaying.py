@@ -15,7 +15,8 @@ from caimi.config import Config, load_config
 from caimi.errors.messaging import InvalidTurns
 from caimi.errors.node import NodeRefused
 from caimi.errors.operations import ConfigInvalid, UnknownLedger
-from caimi.ledgers.port import Done, LedgerId, Route
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.port import Account, Done, LedgerId, Route
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import Tariff
 from caimi.node.http import service
@@ -125,10 +126,11 @@ def test_turns_are_taken_from_the_configuration(tmp_path: Path) -> None:
 class Ledger:
     """As much of a ledger as a quote asks for (its gateway too)."""
 
-    def __init__(self, price: int, routes: list[Route]) -> None:
+    def __init__(self, name: LedgerId, price: int = 0, routes: tuple[Route, ...] = ()) -> None:
+        self.id, self.accounts = name, EvmAccounts(name)
         self.gateway = self
         self._price = price
-        self._routes = routes
+        self._routes = list(routes)
 
     async def routes(self) -> list[Route]:
         return self._routes
@@ -140,8 +142,8 @@ class Ledger:
 def served(folder: Path, text: str = "") -> FastAPI:
     app = service("a relayer", CollectorRegistry())
     ledgers = {
-        A: Ledger(3, [ROUTE, Route("caimi-1-1", "x", LedgerId("eip155:3"))]),
-        B: Ledger(7, []),
+        A: Ledger(A, 3, (ROUTE, Route("caimi-1-1", "x", LedgerId("eip155:3")))),
+        B: Ledger(B, 7),
     }
     serve_quotes(app, ME, ledgers, RelayingPolicy(config(folder, text), ME))  # type: ignore[arg-type]
     return app
@@ -152,8 +154,8 @@ def endpoint(app: FastAPI) -> Endpoint:
 
 
 async def test_a_relayers_quote_is_what_it_asks_now(tmp_path: Path) -> None:
-    quoted = await ask_quote(endpoint(served(tmp_path)), A, ROUTE)
-    assert (quoted.relayer, quoted.amount) == (ME, Tariff().fee(7, 3))
+    quoted = await ask_quote(endpoint(served(tmp_path)), Ledger(A), ROUTE)
+    assert (quoted.relayer, quoted.amount) == (Account(A, ME), Tariff().fee(7, 3))
 
 
 @pytest.mark.parametrize(
@@ -164,10 +166,10 @@ async def test_there_is_no_quote_for_what_is_not_carried(
     tmp_path: Path, source: LedgerId, client: str
 ) -> None:
     with pytest.raises(NodeRefused, match="C019"):
-        await ask_quote(endpoint(served(tmp_path)), source, Route(client, "x", B))
+        await ask_quote(endpoint(served(tmp_path)), Ledger(source), Route(client, "x", B))
     denying = served(tmp_path, "[[relayer.routes]]\ncarry = false")
     with pytest.raises(NodeRefused, match="C019"):
-        await ask_quote(endpoint(denying), A, ROUTE)
+        await ask_quote(endpoint(denying), Ledger(A), ROUTE)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ async def test_a_malformed_quote_is_refused(answer: dict[str, object]) -> None:
         return answer
 
     with pytest.raises(NodeRefused, match="malformed"):
-        await ask_quote(endpoint(app), A, ROUTE)
+        await ask_quote(endpoint(app), Ledger(A), ROUTE)
 
 
 def test_income_and_caps_are_told() -> None:

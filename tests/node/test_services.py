@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from caimi.chains import InteroperableAddress
+from caimi.composition.ledgers import open_views
 from caimi.config import LedgerSection
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.errors.operations import UnknownLedger
@@ -16,7 +17,6 @@ from caimi.hashing import keccak256
 from caimi.ledgers.evm.deployment import NAMES
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.node.endpoints import open_endpoints
 from caimi.node.node import Node
 from caimi.node.run import clear_ledger
 from caimi.node.settings import MemberSection, NodeSettings
@@ -83,7 +83,7 @@ def test_a_node_attests_with_the_key_of_its_remote_signer(
 async def test_the_first_endpoint_of_a_ledger_must_answer() -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(LedgerUnavailable, match=r"127\.0\.0\.1:1 ") as raised:
-            await open_endpoints(stack, LEDGER)
+            await open_views(stack, LEDGER)
     assert "key-in-the-path" not in str(raised.value)
 
 
@@ -96,5 +96,5 @@ async def test_endpoints_are_named_without_what_their_paths_hold(
 
     monkeypatch.setattr(EvmLedger, "check", check)
     async with AsyncExitStack() as stack:
-        views = await open_endpoints(stack, LEDGER)
+        views = await open_views(stack, LEDGER)
     assert list(views) == ["endpoint 1 (127.0.0.1:1)", "endpoint 2 (127.0.0.1:2)"]

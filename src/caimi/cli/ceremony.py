@@ -76,14 +76,13 @@ def make_key(
 async def _broadcast(
     stack: AsyncExitStack, config: Path | None, key: str | None, ledger: str | None
 ) -> LedgerBroadcast | None:
+    from caimi.composition.ledgers import open_ledger
     from caimi.config import load_config
-    from caimi.ledgers.evm.connect import open_ledger
     from caimi.node.coordinator import LedgerBroadcast
 
     if ledger is None:
         return None
-    opened = await open_ledger(load_config(config).ledger(ledger))
-    stack.push_async_callback(opened.aclose)
+    opened = await open_ledger(stack, load_config(config).ledger(ledger))
     return LedgerBroadcast(opened, await signer_of(config, key))
 
 

@@ -10,7 +10,7 @@ import typer
 from caimi.cli.ceremony import make_key
 from caimi.cli.one_ledger import account_of, signer_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, ask_passphrase, guarded
-from caimi.cli.output import print_json, say, table
+from caimi.cli.output import jsonable, print_json, say, table
 from caimi.errors.operations import UsageError
 from caimi.places import check_file_place, write_result
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import TypeVar
 
+    from caimi.client.committees import Office
     from caimi.ledgers.port import Ledger, LedgerId, Signer
     from caimi.messaging.handover import Handover
 
@@ -41,9 +42,14 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """
     from caimi.client.committees import committees
 
-    found = _on_ledgers(config, as_json, committees)
+    async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[tuple[Office, str]]:
+        offices = await committees(ledgers)
+        return [(each, ledgers[each.ledger].accounts.text(each.client)) for each in offices]
+
+    found = _on_ledgers(config, as_json, work)
     if as_json:
-        print_json({"ok": True, "committees": found})
+        documents = [{**jsonable(each), "client": client} for each, client in found]
+        print_json({"ok": True, "committees": documents})
         return
     table(
         "Committees in office",
@@ -55,9 +61,9 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                 each.route.counterparty,
                 each.committee.epoch,
                 f"{each.committee.threshold} of {len(each.committee.members)}",
-                f"0x{each.client.hex()}" + (" (frozen)" if each.frozen else ""),
+                client + (" (frozen)" if each.frozen else ""),
             )
-            for each in found
+            for each, client in found
         ],
     )
 
@@ -159,7 +165,7 @@ def apply(
     if as_json:
         print_json({"ok": True, "clients": found})
         return
-    rows = [(x.ledger, x.about, f"0x{x.client.hex()}", x.outcome, x.tx) for x in found]
+    rows = [(x.ledger, x.about, x.client, x.outcome, x.tx) for x in found]
     table("Clients", ("on", "attests", "client", "outcome", "transaction"), rows)
 
 
@@ -169,17 +175,12 @@ def _on_ledgers(
     import asyncio
     from contextlib import AsyncExitStack
 
+    from caimi.composition.ledgers import open_ledgers
     from caimi.config import load_config
-    from caimi.ledgers.evm.connect import open_ledger
 
     async def session() -> T:
         async with AsyncExitStack() as stack:
-            ledgers: dict[LedgerId, Ledger] = {}
-            for section in load_config(config).ledgers:
-                opened = await open_ledger(section)
-                stack.push_async_callback(opened.aclose)
-                ledgers[opened.id] = opened
-            return await work(ledgers)
+            return await work(await open_ledgers(stack, load_config(config).ledgers))
 
     return guarded(as_json, lambda: asyncio.run(session()))
 

@@ -12,7 +12,7 @@ from caimi.cli.one_ledger import (
     UnsignedOption,
     account_of,
     id_of,
-    on_ledger,
+    on_governed_ledger,
     send,
     signer_of,
     told,
@@ -67,7 +67,11 @@ def stop(
     async def work(at: EvmLedger) -> dict[str, object]:
         return await send(at, EmergencyExit(at).stop(route), config, key, unsigned=unsigned)
 
-    told(as_json, "To send" if unsigned else "Stopped", on_ledger(config, ledger, as_json, work))
+    told(
+        as_json,
+        "To send" if unsigned else "Stopped",
+        on_governed_ledger(config, ledger, as_json, work),
+    )
 
 
 @app.command()
@@ -95,7 +99,7 @@ def sign(
             "signature": f"0x{signer.account.hex()}:0x{signer.sign_digest(death.digest).hex()}",
         }
 
-    told(as_json, "Signed, not sent", on_ledger(config, ledger, as_json, work))
+    told(as_json, "Signed, not sent", on_governed_ledger(config, ledger, as_json, work))
 
 
 @app.command()
@@ -126,7 +130,11 @@ def declare(
         call = leaving.declare(death, signers, joined)
         return await send(at, call, config, key, unsigned=unsigned)
 
-    told(as_json, "To send" if unsigned else "Declared", on_ledger(config, ledger, as_json, work))
+    told(
+        as_json,
+        "To send" if unsigned else "Declared",
+        on_governed_ledger(config, ledger, as_json, work),
+    )
 
 
 @app.command()
@@ -150,7 +158,11 @@ def unlock(
         call = EmergencyExit(at).unlock(route, heirs_in(heirs), id_of(model))
         return await send(at, call, config, key, unsigned=unsigned)
 
-    told(as_json, "To send" if unsigned else "Given", on_ledger(config, ledger, as_json, work))
+    told(
+        as_json,
+        "To send" if unsigned else "Given",
+        on_governed_ledger(config, ledger, as_json, work),
+    )
 
 
 @app.command("refund-purchase")
@@ -175,7 +187,11 @@ def refund_purchase(
         call = EmergencyExit(at).refund_purchase(route, packet)
         return await send(at, call, config, key, unsigned=unsigned)
 
-    told(as_json, "To send" if unsigned else "Given", on_ledger(config, ledger, as_json, work))
+    told(
+        as_json,
+        "To send" if unsigned else "Given",
+        on_governed_ledger(config, ledger, as_json, work),
+    )
 
 
 @app.command()
@@ -199,7 +215,11 @@ def refund(
         call = EmergencyExit(at).refund(route, id_of(model), account_of(sender))
         return await send(at, call, config, key, unsigned=unsigned)
 
-    told(as_json, "To send" if unsigned else "Given", on_ledger(config, ledger, as_json, work))
+    told(
+        as_json,
+        "To send" if unsigned else "Given",
+        on_governed_ledger(config, ledger, as_json, work),
+    )
 
 
 def _signature(text: str) -> tuple[bytes, bytes]:

@@ -12,7 +12,6 @@ import typer
 from caimi.cli.one_ledger import (
     LedgerOption,
     UnsignedOption,
-    account_of,
     on_ledger,
     send,
     send_as,
@@ -24,8 +23,7 @@ from caimi.cli.output import facts, print_json
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
-    from caimi.ledgers.evm.ledger import EvmLedger
-    from caimi.ledgers.port import Call
+    from caimi.ledgers.port import Account, Call, Ledger, RelayFees
 
 app = typer.Typer(help="Pay relayers for carrying packets.", no_args_is_help=True)
 
@@ -48,9 +46,9 @@ def quote(
     Example: [bold]caimi fees quote a b --relayer http://127.0.0.1:9200[/bold]
     """
     from caimi.client.fees import ask_quote
+    from caimi.composition.ledgers import open_ledger
     from caimi.config import load_config
     from caimi.errors.operations import NoRoute
-    from caimi.ledgers.evm.connect import open_ledger
     from caimi.messaging.quote import Tariff
     from caimi.messaging.quote import quote as price
     from caimi.services.endpoint import Endpoint
@@ -58,23 +56,18 @@ def quote(
     async def session() -> dict[str, object]:
         settings = load_config(config)
         sections = [settings.ledger(source), settings.ledger(destination)]
-        here, there = [await open_ledger(section) for section in sections]
-        try:
+        async with AsyncExitStack() as stack:
+            here, there = [await open_ledger(stack, section) for section in sections]
             for route in await here.gateway.routes():
                 if route.counterparty != there.id:
                     continue
                 if relayer is None:
                     return {"amount": str(await price(here, there, Tariff()))}
                 service = Endpoint(relayer)
-                try:
-                    asked = await ask_quote(service, here.id, route)
-                finally:
-                    await service.aclose()
-                return {"amount": str(asked.amount), "relayer": f"0x{asked.relayer.hex()}"}
+                stack.push_async_callback(service.aclose)
+                asked = await ask_quote(service, here, route)
+                return {"amount": str(asked.amount), "relayer": here.accounts.text(asked.relayer)}
             raise NoRoute(f"No route leads from {here.id} to {there.id}.")
-        finally:
-            await here.aclose()
-            await there.aclose()
 
     found = guarded(as_json, lambda: asyncio.run(session()))
     if as_json:
@@ -101,8 +94,8 @@ def pay(
     """
     from caimi.client.fees import escrow
 
-    async def work(opened: EvmLedger) -> dict[str, object]:
-        call = await escrow(opened, client, sequence, account_of(relayer), amount)
+    async def work(opened: Ledger) -> dict[str, object]:
+        call = await escrow(opened, client, sequence, opened.accounts.parse(relayer), amount)
         return await send(opened, call, config, key, unsigned=unsigned)
 
     told(as_json, "Fee set aside", on_ledger(config, ledger, as_json, work))
@@ -125,16 +118,18 @@ def withdraw(
     Example: [bold]caimi fees withdraw -l a -k relayer[/bold]
     """
 
-    async def work(opened: EvmLedger) -> dict[str, object]:
-        books = opened.market if licences else opened.fees
+    async def work(opened: Ledger) -> dict[str, object]:
+        books = opened.market if licences else _fees(opened)
         if to is not None:
-            return await send(
-                opened, books.withdraw(account_of(to)), config, key, unsigned=unsigned
-            )
+            payee = opened.accounts.parse(to)
+            return await send(opened, books.withdraw(payee), config, key, unsigned=unsigned)
         if unsigned:
             raise UsageError("`--unsigned` needs `--to`: no key says whose account is to be paid.")
+        from caimi.ledgers.port import Account
+
         signer = await signer_of(config, key)
-        return await send_as(opened, books.withdraw(signer.account), config, signer)
+        payee = Account(opened.id, signer.account)
+        return await send_as(opened, books.withdraw(payee), config, signer)
 
     told(as_json, "Fees withdrawn", on_ledger(config, ledger, as_json, work))
 
@@ -157,12 +152,12 @@ def refund(
 
     Example: [bold]caimi fees refund caimi-31337-0 7 --relayer 0x… --payer 0x… -l a -k bob[/bold]
     """
-    parties = guarded(as_json, lambda: (account_of(relayer), account_of(payer)))
 
-    async def work(opened: EvmLedger) -> dict[str, object]:
+    async def work(opened: Ledger) -> dict[str, object]:
+        parties = opened.accounts.parse(relayer), opened.accounts.parse(payer)
         call: Call[None]
         if abandoned:
-            call = opened.fees.reclaim(client, sequence, *parties)
+            call = _fees(opened).reclaim(client, sequence, *parties)
         else:
             call = await _proved_refund(opened, client, sequence, parties, config)
         return await send(opened, call, config, key, unsigned=False)
@@ -170,17 +165,23 @@ def refund(
     told(as_json, "Fee given back", on_ledger(config, ledger, as_json, work))
 
 
+def _fees(ledger: Ledger) -> RelayFees:
+    from caimi.ledgers.port import offered
+
+    return offered(ledger.fees, ledger.id, "fees for relayers")
+
+
 async def _proved_refund(
-    source: EvmLedger,
+    source: Ledger,
     client: str,
     sequence: int,
-    parties: tuple[bytes, bytes],
+    parties: tuple[Account, Account],
     config: Path | None,
 ) -> Call[None]:
     from caimi.client.fees import refund as build
+    from caimi.composition.ledgers import open_ledger
     from caimi.config import load_config
     from caimi.errors.operations import NoRoute
-    from caimi.ledgers.evm.connect import open_ledger
     from caimi.services.endpoint import Endpoint
     from caimi.services.validators import HttpValidator
 
@@ -189,8 +190,7 @@ async def _proved_refund(
     if route is None:
         raise NoRoute(f"{source.id} has no route {client}.")
     async with AsyncExitStack() as stack:
-        destination = await open_ledger(settings.ledger(route.counterparty))
-        stack.push_async_callback(destination.aclose)
+        destination = await open_ledger(stack, settings.ledger(route.counterparty))
         validators = []
         for custodian in settings.committee.custodians if settings.committee else ():
             endpoint = Endpoint(custodian.url)

@@ -14,7 +14,7 @@ from caimi.cli.one_ledger import (
     UnsignedOption,
     account_of,
     id_of,
-    on_ledger,
+    on_governed_ledger,
     seconds_of,
     send,
     signer_of,
@@ -52,7 +52,7 @@ def show(
     async def work(opened: EvmLedger) -> tuple[Governance, int]:
         return await read_governance(opened), (await opened.head()).time
 
-    found, now = on_ledger(config, ledger, as_json, work)
+    found, now = on_governed_ledger(config, ledger, as_json, work)
     if as_json:
         print_json({"ok": True, "time": now, **asdict(found)})
         return
@@ -107,7 +107,10 @@ def _print(found: Governance, now: int) -> None:
 def _named(found: Governance, who: bytes) -> str:
     if who == bytes(20):
         return "anyone"
-    return f"0x{who.hex()} (the timelock)" if who == found.timelock else f"0x{who.hex()}"
+    from caimi.ledgers.evm.accounts import address_text
+
+    text = address_text(who)
+    return f"{text} (the timelock)" if who == found.timelock else text
 
 
 def _span(seconds: int) -> str:
@@ -182,7 +185,7 @@ def hand_over(
         finally:
             journal.close()
 
-    found = on_ledger(config, ledger, as_json, work)
+    found = on_governed_ledger(config, ledger, as_json, work)
     if as_json:
         print_json({"ok": True, **asdict(found)})
         return
@@ -212,7 +215,9 @@ def execute(
         return await send(opened, timelock.execute(found), config, key, unsigned=unsigned)
 
     told(
-        as_json, "To send" if unsigned else "Carried out", on_ledger(config, ledger, as_json, work)
+        as_json,
+        "To send" if unsigned else "Carried out",
+        on_governed_ledger(config, ledger, as_json, work),
     )
 
 
@@ -234,7 +239,11 @@ def cancel(
         timelock, found = await _found(opened, operation)
         return await send(opened, timelock.cancel(found), config, key, unsigned=unsigned)
 
-    told(as_json, "To send" if unsigned else "Cancelled", on_ledger(config, ledger, as_json, work))
+    told(
+        as_json,
+        "To send" if unsigned else "Cancelled",
+        on_governed_ledger(config, ledger, as_json, work),
+    )
 
 
 async def _found(ledger: EvmLedger, operation: str) -> tuple[Timelock, Operation]:

@@ -26,8 +26,9 @@ def new(
     from caimi.config import load_config
 
     def make() -> None:
-        identity = Keyring(load_config(config), ask_passphrase).new(name)
-        account = f"0x{identity.signer.account.hex()}"
+        keyring = Keyring(load_config(config), ask_passphrase)
+        keyring.new(name)
+        account = keyring.account(name)
         if as_json:
             print_json({"ok": True, "name": name, "account": account})
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -16,7 +17,7 @@ from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
-    from caimi.ledgers.port import Call, Signer
+    from caimi.ledgers.port import Call, Ledger, Signer
 
 T = TypeVar("T")
 
@@ -72,11 +73,11 @@ def on_ledger(
     config: Path | None,
     ledger: str | None,
     as_json: bool,
-    work: Callable[[EvmLedger], Awaitable[T]],
+    work: Callable[[Ledger], Awaitable[T]],
 ) -> T:
     """Connect to one configured ledger, work, and disconnect."""
+    from caimi.composition.ledgers import open_ledger
     from caimi.config import load_config
-    from caimi.ledgers.evm.connect import open_ledger
 
     async def session() -> T:
         settings = load_config(config)
@@ -84,13 +85,28 @@ def on_ledger(
             known = ", ".join(section.id for section in settings.ledgers)
             raise UsageError(f"Name a ledger with --ledger; there are: {known}.")
         section = settings.ledgers[0] if ledger is None else settings.ledger(ledger)
-        opened = await open_ledger(section)
-        try:
-            return await work(opened)
-        finally:
-            await opened.aclose()
+        async with AsyncExitStack() as stack:
+            return await work(await open_ledger(stack, section))
 
     return guarded(as_json, lambda: asyncio.run(session()))
+
+
+def on_governed_ledger(
+    config: Path | None,
+    ledger: str | None,
+    as_json: bool,
+    work: Callable[[EvmLedger], Awaitable[T]],
+) -> T:
+    """Connect to one whose contracts have administrators, as `on_ledger` does."""
+    from caimi.errors.ledgers import NotOffered
+    from caimi.ledgers.evm.ledger import EvmLedger
+
+    async def narrowed(opened: Ledger) -> T:
+        if not isinstance(opened, EvmLedger):
+            raise NotOffered(f"{opened.id} is not administered with this command.")
+        return await work(opened)
+
+    return on_ledger(config, ledger, as_json, narrowed)
 
 
 async def signer_of(config: Path | None, key: str | None) -> Signer:
@@ -103,7 +119,7 @@ async def signer_of(config: Path | None, key: str | None) -> Signer:
 
 
 async def send(
-    ledger: EvmLedger, call: Call[object], config: Path | None, key: str | None, *, unsigned: bool
+    ledger: Ledger, call: Call[object], config: Path | None, key: str | None, *, unsigned: bool
 ) -> dict[str, object]:
     """Send a call with the named key, or only give what a multi-signature account would send."""
     if unsigned:
@@ -112,7 +128,7 @@ async def send(
 
 
 async def send_as(
-    ledger: EvmLedger, call: Call[object], config: Path | None, signer: Signer
+    ledger: Ledger, call: Call[object], config: Path | None, signer: Signer
 ) -> dict[str, object]:
     """Send a call once, journalled by what it is: a run that was killed is finished by the next."""
     from caimi.config import load_config

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.one_ledger import LedgerOption, UnsignedOption, account_of, on_ledger, send, told
+from caimi.cli.one_ledger import (
+    LedgerOption,
+    UnsignedOption,
+    account_of,
+    on_governed_ledger,
+    send,
+    told,
+)
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
 
 if TYPE_CHECKING:
@@ -46,7 +53,11 @@ def _propose(
         sent = await send(opened, call, config, key, unsigned=unsigned)
         return {"operation": f"0x{operation.hex()}", **sent}
 
-    told(as_json, "To send" if unsigned else "Proposed", on_ledger(config, ledger, as_json, work))
+    told(
+        as_json,
+        "To send" if unsigned else "Proposed",
+        on_governed_ledger(config, ledger, as_json, work),
+    )
 
 
 @app.command("unpause-route")

@@ -113,10 +113,11 @@ class PublicationBatcher:
         self, releases: Sequence[Release]
     ) -> tuple[list[tuple[Publication, bytes]], MerkleTree]:
         signer, registry = self._context.identity.signer, self._ledger.registry
+        account = self._context.identity.account(self._ledger.id)
         signed, leaves = [], []
         for release in releases:
             digest = hashlib.sha256(release.manifest).digest()
-            publication = Publication(signer.account, release.name, release.version, digest)
+            publication = Publication(account, release.name, release.version, digest)
             signature = signer.sign_digest(registry.publication_digest(publication))
             signed.append((publication, signature))
             leaves.append(registry.publication_leaf(publication))

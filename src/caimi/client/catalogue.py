@@ -77,7 +77,7 @@ async def _line(context: Context, ledger: str, model: ModelRecord) -> Found:
         uri=str(ModelUri(ledger, model.model_id, None)),
         name=model.name,
         latest=versions[-1].version if versions else "",
-        publisher=f"0x{model.publisher.hex()}",
+        publisher=context.text(model.publisher),
         prices=await prices(context, ledger, model.model_id),
     )
 
@@ -105,8 +105,8 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
     return Shown(
         uri=str(resolved.uri),
         name=resolved.model.name,
-        publisher=f"0x{resolved.model.publisher.hex()}",
-        owner=f"0x{voyage.last.owner.hex()}",
+        publisher=context.text(resolved.model.publisher),
+        owner=context.text(voyage.last.owner),
         held_on=voyage.last.ledger,
         path=voyage.last.path,
         in_flight=voyage.in_flight,

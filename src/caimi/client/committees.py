@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.hashing import keccak256
-from caimi.ledgers.port import Committee, Ledger, LedgerId, Outbox, Route, Signer
+from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Outbox, Route, Signer
 from caimi.ledgers.port.clients import COMMITTEE, LightClient
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.handover import Handover, Planned
@@ -21,17 +21,20 @@ class Office:
 
     ledger: LedgerId
     route: Route
-    client: bytes
+    client: Account
     committee: Committee
     frozen: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What came of a rotation at one client: ``handed over``, ``already``, or why not."""
+    """What came of a rotation at one client, which is as its ledger writes it.
+
+    ``handed over``, ``already``, or why not.
+    """
 
     ledger: LedgerId
-    client: bytes
+    client: str
     about: LedgerId
     outcome: str
     tx: str = ""
@@ -90,29 +93,31 @@ async def carry_out(
     for office in await committees(ledgers):
         about = office.route.counterparty
         place = (about, office.committee.hash)
+        ledger = ledgers[office.ledger]
+        client = ledger.accounts.text(office.client)
         if place in done:
-            said.append(Carried(office.ledger, office.client, about, "already"))
+            said.append(Carried(office.ledger, client, about, "already"))
             continue
         if place not in signed:
             epoch = office.committee.epoch
             outcome = f"not in the hand-over (epoch {epoch})"
-            said.append(Carried(office.ledger, office.client, about, outcome))
+            said.append(Carried(office.ledger, client, about, outcome))
             continue
         if office.frozen:
-            said.append(Carried(office.ledger, office.client, about, "frozen"))
+            said.append(Carried(office.ledger, client, about, "frozen"))
             continue
-        ledger, rotation = ledgers[office.ledger], signed[place]
+        rotation = signed[place]
         call = ledger.clients.rotate(
             office.client, rotation.rotation.following, rotation.signers, rotation.signatures
         )
-        where = f"{key}/{office.ledger}/{office.client.hex()}"
+        where = f"{key}/{office.ledger}/{office.client.native.hex()}"
         receipt = await ledger.submit(call, signer, outbox=outbox, key=where)
-        said.append(Carried(office.ledger, office.client, about, "handed over", receipt.tx))
+        said.append(Carried(office.ledger, client, about, "handed over", receipt.tx))
     return said
 
 
 async def _offices(ledger: Ledger) -> list[Office]:
-    seen: dict[bytes, Route] = {}
+    seen: dict[Account, Route] = {}
     for route in await ledger.gateway.routes():
         for client in _committee_clients(await ledger.clients.of(route.client_id)):
             seen.setdefault(client.account, route)

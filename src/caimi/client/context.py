@@ -9,13 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from caimi.chains import AccountId
 from caimi.client.keyring import Identity
 from caimi.custody.keys import GroupKey
 from caimi.custody.unlock import CustodianClient
 from caimi.errors.ledgers import LedgerBehind
 from caimi.errors.operations import NoRoute, StillInFlight, UnknownLedger
 from caimi.journal import Journal, Operation
-from caimi.ledgers.port import Call, Done, Ledger, LedgerId, Route
+from caimi.ledgers.port import Account, Call, Done, Ledger, LedgerId, Route
 from caimi.storage.port import Store
 
 T = TypeVar("T")
@@ -57,6 +58,17 @@ class Context:
             known = ", ".join(self.ledgers) or "none"
             raise UnknownLedger(f"No ledger {ledger!r} is configured; there are: {known}.")
         return found
+
+    def text(self, account: Account | None) -> str:
+        """Write an account as its ledger does."""
+        if account is None:
+            return "nobody"
+        known = self.ledgers.get(account.ledger)
+        return str(account) if known is None else known.accounts.text(account)
+
+    def name(self, account: Account) -> str:
+        """Give the CAIP-10 id of an account of a configured ledger."""
+        return str(AccountId(account.ledger, self.ledger(account.ledger).accounts.text(account)))
 
     async def route(self, source: LedgerId, destination: LedgerId) -> Route:
         """Find the route from one ledger to another.

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote as quoted
 
+from caimi.errors.ids import InvalidAccountId
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.node import NodeRefused
-from caimi.ledgers.port import Call, Ledger, RelayFee, Route, SentPacket, offered
+from caimi.ledgers.port import Account, Call, Ledger, RelayFee, Route, SentPacket, offered
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case
 from caimi.services.endpoint import Endpoint
 
-_ACCOUNT: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,39}")  # up to 2**128, as the escrow takes it
 
 
@@ -24,11 +25,11 @@ _AMOUNT: Final = re.compile(r"[0-9]{1,39}")  # up to 2**128, as the escrow takes
 class Quoted:
     """What a relayer asks for one packet: escrow `amount` for the account `relayer`."""
 
-    relayer: bytes
+    relayer: Account
     amount: int
 
 
-async def ask_quote(relayer: Endpoint, source: str, route: Route) -> Quoted:
+async def ask_quote(relayer: Endpoint, source: Ledger, route: Route) -> Quoted:
     """Ask a relayer's service what it takes for a packet over a route.
 
     Raises:
@@ -36,21 +37,17 @@ async def ask_quote(relayer: Endpoint, source: str, route: Route) -> Quoted:
         NodeRefused: it does not carry over that route, or its answer is malformed.
     """
     answer = await relayer.get(
-        f"/v1/quote?source={quoted(source)}&client={quoted(route.client_id)}"
+        f"/v1/quote?source={quoted(source.id)}&client={quoted(route.client_id)}"
     )
     account, amount = answer.get("relayer"), answer.get("amount")
-    if (
-        isinstance(account, str)
-        and isinstance(amount, str)
-        and _ACCOUNT.fullmatch(account)
-        and _AMOUNT.fullmatch(amount)
-    ):
-        return Quoted(bytes.fromhex(account[2:]), int(amount))
+    if isinstance(account, str) and isinstance(amount, str) and _AMOUNT.fullmatch(amount):
+        with suppress(InvalidAccountId):
+            return Quoted(source.accounts.parse(account), int(amount))
     raise NodeRefused(f"{relayer.url} gave a malformed quote: {account!r:.80}, {amount!r:.80}.")
 
 
 async def escrow(
-    ledger: Ledger, client_id: str, sequence: int, relayer: bytes, amount: int
+    ledger: Ledger, client_id: str, sequence: int, relayer: Account, amount: int
 ) -> Call[None]:
     """Build the escrow of a fee for a packet that was sent.
 
@@ -68,7 +65,7 @@ async def refund(
     destination: Ledger,
     client_id: str,
     sequence: int,
-    parties: tuple[bytes, bytes],
+    parties: tuple[Account, Account],
     validators: Sequence[ValidatorClient],
 ) -> Call[None]:
     """Build the return of a fee whose packet timed out; `parties` are its relayer and its payer.

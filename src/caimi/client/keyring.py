@@ -11,7 +11,9 @@ from pathlib import Path
 from caimi.chains import AccountId
 from caimi.config import Config
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
+from caimi.ledgers.evm.accounts import address_text
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Account, LedgerId
 from caimi.models.signing import PackageSigner
 from caimi.names import check_name, is_name
 
@@ -28,9 +30,9 @@ class Identity:
     contract: str | None = None
     """A contract account (CAIP-10) that holds licences, and takes this key's signatures."""
 
-    def account_on(self, ledger: str) -> str:
-        """The account's CAIP-10 id on a ledger."""
-        return str(AccountId(ledger, f"0x{self.signer.account.hex()}"))
+    def account(self, ledger: LedgerId) -> Account:
+        """Give its account on a ledger."""
+        return Account(ledger, self.signer.account)
 
 
 class Keyring:
@@ -116,7 +118,7 @@ class Keyring:
         """
         if not self._is_there(name):
             raise KeyMissing(f"There is no key {name!r} in {self._directory}.")
-        return f"0x{LocalSigner.address_in(self._account_file(name)).hex()}"
+        return address_text(LocalSigner.address_in(self._account_file(name)))
 
     def _only(self) -> str:
         names = self.names()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from caimi.chains import AccountId
 from caimi.client import catalogue, publish, pull, purchase, release, transfer
+from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
 from caimi.client.catalogue import Found, HistoryLine, Shown
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
@@ -23,8 +24,10 @@ from caimi.client.resolve import resolve
 from caimi.client.streaming import open_streamed
 from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
+from caimi.composition.ledgers import open_ledgers
 from caimi.config import Config
 from caimi.custody.keys import GroupKey
+from caimi.errors.ids import InvalidAccountId
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
 from caimi.inference.engine import Session
@@ -35,9 +38,7 @@ from caimi.inference.spread import spread_of
 from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
 from caimi.inference.wasm.hosting.host import ModuleHost
-from caimi.ledgers.evm.connect import open_ledger
-from caimi.ledgers.evm.fees import FeePolicy
-from caimi.ledgers.port import AliasChange, Done, Ledger, LedgerId
+from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
 from caimi.persistence import open_journal
@@ -76,16 +77,8 @@ class AsyncNetwork:
             KeyMissing, KeyLocked: the key cannot be opened.
         """
         identity = await asyncio.to_thread(Keyring(config, ask).open, key)
-        caps = {ledger: FeePolicy(cap=cap) for ledger, cap in (price_caps or {}).items()}
         async with AsyncExitStack() as stack:
-            ledgers = {
-                LedgerId(section.id): await open_ledger(
-                    section, policy=caps.get(LedgerId(section.id))
-                )
-                for section in config.ledgers
-            }
-            for ledger in ledgers.values():
-                stack.push_async_callback(ledger.aclose)
+            ledgers = await open_ledgers(stack, config.ledgers, price_caps)
             endpoints = []
             for custodian in config.committee.custodians if config.committee else ():
                 endpoint = Endpoint(custodian.url)
@@ -131,6 +124,13 @@ class AsyncNetwork:
             description=description,
             progress=progress,
         )
+
+    async def publish_many(
+        self, releases: Sequence[Release], *, ledger: str
+    ) -> list[AnchoredPublication]:
+        """Anchor many publications by one transaction a batch, each with its proof."""
+        batcher = PublicationBatcher(self.context, self._ledger(ledger))
+        return await asyncio.gather(*(batcher.publish(release) for release in releases))
 
     async def search(self, text: str = "", ledger: str | None = None) -> list[Found]:
         """Find models by a part of their name or id."""
@@ -179,7 +179,7 @@ class AsyncNetwork:
             self.context,
             uri,
             to=ledger,
-            recipient=self._account(recipient),
+            recipient=self._account(ledger, recipient),
             timeout_seconds=wait,
             min_depth=min_depth,
         )
@@ -271,9 +271,8 @@ class AsyncNetwork:
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
         """Ask the worker that signed for the inclusion proof; None when it has none to give."""
-        account = f"0x{signed.receipt.worker.hex()}"
         for entry in self.config.workers:
-            if entry.account.lower() == account:
+            if bytes.fromhex(entry.account[2:]) == signed.receipt.worker:
                 endpoint = Endpoint(entry.url)
                 try:
                     return await HttpWorker(endpoint).inclusion(signed)
@@ -304,18 +303,15 @@ class AsyncNetwork:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder / resolved.model.model_id.hex() / resolved.version.version
 
-    def _account(self, text: str) -> bytes:
-        if ":" in text:
-            text = AccountId.parse(text).address
-        elif not text.startswith("0x"):
-            text = Keyring(self.config).account(text)
+    def _account(self, ledger: LedgerId, text: str) -> Account:
+        accounts = self.context.ledger(ledger).accounts
         try:
-            account = bytes.fromhex(text.removeprefix("0x"))
-        except ValueError:
-            account = b""
-        if len(account) != 20:
-            raise UsageError(f"{text!r} is neither an account nor the name of a key.")
-        return account
+            return accounts.parse(AccountId.parse(text).address if ":" in text else text)
+        except InvalidAccountId as error:
+            keyring = Keyring(self.config)
+            if text in keyring.names():
+                return accounts.parse(keyring.account(text))
+            raise UsageError(f"{text!r} is neither an account nor the name of a key.") from error
 
 
 def make_context(

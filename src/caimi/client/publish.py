@@ -94,11 +94,11 @@ async def publish(
     check_licence(said.licence)
     amount = None if price is None else parse_amount(price)
     where = context.ledger(ledger)
-    account = context.identity.signer.account
+    account = context.identity.account(where.id)
     model_id = (
         as_uri(model).model_id if model is not None else where.registry.model_id(account, name)
     )
-    await _check_owner(where, model_id, account)
+    await _check_owner(context, where, model_id)
     async with context.journal.operation("publish", ledger, model_id.hex(), version) as operation:
         manifest = await _manifest(
             context, operation, package, model_id, where, name, version, said, progress
@@ -122,12 +122,13 @@ async def publish(
     )
 
 
-async def _check_owner(ledger: Ledger, model_id: bytes, account: bytes) -> None:
+async def _check_owner(context: Context, ledger: Ledger, model_id: bytes) -> None:
+    account = context.identity.account(ledger.id)
     existing = await find_home_model(ledger, model_id)
     if existing is not None and existing.owner != account:
         raise NotTheOwner(
-            f"Model 0x{model_id.hex()} on {ledger.id} belongs to 0x{existing.owner.hex()}, "
-            f"not to 0x{account.hex()}."
+            f"Model 0x{model_id.hex()} on {ledger.id} belongs to {context.text(existing.owner)}, "
+            f"not to {context.text(account)}."
         )
 
 
@@ -190,7 +191,7 @@ async def _seal(
         key=key,
         model_id=model_id,
         version=version,
-        publisher=context.identity.account_on(ledger.id),
+        publisher=context.name(context.identity.account(ledger.id)),
         signer=signer,
         journal=context.journal.beside(f"seal-{model_id.hex()}-{version}"),
         progress=lambda done, total: progress("seal", done, total),
@@ -200,7 +201,7 @@ async def _seal(
     return build_manifest(
         sealed,
         name=name,
-        publisher=context.identity.account_on(ledger.id),
+        publisher=context.name(context.identity.account(ledger.id)),
         capsule=capsule.to_bytes(),
         group_key=public_key.to_bytes(),
         licence=said.licence,

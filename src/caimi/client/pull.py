@@ -14,6 +14,7 @@ from caimi.custody.label import label_for
 from caimi.custody.request import ShareRequest
 from caimi.custody.unlock import Outcome, unlock
 from caimi.errors.operations import ConfigInvalid, ManifestMismatch
+from caimi.ledgers.port import LedgerId
 from caimi.models.content_key import ContentKey
 from caimi.models.manifest import Manifest
 from caimi.models.package import PackageWarning
@@ -102,16 +103,16 @@ async def licensed_account(
     """
     if context.identity.contract is not None:
         return context.identity.contract
-    account = context.identity.signer.account
-    candidates = [paying_ledger] if paying_ledger else list(context.ledgers)
+    home = resolved.ledger.id
+    candidates = [LedgerId(paying_ledger)] if paying_ledger else list(context.ledgers)
     for candidate in candidates:
-        consumer = context.ledger(candidate).address_of(account)
+        consumer = context.identity.account(context.ledger(candidate).id)
         licence = await resolved.ledger.market.licence(
             resolved.model.model_id, resolved.version.version, consumer
         )
         if licence.live:
-            return context.identity.account_on(candidate)
-    return context.identity.account_on(paying_ledger or resolved.ledger.id)
+            return context.name(consumer)
+    return context.name(context.identity.account(candidates[0] if paying_ledger else home))
 
 
 async def unlock_version(

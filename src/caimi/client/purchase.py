@@ -23,7 +23,7 @@ from caimi.errors.operations import (
     PurchaseRefunded,
 )
 from caimi.journal import Operation, operation_key
-from caimi.ledgers.port import Exactly, Ledger, LedgerId, PurchaseState
+from caimi.ledgers.port import Account, Exactly, Ledger, PurchaseState
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
@@ -79,8 +79,8 @@ async def buy(
     terms = _Terms(most, timeout_seconds, again)
     resolved = await resolve(context, uri)
     paying = context.ledger(ledger)
-    account = context.identity.signer.account
-    async with context.journal.operation(*_intent(resolved, paying.id, account)) as op:
+    account = context.identity.account(paying.id)
+    async with context.journal.operation(*_intent(resolved, account)) as op:
         if not again:
             await _check_elsewhere(context, resolved, paying)
         try:
@@ -90,26 +90,27 @@ async def buy(
             raise
 
 
-def _intent(resolved: Resolved, ledger: LedgerId, account: bytes) -> tuple[str, ...]:
-    return ("buy", str(resolved.uri), ledger, account.hex())
+def _intent(resolved: Resolved, account: Account) -> tuple[str, ...]:
+    return ("buy", str(resolved.uri), account.ledger, account.native.hex())
 
 
 async def _check_elsewhere(context: Context, resolved: Resolved, paying: Ledger) -> None:
     """Refuse to pay where this account has a licence by another ledger, or is buying it there."""
-    account = context.identity.signer.account
     market, model_id = resolved.ledger.market, resolved.model.model_id
     version = resolved.version.version
     for other in context.ledgers.values():
         if other.id == paying.id:
             continue
-        licence = await market.licence(model_id, version, other.address_of(account))
+        account = context.identity.account(other.id)
+        licence = await market.licence(model_id, version, account)
         if licence.live:
             raise LicensedElsewhere(
-                f"0x{account.hex()} already holds a licence of {resolved.uri}, by {other.id}."
+                f"{context.text(account)} already holds a licence of {resolved.uri}, by {other.id}."
             )
         if await _is_buying(context, resolved, other):
             raise LicensedElsewhere(
-                f"0x{account.hex()} has begun to buy a licence of {resolved.uri} on {other.id}.",
+                f"{context.text(account)} has begun to buy a licence of {resolved.uri} on "
+                f"{other.id}.",
                 why="The purchase there has not ended; it may still bring the licence.",
                 next_step=f"Run `caimi buy URI --ledger {other.id}` to end it, or add --again to "
                 "pay here as well.",
@@ -117,8 +118,8 @@ async def _check_elsewhere(context: Context, resolved: Resolved, paying: Ledger)
 
 
 async def _is_buying(context: Context, resolved: Resolved, ledger: Ledger) -> bool:
-    account = context.identity.signer.account
-    key = operation_key(*_intent(resolved, ledger.id, account))
+    account = context.identity.account(ledger.id)
+    key = operation_key(*_intent(resolved, account))
     record = await context.journal.find(key)
     signed = await context.journal.sent(f"{key}/{_BUY}") is not None
     if record is not None and not record.finished and signed:
@@ -139,12 +140,13 @@ async def _buy(
     context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
 ) -> Bought:
     home = resolved.ledger
-    account = context.identity.signer.account
-    consumer = paying.address_of(account)
+    consumer = context.identity.account(paying.id)
     signed = await operation.sent(_BUY)
     licence = await home.market.licence(resolved.model.model_id, resolved.version.version, consumer)
     if licence.live and (operation.finished or not signed):
-        raise AlreadyLicensed(f"0x{account.hex()} already holds a licence of {resolved.uri}.")
+        raise AlreadyLicensed(
+            f"{context.text(consumer)} already holds a licence of {resolved.uri}."
+        )
     if operation.finished:
         await operation.reopen()
         signed = False
@@ -164,7 +166,7 @@ async def _buy(
     licence = await home.market.licence(resolved.model.model_id, resolved.version.version, consumer)
     return Bought(
         uri=str(resolved.uri),
-        consumer=context.identity.account_on(paying.id),
+        consumer=context.name(consumer),
         ledger=paying.id,
         price=format_amount(amount),
         tx=tx,
@@ -222,7 +224,7 @@ async def _buy_from_afar(
 ) -> str:
     route = await context.route(paying.id, resolved.ledger.id)
     model_id, version = resolved.model.model_id, resolved.version.version
-    account = context.identity.signer.account
+    account = context.identity.account(paying.id)
     purchase = await paying.market.purchase_of(route.client_id, model_id, version, account)
     if purchase is None or await operation.sent(_BUY):
         amount, timeout = (int(str(operation.facts[name])) for name in ("amount", "timeout"))

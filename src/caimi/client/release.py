@@ -21,7 +21,7 @@ async def set_alias(context: Context, uri: str | ModelUri, alias: str) -> Done[N
     call = resolved.ledger.registry.set_alias(
         resolved.model.model_id, alias, resolved.version.version
     )
-    who = context.identity.signer.account.hex()
+    who = context.identity.account(resolved.ledger.id).native.hex()
     async with context.journal.once("alias", str(resolved.uri), alias, who) as operation:
         return await context.submit(operation, "alias", call)
 
@@ -45,6 +45,6 @@ async def deprecate(context: Context, uri: str | ModelUri, reason: str) -> Done[
     call = resolved.ledger.registry.deprecate(
         resolved.model.model_id, resolved.version.version, reason
     )
-    who = context.identity.signer.account.hex()
+    who = context.identity.account(resolved.ledger.id).native.hex()
     async with context.journal.once("deprecate", str(resolved.uri), reason, who) as operation:
         return await context.submit(operation, "deprecate", call)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from caimi.chains import InteroperableAddress
 from caimi.client.context import Context
 from caimi.errors.models import PublisherUnproved
 from caimi.errors.operations import ManifestMismatch, UnknownSelector
 from caimi.ledgers.home import home_model
-from caimi.ledgers.port import Ledger, ModelRecord, VersionRecord
+from caimi.ledgers.port import Account, Ledger, ModelRecord, VersionRecord
 from caimi.models.manifest import Manifest
 from caimi.storage.cid import Cid
 from caimi.uri import ModelUri
@@ -93,11 +92,10 @@ async def check_publisher(resolved: Resolved, manifest: Manifest) -> str:
     """
     registry = resolved.ledger.registry
     account = await registry.publisher_of(manifest.model_id, manifest.version)
-    named = InteroperableAddress.from_caip(manifest.publisher).to_bytes()
-    if named != resolved.ledger.address_of(account):
+    if Account.from_caip(manifest.publisher) != account:
         raise PublisherUnproved(
-            f"{resolved.uri} was published by 0x{account.hex()}; its manifest names "
-            f"{manifest.publisher}."
+            f"{resolved.uri} was published by {resolved.ledger.accounts.text(account)}; its "
+            f"manifest names {manifest.publisher}."
         )
     return manifest.publisher
 

@@ -9,30 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
 from caimi.client.network import AsyncNetwork
 from caimi.config import load_config
 
-if TYPE_CHECKING:
-    from caimi.client.catalogue import Found, HistoryLine, Shown
-    from caimi.client.inference import WorkerAnswer
-    from caimi.client.publish import Description, Published
-    from caimi.client.pull import Pulled
-    from caimi.client.purchase import Bought
-    from caimi.client.transfer import Transferred
-    from caimi.client.verify import Verified
-    from caimi.inference.engine import Session
-    from caimi.inference.tensors import Tensors
-    from caimi.ledgers.port import AliasChange, Done
-    from caimi.models.package import Package
-
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _blocking(
+    operation: Callable[Concatenate[AsyncNetwork, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Network, P], T]:
+    """Give an operation that waits for its end, with the same parameters and the same words."""
+
+    @wraps(operation)
+    def wait(self: Network, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._run(operation(self._network, *args, **kwargs))
+
+    return wait
 
 
 class Network:
@@ -79,135 +79,23 @@ class Network:
     ) -> None:
         self.close()
 
-    def publish(
-        self,
-        path: str | Path | Package,
-        *,
-        name: str,
-        version: str,
-        ledger: str | None = None,
-        price: str | None = None,
-        model: str | None = None,
-        description: Description | None = None,
-    ) -> Published:
-        """Publish a file, a directory or a package."""
-        return self._run(
-            self._network.publish(
-                path,
-                name=name,
-                version=version,
-                ledger=ledger,
-                price=price,
-                model=model,
-                description=description,
-            )
-        )
-
-    def publish_many(
-        self, releases: Sequence[Release], *, ledger: str
-    ) -> list[AnchoredPublication]:
-        """Anchor many publications by one transaction a batch, each with its proof."""
-
-        async def publish() -> list[AnchoredPublication]:
-            batcher = PublicationBatcher(
-                self._network.context, self._network.config.ledger(ledger).id
-            )
-            return await asyncio.gather(*(batcher.publish(release) for release in releases))
-
-        return self._run(publish())
-
-    def search(self, text: str = "", ledger: str | None = None) -> list[Found]:
-        """Find models by a part of their name or id."""
-        return self._run(self._network.search(text, ledger))
-
-    def show(self, uri: str) -> Shown:
-        """Tell everything about a model."""
-        return self._run(self._network.show(uri))
-
-    def history(self, uri: str) -> list[HistoryLine]:
-        """List a model's events on all ledgers."""
-        return self._run(self._network.history(uri))
-
-    def buy(
-        self,
-        uri: str,
-        *,
-        ledger: str | None = None,
-        max_price: str | None = None,
-        again: bool = False,
-    ) -> Bought:
-        """Buy a licence; pays on the home ledger unless told, for a second licence only `again`."""
-        return self._run(self._network.buy(uri, ledger=ledger, max_price=max_price, again=again))
-
-    def transfer(
-        self,
-        uri: str,
-        *,
-        recipient: str,
-        to: str | None = None,
-        timeout_seconds: int | None = None,
-        min_depth: int = 0,
-    ) -> Transferred:
-        """Move a model's ownership, one hop at a time."""
-        return self._run(
-            self._network.transfer(
-                uri,
-                recipient=recipient,
-                to=to,
-                timeout_seconds=timeout_seconds,
-                min_depth=min_depth,
-            )
-        )
-
-    def pull(
-        self, uri: str, directory: str | Path | None = None, *, permit: Collection[str] = ()
-    ) -> Pulled:
-        """Unlock, fetch and check a licensed version."""
-        return self._run(self._network.pull(uri, directory, permit=permit))
-
-    def load(self, uri: str, engine: str = "onnx") -> Session:
-        """Pull a licensed version and open it in ONNX Runtime."""
-        return self._run(self._network.load(uri, engine=engine))
-
-    def ask(
-        self,
-        uri: str,
-        inputs: Tensors,
-        *,
-        worker: str | None = None,
-        max_price: int | None = None,
-    ) -> WorkerAnswer:
-        """Have a worker run the model, and check the receipt it signs."""
-        return self._run(self._network.ask(uri, inputs, worker=worker, max_price=max_price))
-
-    def verify(self, uri: str, directory: str | Path | None = None) -> Verified:
-        """Check a version: ledger, manifest, signature, stored chunks, and plain files."""
-        return self._run(self._network.verify(uri, directory))
-
-    def verify_receipt(
-        self,
-        path: str | Path,
-        *,
-        inputs: Tensors | None = None,
-        outputs: Tensors | None = None,
-        session: Session | None = None,
-    ) -> Verified:
-        """Check a worker's receipt."""
-        return self._run(
-            self._network.verify_receipt(path, inputs=inputs, outputs=outputs, session=session)
-        )
-
-    def set_alias(self, uri: str, alias: str) -> Done[None]:
-        """Point an alias at the version named."""
-        return self._run(self._network.set_alias(uri, alias))
-
-    def alias_history(self, uri: str, alias: str) -> list[AliasChange]:
-        """List what an alias pointed at over time."""
-        return self._run(self._network.alias_history(uri, alias))
-
-    def deprecate(self, uri: str, reason: str) -> Done[None]:
-        """Mark a version as deprecated."""
-        return self._run(self._network.deprecate(uri, reason))
+    publish = _blocking(AsyncNetwork.publish)
+    publish_many = _blocking(AsyncNetwork.publish_many)
+    search = _blocking(AsyncNetwork.search)
+    show = _blocking(AsyncNetwork.show)
+    history = _blocking(AsyncNetwork.history)
+    buy = _blocking(AsyncNetwork.buy)
+    transfer = _blocking(AsyncNetwork.transfer)
+    pull = _blocking(AsyncNetwork.pull)
+    load = _blocking(AsyncNetwork.load)
+    open_remote = _blocking(AsyncNetwork.open_remote)
+    open_streamed = _blocking(AsyncNetwork.open_streamed)
+    ask = _blocking(AsyncNetwork.ask)
+    verify = _blocking(AsyncNetwork.verify)
+    verify_receipt = _blocking(AsyncNetwork.verify_receipt)
+    set_alias = _blocking(AsyncNetwork.set_alias)
+    alias_history = _blocking(AsyncNetwork.alias_history)
+    deprecate = _blocking(AsyncNetwork.deprecate)
 
 
 def connect(

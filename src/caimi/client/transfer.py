@@ -14,9 +14,10 @@ from caimi.errors.operations import (
     NotTheWay,
     StillInFlight,
     TransferRefunded,
+    UsageError,
 )
 from caimi.journal import Operation
-from caimi.ledgers.port import Ledger, LedgerId
+from caimi.ledgers.port import Account, Ledger, LedgerId
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
@@ -41,7 +42,7 @@ class _Parcel:
     source: Ledger
     token: bytes
     client_id: str
-    recipient: bytes
+    recipient: Account
     timeout_seconds: int
     min_depth: int
 
@@ -51,16 +52,17 @@ async def transfer(
     uri: str | ModelUri,
     *,
     to: str,
-    recipient: bytes,
+    recipient: Account,
     timeout_seconds: int = PACKET_SECONDS,
     min_depth: int = 0,
 ) -> Transferred:
-    """Move the model to `recipient` (account bytes) on ledger `to`; a second run finishes it.
+    """Move the model to `recipient`, an account on ledger `to`; a second run finishes it.
 
     `to` is one hop away: from home any ledger; from another one that the model has not been on, or
     the one it came from. It is taken there when `min_depth` blocks lie on the one that sends it.
 
     Raises:
+        UsageError: the recipient is of another ledger.
         NotTheOwner: the key in use does not own the model where it is.
         NotTheWay: the model goes back over another ledger first, or has come too far to go on.
         TransferRefunded: the destination refused it or time ran out; the sender has it back.
@@ -69,7 +71,11 @@ async def transfer(
     """
     model = as_uri(uri).with_selector(None)
     context.ledger(to)
-    async with context.journal.operation("transfer", str(model), to, recipient.hex()) as operation:
+    if recipient.ledger != to:
+        raise UsageError(f"{recipient} is not an account of {to}, where {model} is to go.")
+    async with context.journal.operation(
+        "transfer", str(model), to, recipient.native.hex()
+    ) as operation:
         if operation.finished:
             await operation.reopen()
         if "token" not in operation.facts:
@@ -77,10 +83,11 @@ async def transfer(
             if voyage.in_flight:
                 raise StillInFlight(f"{model} is already on its way between two ledgers.")
             here = voyage.last
-            if here.owner != context.identity.signer.account:
+            me = context.identity.account(here.ledger)
+            if here.owner != me:
                 raise NotTheOwner(
-                    f"{model} belongs to 0x{here.owner.hex()} on {here.ledger}, "
-                    f"not to 0x{context.identity.signer.account.hex()}."
+                    f"{model} belongs to {context.text(here.owner)} on {here.ledger}, "
+                    f"not to {context.text(me)}."
                 )
             client_id = await _way(context, model, voyage, LedgerId(to))
             await operation.note(source=here.ledger, token=here.token.hex(), client=client_id)
@@ -102,7 +109,7 @@ async def transfer(
             await operation.reopen()
             raise
         await operation.finish()
-    return Transferred(str(model), source.id, to, f"0x{recipient.hex()}", tx)
+    return Transferred(str(model), source.id, to, context.text(recipient), tx)
 
 
 async def _way(context: Context, model: ModelUri, voyage: Voyage, to: LedgerId) -> str:
@@ -124,7 +131,7 @@ async def _way(context: Context, model: ModelUri, voyage: Voyage, to: LedgerId) 
 
 
 async def _within(context: Context, operation: Operation, parcel: _Parcel) -> str:
-    sender = context.identity.signer.account
+    sender = context.identity.account(parcel.source.id)
     call = parcel.source.registry.transfer(parcel.token, sender, parcel.recipient)
     return (await context.submit(operation, "transfer", call)).tx
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from caimi.client.context import Context
 from caimi.ledgers.home import home_model
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Account, LedgerId
 from caimi.uri import ModelUri
 
 MAX_HOPS = 4
@@ -23,7 +23,7 @@ class Stop:
     ledger: LedgerId
     path: tuple[LedgerId, ...]
     token: bytes
-    owner: bytes
+    owner: Account | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ async def follow(context: Context, uri: ModelUri) -> Voyage:
         ledger = context.ledger(route.counterparty)
         token = ledger.registry.token_id(uri.model_id, path)
         found = await ledger.registry.find(token)
-        if found is None or not found.owner:
+        if found is None or found.owner is None:
             return Voyage(tuple(stops), in_flight=True)
         stops.append(Stop(ledger.id, path, token, found.owner))
         in_flight = not lock.completed

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from caimi.chains import AccountId, InteroperableAddress
 from caimi.custody.custodian import Grant
 from caimi.errors.custody import ForeignHome, GrantRefused
 from caimi.errors.ledgers import UnknownModel
 from caimi.ledgers.home import home_model
 from caimi.ledgers.past import at_final
-from caimi.ledgers.port import Ledger, LedgerId, ModelRecord
+from caimi.ledgers.port import Account, Ledger, LedgerId
 
 APPROVAL_SECONDS: Final = 10.0
 
@@ -48,12 +47,12 @@ class LedgerGrants:
                 f"At height {height} {ledger} is not the home of model 0x{model_id.hex()}.",
                 next_step=error.next_step,
             ) from error
-        account = InteroperableAddress.from_caip(consumer).to_bytes()
+        account = Account.from_caip(consumer)
         licence = await at_final(
             height, lambda at: home.market.licence(model_id, version, account, at)
         )
         self._keep(home, height)
-        if not licence.live and not _owns(home, model, AccountId.parse(consumer)):
+        if not licence.live and model.owner != account:
             raise GrantRefused(
                 f"{consumer} holds no live licence of version {version!r} "
                 f"at height {height} of {ledger}."
@@ -67,20 +66,22 @@ class LedgerGrants:
             GrantRefused: the custodian does not follow that ledger, or it takes too long.
             RpcUnavailable…: as the ledger says.
         """
-        account = AccountId.parse(consumer)
-        ledger = self._ledgers.get(LedgerId(account.ledger))
+        account = Account.from_caip(consumer)
+        ledger = self._ledgers.get(account.ledger)
         if ledger is None:
             raise GrantRefused(
                 f"{consumer} did not sign with a key, and this custodian does not follow its "
                 "ledger to ask whether it is a contract that takes the signature.",
                 next_step="Buy with an account on a ledger that the custodians follow.",
             )
+        contracts = ledger.contract_accounts
+        if contracts is None:
+            return False
         height = await self._height(ledger)
-        address = bytes.fromhex(account.address[2:])
         try:
             async with asyncio.timeout(APPROVAL_SECONDS):
                 approved = await at_final(
-                    height, lambda at: ledger.approves(address, digest, signature, at)
+                    height, lambda at: contracts.approves(account, digest, signature, at)
                 )
         except TimeoutError as error:
             raise GrantRefused(
@@ -97,7 +98,3 @@ class LedgerGrants:
     def _keep(self, ledger: Ledger, height: int) -> None:
         """Remember a height, once something was read at it."""
         self._seen[ledger.id] = max(height, self._seen.get(ledger.id, 0))
-
-
-def _owns(home: Ledger, model: ModelRecord, account: AccountId) -> bool:
-    return account.ledger == home.id and f"0x{model.owner.hex()}" == account.address.lower()

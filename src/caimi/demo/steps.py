@@ -25,6 +25,7 @@ from caimi.errors.operations import TransferRefunded
 from caimi.inference.batch import anchor_receipts
 from caimi.inference.spread import spread_of
 from caimi.inference.verification import FAILED, PASSED, Evidence
+from caimi.ledgers.port import LedgerId
 from caimi.uri import ModelUri
 
 NAME = "demo-model"
@@ -104,10 +105,11 @@ async def license_from_another_ledger(world: World, uri: str, report: Report) ->
         )
         step.prove(f"without a licence every custodian refuses ({refusal.code})")
     with report.step("3 license", f"{world.b.id} → {world.a.id}") as step:
-        before = await world.b.balance(world.consumer.identity.signer.account)
+        buyer = world.consumer.identity.account(world.b.id)
+        before = await world.b.balance(buyer)
         bought = await purchase.buy(world.consumer, uri, ledger=world.b.id)
-        paid = before - await world.b.balance(world.consumer.identity.signer.account)
-        seller = world.publisher.identity.signer.account
+        paid = before - await world.b.balance(buyer)
+        seller = world.publisher.identity.account(world.b.id)
         owed = await world.b.market.owed(seller)
         require(owed == 5 * 10**18, f"The publisher is owed {owed}, not the price.")
         require(paid >= owed, "The consumer paid less than the price.")
@@ -201,9 +203,10 @@ async def _check_files(world: World, uri: str, pulled: Pulled) -> None:
 async def move_ownership(world: World, uri: str, report: Report) -> None:
     """Step 6: A to C and back, and a transfer that times out."""
     model = ModelUri.parse(uri).with_selector(None)
-    account = world.publisher.identity.signer.account
+    identity = world.publisher.identity
 
-    async def move(to: str) -> transfer.Transferred:
+    async def move(to: LedgerId) -> transfer.Transferred:
+        account = identity.account(to)
         done = await transfer.transfer(world.publisher, model, to=to, recipient=account)
         voyage = await follow(world.publisher, model)
         held = voyage.last
@@ -220,7 +223,13 @@ async def move_ownership(world: World, uri: str, report: Report) -> None:
     with report.step("6 time out", f"{world.a.id} → {world.c.id}") as step:
         stalled = replace(world.publisher, carry=lambda: world.carry_late(world.c, 61))
         await refused(
-            transfer.transfer(stalled, model, to=world.c.id, recipient=account, timeout_seconds=60),
+            transfer.transfer(
+                stalled,
+                model,
+                to=world.c.id,
+                recipient=identity.account(world.c.id),
+                timeout_seconds=60,
+            ),
             TransferRefunded,
         )
         require(await world.live_holders(model.model_id) == [world.a.id], "The refund is missing.")

@@ -110,7 +110,7 @@ class World:
         holders = []
         for ledger in self.ledgers.values():
             model = await ledger.registry.find(model_id)
-            if model is not None and model.owner not in (b"", ledger.bridge.account):
+            if model is not None and model.owner not in (None, ledger.bridge.account):
                 holders.append(str(ledger.id))
         return holders
 

@@ -264,14 +264,13 @@ async def _answers(endpoint: Endpoint) -> None:
 
 
 def _section(name: str, url: str, deployment: Deployment) -> LedgerSection:
-    return LedgerSection(
-        id=deployment.ledger,
-        name=name,
-        rpc=url,
-        finality=FINALITY,
-        deployed_at=deployment.deployed_at,
-        contracts={key: f"0x{value.hex()}" for key, value in deployment.contracts.items()},
-    )
+    told = {
+        "rpc": url,
+        "finality": FINALITY,
+        "deployed_at": deployment.deployed_at,
+        "contracts": {key: f"0x{value.hex()}" for key, value in deployment.contracts.items()},
+    }
+    return LedgerSection.model_validate({"id": deployment.ledger, "name": name, **told})
 
 
 def _caimi() -> list[str]:

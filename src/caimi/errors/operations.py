@@ -257,6 +257,22 @@ class JournalUnwritable(CaimiError):
     next_step = "Make room, or let this user write to the directory that state in caimi.toml names."
 
 
+class UnknownFamily(CaimiError):
+    """A ledger is of a family that is not installed."""
+
+    code = "CAIMI-C057"
+    why = "What CAIMI knows of a kind of ledger comes from an installed distribution."
+    next_step = "Install the distribution of its family, or set family in its [[ledgers]] section."
+
+
+class FamilyUnusable(CaimiError):
+    """What is installed for a family of ledgers cannot be used."""
+
+    code = "CAIMI-C058"
+    why = "It does not fit this CAIMI, or something that it needs is missing."
+    next_step = "Install it again, in the version that goes with this CAIMI."
+
+
 class KeysUnusable(CaimiError):
     """The directory of keys, or a key in it, cannot be read or written."""
 

@@ -7,7 +7,7 @@ import asyncio
 from caimi.errors.base import CaimiError
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.receipt_store import ReceiptStore
-from caimi.ledgers.port import Done, Ledger, Signer
+from caimi.ledgers.port import Account, Done, Ledger, Signer
 
 
 class ReceiptLog:
@@ -61,7 +61,7 @@ async def anchor_receipts(store: ReceiptStore, ledger: Ledger, signer: Signer) -
         if batch is None:
             return None
         known = await store.sent(batch.outbox_key) is None and await ledger.receipts.anchored(
-            signer.account, batch.root
+            Account(ledger.id, signer.account), batch.root
         )
         receipt = None
         if not known:

@@ -23,7 +23,7 @@ from caimi.inference.receipt import SignedReceipt
 from caimi.inference.spread import MULTIPLE, NO_SPREAD, Spread
 from caimi.inference.tensors import Array, Tensors, dtype_name, hash_tensors
 from caimi.ledgers.home import home_model
-from caimi.ledgers.port import Ledger
+from caimi.ledgers.port import Account, Ledger
 
 PASSED, FAILED, UNCHECKED = "passed", "failed", "unchecked"
 _RELATIVE: Final = {"float16": 1e-2}
@@ -120,7 +120,7 @@ async def _check_inclusion(
         return Check(name, UNCHECKED, "no inclusion proof was given")
     if not inclusion.holds(signed):
         return Check(name, FAILED, "the proof does not lead from the receipt to the root")
-    time = await home.receipts.anchored(signed.receipt.worker, inclusion.root)
+    time = await home.receipts.anchored(Account(home.id, signed.receipt.worker), inclusion.root)
     detail = f"root 0x{inclusion.root.hex()[:16]}…"
     return Check.of(name, time is not None, f"{detail} at {time}" if time else f"{detail}: never")
 

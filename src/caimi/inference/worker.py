@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ class ServedModel:
 class UsageMeter(Protocol):
     """Tells what requests of one model use: `caimi.inference.meter.Meter`."""
 
-    def usage(self, shapes: Shapes) -> Usage:
+    async def usage(self, shapes: Shapes) -> Usage:
         """Tell what a request with inputs of these shapes uses."""
 
 
@@ -168,7 +167,7 @@ class Worker:
             return self._prices.price(NOTHING)
         if served.meter is None:
             raise ModelNotRunnable("This worker has no meter for the version, so no price.")
-        return self._prices.price(await asyncio.to_thread(served.meter.usage, shapes))
+        return self._prices.price(await served.meter.usage(shapes))
 
     @contextmanager
     def _place(self) -> Iterator[None]:

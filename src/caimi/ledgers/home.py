@@ -14,7 +14,12 @@ from caimi.ledgers.port import NEWEST, At, Ledger, ModelRecord
 
 def is_home(ledger: Ledger, record: ModelRecord) -> bool:
     """Tell whether `ledger` itself gave the id that `record` carries."""
-    return ledger.registry.model_id(record.publisher, record.name) == record.model_id
+    publisher = record.publisher
+    return (
+        publisher is not None
+        and publisher.ledger == ledger.id
+        and ledger.registry.model_id(publisher, record.name) == record.model_id
+    )
 
 
 async def home_model(ledger: Ledger, model_id: bytes, at: At = NEWEST) -> ModelRecord:

@@ -17,6 +17,7 @@ from caimi.ibc.commitments import (
 from caimi.ibc.packet import Packet
 from caimi.ledgers.past import at_final
 from caimi.ledgers.port import (
+    Account,
     Block,
     Exactly,
     Ledger,
@@ -79,13 +80,13 @@ class OpenPackets:
 
     ledger: Ledger
     within: Container[LedgerId]
-    earner: bytes = b""
+    earner: Account | None = None
     scanned: int = field(init=False)
     final: Block | None = field(default=None, init=False)
     routes: tuple[Route, ...] = field(default=(), init=False)
     sent: dict[tuple[str, int], SentPacket] = field(default_factory=dict, init=False)
     written: dict[tuple[str, int], WrittenAcknowledgement] = field(default_factory=dict, init=False)
-    fees: dict[tuple[str, int], dict[bytes, RelayFee]] = field(default_factory=dict, init=False)
+    fees: dict[tuple[str, int], dict[Account, RelayFee]] = field(default_factory=dict, init=False)
     missing: EventsMissing | None = field(default=None, init=False)
     _fees_scanned: int = field(init=False)
     _newest: dict[str, int] = field(default_factory=dict, init=False)
@@ -136,7 +137,7 @@ class OpenPackets:
         The newest blocks are read over and over, for a node may have left something out.
         """
         escrow = self.ledger.fees
-        if not self.earner or escrow is None:
+        if self.earner is None or escrow is None:
             return
         start = max(0, self.ledger.deployed_at - 1, self._fees_scanned - _FEES_AGAIN_BLOCKS)
         found = await escrow.escrowed(self.earner, start, height)
@@ -324,7 +325,7 @@ class OpenPackets:
             if (client, sequence) in self.sent or client != route.client_id:
                 continue
             if answer is not None:
-                fee = max(fees.values(), key=lambda each: (each.amount, each.payer))
+                fee = max(fees.values(), key=lambda each: (each.amount, each.payer.native))
                 found.append(
                     EarnedFee(fee, answer.acknowledgements, answer.dest_client, answer.height)
                 )

@@ -19,6 +19,7 @@ from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, Transa
 from caimi.errors.messaging import ClaimPending, InvalidProof, RangeTooLarge
 from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key, commitment_key
 from caimi.ledgers.port import (
+    Account,
     Call,
     Ledger,
     LedgerId,
@@ -98,7 +99,7 @@ class Relayer:
         self._observe = observe
         self._policy = policy or Policy()
         self._open = {
-            name: OpenPackets(ledger, ledgers, self._signers[name].account)
+            name: OpenPackets(ledger, ledgers, Account(name, self._signers[name].account))
             for name, ledger in ledgers.items()
         }
         self._backlog = Backlog(clock, self._policy.turns)
@@ -341,7 +342,8 @@ class Relayer:
         proposer = None
         if self._policy.route(way.source.ledger.id, way.route).propose:
             signer = self._signers[ledger.id]
-            proposer = Proposer(signer.account, lambda call: ledger.submit(call, signer))
+            account = Account(ledger.id, signer.account)
+            proposer = Proposer(account, lambda call: ledger.submit(call, signer))
         return Case(source.ledger, ledger, source.final, self._validators, proposer, way.signatures)
 
     async def _send(

@@ -15,7 +15,7 @@ from caimi.client.resolve import Resolved
 from caimi.errors.inference import ModelNotWanted
 from caimi.errors.operations import ConfigInvalid, NoRoute
 from caimi.journal import operation_key
-from caimi.ledgers.port import Ledger, PurchaseState
+from caimi.ledgers.port import Account, Ledger, LedgerId, PurchaseState
 from caimi.uri import ModelUri
 
 _SCHEME: Final = "caimi:"
@@ -41,19 +41,20 @@ class Consent:
         if self._wanted is not None:
             agreed = any(_names(entry, resolved) for entry in self._wanted)
         else:
-            agreed = resolved.model.publisher == self._account or await self._is_bought(resolved)
+            agreed = resolved.model.publisher == self._account(
+                resolved.ledger
+            ) or await self._is_bought(resolved)
         if not agreed:
             raise ModelNotWanted(
                 f"This worker does not serve {resolved.uri}: its operator has not agreed to."
             )
 
-    @property
-    def _account(self) -> bytes:
-        return self._context.identity.signer.account
+    def _account(self, ledger: Ledger) -> Account:
+        return self._context.identity.account(ledger.id)
 
     async def _is_bought(self, resolved: Resolved) -> bool:
         for name, ledger in self._context.ledgers.items():
-            intent = (str(resolved.uri), name, self._account.hex())
+            intent = (str(resolved.uri), name, self._account(ledger).native.hex())
             bought = await self._context.journal.find(operation_key("buy", *intent))
             if bought is not None and bought.finished:
                 return True
@@ -68,12 +69,15 @@ class Consent:
         except NoRoute:
             return False
         purchase = await paying.market.purchase_of(
-            route.client_id, resolved.model.model_id, resolved.version.version, self._account
+            route.client_id,
+            resolved.model.model_id,
+            resolved.version.version,
+            self._account(paying),
         )
         return purchase is not None and purchase.state is PurchaseState.COMPLETED
 
 
-def _entry(text: str) -> ModelUri | tuple[str, bytes]:
+def _entry(text: str) -> ModelUri | Account:
     if text.startswith(_SCHEME):
         return ModelUri.parse(text)
     ledger, _, account = text.rpartition(":")
@@ -86,10 +90,10 @@ def _entry(text: str) -> ModelUri | tuple[str, bytes]:
             f"Models of [worker] have {text[:80]!r}: neither a model's URI nor a publisher.",
             next_step="Write caimi:LEDGER:0xID, the same with @VERSION, or LEDGER:0xACCOUNT.",
         )
-    return ledger, found
+    return Account(LedgerId(ledger), found)
 
 
-def _names(entry: ModelUri | tuple[str, bytes], resolved: Resolved) -> bool:
+def _names(entry: ModelUri | Account, resolved: Resolved) -> bool:
     if isinstance(entry, ModelUri):
         return entry in (resolved.uri, resolved.uri.with_selector(None))
-    return entry == (resolved.ledger.id, resolved.model.publisher)
+    return entry == resolved.model.publisher

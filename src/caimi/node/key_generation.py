@@ -34,7 +34,7 @@ from caimi.errors.custody import (
     OrderRefused,
 )
 from caimi.errors.node import CeremonyUnknown, KeyShareExists
-from caimi.ledgers.port import Ledger, LedgerId
+from caimi.ledgers.port import Account, Ledger, LedgerId
 from caimi.node.ceremony_records import CeremonyRecord, CeremonyRecords
 
 _MAX_MESSAGE_CHARACTERS = 1 << 19
@@ -164,7 +164,7 @@ class KeyGeneration:
         ledger = self._ledgers[LedgerId(said.ledger)]
         final = await ledger.finalized()
         entry = await ledger.receipts.entry(
-            said.account, said.first + place - 1, said.since, final.height
+            Account(ledger.id, said.account), said.first + place - 1, said.since, final.height
         )
         bodies = {message.sender: message.body for message in messages}
         if entry != ceremony.round_root(place, bodies):

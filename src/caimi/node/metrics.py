@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import MessagingError
-from caimi.ledgers.port import Ledger, LedgerId
+from caimi.ledgers.port import Account, Ledger, LedgerId
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.open_packets import OpenPackets
@@ -140,8 +140,8 @@ class RelayerMetrics:
         """Give `validators` so that their answers are counted."""
         return [_Counted(each, self) for each in validators]
 
-    async def measure(self, known: Iterable[OpenPackets], account: bytes) -> None:
-        """Set the queue's gauges, and `account`'s balance.
+    async def measure(self, known: Iterable[OpenPackets], native: bytes) -> None:
+        """Set the queue's gauges, and the balance of the account with those bytes.
 
         Raises:
             LedgerUnavailable…: a ledger does not answer.
@@ -162,7 +162,7 @@ class RelayerMetrics:
                 self.oldest.labels(ledger.id, route.client_id).set(age)
             escrowed = sum(fee.amount for fees in each.fees.values() for fee in fees.values())
             self.outstanding.labels(ledger.id).set(escrowed)
-            self.balance.labels(ledger.id).set(await ledger.balance(account))
+            self.balance.labels(ledger.id).set(await ledger.balance(Account(ledger.id, native)))
 
 
 class WatcherMetrics:

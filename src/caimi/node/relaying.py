@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 
 from caimi.config import Config, RelayerRouteSection
 from caimi.errors.operations import NoRoute
-from caimi.ledgers.port import Ledger, LedgerId, Route
+from caimi.ledgers.port import Account, Ledger, LedgerId, Route
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.quote import Tariff, quote
 from caimi.messaging.turns import Turns
@@ -77,7 +77,7 @@ def _ledger(config: Config, name: str | None) -> LedgerId | None:
 
 
 def serve_quotes(
-    app: FastAPI, me: bytes, ledgers: Mapping[LedgerId, Ledger], policy: RelayingPolicy
+    app: FastAPI, native: bytes, ledgers: Mapping[LedgerId, Ledger], policy: RelayingPolicy
 ) -> None:
     """Let `app` answer what carrying one packet over a route costs now.
 
@@ -99,4 +99,5 @@ def serve_quotes(
         if ledger is None or route is None or tariff is None or route.counterparty not in ledgers:
             raise NoRoute(f"This relayer does not carry over {client!r:.80} from {source!r:.80}.")
         amount = await quote(ledger, ledgers[route.counterparty], tariff)
-        return {"relayer": f"0x{me.hex()}", "amount": str(amount)}
+        me = ledger.accounts.text(Account(ledger.id, native))
+        return {"relayer": me, "amount": str(amount)}

@@ -15,9 +15,9 @@ from pathlib import Path
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from caimi.chains import InteroperableAddress
 from caimi.client.keyring import Keyring, read_secret_file
 from caimi.client.network import AsyncNetwork
+from caimi.composition.ledgers import family_of, open_ledgers, open_views, prepare_ledger
 from caimi.config import Config, read_toml
 from caimi.errors.base import CaimiError
 from caimi.errors.operations import UnknownLedger
@@ -30,7 +30,6 @@ from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.prices import PriceList
 from caimi.inference.worker import Worker
-from caimi.ledgers.evm.connect import open_ledger
 from caimi.ledgers.evm.remote_signer import RemoteSigner
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
@@ -42,7 +41,6 @@ from caimi.node.app import create_app
 from caimi.node.bodies import Bodies
 from caimi.node.connections import make_server
 from caimi.node.consent import Consent
-from caimi.node.endpoints import open_endpoints
 from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics, WatcherMetrics
 from caimi.node.node import Node
@@ -73,9 +71,9 @@ async def run_node(settings_file: Path, passphrase: bytes) -> None:
         ledgers: dict[LedgerId, Ledger] = {}
         witnesses: dict[LedgerId, Witnesses] = {}
         for section in settings.ledgers:
-            views = await open_endpoints(stack, section)
+            views = await open_views(stack, section)
             ledgers[LedgerId(section.id)] = next(iter(views.values()))
-            witnesses[LedgerId(section.id)] = Witnesses(views, section.quorum)
+            witnesses[LedgerId(section.id)] = Witnesses(views, family_of(section).quorum(section))
         attestor = _attestor(settings)
         if attestor is not None:
             stack.callback(attestor.close)
@@ -122,13 +120,11 @@ def clear_ledger(settings_file: Path, ledger: str) -> str | None:
     section = next((each for each in settings.ledgers if ledger in (each.id, each.name)), None)
     if section is None:
         raise UnknownLedger(f"{settings_file} lists no ledger {ledger!r}.")
-    here = InteroperableAddress.from_caip(section.id)
-    gateway = bytes.fromhex(section.contracts["gateway"][2:])
-    address = InteroperableAddress(here.chain_type, here.reference, gateway).to_bytes()
+    origin = keccak256(prepare_ledger(section).gateway.address)
     store = open_signed_store(settings.database, settings.path(settings.signed))
     try:
-        why = store.stopped(keccak256(address))
-        store.clear(keccak256(address))
+        why = store.stopped(origin)
+        store.clear(origin)
     finally:
         store.close()
     return why
@@ -195,11 +191,7 @@ async def run_watcher(
     """Watch the configured ledgers, pausing routes as guardian `key`, until told to stop."""
     async with AsyncExitStack() as stack:
         signer = await asyncio.to_thread(lambda: Keyring(config).open(key).signer)
-        ledgers: dict[LedgerId, Ledger] = {}
-        for section in config.ledgers:
-            ledger = await open_ledger(section)
-            stack.push_async_callback(ledger.aclose)
-            ledgers[ledger.id] = ledger
+        ledgers = await open_ledgers(stack, config.ledgers)
         metrics = WatcherMetrics()
         watcher = Watcher(ledgers, signer, patience_seconds=patience_seconds, observe=metrics.found)
         await _run_all(

@@ -1,10 +1,12 @@
 """What every ledger behind the port must do, a facet a module, over a `Site` of any family.
 
-A test class takes `LedgerConformance` and, by what its ledger has, one of each pair: `SellingFacet`
-or `CoinlessFacet`, `PastFacet` or `NoPastFacet`. It gives two fixtures: `site`, where the ledger
-is, and `far`, the site of another ledger, of another family if there is one.
+A test class takes `LedgerConformance` and, by what its ledger has, one of each pair:
+`SellingFacet` or `CoinlessFacet`, `PastFacet` or `NoPastFacet`, `ContractAccountsFacet` or
+`KeyAccountsFacet`. It gives two fixtures: `site`, where the ledger is, and `far`, the site of
+another ledger, of another family if there is one.
 """
 
+from conformance.accounts import AccountsFacet, ContractAccountsFacet, KeyAccountsFacet
 from conformance.anchoring import ReceiptsFacet
 from conformance.blocks import BlocksFacet
 from conformance.granting import GrantingFacet
@@ -16,11 +18,20 @@ from conformance.selling import CoinlessFacet, SellingFacet
 from conformance.submitting import SubmittingFacet
 from conformance.voyages import VoyagesFacet
 
-__all__ = ["CoinlessFacet", "LedgerConformance", "NoPastFacet", "PastFacet", "SellingFacet"]
+__all__ = [
+    "CoinlessFacet",
+    "ContractAccountsFacet",
+    "KeyAccountsFacet",
+    "LedgerConformance",
+    "NoPastFacet",
+    "PastFacet",
+    "SellingFacet",
+]
 
 
 class LedgerConformance(
     BlocksFacet,
+    AccountsFacet,
     ReadingFacet,
     RegistryFacet,
     PublicationsFacet,

@@ -79,8 +79,3 @@ class BlocksFacet(Facet):
         with pytest.raises(NotYetFinal):
             await hasty.wait_final(head.height + 50)
         await hasty.aclose()
-
-    async def test_an_account_that_is_no_contract_approves_nothing(self, world: World):
-        digest = b"\x07" * 32
-        signature = world.alice.sign_digest(digest)
-        assert not await world.ledger.approves(world.alice.account, digest, signature)

@@ -12,7 +12,7 @@ from caimi.hashing import keccak256
 from caimi.ibc.commitments import acknowledgement_key, commitment_key, receipt_key
 from caimi.ibc.packet import Packet
 from caimi.ibc.statements import Kind
-from caimi.ledgers.port import Committee, Done, Ledger, Signer
+from caimi.ledgers.port import Account, Committee, Done, Ledger, Signer
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import read_tree
@@ -43,6 +43,10 @@ class End:
     ledger: Ledger
     client: str
     carrier: Signer
+
+    def account(self, who: Signer) -> Account:
+        """Give somebody's account at this end."""
+        return Account(self.ledger.id, who.account)
 
 
 def new_members() -> list[MemberKey]:
@@ -90,7 +94,7 @@ class Crossing:
         start: End,
         owner: Signer,
         token: bytes,
-        to: bytes,
+        to: Account,
         *,
         depth: int = 0,
         lasts: int = HOUR,

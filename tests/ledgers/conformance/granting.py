@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import AlreadyBought, NotAllowed, UnknownVersion
-from caimi.ledgers.port import PurchaseState
+from caimi.ledgers.port import Account, PurchaseState
 from conformance.facet import ELSEWHERE, Facet
 from conformance.site import World
 
@@ -17,7 +16,7 @@ class GrantingFacet(Facet):
     async def test_a_granted_licence_is_live_until_it_is_revoked(self, world: World):
         market = world.ledger.market
         model_id = await world.published()
-        consumer = world.ledger.address_of(world.bob.account)
+        consumer = world.account(world.bob)
         before = await market.licence(model_id, "1.0.0", consumer)
         assert not before.live
         assert await market.tally(model_id) == (0, bytes(24))
@@ -37,10 +36,7 @@ class GrantingFacet(Facet):
 
     async def test_an_owner_grants_a_licence_to_a_consumer_elsewhere(self, world: World):
         model_id = await world.published()
-        elsewhere = InteroperableAddress.from_caip(ELSEWHERE)
-        consumer = InteroperableAddress(
-            elsewhere.chain_type, elsewhere.reference, b"someone"
-        ).to_bytes()
+        consumer = Account(ELSEWHERE, b"someone")
         await world.ledger.submit(
             world.ledger.market.grant(model_id, "1.0.0", consumer), world.alice
         )
@@ -51,7 +47,7 @@ class GrantingFacet(Facet):
     ):
         market = world.ledger.market
         model_id = await world.published()
-        consumer = world.ledger.address_of(world.bob.account)
+        consumer = world.account(world.bob)
         grant = market.grant(model_id, "1.0.0", consumer)
         with pytest.raises(NotAllowed):
             await world.ledger.submit(grant, world.bob)
@@ -64,7 +60,7 @@ class GrantingFacet(Facet):
             await world.ledger.submit(market.revoke(granted.effect), world.bob)
 
     async def test_no_purchase_is_known_before_one_is_made(self, world: World):
-        market, buyer = world.ledger.market, world.bob.account
+        market, buyer = world.ledger.market, world.account(world.bob)
         assert await market.purchase_of("caimi-1-0", b"\1" * 32, "1.0.0", buyer) is None
         assert (await market.purchase(b"\3" * 32)).state is PurchaseState.NONE
         assert await market.owed(buyer) == 0

@@ -23,7 +23,7 @@ class CrossingFacet(Facet):
     @pytest.fixture
     async def crossing(self, world: World, far: Site) -> Crossing:
         made = await Crossing.made(world, far)
-        self.carol = (await far.wallet("carol")).account
+        self.carol = made.there.account(await far.wallet("carol"))
         return made
 
 
@@ -142,7 +142,7 @@ class PacketsFacet(CrossingFacet):
         here, there = crossing.here, crossing.there
         model_id = await world.published()
         dave = await there.site.wallet("dave")
-        packet, height = await crossing.send(here, world.alice, model_id, dave.account)
+        packet, height = await crossing.send(here, world.alice, model_id, there.account(dave))
         await crossing.carry(packet, here, height)
-        back, first = await crossing.send(there, dave, model_id, world.bob.account)
+        back, first = await crossing.send(there, dave, model_id, world.account(world.bob))
         return back, model_id, first

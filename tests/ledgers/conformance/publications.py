@@ -17,21 +17,21 @@ class PublicationsFacet(Facet):
     async def test_anyone_publishes_from_a_batch_with_the_publishers_signature(self, world: World):
         registry = world.ledger.registry
         publications = [
-            Publication(world.alice.account, f"model-{n}", "1.0.0", bytes([n + 1]) * 32)
+            Publication(world.account(world.alice), f"model-{n}", "1.0.0", bytes([n + 1]) * 32)
             for n in range(3)
         ]
         tree = MerkleTree([registry.publication_leaf(item) for item in publications])
         done = await world.ledger.submit(registry.anchor_batch(tree.root, 3), world.bob)
         batch = await registry.batch(done.effect)
-        assert (batch.root, batch.count, batch.anchorer) == (tree.root, 3, world.bob.account)
+        assert (batch.root, batch.count, batch.anchorer) == (tree.root, 3, world.account(world.bob))
         assert batch.anchored_at == done.time
         chosen = publications[1]
         signature = world.alice.sign_digest(registry.publication_digest(chosen))
         await world.ledger.submit(
             registry.publish_from_batch(batch.batch_id, chosen, tree.proof(1), signature), world.bob
         )
-        model = await registry.model(registry.model_id(world.alice.account, "model-1"))
-        assert model.owner == world.alice.account
+        model = await registry.model(registry.model_id(world.account(world.alice), "model-1"))
+        assert model.owner == world.account(world.alice)
         forged = world.bob.sign_digest(registry.publication_digest(publications[0]))
         misplaced = world.alice.sign_digest(registry.publication_digest(publications[0]))
         for proof, signed in ((tree.proof(0), forged), (tree.proof(2), misplaced)):

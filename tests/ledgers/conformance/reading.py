@@ -43,16 +43,16 @@ class PastFacet(Facet):
         registry = world.ledger.registry
         model_id = await world.published()
         before = (await world.ledger.head()).height
-        sold = registry.transfer(model_id, world.alice.account, world.bob.account)
+        sold = registry.transfer(model_id, world.account(world.alice), world.account(world.bob))
         await world.ledger.submit(sold, world.alice)
-        assert (await registry.model(model_id, Exactly(before))).owner == world.alice.account
-        assert (await registry.model(model_id)).owner == world.bob.account
+        assert (await registry.model(model_id, Exactly(before))).owner == world.account(world.alice)
+        assert (await registry.model(model_id)).owner == world.account(world.bob)
 
     async def test_a_licence_is_live_from_its_block_on(self, world: World):
         market = world.ledger.market
         model_id = await world.published()
         before = (await world.ledger.head()).height
-        consumer = world.ledger.address_of(world.bob.account)
+        consumer = world.account(world.bob)
         await world.ledger.submit(market.grant(model_id, "1.0.0", consumer), world.alice)
         assert (await market.licence(model_id, "1.0.0", consumer)).live
         assert not (await market.licence(model_id, "1.0.0", consumer, at=Exactly(before))).live
@@ -63,7 +63,7 @@ class NoPastFacet(Facet):
 
     async def test_a_height_that_is_past_is_gone_for_every_facet(self, world: World):
         assert not world.site.keeps_past
-        ledger, account = world.ledger, world.alice.account
+        ledger, account = world.ledger, world.account(world.alice)
         model_id = await world.published()
         past = Exactly((await ledger.head()).height)
         await world.site.advance()
@@ -81,14 +81,13 @@ class NoPastFacet(Facet):
             lambda: ledger.market.purchase_of("c-0", model_id, "1.0.0", account, past),
             lambda: ledger.bridge.came_by(model_id, past),
             lambda: ledger.gateway.committee("c-0", past),
-            lambda: ledger.market.licence(model_id, "1.0.0", b"", past),
+            lambda: ledger.market.licence(model_id, "1.0.0", account, past),
             lambda: ledger.market.price(model_id, ledger.id, at=past),
             lambda: ledger.market.owed(account, at=past),
             lambda: ledger.bridge.lock(model_id, past),
             lambda: ledger.gateway.commitments([b"\1" * 32], past),
             lambda: ledger.gateway.receipts([("c-0", 1)], past),
             lambda: ledger.receipts.anchored(account, b"\1" * 32, past),
-            lambda: ledger.approves(account, b"\1" * 32, b"", past),
         ):
             with pytest.raises(HistoryGone):
                 await read()

@@ -24,10 +24,10 @@ class RegistryFacet(Facet):
         done = await world.ledger.submit(
             registry.publish("tumour-mlp", "1.0.0", b"\x11" * 32), world.alice
         )
-        model_id = registry.model_id(world.alice.account, "tumour-mlp")
+        model_id = registry.model_id(world.account(world.alice), "tumour-mlp")
         model = await registry.model(model_id)
         assert (model.name, model.version_count, model.home) == ("tumour-mlp", 1, b"")
-        assert model.publisher == model.owner == world.alice.account
+        assert model.publisher == model.owner == world.account(world.alice)
         version = await registry.version(model_id, "1.0.0")
         assert version.manifest == b"\x11" * 32
         assert version.published_at == done.time
@@ -91,38 +91,40 @@ class RegistryFacet(Facet):
     async def test_a_model_changes_hands_and_can_be_entrusted(self, world: World):
         registry = world.ledger.registry
         model_id = await world.published()
-        assert await registry.approved(model_id) == b""
+        assert await registry.approved(model_id) is None
         bridge = world.ledger.bridge.account
         await world.ledger.submit(registry.approve(model_id, bridge), world.alice)
         assert await registry.approved(model_id) == bridge
         with pytest.raises(NotAllowed):
             await world.ledger.submit(
-                registry.transfer(model_id, world.alice.account, world.bob.account), world.bob
+                registry.transfer(model_id, world.account(world.alice), world.account(world.bob)),
+                world.bob,
             )
         await world.ledger.submit(
-            registry.transfer(model_id, world.alice.account, world.bob.account), world.alice
+            registry.transfer(model_id, world.account(world.alice), world.account(world.bob)),
+            world.alice,
         )
-        assert (await registry.model(model_id)).owner == world.bob.account
-        assert await registry.approved(model_id) == b""
+        assert (await registry.model(model_id)).owner == world.account(world.bob)
+        assert await registry.approved(model_id) is None
         assert await world.ledger.bridge.lock(model_id) is None
 
     async def test_each_version_has_the_publisher_that_the_ledger_saw(self, world: World):
         registry = world.ledger.registry
         model_id = await world.published()
-        assert await registry.publisher_of(model_id, "1.0.0") == world.alice.account
-        sold = registry.transfer(model_id, world.alice.account, world.bob.account)
+        assert await registry.publisher_of(model_id, "1.0.0") == world.account(world.alice)
+        sold = registry.transfer(model_id, world.account(world.alice), world.account(world.bob))
         await world.ledger.submit(sold, world.alice)
         further = registry.publish_version(model_id, "2.0.0", b"\2" * 32)
         await world.ledger.submit(further, world.bob)
-        assert await registry.publisher_of(model_id, "2.0.0") == world.bob.account
-        assert await registry.publisher_of(model_id, "1.0.0") == world.alice.account
+        assert await registry.publisher_of(model_id, "2.0.0") == world.account(world.bob)
+        assert await registry.publisher_of(model_id, "1.0.0") == world.account(world.alice)
         with pytest.raises(UnknownVersion):
             await registry.publisher_of(model_id, "3.0.0")
 
     async def test_history_tells_of_versions_aliases_and_licences_in_order(self, world: World):
         market, registry = world.ledger.market, world.ledger.registry
         model_id = await world.published()
-        consumer = world.ledger.address_of(world.bob.account)
+        consumer = world.account(world.bob)
         granted = await world.ledger.submit(market.grant(model_id, "1.0.0", consumer), world.alice)
         await world.ledger.submit(registry.set_alias(model_id, "stable", "1.0.0"), world.alice)
         revoked = await world.ledger.submit(market.revoke(granted.effect), world.alice)

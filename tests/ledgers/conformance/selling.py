@@ -37,18 +37,18 @@ class SellingFacet(Facet):
     async def test_a_bought_licence_is_live_and_its_price_is_paid_out(self, world: World):
         market = world.ledger.market
         model_id = await self.offered(world)
-        consumer = world.ledger.address_of(world.bob.account)
+        consumer = world.account(world.bob)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live
         done = await world.ledger.submit(market.buy(model_id, "1.0.0", b"", PRICE), world.bob)
         licence = await market.licence(model_id, "1.0.0", consumer)
         assert licence.live
         assert licence.granted_at == done.time
         assert done.effect == licence.licence_id
-        assert await market.owed(world.alice.account) == PRICE
-        held = await world.ledger.balance(world.alice.account)
-        paid = await world.ledger.submit(market.withdraw(world.alice.account), world.alice)
-        assert await world.ledger.balance(world.alice.account) == held + PRICE - paid.fee
-        assert await market.owed(world.alice.account) == 0
+        assert await market.owed(world.account(world.alice)) == PRICE
+        held = await world.ledger.balance(world.account(world.alice))
+        paid = await world.ledger.submit(market.withdraw(world.account(world.alice)), world.alice)
+        assert await world.ledger.balance(world.account(world.alice)) == held + PRICE - paid.fee
+        assert await market.owed(world.account(world.alice)) == 0
         await world.ledger.submit(market.revoke(licence.licence_id), world.alice)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live
 
@@ -56,10 +56,10 @@ class SellingFacet(Facet):
         model_id = await self.offered(world)
         buy = world.ledger.market.buy(model_id, "1.0.0", b"", PRICE)
         await world.ledger.submit(buy, world.bob)
-        held = await world.ledger.balance(world.bob.account)
+        held = await world.ledger.balance(world.account(world.bob))
         with pytest.raises(AlreadyBought):
             await world.ledger.submit(buy, world.bob)
-        assert await world.ledger.balance(world.bob.account) == held
+        assert await world.ledger.balance(world.account(world.bob)) == held
 
     async def test_a_price_that_changed_since_it_was_quoted_is_named(self, world: World):
         model_id = await self.offered(world)
@@ -90,16 +90,16 @@ class SellingFacet(Facet):
         await self.reprice(world, model_id, PRICE)
         done = await world.ledger.submit(buy, world.bob, outbox=outbox, key="buy")
         assert done.tx == outbox.entries["buy#1"].tx
-        assert await world.ledger.market.owed(world.alice.account) == PRICE
+        assert await world.ledger.market.owed(world.account(world.alice)) == PRICE
 
     async def test_coins_change_hands_and_never_more_than_there_are(self, world: World):
         ledger, alice, bob = world.ledger, world.alice, world.bob
-        before = await ledger.balance(bob.account)
-        await ledger.transfer_coins(bob.account, 5, alice)
-        assert await ledger.balance(bob.account) == before + 5
-        held = await ledger.balance(alice.account)
+        before = await ledger.balance(world.account(bob))
+        await ledger.transfer_coins(world.account(bob), 5, alice)
+        assert await ledger.balance(world.account(bob)) == before + 5
+        held = await ledger.balance(world.account(alice))
         with pytest.raises(InsufficientFunds):
-            await ledger.transfer_coins(bob.account, held + 1, alice)
+            await ledger.transfer_coins(world.account(bob), held + 1, alice)
 
     async def reprice(self, world: World, model_id: bytes, amount: int) -> None:
         call = world.ledger.market.set_prices(model_id, [Price(world.ledger.id, b"", amount)])
@@ -113,11 +113,11 @@ class CoinlessFacet(Facet):
         assert not world.site.has_coin
         ledger, alice, bob = world.ledger, world.alice, world.bob
         with pytest.raises(NotOffered):
-            await ledger.balance(alice.account)
+            await ledger.balance(world.account(alice))
         with pytest.raises(NotOffered):
             await ledger.work_price()
         with pytest.raises(NotOffered):
-            await ledger.transfer_coins(bob.account, 1, alice)
+            await ledger.transfer_coins(world.account(bob), 1, alice)
         assert ledger.fees is None
         with pytest.raises(NotOffered, match="fees for relayers"):
             offered(ledger.fees, ledger.id, "fees for relayers")
@@ -130,12 +130,12 @@ class CoinlessFacet(Facet):
             (world.alice, market.set_prices(model_id, [Price(ELSEWHERE, b"", 5)])),
             (world.bob, market.buy(model_id, "1.0.0", b"", 5)),
             (world.bob, await market.buy_remote("c-0", model_id, "1.0.0", b"", 5, 2**40)),
-            (world.alice, market.withdraw(world.alice.account)),
+            (world.alice, market.withdraw(world.account(world.alice))),
         ):
             with pytest.raises(NotOffered):
                 await ledger.submit(call, who)
         with pytest.raises(NotOffered):
             await market.relay_deposit()
         assert await market.price(model_id, ledger.id) is None
-        consumer = ledger.address_of(world.bob.account)
+        consumer = world.account(world.bob)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from caimi.ledgers.port import Committee, Ledger, SignedCall, Signer
+from caimi.ledgers.port import Account, Committee, Ledger, SignedCall, Signer
 
 
 class Site(Protocol):
@@ -60,12 +60,16 @@ class World:
     alice: Signer
     bob: Signer
 
+    def account(self, who: Signer) -> Account:
+        """Give somebody's account on the ledger."""
+        return Account(self.ledger.id, who.account)
+
     async def published(self, name: str = "tumour-mlp") -> bytes:
         """Have alice publish a model; gives its id."""
         await self.ledger.submit(
             self.ledger.registry.publish(name, "1.0.0", b"\x11" * 32), self.alice
         )
-        return self.ledger.registry.model_id(self.alice.account, name)
+        return self.ledger.registry.model_id(self.account(self.alice), name)
 
 
 class Killed(Exception):

@@ -21,7 +21,9 @@ class SubmittingFacet(Facet):
 
     async def versions(self, world: World, name: str = "m") -> int:
         registry = world.ledger.registry
-        return (await registry.model(registry.model_id(world.alice.account, name))).version_count
+        return (
+            await registry.model(registry.model_id(world.account(world.alice), name))
+        ).version_count
 
     async def test_what_is_signed_has_no_effect_until_it_is_broadcast_and_then_one(
         self, world: World

@@ -22,7 +22,7 @@ class VoyagesFacet(CrossingFacet):
         dave = await there.site.wallet("dave")
         assert await bridge.outcome(model_id, here.client, 77_777) == "unknown"
         before = await bridge.allowance(here.client)
-        packet, height = await crossing.send(here, world.alice, model_id, dave.account)
+        packet, height = await crossing.send(here, world.alice, model_id, there.account(dave))
         lock = await bridge.lock(model_id)
         assert lock is not None
         assert (lock.client_id, lock.sequence, lock.completed) == (
@@ -37,7 +37,8 @@ class VoyagesFacet(CrossingFacet):
 
         delivered = await crossing.deliver([packet], here, height)
         arrived = await other.model(model_id)
-        assert (arrived.owner, arrived.home) == (dave.account, registry.address)
+        assert (arrived.owner, arrived.home) == (there.account(dave), registry.address)
+        assert arrived.publisher is None
         assert await there.ledger.bridge.came_by(model_id) == there.client
         foreign = await other.foreign(model_id)
         assert (foreign.home, foreign.name, foreign.path) == (registry.address, "tumour-mlp", ())
@@ -52,10 +53,10 @@ class VoyagesFacet(CrossingFacet):
         with pytest.raises(NotAllowed):
             await world.ledger.submit(further, world.alice)
 
-        back, first = await crossing.send(there, dave, model_id, world.bob.account)
+        back, first = await crossing.send(there, dave, model_id, world.account(world.bob))
         await crossing.carry(back, there, first)
-        assert (await registry.model(model_id)).owner == world.bob.account
-        assert (await other.model(model_id)).owner == b""
+        assert (await registry.model(model_id)).owner == world.account(world.bob)
+        assert (await other.model(model_id)).owner is None
         assert await bridge.lock(model_id) is None
         assert await bridge.came_by(model_id) == ""
         assert (await bridge.allowance(here.client)).out == before.out
@@ -76,7 +77,7 @@ class VoyagesFacet(CrossingFacet):
         await crossing.time_out(packet, here)
         outcome = await world.ledger.bridge.outcome(model_id, here.client, packet.sequence)
         assert outcome == "refunded"
-        assert (await world.ledger.registry.model(model_id)).owner == world.alice.account
+        assert (await world.ledger.registry.model(model_id)).owner == world.account(world.alice)
         assert await world.ledger.bridge.lock(model_id) is None
         assert await crossing.there.ledger.registry.find(model_id) is None
 

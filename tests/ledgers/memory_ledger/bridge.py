@@ -6,7 +6,7 @@ from caimi.contracts.bridge_effects import TransferCompleted, TransferReturned
 from caimi.contracts.identifiers import TokenId
 from caimi.contracts.passages import Whereabouts
 from caimi.ibc.commitments import commitment_path
-from caimi.ledgers.port import NEWEST, Allowance, At, Lock
+from caimi.ledgers.port import NEWEST, Account, Allowance, At, Lock
 from memory_ledger.calls import MemoryCall, same
 from memory_ledger.chain import MemoryChain
 from memory_ledger.refusing import named
@@ -18,12 +18,12 @@ class MemoryBridge:
     def __init__(self, chain: MemoryChain) -> None:
         self._chain = chain
         self._bridge = chain.contracts.bridge
-        self.account: bytes = chain.site.bridge
+        self.account = chain.account(chain.site.bridge)
 
     def send(
-        self, client_id: str, model_id: bytes, recipient: bytes, timeout: int, min_depth: int = 0
+        self, client_id: str, model_id: bytes, recipient: Account, timeout: int, min_depth: int = 0
     ) -> MemoryCall[int]:
-        arguments = (client_id, model_id, (recipient, min_depth), timeout)
+        arguments = (client_id, model_id, (recipient.native, min_depth), timeout)
         what = f"Sending the model over {client_id}"
         return MemoryCall(self._chain.id, what, "send", arguments, same)
 

@@ -15,6 +15,7 @@ from caimi.contracts.state import MemoryState, Overlay, State
 from caimi.errors.ledgers import CallInvalid, CallRefused, HistoryGone, LedgerBehind
 from caimi.hashing import sha256
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId, Signer
+from caimi.ledgers.port import Account as LedgerAccount
 from memory_ledger.acts import ACTS
 from memory_ledger.calls import Envelope, MemoryCall, Signed
 from memory_ledger.words import Wallet, WordBook
@@ -72,6 +73,16 @@ class MemoryChain:
         founder, guardian = Account(b"admin"), Account(b"guardian")
         first = Execution(self.state, 0, self.clock, founder)
         self.contracts.found(first, founder, guardian)
+
+    def account(self, word: bytes) -> LedgerAccount:
+        """Give the account of a word here."""
+        return LedgerAccount(self.id, word)
+
+    def native(self, who: LedgerAccount) -> Account:
+        """Give the word of an account here; raises `CallInvalid` for one of another ledger."""
+        if who.ledger != self.id:
+            raise CallInvalid(f"The account {who} is not of {self.id}.")
+        return Account(who.native)
 
     # --- reading --------------------------------------------------------------------------------
 

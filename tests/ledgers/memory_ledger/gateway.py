@@ -49,8 +49,8 @@ class MemoryGateway:
     async def committee(self, client_id: str, at: At = NEWEST) -> Committee:
         with named(f"Reading the committee of {client_id}"):
             state = self._chain.at(at)
-            account = self._gateway.routes.get(state, client_id).client
-            return committee_of(self._chain, account, state)
+            client = self._gateway.routes.get(state, client_id).client
+            return committee_of(self._chain, self._chain.account(client), state)
 
     # --- packets --------------------------------------------------------------------------------
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import NoReturn, TypeVar
 
-from caimi.contracts.identifiers import Account
 from caimi.errors.ledgers import CallInvalid, NotOffered, NotYetFinal
-from caimi.ledgers.port import NEWEST, At, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import Account, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
 from memory_ledger.bridge import MemoryBridge
 from memory_ledger.calls import MemoryCall
 from memory_ledger.chain import Included, MemoryChain
@@ -17,6 +16,7 @@ from memory_ledger.market import MemoryMarket
 from memory_ledger.receipts import MemoryReceipts
 from memory_ledger.registry import MemoryRegistry
 from memory_ledger.sending import Sending
+from memory_ledger.words import MemoryAccounts
 
 R = TypeVar("R")
 
@@ -25,6 +25,7 @@ class MemoryLedger:
     """One connection to a chain in memory, which waits `patience` seconds for what never comes."""
 
     fees = None
+    contract_accounts = None
     watching = None
     deployed_at = 0
 
@@ -35,6 +36,7 @@ class MemoryLedger:
         self._patience = patience
         self._sending = Sending(chain, failure)
         self.id: LedgerId = chain.id
+        self.accounts = MemoryAccounts(chain.id)
         self.registry = MemoryRegistry(chain)
         self.market = MemoryMarket(chain)
         self.bridge = MemoryBridge(chain)
@@ -54,24 +56,14 @@ class MemoryLedger:
     async def block(self, height: int) -> Block:
         return self._chain.block(height)
 
-    async def balance(self, account: bytes) -> int:
+    async def balance(self, account: Account) -> int:
         self._no_coin()
 
     async def work_price(self) -> int:
         self._no_coin()
 
-    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> Done[None]:
+    async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
         self._no_coin()
-
-    async def approves(
-        self, account: bytes, digest: bytes, signature: bytes, at: At = NEWEST
-    ) -> bool:
-        """Say no: no account here is a contract's."""
-        self._chain.at(at)
-        return False
-
-    def address_of(self, account: bytes) -> bytes:
-        return self._chain.site.here(Account(account))
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         return self._sending.sign(self._ours(call), signer)

@@ -11,6 +11,7 @@ from caimi.contracts.naming import version_id
 from caimi.errors.ledgers import NotOffered
 from caimi.ledgers.port import (
     NEWEST,
+    Account,
     At,
     LedgerId,
     Licence,
@@ -31,16 +32,16 @@ class MemoryMarket:
 
     # --- granting -------------------------------------------------------------------------------
 
-    def grant(self, model_id: bytes, version: str, consumer: bytes) -> MemoryCall[bytes]:
-        return self._call("Granting a licence", "grant", model_id, version, consumer)
+    def grant(self, model_id: bytes, version: str, consumer: Account) -> MemoryCall[bytes]:
+        return self._call("Granting a licence", "grant", model_id, version, consumer.interoperable)
 
     def revoke(self, licence_id: bytes) -> MemoryCall[None]:
         return MemoryCall(self._chain.id, "Revoking a licence", "revoke", (licence_id,), nothing)
 
     async def licence(
-        self, model_id: bytes, version: str, consumer: bytes, at: At = NEWEST
+        self, model_id: bytes, version: str, consumer: Account, at: At = NEWEST
     ) -> Licence:
-        account = InteroperableAccount(consumer)
+        account = InteroperableAccount(consumer.interoperable)
         licence = licence_id(TokenId(model_id), version_id(version), account)
         found = self._licences.get(self._chain.at(at), licence)
         if found is None:
@@ -92,20 +93,21 @@ class MemoryMarket:
 
     async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase:
         self._chain.at(at)
-        return Purchase(purchase_id, b"", PurchaseState.NONE, b"", b"", b"", 0)
+        return Purchase(purchase_id, None, PurchaseState.NONE, b"", b"", b"", 0)
 
     async def purchase_of(
-        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: At = NEWEST
+        self, client_id: str, model_id: bytes, version: str, buyer: Account, at: At = NEWEST
     ) -> Purchase | None:
         self._chain.at(at)
         return None
 
-    async def owed(self, account: bytes, currency: bytes = b"", at: At = NEWEST) -> int:
+    async def owed(self, account: Account, currency: bytes = b"", at: At = NEWEST) -> int:
         self._chain.at(at)
         return 0
 
-    def withdraw(self, to: bytes, currency: bytes = b"") -> MemoryCall[None]:
-        return MemoryCall(self._chain.id, "Withdrawing", "withdraw", (currency, to), nothing)
+    def withdraw(self, to: Account, currency: bytes = b"") -> MemoryCall[None]:
+        arguments = (currency, self._chain.native(to))
+        return MemoryCall(self._chain.id, "Withdrawing", "withdraw", arguments, nothing)
 
     def _call(self, what: str, act: str, *arguments: object) -> MemoryCall[bytes]:
         return MemoryCall(self._chain.id, what, act, arguments, same)

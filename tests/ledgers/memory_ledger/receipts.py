@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from caimi.contracts.identifiers import Account
 from caimi.contracts.receipts import ReceiptsAnchored
-from caimi.ledgers.port import NEWEST, At
+from caimi.ledgers.port import NEWEST, Account, At
 from memory_ledger.calls import MemoryCall, same
 from memory_ledger.chain import MemoryChain
 
@@ -19,11 +18,12 @@ class MemoryReceipts:
         what = f"Anchoring {count} receipts"
         return MemoryCall(self._chain.id, what, "anchor receipts", (root, count), same)
 
-    async def anchored(self, worker: bytes, root: bytes, at: At = NEWEST) -> int | None:
-        return self._chain.contracts.receipts.anchored(self._chain.at(at), Account(worker), root)
+    async def anchored(self, worker: Account, root: bytes, at: At = NEWEST) -> int | None:
+        state, word = self._chain.at(at), self._chain.native(worker)
+        return self._chain.contracts.receipts.anchored(state, word, root)
 
-    async def entry(self, account: bytes, index: int, since: int, until: int) -> bytes | None:
+    async def entry(self, account: Account, index: int, since: int, until: int) -> bytes | None:
         for told, _, _ in self._chain.tellings(ReceiptsAnchored, since - 1, until):
-            if (told.worker, told.index) == (account, index):
+            if (told.worker, told.index) == (self._chain.native(account), index):
                 return told.root
         return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
-from caimi.contracts.identifiers import Account, InteroperableLedger, TokenId
+from caimi.contracts.identifiers import InteroperableLedger, TokenId
 from caimi.contracts.naming import token_id, version_id, wire_address
 from caimi.contracts.registry import ModelRegistered, VersionPublished
 from caimi.contracts.site import SignedPublication
 from caimi.errors.ledgers import UnknownModel, UnknownVersion
 from caimi.ledgers.port import (
     NEWEST,
+    Account,
     AliasChange,
     At,
     ForeignModel,
@@ -39,8 +40,8 @@ class MemoryRegistry:
         self._registry = chain.contracts.registry
         self.address = chain.site.here(chain.site.registry)
 
-    def model_id(self, publisher: bytes, name: str) -> bytes:
-        return self._registry.publications.model_id(Account(publisher), name)
+    def model_id(self, publisher: Account, name: str) -> bytes:
+        return self._registry.publications.model_id(self._chain.native(publisher), name)
 
     def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
         hops = (InteroperableAddress.from_caip(each).to_bytes() for each in path)
@@ -78,9 +79,10 @@ class MemoryRegistry:
         if known is None:
             return None
         owner = self._registry.ownership.owner(state, token)
-        return ModelRecord(
-            model_id, known.name, known.publisher, owner, known.home, known.version_count
-        )
+        named = self._chain.account
+        publisher = None if known.home else named(known.publisher)
+        holder = named(owner) if owner else None
+        return ModelRecord(model_id, known.name, publisher, holder, known.home, known.version_count)
 
     async def models(self, from_height: int, to_height: int) -> list[ModelRecord]:
         told = self._chain.tellings(ModelRegistered, from_height, to_height)
@@ -99,10 +101,10 @@ class MemoryRegistry:
             raise UnknownVersion(f"{self._chain.id} knows no version {version!r} of the model.")
         return VersionRecord(version, found.manifest, found.published_at, found.deprecated)
 
-    async def publisher_of(self, model_id: bytes, version: str) -> bytes:
+    async def publisher_of(self, model_id: bytes, version: str) -> Account:
         await self.version(model_id, version)
         return next(
-            effect.publisher
+            self._chain.account(effect.publisher)
             for effect, _, _ in self._chain.ever(VersionPublished)
             if (effect.token, effect.version) == (model_id, version)
         )
@@ -120,23 +122,28 @@ class MemoryRegistry:
     async def history(self, model_id: bytes) -> list[HistoryEntry]:
         return history_of(self._chain.told, model_id)
 
-    async def approved(self, model_id: bytes) -> bytes:
+    async def approved(self, model_id: bytes) -> Account | None:
         with named("Reading who may move the model"):
-            return self._registry.ownership.approved(self._chain.state, TokenId(model_id))
+            found = self._registry.ownership.approved(self._chain.state, TokenId(model_id))
+        return self._chain.account(found) if found else None
 
     async def batch(self, batch_id: int, at: At = NEWEST) -> PublicationBatch:
         with named(f"Reading batch {batch_id}"):
             found = self._registry.publications.get(self._chain.at(at), batch_id)
         return PublicationBatch(
-            batch_id, found.root, found.anchored_at, found.count, found.anchorer
+            batch_id,
+            found.root,
+            found.anchored_at,
+            found.count,
+            self._chain.account(found.anchorer),
         )
 
     def publication_leaf(self, publication: Publication) -> bytes:
-        publisher = Account(publication.publisher)
+        publisher = self._chain.native(publication.publisher)
         return leaf_hash(
             bytes(12)
             + wire_address(self._chain.site.ledger, publisher)
-            + self.model_id(publisher, publication.name)
+            + self.model_id(publication.publisher, publication.name)
             + version_id(publication.version)
             + publication.manifest
         )
@@ -145,7 +152,7 @@ class MemoryRegistry:
         return publication_digest(
             SignedPublication(
                 self.address,
-                Account(publication.publisher),
+                self._chain.native(publication.publisher),
                 publication.name,
                 publication.version,
                 publication.manifest,
@@ -167,11 +174,12 @@ class MemoryRegistry:
     def deprecate(self, model_id: bytes, version: str, reason: str) -> MemoryCall[None]:
         return self._call(f"Deprecating {version}", "deprecate", model_id, version, reason)
 
-    def transfer(self, model_id: bytes, sender: bytes, recipient: bytes) -> MemoryCall[None]:
-        return self._call("Transferring the model", "transfer", sender, recipient, model_id)
+    def transfer(self, model_id: bytes, sender: Account, recipient: Account) -> MemoryCall[None]:
+        parties = self._chain.native(sender), self._chain.native(recipient)
+        return self._call("Transferring the model", "transfer", *parties, model_id)
 
-    def approve(self, model_id: bytes, operator: bytes) -> MemoryCall[None]:
-        return self._call("Approving", "approve", operator, model_id)
+    def approve(self, model_id: bytes, operator: Account) -> MemoryCall[None]:
+        return self._call("Approving", "approve", self._chain.native(operator), model_id)
 
     def anchor_batch(self, root: bytes, count: int) -> MemoryCall[int]:
         what = f"Anchoring {count} publications"
@@ -181,7 +189,7 @@ class MemoryRegistry:
         self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
     ) -> MemoryCall[None]:
         said = (
-            publication.publisher,
+            self._chain.native(publication.publisher),
             publication.name,
             publication.version,
             publication.manifest,

@@ -8,9 +8,10 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from caimi.contracts.identifiers import Account
 from caimi.contracts.site import SignedPublication
+from caimi.errors.ids import InvalidAccountId
 from caimi.hashing import sha256
+from caimi.ledgers.port import Account, LedgerId
 
 SIGNATURE_BYTES: Final = 64
 
@@ -29,6 +30,27 @@ class Wallet:
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign 32 bytes with Ed25519."""
         return self._secret.sign(digest)
+
+
+class MemoryAccounts:
+    """How one ledger writes its accounts (port `AccountCodec`): as the words that they are."""
+
+    def __init__(self, ledger: LedgerId) -> None:
+        self._ledger = ledger
+
+    def parse(self, text: str) -> Account:
+        """Read a word; raises `InvalidAccountId` when it is none."""
+        if not is_word(text.encode()):
+            raise InvalidAccountId(f"{text[:60]!r} is no word.")
+        return Account(self._ledger, text.encode())
+
+    def text(self, account: Account) -> str:
+        return account.native.decode()
+
+
+def is_word(native: bytes) -> bool:
+    """Tell whether it is small letters alone."""
+    return native.isalpha() and native.islower()
 
 
 @dataclass
@@ -53,7 +75,7 @@ class WordBook:
         return True
 
     def is_account(self, native: bytes) -> bool:
-        return native.isalpha() and native.islower()
+        return is_word(native)
 
     def signed(self, publication: SignedPublication, signature: bytes) -> bool:
         return self.verifies(publication.publisher, publication_digest(publication), signature)
@@ -63,7 +85,7 @@ def publication_digest(publication: SignedPublication) -> bytes:
     """Give what a publisher signs of a publication, 32 bytes."""
     parts = (
         publication.registry,
-        bytes(Account(publication.publisher)),
+        bytes(publication.publisher),
         publication.name,
         publication.version,
         publication.manifest,

@@ -107,6 +107,8 @@ contract OptimisticClientTest is CommitteeFacts {
         notAccepted(fact, id, ClaimState.Rejected);
         assertEq(_client.owed(DOUBTER), 2 * BOND);
         assertEq(_client.owed(address(this)), 0);
+        vm.expectEmit(address(_client));
+        emit IOptimisticClient.Withdrawn(DOUBTER, 2 * BOND, DOUBTER);
         vm.prank(DOUBTER);
         _client.withdraw(payable(DOUBTER));
         assertEq(DOUBTER.balance, 11 ether);

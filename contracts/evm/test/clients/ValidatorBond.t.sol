@@ -167,6 +167,8 @@ contract ValidatorBondTest is Bonds {
         assertStake(0, 0);
         assertEq(bond.owed(REPORTER), 1 ether);
         assertEq(bond.owed(SINK), 9 ether);
+        vm.expectEmit(address(bond));
+        emit ValidatorBond.Claimed(REPORTER, address(0xf00d), 1 ether);
         vm.prank(REPORTER);
         bond.claim(payable(address(0xf00d)));
         bond.sweep();

@@ -52,7 +52,7 @@ contract GatewayCallbacksTest is Network {
 
     function test_what_is_not_an_acknowledgement_is_a_failure() public {
         bytes memory invalid = abi.encodeWithSelector(Gateway.InvalidAcknowledgement.selector);
-        string[7] memory orders = ["blob", "nothing", "garbage", "overlong", "error", "toolong", "trailing"];
+        string[8] memory orders = ["blob", "nothing", "short", "garbage", "overlong", "error", "toolong", "trailing"];
         for (uint256 i = 0; i < orders.length; ++i) {
             uint256 state = vm.snapshotState();
             expectFailure(bytes(orders[i]), invalid);

@@ -82,6 +82,8 @@ contract GatewayRoutesTest is Network {
         enter(two);
         vm.expectRevert(abi.encodeWithSelector(Gateway.RoutePaused.selector, b.clientId));
         two.gateway.recvPackets(b.clientId, only(packet), proof);
+        vm.expectEmit(address(two.gateway));
+        emit IGateway.RoutePauseChanged(b.clientId, false);
         two.gateway.unpauseRoute(b.clientId);
         two.gateway.recvPackets(b.clientId, only(packet), proof);
         assertEq(appB.received(), 1);
@@ -172,6 +174,8 @@ contract GatewayRoutesTest is Network {
                 gatewayBytes(one), 1, others.threshold, others.members, others.operators, address(manager)
             );
         enter(two);
+        vm.expectEmit(address(two.gateway));
+        emit IGateway.ClientMigrated(b.clientId, address(next), until);
         two.gateway.migrateClient(b.clientId, next);
         two.gateway.recvPackets(b.clientId, only(first), ofFirst);
         assertEq(appB.received(), 1);
@@ -208,6 +212,24 @@ contract GatewayRoutesTest is Network {
             )
         );
         vm.warp(timeout);
+        bytes memory proof = proveAbsent(two, only(packet));
+        enter(one);
+        one.gateway.timeoutPackets(a.clientId, only(packet), proof);
+        assertEq(appA.timedOut(), 1);
+    }
+
+    function test_absence_is_judged_by_the_new_client_from_the_first_moment() public {
+        Packet memory packet = send(a, b, timeout, payloadsOf("port", "x"));
+        Keys memory others = makeKeys(1, 2, 3, 99);
+        enter(one);
+        one.gateway.migrateClient(
+            a.clientId,
+            new CommitteeClient(
+                gatewayBytes(two), 1, others.threshold, others.members, others.operators, address(manager)
+            )
+        );
+        vm.warp(timeout);
+        two.keys = others;
         bytes memory proof = proveAbsent(two, only(packet));
         enter(one);
         one.gateway.timeoutPackets(a.clientId, only(packet), proof);

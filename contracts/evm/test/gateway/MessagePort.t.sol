@@ -109,6 +109,15 @@ contract MessagePortTest is Network {
         assertEq(portA.sendMessage(recipient, "hello", new bytes[](0)), bytes32(0));
     }
 
+    function test_a_delivery_is_announced_by_the_name_that_its_recipient_is_told() public {
+        Packet memory packet = sendMessage(onTwo(address(inbox)), "hello");
+        bytes memory proof = proveSent(one, only(packet));
+        enter(two);
+        vm.expectEmit(address(portB));
+        emit MessagePort.MessageDelivered(keccak256(abi.encode(b.clientId, uint64(1))), address(inbox));
+        two.gateway.recvPackets(b.clientId, only(packet), proof);
+    }
+
     function test_attributes_and_value_are_refused() public {
         bytes[] memory attributes = new bytes[](1);
         attributes[0] = hex"12345678aa";

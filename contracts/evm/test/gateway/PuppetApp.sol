@@ -37,6 +37,12 @@ contract PuppetApp is IIBCApp {
         if (order == keccak256("shout")) assembly { revert(0x1000, 200000) }
         if (order == keccak256("blob")) assembly { return(0, 200000) }
         if (order == keccak256("nothing")) assembly { return(0, 0) }
+        if (order == keccak256("short")) {
+            assembly {
+                mstore(0, 0x20)
+                return(0, 0x20)
+            }
+        }
         if (order == keccak256("garbage")) {
             assembly {
                 mstore(0, not(0))

@@ -8,6 +8,7 @@ import {ICS24} from "../../src/gateway/ICS24.sol";
 import {PacketContext} from "../../src/interfaces/IIBCApp.sol";
 import {Accountant} from "../../src/limits/Accountant.sol";
 import {RouteLimits} from "../../src/limits/RouteLimits.sol";
+import {ILightClient} from "../../src/interfaces/ILightClient.sol";
 import {IModelBridge} from "../../src/interfaces/IModelBridge.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
@@ -244,6 +245,28 @@ contract ModelBridgeTest is ModelLedgers {
         vm.stopPrank();
     }
 
+    function test_a_recipient_on_a_ledger_of_another_kind_has_1_to_128_bytes() public {
+        Site storage site = on(0);
+        (ILightClient client,,) = site.ledger.gateway.getClient(routes[0][1]);
+        // ERC-7930: a ledger of chain type 0xff04 with the reference "toys".
+        string memory route = site.ledger.gateway.addClient(client, hex"0001ff0404746f797300");
+        site.ledger.gateway.setCounterparty(route, "toys-0");
+        vm.startPrank(ALICE);
+        site.registry.approve(address(site.bridge), model);
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes memory recipient = new bytes(i * 129);
+            vm.expectRevert(abi.encodeWithSelector(ModelBridge.InvalidRecipient.selector, recipient));
+            site.bridge.send(route, model, recipient, inAnHour(), 0);
+        }
+        uint256 state = vm.snapshotState();
+        for (uint256 length = 1; length <= 128; length += 127) {
+            site.bridge.send(route, model, new bytes(length), inAnHour(), 0);
+            assertEq(site.registry.ownerOf(model), address(site.bridge));
+            vm.revertToState(state);
+        }
+        vm.stopPrank();
+    }
+
     function test_a_value_has_one_encoding() public {
         bytes memory value = _value(1, ALICE, "x", abi.encodePacked(BOB));
         bytes memory refusal = abi.encodeWithSelector(ModelTransfers.InvalidTransfer.selector);
@@ -381,6 +404,8 @@ contract ModelBridgeTest is ModelLedgers {
             );
             bridge.unlockDead(model, route, nobody[i]);
         }
+        vm.expectEmit(address(bridge));
+        emit IModelBridge.DeadUnlocked(model, keccak256(bytes(route)), BOB);
         bridge.unlockDead(model, route, BOB);
         assertEq(sites[0].registry.ownerOf(model), BOB);
         assertTrue(bridge.breakerOpen(route));

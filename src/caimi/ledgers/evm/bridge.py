@@ -7,7 +7,7 @@ from caimi.ibc.commitments import commitment_key
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.port import NEWEST, Allowance, At, Exactly, Gateway, Lock
+from caimi.ledgers.port import NEWEST, Account, Allowance, At, Exactly, Gateway, Lock
 
 _ENDS = {"TransferCompleted": "completed", "TransferRefunded": "refunded"}
 
@@ -18,14 +18,14 @@ class EvmBridge:
     def __init__(
         self, contract: Contract, gateway: Gateway, events: EventReader, deployed_at: int
     ) -> None:
-        self.account = contract.address
+        self.account = contract.account(contract.address)
         self._contract = contract
         self._gateway = gateway
         self._events = events
         self._deployed_at = deployed_at
 
     def send(
-        self, client_id: str, model_id: bytes, recipient: bytes, timeout: int, min_depth: int = 0
+        self, client_id: str, model_id: bytes, recipient: Account, timeout: int, min_depth: int = 0
     ) -> EvmCall[int]:
         """Send the sender's model to an account behind `client_id`."""
         call = self._contract.call(
@@ -33,7 +33,7 @@ class EvmBridge:
             "send",
             client_id,
             word(model_id),
-            recipient,
+            recipient.native,
             timeout,
             min_depth,
         )

@@ -9,7 +9,7 @@ from caimi.ledgers.evm.abi import Interface
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.chain import Chain, Read
-from caimi.ledgers.port import NEWEST, At
+from caimi.ledgers.port import NEWEST, Account, At, LedgerId
 
 NO_ADDRESS = bytes(20)
 
@@ -43,6 +43,14 @@ class Contract:
         """
         return await self.chain.read(self.address, self.interface[method], *arguments, at=at)
 
+    def account(self, address: bytes) -> Account:
+        """Give the account of an address here."""
+        return Account(self.chain.ledger, address)
+
+    def address_of(self, who: Account) -> bytes:
+        """Give the address of an account here; raises as `address_on`."""
+        return address_on(self.chain.ledger, who)
+
 
 def word(model_id: bytes) -> int:
     """Give a model id as the uint256 that contracts use.
@@ -55,8 +63,19 @@ def word(model_id: bytes) -> int:
     return int.from_bytes(model_id, "big")
 
 
+def address_on(ledger: LedgerId, who: Account) -> bytes:
+    """Give the 20 bytes of an account of a ledger.
+
+    Raises:
+        CallInvalid: it is of another ledger, or has another length.
+    """
+    if who.ledger != ledger:
+        raise CallInvalid(f"The account {who} is not of {ledger}.")
+    return account(who.native)
+
+
 def account(address: bytes) -> bytes:
-    """Give an account's 20 bytes back.
+    """Give an address's 20 bytes back.
 
     Raises:
         CallInvalid: it has another length.

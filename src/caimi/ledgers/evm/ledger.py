@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import CallInvalid, ContractMissing, NotYetFinal
+from caimi.ledgers.evm.accounts import EvmAccounts, address_text
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.bridge import EvmBridge
 from caimi.ledgers.evm.calls import EvmCall, done, nothing
 from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.contract import Contract, account
-from caimi.ledgers.evm.contract_accounts import approves
+from caimi.ledgers.evm.contract import Contract, address_on
+from caimi.ledgers.evm.contract_accounts import EvmContractAccounts
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.gateway import EvmGateway
@@ -30,7 +30,7 @@ from caimi.ledgers.evm.registry import EvmRegistry
 from caimi.ledgers.evm.relay_fees import EvmRelayFees
 from caimi.ledgers.evm.transactions import Patience, Sender
 from caimi.ledgers.evm.watching import EvmWatching
-from caimi.ledgers.port import NEWEST, At, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
+from caimi.ledgers.port import Account, Block, Call, Done, LedgerId, Outbox, SignedCall, Signer
 
 R = TypeVar("R")
 
@@ -65,6 +65,8 @@ class EvmLedger:
         self.deployed_at = deployment.deployed_at
         self._patience = patience or Patience()
         self._clock = clock
+        self.accounts = EvmAccounts(self.id)
+        self.contract_accounts = EvmContractAccounts(chain)
         contracts = {
             name: Contract(chain, deployment.contracts[name], artifact(kind).interface)
             for name, kind in CONTRACTS.items()
@@ -76,7 +78,7 @@ class EvmLedger:
         places = tuple(contracts[name].address for name in ("registry", "market", "bridge"))
         self.registry = EvmRegistry(
             contracts["registry"],
-            self.address_of(contracts["registry"].address),
+            _interoperable(contracts["registry"]),
             events,
             ModelHistory(chain, events, places, self.deployed_at),
             VersionPublishers(contracts["registry"], events, self.deployed_at),
@@ -84,7 +86,7 @@ class EvmLedger:
         self.market = EvmMarket(contracts["market"])
         gateway = (
             contracts["gateway"],
-            self.address_of(contracts["gateway"].address),
+            _interoperable(contracts["gateway"]),
             events,
             artifact("CommitteeClient").interface,
             self.deployed_at,
@@ -125,22 +127,13 @@ class EvmLedger:
         """Give the block at a height."""
         return await self.chain.block(height)
 
-    async def balance(self, who: bytes) -> int:
+    async def balance(self, who: Account) -> int:
         """Give an account's coins in wei."""
-        return await self.chain.balance(account(who))
-
-    async def approves(self, who: bytes, digest: bytes, signature: bytes, at: At = NEWEST) -> bool:
-        """Tell whether a contract account takes `signature` of `digest` as its own (ERC-1271)."""
-        return await approves(self.chain, account(who), digest, signature, at)
+        return await self.chain.balance(address_on(self.id, who))
 
     async def work_price(self) -> int:
         """Give what a unit of gas costs now in wei: the base fee and the suggested tip."""
         return await market_price(self.chain)
-
-    def address_of(self, who: bytes) -> bytes:
-        """Give the ERC-7930 interoperable address of an account here."""
-        here = InteroperableAddress.from_caip(self.id)
-        return InteroperableAddress(here.chain_type, here.reference, account(who)).to_bytes()
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, price it, and sign it with the account's next nonce."""
@@ -163,10 +156,11 @@ class EvmLedger:
         ours = self._ours(call)
         return done(await self._sender.submit(ours, signer, outbox, key), ours.effect)
 
-    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> Done[None]:
+    async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
         """Send native coins."""
-        what = f"Sending {amount} wei to 0x{recipient.hex()}"
-        call = EvmCall(self.id, what, account(recipient), b"", amount, nothing)
+        address = address_on(self.id, recipient)
+        what = f"Sending {amount} wei to {address_text(address)}"
+        call = EvmCall(self.id, what, address, b"", amount, nothing)
         return await self.submit(call, signer)
 
     def describe(self, call: Call[object]) -> dict[str, str]:
@@ -205,3 +199,7 @@ class EvmLedger:
         if call.ledger != self.id or not isinstance(call, EvmCall):
             raise CallInvalid(f"{call.what}: the call is for {call.ledger}, not for {self.id}.")
         return call
+
+
+def _interoperable(contract: Contract) -> bytes:
+    return contract.account(contract.address).interoperable

@@ -8,11 +8,12 @@ from itertools import count
 from caimi.errors.messaging import UnprovableClient
 from caimi.ledgers.client_proofs import MAX_MEMBERS
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.accounts import address_text
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.chain import Chain, Read
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.port import NEWEST, At, Committee
+from caimi.ledgers.port import NEWEST, Account, At, Committee
 from caimi.ledgers.port.clients import (
     COMPOSITE,
     MAX_CLIENTS,
@@ -51,22 +52,22 @@ class EvmLightClients:
             self._known[account] = await self._look(account, MAX_DEPTH, count(1))
         return self._known[account]
 
-    async def frozen(self, accounts: Sequence[bytes]) -> list[bool]:
+    async def frozen(self, accounts: Sequence[Account]) -> list[bool]:
         """Tell which clients prove nothing any more."""
         method = artifact("CommitteeClient").interface["frozen"]
-        reads = [Read(account, method) for account in accounts]
+        reads = [Read(self._gateway.address_of(account), method) for account in accounts]
         return [bool(frozen) for (frozen,) in await self._chain.reads(reads)]
 
-    async def committee(self, account: bytes) -> Committee:
+    async def committee(self, account: Account) -> Committee:
         """Give the present committee of a committee client."""
         return await read_committee(self._contract(account, "CommitteeClient"))
 
     def rotate(
-        self, account: bytes, following: Committee, signers: int, signatures: bytes
+        self, account: Account, following: Committee, signers: int, signatures: bytes
     ) -> EvmCall[None]:
         """Hand a committee client over to `following`, as its present committee signed."""
         return self._contract(account, "CommitteeClient").call(
-            f"Handing client 0x{account.hex()} over to epoch {following.epoch}",
+            f"Handing client {address_text(account.native)} over to epoch {following.epoch}",
             "rotate",
             following.threshold,
             list(following.members),
@@ -75,15 +76,17 @@ class EvmLightClients:
             signatures,
         )
 
-    async def claims(self, account: bytes, most: int) -> list[Claim]:
+    async def claims(self, account: Account, most: int) -> list[Claim]:
         """Give the newest claims of an optimistic client, oldest first."""
         client = self._contract(account, "OptimisticClient")
         last = await self._last_claim(client)
         numbers = range(max(1, last - most + 1), last + 1)
         found = await self._chain.reads([client.reading("claims", number) for number in numbers])
-        return [_claim(number, fields) for number, (fields,) in zip(numbers, found, strict=True)]
+        return [
+            self._claim(number, fields) for number, (fields,) in zip(numbers, found, strict=True)
+        ]
 
-    async def propose(self, account: bytes, claim: Claim) -> EvmCall[None]:
+    async def propose(self, account: Account, claim: Claim) -> EvmCall[None]:
         """Build a claim, with its bond."""
         client = self._contract(account, "OptimisticClient")
         (bond,) = await client.read("bond")
@@ -99,14 +102,15 @@ class EvmLightClients:
         )
 
     async def recover(
-        self, account: bytes, ended: Sequence[int], proposer: bytes
+        self, account: Account, ended: Sequence[int], proposer: Account
     ) -> list[EvmCall[None]]:
         """Build the settling of claims, and the withdrawal of what their proposer is owed."""
         client = self._contract(account, "OptimisticClient")
         calls = [client.call(f"Settling claim {each}", "settle", each) for each in ended]
-        (owed,) = await client.read("owed", proposer)
+        address = self._gateway.address_of(proposer)
+        (owed,) = await client.read("owed", address)
         if calls or owed:
-            calls.append(client.call("Withdrawing bonds", "withdraw", proposer))
+            calls.append(client.call("Withdrawing bonds", "withdraw", address))
         return calls
 
     async def _look(self, account: bytes, depth: int, numbers: Iterator[int]) -> LightClient:
@@ -116,11 +120,11 @@ class EvmLightClients:
                 f"A client on {self._chain.ledger} is made of more than {MAX_CLIENTS} clients, or "
                 f"they lie more than {MAX_DEPTH} deep."
             )
-        (kind,) = await self._contract(account, "CommitteeClient").read("clientType")
+        (kind,) = await self._at(account, "CommitteeClient").read("clientType")
         accounts: Sequence[bytes] = ()
         threshold = 0
         if kind == COMPOSITE:
-            client = self._contract(account, "CompositeClient")
+            client = self._at(account, "CompositeClient")
             (accounts,), (threshold,) = await self._chain.reads(
                 [client.reading("members"), client.reading("threshold")]
             )
@@ -129,11 +133,11 @@ class EvmLightClients:
                     f"A composite on {self._chain.ledger} asks for {threshold} of {len(accounts)}."
                 )
         elif kind == STORAGE_PROOF:
-            accounts = await self._contract(account, "StorageProofClient").read("inner")
+            accounts = await self._at(account, "StorageProofClient").read("inner")
         elif kind == OPTIMISTIC:
-            accounts = await self._contract(account, "OptimisticClient").read("stronger")
+            accounts = await self._at(account, "OptimisticClient").read("stronger")
         inner = [await self._look(each, depth - 1, numbers) for each in accounts]
-        return LightClient(account, str(kind), tuple(inner), threshold)
+        return LightClient(self._gateway.account(account), str(kind), tuple(inner), threshold)
 
     async def _last_claim(self, client: Contract) -> int:
         """Find the newest claim: they are numbered from 1, and nothing says how many there are."""
@@ -151,8 +155,27 @@ class EvmLightClients:
             before, beyond = (middle, beyond) if await exists(middle) else (before, middle)
         return before
 
-    def _contract(self, account: bytes, name: str) -> Contract:
-        return Contract(self._chain, account, artifact(name).interface)
+    def _contract(self, account: Account, name: str) -> Contract:
+        return self._at(self._gateway.address_of(account), name)
+
+    def _at(self, address: bytes, name: str) -> Contract:
+        return Contract(self._chain, address, artifact(name).interface)
+
+    def _claim(self, number: int, fields: Value) -> Claim:
+        start, height, time, size, state, proposer, deadline, _, _, root = fields
+        return Claim(
+            number,
+            start,
+            height,
+            time,
+            size,
+            root,
+            deadline,
+            state == _OPEN,
+            state == _ACCEPTED,
+            state == _REJECTED,
+            self._gateway.account(proposer),
+        )
 
 
 async def read_committee(client: Contract, at: At = NEWEST) -> Committee:
@@ -160,20 +183,3 @@ async def read_committee(client: Contract, at: At = NEWEST) -> Committee:
     (epoch,) = await client.read("epoch", at=at)
     digest, threshold, members, operators, _ = await client.read("committee", epoch, at=at)
     return Committee(epoch, threshold, tuple(members), operators, digest)
-
-
-def _claim(number: int, fields: Value) -> Claim:
-    start, height, time, size, state, proposer, deadline, _, _, root = fields
-    return Claim(
-        number,
-        start,
-        height,
-        time,
-        size,
-        root,
-        deadline,
-        state == _OPEN,
-        state == _ACCEPTED,
-        state == _REJECTED,
-        proposer,
-    )

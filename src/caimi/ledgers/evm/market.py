@@ -9,10 +9,11 @@ from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.calls import EvmCall, Included
-from caimi.ledgers.evm.contract import Contract, account, coin, word
+from caimi.ledgers.evm.contract import Contract, coin, word
 from caimi.ledgers.evm.registry import version_id
 from caimi.ledgers.port import (
     NEWEST,
+    Account,
     At,
     Exactly,
     LedgerId,
@@ -98,10 +99,14 @@ class EvmMarket:
         )
         return call.giving(lambda included: included.value("PurchaseOpened", "purchaseId", bytes))
 
-    def grant(self, model_id: bytes, version: str, consumer: bytes) -> EvmCall[bytes]:
+    def grant(self, model_id: bytes, version: str, consumer: Account) -> EvmCall[bytes]:
         """Give a licence without payment."""
         call = self._contract.call(
-            f"Granting a licence of version {version}", "grant", word(model_id), version, consumer
+            f"Granting a licence of version {version}",
+            "grant",
+            word(model_id),
+            version,
+            consumer.interoperable,
         )
         return call.giving(_licence_id)
 
@@ -110,13 +115,13 @@ class EvmMarket:
         return self._contract.call("Revoking a licence", "revoke", licence_id)
 
     async def licence(
-        self, model_id: bytes, version: str, consumer: bytes, at: At = NEWEST
+        self, model_id: bytes, version: str, consumer: Account, at: At = NEWEST
     ) -> Licence:
         """Read a consumer's licence; one that was never granted is not live."""
         licence_id = keccak256(
             encode(
                 ["uint256", "bytes32", "bytes32"],
-                [word(model_id), version_id(version), keccak256(consumer)],
+                [word(model_id), version_id(version), keccak256(consumer.interoperable)],
             )
         )
         ((granted_at, revoked),) = await self._contract.read("licence", licence_id, at=at)
@@ -130,41 +135,41 @@ class EvmMarket:
     async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase:
         """Read a purchase made from here."""
         (fields,) = await self._contract.read("purchase", purchase_id, at=at)
-        return _purchase(purchase_id, fields)
+        return self._purchase(purchase_id, fields)
 
     async def purchase_of(
-        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: At = NEWEST
+        self, client_id: str, model_id: bytes, version: str, buyer: Account, at: At = NEWEST
     ) -> Purchase | None:
         """Read the buyer's pending or completed purchase of a version, if any, at one height."""
         if at is NEWEST:
             at = Exactly(await self._contract.chain.head_height())
-        (purchase_id,) = await self._contract.read(
-            "purchaseOf", client_id, word(model_id), version_id(version), account(buyer), at=at
-        )
+        named = (client_id, word(model_id), version_id(version), self._contract.address_of(buyer))
+        (purchase_id,) = await self._contract.read("purchaseOf", *named, at=at)
         return None if purchase_id == _NONE else await self.purchase(purchase_id, at)
 
-    async def owed(self, who: bytes, currency: bytes = b"", at: At = NEWEST) -> int:
+    async def owed(self, who: Account, currency: bytes = b"", at: At = NEWEST) -> int:
         """Give what the market owes an account."""
-        (amount,) = await self._contract.read("owed", account(who), coin(currency), at=at)
+        address = self._contract.address_of(who)
+        (amount,) = await self._contract.read("owed", address, coin(currency), at=at)
         return int(amount)
 
-    def withdraw(self, to: bytes, currency: bytes = b"") -> EvmCall[None]:
+    def withdraw(self, to: Account, currency: bytes = b"") -> EvmCall[None]:
         """Pay out to `to` what the market owes the sender."""
-        return self._contract.call("Withdrawing earnings", "withdraw", coin(currency), account(to))
+        address = self._contract.address_of(to)
+        return self._contract.call("Withdrawing earnings", "withdraw", coin(currency), address)
+
+    def _purchase(self, purchase_id: bytes, fields: Value) -> Purchase:
+        buyer, state, _, _, model_id, version, currency, amount = fields
+        return Purchase(
+            purchase_id=purchase_id,
+            buyer=self._contract.account(buyer) if any(buyer) else None,
+            state=PurchaseState(state),
+            model_id=int(model_id).to_bytes(32, "big"),
+            version_id=version,
+            currency=b"" if currency == bytes(20) else currency,
+            amount=amount,
+        )
 
 
 def _licence_id(included: Included) -> bytes:
     return included.value("LicenceGranted", "licenceId", bytes)
-
-
-def _purchase(purchase_id: bytes, fields: Value) -> Purchase:
-    buyer, state, _, _, model_id, version, currency, amount = fields
-    return Purchase(
-        purchase_id=purchase_id,
-        buyer=buyer,
-        state=PurchaseState(state),
-        model_id=int(model_id).to_bytes(32, "big"),
-        version_id=version,
-        currency=b"" if currency == bytes(20) else currency,
-        amount=amount,
-    )

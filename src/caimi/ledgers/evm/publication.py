@@ -7,7 +7,7 @@ ten times as long.
 from __future__ import annotations
 
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.contract import account, word
+from caimi.ledgers.evm.contract import Contract, account, word
 from caimi.ledgers.port import Publication
 from caimi.merkle import leaf_hash
 
@@ -24,8 +24,9 @@ _STRING_OFFSET = (128).to_bytes(32)
 class Publications:
     """What one registry hashes and what publishers sign for it."""
 
-    def __init__(self, chain_number: int, registry: bytes) -> None:
-        self._place = chain_number.to_bytes(32) + _PAD + registry
+    def __init__(self, registry: Contract) -> None:
+        self._registry = registry
+        self._place = registry.chain.number.to_bytes(32) + _PAD + registry.address
         self._domain = b"\x19\x01" + keccak256(
             _DOMAIN_TYPE + keccak256(b"CAIMI ModelRegistry") + keccak256(b"1") + self._place
         )
@@ -39,10 +40,11 @@ class Publications:
 
     def leaf(self, publication: Publication) -> bytes:
         """Give the OpenZeppelin standard leaf of (publisher, model id, version id, manifest)."""
+        publisher = self._registry.address_of(publication.publisher)
         return leaf_hash(
             _PAD
-            + account(publication.publisher)
-            + self.model_id(publication.publisher, publication.name)
+            + publisher
+            + self.model_id(publisher, publication.name)
             + keccak256(publication.version.encode())
             + _digest(publication)
         )
@@ -52,7 +54,7 @@ class Publications:
         struct = keccak256(
             _PUBLICATION_TYPE
             + _PAD
-            + account(publication.publisher)
+            + self._registry.address_of(publication.publisher)
             + keccak256(publication.name.encode())
             + keccak256(publication.version.encode())
             + _digest(publication)

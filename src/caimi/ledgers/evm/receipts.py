@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.ledgers.evm.calls import EvmCall
-from caimi.ledgers.evm.contract import Contract, account
+from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.port import NEWEST, At
+from caimi.ledgers.port import NEWEST, Account, At
 
 
 class EvmReceiptLog:
@@ -21,12 +21,14 @@ class EvmReceiptLog:
         call = self._contract.call(f"Anchoring {count} receipts", "anchor", root, count)
         return call.giving(lambda included: included.value("ReceiptsAnchored", "index", int))
 
-    async def anchored(self, worker: bytes, root: bytes, at: At = NEWEST) -> int | None:
+    async def anchored(self, worker: Account, root: bytes, at: At = NEWEST) -> int | None:
         """Give when the worker anchored the root, in seconds; None when never."""
-        (time,) = await self._contract.read("anchored", account(worker), root, at=at)
+        (time,) = await self._contract.read(
+            "anchored", self._contract.address_of(worker), root, at=at
+        )
         return int(time) or None
 
-    async def entry(self, who: bytes, index: int, since: int, until: int) -> bytes | None:
+    async def entry(self, who: Account, index: int, since: int, until: int) -> bytes | None:
         """Give the root that an account anchored as its `index`-th, by the log's event.
 
         Raises:
@@ -35,7 +37,7 @@ class EvmReceiptLog:
         topic = self._contract.interface.events["ReceiptsAnchored"].topic
         found = await self._events.events(
             [self._contract.address],
-            [topic, bytes(12) + account(who), index.to_bytes(32)],
+            [topic, bytes(12) + self._contract.address_of(who), index.to_bytes(32)],
             since,
             until,
         )

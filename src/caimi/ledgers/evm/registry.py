@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from caimi.errors.ledgers import TransactionReverted, UnknownModel, UnknownVersion
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.accounts import address_text
 from caimi.ledgers.evm.calls import Event, EvmCall
-from caimi.ledgers.evm.contract import Contract, account, word
+from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.publication import Publications
@@ -16,6 +17,7 @@ from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.voyages import foreign_model, token_id
 from caimi.ledgers.port import (
     NEWEST,
+    Account,
     AliasChange,
     At,
     ForeignModel,
@@ -53,14 +55,14 @@ class EvmRegistry:
     ) -> None:
         self.address = address
         self._contract = contract
-        self._publications = Publications(contract.chain.number, contract.address)
+        self._publications = Publications(contract)
         self._events = events
         self._history = history
         self._publishers = publishers
 
-    def model_id(self, publisher: bytes, name: str) -> bytes:
+    def model_id(self, publisher: Account, name: str) -> bytes:
         """Give the id: keccak256(abi.encode(chain id, registry, publisher, name))."""
-        return self._publications.model_id(publisher, name)
+        return self._publications.model_id(self._contract.address_of(publisher), name)
 
     def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
         """Give the id under which a model is known here after it came over `path`."""
@@ -134,13 +136,15 @@ class EvmRegistry:
         if isinstance(found, TransactionReverted):
             raise found
         publisher, name, home, count = found
+        at_home = home in (b"", self.address)
+        named = self._contract.account
         return ModelRecord(
             model_id=model_id,
             name=name,
-            publisher=publisher,
+            publisher=named(publisher) if at_home else None,
             # A model that was here and went home has no owner here.
-            owner=b"" if isinstance(owner, TransactionReverted) else owner[0],
-            home=b"" if home == self.address else home,
+            owner=None if isinstance(owner, TransactionReverted) else named(owner[0]),
+            home=b"" if at_home else home,
             version_count=count,
         )
 
@@ -181,7 +185,7 @@ class EvmRegistry:
             records.append(VersionRecord(version, manifest, published_at, deprecated))
         return records
 
-    async def publisher_of(self, model_id: bytes, version: str) -> bytes:
+    async def publisher_of(self, model_id: bytes, version: str) -> Account:
         """Give the account that published a version.
 
         Raises:
@@ -189,7 +193,9 @@ class EvmRegistry:
             LedgerAnswerInvalid: the node does not show who did.
         """
         record = await self.version(model_id, version)
-        return await self._publishers.of(model_id, version_id(version), record.published_at)
+        publishers = self._publishers
+        found = await publishers.of(model_id, version_id(version), record.published_at)
+        return self._contract.account(found)
 
     async def alias(self, model_id: bytes, name: str, at: At = NEWEST) -> str | None:
         """Give the version an alias points at; None when it was never set."""
@@ -241,26 +247,29 @@ class EvmRegistry:
             f"Deprecating version {version}", "deprecate", word(model_id), version, reason
         )
 
-    def transfer(self, model_id: bytes, sender: bytes, recipient: bytes) -> EvmCall[None]:
+    def transfer(self, model_id: bytes, sender: Account, recipient: Account) -> EvmCall[None]:
         """Give the model to another account on this ledger."""
         return self._contract.call(
-            f"Transferring the model to 0x{recipient.hex()}",
+            f"Transferring the model to {address_text(recipient.native)}",
             "transferFrom",
-            account(sender),
-            account(recipient),
+            self._contract.address_of(sender),
+            self._contract.address_of(recipient),
             word(model_id),
         )
 
-    def approve(self, model_id: bytes, operator: bytes) -> EvmCall[None]:
+    def approve(self, model_id: bytes, operator: Account) -> EvmCall[None]:
         """Let another account move the model."""
         return self._contract.call(
-            f"Approving 0x{operator.hex()}", "approve", account(operator), word(model_id)
+            f"Approving {address_text(operator.native)}",
+            "approve",
+            self._contract.address_of(operator),
+            word(model_id),
         )
 
-    async def approved(self, model_id: bytes) -> bytes:
-        """Give the account that may move the model; empty when none."""
+    async def approved(self, model_id: bytes) -> Account | None:
+        """Give the account that may move the model; None when there is none."""
         (operator,) = await self._contract.read("getApproved", word(model_id))
-        return bytes(operator) if any(operator) else b""
+        return self._contract.account(operator) if any(operator) else None
 
     def publication_leaf(self, publication: Publication) -> bytes:
         """Give a publication's leaf in a batch (OpenZeppelin standard leaf)."""
@@ -282,7 +291,9 @@ class EvmRegistry:
             TransactionReverted: there is none of that id.
         """
         root, anchored_at, count, anchorer = await self._contract.read("batch", batch_id, at=at)
-        return PublicationBatch(batch_id, root, anchored_at, count, anchorer)
+        return PublicationBatch(
+            batch_id, root, anchored_at, count, self._contract.account(anchorer)
+        )
 
     def publish_from_batch(
         self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
@@ -293,7 +304,7 @@ class EvmRegistry:
             "publishFromBatch",
             batch_id,
             (
-                account(publication.publisher),
+                self._contract.address_of(publication.publisher),
                 publication.name,
                 publication.version,
                 publication.manifest,

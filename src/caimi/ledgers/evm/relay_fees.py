@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from caimi.ibc.packet import Packet
 from caimi.ledgers.evm.calls import EvmCall
-from caimi.ledgers.evm.contract import Contract, account
+from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.gateway import EvmGateway
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.packets import to_tuple
-from caimi.ledgers.port import NEWEST, At, RelayFee
+from caimi.ledgers.port import NEWEST, Account, At, RelayFee
 
 
 class EvmRelayFees:
@@ -21,17 +21,17 @@ class EvmRelayFees:
         self._gateway = gateway
         self._events = events
 
-    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> EvmCall[None]:
+    def escrow(self, packet: Packet, relayer: Account, amount: int) -> EvmCall[None]:
         """Set aside `amount` wei for the relayer of an open packet."""
         return self._contract.call(
             f"Paying for packet {packet.sequence} of {packet.source_client}",
             "escrow",
             to_tuple(packet),
-            account(relayer),
+            self._contract.address_of(relayer),
             value=amount,
         )
 
-    async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
+    async def escrowed(self, relayer: Account, from_height: int, to_height: int) -> list[RelayFee]:
         """List fees set aside for `relayer` in blocks (from_height, to_height], in log order.
 
         Those over clients that the gateway does not have are left out.
@@ -39,7 +39,7 @@ class EvmRelayFees:
         event = self._contract.interface.events["FeeEscrowed"]
         logs = await self._events.raw(
             [self._contract.address],
-            [event.topic, bytes(12) + account(relayer)],
+            [event.topic, bytes(12) + self._contract.address_of(relayer)],
             from_height + 1,
             to_height,
         )
@@ -52,8 +52,8 @@ class EvmRelayFees:
                     RelayFee(
                         client_id,
                         values["sequence"],
-                        values["relayer"],
-                        values["payer"],
+                        self._contract.account(values["relayer"]),
+                        self._contract.account(values["payer"]),
                         values["amount"],
                         values["timeout"],
                         log.height,
@@ -93,24 +93,26 @@ class EvmRelayFees:
             proof,
         )
 
-    def reclaim(self, client_id: str, sequence: int, relayer: bytes, payer: bytes) -> EvmCall[None]:
+    def reclaim(
+        self, client_id: str, sequence: int, relayer: Account, payer: Account
+    ) -> EvmCall[None]:
         """Give a fee back about whose packet nobody proved anything for long after its timeout."""
         return self._contract.call(
             f"Giving the fee of packet {sequence} of {client_id} back",
             "reclaim",
             client_id,
-            (sequence, account(relayer), account(payer)),
+            (sequence, self._contract.address_of(relayer), self._contract.address_of(payer)),
         )
 
-    async def owed(self, who: bytes) -> int:
+    async def owed(self, who: Account) -> int:
         """Tell what an account can withdraw, in wei."""
-        (amount,) = await self._contract.read("owed", account(who))
+        (amount,) = await self._contract.read("owed", self._contract.address_of(who))
         return int(amount)
 
-    def withdraw(self, to: bytes) -> EvmCall[None]:
+    def withdraw(self, to: Account) -> EvmCall[None]:
         """Withdraw to `to` what the sender is owed."""
-        return self._contract.call("Withdrawing fees", "withdraw", account(to))
+        return self._contract.call("Withdrawing fees", "withdraw", self._contract.address_of(to))
 
 
 def _id(fee: RelayFee) -> tuple[int, bytes, bytes]:
-    return fee.sequence, fee.relayer, fee.payer
+    return fee.sequence, fee.relayer.native, fee.payer.native

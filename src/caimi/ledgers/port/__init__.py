@@ -6,9 +6,11 @@ Writes come in two halves: a facet builds a `Call`, which has no effect, and `Le
 it. Between the two the signed transaction can be written down (`Outbox`), so that a process killed
 anywhere sends it once.
 
-All heights are block numbers, all times seconds since the epoch, all amounts the smallest unit.
+All heights are block numbers, all times seconds since the epoch, all amounts the smallest unit,
+all accounts (`Account`) of one ledger.
 """
 
+from caimi.ledgers.port.accounts import Account, AccountCodec, ContractAccounts
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
@@ -23,6 +25,7 @@ from caimi.ledgers.port.clients import (
     LightClient,
     LightClients,
 )
+from caimi.ledgers.port.family import Family
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
     Committee,
@@ -55,6 +58,8 @@ from caimi.ledgers.port.watching import Watching
 __all__ = [
     "FINAL",
     "NEWEST",
+    "Account",
+    "AccountCodec",
     "At",
     "AttestationKey",
     "Exactly",
@@ -67,9 +72,11 @@ __all__ = [
     "Call",
     "Claim",
     "Committee",
+    "ContractAccounts",
     "Delivery",
     "Done",
     "Ending",
+    "Family",
     "ForeignModel",
     "Gateway",
     "HistoryEntry",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
 
@@ -36,17 +37,17 @@ class Bridge(Protocol):
     """Moves ownership between ledgers."""
 
     @property
-    def account(self) -> bytes:
-        """The bridge's native account, which must be approved for the token before `send`."""
+    def account(self) -> Account:
+        """The bridge's own account, which must be approved for the token before `send`."""
         ...
 
     def send(
-        self, client_id: str, model_id: bytes, recipient: bytes, timeout: int, min_depth: int = 0
+        self, client_id: str, model_id: bytes, recipient: Account, timeout: int, min_depth: int = 0
     ) -> Call[int]:
         """Send the model back the way it came, or on to a ledger that it has not been on.
 
-        The other side takes it when `min_depth` blocks lie on the one that sends. Its effect is the
-        packet's sequence.
+        `recipient` is an account there. The other side takes it when `min_depth` blocks lie on the
+        one that sends. Its effect is the packet's sequence.
         """
         ...
 

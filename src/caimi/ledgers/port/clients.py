@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.gateway import Committee
 
@@ -25,13 +26,13 @@ MAX_CLIENTS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class LightClient:
-    """One client: its native `account`, and its `kind` as it says itself.
+    """One client: its `account`, and its `kind` as it says itself.
 
     `inner` are the clients that it asks: a composite's members, of which `threshold` must prove;
     the one that vouches for a storage proof's blocks; the one that settles optimistic claims.
     """
 
-    account: bytes
+    account: Account
     kind: str
     inner: tuple[LightClient, ...] = ()
     threshold: int = 0
@@ -42,7 +43,7 @@ class Claim:
     """What a proposer claimed of blocks (from, height], or with both equal of missing receipts.
 
     `open` while it is neither settled nor challenged: it proves once `deadline` has passed, and
-    once it is `accepted`. `proposer` is a native account.
+    once it is `accepted`. One that is only about to be made has no `proposer`.
     """
 
     number: int
@@ -55,7 +56,7 @@ class Claim:
     open: bool
     accepted: bool
     rejected: bool = False
-    proposer: bytes = b""
+    proposer: Account | None = None
 
 
 class LightClients(Protocol):
@@ -69,30 +70,30 @@ class LightClients(Protocol):
         """
         ...
 
-    async def frozen(self, accounts: Sequence[bytes]) -> list[bool]:
+    async def frozen(self, accounts: Sequence[Account]) -> list[bool]:
         """Tell which clients prove nothing any more."""
         ...
 
-    async def committee(self, account: bytes) -> Committee:
+    async def committee(self, account: Account) -> Committee:
         """Give the present committee of a committee client."""
         ...
 
     def rotate(
-        self, account: bytes, following: Committee, signers: int, signatures: bytes
+        self, account: Account, following: Committee, signers: int, signatures: bytes
     ) -> Call[None]:
         """Build the hand-over of a committee client, as `SignedRotation` has it."""
         ...
 
-    async def claims(self, account: bytes, most: int) -> list[Claim]:
+    async def claims(self, account: Account, most: int) -> list[Claim]:
         """Give the newest claims of an optimistic client, `most` at most, oldest first."""
         ...
 
-    async def propose(self, account: bytes, claim: Claim) -> Call[None]:
+    async def propose(self, account: Account, claim: Claim) -> Call[None]:
         """Build a claim with the bond that the client asks for; its proposers only."""
         ...
 
     async def recover(
-        self, account: bytes, ended: Sequence[int], proposer: bytes
+        self, account: Account, ended: Sequence[int], proposer: Account
     ) -> Sequence[Call[None]]:
         """Build what gets a proposer's bonds back, those of the claims that `ended` and of others.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from caimi.ibc.packet import Packet
+from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
 
@@ -15,13 +16,13 @@ from caimi.ledgers.port.heights import NEWEST, At
 class RelayFee:
     """What `payer` escrowed, at `height`, for `relayer` to carry one packet sent from here.
 
-    Accounts are native; `timeout` is the packet's, in seconds.
+    `timeout` is the packet's, in seconds.
     """
 
     client_id: str
     sequence: int
-    relayer: bytes
-    payer: bytes
+    relayer: Account
+    payer: Account
     amount: int
     timeout: int
     height: int
@@ -30,11 +31,11 @@ class RelayFee:
 class RelayFees(Protocol):
     """Escrow of relayers' fees at the ledger that sends."""
 
-    def escrow(self, packet: Packet, relayer: bytes, amount: int) -> Call[None]:
+    def escrow(self, packet: Packet, relayer: Account, amount: int) -> Call[None]:
         """Set aside `amount` native coins for the relayer of an open packet."""
         ...
 
-    async def escrowed(self, relayer: bytes, from_height: int, to_height: int) -> list[RelayFee]:
+    async def escrowed(self, relayer: Account, from_height: int, to_height: int) -> list[RelayFee]:
         """Fees set aside for `relayer` in blocks (from_height, to_height], in log order."""
         ...
 
@@ -56,14 +57,16 @@ class RelayFees(Protocol):
         """Give fees back, by proof that their packets were not received in time."""
         ...
 
-    def reclaim(self, client_id: str, sequence: int, relayer: bytes, payer: bytes) -> Call[None]:
+    def reclaim(
+        self, client_id: str, sequence: int, relayer: Account, payer: Account
+    ) -> Call[None]:
         """Give a fee back that nobody has collected for so long that it is abandoned."""
         ...
 
-    async def owed(self, account: bytes) -> int:
+    async def owed(self, account: Account) -> int:
         """Tell what `account` can withdraw."""
         ...
 
-    def withdraw(self, to: bytes) -> Call[None]:
+    def withdraw(self, to: Account) -> Call[None]:
         """Pay out to `to` what the sender is owed."""
         ...

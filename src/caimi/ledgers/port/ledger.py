@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+from caimi.ledgers.port.accounts import Account, AccountCodec, ContractAccounts
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Bridge
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import LightClients
 from caimi.ledgers.port.fees import RelayFees
 from caimi.ledgers.port.gateway import Gateway
-from caimi.ledgers.port.heights import NEWEST, At
 from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.market import Market
 from caimi.ledgers.port.receipts import ReceiptLog
@@ -26,6 +26,8 @@ class Ledger(Protocol):
     @property
     def id(self) -> LedgerId: ...
     @property
+    def accounts(self) -> AccountCodec: ...
+    @property
     def registry(self) -> Registry: ...
     @property
     def market(self) -> Market: ...
@@ -38,6 +40,11 @@ class Ledger(Protocol):
     @property
     def fees(self) -> RelayFees | None:
         """Escrow for relayers; None on ledgers that have no coin to pay them with."""
+        ...
+
+    @property
+    def contract_accounts(self) -> ContractAccounts | None:
+        """Accounts that are contracts; None on ledgers where each has a key."""
         ...
 
     @property
@@ -59,25 +66,12 @@ class Ledger(Protocol):
         ...
 
     async def block(self, height: int) -> Block: ...
-    async def balance(self, account: bytes) -> int:
+    async def balance(self, account: Account) -> int:
         """Give an account's coins; raises `NotOffered` on a ledger that has none."""
-        ...
-
-    async def approves(
-        self, account: bytes, digest: bytes, signature: bytes, at: At = NEWEST
-    ) -> bool:
-        """Tell whether a contract at `account` takes a signature of 32 bytes as its own.
-
-        Its code runs within bounds and without effect; whatever it does but say yes is no.
-        """
         ...
 
     async def work_price(self) -> int:
         """Give what a unit of work costs now, in the smallest coin; raises as `balance`."""
-        ...
-
-    def address_of(self, account: bytes) -> bytes:
-        """ERC-7930 interoperable address of an account here."""
         ...
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
@@ -101,7 +95,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def transfer_coins(self, recipient: bytes, amount: int, signer: Signer) -> Done[None]:
+    async def transfer_coins(self, recipient: Account, amount: int, signer: Signer) -> Done[None]:
         """Send coins; raises as `balance`."""
         ...
 

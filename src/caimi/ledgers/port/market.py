@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
@@ -37,10 +38,10 @@ class PurchaseState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A purchase as the paying ledger's market knows it."""
+    """A purchase as the paying ledger's market knows it; one that it does not know has no buyer."""
 
     purchase_id: bytes
-    buyer: bytes
+    buyer: Account | None
     state: PurchaseState
     model_id: bytes
     version_id: bytes
@@ -50,7 +51,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """A consumer's right to a version, as the home ledger knows it (consumers are ERC-7930)."""
+    """A consumer's right to a version, as the home ledger knows it."""
 
     licence_id: bytes
     granted_at: int
@@ -63,7 +64,7 @@ class Licence:
 
 
 class Market(Protocol):
-    """Licences: prices and grants at home, payment anywhere."""
+    """Licences: prices and grants at home, payment anywhere. A consumer is of any ledger."""
 
     def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call[None]: ...
     async def price(
@@ -99,13 +100,13 @@ class Market(Protocol):
         """
         ...
 
-    def grant(self, model_id: bytes, version: str, consumer: bytes) -> Call[bytes]:
+    def grant(self, model_id: bytes, version: str, consumer: Account) -> Call[bytes]:
         """Give a licence without payment; the effect is its id."""
         ...
 
     def revoke(self, licence_id: bytes) -> Call[None]: ...
     async def licence(
-        self, model_id: bytes, version: str, consumer: bytes, at: At = NEWEST
+        self, model_id: bytes, version: str, consumer: Account, at: At = NEWEST
     ) -> Licence: ...
     async def tally(self, model_id: bytes, at: At = NEWEST) -> tuple[int, bytes]:
         """Give how many licences of a model are live, and the digest over all there ever were."""
@@ -113,12 +114,12 @@ class Market(Protocol):
 
     async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase: ...
     async def purchase_of(
-        self, client_id: str, model_id: bytes, version: str, buyer: bytes, at: At = NEWEST
+        self, client_id: str, model_id: bytes, version: str, buyer: Account, at: At = NEWEST
     ) -> Purchase | None:
         """Give the buyer's pending or completed purchase of this version, if any."""
         ...
 
-    async def owed(self, account: bytes, currency: bytes = b"", at: At = NEWEST) -> int: ...
-    def withdraw(self, to: bytes, currency: bytes = b"") -> Call[None]:
+    async def owed(self, account: Account, currency: bytes = b"", at: At = NEWEST) -> int: ...
+    def withdraw(self, to: Account, currency: bytes = b"") -> Call[None]:
         """Pay out to `to` what the market owes the sender."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
 
@@ -15,11 +16,11 @@ class ReceiptLog(Protocol):
         """Anchor a root over `count` receipts; its effect is which of the sender's roots it is."""
         ...
 
-    async def anchored(self, worker: bytes, root: bytes, at: At = NEWEST) -> int | None:
+    async def anchored(self, worker: Account, root: bytes, at: At = NEWEST) -> int | None:
         """When `worker` anchored `root`, in seconds; None when never."""
         ...
 
-    async def entry(self, account: bytes, index: int, since: int, until: int) -> bytes | None:
+    async def entry(self, account: Account, index: int, since: int, until: int) -> bytes | None:
         """Give the root that `account` anchored as its `index`-th, from 0, in these blocks.
 
         There is at most one for ever: the log counts each account's roots. None when the blocks

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
@@ -15,13 +16,14 @@ from caimi.ledgers.port.heights import NEWEST, At
 class ModelRecord:
     """A model as a registry knows it.
 
-    `home` is the home registry (ERC-7930), empty at home; `owner` is empty when nobody holds it.
+    `home` is the home registry (ERC-7930), empty at home. A model of another ledger has no
+    `publisher` here (`Registry.foreign` tells what came with it); what nobody holds has no `owner`.
     """
 
     model_id: bytes
     name: str
-    publisher: bytes
-    owner: bytes
+    publisher: Account | None
+    owner: Account | None
     home: bytes
     version_count: int
 
@@ -46,8 +48,9 @@ class Statement:
 class ForeignModel:
     """A model of another ledger, and how it came.
 
-    `path` are the ledgers between its home and here, in the order of the voyage. Each of them, and
-    the home, can have lied about all of this; nobody else can.
+    `path` are the ledgers between its home and here, in the order of the voyage. `publisher` is
+    what packets have for the account. Each ledger, and the home, can have lied about all of this;
+    nobody else can.
     """
 
     home: bytes
@@ -79,7 +82,7 @@ class AliasChange:
 class Publication:
     """What a batch leaf commits to: (publisher, model id, version id, manifest digest)."""
 
-    publisher: bytes
+    publisher: Account
     name: str
     version: str
     manifest: bytes
@@ -93,7 +96,7 @@ class PublicationBatch:
     root: bytes
     anchored_at: int
     count: int
-    anchorer: bytes
+    anchorer: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class Registry(Protocol):
         """ERC-7930 interoperable address of the registry."""
         ...
 
-    def model_id(self, publisher: bytes, name: str) -> bytes: ...
+    def model_id(self, publisher: Account, name: str) -> bytes: ...
     def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
         """Give the id under which a model is known here after it came over `path`."""
         ...
@@ -137,7 +140,7 @@ class Registry(Protocol):
 
     async def versions(self, model_id: bytes, at: At = NEWEST) -> list[VersionRecord]: ...
     async def version(self, model_id: bytes, version: str, at: At = NEWEST) -> VersionRecord: ...
-    async def publisher_of(self, model_id: bytes, version: str) -> bytes:
+    async def publisher_of(self, model_id: bytes, version: str) -> Account:
         """Give the account that published a version; raises `UnknownVersion` when none did.
 
         A model's later owners publish versions as well.
@@ -159,10 +162,10 @@ class Registry(Protocol):
     def publish_version(self, model_id: bytes, version: str, manifest: bytes) -> Call[None]: ...
     def set_alias(self, model_id: bytes, name: str, version: str) -> Call[None]: ...
     def deprecate(self, model_id: bytes, version: str, reason: str) -> Call[None]: ...
-    def transfer(self, model_id: bytes, sender: bytes, recipient: bytes) -> Call[None]: ...
-    def approve(self, model_id: bytes, operator: bytes) -> Call[None]: ...
-    async def approved(self, model_id: bytes) -> bytes:
-        """Give the account that may move the model; empty when none."""
+    def transfer(self, model_id: bytes, sender: Account, recipient: Account) -> Call[None]: ...
+    def approve(self, model_id: bytes, operator: Account) -> Call[None]: ...
+    async def approved(self, model_id: bytes) -> Account | None:
+        """Give the account that may move the model; None when there is none."""
         ...
 
     def publication_leaf(self, publication: Publication) -> bytes: ...

@@ -37,8 +37,7 @@ def prover_for(client: LightClient) -> Prover:
     if client.kind == COMPOSITE:
         return CompositeProver(tuple(_member(each) for each in client.inner), client.threshold)
     raise UnprovableClient(
-        f"Client 0x{client.account.hex()} is of type {client.kind!r:.80}, "
-        "for which there is no prover."
+        f"Client {client.account} is of type {client.kind!r:.80}, for which there is no prover."
     )
 
 

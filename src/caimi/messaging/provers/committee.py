@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from caimi.errors.messaging import NotEnoughAttestations
 from caimi.ibc.commitments import receipt_key
+from caimi.ledgers.port import Account
 from caimi.messaging.proof import Proof, block_key
 from caimi.messaging.provers.prover import Case, Name, Prove
 from caimi.messaging.validator import MAX_BLOCKS
@@ -16,7 +17,7 @@ from caimi.messaging.validator import MAX_BLOCKS
 class CommitteeProver:
     """Proves to the committee client at the account `client`."""
 
-    client: bytes
+    client: Account
 
     async def membership(
         self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]

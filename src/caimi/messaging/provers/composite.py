@@ -10,6 +10,7 @@ from typing import TypeVar
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import ClaimPending, InvalidProof, TooFewProofs, UnprovableClient
 from caimi.ledgers.client_proofs import composite_proof
+from caimi.ledgers.port import Account
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.prover import Case, Fact, Name, Prove, Prover
 
@@ -23,7 +24,7 @@ class CompositeMember:
     `cost` orders members by what checking their proofs costs.
     """
 
-    account: bytes
+    account: Account
     prover: Prover | None
     cost: int
 
@@ -68,9 +69,10 @@ class CompositeProver:
         self, case: Case, work: Callable[[Prover], Awaitable[Made]]
     ) -> dict[int, Made]:
         """Do `work` for as many members as must prove, others in the places of those that fail."""
+        written = case.verifier.accounts.text
         frozen = await case.verifier.clients.frozen([each.account for each in self.members])
         missing = [
-            f"0x{each.account.hex()} is frozen"
+            f"{written(each.account)} is frozen"
             for each, stopped in zip(self.members, frozen, strict=True)
             if stopped
         ]
@@ -82,14 +84,14 @@ class CompositeProver:
         async def attempt(place: int) -> None:
             member = self.members[place]
             if member.prover is None:
-                missing.append(f"0x{member.account.hex()} is of an unknown type")
+                missing.append(f"{written(member.account)} is of an unknown type")
                 return
             try:
                 made[place] = await work(member.prover)
             except ClaimPending as error:
                 pending.append(error)
             except CaimiError as error:
-                missing.append(f"0x{member.account.hex()}: {error.code} {error.what}")
+                missing.append(f"{written(member.account)}: {error.code} {error.what}")
 
         while len(made) < self.threshold and left:
             wanted = self.threshold - len(made)

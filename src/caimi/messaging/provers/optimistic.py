@@ -11,6 +11,7 @@ from typing import Final
 from caimi.errors.messaging import ClaimPending, RangeTooLarge
 from caimi.ibc.commitments import receipt_key
 from caimi.ledgers.client_proofs import optimistic_proof
+from caimi.ledgers.port import Account
 from caimi.ledgers.port.clients import Claim
 from caimi.messaging.proof import Proof, Tree, absence_facts, block_key
 from caimi.messaging.provers.prover import Case, Name, Prove
@@ -33,7 +34,7 @@ class OptimisticProver:
     only when they are of the very batch.
     """
 
-    client: bytes
+    client: Account
     _asked: dict[bytes, tuple[Name, ...]] = field(default_factory=dict, compare=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
 
@@ -115,9 +116,9 @@ class OptimisticProver:
         if (tree.merkle.root, len(tree.keys), block.time) == (claim.root, claim.size, claim.time):
             return tree
         _log.critical(
-            "claim %d at 0x%s on %s is not what %s shows",
+            "claim %d at %s on %s is not what %s shows",
             claim.number,
-            self.client.hex(),
+            case.verifier.accounts.text(self.client),
             case.verifier.id,
             case.source.id,
         )

@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 from caimi.errors.base import CaimiError
 from caimi.hashing import keccak256
 from caimi.ibc.statements import Kind
-from caimi.ledgers.port import Block, Call, Committee, Ledger
+from caimi.ledgers.port import Account, Block, Call, Committee, Ledger
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.reading import read_tree
@@ -85,7 +85,7 @@ class Signatures:
 class Proposer:
     """Who claims at optimistic clients: an account, and how it sends a call to the verifier."""
 
-    account: bytes
+    account: Account
     submit: Callable[[Call[None]], Awaitable[object]]
 
 
@@ -104,7 +104,7 @@ class Case:
     signatures: Signatures = field(default_factory=Signatures, compare=False)
 
     async def checkpoint(
-        self, client: bytes, blocks: tuple[int, int]
+        self, client: Account, blocks: tuple[int, int]
     ) -> tuple[SignedStatement, Tree]:
         """Have blocks (from, to] of the source attested for a committee client.
 
@@ -116,7 +116,7 @@ class Case:
             (self.source.id, blocks, committee.hash), lambda: self._checkpoint(committee, blocks)
         )
 
-    async def absence(self, client: bytes, names: Sequence[Name]) -> tuple[SignedStatement, Tree]:
+    async def absence(self, client: Account, names: Sequence[Name]) -> tuple[SignedStatement, Tree]:
         """Have it attested that none of `names` was received; raises as `checkpoint`."""
         committee = await self.verifier.clients.committee(client)
         return await self.signatures.once(

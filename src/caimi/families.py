@@ -1,0 +1,68 @@
+"""Families of ledgers, found by entry point: one may live in a distribution of its own.
+
+A distribution offers a family under the group ``caimi.families`` by the family's name, and under
+``caimi.namespaces`` by each CAIP-2 namespace whose ledgers are of it unless a section says
+otherwise. Both name one object, which `caimi.ledgers.port.Family` describes; nothing of a family is
+imported before a section asks for it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final, Protocol
+
+from pydantic import BaseModel
+
+from caimi.errors.operations import FamilyUnusable, UnknownFamily
+
+FAMILIES: Final = "caimi.families"
+NAMESPACES: Final = "caimi.namespaces"
+
+
+class TakingSettings(Protocol):
+    """As much of a family as reading a configuration needs."""
+
+    @property
+    def settings(self) -> type[BaseModel]:
+        """What a ledger's section says to the family; strict."""
+
+
+def family_names() -> list[str]:
+    """Name the families that are installed."""
+    return sorted({each.name for each in entry_points(group=FAMILIES)})
+
+
+def find_family(ledger: str, named: str | None = None) -> TakingSettings:
+    """Give the family of a ledger (CAIP-2): the one `named`, or its namespace's.
+
+    Raises:
+        UnknownFamily: no installed distribution offers it.
+        FamilyUnusable: two offer it, or what is offered is none, or cannot be imported.
+    """
+    group, name = (FAMILIES, named) if named else (NAMESPACES, ledger.partition(":")[0])
+    found = tuple(entry_points(group=group, name=name))
+    if not found:
+        known = ", ".join(family_names()) or "none"
+        what = f"No family of ledgers is called {name!r}" if named else f"{ledger} is of no family"
+        raise UnknownFamily(f"{what}; there are: {known}.")
+    if len({each.value for each in found}) > 1:
+        offering = ", ".join(sorted(each.dist.name if each.dist else "?" for each in found))
+        raise FamilyUnusable(
+            f"More than one distribution offers {name!r}: {offering}.",
+            why="Each of them would answer for the same ledgers.",
+            next_step="Uninstall all but one.",
+        )
+    return _load(found[0])
+
+
+@cache
+def _load(entry: EntryPoint) -> TakingSettings:
+    try:
+        family: TakingSettings = entry.load()
+    except Exception as error:  # whatever another distribution's import does
+        raise FamilyUnusable(f"{entry.value} cannot be imported: {error}.") from error
+    settings = getattr(family, "settings", None)
+    if not isinstance(settings, type) or not issubclass(settings, BaseModel):
+        raise FamilyUnusable(f"{entry.value} is no family of ledgers: it takes no settings.")
+    return family

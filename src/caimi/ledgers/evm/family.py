@@ -1,0 +1,59 @@
+"""The EVM family: ledgers behind a node's JSON-RPC."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from caimi.config import LedgerSection
+from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.fees import FeePolicy
+from caimi.ledgers.evm.finality import parse_finality
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.settings import EvmSettings
+from caimi.ledgers.port import Ledger
+
+
+class EvmFamily:
+    """Makes EVM ledgers (port `Family`); `prepare` raises `DeploymentInvalid` as `Deployment`."""
+
+    settings: type[BaseModel] = EvmSettings
+
+    def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> EvmLedger:
+        return _connect(section, _settings(section).rpc, price_cap)
+
+    def views(self, section: LedgerSection) -> dict[str, Ledger]:
+        """Give all endpoints by number and host: a URL's path often holds a key."""
+        settings = _settings(section)
+        return {
+            f"endpoint {number} ({urlsplit(url).netloc})": _connect(section, url)
+            for number, url in enumerate((settings.rpc, *settings.endpoints), start=1)
+        }
+
+    def quorum(self, section: LedgerSection) -> int | None:
+        return _settings(section).quorum
+
+
+EVM: Final = EvmFamily()
+
+
+def _settings(section: LedgerSection) -> EvmSettings:
+    settings = section.settings
+    assert isinstance(settings, EvmSettings), "the section is of this family"
+    return settings
+
+
+def _connect(section: LedgerSection, url: str, price_cap: int | None = None) -> EvmLedger:
+    settings = _settings(section)
+    deployment = Deployment.from_dict(
+        {
+            "id": section.id,
+            "deployed_at": settings.deployed_at,
+            "contracts": dict(settings.contracts),
+        }
+    )
+    chain = http_chain(section.id, url, parse_finality(settings.finality))
+    return EvmLedger(chain, deployment, policy=None if price_cap is None else FeePolicy(price_cap))

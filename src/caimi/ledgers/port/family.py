@@ -1,0 +1,38 @@
+"""A family of ledgers: all that putting a program together knows of one."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from caimi.config import LedgerSection
+from caimi.ledgers.port.ledger import Ledger
+
+
+@runtime_checkable
+class Family(Protocol):
+    """Makes ledgers of one kind from sections of a configuration.
+
+    Offered by entry point: see `caimi.families`.
+    """
+
+    @property
+    def settings(self) -> type[BaseModel]:
+        """What a ledger's section says beside its id, names and family; strict."""
+
+    def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> Ledger:
+        """Make a ledger ready to be asked, without asking it anything yet.
+
+        Nothing is sent that offers more than `price_cap` for a unit of work; ledgers that count
+        none ignore it.
+        """
+
+    def views(self, section: LedgerSection) -> dict[str, Ledger]:
+        """Make one connection for each endpoint, as `prepare` does, the ledger's own first.
+
+        Their names are safe to tell anyone.
+        """
+
+    def quorum(self, section: LedgerSection) -> int | None:
+        """Tell how many of the views must agree; None for every one."""

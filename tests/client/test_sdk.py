@@ -1,0 +1,54 @@
+"""The synchronous network is the asynchronous one: nothing is missing or named otherwise."""
+
+import inspect
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+
+from caimi.client.network import AsyncNetwork
+from caimi.client.sdk import Network, _blocking
+from caimi.errors.operations import UsageError
+
+OPERATIONS = sorted(
+    name
+    for name, member in vars(AsyncNetwork).items()
+    if inspect.iscoroutinefunction(member) and not name.startswith("_")
+)
+
+
+def test_there_are_operations():
+    assert {"publish", "buy", "pull", "transfer"} <= set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_is_there_with_the_same_parameters_and_words(name):
+    here, there = getattr(Network, name), getattr(AsyncNetwork, name)
+    assert inspect.signature(here) == inspect.signature(there)
+    assert here.__doc__ == there.__doc__
+    assert not inspect.iscoroutinefunction(here)
+
+
+class Working:
+    """Stands where the asynchronous network is, and tells in which thread it was asked."""
+
+    async def show(self, uri):
+        if uri == "wrong":
+            raise UsageError("It is wrong.")
+        return uri, threading.current_thread().name
+
+
+@asynccontextmanager
+async def opening(closed):
+    yield Working()
+    closed.append(threading.current_thread().name)
+
+
+def test_an_operation_is_waited_for_and_its_error_is_raised_here(monkeypatch):
+    monkeypatch.setattr(Network, "show", _blocking(Working.show))
+    closed = []
+    with Network(opening(closed)) as network:
+        assert network.show("it") == ("it", "caimi")
+        with pytest.raises(UsageError, match="It is wrong"):
+            network.show("wrong")
+    assert closed == ["caimi"]
