@@ -16,12 +16,9 @@ class Killed(BaseException):
 
 
 class MortalStore:
-    """A `JournalStore` whose process dies before, or just after, its `deadline`-th access.
+    """A `JournalStore` whose process dies before its `deadline`-th access, counted from 0."""
 
-    Accesses are counted from 0; one of them and a half is the moment after the second.
-    """
-
-    def __init__(self, path: Path, deadline: float) -> None:
+    def __init__(self, path: Path, deadline: int) -> None:
         self._store = SqlJournalStore(SqliteFile(path))
         self._left = deadline
 
@@ -30,16 +27,12 @@ class MortalStore:
         return do if name in ("exclusive", "close") else lambda *what: self._dying(do, *what)
 
     def _dying(self, do: Callable[..., Any], *what: object) -> Any:
+        if self._left <= 0:
+            raise Killed
         self._left -= 1
-        if self._left <= -1:
-            raise Killed
-        result = do(*what)
-        if self._left < 0:
-            self._left = -1
-            raise Killed
-        return result
+        return do(*what)
 
 
-def mortal_journal(path: Path, deadline: float) -> Journal:
+def mortal_journal(path: Path, deadline: int) -> Journal:
     """Open a journal that dies with its process."""
     return Journal(MortalStore(path, deadline), path)
