@@ -25,6 +25,7 @@ BENCHMARKS = (
     "publishing",
     "gas",
     "relaying",
+    "stores",
 )
 LONG = ("memory", "growth", "agreement", "conformance")
 
