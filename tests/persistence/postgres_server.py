@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -86,7 +87,7 @@ def running_server() -> Iterator[PostgresServer]:
         try:
             yield _awaited(PostgresServer(home), process)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # it waits for no client
             process.wait(_SECONDS_TO_START)
     finally:
         shutil.rmtree(home)
