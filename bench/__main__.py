@@ -26,6 +26,7 @@ BENCHMARKS = (
     "gas",
     "relaying",
     "stores",
+    "searching",
 )
 LONG = ("memory", "growth", "agreement", "conformance")
 
