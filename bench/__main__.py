@@ -25,6 +25,8 @@ BENCHMARKS = (
     "publishing",
     "gas",
     "relaying",
+    "stores",
+    "searching",
 )
 LONG = ("memory", "growth", "agreement", "conformance")
 

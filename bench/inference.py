@@ -28,6 +28,7 @@ from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.persistence import open_receipt_store
 from caimi.uri import ModelUri
 from caimi.zoo.resnet import resnet50
 
@@ -61,7 +62,7 @@ def worker_of(
         engine = OnnxEngine()
         apart = rows > 1 and rows_stay_apart(file)
         served = ServedModel(URI, secrets.token_bytes(32), engine.load(file), apart)
-        store = ReceiptStore(folder / "receipts.sqlite")
+        store = open_receipt_store(None, folder / "receipts.sqlite")
         try:
             log, signer = ReceiptLog(store), LocalSigner.generate()
             worker = Worker(

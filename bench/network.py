@@ -18,6 +18,7 @@ from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.models.signing import PackageSigner
+from caimi.persistence import journal_in
 from caimi.storage.local import LocalStore
 
 
@@ -47,7 +48,7 @@ async def one_anvil(folder: Path) -> AsyncIterator[tuple[Context, EvmLedger]]:
     identity = Identity("bench", LocalSigner.generate(), PackageSigner.generate())
     async with AsyncExitStack() as stack:
         ledger = await start_anvil(stack, 31337, LocalSigner.generate(), [identity.signer.account])
-        journal = Journal(folder / "journal.sqlite")
+        journal = journal_in(folder / "journal.sqlite")
         stack.callback(journal.close)
         yield context_of(folder, journal, identity, ledger), ledger
 

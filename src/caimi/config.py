@@ -39,6 +39,7 @@ ContractAccount = Annotated[
 ]
 HexBytes = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$", max_length=65536)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,500}$")]
+DatabaseUrl = Annotated[str, StringConstraints(pattern=r"^postgresql(\+psycopg)?://[^\s]{1,2000}$")]
 PathText = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=4096)]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 
@@ -110,6 +111,17 @@ class StoreSection(Section):
 
     kind: Literal["local"] = "local"
     path: PathText = "store"
+
+
+class DatabaseSection(Section):
+    """A PostgreSQL server for what is otherwise in SQLite files.
+
+    Each store has a schema of its own there, whose name begins with `prefix`. The URL may hold a
+    password, and is never shown.
+    """
+
+    url: Annotated[DatabaseUrl, Field(repr=False)]
+    prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "caimi"
 
 
 class RelaySection(Section):
@@ -218,6 +230,7 @@ class Config(TopSection):
     committee: CommitteeSection | None = None
     keys: KeysSection = KeysSection()
     store: StoreSection = StoreSection()
+    database: DatabaseSection | None = None
     relay: RelaySection = RelaySection()
     relayer: RelayerSection = RelayerSection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
@@ -360,6 +373,10 @@ directory = "keys"              # V3 keystores; make one with `caimi keys new al
 [store]
 kind = "local"
 path = "store"                  # sealed chunks and manifests, by content
+
+# [database]                    # without it, SQLite files in state
+# url = "postgresql+psycopg://caimi@db.example.org/caimi"  # the password is best in ~/.pgpass
+# prefix = "caimi"              # of the schemas: one for each user that shares the database
 
 [relay]
 mode = "self"                   # or "service" where a relayer process runs

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from mortal import Killed, mortal_journal
 
 from caimi.client.context import Context
 from caimi.client.publish import publish
@@ -18,7 +19,6 @@ from caimi.client.transfer import transfer
 from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
 from caimi.errors.storage import StorageError
-from caimi.journal import Journal
 from caimi.models.package import Package
 from caimi.storage.cid import Cid, HashFunction
 from caimi.storage.local import LocalStore
@@ -26,28 +26,6 @@ from caimi.uri import ModelUri
 
 T = TypeVar("T")
 PRICE = 5 * 10**18
-
-
-class Killed(BaseException):
-    """The process ends here: nothing may catch it."""
-
-
-class MortalJournal(Journal):
-    """A journal whose process dies before, or just after, its `deadline`-th access to the disk."""
-
-    def __init__(self, path: Path, deadline: float) -> None:
-        super().__init__(path)
-        self._left = deadline
-
-    async def _run(self, work: Callable[..., T]) -> T:
-        self._left -= 1
-        if self._left < 0:
-            raise Killed
-        result = await super()._run(work)
-        if self._left < 0.5 and self._left >= 0 and self._left != int(self._left):
-            self._left = -1
-            raise Killed
-        return result
 
 
 class CutOffStore(LocalStore):
@@ -73,9 +51,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def die_everywhere(
     context: Context, folder: Path, work: Callable[[Context], Awaitable[T]]
 ) -> T:
-    """Run `work` again and again, dying half a step later each time, until it completes."""
-    for half_step in range(200):
-        journal = MortalJournal(folder / "mortal.sqlite", half_step / 2)
+    """Run `work` again and again, dying one access later each time, until it completes."""
+    for step in range(100):
+        journal = mortal_journal(folder / "mortal.sqlite", step)
         try:
             return await work(replace(context, journal=journal))
         except Killed:

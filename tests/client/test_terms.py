@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from mortal import Killed, MortalJournal
+from mortal import Killed, mortal_journal
 
 from caimi.client.amounts import parse_amount
 from caimi.client.context import Context
@@ -27,9 +27,9 @@ from caimi.errors.operations import (
     StillInFlight,
     UsageError,
 )
-from caimi.journal import Journal
 from caimi.models.card import ModelCard
 from caimi.models.package import Package
+from caimi.persistence import journal_in
 from caimi.uri import ModelUri
 
 COIN = 10**18
@@ -64,7 +64,7 @@ class Lab:
         """Also tell whether the work was over before that step: done, or its packet sent."""
         self._made += 1
         path = self._folder / f"journal-{self._made}.sqlite"
-        journal = MortalJournal(path, step)
+        journal = mortal_journal(path, step)
         over = True
         try:
             await work(replace(self.context, journal=journal))
@@ -74,7 +74,7 @@ class Lab:
             over = False
         finally:
             journal.close()
-        return replace(self.context, journal=Journal(path)), over
+        return replace(self.context, journal=journal_in(path)), over
 
 
 async def model(world: World, folder: Path, name: str, price: str = "5") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -29,8 +30,9 @@ FILE = re.compile(r"(?<![\w/.])docs/[\w./-]+\.md")
 SECTION = re.compile(r"(docs/[\w-]+\.md), section (\w+)")
 VARIABLE = re.compile(r"\$?\b(CAIMI_[A-Z]+)\b")
 MODULE = re.compile(r"python -m ([a-z.]+)")
-PROGRAMS = {"chmod", "df", "ls", "ps", "ulimit", "unset"}
-"""What every system has, besides ours and what a checkout has by `make`."""
+EXTRA = re.compile(r"\bcaimi\[(\w+)\]")
+PROGRAMS = {"chmod", "df", "ls", "pip", "ps", "ulimit", "unset"}
+"""What every system and Python has, besides ours and what a checkout has by `make`."""
 PROSE = {"address", "addresses", "ledger", "path", "provider", "route"}
 """What else may stand before "in caimi.toml"."""
 
@@ -108,12 +110,20 @@ def test_every_option_in_an_error_exists() -> None:
 def test_every_setting_in_an_error_exists() -> None:
     wrong = []
     for text in _of("next"):
-        named = {name for table in TABLE.findall(text.text) for name in table.split(".")}
-        named |= {name for both in SETTING.findall(text.text) for name in both if name}
+        said = EXTRA.sub("", text.text)
+        named = {name for table in TABLE.findall(said) for name in table.split(".")}
+        named |= {name for both in SETTING.findall(said) for name in both if name}
         named -= PROSE
         if named - SETTINGS:
             wrong.append(f"{_shown(text)}: {sorted(named - SETTINGS)}")
     assert wrong == []
+
+
+def test_every_extra_in_an_error_exists(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {name for text in _of() for name in EXTRA.findall(text.text)}
+    assert named
+    assert named <= project["optional-dependencies"].keys()
 
 
 def test_every_document_and_section_in_an_error_exists(repository: Path) -> None:

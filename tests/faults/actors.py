@@ -14,9 +14,9 @@ from caimi.ledgers.port import Committee, LedgerId
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.policy import Policy
 from caimi.messaging.relayer import Relayer
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.turns import Turns
 from caimi.messaging.validator import Validator
+from caimi.persistence import open_signed_store
 from faults.genesis import Genesis, Key
 from faults.node import NodeFaults
 from faults.process import Database, Disk, Killed, Process
@@ -84,9 +84,10 @@ class ValidatorActor(Actor):
         self.next_life(fuse)
         if self._database is not None:
             self._database.close()  # as the system does for the dead
-        store = SqliteSignedStore(self._path)
-        self._database = Database(store._db, self.process, self.disk)
-        store._db = self._database  # type: ignore[assignment]
+        store = open_signed_store(None, self._path)
+        opened = store._database
+        self._database = Database(opened._connection, self.process, self.disk)
+        opened._connection = self._database
         self._validator = Validator(
             self.key,
             self.committee,

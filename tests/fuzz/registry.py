@@ -100,7 +100,7 @@ EXCUSED = {
     "caimi.messaging.provers": ASKS,
     "caimi.messaging.reading": ASKS,
     "caimi.messaging.relayer": ASKS,
-    "caimi.messaging.signed_store": OUR_OWN,
+    "caimi.persistence": OUR_OWN,
     "caimi.messaging.validator": OUR_OWN,
     "caimi.messaging.watched_ledger": ASKS,
     "caimi.messaging.watcher": ASKS,

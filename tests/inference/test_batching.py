@@ -21,11 +21,11 @@ from caimi.errors.inference import RunFailed, WrongInput
 from caimi.inference.batching import BatchLimits, row_count, rows_stay_apart, run_together
 from caimi.inference.lines import Line
 from caimi.inference.onnx_engine import OnnxEngine
-from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.runners import Runners
 from caimi.inference.tensors import hash_tensors
 from caimi.inference.worker import ServedModel
 from caimi.models.tensor import Tensor
+from caimi.persistence import open_receipt_store
 
 
 class Recorded:
@@ -213,7 +213,7 @@ def test_a_file_that_is_no_model_is_not_batched(tmp_path: Path):
 
 @pytest.fixture
 def store(tmp_path: Path):
-    opened = ReceiptStore(tmp_path / "receipts.sqlite")
+    opened = open_receipt_store(None, tmp_path / "receipts.sqlite")
     yield opened
     opened.close()
 

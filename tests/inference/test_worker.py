@@ -18,16 +18,16 @@ from caimi.errors.inference import (
     WrongInput,
 )
 from caimi.inference.prices import PriceList
-from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.runners import Runners
 from caimi.inference.tensors import hash_tensors
 from caimi.inference.worker import ServedModel
 from caimi.models.tensor import Tensor
+from caimi.persistence import open_receipt_store
 
 
 @pytest.fixture
 def store(tmp_path: Path):
-    opened = ReceiptStore(tmp_path / "receipts.sqlite")
+    opened = open_receipt_store(None, tmp_path / "receipts.sqlite")
     yield opened
     opened.close()
 
@@ -74,7 +74,7 @@ async def test_an_answer_has_a_receipt_about_exactly_it(store, served):
 
 async def test_the_receipt_is_on_disk_before_the_answer_leaves(store, served, tmp_path):
     answer = await worker_of(served, store=store).infer(URI, rows(1), bytes(32))
-    other = ReceiptStore(tmp_path / "receipts.sqlite")
+    other = open_receipt_store(None, tmp_path / "receipts.sqlite")
     batch = other.next_batch(URI.ledger)
     other.mark_anchored(batch)
     assert other.inclusion(answer.receipt.receipt.digest).holds(answer.receipt)

@@ -11,15 +11,15 @@ from worker_world import URI, rows, served_perceptron, worker_of
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.inference.meter import Meter
 from caimi.inference.prices import PriceList
-from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel
+from caimi.persistence import open_receipt_store
 
 PRICES = PriceList(minimum=10, request=3, gigafuel=10**9, megabyte_in=10**6)
 
 
 @pytest.fixture
 def store(tmp_path: Path):
-    opened = ReceiptStore(tmp_path / "receipts.sqlite")
+    opened = open_receipt_store(None, tmp_path / "receipts.sqlite")
     yield opened
     opened.close()
 

@@ -19,8 +19,8 @@ from caimi.ledgers.port import Account, Asset, LedgerId, Price, Signer
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator
+from caimi.persistence import open_signed_store
 
 
 class LocalValidator:
@@ -56,7 +56,9 @@ class Joined:
         self.alice, self.bob, self.carrier = (LocalSigner.generate() for _ in range(3))
         self.model_id = self.a.registry.model_id(Account(self.a.id, self.alice.account), "m")
         committee = make_committee(1, 3, [member.account for member in pair.members])
-        self.stores = [SqliteSignedStore(folder / f"{n}.sqlite") for n in range(len(pair.members))]
+        self.stores = [
+            open_signed_store(None, folder / f"{n}.sqlite") for n in range(len(pair.members))
+        ]
         self.validators = [
             LocalValidator(Validator(member, committee, self.ledgers, store))
             for member, store in zip(pair.members, self.stores, strict=True)

@@ -21,9 +21,9 @@ from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import make_committee
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator
 from caimi.messaging.witnesses import Witnesses
+from caimi.persistence import open_signed_store
 
 pytestmark = pytest.mark.anvil
 
@@ -81,7 +81,7 @@ async def watch(site: Site, tmp_path: Path) -> AsyncIterator[Watch]:
         ledgers = [site.ledger(0), site.ledger(1)]
         for ledger in ledgers:
             stack.push_async_callback(ledger.aclose)
-        store = SqliteSignedStore(tmp_path / "signed.sqlite")
+        store = open_signed_store(None, tmp_path / "signed.sqlite")
         stack.callback(store.close)
         members = [LocalSigner.generate() for _ in range(3)]
         committee = make_committee(0, 2, [member.account for member in members])
@@ -128,7 +128,7 @@ async def test_a_reorganisation_beyond_the_policy_stops_signing(watch: Watch) ->
 async def test_two_nodes_on_two_forks_of_one_chain_id_get_nothing_signed(
     watch: Watch, tmp_path: Path
 ) -> None:
-    store = SqliteSignedStore(tmp_path / "other.sqlite")
+    store = open_signed_store(None, tmp_path / "other.sqlite")
     one = LocalSigner.generate()
     committee = make_committee(0, 2, [one.account, LocalSigner.generate().account])
     views = Witnesses(dict(zip(("honest", "forked"), watch.ledgers, strict=True)))

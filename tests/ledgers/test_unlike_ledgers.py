@@ -17,8 +17,8 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Signer
 from caimi.messaging.relayer import Relayer
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator
+from caimi.persistence import open_signed_store
 from memory_ledger import MemorySite
 
 
@@ -30,7 +30,7 @@ class Pair:
         self.evm, self.memory = crossing.here, crossing.there
         self.ledgers = {end.ledger.id: end.ledger for end in (self.evm, self.memory)}
         self.stores = [
-            SqliteSignedStore(folder / f"{number}.sqlite")
+            open_signed_store(None, folder / f"{number}.sqlite")
             for number in range(len(crossing.members))
         ]
         self.validators = [

@@ -196,8 +196,10 @@ async def test_who_collects_for_a_relayer_early_does_not_keep_it_from_finishing(
     assert effects(b) == 1
     await collect_for(ME.account, world)  # anyone may claim for anyone
     assert a.state.earned == {ME.account: 1_000}
-    await world.settle(relayer)
+    done = await world.settle(relayer)
     assert len(a.state.ended) == 1
+    assert not done.failures
+    assert "collect" not in {each.what for each in done.carried}
 
 
 async def collect_for(relayer: bytes, world: World) -> None:

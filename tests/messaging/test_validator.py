@@ -26,8 +26,10 @@ from caimi.ibc.statements import Kind
 from caimi.ledgers.port import LedgerId, SentPacket, WrittenAcknowledgement
 from caimi.messaging.checkpoint import Attestation, Statement
 from caimi.messaging.proof import Tree, absence_facts, block_key, range_facts
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, Validator
+from caimi.persistence import open_signed_store
+from caimi.persistence.place import SqliteFile
+from caimi.persistence.signed_store import SqlSignedStore
 from lying_node import LyingNode
 
 
@@ -248,7 +250,7 @@ async def test_it_keeps_its_word_after_a_restart(world: World, tmp_path: Path) -
     world.finalize()
     first = await world.doors[0].validator.attest(a.id, 0, a.final_height)
     world.stores[0].close()
-    world.stores[0] = SqliteSignedStore(tmp_path / "0.sqlite")
+    world.stores[0] = open_signed_store(None, tmp_path / "0.sqlite")
     again = Validator(world.signers[0], world.committee, world.nodes[0], world.stores[0])
     assert await again.attest(a.id, 0, a.final_height) == first
     node(world).forged = [SentPacket(replace(packet, sequence=2), "0x", 1)]
@@ -285,11 +287,11 @@ async def test_what_was_not_remembered_is_not_signed(world: World, tmp_path: Pat
             asked.append(digest)
             return super().sign_digest(digest)
 
-    class Full(SqliteSignedStore):
+    class Full(SqlSignedStore):
         def remember(self, *_: object) -> None:
             raise SignedStoreDamaged("The disk is full.")
 
-    full = Full(tmp_path / "full.sqlite")
+    full = Full(SqliteFile(tmp_path / "full.sqlite"))
     validator = Validator(Watching(1_000), world.committee, world.nodes[0], full)
     with pytest.raises(SignedStoreDamaged):
         await validator.attest(a.id, 0, a.final_height)

@@ -21,8 +21,9 @@ from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.progress import Progress
 from caimi.messaging.relayer import Relayer
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator
+from caimi.persistence import open_signed_store
+from caimi.persistence.signed_store import SqlSignedStore
 from lying_node import LyingNode
 from memory_ledger import Wallet
 
@@ -34,14 +35,14 @@ _NAMES = "abcdefgh"
 def _empty_store() -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "empty.sqlite"
-        SqliteSignedStore(path).close()
+        open_signed_store(None, path).close()
         return path.read_bytes()
 
 
-def _new_store(path: Path) -> SqliteSignedStore:
+def _new_store(path: Path) -> SqlSignedStore:
     """Open a copy of an empty store: laying one out waits for the disk several times."""
     path.write_bytes(_empty_store())
-    return SqliteSignedStore(path)
+    return open_signed_store(None, path)
 
 
 class World:

@@ -44,7 +44,6 @@ _MESSAGING = (
     "proof",
     "reading",
     "relayer",
-    "signed_store",
     "validator",
     "witnesses",
 )
@@ -56,6 +55,7 @@ TARGETS = (
     Target(
         "python", "tests/messaging", tuple(f"src/caimi/messaging/{name}.py" for name in _MESSAGING)
     ),
+    Target("python", "tests/persistence", ("src/caimi/persistence/signed_*.py",)),
     Target("solidity", "test/gateway", ("contracts/evm/src/gateway/*.sol",)),
     Target("solidity", "test/clients", ("contracts/evm/src/clients/*.sol",)),
     Target("solidity", "test/models", ("contracts/evm/src/models/*.sol",)),

@@ -23,7 +23,6 @@ from worker_world import served_perceptron, worker_of
 
 from caimi.config import Config
 from caimi.errors.node import RequestInvalid
-from caimi.inference.receipt_store import ReceiptStore
 from caimi.node import connections, received
 from caimi.node.app import create_app
 from caimi.node.bodies import Bodies
@@ -32,6 +31,7 @@ from caimi.node.http import service
 from caimi.node.received import BoundBodies
 from caimi.node.relaying import RelayingPolicy, serve_quotes
 from caimi.node.worker_app import create_worker_app
+from caimi.persistence import open_receipt_store
 
 PATHS = {"node": "/v1/shares", "worker": "/v1/infer", "relayer": "/v1/quote", "watcher": "/metrics"}
 
@@ -46,7 +46,7 @@ def app(kind: str, tmp_path: Path):
     if kind == "node":
         yield create_app(fresh_node(tmp_path))
     elif kind == "worker":
-        store = ReceiptStore(tmp_path / "receipts.sqlite")
+        store = open_receipt_store(None, tmp_path / "receipts.sqlite")
         worker = worker_of(served_perceptron(tmp_path), store=store)
         yield create_worker_app(worker, store, bodies=Bodies(4))
         store.close()

@@ -17,10 +17,10 @@ from caimi.hashing import keccak256
 from caimi.ledgers.evm.deployment import NAMES
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.node.node import Node
 from caimi.node.run import clear_ledger
 from caimi.node.settings import MemberSection, NodeSettings
+from caimi.persistence import open_signed_store
 
 LEDGER = LedgerSection(
     id="eip155:31337",
@@ -58,7 +58,7 @@ def settings(tmp_path: Path) -> NodeSettings:
 def test_an_operator_clears_a_ledger_whose_signing_stopped(
     settings: NodeSettings, tmp_path: Path, name: str
 ) -> None:
-    store = SqliteSignedStore(tmp_path / "signed.sqlite")
+    store = open_signed_store(None, tmp_path / "signed.sqlite")
     store.stop(ORIGIN, "block 5 was replaced")
     assert clear_ledger(tmp_path / "node.toml", name) == "block 5 was replaced"
     assert store.stopped(ORIGIN) is None

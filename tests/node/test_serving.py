@@ -85,7 +85,8 @@ async def test_what_a_stranger_grants_is_not_fetched_and_what_was_bought_is_serv
     assert (await models.serve(other)).uri == other
     third = await published(world, tmp_path / "z", "third")
     await buy(world.working, third, ledger=world.b.id)
-    world.working.journal._db.execute("DELETE FROM operations")
+    with world.working.journal.store._database.session() as db:
+        db.execute("DELETE FROM operations")
     assert (await models.serve(third)).uri == third
     assert (await models.serve(other)).uri == other  # it is open
 

@@ -12,14 +12,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "inference"))
 
 from worker_world import SIGNER, URI, receipts, rows, served_perceptron, worker_of
 
+from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import NotAnchored
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
-from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.tensors import hash_tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.node import worker_app
 from caimi.node.worker_app import create_worker_app
+from caimi.persistence import open_receipt_store
 from caimi.services.endpoint import Endpoint
 from caimi.services.workers import HttpWorker
 
@@ -28,7 +29,7 @@ NONCE = "0x" + "05" * 32
 
 @pytest.fixture
 def store(tmp_path: Path):
-    opened = ReceiptStore(tmp_path / "receipts.sqlite")
+    opened = open_receipt_store(None, tmp_path / "receipts.sqlite")
     yield opened
     opened.close()
 
@@ -55,6 +56,15 @@ async def refused(http: httpx.AsyncClient, content: object, **headers: str) -> s
     assert 400 <= answer.status_code < 500
     assert set(answer.json()) >= {"code", "what", "why"}
     return answer.json()["code"]
+
+
+async def test_a_database_that_does_not_answer_is_told_as_unavailable(http, store, monkeypatch):
+    def gone(_receipts: object) -> None:
+        raise DatabaseUnreachable("The receipts store cannot be reached.")
+
+    monkeypatch.setattr(store, "add", gone)
+    answer = await http.post("/v1/infer", content=json.dumps(body()).encode())
+    assert (answer.status_code, answer.json()["code"]) == (503, "CAIMI-X010")
 
 
 async def test_an_answer_verifies(http):

@@ -147,14 +147,14 @@ def apply(
     from caimi.client.committees import Carried, carry_out
     from caimi.config import load_config
     from caimi.hashing import keccak256
-    from caimi.journal import Journal
     from caimi.messaging.handover import Handover
+    from caimi.persistence import open_journal
 
     async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[Carried]:
         text = _read(file)
         handover = Handover.from_json(text)
         signer = await signer_of(config, key)
-        journal = Journal(load_config(config).journal_path)
+        journal = open_journal(load_config(config))
         try:
             async with journal.operation("committee", keccak256(text).hex()) as operation:
                 return await carry_out(handover, ledgers, signer, journal, operation.key)

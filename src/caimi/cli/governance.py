@@ -156,8 +156,8 @@ def hand_over(
     Example: [bold]caimi governance hand-over --delay 3d --proposer 0x… -l eip155:1[/bold]
     """
     from caimi.config import load_config
-    from caimi.journal import Journal
     from caimi.ledgers.evm import governance
+    from caimi.persistence import open_journal
 
     async def work(opened: EvmLedger) -> Governance:
         proposers, cancellers, executors = (
@@ -167,7 +167,7 @@ def hand_over(
         intent = [[f"0x{who.hex()}" for who in each] for each in (proposers, cancellers, executors)]
         wait = seconds_of(delay)
         signer = await signer_of(config, key)
-        journal = Journal(load_config(config).journal_path)
+        journal = open_journal(load_config(config))
         try:
             async with journal.operation(
                 "hand-over", opened.id, str(wait), *(" ".join(each) for each in intent)

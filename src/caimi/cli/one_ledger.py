@@ -132,9 +132,9 @@ async def send_as(
 ) -> dict[str, object]:
     """Send a call once, journalled by what it is: a run that was killed is finished by the next."""
     from caimi.config import load_config
-    from caimi.journal import Journal
+    from caimi.persistence import open_journal
 
-    journal = Journal(load_config(config).journal_path)
+    journal = open_journal(load_config(config))
     intent = [ledger.id, signer.account.hex(), *ledger.describe(call).values()]
     try:
         async with journal.once("send", *intent) as operation:

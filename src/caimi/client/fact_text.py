@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import UnionType
@@ -26,16 +27,11 @@ def read_fact(kind: str, text: str) -> ModelFact:
         ValueError: it is none.
     """
     try:
-        fact: ModelFact = _revived(KINDS[kind], json.loads(text))
+        known: Any = KINDS[kind]
+        fact: ModelFact = _reader(known)(json.loads(text))
     except (KeyError, TypeError, RecursionError, AmountInvalid) as error:
         raise ValueError(f"No {kind:.40} reads {text:.80}.") from error
     return fact
-
-
-@cache
-def _hints(kind: type) -> tuple[Any, ...]:
-    hints = get_type_hints(kind)
-    return tuple(hints[field.name] for field in fields(kind))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a fact, or a part of one
@@ -46,17 +42,26 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a fact, or a part of one
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _revived(kind: Any, found: Any) -> Any:  # noqa: ANN401 - a fact, or a part of one
-    kind = getattr(kind, "__supertype__", kind)
+@cache
+def _reader(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type as Python writes it
+    """Give what reads a value of a type, made once for each type."""
+    kind = getattr(hint, "__supertype__", hint)
+    if get_origin(kind) is UnionType:  # a value that may be none
+        some = _reader(get_args(kind)[0])
+        return lambda found: None if found is None else some(found)
+    if get_origin(kind) is tuple:
+        each = _reader(get_args(kind)[0])
+        return lambda found: tuple(each(part) for part in _of(list, found))
     if is_dataclass(kind):
         assert isinstance(kind, type)
-        parts = zip(_hints(kind), _of(list, found), strict=True)
-        return kind(*(_revived(hint, part) for hint, part in parts))
-    if get_origin(kind) is UnionType:  # somebody, or nobody
-        return None if found is None else _revived(get_args(kind)[0], found)
-    if get_origin(kind) is tuple:
-        return tuple(_revived(get_args(kind)[0], part) for part in _of(list, found))
-    return bytes.fromhex(_of(str, found)) if kind is bytes else _of(kind, found)
+        hints = get_type_hints(kind)
+        readers = [_reader(hints[field.name]) for field in fields(kind)]
+        return lambda found: kind(
+            *[read(part) for read, part in zip(readers, _of(list, found), strict=True)]
+        )
+    if kind is bytes:
+        return lambda found: bytes.fromhex(_of(str, found))
+    return lambda found: _of(kind, found)
 
 
 def _of(kind: type, found: Any) -> Any:  # noqa: ANN401 - as JSON has it

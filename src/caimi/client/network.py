@@ -39,10 +39,10 @@ from caimi.inference.spread import spread_of
 from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
 from caimi.inference.wasm.hosting.host import ModuleHost
-from caimi.journal import Journal
 from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.package import Package
+from caimi.persistence import open_journal
 from caimi.places import cache_folder
 from caimi.services.custodians import HttpCustodian
 from caimi.services.endpoint import Endpoint
@@ -344,7 +344,7 @@ def make_context(
     return Context(
         ledgers=ledgers,
         store=LocalStore(config.path(config.store.path)),
-        journal=Journal(config.journal_path),
+        journal=open_journal(config),
         identity=identity,
         group=group,
         custodians=[HttpCustodian(index, endpoint) for index, endpoint in endpoints],

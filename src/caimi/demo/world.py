@@ -25,7 +25,6 @@ from caimi.inference.batch import ReceiptLog
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
-from caimi.journal import Journal
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import http_chain, new_embedded_chain
@@ -44,6 +43,7 @@ from caimi.node.node import Node
 from caimi.node.serving import LicensedModels
 from caimi.node.settings import MemberSection, NodeSettings
 from caimi.node.worker_app import create_worker_app
+from caimi.persistence import journal_in, open_receipt_store
 from caimi.services.custodians import HttpCustodian
 from caimi.services.endpoint import Endpoint
 from caimi.services.validators import HttpValidator
@@ -159,7 +159,7 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
         store = LocalStore(folder / "store")
 
         def context(person: Identity) -> Context:
-            journal = Journal(folder / person.name / "journal.sqlite")
+            journal = journal_in(folder / person.name / "journal.sqlite")
             stack.callback(journal.close)
             return Context(
                 ledgers=ledgers,
@@ -172,7 +172,7 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
                 index_folder=folder / person.name / "models",
             )
 
-        receipts = ReceiptStore(folder / "worker" / "receipts.sqlite")
+        receipts = open_receipt_store(None, folder / "worker" / "receipts.sqlite")
         stack.callback(receipts.close)
         working = context(people[2])
         engine = OnnxEngine()

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from caimi.errors.base import CaimiError
 from caimi.errors.custody import CustodianBusy, GrantRefused, InvalidRequestSignature
+from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import ModelStillOpening
 from caimi.errors.node import AskedTooMuch, BodyTooSlow, LedgerTooSlow, RequestInvalid, RoleMissing
 from caimi.json_text import read_json
@@ -27,6 +28,7 @@ _STATUS: dict[type[CaimiError], int] = {
     AskedTooMuch: 429,
     LedgerTooSlow: 504,
     ModelStillOpening: 503,
+    DatabaseUnreachable: 503,
 }
 
 

@@ -19,7 +19,6 @@ from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId, Signer
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.ibc_attestor import IbcAttestor
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.validator import Validator, log_alarm
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.ceremony_records import CeremonyRecords
@@ -28,6 +27,7 @@ from caimi.node.lanes import Lanes
 from caimi.node.ledger_health import LedgerHealth
 from caimi.node.metrics import NodeMetrics
 from caimi.node.settings import NodeSettings
+from caimi.persistence import open_signed_store
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Node:
         self.lanes = Lanes(ledgers)
         self._custodian: Custodian | None = None
         members = [bytes.fromhex(member.account[2:]) for member in settings.committee]
-        signed = SqliteSignedStore(settings.path(settings.signed))
+        signed = open_signed_store(settings.database, settings.path(settings.signed))
         own = {signer.account, (attestor or signer).account}
         others = [each.account for each in (ibc_signers or {}).values()]
         if len({*own, *others}) < len(own) + len(others):

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import grpc
 
 from caimi.errors.base import CaimiError
+from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import (
     ModelNotRunnable,
     ModelNotServed,
@@ -48,6 +49,7 @@ _STATUS: Final[dict[type[CaimiError], grpc.StatusCode]] = {
     ModelNotServed: grpc.StatusCode.NOT_FOUND,
     WorkerBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ReceiptStoreDamaged: grpc.StatusCode.INTERNAL,
+    DatabaseUnreachable: grpc.StatusCode.UNAVAILABLE,
     ModelNotRunnable: grpc.StatusCode.FAILED_PRECONDITION,
     RunFailed: grpc.StatusCode.FAILED_PRECONDITION,
 }

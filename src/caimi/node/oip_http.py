@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from caimi.errors.base import CaimiError
+from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import (
     ModelNotServed,
     ModelStillOpening,
@@ -34,6 +35,7 @@ _STATUS: Final[dict[type[CaimiError], int]] = {
     ModelNotServed: 404,
     WorkerBusy: 503,
     ReceiptStoreDamaged: 500,
+    DatabaseUnreachable: 503,
     LedgerTooSlow: 504,
 }
 

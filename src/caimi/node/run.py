@@ -29,14 +29,12 @@ from caimi.inference.engine import Engine
 from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.prices import PriceList
-from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.ledgers.evm.remote_signer import RemoteSigner
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
-from caimi.messaging.signed_store import SqliteSignedStore
 from caimi.messaging.watcher import PATIENCE_SECONDS, Watcher
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
@@ -50,6 +48,7 @@ from caimi.node.relaying import RelayingPolicy, serve_quotes
 from caimi.node.serving import LicensedModels, ServingOptions
 from caimi.node.settings import NodeSettings
 from caimi.node.worker_app import create_worker_app, grpc_beside
+from caimi.persistence import open_receipt_store, open_signed_store
 from caimi.services.endpoint import Endpoint
 from caimi.services.validators import HttpValidator
 
@@ -122,7 +121,7 @@ def clear_ledger(settings_file: Path, ledger: str) -> str | None:
     if section is None:
         raise UnknownLedger(f"{settings_file} lists no ledger {ledger!r}.")
     origin = keccak256(prepare_ledger(section).gateway.address)
-    store = SqliteSignedStore(settings.path(settings.signed))
+    store = open_signed_store(settings.database, settings.path(settings.signed))
     try:
         why = store.stopped(origin)
         store.clear(origin)
@@ -249,7 +248,7 @@ async def run_worker(
     async with _network(config, key) as network:
         context = network.context
         home = config.path(config.state) / f"worker-{key}"
-        receipts = ReceiptStore(home / "receipts.sqlite")
+        receipts = open_receipt_store(config.database, home / "receipts.sqlite", key)
         serving = config.worker
         prices = PriceList.from_document(serving.prices)
         running: Engine = (

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from caimi.config import HexAddress, HttpUrl, LedgerSection, Section, TopSection
+from caimi.config import DatabaseSection, HexAddress, HttpUrl, LedgerSection, Section, TopSection
 
 PublicKeyText = Annotated[str, StringConstraints(pattern=r"^0x0[23][0-9a-f]{64}$")]
 
@@ -50,6 +50,7 @@ class NodeSettings(TopSection):
     key_generation: str = "key-generation"
     coordinator: HexAddress | None = None
     signed: str = "signed.sqlite"
+    database: DatabaseSection | None = None
     tombstones: str = "tombstones.log"
     epoch: Annotated[int, Field(ge=0)] = 0
     threshold: Annotated[int, Field(ge=2, le=256)]

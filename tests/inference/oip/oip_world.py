@@ -15,6 +15,7 @@ from caimi.inference.worker import ServedModel, Worker
 from caimi.node.bodies import Bodies
 from caimi.node.connections import make_server
 from caimi.node.worker_app import create_worker_app, grpc_beside
+from caimi.persistence import open_receipt_store
 
 NAME = protocol_name(URI)
 
@@ -38,7 +39,7 @@ def serving(
     **options: object,
 ) -> Iterator[Served]:
     """Serve `models` until the block ends; gives both ports as ``127.0.0.1:port``."""
-    store = ReceiptStore(folder / "receipts.sqlite")
+    store = open_receipt_store(None, folder / "receipts.sqlite")
     worker = worker_of(*models, store=store, **options)
     up, found = threading.Event(), []
     loop, stop = asyncio.new_event_loop(), asyncio.Event()

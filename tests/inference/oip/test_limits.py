@@ -15,6 +15,7 @@ from oip_world import NAME, serving
 from test_worker import SlowSession
 from worker_world import URI, rows, served_perceptron
 
+from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.operations import ConfigInvalid
 from caimi.inference.oip.channel import SERVICE
 from caimi.inference.oip.messages import InferRequest
@@ -83,6 +84,23 @@ def test_a_message_over_the_bound_is_refused(tmp_path: Path, monkeypatch):
             client.infer(NAME, [entry], model_version="1.0.0")
         assert client.is_server_live()
         client.close()
+
+
+def test_a_database_that_does_not_answer_is_told_as_unavailable(tmp_path: Path, monkeypatch):
+    def gone(_receipts: object) -> None:
+        raise DatabaseUnreachable("The receipts store cannot be reached.")
+
+    with serving(tmp_path, served_perceptron(tmp_path)) as served:
+        monkeypatch.setattr(served.store, "add", gone)
+        data, headers = body()
+        with httpx.Client(base_url=f"http://{served.http}", trust_env=False) as client:
+            answer = client.post(INFER, content=data, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (503, "CAIMI-X010")
+        with over_grpc.InferenceServerClient(served.grpc) as client:
+            entry = over_grpc.InferInput("x", [1, 4], "FP32")
+            entry.set_data_from_numpy(np.zeros((1, 4), np.float32))
+            with pytest.raises(over_grpc.InferenceServerException, match=r"UNAVAILABLE"):
+                client.infer(NAME, [entry], model_version="1.0.0")
 
 
 def test_what_is_no_message_is_refused(served):

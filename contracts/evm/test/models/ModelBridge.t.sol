@@ -5,6 +5,7 @@ import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.s
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
+import {Packet} from "../../src/interfaces/IBCTypes.sol";
 import {PacketContext} from "../../src/interfaces/IIBCApp.sol";
 import {Accountant} from "../../src/limits/Accountant.sol";
 import {RouteLimits} from "../../src/limits/RouteLimits.sol";
@@ -89,6 +90,16 @@ contract ModelBridgeTest is ModelLedgers {
         assertEq(client, "");
         deliver(packet);
         _assertNotLive(1, model);
+    }
+
+    function test_a_refund_is_told_by_an_event() public {
+        Packet memory packet = packetOf(sendModel(0, 1, ALICE, model, BOB));
+        vm.warp(packet.timeoutTimestamp);
+        bytes memory proof = proveAbsent(sites[1].ledger, only(packet));
+        Site storage site = on(0);
+        vm.expectEmit(address(site.bridge));
+        emit IModelBridge.TransferRefunded(model, keccak256(bytes(routes[0][1])), packet.sequence, ALICE);
+        site.ledger.gateway.timeoutPackets(packet.sourceClient, only(packet), proof);
     }
 
     function test_a_return_that_times_out_gives_the_foreign_model_back() public {
