@@ -10,8 +10,9 @@ from caimi.chains import AccountId, InteroperableAddress, parse_ledger_id
 from caimi.client.amounts import format_amount, parse_amount
 from caimi.config import EXAMPLE, Config, read_toml
 from caimi.json_text import read_json
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Asset, LedgerId, Money
+from caimi.ledgers.port import Account, Asset, LedgerId, Money
 from caimi.models.licence import check_licence
 from caimi.models.paths import check_path
 from caimi.node.settings import NodeSettings
@@ -60,6 +61,7 @@ public_key = "0x03{"cd" * 32}"
 {SECTION}
 """
 COIN = Asset(LedgerId("eip155:1"), b"", "coin", 18)
+EVM = EvmAccounts(COIN.ledger)
 KEYSTORE = (Path(__file__).parent / "corpus" / "key.json").read_text()
 
 
@@ -124,6 +126,31 @@ DECODERS = (
         lambda value: value.to_bytes(),
         Law.ONE_SPELLING,
         share=8,
+    ),
+    Decoder(
+        "account",
+        ("caimi.ledgers.port.accounts.Account.from_interoperable",),
+        _addresses,
+        Account.from_interoperable,
+        lambda value: value.interoperable,
+        Law.ONE_SPELLING,
+        share=4,
+    ),
+    Decoder(
+        "account-caip",
+        ("caimi.ledgers.port.accounts.Account.from_caip",),
+        lambda: ACCOUNTS,
+        Account.from_caip,
+        share=2,
+    ),
+    Decoder(
+        "account-evm",
+        ("caimi.ledgers.evm.accounts.EvmAccounts.parse",),
+        lambda: [f"0x{'ab' * 20}", f"0x{'AB' * 20}", EVM.text(Account(COIN.ledger, b"\xab" * 20))],
+        EVM.parse,
+        EVM.text,
+        Law.SETTLES,
+        share=2,
     ),
     Decoder(
         "erc7930-ledger",

@@ -200,7 +200,7 @@ async def test_what_a_route_may_carry_is_measured(heist: Heist) -> None:
     assert value("caimi_route_models_out", place) == 1
     assert value("caimi_route_breaker_open", place) == 0
     open_it = artifact("ModelBridge").interface["openBreaker"].encode(heist.on_a)
-    target = heist.a.bridge.account
+    target = heist.a.bridge.account.native
     await heist.a.submit(
         EvmCall(heist.a.id, "Opening", target, open_it, 0, nothing), heist.guardian
     )
