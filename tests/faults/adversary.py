@@ -380,7 +380,7 @@ class Adversary:
         """Call the bridge as if one were its gateway."""
         packet = await self._false_packet(route)
         (payload,) = packet.payloads
-        bridge = self.ledgers[route.dest].bridge.account
+        bridge = self.ledgers[route.dest].bridge.account.native
         method = artifact("ModelBridge").interface["onRecvPacket"]
         context: tuple[object, ...] = (
             packet.source_client,
