@@ -261,7 +261,7 @@ contract ModelBridgeTest is ModelLedgers {
         (ILightClient client,,) = site.ledger.gateway.getClient(routes[0][1]);
         // ERC-7930: a ledger of chain type 0xff04 with the reference "toys".
         string memory route = site.ledger.gateway.addClient(client, hex"0001ff0404746f797300");
-        site.ledger.gateway.setCounterparty(route, "toys-0");
+        site.ledger.gateway.setCounterparty(route, "caimi-toys-0");
         vm.startPrank(ALICE);
         site.registry.approve(address(site.bridge), model);
         for (uint256 i = 0; i < 2; ++i) {
