@@ -20,7 +20,6 @@ from caimi.errors.inference import ModelNotServed, ModelNotWanted, ModelTooLarge
 from caimi.errors.node import LedgerTooSlow
 from caimi.errors.operations import ConfigInvalid
 from caimi.inference.onnx_engine import OnnxEngine
-from caimi.ledgers.port import Account
 from caimi.models.package import Package
 from caimi.node import serving
 from caimi.node.consent import Consent
@@ -54,7 +53,7 @@ async def published(world: World, folder: Path, name: str = "m") -> ModelUri:
 async def grant(world: World, uri: ModelUri) -> None:
     """Grant the worker's key a licence that it did not ask for."""
     to = world.working.identity.account(world.a.id)
-    call = world.a.market.grant(uri.model_id, uri.selector or "", Account(world.a.id, to))
+    call = world.a.market.grant(uri.model_id, uri.selector or "", to)
     await world.a.submit(call, world.publisher.identity.signer)
 
 
