@@ -12,9 +12,8 @@ from caimi.contracts.identifiers import COIN, Account, Currency
 from caimi.contracts.records import Table
 from caimi.contracts.site import SignedPublication
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.publication import Publications
-from caimi.ledgers.port import Publication
 from caimi.signatures import MalformedSignature, account_of, recover_account
+from contracts.publishing import publications_of, published
 
 FUNDS = 10**24
 
@@ -44,14 +43,9 @@ class EvmAccounts:
 
     def signed(self, publication: SignedPublication, signature: bytes) -> bool:
         registry = InteroperableAddress.from_bytes(publication.registry)
-        digest = Publications(int.from_bytes(registry.reference), registry.address).digest(
-            Publication(
-                publication.publisher,
-                publication.name,
-                publication.version,
-                publication.manifest,
-            )
-        )
+        number = int.from_bytes(registry.reference)
+        publications = publications_of(number, registry.address)
+        digest = publications.digest(published(number, publication))
         try:
             return recover_account(digest, signature) == publication.publisher
         except MalformedSignature:

@@ -29,10 +29,9 @@ from caimi.ibc.commitments import (
     commitment_path,
 )
 from caimi.ibc.packet import Packet, Payload
-from caimi.ledgers.evm.publication import Publications
-from caimi.ledgers.port import Publication
 from caimi.merkle import MerkleTree
 from contracts.ledgers import USERS, Ledgers, written
+from contracts.publishing import publications_of, published
 from contracts.scripted import ANSWERS
 from contracts.twin import ADMINISTRATOR, DEPOSIT, GUARDIAN, LEAVER, Twin, effects_of
 
@@ -224,8 +223,8 @@ class Trace:
             publications.sign(key.account, self.pick(NAMES[:2]), version, keccak256(b"batch"))
             for version in VERSIONS[:2]
         ]
-        hashing = Publications(twin.number, twin.site.registry)
-        plain = [Publication(p.publisher, p.name, p.version, p.manifest) for p in signed]
+        hashing = publications_of(twin.number, bytes(twin.site.registry))
+        plain = [published(twin.number, each) for each in signed]
         tree = MerkleTree(hashing.leaf(each) for each in plain)
         root, count = (bytes(32) if self.rarely() else tree.root), self.pick([2, 2, 2, 0])
         done = twin.step(
