@@ -98,7 +98,7 @@ faults: dev ## Play schedules of faults over simulated ledgers (SEED=7, KIND=one
 ifdef SEED
 	$(FAULTS) --seed $(SEED) --kind $(KIND)
 else
-	timeout 900 $(FAULTS) --first $(or $(FIRST),1) --schedules $(SCHEDULES) --of-tree $(OF_TREE) \
+	timeout 1800 $(FAULTS) --first $(or $(FIRST),1) --schedules $(SCHEDULES) --of-tree $(OF_TREE) \
 		--kind $(KIND) --workers 2
 endif
 

@@ -81,6 +81,7 @@ def stock_client(server: str, uri: str, rows: Path) -> dict[str, list]:
     return {each["name"]: answer.as_numpy(each["name"]).tolist() for each in said["outputs"]}
 
 
+@pytest.mark.timeout(900)
 def test_the_tour(net: Devnet) -> None:
     assert net.run("devnet", "status")["ok"] is True
     uri = net.publish("tumour-mlp")
