@@ -23,7 +23,7 @@ from caimi.cli.output import facts, print_json
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
-    from caimi.ledgers.port import Account, Call, Ledger, RelayFees
+    from caimi.ledgers.port import Account, Call, Ledger
 
 app = typer.Typer(help="Pay relayers for carrying packets.", no_args_is_help=True)
 
@@ -122,9 +122,10 @@ def withdraw(
 
     Example: [bold]caimi fees withdraw -l a -k relayer[/bold]
     """
+    from caimi.client.fees import fees_of
 
     async def work(opened: Ledger) -> dict[str, object]:
-        books = opened.market if licences else _fees(opened)
+        books = opened.market if licences else fees_of(opened)
         if to is not None:
             payee = opened.accounts.parse(to)
             return await send(opened, books.withdraw(payee), config, key, unsigned=unsigned)
@@ -157,23 +158,18 @@ def refund(
 
     Example: [bold]caimi fees refund caimi-31337-0 7 --relayer 0x… --payer 0x… -l a -k bob[/bold]
     """
+    from caimi.client.fees import fees_of
 
     async def work(opened: Ledger) -> dict[str, object]:
         parties = opened.accounts.parse(relayer), opened.accounts.parse(payer)
         call: Call[None]
         if abandoned:
-            call = _fees(opened).reclaim(client, sequence, *parties)
+            call = fees_of(opened).reclaim(client, sequence, *parties)
         else:
             call = await _proved_refund(opened, client, sequence, parties, config)
         return await send(opened, call, config, key, unsigned=False)
 
     told(as_json, "Fee given back", on_ledger(config, ledger, as_json, work))
-
-
-def _fees(ledger: Ledger) -> RelayFees:
-    from caimi.ledgers.port import offered
-
-    return offered(ledger.fees, ledger.id, "fees for relayers")
 
 
 async def _proved_refund(

@@ -12,7 +12,17 @@ from urllib.parse import quote as quoted
 from caimi.errors.ids import InvalidAccountId
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.node import NodeRefused
-from caimi.ledgers.port import Account, Call, Ledger, Money, RelayFee, Route, SentPacket, offered
+from caimi.ledgers.port import (
+    Account,
+    Call,
+    Ledger,
+    Money,
+    RelayFee,
+    RelayFees,
+    Route,
+    SentPacket,
+    offered,
+)
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.prover import Case
@@ -47,6 +57,11 @@ async def ask_quote(relayer: Endpoint, source: Ledger, route: Route) -> Quoted:
     raise NodeRefused(f"{relayer.url} gave a malformed quote: {account!r:.80}, {amount!r:.80}.")
 
 
+def fees_of(ledger: Ledger) -> RelayFees:
+    """Give a ledger's fees for relayers; raises `NotOffered` where it has none."""
+    return offered(ledger.fees, ledger.id, "fees for relayers")
+
+
 async def escrow(
     ledger: Ledger, client_id: str, sequence: int, relayer: Account, amount: Money
 ) -> Call[None]:
@@ -56,9 +71,7 @@ async def escrow(
         UnknownPacket: it was not.
     """
     found = await _sent(ledger, client_id, sequence)
-    return offered(ledger.fees, ledger.id, "fees for relayers").escrow(
-        found.packet, relayer, amount
-    )
+    return fees_of(ledger).escrow(found.packet, relayer, amount)
 
 
 async def refund(
