@@ -326,6 +326,29 @@ async def test_a_timeout_before_its_time_pauses_the_route(heist: Heist) -> None:
     await _pass(heist.a, 3_300)  # the ledgers are others' as well
 
 
+async def test_a_timeout_is_no_forgery_while_its_time_is_not_final_at_a_node_that_lags(
+    heist: Heist,
+) -> None:
+    """The watcher's node may be behind the validators' by as many blocks as make one final."""
+    packet, _ = await heist.send()
+    await _pass(heist.b, 3_700)
+    await _pass(heist.a, 3_700)  # no block before is past the packet's time
+    heist.watcher._views[heist.a.id].ledger.chain.finality = Depth(2)
+    await heist.time_out(packet)
+    for _ in range(3):
+        await heist.watcher.step()
+        heist.now[0] += PATIENCE
+    assert heist.codes == []
+    open_ending = (heist.on_b, packet.sequence)
+    assert open_ending in heist.watcher._views[heist.b.id].endings
+    for _ in range(2):
+        await _pass(heist.a, 1)
+    await heist.watcher.step()
+    assert heist.codes == []
+    await heist.watcher.step()
+    assert open_ending not in heist.watcher._views[heist.b.id].endings  # judged, and read no more
+
+
 @REORGANISES
 async def test_a_delivery_that_a_reorganisation_moved_is_no_forgery(heist: Heist) -> None:
     packet, height = await heist.send()

@@ -37,15 +37,16 @@ class View:
     top: int = 0
     final: int = 0
     final_time: int = 0
+    head_time: int = 0
     caught_up: bool = False
 
     async def read_arrivals(self) -> None:
         """Read what was received and what ended since `read`."""
-        head, final = (await self.ledger.head()).height, await self.ledger.finalized()
-        self.top = min(head, self.read + SCAN_BLOCKS)
-        self.caught_up = self.top == head
+        head, final = await self.ledger.head(), await self.ledger.finalized()
+        self.top = min(head.height, self.read + SCAN_BLOCKS)
+        self.caught_up = self.top == head.height
         self.final = min(final.height, self.top)
-        self.final_time = final.time
+        self.final_time, self.head_time = final.time, head.time
         watching = offered(self.ledger.watching, self.ledger.id, "watching")
         self.routes = {each.client_id: each for each in await self.ledger.gateway.routes()}
         self.deliveries = {}

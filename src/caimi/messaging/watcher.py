@@ -186,7 +186,11 @@ class Watcher:
             key = (ending.source_client, ending.sequence)
             finding = _judge_ending(name, route, ending, answer)
             if finding is None and not ending.acknowledged:
-                finding = self._judge_time(name, route, other, ending)
+                timeout = self._timeout(name, key)
+                if other.final_time < timeout <= other.head_time:
+                    continue  # others may see that block as final; this node does so later
+                if other.final_time < timeout:
+                    finding = _early(name, route, ending)
             # A node of the other ledger that lags does not show the answer, or the time, yet.
             certain = finding is None or answer not in _NO_ANSWER_YET
             if not certain and not self._waited(name, "ending", key):
@@ -195,17 +199,10 @@ class Watcher:
             self._compare_statements(watched, name, route, ending.tx, ending.proof)
             self._conclude(watched, name, route, finding)
 
-    def _judge_time(
-        self, name: LedgerId, route: Route, other: View, ending: Ending
-    ) -> MessagingError | None:
-        """Whoever holds the proof of a packet that timed out early can still deliver it."""
-        sent = self._views[name].sent.get((ending.source_client, ending.sequence))
-        if sent is None or other.final_time >= sent.timeout:
-            return None
-        return ForgedAbsence(
-            f"Packet {ending.sequence} of {ending.source_client} on {name} timed out in "
-            f"{ending.tx}, before its time on {route.counterparty}."
-        )
+    def _timeout(self, name: LedgerId, key: Name) -> int:
+        """Give the time before which a packet cannot have timed out; 0 when it is not known."""
+        sent = self._views[name].sent.get(key)
+        return 0 if sent is None else sent.timeout
 
     def _conclude(
         self, watched: Watched, name: LedgerId, route: Route, finding: MessagingError | None
@@ -292,6 +289,14 @@ def _compare_delivery(
             f"{what}{delivery.tx} with other contents than {route.counterparty} sent."
         )
     return None
+
+
+def _early(name: LedgerId, route: Route, ending: Ending) -> MessagingError:
+    """Whoever holds the proof of a packet that timed out early can still deliver it."""
+    return ForgedAbsence(
+        f"Packet {ending.sequence} of {ending.source_client} on {name} timed out in "
+        f"{ending.tx}, before its time on {route.counterparty}."
+    )
 
 
 def _judge_ending(
