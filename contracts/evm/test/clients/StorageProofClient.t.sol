@@ -12,6 +12,7 @@ import {ICS24} from "../../src/gateway/ICS24.sol";
 import {ILightClient} from "../../src/interfaces/ILightClient.sol";
 import {StorageProof} from "../../src/interfaces/IStorageProofClient.sol";
 import {CommitteeFacts} from "./CommitteeFacts.sol";
+import {Stubborn} from "./Stubborn.sol";
 
 /// @dev Over what an anvil answered to eth_getProof about a real gateway (contracts/vectors/record_state_proofs.py).
 contract StorageProofClientTest is CommitteeFacts {
@@ -162,7 +163,8 @@ contract StorageProofClientTest is CommitteeFacts {
         fact.keys[0] = ICS24.commitmentKey("caimi-1-0", 77);
         vm.expectRevert(abi.encodeWithSelector(StorageProofClient.WrongReceiptKey.selector, 0));
         _client.verifyAbsence(fact.keys, abi.encode(proof));
-        assertEq(_client.COMMITMENTS_SLOT(), new Gateway(address(this)).COMMITMENTS_SLOT());
+        Gateway gateway = new Gateway(address(this));
+        assertEq(_client.COMMITMENTS_SLOT(), gateway.COMMITMENTS_SLOT());
     }
 
     function test_an_account_that_is_not_there_proves_nothing() public {
@@ -558,28 +560,5 @@ contract StorageProofClientTest is CommitteeFacts {
         for (uint256 i = 0; i < 17; ++i) {
             members[i] = i == place ? child : bytes(hex"80");
         }
-    }
-}
-
-/// @dev A client of somebody else's that breaks its word: frozen, and proves all the same.
-contract Stubborn is ILightClient {
-    function verifyMembership(bytes32[] calldata, bytes32[] calldata, bytes calldata)
-        external
-        pure
-        returns (uint64, uint64)
-    {
-        return (1, 1);
-    }
-
-    function verifyAbsence(bytes32[] calldata, bytes calldata) external pure returns (uint64, uint64) {
-        return (1, 1);
-    }
-
-    function clientType() external pure returns (string memory) {
-        return "stubborn";
-    }
-
-    function frozen() external pure returns (bool) {
-        return true;
     }
 }

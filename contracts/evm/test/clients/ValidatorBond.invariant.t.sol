@@ -25,7 +25,7 @@ contract BondHandler is Bonds {
     bool public slashedWasBonded;
     ValidatorBond.SignedLeaf[] private _packets;
     ValidatorBond.SignedLeaf[] private _acknowledgements;
-    Packet[] private _sent;
+    bytes[] private _sent; // packets, encoded
 
     constructor() {
         one = makeLedger(31337);
@@ -98,14 +98,14 @@ contract BondHandler is Bonds {
 
     function sendPacket() external {
         Packet memory packet = send(a, b, uint64(block.timestamp + 1 hours), payloadsOf("port", "out"));
-        _sent.push(packet);
+        _sent.push(abi.encode(packet));
         bytes32 key = ICS24.commitmentKey(a.clientId, packet.sequence);
         _packets.push(honest(key, one.gateway.getCommitment(key)));
     }
 
     function timeOut(uint256 place) external {
         if (_sent.length == 0) return;
-        Packet memory packet = _sent[place % _sent.length];
+        Packet memory packet = abi.decode(_sent[place % _sent.length], (Packet));
         if (block.timestamp < packet.timeoutTimestamp) vm.warp(packet.timeoutTimestamp);
         bytes memory proof = proveAbsent(two, only(packet));
         enter(one);

@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {IIBCApp, PacketContext} from "../../src/interfaces/IIBCApp.sol";
+import {IIBCApp} from "../../src/interfaces/IIBCApp.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
 import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
 import {Network} from "../Network.sol";
-
-/// @notice The least that an application can do: one storage slot written on each side.
-contract CounterApp is IIBCApp {
-    uint256 public count = 1;
-
-    function onRecvPacket(PacketContext calldata) external returns (bytes memory) {
-        ++count;
-        return hex"01";
-    }
-
-    function onAcknowledgementPacket(PacketContext calldata, bytes calldata) external {
-        ++count;
-    }
-
-    function onTimeoutPacket(PacketContext calldata) external {
-        ++count;
-    }
-}
+import {CounterApp} from "../measured/CounterApp.sol";
 
 /// @notice What a transaction costs, as its receipt says: each call is a transaction of its own (isolated).
 /// forge-config: default.isolate = true
@@ -33,7 +16,7 @@ contract GatewayGasTest is Network {
 
     function setUp() public {
         (a, b) = connect(makeLedger(31337), makeLedger(31338));
-        CounterApp counter = new CounterApp();
+        CounterApp counter = CounterApp(vm.deployCode("CounterApp.sol:CounterApp", ""));
         app = address(counter);
         addApplication(a.ledger, "licence", counter);
         addApplication(b.ledger, "licence", counter);

@@ -279,7 +279,7 @@ contract RelayFeesTest is FeeLedgers {
 
 /// @notice Payers, relayers and thieves in any order, counting every coin.
 contract FeeHandler is FeeLedgers {
-    Packet[] internal packets;
+    bytes[] internal packets; // encoded
     uint256 public paidIn;
     uint256 public withdrawn;
 
@@ -288,12 +288,17 @@ contract FeeHandler is FeeLedgers {
     }
 
     function sendOne(uint256 lifetime) external {
-        packets.push(sendUntil(uint64(block.timestamp + bound(lifetime, 1, 24 hours)), abi.encode(packets.length)));
+        uint64 timeout = uint64(block.timestamp + bound(lifetime, 1, 24 hours));
+        packets.push(abi.encode(sendUntil(timeout, abi.encode(packets.length))));
+    }
+
+    function packetAt(uint256 index) private view returns (Packet memory) {
+        return abi.decode(packets[index % packets.length], (Packet));
     }
 
     function pay(uint256 index, uint256 payer, uint256 to, uint128 amount) external {
         if (packets.length == 0) return;
-        Packet memory packet = packets[index % packets.length];
+        Packet memory packet = packetAt(index);
         amount = uint128(bound(amount, 1, 1e24));
         enter(one);
         vm.deal(who(payer), who(payer).balance + amount);
@@ -306,18 +311,18 @@ contract FeeHandler is FeeLedgers {
     }
 
     function receiveOne(uint256 index) external {
-        if (packets.length > 0) receivePackets(only(packets[index % packets.length]));
+        if (packets.length > 0) receivePackets(only(packetAt(index)));
     }
 
     function claimOne(uint256 index, uint256 payer, uint256 to) external {
         if (packets.length == 0) return;
-        Packet memory packet = packets[index % packets.length];
+        Packet memory packet = packetAt(index);
         if (two.gateway.hasReceipt(b.clientId, packet.sequence)) claim(only(packet), who(payer), who(to));
     }
 
     function refundOne(uint256 index, uint256 payer, uint256 to) external {
         if (packets.length == 0) return;
-        Packet memory packet = packets[index % packets.length];
+        Packet memory packet = packetAt(index);
         if (block.timestamp < packet.timeoutTimestamp || two.gateway.hasReceipt(b.clientId, packet.sequence)) return;
         refund(only(packet), who(payer), who(to));
     }

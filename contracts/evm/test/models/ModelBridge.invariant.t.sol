@@ -57,9 +57,8 @@ contract BridgeHandler is ModelLedgers {
         vm.roll(height);
         vm.startPrank(holder);
         site.registry.approve(address(site.bridge), from.id);
-        site.bridge.send(
-            routes[from.site][to], from.id, abi.encodePacked(target), timeout, uint64(bound(depth, 0, MAX_DEPTH))
-        );
+        depth = bound(depth, 0, MAX_DEPTH);
+        site.bridge.send(routes[from.site][to], from.id, abi.encodePacked(target), timeout, uint64(depth));
         vm.stopPrank();
         _modelOf.push(model);
         if (observe() != _modelOf.length) fail("one packet a transfer");

@@ -11,39 +11,12 @@ import {MessagePort} from "../../src/gateway/MessagePort.sol";
 import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
 import {Checkpoint, CommitteeProof, StatementKind} from "../../src/interfaces/ICommitteeClient.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
-import {IIBCApp, PacketContext} from "../../src/interfaces/IIBCApp.sol";
 import {ILightClient} from "../../src/interfaces/ILightClient.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {Network} from "../Network.sol";
 import {PuppetApp} from "../gateway/PuppetApp.sol";
 import {HandOver} from "../governance/HandOver.sol";
-
-/// @notice Refunds whoever sent, and on the way tries to be refunded again.
-contract DoubleRefund is IIBCApp {
-    IGateway private immutable _gateway;
-    bytes private _again;
-    uint256 public refunds;
-    bool public secondSucceeded;
-
-    constructor(IGateway gateway) {
-        _gateway = gateway;
-    }
-
-    function arm(bytes calldata call) external {
-        _again = call;
-    }
-
-    function onRecvPacket(PacketContext calldata) external pure returns (bytes memory) {
-        return hex"01";
-    }
-
-    function onAcknowledgementPacket(PacketContext calldata, bytes calldata) external {}
-
-    function onTimeoutPacket(PacketContext calldata) external {
-        (secondSucceeded,) = address(_gateway).call(_again);
-        ++refunds;
-    }
-}
+import {DoubleRefund} from "./DoubleRefund.sol";
 
 /// @notice The known robberies of bridges, each tried on this one. Unlimited mint on one side is in ModelBridge.t.sol
 ///         (a second copy, a third ledger's models), a deposit that never was (Qubit) in LicenceMarket.t.sol (tokens that
