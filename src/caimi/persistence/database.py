@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
@@ -16,11 +16,12 @@ from caimi.persistence.driver import Connection, Driver
 from caimi.persistence.kinds import StoreKind
 from caimi.persistence.place import Place, PostgresSchema
 from caimi.persistence.postgres_driver import PostgresDriver
-from caimi.persistence.prepared import Preparer
+from caimi.persistence.prepared import Preparer, prepared
 from caimi.persistence.schema import is_current, migrate
 from caimi.persistence.sqlite_driver import SqliteDriver
 from caimi.persistence.troubles import Trouble
 
+T = TypeVar("T")
 _OWNER_ONLY: Final = 0o600
 
 
@@ -37,10 +38,13 @@ class Database:
         self._driver: Driver = (
             PostgresDriver(place) if isinstance(place, PostgresSchema) else SqliteDriver(place)
         )
-        self.prepare = Preparer(self._driver.engine.dialect)
         self._connection: Connection | None = None
         with self.session():
             pass
+
+    def prepared(self, make: Callable[[Preparer], T]) -> T:
+        """Give the statements of a class, compiled for this database's driver."""
+        return prepared(self._driver.engine.dialect, make)
 
     @contextmanager
     def session(self) -> Iterator[Connection]:

@@ -66,8 +66,8 @@ class SqlJournalStore:
 
     def __init__(self, place: Place) -> None:
         self._database = Database(place, JOURNAL)
-        self._do = JournalStatements(self._database.prepare)
-        self._outbox = OutboxTable(self._database.prepare)
+        self._do = self._database.prepared(JournalStatements)
+        self._outbox = self._database.prepared(OutboxTable)
 
     @contextmanager
     def exclusive(self, key: str, what: str) -> Iterator[None]:

@@ -1,13 +1,15 @@
 """Statements of SQLAlchemy Core, compiled once to what the driver takes.
 
 Compiling, caching and the result's wrapping cost SQLAlchemy some 100 µs a statement, as much as a
-dozen statements cost SQLite: a store's statements are compiled when it is opened.
+dozen statements cost SQLite: the statements of a kind of store are compiled when the first is
+opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
+from typing import Final, TypeVar
 
 from sqlalchemy import Dialect, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,6 +17,8 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from caimi.persistence.driver import Connection, Rows
+
+T = TypeVar("T")
 
 
 class PreparedStatement:
@@ -65,3 +69,15 @@ class Preparer:
         """Compile an INSERT of these columns that leaves a row alone that is there already."""
         binds: dict[str, object] = {name: bindparam(name) for name in columns}
         return self(self.insert(table).values(binds).on_conflict_do_nothing())
+
+
+_PREPARED: Final[dict[tuple[str, str, object], object]] = {}
+
+
+def prepared(dialect: Dialect, make: Callable[[Preparer], T]) -> T:
+    """Give what `make` compiles for a dialect's driver; it is made once."""
+    key = dialect.name, dialect.driver, make
+    kept = _PREPARED.get(key)
+    if kept is None:
+        kept = _PREPARED[key] = make(Preparer(dialect))
+    return kept  # type: ignore[return-value] # the key names its type

@@ -92,8 +92,8 @@ class SqlReceiptStore:
 
     def __init__(self, place: Place) -> None:
         self._database = Database(place, RECEIPTS_KIND)
-        self._do = ReceiptStatements(self._database.prepare)
-        self._outbox = OutboxTable(self._database.prepare)
+        self._do = self._database.prepared(ReceiptStatements)
+        self._outbox = self._database.prepared(OutboxTable)
         self._trees = BatchTrees()
 
     def add(self, receipts: Sequence[SignedReceipt]) -> None:

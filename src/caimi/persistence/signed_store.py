@@ -55,7 +55,7 @@ class SqlSignedStore:
 
     def __init__(self, place: Place) -> None:
         self._database = Database(place, SIGNED)
-        self._do = SignedStatements(self._database.prepare)
+        self._do = self._database.prepared(SignedStatements)
         self._contents = SignedContents(self._do)
 
     def remember(
