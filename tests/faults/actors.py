@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from caimi.errors.node import NodeUnreachable
@@ -32,6 +34,15 @@ def clear(faults: NodeFaults) -> None:
     """Make a node well again."""
     for field in fields(faults):
         setattr(faults, field.name, field.default)
+
+
+@cache
+def _empty_store() -> bytes:
+    """A validator's memory before it remembers; making one takes longer than all its uses."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "empty.sqlite3")
+        open_signed_store(None, path).close()
+        return path.read_bytes()
 
 
 class Actor:
@@ -76,6 +87,7 @@ class ValidatorActor(Actor):
         self.evil = False
         self.disk = Disk()
         self._path = directory / f"{name}.sqlite3"
+        self._path.write_bytes(_empty_store())
         self._validator: Validator | None = None
         self._database: Database | None = None
         self.down = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from caimi.errors.ledgers import EventInvalid
 from caimi.ledgers.evm.abi import EventType
@@ -17,7 +18,7 @@ from caimi.ledgers.port import Account, Fact, FactKind, LedgerId
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How one event of a contract on `ledger` is read.
+    """How one event of a contract is read.
 
     `texts` are its parameters that are strings, `accounts` those that are addresses.
 
@@ -28,27 +29,27 @@ class _Reading:
     event: EventType
     texts: tuple[str, ...]
     accounts: tuple[str, ...]
-    ledger: LedgerId
     kind: FactKind
     make: Make
 
-    @classmethod
-    def of(cls, ledger: LedgerId, event: EventType, kind: FactKind, make: Make) -> _Reading:
-        as_bytes = tuple(
-            (name, "bytes" if type_ == "string" else type_, indexed)
-            for name, type_, indexed in event.parameters
-        )
-        texts = tuple(name for name, type_, _ in event.parameters if type_ == "string")
-        accounts = tuple(name for name, type_, _ in event.parameters if type_ == "address")
-        return cls(replace(event, parameters=as_bytes), texts, accounts, ledger, kind, make)
-
-    def values(self, log: RawLog) -> dict[str, Value]:
+    def values(self, log: RawLog, ledger: LedgerId) -> dict[str, Value]:
         found = event_values(self.event, log)
         for name in self.texts:
             found[name] = found[name].decode("utf-8", "replace")
         for name in self.accounts:
-            found[name] = Account(self.ledger, found[name])
+            found[name] = Account(ledger, found[name])
         return found
+
+
+@cache  # there are as many as kinds of events, and every ledger that is opened reads all
+def _reading_of(event: EventType, kind: FactKind, make: Make) -> _Reading:
+    as_bytes = tuple(
+        (name, "bytes" if type_ == "string" else type_, indexed)
+        for name, type_, indexed in event.parameters
+    )
+    texts = tuple(name for name, type_, _ in event.parameters if type_ == "string")
+    accounts = tuple(name for name, type_, _ in event.parameters if type_ == "address")
+    return _Reading(replace(event, parameters=as_bytes), texts, accounts, kind, make)
 
 
 class FactDecoder:
@@ -56,14 +57,16 @@ class FactDecoder:
 
     def __init__(self, contracts: Mapping[str, Contract], gateway: EvmGateway) -> None:
         self._gateway = gateway
+        self._ledger = contracts["gateway"].chain.ledger
         self._readings: dict[tuple[bytes, bytes], _Reading] = {}
         for name, events in EVENTS.items():
             contract = contracts[name]
-            ledger = contract.chain.ledger
             for event_name, (kind, make) in events.items():
                 event = contract.interface.events[event_name]
-                self._readings[contract.address, event.topic] = _Reading.of(
-                    ledger, event, kind, make
+                self._readings[contract.address, event.topic] = _reading_of(
+                    event,
+                    kind,  # type: ignore[arg-type] # classes can be hashed
+                    make,
                 )
 
     def query(self, kinds: Collection[FactKind]) -> tuple[list[bytes], list[bytes]]:
@@ -83,7 +86,7 @@ class FactDecoder:
         for log in logs:
             reading = self._readings.get((log.address, log.topics[0])) if log.topics else None
             if reading is not None and reading.kind in kinds:
-                values = reading.values(log)
+                values = reading.values(log, self._ledger)
                 client = await self._client(values.get("clientHash"), log)
                 found.append((log, reading.make(values, client, log)))
         return found
