@@ -7,9 +7,11 @@ import pytest
 
 from caimi import families
 from caimi.composition.ledgers import family_of
+from caimi.composition.sandboxes import sandbox_kind
 from caimi.config import LedgerSection, load_config
-from caimi.errors.operations import ConfigInvalid, FamilyUnusable, UnknownFamily
-from caimi.families import family_names, find_family
+from caimi.demo.world import start_world
+from caimi.errors.operations import ConfigInvalid, FamilyUnusable, UnknownFamily, UsageError
+from caimi.families import family_names, find_family, sandbox_names
 from caimi.ledgers.evm.family import EVM
 
 FAMILY = """
@@ -24,6 +26,7 @@ class Toy:
     def prepare(self, section, *, price_cap=None): return section.settings.place
     def views(self, section): return {"it": self.prepare(section)}
     def quorum(self, section): return None
+    async def start(self, stack, place, people): return place
 
 TOY = Toy()
 LESS = type("Less", (), {"settings": Settings})()
@@ -46,6 +49,7 @@ def install(tmp_path, monkeypatch):
         (about / "entry_points.txt").write_text(
             f"[caimi.families]\n{family} = {module}:{given}\n"
             f"[caimi.namespaces]\n{namespace} = {module}:{given}\n"
+            f"[caimi.sandboxes]\n{family} = {module}:{given}\n"
         )
         monkeypatch.syspath_prepend(str(folder))
         monkeypatch.delitem(sys.modules, module, raising=False)
@@ -121,6 +125,32 @@ def test_what_takes_settings_and_makes_no_ledgers_is_no_family(install):
     install(given="LESS")
     with pytest.raises(FamilyUnusable, match="toys:box is no family"):
         family_of(LedgerSection.model_validate(SECTION))
+
+
+def test_a_kind_of_ledgers_to_try_things_on_is_found_by_name(install):
+    install()
+    assert sandbox_names() == ["anvil", "embedded", "toy"]
+    assert sandbox_kind("toy") is sys.modules["toy_ledgers"].TOY
+    with pytest.raises(UsageError, match="kind 'ganache'; there are: anvil, embedded, toy"):
+        sandbox_kind("ganache")
+
+
+def test_what_starts_no_ledgers_is_no_kind_of_them(install):
+    install(given="LESS")
+    with pytest.raises(FamilyUnusable, match="'toy' starts no ledgers"):
+        sandbox_kind("toy")
+
+
+def test_two_distributions_never_start_ledgers_of_one_kind(install):
+    install("evil", family="anvil")
+    with pytest.raises(FamilyUnusable, match="caimi, evil"):
+        sandbox_kind("anvil")
+
+
+async def test_a_demonstration_has_no_more_kinds_than_ledgers(tmp_path):
+    with pytest.raises(UsageError, match="3 ledgers, and 4 kinds"):
+        async with start_world("anvil+anvil+anvil+anvil", tmp_path):
+            pass
 
 
 def test_nothing_of_a_family_is_imported_before_a_section_asks_for_it(install, tmp_path):

@@ -3,14 +3,15 @@
 A distribution offers a family under the group ``caimi.families`` by the family's name, and under
 ``caimi.namespaces`` by each CAIP-2 namespace whose ledgers are of it unless a section says
 otherwise. Both name one object, which `caimi.ledgers.port.Family` describes; nothing of a family is
-imported before a section asks for it.
+imported before a section asks for it. Ledgers for trying things out are offered under
+``caimi.sandboxes`` by their kind's name (`caimi.ledgers.port.SandboxKind`).
 """
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from pydantic import BaseModel
 
@@ -18,6 +19,7 @@ from caimi.errors.operations import FamilyUnusable, UnknownFamily
 
 FAMILIES: Final = "caimi.families"
 NAMESPACES: Final = "caimi.namespaces"
+SANDBOXES: Final = "caimi.sandboxes"
 
 
 class TakingSettings(Protocol):
@@ -46,6 +48,28 @@ def find_family(ledger: str, named: str | None = None) -> TakingSettings:
         known = ", ".join(family_names()) or "none"
         what = f"No family of ledgers is called {name!r}" if named else f"{ledger} is of no family"
         raise UnknownFamily(f"{what}; there are: {known}.")
+    family = _load(_only(name, found))
+    settings = getattr(family, "settings", None)
+    if not isinstance(settings, type) or not issubclass(settings, BaseModel):
+        raise FamilyUnusable(f"{found[0].value} is no family of ledgers: it takes no settings.")
+    return cast("TakingSettings", family)
+
+
+def sandbox_names() -> list[str]:
+    """Name the kinds of ledgers for trying things out that are installed."""
+    return sorted({each.name for each in entry_points(group=SANDBOXES)})
+
+
+def find_sandbox(name: str) -> object:
+    """Give the kind of that name, which is one of `sandbox_names`.
+
+    Raises:
+        FamilyUnusable: two distributions offer it, or it cannot be imported.
+    """
+    return _load(_only(name, tuple(entry_points(group=SANDBOXES, name=name))))
+
+
+def _only(name: str, found: tuple[EntryPoint, ...]) -> EntryPoint:
     if len({each.value for each in found}) > 1:
         offering = ", ".join(sorted(each.dist.name if each.dist else "?" for each in found))
         raise FamilyUnusable(
@@ -53,16 +77,13 @@ def find_family(ledger: str, named: str | None = None) -> TakingSettings:
             why="Each of them would answer for the same ledgers.",
             next_step="Uninstall all but one.",
         )
-    return _load(found[0])
+    return found[0]
 
 
 @cache
-def _load(entry: EntryPoint) -> TakingSettings:
+def _load(entry: EntryPoint) -> object:
     try:
-        family: TakingSettings = entry.load()
+        found: object = entry.load()
     except Exception as error:  # whatever another distribution's import does
         raise FamilyUnusable(f"{entry.value} cannot be imported: {error}.") from error
-    settings = getattr(family, "settings", None)
-    if not isinstance(settings, type) or not issubclass(settings, BaseModel):
-        raise FamilyUnusable(f"{entry.value} is no family of ledgers: it takes no settings.")
-    return family
+    return found

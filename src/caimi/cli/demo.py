@@ -35,7 +35,10 @@ def demo(
         typer.Option("--input", "-i", help="What --model runs on: .npy, .npz or .json."),
     ] = None,
     ledgers: Annotated[
-        str, typer.Option(help="embedded (in this process) or anvil (real node processes).")
+        str,
+        typer.Option(
+            help="embedded (in this process) or anvil (real node processes); A+B+C for each one's."
+        ),
     ] = "embedded",
     as_json: JsonOption = False,
 ) -> None:

@@ -112,8 +112,8 @@ class PublicationBatcher:
     def _sign(
         self, releases: Sequence[Release]
     ) -> tuple[list[tuple[Publication, bytes]], MerkleTree]:
-        signer, registry = self._context.identity.signer, self._ledger.registry
-        account = self._context.identity.account(self._ledger.id)
+        identity, registry = self._context.identity, self._ledger.registry
+        account, signer = identity.account(self._ledger.id), identity.signer_on(self._ledger.id)
         signed, leaves = [], []
         for release in releases:
             digest = hashlib.sha256(release.manifest).digest()

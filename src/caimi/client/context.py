@@ -93,7 +93,7 @@ class Context:
         """Send one of an operation's transactions; a second run finishes the first one's."""
         return await self.ledger(call.ledger).submit(
             call,
-            self.identity.signer,
+            self.identity.signer_on(call.ledger),
             outbox=self.journal,
             key=operation.outbox_key(step),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from caimi.config import Config
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
 from caimi.ledgers.evm.accounts import address_text
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, LedgerId
+from caimi.ledgers.port import Account, LedgerId, Signer
 from caimi.models.signing import PackageSigner
 from caimi.names import check_name, is_name
 
@@ -29,10 +29,20 @@ class Identity:
     packages: PackageSigner = field(repr=False)
     contract: str | None = None
     """A contract account (CAIP-10) that holds licences, and takes this key's signatures."""
+    elsewhere: Mapping[LedgerId, Signer] = field(default_factory=dict)
+    """Its keys on ledgers that do not take `signer`."""
+
+    def signer_on(self, ledger: LedgerId) -> Signer:
+        """Give its key on a ledger."""
+        return self.elsewhere.get(ledger, self.signer)
+
+    def signers(self, ledgers: Iterable[LedgerId]) -> dict[LedgerId, Signer]:
+        """Give its key on each of some ledgers."""
+        return {ledger: self.signer_on(ledger) for ledger in ledgers}
 
     def account(self, ledger: LedgerId) -> Account:
         """Give its account on a ledger."""
-        return Account(ledger, self.signer.account)
+        return Account(ledger, self.signer_on(ledger).account)
 
 
 class Keyring:

@@ -326,7 +326,7 @@ def make_context(
     """Join what operations work with. `endpoints` are the committee's nodes, by index."""
     if config.relay.mode == "self":
         validators = [HttpValidator(endpoint) for _, endpoint in endpoints]
-        relayer = Relayer(ledgers, validators, identity.signer)
+        relayer = Relayer(ledgers, validators, identity.signers(ledgers))
 
         async def carry() -> None:
             if not (await relayer.step()).did_anything:

@@ -25,7 +25,7 @@ from caimi.errors.operations import TransferRefunded
 from caimi.inference.batch import anchor_receipts
 from caimi.inference.spread import spread_of
 from caimi.inference.verification import FAILED, PASSED, Evidence
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import LedgerId, offered
 from caimi.uri import ModelUri
 
 NAME = "demo-model"
@@ -106,9 +106,10 @@ async def license_from_another_ledger(world: World, uri: str, report: Report) ->
         step.prove(f"without a licence every custodian refuses ({refusal.code})")
     with report.step("3 license", f"{world.b.id} → {world.a.id}") as step:
         buyer = world.consumer.identity.account(world.b.id)
-        before = await world.b.coins.balance(buyer)
+        coins = offered(world.b.coins, world.b.id, "coin")
+        before = await coins.balance(buyer)
         bought = await purchase.buy(world.consumer, uri, ledger=world.b.id)
-        paid = before - await world.b.coins.balance(buyer)
+        paid = before - await coins.balance(buyer)
         seller = world.publisher.identity.account(world.b.id)
         owed = await world.b.market.owed(seller)
         require(owed.units == 5 * 10**18, f"The publisher is owed {owed}, not the price.")
@@ -122,7 +123,11 @@ async def license_from_another_ledger(world: World, uri: str, report: Report) ->
     with report.step("3 forgery", world.a.id) as step:
         route = await world.consumer.route(world.b.id, world.a.id)
         said = await offer_forged_proof(
-            world.b, world.a, route, world.validators, world.consumer.identity.signer
+            world.b,
+            world.a,
+            route,
+            world.validators,
+            world.consumer.identity.signer_on(world.a.id),
         )
         step.prove(f"the same packet, one bit of its proof changed, is refused: {said}")
 
@@ -169,7 +174,9 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
         near = await asyncio.to_thread(
             nearness, answer.outputs, outputs, onnx_file(pulled), subject.inputs
         )
-        anchoring = await anchor_receipts(world.receipts, world.a, world.working.identity.signer)
+        anchoring = await anchor_receipts(
+            world.receipts, world.a, world.working.identity.signer_on(world.a.id)
+        )
         require(anchoring is not None, "There was no receipt to anchor.")
         inclusion = await world.worker.inclusion(answer.receipt)
         spread = spread_of(session, subject.inputs)

@@ -1,7 +1,6 @@
 """The demonstration's world: three ledgers, five nodes, a relayer, a worker and two people.
 
-The ledgers are embedded, or anvil processes. The nodes are the real ones, spoken to over their HTTP
-API within this process.
+The nodes are the real ones, spoken to over their HTTP API within this process.
 """
 
 from __future__ import annotations
@@ -19,20 +18,16 @@ import httpx
 
 from caimi.client.context import Context
 from caimi.client.keyring import Identity
+from caimi.composition.sandboxes import start_sandboxes
 from caimi.custody.keys import GroupKey
 from caimi.errors.operations import UsageError
 from caimi.inference.batch import ReceiptLog
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
-from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.connect import http_chain, new_embedded_chain
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Ledger, LedgerId
+from caimi.ledgers.port import Ledger, LedgerId, Sandbox
+from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.relayer import Relayer
 from caimi.models.signing import PackageSigner
 from caimi.node.app import create_app
@@ -50,10 +45,9 @@ from caimi.services.validators import HttpValidator
 from caimi.services.workers import HttpWorker
 from caimi.storage.local import LocalStore
 
-CHAIN_NUMBERS: Final = (31337, 31338, 31339)
+LEDGERS: Final = 3
 NODES: Final = 5
 THRESHOLD: Final = 3
-COINS: Final = 10**18
 
 
 @dataclass(slots=True)
@@ -61,7 +55,8 @@ class World:
     """Everything the steps act on. `publisher` and `consumer` are two people's contexts."""
 
     folder: Path
-    ledgers: Mapping[LedgerId, EvmLedger]
+    ledgers: Mapping[LedgerId, Ledger]
+    sandboxes: Mapping[LedgerId, Sandbox]
     nodes: Sequence[Node]
     group: GroupKey
     validators: Sequence[HttpValidator]
@@ -75,21 +70,21 @@ class World:
     last_timeout: str = ""
 
     @property
-    def a(self) -> EvmLedger:
+    def a(self) -> Ledger:
         """The publisher's ledger."""
         return self._ledger(0)
 
     @property
-    def b(self) -> EvmLedger:
+    def b(self) -> Ledger:
         """The consumer's ledger."""
         return self._ledger(1)
 
     @property
-    def c(self) -> EvmLedger:
+    def c(self) -> Ledger:
         """A third ledger."""
         return self._ledger(2)
 
-    def _ledger(self, place: int) -> EvmLedger:
+    def _ledger(self, place: int) -> Ledger:
         return list(self.ledgers.values())[place]
 
     @property
@@ -119,43 +114,41 @@ class World:
         if not (await self.relayer.step()).did_anything:
             await asyncio.sleep(0.05)
 
-    async def carry_late(self, ledger: EvmLedger, seconds: int) -> None:
+    async def carry_late(self, ledger: Ledger, seconds: int) -> None:
         """Carry only after `seconds` have passed on `ledger`, so that packets for it are late."""
-        await self._pass_time(ledger, seconds)
+        await self.sandboxes[ledger.id].pass_time(seconds)
         for carried in (await self.relayer.step()).carried:
             if carried.what == "time out":
                 self.last_timeout = carried.receipt.tx
 
-    async def _pass_time(self, ledger: EvmLedger, seconds: int) -> None:
-        await ledger.chain.rpc.ask("evm_increaseTime", seconds)
-        await ledger.chain.rpc.ask("evm_mine")
-
 
 @asynccontextmanager
-async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
-    """Bring a world up; `kind` is embedded or anvil.
+async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
+    """Bring a world up; `kinds` of its ledgers are joined by +, the last for all that remain.
 
     Raises:
-        UsageError: there is no such kind.
+        UsageError: there is no such kind, or there are more than ledgers.
+        FamilyUnusable: what is installed for it starts none.
         AnvilMissing: Foundry's anvil is not installed.
     """
-    deployer, relaying = LocalSigner.generate(), LocalSigner.generate()
-    people = [_identity(name) for name in ("publisher", "consumer", "worker")]
-    funded = {
-        signer.account: 10_000 * COINS
-        for signer in (deployer, relaying, *(person.signer for person in people))
-    }
+    coordinator = LocalSigner.generate()
+    names = ("publisher", "consumer", "worker", "relayer")
+    keys = {name: LocalSigner.generate() for name in names}
     signers = sorted((LocalSigner.generate() for _ in range(NODES)), key=lambda s: s.account)
+    committee = make_committee(0, THRESHOLD, [signer.account for signer in signers])
     async with AsyncExitStack() as stack:
-        chains = await _start_chains(stack, kind, funded)
-        ledgers = await _deploy(chains, deployer, [signer.account for signer in signers])
-        nodes = [_node(at, signers, ledgers, folder, deployer) for at in range(NODES)]
+        started = await start_sandboxes(stack, _three(kinds), list(keys.values()), committee)
+        sandboxes = {each.ledger.id: each for each in started}
+        ledgers = {name: each.ledger for name, each in sandboxes.items()}
+        people = {name: _identity(name, key, sandboxes) for name, key in keys.items()}
+        nodes = [_node(at, signers, ledgers, folder, coordinator) for at in range(NODES)]
         endpoints = [
             _endpoint(stack, f"node-{at + 1}", create_app(nodes[at])) for at in range(NODES)
         ]
-        group = await generate_group_key([HttpMember(e, deployer) for e in endpoints], THRESHOLD)
+        ordered = [HttpMember(endpoint, coordinator) for endpoint in endpoints]
+        group = await generate_group_key(ordered, THRESHOLD)
         validators = [HttpValidator(endpoint) for endpoint in endpoints]
-        relayer = Relayer(ledgers, validators, relaying)
+        relayer = Relayer(ledgers, validators, people["relayer"].signers(ledgers))
         store = LocalStore(folder / "store")
 
         def context(person: Identity) -> Context:
@@ -174,7 +167,7 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
 
         receipts = open_receipt_store(None, folder / "worker" / "receipts.sqlite")
         stack.callback(receipts.close)
-        working = context(people[2])
+        working = context(people["worker"])
         engine = OnnxEngine()
         worker = Worker(
             engine,
@@ -186,12 +179,13 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
         world = World(
             folder=folder,
             ledgers=ledgers,
+            sandboxes=sandboxes,
             nodes=nodes,
             group=group,
             validators=validators,
             relayer=relayer,
-            publisher=context(people[0]),
-            consumer=context(people[1]),
+            publisher=context(people["publisher"]),
+            consumer=context(people["consumer"]),
             worker=HttpWorker(_endpoint(stack, "worker", create_worker_app(worker, receipts))),
             working=working,
             receipts=receipts,
@@ -200,38 +194,16 @@ async def start_world(kind: str, folder: Path) -> AsyncIterator[World]:
         yield world
 
 
-def _identity(name: str) -> Identity:
-    return Identity(name, LocalSigner.generate(), PackageSigner.generate())
+def _three(kinds: str) -> list[str]:
+    named = kinds.split("+")
+    if len(named) > LEDGERS:
+        raise UsageError(f"There are {LEDGERS} ledgers, and {len(named)} kinds: {kinds}.")
+    return named + named[-1:] * (LEDGERS - len(named))
 
 
-async def _start_chains(
-    stack: AsyncExitStack, kind: str, funded: Mapping[bytes, int]
-) -> list[Chain]:
-    if kind == "embedded":
-        return [new_embedded_chain(number, funded) for number in CHAIN_NUMBERS]
-    if kind != "anvil":
-        raise UsageError(f"No ledgers of kind {kind!r}; there are: embedded, anvil.")
-    chains = []
-    for number in CHAIN_NUMBERS:
-        options = AnvilOptions(number, free_port())
-        await stack.enter_async_context(running_anvil(options, funded))
-        chain = http_chain(f"eip155:{number}", options.url, Depth(0))
-        stack.push_async_callback(chain.rpc.aclose)
-        chains.append(chain)
-    return chains
-
-
-async def _deploy(
-    chains: Sequence[Chain], deployer: LocalSigner, members: Sequence[bytes]
-) -> dict[LedgerId, EvmLedger]:
-    deployments = await asyncio.gather(*(deploy(chain, deployer) for chain in chains))
-    ledgers = [
-        EvmLedger(chain, deployment) for chain, deployment in zip(chains, deployments, strict=True)
-    ]
-    committee = Signers(0, THRESHOLD, tuple(members))
-    for first, second in ((0, 1), (0, 2), (1, 2)):
-        await connect_ledgers(ledgers[first], ledgers[second], committee, deployer)
-    return {ledger.id: ledger for ledger in ledgers}
+def _identity(name: str, key: LocalSigner, sandboxes: Mapping[LedgerId, Sandbox]) -> Identity:
+    elsewhere = {ledger: each.key_of(key) for ledger, each in sandboxes.items()}
+    return Identity(name, key, PackageSigner.generate(), elsewhere=elsewhere)
 
 
 def _node(

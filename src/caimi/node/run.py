@@ -293,7 +293,8 @@ async def run_worker(
             while True:
                 for ledger in context.ledgers.values():
                     try:
-                        await anchor_receipts(receipts, ledger, context.identity.signer)
+                        signer = context.identity.signer_on(ledger.id)
+                        await anchor_receipts(receipts, ledger, signer)
                     except CaimiError as error:
                         _log.warning("%s", error)
                 await asyncio.sleep(anchor_seconds)

@@ -86,6 +86,7 @@ from caimi.ledgers.port.registry import (
     Statement,
     VersionRecord,
 )
+from caimi.ledgers.port.sandbox import Sandbox, SandboxKind
 from caimi.ledgers.port.watching import Watching
 
 __all__ = [
@@ -166,6 +167,8 @@ __all__ = [
     "RevokedLicence",
     "Route",
     "STORAGE_PROOF",
+    "Sandbox",
+    "SandboxKind",
     "SentModel",
     "SentPacket",
     "SignedCall",
