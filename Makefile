@@ -88,8 +88,8 @@ slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the con
 # A schedule is a pure function of its seed: SEED=7 plays one again and tells its story.
 # KIND is tolerated, one-more or beyond-finality; SCHEDULES how many, from FIRST on, and OF_TREE
 # how many more whose seeds differ with every commit.
-SCHEDULES ?= 1000
-OF_TREE ?= 500
+SCHEDULES ?= 400
+OF_TREE ?= 600
 KIND ?= tolerated
 MINUTES ?= 10000
 FAULTS := env PYTHONPATH=tests $(BIN)/python -m faults
