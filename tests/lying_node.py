@@ -16,6 +16,7 @@ from caimi.errors.ledgers import HistoryGone, LedgerUnavailable
 from caimi.errors.messaging import EventsMissing
 from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ledgers.port import (
     FINAL,
     NEWEST,
@@ -174,9 +175,9 @@ class LyingNode:
         told = [*true, *(each for each in forged if each.height in blocks)]
         return [each for each in told if not self.omits(each)]
 
-    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
+    async def commitments(self, paths: Sequence[Path], at: At = NEWEST) -> list[bytes]:
         await self._asked("commitments")
-        return await self.truth.gateway.commitments(keys, await self._at(at))
+        return await self.truth.gateway.commitments(paths, await self._at(at))
 
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         await self._asked("receipts")

@@ -10,6 +10,7 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress
 from caimi.ibc import commitments as ibc
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.path import Path as IbcPath
 from caimi.ibc.statements import Kind, committee_hash
 from caimi.ledgers.evm.voyages import ready_height, token_id
 from caimi.ledgers.port import LedgerId
@@ -39,14 +40,16 @@ def test_acknowledgements_commit_as_published() -> None:
         assert ibc.acknowledgement_commitment(items) == raw(vector["commitment"])
 
 
-def test_keys_are_as_published() -> None:
-    keys = {
-        "commitment": ibc.commitment_key,
-        "receipt": ibc.receipt_key,
-        "acknowledgement": ibc.acknowledgement_key,
+def test_paths_and_keys_are_as_published() -> None:
+    paths = {
+        "commitment": IbcPath.commitment,
+        "receipt": IbcPath.receipt,
+        "acknowledgement": IbcPath.acknowledgement,
     }
     for vector in IBC["paths"]:
-        assert keys[vector["kind"]](vector["client"], vector["sequence"]) == raw(vector["key"])
+        path = paths[vector["kind"]](vector["client"], vector["sequence"])
+        assert path.raw == raw(vector["path"])
+        assert path.key == raw(vector["key"])
 
 
 @pytest.mark.parametrize("vector", STATEMENTS["statements"], ids=lambda vector: vector["kind"])

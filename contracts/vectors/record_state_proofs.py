@@ -13,7 +13,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-from caimi.ibc.commitments import acknowledgement_key, commitment_key
+from caimi.ibc.path import Path as IbcPath
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
 from caimi.ledgers.evm.connect import http_chain
@@ -36,8 +36,8 @@ async def record() -> dict[str, object]:
         chain = http_chain("eip155:31399", options.url, Depth(0))
         gateway = (await deploy(chain, rich)).contracts["gateway"]
         sent = {n: sha256(b"commitment %d" % n).digest() for n in range(1, 4)}
-        values = {commitment_key(CLIENT, n): value for n, value in sent.items()}
-        values[acknowledgement_key(CLIENT, RECEIVED)] = sha256(b"acknowledgement").digest()
+        values = {IbcPath.commitment(CLIENT, n).key: value for n, value in sent.items()}
+        values[IbcPath.acknowledgement(CLIENT, RECEIVED).key] = sha256(b"acknowledgement").digest()
         values |= {sha256(b"other %d" % n).digest(): b"\x01" * 32 for n in range(40)}
         for key, value in values.items():
             slot = hexed(commitment_slot(key))
@@ -46,8 +46,8 @@ async def record() -> dict[str, object]:
         height = await chain.head_height()
         block = await chain.block(height)
 
-        keys = [commitment_key(CLIENT, n) for n in sent]
-        keys += [acknowledgement_key(CLIENT, n) for n in (1, 2, 3, RECEIVED)]
+        keys = [IbcPath.commitment(CLIENT, n).key for n in sent]
+        keys += [IbcPath.acknowledgement(CLIENT, n).key for n in (1, 2, 3, RECEIVED)]
         slots = [commitment_slot(key) for key in keys]
         proof = await read_state_proof(chain.rpc, gateway, slots, height)
         stranger = await read_state_proof(chain.rpc, bytes(19) + b"\x99", slots[:1], height)

@@ -14,12 +14,10 @@ from caimi.contracts.receiving import ReceiveFailed
 from caimi.ibc.commitments import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
     acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
     packet_commitment,
-    receipt_key,
 )
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind, handover_digest
 from caimi.signatures import ORDER
 from contracts.local_ledgers import (
@@ -87,7 +85,7 @@ def arriving(pair: LocalPair, value: bytes = b"hi", **changes: str) -> Packet:
 def delivery(pair: LocalPair, *packets: Packet) -> Refused:
     """Deliver with a proof that holds."""
     facts = [
-        (commitment_key(each.source_client, each.sequence), packet_commitment(each))
+        (Path.commitment(each.source_client, each.sequence).key, packet_commitment(each))
         for each in packets
     ]
     claimed = Claimed.about(pair.beta, facts)
@@ -106,7 +104,7 @@ def returning(pair: LocalPair, packets: list[Packet], given: Any) -> Refused:
     """Bring acknowledgements to alpha with a proof that holds."""
     facts = [
         (
-            acknowledgement_key(each.dest_client, each.sequence),
+            Path.acknowledgement(each.dest_client, each.sequence).key,
             acknowledgement_commitment(answer),
         )
         for each, answer in zip(packets, given, strict=False)
@@ -122,7 +120,7 @@ def returning(pair: LocalPair, packets: list[Packet], given: Any) -> Refused:
 
 def expiring(pair: LocalPair, packets: list[Packet], time: int) -> Refused:
     """Prove to alpha that packets were not received."""
-    facts = [(receipt_key(each.dest_client, each.sequence), bytes(32)) for each in packets]
+    facts = [(Path.receipt(each.dest_client, each.sequence).key, bytes(32)) for each in packets]
     claimed = Claimed.about(pair.beta, facts).but(kind=Kind.ABSENCE, time=time) if facts else None
     proof = claimed.proof() if claimed else b""
     gateway, route = pair.alpha.contracts.gateway, pair.alpha.route
@@ -270,7 +268,7 @@ def receiving_without_a_proof(pair: LocalPair) -> Refused:
 @case("InvalidMerkleProof")
 def receiving_another_packet_than_was_proved(pair: LocalPair) -> Refused:
     each = arriving(pair)
-    fact = (commitment_key(each.source_client, each.sequence), packet_commitment(each))
+    fact = (Path.commitment(each.source_client, each.sequence).key, packet_commitment(each))
     proof = Claimed.about(pair.beta, [fact]).proof()
     return receiving(pair, replace(each, timeout=each.timeout + 1), proof=proof)
 
@@ -712,10 +710,10 @@ def report_of_a_third_kind(pair: LocalPair) -> Refused:
 @case("NoConflict")
 def report_of_an_answer_that_came_later(pair: LocalPair) -> Refused:
     found = client(pair)
-    key = acknowledgement_key("some-client", 1)
+    key = Path.acknowledgement("some-client", 1).key
     member = claim(pair).but(facts=[(key, b"\1" * 32)], height=12).proof()
     absent = claim(pair).but(
-        facts=[(receipt_key("some-client", 1), bytes(32))], kind=Kind.ABSENCE, height=11
+        facts=[(Path.receipt("some-client", 1).key, bytes(32))], kind=Kind.ABSENCE, height=11
     )
     return (
         pair.alpha,

@@ -8,14 +8,9 @@ from functools import cache
 from caimi.contracts.identifiers import Account, ClientId
 from caimi.contracts.receiving import AcknowledgementWritten
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import (
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
-    receipt_key,
-)
+from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from contracts.evm_accounts import Key
 from contracts.local_ledgers import COMMITTEE, Claimed
@@ -78,7 +73,7 @@ class Ledgers:
         """Deliver packets to a ledger; gives what was written there."""
         client_id = self.route[dest, source]
         facts = [
-            (commitment_key(each.source_client, each.sequence), packet_commitment(each))
+            (Path.commitment(each.source_client, each.sequence).key, packet_commitment(each))
             for each in packets
         ]
         proof, order = self.prove(source, facts)
@@ -105,7 +100,7 @@ class Ledgers:
         client_id = self.route[source, dest]
         facts = [
             (
-                acknowledgement_key(packet.dest_client, packet.sequence),
+                Path.acknowledgement(packet.dest_client, packet.sequence).key,
                 acknowledgement_commitment(given),
             )
             for packet, given in answered
@@ -133,7 +128,7 @@ class Ledgers:
     def time_out(self, packets: Sequence[Packet], source: int, dest: int, relayer: Account):
         """Prove at the ledger that sent that packets were not received."""
         client_id = self.route[source, dest]
-        facts = [(receipt_key(each.dest_client, each.sequence), bytes(32)) for each in packets]
+        facts = [(Path.receipt(each.dest_client, each.sequence).key, bytes(32)) for each in packets]
         proof, order = self.prove(dest, facts, Kind.ABSENCE)
         ordered = [packets[place] for place in order]
         twin = self.twins[source]

@@ -23,14 +23,10 @@ from caimi.errors.ledgers import CallRefused
 from caimi.ibc.commitments import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
     acknowledgement_commitment,
-    acknowledgement_key,
-    acknowledgement_path,
-    commitment_key,
-    commitment_path,
     packet_commitment,
-    receipt_key,
 )
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from contracts.local_ledgers import (
     ADMIN,
@@ -109,13 +105,16 @@ class Bench:
                 account, lambda call: send(call, alpha.route, alpha.time + HOUR, payloads)
             )
             return only(done.effects, PacketSent).packet
-        path = commitment_path(alpha.route, 1)
+        path = Path.commitment(alpha.route, 1)
         alpha.contracts.gateway.commitments.put(alpha.state, path, packet_commitment(packet))
         return packet
 
     def deliver(self, packet: Packet) -> tuple[Effect, ...]:
         beta = self.pair.beta
-        fact = (commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))
+        fact = (
+            Path.commitment(packet.source_client, packet.sequence).key,
+            packet_commitment(packet),
+        )
         proof = Claimed.about(self.pair.alpha, [fact]).proof()
         gateway = beta.contracts.gateway
         done = beta.do(BOB, lambda call: gateway.receive(call, beta.route, [packet], proof))
@@ -123,7 +122,7 @@ class Bench:
 
     def acknowledge(self, packet: Packet, *given: bytes) -> tuple[Effect, ...]:
         alpha = self.pair.alpha
-        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        key = Path.acknowledgement(packet.dest_client, packet.sequence).key
         fact = (key, acknowledgement_commitment(given))
         proof = Claimed.about(self.pair.beta, [fact]).proof()
         gateway = alpha.contracts.gateway
@@ -134,7 +133,7 @@ class Bench:
     def time_out(self, packet: Packet) -> tuple[Effect, ...]:
         alpha, beta = self.pair.alpha, self.pair.beta
         beta.time += HOUR
-        fact = (receipt_key(packet.dest_client, packet.sequence), bytes(32))
+        fact = (Path.receipt(packet.dest_client, packet.sequence).key, bytes(32))
         proof = Claimed.about(beta, [fact]).but(kind=Kind.ABSENCE).proof()
         alpha.time += HOUR
         gateway = alpha.contracts.gateway
@@ -143,7 +142,7 @@ class Bench:
         ).effects
 
     def answer(self, packet: Packet) -> bytes | None:
-        path = acknowledgement_path(packet.dest_client, packet.sequence)
+        path = Path.acknowledgement(packet.dest_client, packet.sequence)
         return self.pair.beta.contracts.gateway.commitments.get(self.pair.beta.state, path)
 
 
@@ -318,7 +317,7 @@ def test_a_packet_that_was_not_received_ends_once() -> None:
     packet = bench.send("first")
     only(bench.time_out(packet), PacketTimedOut)
     assert bench.first.asked == ["time out"]
-    path = commitment_path(packet.source_client, 1)
+    path = Path.commitment(packet.source_client, 1)
     alpha = bench.pair.alpha
     assert alpha.contracts.gateway.commitments.get(alpha.state, path) is None
 

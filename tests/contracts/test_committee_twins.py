@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from caimi.contracts.committees import KnownCommittee
 from caimi.contracts.identifiers import Account
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import acknowledgement_key, receipt_key
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind, handover_digest
 from caimi.signatures import ORDER
 from contracts.ledgers import Ledgers, ledgers
@@ -160,8 +160,8 @@ class Play:
 
     def report_absence(self) -> None:
         name, sequence, value = "caimi-101-7", self.rng.choice([1, 2]), b"\5" * 32
-        member = self.claim().but(facts=[(acknowledgement_key(name, 1), value)])
-        absent = self.claim().but(facts=[(receipt_key(name, 1), bytes(32))], kind=Kind.ABSENCE)
+        member = self.claim().but(facts=[(Path.acknowledgement(name, 1).key, value)])
+        absent = self.claim().but(facts=[(Path.receipt(name, 1).key, bytes(32))], kind=Kind.ABSENCE)
         absent = absent.but(height=absent.height - self.rng.choice([0, 1, 1]))
         proofs = (absent.proof(), member.proof())
         self.twin.step(

@@ -16,11 +16,10 @@ from caimi.contracts.sending import PacketSent
 from caimi.ibc.commitments import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
     acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
     packet_commitment,
 )
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from contracts.ledgers import USERS, as_struct, ledgers
 from contracts.local_ledgers import ADMIN, ALICE, BOB, COMMITTEE, LocalLedger, WordCoins, only
 from contracts.test_local_ledgers import Claimed, owner_of, send
@@ -69,14 +68,20 @@ class Crossing:
         return claimed.proof()
 
     def to_local(self, packet: Packet):
-        fact = (commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))
+        fact = (
+            Path.commitment(packet.source_client, packet.sequence).key,
+            packet_commitment(packet),
+        )
         proof, gateway = self.proof(self.twin, fact), self.local.contracts.gateway
         route = ClientId(packet.dest_client)
         done = self.local.do(BOB, lambda call: gateway.receive(call, route, [packet], proof))
         return done.effects
 
     def to_evm(self, packet: Packet):
-        fact = (commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))
+        fact = (
+            Path.commitment(packet.source_client, packet.sequence).key,
+            packet_commitment(packet),
+        )
         proof, gateway = self.proof(self.local, fact), self.twin.contracts.gateway
         done = self.twin.step(
             USER,
@@ -91,7 +96,7 @@ class Crossing:
         return done.effects
 
     def back_to_evm(self, packet: Packet, given: tuple[bytes, ...]) -> None:
-        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        key = Path.acknowledgement(packet.dest_client, packet.sequence).key
         proof = self.proof(self.local, (key, acknowledgement_commitment(given)))
         gateway = self.twin.contracts.gateway
         done = self.twin.step(
@@ -107,7 +112,7 @@ class Crossing:
         assert done is not None
 
     def back_to_local(self, packet: Packet, given: tuple[bytes, ...]):
-        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        key = Path.acknowledgement(packet.dest_client, packet.sequence).key
         proof = self.proof(self.twin, (key, acknowledgement_commitment(given)))
         gateway, route = self.local.contracts.gateway, self.local.route
         return self.local.do(
@@ -206,7 +211,7 @@ def test_solidity_takes_no_model_whose_home_is_no_evm_ledger_and_it_comes_back(
 ) -> None:
     local, token = crossing.local, crossing.local.publish()
     packet = send(local, ALICE, token, USER)
-    fact = (commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))
+    fact = (Path.commitment(packet.source_client, packet.sequence).key, packet_commitment(packet))
     proof = crossing.proof(local, fact)
     said = crossing.twin.evm.call(
         USER, "Gateway", "recvPackets", crossing.route, [as_struct(packet)], proof

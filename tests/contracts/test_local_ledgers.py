@@ -21,12 +21,10 @@ from caimi.errors.ledgers import CallRefused
 from caimi.ibc.commitments import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
     acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
     packet_commitment,
-    receipt_key,
 )
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.merkle import MerkleTree, leaf_hash
 from contracts.local_ledgers import (
@@ -51,7 +49,7 @@ RELAYER = Account(b"relayer")
 
 
 def deliver(packet: Packet, source: LocalLedger, dest: LocalLedger) -> tuple[Effect, ...]:
-    fact = (commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))
+    fact = (Path.commitment(packet.source_client, packet.sequence).key, packet_commitment(packet))
     proof = Claimed.about(source, [fact]).proof()
     gateway = dest.contracts.gateway
     route = ClientId(packet.dest_client)
@@ -61,7 +59,7 @@ def deliver(packet: Packet, source: LocalLedger, dest: LocalLedger) -> tuple[Eff
 def acknowledge(
     packet: Packet, given: Sequence[bytes], source: LocalLedger, dest: LocalLedger
 ) -> tuple[Effect, ...]:
-    key = acknowledgement_key(packet.dest_client, packet.sequence)
+    key = Path.acknowledgement(packet.dest_client, packet.sequence).key
     proof = Claimed.about(dest, [(key, acknowledgement_commitment(given))]).proof()
     gateway, route = source.contracts.gateway, ClientId(packet.source_client)
     return source.do(
@@ -110,7 +108,7 @@ def test_a_model_that_is_not_taken_in_time_is_its_senders_again() -> None:
     token = pair.alpha.publish()
     packet = send(pair.alpha, ALICE, token, BOB)
     pair.alpha.time = pair.beta.time = HOUR
-    fact = (receipt_key(packet.dest_client, packet.sequence), bytes(32))
+    fact = (Path.receipt(packet.dest_client, packet.sequence).key, bytes(32))
     proof = Claimed.about(pair.beta, [fact]).but(kind=Kind.ABSENCE).proof()
     gateway, route = pair.alpha.contracts.gateway, pair.alpha.route
     done = pair.alpha.do(RELAYER, lambda call: gateway.time_out(call, route, [packet], proof))

@@ -21,14 +21,9 @@ from caimi.contracts.transfers import ModelTransfer
 from caimi.contracts.visiting import ModelStatement, VisitingModel
 from caimi.contracts.visitors import VisitorMinted
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import (
-    UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
-    acknowledgement_key,
-    acknowledgement_path,
-    commitment_key,
-    commitment_path,
-)
+from caimi.ibc.commitments import UNIVERSAL_ERROR_ACKNOWLEDGEMENT
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.path import Path
 from caimi.merkle import MerkleTree
 from contracts.ledgers import USERS, Ledgers, written
 from contracts.publishing import publications_of, published
@@ -956,11 +951,11 @@ class Trace:
             client_id = self.world.route[index, other]
             forged = range(FORGED + 1, self.forged + 1)
             for sequence in [*range(1, 12), *forged]:
-                keys.append(commitment_key(client_id, sequence))
-                found.append(gateway.commitments.get(state, commitment_path(client_id, sequence)))
-                keys.append(acknowledgement_key(client_id, sequence))
+                keys.append(Path.commitment(client_id, sequence).key)
+                found.append(gateway.commitments.get(state, Path.commitment(client_id, sequence)))
+                keys.append(Path.acknowledgement(client_id, sequence).key)
                 found.append(
-                    gateway.commitments.get(state, acknowledgement_path(client_id, sequence))
+                    gateway.commitments.get(state, Path.acknowledgement(client_id, sequence))
                 )
             route = gateway.routes.get(state, client_id)
             twin.read(route.next_sequence, "Gateway", "nextSequenceSend", client_id)

@@ -18,12 +18,10 @@ from caimi.hashing import keccak256
 from caimi.ibc.commitments import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
     acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
     packet_commitment,
-    receipt_key,
 )
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, nothing
@@ -146,9 +144,8 @@ class Adversary:
     async def _forge_packet(self, route: RouteEnd) -> None:
         """Say that a packet was sent which gives a model to the attacker."""
         packet = await self._false_packet(route)
-        tree = Tree.of(
-            [(commitment_key(packet.source_client, packet.sequence), packet_commitment(packet))]
-        )
+        key = Path.commitment(packet.source_client, packet.sequence).key
+        tree = Tree.of([(key, packet_commitment(packet))])
         signed = await self._statement(Kind.CHECKPOINT, route, route.source, tree)
         proof = signed.prove(tree, tree.keys)
         dest = self.ledgers[route.dest]
@@ -190,7 +187,7 @@ class Adversary:
         tree = Tree.of(
             [
                 (
-                    acknowledgement_key(packet.dest_client, packet.sequence),
+                    Path.acknowledgement(packet.dest_client, packet.sequence).key,
                     acknowledgement_commitment(acknowledgements),
                 )
             ]
@@ -283,7 +280,7 @@ class Adversary:
     async def _deliver(
         self, route: RouteEnd, entry: SentPacket, signed: SignedStatement, tree: Tree
     ) -> None:
-        key = commitment_key(entry.packet.source_client, entry.packet.sequence)
+        key = Path.commitment(entry.packet.source_client, entry.packet.sequence).key
         gateway = self.ledgers[route.dest].gateway
         proof = signed.prove(tree, [key])
         await self._submit(gateway.receive(route.counterparty, [entry.packet], proof.data))
@@ -307,7 +304,7 @@ class Adversary:
         packet = (await self._sent_packet(route)).packet
         final = await self.ledgers[route.dest].finalized()
         signed, tree = await self._signed_absence(route, packet, final.height, final.time)
-        proof = signed.prove(tree, [receipt_key(packet.dest_client, packet.sequence)])
+        proof = signed.prove(tree, [Path.receipt(packet.dest_client, packet.sequence).key])
         gateway = self.ledgers[route.source].gateway
         await self._submit(gateway.time_out(route.client, [packet], proof.data))
 
@@ -321,7 +318,7 @@ class Adversary:
                 break
             await asyncio.sleep(2.0)
         signed, tree = await self._signed_absence(route, packet, final.height, final.time)
-        proof = signed.prove(tree, [receipt_key(packet.dest_client, packet.sequence)])
+        proof = signed.prove(tree, [Path.receipt(packet.dest_client, packet.sequence).key])
         gateway = self.ledgers[route.source].gateway
         await self._submit(gateway.time_out(route.client, [packet], proof.data))
 
@@ -330,14 +327,14 @@ class Adversary:
         entry = await self._sent_packet(route)
         source = self.ledgers[route.source]
         signed: tuple[SignedStatement, Tree] | None = None
-        key = commitment_key(entry.packet.source_client, entry.packet.sequence)
+        path = Path.commitment(entry.packet.source_client, entry.packet.sequence)
         for _ in range(40):
             if signed is None and (await source.finalized()).height >= entry.height:
                 try:
                     signed = await self._signed_by_the_honest(route, entry)
                 except CaimiError:
                     signed = None
-            (commitment,) = await source.gateway.commitments([key])
+            (commitment,) = await source.gateway.commitments([path])
             if signed is not None and not any(commitment):
                 await self._deliver(route, entry, *signed)
                 return
@@ -362,7 +359,7 @@ class Adversary:
         signed, tree = await self._signed_by_the_honest(route, entry)
         other = self.rng.choice([r for r in self.world.routes if r != route])
         packet = replace(entry.packet, source_client=other.client, dest_client=other.counterparty)
-        proof = signed.prove(tree, [commitment_key(route.client, entry.packet.sequence)])
+        proof = signed.prove(tree, [Path.commitment(route.client, entry.packet.sequence).key])
         gateway = self.ledgers[other.dest].gateway
         await self._submit(gateway.receive(other.counterparty, [packet], proof.data))
 

@@ -118,8 +118,8 @@ GUARDS = (
     Guard(
         "a relayer forgets a packet only when its end is final",
         _OPEN,
-        "return await at_final(self.final.height, lambda at: gateway.commitments(keys, at))",
-        "return await gateway.commitments(keys)",
+        "return await at_final(self.final.height, lambda at: gateway.commitments(paths, at))",
+        "return await gateway.commitments(paths)",
     ),
     Guard(
         "a relayer reads again where a node left out events",

@@ -11,7 +11,7 @@ from typing import Any
 from web3.providers.async_base import AsyncBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from caimi.ibc.commitments import commitment_key
+from caimi.ibc.path import Path
 from caimi.ibc.protobuf import decode_packet
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.http import HttpInterrupted
@@ -189,7 +189,7 @@ class Node(AsyncBaseProvider):
             for log in self.chain.logs
             if log.topics[0] == _PACKET_SENT.topic
         ]
-        sent = {commitment_key(packet.source_client, packet.sequence) for packet in packets}
+        sent = {Path.commitment(packet.source_client, packet.sequence).key for packet in packets}
         head = 4 + 64  # a selector, where the list starts, how long it is
         words = [
             output[at - 4 : at + 28] if asked[at : at + 32] in sent else bytes(32)

@@ -16,7 +16,7 @@ from caimi.custody.delivery import RecipientKey
 from caimi.custody.dkg.ceremony import Broadcast, Ceremony, Enrolment, Round, SignedMessage
 from caimi.custody.dkg.messages import Confirmation
 from caimi.custody.encoding import hex_text
-from caimi.ibc.commitments import receipt_key
+from caimi.ibc.path import Path, PathKind
 from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.assets import coin_of
@@ -28,9 +28,9 @@ from caimi.messaging.handover import Handover, Planned
 from caimi.messaging.ibc_attestations import (
     IbcAttestation,
     PacketAttestation,
-    Path,
-    PathKind,
     StateAttestation,
+    path_document,
+    read_path,
 )
 from caimi.messaging.rotation import Rotation
 from caimi.node.app import MAX_ABSENCES, _packet_name
@@ -74,7 +74,7 @@ def _handover() -> Handover:
 
 
 def _paths() -> list[Path]:
-    return [Path(kind, "caimi-7-0", 5) for kind in PathKind]
+    return [Path("caimi-7-0", kind, 5) for kind in PathKind]
 
 
 def _ibc_attestations() -> list[IbcAttestation]:
@@ -99,7 +99,7 @@ async def _asked(body: bytes) -> Any:
         text_field(document, "ledger", 41),
         number_field(document, "from"),
         [
-            receipt_key(*_packet_name(entry))
+            Path.receipt(*_packet_name(entry)).key
             for entry in list_field(document, "packets", MAX_ABSENCES)
         ],
         bytes_field(document, "session", 32),
@@ -234,10 +234,10 @@ DECODERS = (
     ),
     Decoder(
         "ibc-path",
-        ("caimi.messaging.ibc_attestations.Path.from_document",),
-        lambda: [Document(json.dumps(path.as_document())) for path in _paths()],
-        Path.from_document,
-        lambda value: value.as_document(),
+        ("caimi.messaging.ibc_attestations.read_path",),
+        lambda: [Document(json.dumps(path_document(path))) for path in _paths()],
+        read_path,
+        path_document,
         Law.ONE_SPELLING,
         share=2,
     ),

@@ -7,7 +7,6 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caimi.hashing import keccak256
 from caimi.ibc import commitments as ibc
 from caimi.ibc.packet import Packet, Payload
 
@@ -59,14 +58,6 @@ def test_the_universal_error_is_that_of_ibc_go() -> None:
     assert ibc.UNIVERSAL_ERROR_ACKNOWLEDGEMENT.hex() == (
         "4774d4a575993f963b1c06573736617a457abef8589178db8d10c94b4ab511ab"
     )
-
-
-def test_storage_paths_are_those_of_ibc_go() -> None:
-    eight = bytes(7) + b"\x05"
-    assert ibc.commitment_path("07-a", 5) == b"07-a\x01" + eight
-    assert ibc.receipt_path("07-a", 5) == b"07-a\x02" + eight
-    assert ibc.acknowledgement_path("07-a", 5) == b"07-a\x03" + eight
-    assert ibc.receipt_key("07-a", 5) == keccak256(ibc.receipt_path("07-a", 5))
 
 
 text = st.text(min_size=1, max_size=8)

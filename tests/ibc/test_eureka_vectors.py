@@ -10,15 +10,18 @@ from eth_abi.abi import decode, encode
 
 from caimi.ibc import commitments as ibc
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.path import Path as IbcPath
 
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "contracts" / "vectors" / "eureka.json").read_text()
 )
 PACKET = "(uint64,string,string,uint64,(string,string,string,string,bytes)[])"
 PATHS = {
-    "commitment": lambda packet: ibc.commitment_path(packet.source_client, packet.sequence),
-    "receipt": lambda packet: ibc.receipt_path(packet.dest_client, packet.sequence),
-    "acknowledgement": lambda packet: ibc.acknowledgement_path(packet.dest_client, packet.sequence),
+    "commitment": lambda packet: IbcPath.commitment(packet.source_client, packet.sequence).raw,
+    "receipt": lambda packet: IbcPath.receipt(packet.dest_client, packet.sequence).raw,
+    "acknowledgement": lambda packet: (
+        IbcPath.acknowledgement(packet.dest_client, packet.sequence).raw
+    ),
 }
 
 

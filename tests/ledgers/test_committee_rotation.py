@@ -10,8 +10,8 @@ from ledger_site import COIN, IMPATIENT, MemoryOutbox
 
 from caimi.errors.ledgers import ProofRefused, TransactionReverted
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import commitment_key
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
@@ -41,7 +41,7 @@ async def sign(
     origin = keccak256(of.gateway.address)
     said = statement_of(Kind.CHECKPOINT, origin, committee, blocks, block.time, tree)
     signatures = {n: signers[n].sign_digest(said.digest) for n in range(committee.threshold)}
-    key = commitment_key(packet.source_client, packet.sequence)
+    key = Path.commitment(packet.source_client, packet.sequence).key
     return SignedStatement(said, signatures).prove(tree, [key]).data
 
 

@@ -17,7 +17,7 @@ from web3.providers.async_base import AsyncBaseProvider
 from caimi.errors.ledgers import EventInvalid, LedgerBehind
 from caimi.errors.messaging import EventsMissing
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import receipt_key
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.artifacts import artifact
@@ -112,7 +112,9 @@ async def test_a_purchase_that_came_too_late_is_told_as_refunded(crossing: Cross
         await ledger.chain.rpc.ask("evm_mine")
     at, name = (await c.a.head()).height, (packet.dest_client, packet.sequence)
     tree = Tree.of(absence_facts([name]))
-    proof = await c.pair.prove(c.a, c.b, c.on_b, Kind.ABSENCE, tree, (at, at), [receipt_key(*name)])
+    proof = await c.pair.prove(
+        c.a, c.b, c.on_b, Kind.ABSENCE, tree, (at, at), [Path.receipt(*name).key]
+    )
     await c.b.submit(c.b.gateway.time_out(c.on_b, [packet], proof.data), c.pair.rich)
     assert await told(c.b, on_b, RefundedPurchase, EndedPacket) == [
         RefundedPurchase(done, Account(c.b.id, c.bob.account)),

@@ -23,8 +23,8 @@ from caimi.errors.ledgers import (
 )
 from caimi.errors.messaging import EventsMissing
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import acknowledgement_key, commitment_key, receipt_key
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.chain import Chain
@@ -139,7 +139,7 @@ class Crossing:
     async def deliver(self, packets: Sequence[Packet], height: int, first: int | None = None):
         blocks = (height - 1 if first is None else first, height)
         tree = await read_tree(self.b.gateway, blocks[0], await self.b.block(height))
-        keys = [commitment_key(p.source_client, p.sequence) for p in packets]
+        keys = [Path.commitment(p.source_client, p.sequence).key for p in packets]
         proof = await self.pair.prove(
             self.b, self.a, self.on_a, Kind.CHECKPOINT, tree, blocks, keys
         )
@@ -157,7 +157,7 @@ class Crossing:
             Kind.CHECKPOINT,
             tree,
             (height - 1, height),
-            [acknowledgement_key(packet.dest_client, packet.sequence)],
+            [Path.acknowledgement(packet.dest_client, packet.sequence).key],
         )
         return await self.b.submit(
             self.b.gateway.acknowledge(self.on_b, [packet], [written.acknowledgements], proof.data),
@@ -194,8 +194,8 @@ async def test_deploying_again_with_the_same_outbox_changes_nothing(pair: Pair):
 async def test_a_remote_purchase_ends_in_a_licence_at_home(crossing: Crossing):
     c = crossing
     purchase_id, packet, height = await c.buy()
-    key = commitment_key(packet.source_client, packet.sequence)
-    assert any((await c.b.gateway.commitments([key]))[0])
+    path = Path.commitment(packet.source_client, packet.sequence)
+    assert any((await c.b.gateway.commitments([path]))[0])
     assert (await c.b.market.purchase(purchase_id)).state is PurchaseState.PENDING
     delivered = await c.deliver([packet], height)
     consumer = Account(c.b.id, c.bob.account)
@@ -208,7 +208,7 @@ async def test_a_remote_purchase_ends_in_a_licence_at_home(crossing: Crossing):
     assert found is not None
     assert (found.purchase_id, found.state) == (purchase_id, PurchaseState.COMPLETED)
     assert (await c.b.market.owed(Account(c.b.id, c.alice.account))).units == 500
-    assert await c.b.gateway.commitments([key]) == [bytes(32)]
+    assert await c.b.gateway.commitments([path]) == [bytes(32)]
     with pytest.raises(AlreadyBought):
         await c.buy()
 
@@ -363,7 +363,7 @@ async def test_an_expired_purchase_is_refunded_on_proof_of_absence(crossing: Cro
     assert await c.a.gateway.receipts(names, at=Exactly(height)) == [False]
     tree = Tree.of(absence_facts(names))
     proof = await c.pair.prove(
-        c.a, c.b, c.on_b, Kind.ABSENCE, tree, (height, height), [receipt_key(*names[0])]
+        c.a, c.b, c.on_b, Kind.ABSENCE, tree, (height, height), [Path.receipt(*names[0]).key]
     )
     call = c.b.gateway.time_out(c.on_b, [packet], proof.data)
     ended = await c.b.submit(call.giving(lambda included: included.events), c.pair.rich)

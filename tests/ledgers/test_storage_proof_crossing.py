@@ -13,13 +13,9 @@ from subprocess_anvil import anvil_process
 from test_ledger_crossing import A, B, Crossing, Pair
 
 from caimi.errors.ledgers import ProofRefused
-from caimi.ibc.commitments import (
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
-    receipt_key,
-)
+from caimi.ibc.commitments import packet_commitment
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
@@ -97,7 +93,7 @@ def test_a_packet_is_proved_by_the_nodes_own_proof(pair: Pair) -> None:
     async def cross() -> None:
         there = Proved(pair)
         packet, height = await sent(there)
-        key = commitment_key(packet.source_client, packet.sequence)
+        key = Path.commitment(packet.source_client, packet.sequence).key
         value = packet_commitment(packet)
         proof, trusted = await there.state(key, height)
         block = await there.b.block(height)
@@ -125,8 +121,8 @@ def test_a_packet_that_never_came_is_proved_missing_and_no_other_with_it(pair: P
         there = Proved(pair)
         _, height = await sent(there)
         client, sequence = "caimi-31502-0", 4_000
-        proof, trusted = await there.state(acknowledgement_key(client, sequence), height)
-        key = receipt_key(client, sequence)
+        proof, trusted = await there.state(Path.acknowledgement(client, sequence).key, height)
+        key = Path.receipt(client, sequence).key
         absence = proof.absence(trusted, client, [sequence])
         (_, time) = await there.client.read("verifyAbsence", [key], absence)
         assert time == (await there.b.block(height)).time

@@ -15,14 +15,9 @@ from subprocess_anvil import anvil_process
 from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
 from caimi.errors.messaging import MessagingError
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import (
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
-    receipt_key,
-)
+from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
@@ -91,16 +86,16 @@ class Heist:
         self, packet: Packet, *, height: int | None = None, through: bytes = b""
     ) -> None:
         """Deliver to A; without a height of the true tree the proof is forged."""
+        key = Path.commitment(packet.source_client, packet.sequence).key
         if height is not None:
             block = await self.b.block(height)
             tree = await read_tree(self.b.gateway, height - 1, block)
         else:
             block = await self.b.head()
-            key = commitment_key(packet.source_client, packet.sequence)
             tree = Tree.of([block_fact(block), (key, packet_commitment(packet))])
         blocks = (block.height - 1, block.height)
         signed = await self.sign(Kind.CHECKPOINT, self.b, "a", blocks, block.time, tree)
-        proof = signed.prove(tree, [commitment_key(packet.source_client, packet.sequence)])
+        proof = signed.prove(tree, [key])
         call = self.a.gateway.receive(self.on_a, [packet], proof.data)
         await self.a.submit(replace(call, target=through or call.target), self.rich)
 
@@ -109,13 +104,13 @@ class Heist:
         tree = Tree.of(absence_facts([(packet.dest_client, packet.sequence)]))
         height = (await self.a.head()).height
         signed = await self.sign(Kind.ABSENCE, self.a, "b", (height, height), packet.timeout, tree)
-        proof = signed.prove(tree, [receipt_key(packet.dest_client, packet.sequence)])
+        proof = signed.prove(tree, [Path.receipt(packet.dest_client, packet.sequence).key])
         await self.b.submit(self.b.gateway.time_out(self.on_b, [packet], proof.data), self.rich)
 
     async def acknowledge(self, packet: Packet, acks: list[bytes]) -> None:
         """Acknowledge `packet` on B with an acknowledgement that A never wrote."""
         block: Block = await self.a.head()
-        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        key = Path.acknowledgement(packet.dest_client, packet.sequence).key
         tree = Tree.of([block_fact(block), (key, acknowledgement_commitment(acks))])
         blocks = (block.height - 1, block.height)
         signed = await self.sign(Kind.CHECKPOINT, self.a, "b", blocks, block.time, tree)
@@ -419,7 +414,7 @@ async def test_two_contents_signed_for_one_range_freeze_the_client(heist: Heist)
     packet, height = await heist.send()
     await heist.deliver(packet, height=height)
     other, head = replace(packet, sequence=7), await heist.b.block(height)
-    key = commitment_key(other.source_client, 7)
+    key = Path.commitment(other.source_client, 7).key
     tree = Tree.of([block_fact(head), (key, packet_commitment(other))])
     signed = await heist.sign(Kind.CHECKPOINT, heist.b, "a", (height - 1, height), head.time, tree)
     proof = signed.prove(tree, [key])
@@ -437,7 +432,7 @@ async def test_two_contents_signed_of_answers_freeze_the_client(heist: Heist) ->
     packets = [(await heist.send(name))[0] for name in ("m", "n")]
     block = await heist.a.head()
     for packet in packets:
-        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        key = Path.acknowledgement(packet.dest_client, packet.sequence).key
         tree = Tree.of([block_fact(block), (key, acknowledgement_commitment([b"\x01"]))])
         blocks = (block.height - 1, block.height)
         signed = await heist.sign(Kind.CHECKPOINT, heist.a, "b", blocks, block.time, tree)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from caimi.contracts.bridge_effects import TransferCompleted, TransferReturned
 from caimi.contracts.identifiers import TokenId
 from caimi.contracts.passages import Whereabouts
-from caimi.ibc.commitments import commitment_path
+from caimi.ibc.path import Path
 from caimi.ledgers.port import NEWEST, Account, Allowance, At, Lock
 from memory_ledger.calls import MemoryCall, same
 from memory_ledger.chain import MemoryChain
@@ -38,7 +38,7 @@ class MemoryBridge:
         return self._bridge.passage(self._chain.at(at), TokenId(model_id)).came_by
 
     async def outcome(self, model_id: bytes, client_id: str, sequence: int) -> str:
-        path = commitment_path(client_id, sequence)
+        path = Path.commitment(client_id, sequence)
         if self._chain.contracts.gateway.commitments.get(self._chain.state, path) is not None:
             return "pending"
         name = (model_id, client_id, sequence)

@@ -15,7 +15,7 @@ from caimi.contracts.gateway import PacketGateway
 from caimi.contracts.packet_rules import commitment_of
 from caimi.contracts.records import Table
 from caimi.contracts.state import State
-from caimi.ibc.commitments import acknowledgement_key, commitment_path, receipt_key
+from caimi.ibc.path import Path
 from caimi.ibc.protobuf import decode_packet
 
 ABANDONED_AFTER: Final = 30 * 24 * 3600
@@ -63,7 +63,7 @@ class RelayEscrow:
         packet = decode_packet(encoded)
         require(bool(relayer), "NoRelayer")
         require(amount > 0, "NoFee")
-        path = commitment_path(packet.source_client, packet.sequence)
+        path = Path.commitment(packet.source_client, packet.sequence)
         open_now = self._gateway.commitments.get(call.state, path) == commitment_of(packet)
         require(open_now, "NotOpen", client_id=packet.source_client, sequence=packet.sequence)
         name = (packet.source_client, packet.sequence, relayer, bytes(call.caller))
@@ -83,7 +83,9 @@ class RelayEscrow:
         require(len(names) == len(acknowledgements), "LengthMismatch")
         require(PENDING not in acknowledgements, "NotAcknowledged")
         route = self._gateway.routes.get(call.state, client_id)
-        keys = [acknowledgement_key(route.counterparty, sequence) for _, sequence, _, _ in names]
+        keys = [
+            Path.acknowledgement(route.counterparty, sequence).key for _, sequence, _, _ in names
+        ]
         facts = list(zip(keys, acknowledgements, strict=True))
         self._gateway.routes.verify_membership(call, route, facts, proof)
         for name in names:
@@ -97,7 +99,7 @@ class RelayEscrow:
     ) -> None:
         """Give payers their fees back, by proof that nothing was received in time."""
         route = self._gateway.routes.get(call.state, client_id)
-        keys = [receipt_key(route.counterparty, sequence) for _, sequence, _, _ in names]
+        keys = [Path.receipt(route.counterparty, sequence).key for _, sequence, _, _ in names]
         time = self._gateway.routes.verify_absence(call, route, keys, proof).time
         for name in names:
             require(name[0] == client_id, "WrongRoute")

@@ -10,6 +10,7 @@ from caimi.contracts.receiving import AcknowledgementWritten
 from caimi.contracts.sending import PacketSent
 from caimi.errors.ledgers import CallRefused, LedgerRefused
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.protobuf import encode_packet
 from caimi.ledgers.client_proofs import StateProof
 from caimi.ledgers.port import (
@@ -71,20 +72,15 @@ class MemoryGateway:
     ) -> tuple[list[SentPacket], list[WrittenAcknowledgement]]:
         return await self.traffic(from_height, to_height)
 
-    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
-        """Give what is stored; names are paths here, and known of all packets told of."""
-        state, paths = self._chain.at(at), self._chain.told.paths
-        stored = (
-            self._gateway.commitments.get(state, paths[key]) if key in paths else None
-            for key in keys
-        )
-        return [value or bytes(32) for value in stored]
+    async def commitments(self, paths: Sequence[Path], at: At = NEWEST) -> list[bytes]:
+        state = self._chain.at(at)
+        return [self._gateway.commitments.get(state, path) or bytes(32) for path in paths]
 
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         state = self._chain.at(at)
         return [self._gateway.commitments.has_receipt(state, *name) for name in packets]
 
-    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
+    async def state_proof(self, paths: Sequence[Path], height: int) -> StateProof:
         raise LedgerRefused(f"{self._chain.id} proves nothing of its state.")
 
     def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> MemoryCall[None]:

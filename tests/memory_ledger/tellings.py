@@ -1,4 +1,4 @@
-"""What calls told, in the order of the blocks, and the names of what they committed to."""
+"""What calls told, in the order of the blocks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from caimi.contracts.execution import Effect
-from caimi.contracts.receiving import AcknowledgementDeferred, AcknowledgementWritten
-from caimi.contracts.sending import PacketSent
-from caimi.hashing import keccak256
-from caimi.ibc.commitments import acknowledgement_path, commitment_path
 
 E = TypeVar("E", bound=Effect)
 
@@ -32,16 +28,11 @@ class Tellings:
     def __init__(self) -> None:
         self.all: list[Told] = []
         self._of: defaultdict[type[Effect], list[Told]] = defaultdict(list)
-        self.paths: dict[bytes, bytes] = {}
-        """Paths of commitments by their hashes, which is how the port names them."""
 
     def add(self, told: Told) -> None:
         """Take one in; none is of an earlier block than the one before."""
         self.all.append(told)
         self._of[type(told.effect)].append(told)
-        path = _path(told.effect)
-        if path is not None:
-            self.paths[keccak256(path)] = path
 
     def of(self, kind: type[E], from_height: int, to_height: int) -> Iterator[tuple[E, str, int]]:
         """Give the effects of a kind in blocks (from_height, to_height], with tx and height."""
@@ -57,11 +48,3 @@ class Tellings:
 
 def _after(told: Sequence[Told], height: int) -> int:
     return bisect_right(told, height, key=lambda each: each.height)
-
-
-def _path(effect: Effect) -> bytes | None:
-    if isinstance(effect, PacketSent):
-        return commitment_path(effect.packet.source_client, effect.packet.sequence)
-    if isinstance(effect, (AcknowledgementDeferred, AcknowledgementWritten)):
-        return acknowledgement_path(effect.client_id, effect.sequence)
-    return None

@@ -20,14 +20,15 @@ from caimi.errors.messaging import (
     ReceivedAfterAll,
 )
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import commitment_path, packet_commitment
+from caimi.ibc.commitments import packet_commitment
+from caimi.ibc.path import Path, PathKind
 from caimi.messaging.ibc_attestations import (
     IbcAttestation,
     PacketAttestation,
-    Path,
-    PathKind,
     StateAttestation,
     attestation_proof,
+    path_document,
+    read_path,
 )
 from caimi.messaging.ibc_attestor import IbcAttestor
 from caimi.messaging.witnesses import Witnesses
@@ -64,11 +65,11 @@ async def test_a_packet_s_commitment_is_signed_under_the_hash_of_its_path(
     chain = world.chains[0]
     (sent,) = chain.state.sent
     packet = sent.packet
-    path = Path(PathKind.COMMITMENT, packet.source_client, 1)
+    path = Path.commitment(packet.source_client, 1)
     said = await attestor.attest_packets(chain.final_height, [path])
     ((height, packets),) = decode(("(uint64,(bytes32,bytes32)[])",), said.statement.data)
     assert height == chain.final_height
-    key = keccak256(commitment_path(packet.source_client, 1))
+    key = keccak256(path.raw)
     assert packets == ((key, packet_commitment(packet)),)
     assert said.statement.digest == sha256(b"\x02" + sha256(said.statement.data).digest()).digest()
     assert said.signer() == attestor.account
@@ -78,15 +79,15 @@ async def test_absence_is_signed_of_receipts_only(attestor: IbcAttestor, world: 
     a, b = world.chains
     client = a.routes[0].client_id
     here = a.final_height
-    said = await attestor.attest_packets(here, [Path(PathKind.RECEIPT, client, 7)])
+    said = await attestor.attest_packets(here, [Path.receipt(client, 7)])
     assert said.statement.packets[0][1] == bytes(32)
-    for kind in (PathKind.COMMITMENT, PathKind.ACKNOWLEDGEMENT):
+    for path in (Path.commitment(client, 7), Path.acknowledgement(client, 7)):
         with pytest.raises(NothingToAttest):
-            await attestor.attest_packets(here, [Path(kind, client, 7)])
+            await attestor.attest_packets(here, [path])
     b.send(a)
     await world.settle(world.relayer())
     with pytest.raises(ReceivedAfterAll):
-        await attestor.attest_packets(a.final_height, [Path(PathKind.RECEIPT, client, 1)])
+        await attestor.attest_packets(a.final_height, [Path.receipt(client, 1)])
 
 
 async def test_nothing_is_signed_before_it_is_final(attestor: IbcAttestor, world: World) -> None:
@@ -109,10 +110,10 @@ async def test_a_ledger_that_changes_below_its_finality_is_signed_no_more(
 async def test_as_many_paths_as_one_statement_may_have(attestor: IbcAttestor) -> None:
     with pytest.raises(RangeTooLarge):
         await attestor.attest_packets(1, [])
-    path = Path(PathKind.RECEIPT, "client-0", 1)
+    path = Path.receipt("client-0", 1)
     with pytest.raises(RangeTooLarge):
         await attestor.attest_packets(1, [path, path])
-    many = [Path(PathKind.RECEIPT, "client-0", n) for n in range(1, 1_002)]
+    many = [Path.receipt("client-0", n) for n in range(1, 1_002)]
     with pytest.raises(RangeTooLarge):
         await attestor.attest_packets(1, many)
 
@@ -171,6 +172,18 @@ def test_another_document_is_refused(document: object) -> None:
         IbcAttestation.from_document(document)
 
 
+@given(
+    st.builds(
+        Path,
+        st.text(alphabet="caimi-7[]<>", min_size=1, max_size=128),
+        st.sampled_from(PathKind),
+        st.integers(1, (1 << 64) - 1),
+    )
+)
+def test_a_path_s_json_form_keeps_everything(path: Path) -> None:
+    assert read_path(json.loads(json.dumps(path_document(path)))) == path
+
+
 @pytest.mark.parametrize(
     "document",
     [None, [], [1, "c"], [0, "c", 1], [4, "c", 1], [True, "c", 1], [1, "", 1], [1, "c", 0],
@@ -179,4 +192,4 @@ def test_another_document_is_refused(document: object) -> None:
 )  # fmt: skip
 def test_another_path_is_refused(document: object) -> None:
     with pytest.raises(InvalidProof):
-        Path.from_document(document)
+        read_path(document)

@@ -10,6 +10,7 @@ from eth_abi.abi import decode
 
 from caimi.errors.ledgers import LedgerRefused
 from caimi.errors.messaging import InvalidProof, TooFewProofs, UnprovableClient
+from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import StateProof
 from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.port import Account, Block, LedgerId
@@ -20,7 +21,7 @@ from caimi.messaging.provers.composite import CompositeMember, CompositeProver
 from caimi.messaging.provers.prover import Case
 from caimi.messaging.provers.storage_proof import StorageProofProver
 
-KEYS = [bytes([n]) * 32 for n in range(1, 5)]
+PATHS = [Path.commitment("client-0", n) for n in range(1, 5)]
 FINAL = Block(50, 1_000, b"\5" * 32)
 
 
@@ -35,11 +36,13 @@ class Source:
     def gateway(self) -> Source:
         return self
 
-    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
+    async def state_proof(self, paths: Sequence[Path], height: int) -> StateProof:
         self.asked.append(height)
         if height < self.oldest:
             raise LedgerRefused("pruned")
-        return StateProof(b"header %d" % height, (b"account",), tuple((key,) for key in keys))
+        return StateProof(
+            b"header %d" % height, (b"account",), tuple((path.raw,) for path in paths)
+        )
 
 
 HERE = LedgerId("eip155:1")
@@ -66,11 +69,12 @@ class Sorting:
     def __init__(self, *, downwards: bool = False) -> None:
         self._downwards = downwards
 
-    def prove(self, part: Sequence[bytes]) -> Proof:
-        order = sorted(range(len(part)), key=part.__getitem__, reverse=self._downwards)
-        return Proof(b"".join(part[place][:1] for place in order), tuple(order))
+    def prove(self, part: Sequence[Path]) -> Proof:
+        numbers = [path.sequence for path in part]
+        order = sorted(range(len(part)), key=numbers.__getitem__, reverse=self._downwards)
+        return Proof(bytes(numbers[place] for place in order), tuple(order))
 
-    async def membership(self, case, keys, blocks):
+    async def membership(self, case, paths, blocks):
         return self.prove
 
     async def block(self, case, blocks):
@@ -78,7 +82,7 @@ class Sorting:
 
 
 class Failing(Sorting):
-    async def membership(self, case, keys, blocks):
+    async def membership(self, case, paths, blocks):
         raise LedgerRefused("no proofs here")
 
     async def block(self, case, blocks):
@@ -103,56 +107,56 @@ async def test_a_state_that_is_pruned_is_proved_where_it_is_final(
 ) -> None:
     source = Source(oldest)
     prover = StorageProofProver(Sorting())
-    prove = await prover.membership(case(source), KEYS, (5, 10))
+    prove = await prover.membership(case(source), PATHS, (5, 10))
     assert source.asked == asked
-    proof = prove(KEYS[1:3])
+    proof = prove(PATHS[1:3])
     ((header, trusted, _, slots, dest, _),) = decode(
         ["(bytes,bytes,bytes[],bytes[][],string,uint64[])"], proof.data
     )
     assert (header, trusted) == (b"header %d" % asked[-1], b"hash of %d" % asked[-1])
-    assert slots == ((KEYS[1],), (KEYS[2],))
+    assert slots == ((PATHS[1].raw,), (PATHS[2].raw,))
     assert (proof.order, dest) == ((0, 1), "")
 
 
 async def test_a_node_without_any_proofs_is_named() -> None:
     with pytest.raises(LedgerRefused, match="pruned"):
-        await StorageProofProver(Sorting()).membership(case(Source(99)), KEYS, (5, 10))
+        await StorageProofProver(Sorting()).membership(case(Source(99)), PATHS, (5, 10))
     with pytest.raises(LedgerRefused, match="pruned"):
-        await StorageProofProver(Sorting()).membership(case(Source(99)), KEYS, (5, 50))
+        await StorageProofProver(Sorting()).membership(case(Source(99)), PATHS, (5, 50))
 
 
 async def test_members_prove_in_the_order_that_one_of_them_asks_for() -> None:
     storage = StorageProofProver(Sorting())
     prover = CompositeProver((member(1, storage, 3), member(2, Sorting())), 2)
-    prove = await prover.membership(case(Source(1)), KEYS, (5, 10))
-    proof = prove([KEYS[2], KEYS[0], KEYS[3]])
+    prove = await prover.membership(case(Source(1)), PATHS, (5, 10))
+    proof = prove([PATHS[2], PATHS[0], PATHS[3]])
     assert proof.order == (1, 0, 2)
     first, second = decode(["bytes[]"], proof.data)[0]
     assert second == bytes([1, 3, 4])
     ((*_, slots, _, _),) = decode(["(bytes,bytes,bytes[],bytes[][],string,uint64[])"], first)
-    assert slots == ((KEYS[0],), (KEYS[2],), (KEYS[3],))
+    assert slots == ((PATHS[0].raw,), (PATHS[2].raw,), (PATHS[3].raw,))
 
 
 async def test_members_that_ask_for_different_orders_are_not_joined() -> None:
     prover = CompositeProver((member(1, Sorting()), member(2, Sorting(downwards=True))), 2)
-    prove = await prover.membership(case(), KEYS, (5, 10))
+    prove = await prover.membership(case(), PATHS, (5, 10))
     with pytest.raises(InvalidProof, match="orders"):
-        prove(KEYS)
+        prove(PATHS)
 
 
 async def test_the_cheapest_members_are_asked_and_others_where_they_fail() -> None:
     cheap = CompositeProver(
         (member(1, Sorting(), 3), member(2, Sorting()), member(3, Sorting())), 2
     )
-    proof = (await cheap.membership(case(), KEYS, (5, 10)))(KEYS)
+    proof = (await cheap.membership(case(), PATHS, (5, 10)))(PATHS)
     assert [bool(each) for each in decode(["bytes[]"], proof.data)[0]] == [False, True, True]
     members = (member(1, Sorting(), 3), member(2, Failing()), member(3, None), member(4, Sorting()))
     prover = CompositeProver(members, 2)
-    proof = (await prover.membership(case(), KEYS, (5, 10)))(KEYS)
+    proof = (await prover.membership(case(), PATHS, (5, 10)))(PATHS)
     assert [bool(each) for each in decode(["bytes[]"], proof.data)[0]] == [True, False, False, True]
     one_stopped = case(verifier=Verifier({account(1)}))
     with pytest.raises(TooFewProofs) as shortage:
-        await prover.membership(one_stopped, KEYS, (5, 10))
+        await prover.membership(one_stopped, PATHS, (5, 10))
     for name, why in (("01", "is frozen"), ("02", "CAIMI-L004"), ("03", "unknown type")):
         assert f"0x{name * 20}" in shortage.value.what
         assert why in shortage.value.what

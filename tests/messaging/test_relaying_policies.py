@@ -13,7 +13,8 @@ from world import RELAYER, World
 
 from caimi.errors.ledgers import FeeAboveCap
 from caimi.errors.messaging import InvalidTurns
-from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key
+from caimi.ibc.commitments import acknowledgement_commitment
+from caimi.ibc.path import Path
 from caimi.ledgers.port import Account, RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.proof import SignedStatement
@@ -211,7 +212,7 @@ async def collect_for(relayer: bytes, world: World) -> None:
     said = [await door.validator.attest(b.id, 0, b.final_height) for door in world.doors[:2]]
     places = {world.committee.members.index(each.signer()): each.signature for each in said}
     tree = await read_tree(b.ledger.gateway, 0, await b.ledger.block(b.final_height))
-    key = acknowledgement_key(answer.dest_client, answer.sequence)
+    key = Path.acknowledgement(answer.dest_client, answer.sequence).key
     proof = SignedStatement(said[0].statement, places).prove(tree, [key])
     value = acknowledgement_commitment(answer.acknowledgements)
     call = a.ledger.fees.claim(fee.client_id, [fee], [value], proof.data)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from world import World
 
+from caimi.ibc.path import Path as IbcPath
 from caimi.ledgers.port import FINAL
-from caimi.messaging.proof import range_facts
 
 CHAIN = st.integers(0, 1)
 RELAYER = st.integers(0, 1)
@@ -139,8 +139,8 @@ class Relaying(RuleBasedStateMachine):
             final = chain.final_state
             names = {(e.packet.source_client, e.packet.sequence) for e in chain.state.sent}
             assert set(final.ended) == names
-            keys = [key for key, _ in range_facts(chain.state.sent, [])]
-            (kept,) = {*self._run(chain.ledger.gateway.commitments(keys, FINAL)), bytes(32)}
+            paths = [IbcPath.commitment(*name) for name in names]
+            (kept,) = {*self._run(chain.ledger.gateway.commitments(paths, FINAL)), bytes(32)}
             assert kept == bytes(32)
         for known in self.relayers[0]._open.values():
             assert (known.sent, known.written) == ({}, {})

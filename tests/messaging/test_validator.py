@@ -21,7 +21,7 @@ from caimi.errors.messaging import (
     SignedStoreDamaged,
 )
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import commitment_key
+from caimi.ibc.path import Path as IbcPath
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import LedgerId, SentPacket, WrittenAcknowledgement
 from caimi.messaging.checkpoint import Attestation, Statement
@@ -195,7 +195,7 @@ async def test_a_range_in_which_nothing_happened_states_its_last_blocks_hash(
 def test_a_blocks_key_is_the_hash_of_its_path_and_no_packets() -> None:
     assert block_key(5) == keccak256(b"blocks/" + bytes(7) + b"\x05")
     # A client id holds no slash (contracts/evm/src/gateway/Gateway.sol numbers them).
-    assert block_key(5) != commitment_key("blocks", 5)
+    assert block_key(5) != IbcPath.commitment("blocks", 5).key
 
 
 async def test_the_absence_of_a_received_packet_is_not_signed(world: World) -> None:

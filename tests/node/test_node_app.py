@@ -15,7 +15,7 @@ from caimi.demo.world import World, start_world
 from caimi.errors.node import NodeRefused, SignerShared
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, Signer
-from caimi.messaging.ibc_attestations import IbcAttestation, Path, StateAttestation
+from caimi.messaging.ibc_attestations import IbcAttestation, StateAttestation, read_path
 from caimi.node.app import create_app
 from caimi.node.members import HttpMember
 from caimi.node.node import Node
@@ -157,7 +157,7 @@ async def test_a_ledger_is_attested_in_ibc_go_s_format_by_a_key_of_its_own(
         assert state.signer() == key.account
         answer = await http.post("/v1/ibc/packets", json={**body, "paths": [path]})
         said = IbcAttestation.from_document(answer.json())
-        assert said.statement.packets == ((Path.from_document(path).key, bytes(32)),)
+        assert said.statement.packets == ((read_path(path).key, bytes(32)),)
         answer = await http.post("/v1/ibc/states", json={**body, "ledger": world.b.id})
         assert await code_of(answer) == "CAIMI-N002"
         for paths in ([], [path, path], [[1, "caimi-1-0", 9]], [[9, "caimi-1-0", 9]]):

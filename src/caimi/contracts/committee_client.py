@@ -32,7 +32,7 @@ from caimi.contracts.light_client import Fact, ProvedAt
 from caimi.contracts.records import Table
 from caimi.contracts.state import State
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import acknowledgement_key, receipt_key
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind, handover_digest
 
 OVERLAP: Final = 24 * 3600
@@ -193,8 +193,8 @@ class CommitteeClient:
         dest_client, sequence = packet
         utf8(dest_client, "dest_client")
         number(sequence, 64, "sequence")
-        a.check_absence([receipt_key(dest_client, sequence)])
-        m.check_membership([(acknowledgement_key(dest_client, sequence), acknowledgement)])
+        a.check_absence([Path.receipt(dest_client, sequence).key])
+        m.check_membership([(Path.acknowledgement(dest_client, sequence).key, acknowledgement)])
         self._freeze(call, first, second)
 
     def freeze(self, call: Execution) -> None:

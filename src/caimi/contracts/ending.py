@@ -23,13 +23,9 @@ from caimi.contracts.receiving import PacketSkipped
 from caimi.contracts.routes import Routes
 from caimi.contracts.site import Site
 from caimi.errors.ledgers import CallRefused
-from caimi.ibc.commitments import (
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_path,
-    receipt_key,
-)
+from caimi.ibc.commitments import acknowledgement_commitment
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,7 @@ class PacketEnding:
             for packet, given in zip(packets, acknowledgements, strict=True):
                 check_route(packet, client_id, route.counterparty)
                 check_acknowledgements(given, len(packet.payloads))
-                key = acknowledgement_key(route.counterparty, packet.sequence)
+                key = Path.acknowledgement(route.counterparty, packet.sequence).key
                 facts.append((key, acknowledgement_commitment(given)))
             # An acknowledgement stays written: when does not matter.
             self._routes.verify_membership(call, route, facts, proof)
@@ -108,7 +104,7 @@ class PacketEnding:
             keys = []
             for packet in packets:
                 check_route(packet, client_id, route.counterparty)
-                keys.append(receipt_key(route.counterparty, packet.sequence))
+                keys.append(Path.receipt(route.counterparty, packet.sequence).key)
             time = self._routes.verify_absence(call, route, keys, proof).time
             for packet in packets:
                 require(
@@ -127,7 +123,7 @@ class PacketEnding:
         When one of them refuses, nothing is done: its failure stops no other packet.
         """
         client_id = ClientId(packet.source_client)
-        path = commitment_path(client_id, packet.sequence)
+        path = Path.commitment(client_id, packet.sequence)
         commitment = self._commitments.get(call.state, path)
         if commitment is None:
             call.emit(PacketSkipped(client_id, packet.sequence))

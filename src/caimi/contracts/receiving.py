@@ -22,11 +22,10 @@ from caimi.errors.ledgers import CallRefused
 from caimi.ibc.commitments import (
     UNIVERSAL_ERROR_ACKNOWLEDGEMENT,
     acknowledgement_commitment,
-    acknowledgement_path,
-    commitment_key,
     packet_commitment,
 )
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 
 NOT_YET = "NotYet"
 """The reason by which an application leaves a packet undelivered."""
@@ -90,7 +89,7 @@ class PacketReceiving:
             for packet in packets:
                 check_route(packet, route.counterparty, client_id)
                 check_payloads(packet.payloads)
-                key = commitment_key(packet.source_client, packet.sequence)
+                key = Path.commitment(packet.source_client, packet.sequence).key
                 facts.append((key, packet_commitment(packet)))
             proved = self._routes.verify_membership(call, route, facts, proof)
             for packet in packets:
@@ -101,7 +100,7 @@ class PacketReceiving:
     ) -> None:
         """Answer a packet whose application gave nothing on receipt: that application, once."""
         utf8(client_id, "client_id")
-        path = acknowledgement_path(client_id, number(sequence, 64, "sequence"))
+        path = Path.acknowledgement(client_id, number(sequence, 64, "sequence"))
         require(
             self._commitments.owed_by(call.state, path) == call.caller,
             "NotPending",
@@ -119,7 +118,7 @@ class PacketReceiving:
         The place of its acknowledgement is taken before applications run, so that none can have it
         delivered again, and stays so until one that answers later has done so.
         """
-        path = acknowledgement_path(client_id, packet.sequence)
+        path = Path.acknowledgement(client_id, packet.sequence)
         taken = self._commitments.get(call.state, path) is not None
         if taken or call.time >= packet.timeout:
             call.emit(PacketSkipped(client_id, packet.sequence))
@@ -168,6 +167,6 @@ class PacketReceiving:
     def _write(
         self, call: Execution, client_id: ClientId, sequence: int, written: tuple[bytes, ...]
     ) -> None:
-        path = acknowledgement_path(client_id, sequence)
+        path = Path.acknowledgement(client_id, sequence)
         self._commitments.put(call.state, path, acknowledgement_commitment(written))
         call.emit(AcknowledgementWritten(client_id, sequence, written))

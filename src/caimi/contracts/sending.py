@@ -12,8 +12,9 @@ from caimi.contracts.execution import Effect, Execution, require
 from caimi.contracts.identifiers import ClientId
 from caimi.contracts.packet_rules import MAX_TIMEOUT, check_payload, check_total, is_port
 from caimi.contracts.routes import Routes
-from caimi.ibc.commitments import commitment_path, packet_commitment
+from caimi.ibc.commitments import packet_commitment
 from caimi.ibc.packet import Packet, Payload
+from caimi.ibc.path import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class PacketSending:
         check_total(len(payloads), length)
         sequence = self._routes.take_sequence(call, client_id, route)
         packet = Packet(sequence, client_id, route.counterparty, timeout, tuple(payloads))
-        path = commitment_path(client_id, sequence)
+        path = Path.commitment(client_id, sequence)
         self._commitments.put(call.state, path, packet_commitment(packet))
         call.emit(PacketSent(packet))
         return sequence

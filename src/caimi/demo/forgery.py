@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from caimi.demo.report import refused
 from caimi.errors.ledgers import TransactionReverted
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import commitment_key
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Ledger, Route, SentPacket, Signer
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
@@ -46,7 +46,7 @@ async def offer_forged_proof(
     signed = await gather_signatures(
         statement, committee, validators, lambda validator: validator.attest(ledger, *blocks)
     )
-    key = commitment_key(newest.packet.source_client, newest.packet.sequence)
+    key = Path.commitment(newest.packet.source_client, newest.packet.sequence).key
     proof = bytearray(signed.prove(tree, [key]).data)
     receive = destination.gateway.receive
     client = route.counterparty_client_id

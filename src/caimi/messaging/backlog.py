@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from typing import Final, TypeAlias
 
-from caimi.ibc.commitments import commitment_key
+from caimi.ibc.path import Path
 from caimi.ledgers.port import LedgerId, SentPacket
 from caimi.messaging.policy import RoutePolicy
 from caimi.messaging.progress import E, last_block
@@ -74,7 +74,7 @@ class Backlog:
         # A fee is collected by whom it is for.
         if self._turns is None or name[0] == "collect":
             return True
-        return self._turns.mine(commitment_key(name[2], name[3]), age)
+        return self._turns.mine(Path.commitment(name[2], name[3]).key, age)
 
 
 def _urgent(entry: E, now: int) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import partial
 from hashlib import sha256
 from typing import Final, Protocol, TypeGuard
@@ -19,6 +18,7 @@ from eth_abi.abi import encode
 
 from caimi.errors.messaging import InvalidProof
 from caimi.hashing import keccak256
+from caimi.ibc.path import Path, PathKind
 from caimi.messaging.hex_field import hex_field
 from caimi.signatures import SIGNATURE_BYTES, MalformedSignature, recover_account
 
@@ -33,61 +33,31 @@ _DOMAIN_SEPARATOR: Final = keccak256(
 _ENROLMENT_TYPE_HASH: Final = keccak256(b"AttestorEnrolment(bytes32 origin)")
 
 
-class PathKind(IntEnum):
-    """What lies at a path; the value is the byte between client and sequence (ICS-24)."""
-
-    COMMITMENT = 1
-    RECEIPT = 2
-    ACKNOWLEDGEMENT = 3
+def path_document(path: Path) -> list[object]:
+    """Give the JSON form of a path: the kind's byte, the client, the sequence."""
+    return [int(path.kind), path.client, path.sequence]
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
-    """A path in a ledger's IBC store; `client` is that ledger's own.
+def read_path(document: object) -> Path:
+    """Take the JSON form of a path, strictly.
 
-    Construction raises `InvalidProof` when there can be no such path.
+    Raises:
+        InvalidProof: it is something else, or no packet can have such a path.
     """
-
-    kind: PathKind
-    client: str
-    sequence: int
-
-    def __post_init__(self) -> None:
+    match document:
         # Identifiers are ASCII (ICS-24); JSON can also say what UTF-8 cannot hold.
-        if (
-            not self.client.isascii()
-            or not 0 < len(self.client) <= _MAX_CLIENT
-            or not 0 < self.sequence < 1 << 64
+        case [kind, str(client), sequence] if (
+            _is_number(kind)
+            and _is_number(sequence)
+            and kind in tuple(PathKind)
+            and client.isascii()
+            and 0 < len(client) <= _MAX_CLIENT
+            and sequence > 0
         ):
-            raise InvalidProof(f"{self.client!r:.140} and {self.sequence} make no path.")
-
-    def as_document(self) -> list[object]:
-        """Give the JSON form: the kind's byte, the client, the sequence."""
-        return [int(self.kind), self.client, self.sequence]
-
-    @classmethod
-    def from_document(cls, document: object) -> Path:
-        """Take the JSON form, strictly.
-
-        Raises:
-            InvalidProof: it is something else.
-        """
-        match document:
-            case [kind, str(client), sequence] if (
-                _is_number(kind) and _is_number(sequence) and kind in tuple(PathKind)
-            ):
-                return cls(PathKind(kind), client, sequence)
-        raise InvalidProof("A path is its kind, 1 to 3, a client and a sequence.")
-
-    @property
-    def encoded(self) -> bytes:
-        """The path itself."""
-        return self.client.encode() + bytes([self.kind]) + self.sequence.to_bytes(8)
-
-    @property
-    def key(self) -> bytes:
-        """What attestations call it: keccak256 of the path."""
-        return keccak256(self.encoded)
+            return Path(client, PathKind(kind), sequence)
+    raise InvalidProof(
+        f"A path is its kind, 1 to 3, a client of at most {_MAX_CLIENT} characters and a sequence."
+    )
 
 
 @dataclass(frozen=True, slots=True)

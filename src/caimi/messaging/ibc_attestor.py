@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from caimi.errors.messaging import NothingToAttest, RangeTooLarge, ReceivedAfterAll
+from caimi.ibc.path import Path, PathKind
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import AttestationKey, Block
 from caimi.messaging.checkpoint import Statement
@@ -15,8 +16,6 @@ from caimi.messaging.ibc_attestations import (
     IbcAttestation,
     IbcStatement,
     PacketAttestation,
-    Path,
-    PathKind,
     StateAttestation,
 )
 from caimi.messaging.pinning import Pinning

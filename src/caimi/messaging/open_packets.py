@@ -8,13 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from caimi.errors.ledgers import HistoryGone
 from caimi.errors.messaging import EventsMissing
-from caimi.ibc.commitments import (
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
-)
+from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ledgers.past import at_final
 from caimi.ledgers.port import (
     FINAL,
@@ -209,9 +205,9 @@ class OpenPackets:
         """Give what the final state holds for packets sent."""
         if self.final is None or not names:
             return []
-        keys = [commitment_key(client, sequence) for client, sequence in names]
+        paths = [Path.commitment(*name) for name in names]
         gateway = self.ledger.gateway
-        return await at_final(self.final.height, lambda at: gateway.commitments(keys, at))
+        return await at_final(self.final.height, lambda at: gateway.commitments(paths, at))
 
     async def _forget_ended_fees(
         self, others: Mapping[LedgerId, OpenPackets], final: Block
@@ -282,11 +278,11 @@ class OpenPackets:
         if known is None:
             return False
         if isinstance(known, SentPacket):
-            key, expected = commitment_key(*name), packet_commitment(known.packet)
+            path, expected = Path.commitment(*name), packet_commitment(known.packet)
         else:
-            key = acknowledgement_key(*name)
+            path = Path.acknowledgement(*name)
             expected = acknowledgement_commitment(known.acknowledgements)
-        (kept,) = await self.ledger.gateway.commitments([key])
+        (kept,) = await self.ledger.gateway.commitments([path])
         if kept == expected and not untraceable:
             return False
         if of_sent and kept == _ENDED:
@@ -309,7 +305,7 @@ class OpenPackets:
         # While we ask, what is being carried may come under `doubt` and go.
         entries = [self.sent[name] for name in names]
         # The newest state shows what others have relayed already.
-        live = await self.ledger.gateway.commitments([commitment_key(*name) for name in names])
+        live = await self.ledger.gateway.commitments([Path.commitment(*name) for name in names])
         packets = [
             entry for entry, commitment in zip(entries, live, strict=True) if commitment != _ENDED
         ]

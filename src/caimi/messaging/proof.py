@@ -10,13 +10,8 @@ from eth_abi.abi import encode
 
 from caimi.errors.messaging import InvalidProof, NothingToAttest
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import (
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
-    packet_commitment,
-    receipt_key,
-)
+from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
+from caimi.ibc.path import Path
 from caimi.ibc.statements import PROOF_TYPE, Kind
 from caimi.ledgers.port import Block, Committee, SentPacket, WrittenAcknowledgement
 from caimi.merkle import MerkleTree, Multiproof, leaf_hash
@@ -79,14 +74,14 @@ def range_facts(
     """Give a checkpoint's facts besides `block_fact`: what was sent and written in its range."""
     packets = [
         (
-            commitment_key(entry.packet.source_client, entry.packet.sequence),
+            Path.commitment(entry.packet.source_client, entry.packet.sequence).key,
             packet_commitment(entry.packet),
         )
         for entry in sent
     ]
     return packets + [
         (
-            acknowledgement_key(entry.dest_client, entry.sequence),
+            Path.acknowledgement(entry.dest_client, entry.sequence).key,
             acknowledgement_commitment(entry.acknowledgements),
         )
         for entry in written
@@ -95,7 +90,7 @@ def range_facts(
 
 def absence_facts(packets: Sequence[tuple[str, int]]) -> list[tuple[bytes, bytes]]:
     """Give an absence's facts: nothing at each (destination client, sequence)'s receipt."""
-    return [(receipt_key(client, sequence), ABSENT) for client, sequence in packets]
+    return [(Path.receipt(client, sequence).key, ABSENT) for client, sequence in packets]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from typing import TypeAlias, TypeVar
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, TransactionReverted
 from caimi.errors.messaging import ClaimPending, InvalidProof, RangeTooLarge
-from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key, commitment_key
+from caimi.ibc.commitments import acknowledgement_commitment
+from caimi.ibc.path import Path
 from caimi.ledgers.port import (
     Account,
     Call,
@@ -265,14 +266,11 @@ class Relayer:
     async def _deliver(self, progress: Progress, way: _Way, batch: Sequence[SentPacket]) -> None:
         client = way.route.counterparty_client_id
         prover = await self._prover(way.other.ledger, client)
-        keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in batch]
-        prove = await prover.membership(
-            self._case(way, way.source, way.other), keys, _blocks(batch)
-        )
+        case = self._case(way, way.source, way.other)
+        prove = await prover.membership(case, [_sent(each) for each in batch], _blocks(batch))
 
         def call(part: Sequence[SentPacket]) -> Call[None]:
-            keys = [commitment_key(e.packet.source_client, e.packet.sequence) for e in part]
-            proof = prove(keys)
+            proof = prove([_sent(each) for each in part])
             packets = [part[place].packet for place in proof.order]
             return way.other.ledger.gateway.receive(client, packets, proof.data)
 
@@ -283,14 +281,11 @@ class Relayer:
     ) -> None:
         client = way.route.client_id
         prover = await self._prover(way.source.ledger, client)
-        keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in batch]
-        prove = await prover.membership(
-            self._case(way, way.other, way.source), keys, _blocks(batch)
-        )
+        case = self._case(way, way.other, way.source)
+        prove = await prover.membership(case, [_answer(each) for each in batch], _blocks(batch))
 
         def call(part: Sequence[AnsweredPacket]) -> Call[None]:
-            keys = [acknowledgement_key(e.packet.dest_client, e.packet.sequence) for e in part]
-            proof = prove(keys)
+            proof = prove([_answer(each) for each in part])
             entries = [part[place] for place in proof.order]
             return way.source.ledger.gateway.acknowledge(
                 client,
@@ -317,13 +312,11 @@ class Relayer:
     async def _collect(self, progress: Progress, way: _Way, batch: Sequence[EarnedFee]) -> None:
         client, ledger = way.route.client_id, way.source.ledger
         prover = await self._prover(ledger, client)
-        keys = [acknowledgement_key(e.dest_client, e.fee.sequence) for e in batch]
-        prove = await prover.membership(
-            self._case(way, way.other, way.source), keys, _blocks(batch)
-        )
+        case = self._case(way, way.other, way.source)
+        prove = await prover.membership(case, [_answer(each) for each in batch], _blocks(batch))
 
         def call(part: Sequence[EarnedFee]) -> Call[None]:
-            proof = prove([acknowledgement_key(e.dest_client, e.fee.sequence) for e in part])
+            proof = prove([_answer(each) for each in part])
             entries = [part[place] for place in proof.order]
             values = [acknowledgement_commitment(entry.acknowledgements) for entry in entries]
             fees = [entry.fee for entry in entries]
@@ -430,6 +423,18 @@ def _paid(way: _Way, policy: RoutePolicy, entries: Sequence[P]) -> Sequence[P]:
         if way.source.paid((entry.packet.source_client, entry.packet.sequence))
         >= policy.minimum_fee
     ]
+
+
+def _sent(entry: SentPacket) -> Path:
+    """Give where its source commits to it."""
+    return Path.commitment(entry.packet.source_client, entry.packet.sequence)
+
+
+def _answer(entry: AnsweredPacket | EarnedFee) -> Path:
+    """Give where the other ledger keeps its acknowledgement."""
+    if isinstance(entry, EarnedFee):
+        return Path.acknowledgement(entry.dest_client, entry.fee.sequence)
+    return Path.acknowledgement(entry.packet.dest_client, entry.packet.sequence)
 
 
 def _blocks(batch: Sequence[Entry]) -> tuple[int, int]:

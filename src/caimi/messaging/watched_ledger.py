@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from caimi.errors.messaging import EventsMissing
-from caimi.ibc.commitments import commitment_key, packet_commitment
+from caimi.ibc.commitments import packet_commitment
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ledgers.port import Delivery, Ending, Ledger, Route, offered
 
 SCAN_BLOCKS: Final = 5_000
@@ -77,7 +78,7 @@ class View:
         sent = self.sent.get(name)
         if sent is not None or delivered is None:
             return sent
-        (kept,) = await self.ledger.gateway.commitments([commitment_key(*name)])
+        (kept,) = await self.ledger.gateway.commitments([Path.commitment(*name)])
         if kept != packet_commitment(delivered):
             return None
         return Sent(kept, delivered.timeout, self.top)

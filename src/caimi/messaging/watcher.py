@@ -24,7 +24,8 @@ from caimi.errors.messaging import (
     ForgedDelivery,
     MessagingError,
 )
-from caimi.ibc.commitments import acknowledgement_commitment, acknowledgement_key, packet_commitment
+from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
+from caimi.ibc.path import Path
 from caimi.ledgers.port import Delivery, Ending, Ledger, LedgerId, Route, Signer, offered
 from caimi.messaging.conflicts import Conflicts
 from caimi.messaging.countermeasures import Countermeasures, Measure
@@ -180,7 +181,7 @@ class Watcher:
         endings: Sequence[Ending],
     ) -> None:
         answers = await other.ledger.gateway.commitments(
-            [acknowledgement_key(route.counterparty_client_id, each.sequence) for each in endings]
+            [Path.acknowledgement(route.counterparty_client_id, each.sequence) for each in endings]
         )
         for ending, answer in zip(endings, answers, strict=True):
             key = (ending.source_client, ending.sequence)

@@ -15,9 +15,9 @@ from typing import Final, Generic, TypeVar
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import EndpointsDisagree, NotFinal, RangeTooLarge, TooFewEndpoints
 from caimi.hashing import keccak256
+from caimi.ibc.path import Path, PathKind
 from caimi.ledgers.past import at_final
 from caimi.ledgers.port import Block, Exactly, Ledger
-from caimi.messaging.ibc_attestations import Path, PathKind
 from caimi.messaging.reading import Reading, read_whole_range
 
 # A question must not hang on one node that never answers: the ledger port's own timeouts and
@@ -129,13 +129,8 @@ class Witnesses:
         async def read(view: Ledger, block: Block) -> tuple[Block, tuple[bytes, ...]]:
             stored = [path for path in paths if path.kind is not PathKind.RECEIPT]
             received = [path for path in paths if path.kind is PathKind.RECEIPT]
-            values = dict(
-                zip(
-                    stored,
-                    await view.gateway.commitments([path.key for path in stored], Exactly(height)),
-                    strict=True,
-                )
-            )
+            kept = await view.gateway.commitments(stored, Exactly(height))
+            values = dict(zip(stored, kept, strict=True))
             names = [(path.client, path.sequence) for path in received]
             present = await view.gateway.receipts(names, Exactly(height))
             values.update(

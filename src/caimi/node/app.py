@@ -18,7 +18,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.node import RequestInvalid
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
-from caimi.messaging.ibc_attestations import MAX_PATHS, IbcAttestation, Path
+from caimi.messaging.ibc_attestations import MAX_PATHS, IbcAttestation, read_path
 from caimi.node.connections import peer_of
 from caimi.node.http import (
     json_object,
@@ -89,7 +89,7 @@ def _add_ibc_attestations(app: FastAPI, node: Node) -> None:
         body = await json_object(request, "ledger", "height", "paths")
         ledger = LedgerId(text_field(body, "ledger", 41))
         attestor, height = node.ibc_attestor(ledger), number_field(body, "height")
-        paths = [Path.from_document(entry) for entry in list_field(body, "paths", MAX_PATHS)]
+        paths = [read_path(entry) for entry in list_field(body, "paths", MAX_PATHS)]
         async with node.lanes.take(ledger, Kind.PATHS, peer_of(request.client)):
             return await _attested(node, "packets", attestor.attest_packets(height, paths))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from caimi.ibc.path import Path
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import Attestation
-from caimi.messaging.ibc_attestations import IbcAttestation, Path
+from caimi.messaging.ibc_attestations import IbcAttestation, path_document
 from caimi.services.endpoint import Endpoint
 
 
@@ -54,6 +55,6 @@ class HttpIbcAttestor:
 
     async def attest_packets(self, height: int, paths: Sequence[Path]) -> IbcAttestation:
         """Ask for what lies at some paths; see `IbcAttestorClient.attest_packets`."""
-        named = [path.as_document() for path in paths]
+        named = [path_document(path) for path in paths]
         body = json.dumps({"ledger": self._ledger, "height": height, "paths": named})
         return IbcAttestation.from_document(await self._endpoint.post("/v1/ibc/packets", body))

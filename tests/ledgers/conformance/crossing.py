@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from coincurve import PrivateKey
 
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import (
-    acknowledgement_commitment,
-    acknowledgement_key,
-    commitment_key,
-    receipt_key,
-)
+from caimi.ibc.commitments import acknowledgement_commitment
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Account, Committee, Done, Ledger, RelayFee, Signer
 from caimi.messaging.checkpoint import make_committee
@@ -120,7 +116,7 @@ class Crossing:
     async def deliver(self, packets: Sequence[Packet], start: End, first: int) -> Done[None]:
         """Deliver packets of the blocks from `first` on."""
         end = self.other(start)
-        keys = [commitment_key(each.source_client, each.sequence) for each in packets]
+        keys = [Path.commitment(each.source_client, each.sequence).key for each in packets]
         proof = await self._prove_sent(start, end, first, keys)
         ordered = [packets[place] for place in proof.order]
         call = end.ledger.gateway.receive(end.client, ordered, proof.data)
@@ -131,7 +127,7 @@ class Crossing:
         end = self.other(start)
         _, written = await end.ledger.gateway.traffic(height - 1, height)
         (answer,) = (each for each in written if each.sequence == packet.sequence)
-        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        key = Path.acknowledgement(packet.dest_client, packet.sequence).key
         proof = await self._prove_sent(end, start, height, [key])
         gateway = start.ledger.gateway
         call = gateway.acknowledge(start.client, [packet], [answer.acknowledgements], proof.data)
@@ -152,7 +148,7 @@ class Crossing:
         """Bring proof of the answer that the other ledger wrote at a height, for a fee."""
         end = self.other(start)
         _, (answer,) = await end.ledger.gateway.traffic(height - 1, height)
-        key = acknowledgement_key(packet.dest_client, packet.sequence)
+        key = Path.acknowledgement(packet.dest_client, packet.sequence).key
         proof = await self._prove_sent(end, start, height, [key])
         value = acknowledgement_commitment(answer.acknowledgements)
         call = start.ledger.fees.claim(start.client, [fee], [value], proof.data)
@@ -171,7 +167,7 @@ class Crossing:
         end, name = self.other(start), (packet.dest_client, packet.sequence)
         await self.in_step()
         height = (await end.ledger.head()).height
-        tree, keys = Tree.of(absence_facts([name])), [receipt_key(*name)]
+        tree, keys = Tree.of(absence_facts([name])), [Path.receipt(*name).key]
         return await self._prove(end, start, Kind.ABSENCE, tree, (height, height), keys)
 
     async def _prove_sent(self, of: End, at: End, first: int, keys: Sequence[bytes]) -> Proof:

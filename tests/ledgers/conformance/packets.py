@@ -8,7 +8,8 @@ import pytest
 
 from caimi.errors.ledgers import DeadlineRefused, NotAllowed, ProofRefused, TransactionReverted
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import commitment_key, packet_commitment
+from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
+from caimi.ibc.path import Path
 from caimi.ledgers.port import COMMITTEE
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.rotation import Rotation
@@ -59,11 +60,14 @@ class PacketsFacet(CrossingFacet):
         gateway, here = world.ledger.gateway, crossing.here
         model_id = await world.published()
         packet, height = await crossing.send(here, world.alice, model_id, self.carol)
-        key = commitment_key(here.client, packet.sequence)
-        assert await gateway.commitments([key, b"\1" * 32]) == [
-            packet_commitment(packet),
-            bytes(32),
+        path = Path.commitment(here.client, packet.sequence)
+        others = [
+            Path.commitment(here.client, packet.sequence + 1),
+            Path.acknowledgement(here.client, packet.sequence),
+            Path.commitment("caimi-none-7", packet.sequence),
         ]
+        kept = await gateway.commitments([path, *others])
+        assert kept == [packet_commitment(packet), *[bytes(32)] * len(others)]
         found = await gateway.find_sent(here.client, packet.sequence)
         assert found is not None
         assert (found.packet, found.height, found.ready) == (packet, height, 0)
@@ -72,6 +76,21 @@ class PacketsFacet(CrossingFacet):
         sent, written = await gateway.traffic(height - 1, height)
         assert (sent, written) == ([found], [])
         assert await gateway.whole_traffic(height - 1, height) == (sent, written)
+
+    async def test_an_answer_is_committed_to_at_its_own_path(
+        self, world: World, crossing: Crossing
+    ):
+        gateway = world.ledger.gateway
+        packet, _, first = await self.returning(world, crossing)
+        path = Path.acknowledgement(packet.dest_client, packet.sequence)
+        assert await gateway.commitments([path]) == [bytes(32)]
+        delivered = await crossing.deliver([packet], crossing.there, first)
+        _, (answer,) = await gateway.traffic(delivered.height - 1, delivered.height)
+        sent = Path.commitment(packet.dest_client, packet.sequence)
+        assert await gateway.commitments([path, sent]) == [
+            acknowledgement_commitment(answer.acknowledgements),
+            bytes(32),
+        ]
 
     async def test_a_replayed_packet_has_no_second_effect(self, world: World, crossing: Crossing):
         here, there = crossing.here, crossing.there

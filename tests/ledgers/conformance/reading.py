@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caimi.errors.ledgers import HistoryGone
+from caimi.ibc.path import Path
 from caimi.ledgers.past import at_final
 from caimi.ledgers.port import FINAL, NEWEST, Asset, Exactly
 from conformance.facet import Facet
@@ -85,7 +86,7 @@ class NoPastFacet(Facet):
             lambda: ledger.market.price(model_id, Asset(ledger.id, b""), at=past),
             lambda: ledger.market.owed(account, at=past),
             lambda: ledger.bridge.lock(model_id, past),
-            lambda: ledger.gateway.commitments([b"\1" * 32], past),
+            lambda: ledger.gateway.commitments([Path.commitment("c-0", 1)], past),
             lambda: ledger.gateway.receipts([("c-0", 1)], past),
             lambda: ledger.receipts.anchored(account, b"\1" * 32, past),
         ):

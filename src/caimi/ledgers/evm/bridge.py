@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import commitment_key
+from caimi.ibc.path import Path
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.logs import EventReader
@@ -56,8 +56,8 @@ class EvmBridge:
         nodes that are not equally far: only what a log says ends it.
         """
         head = await self._contract.chain.head_height()
-        key = commitment_key(client_id, sequence)
-        (commitment,) = await self._gateway.commitments([key], Exactly(head))
+        path = Path.commitment(client_id, sequence)
+        (commitment,) = await self._gateway.commitments([path], Exactly(head))
         if any(commitment):
             return "pending"
         ends = await self._events.events(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, TransactionReverted
 from caimi.hashing import keccak256
-from caimi.ibc.commitments import acknowledgement_key
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ibc.protobuf import decode_acknowledgements, decode_packet
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.abi import Interface
@@ -151,12 +151,13 @@ class EvmGateway:
             raise EventInvalid("An acknowledgement is for a client that there is not.") from error
         return sent, written
 
-    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
-        """Give the 32-byte commitments stored at `keys`; zero when absent.
+    async def commitments(self, paths: Sequence[Path], at: At = NEWEST) -> list[bytes]:
+        """Give the 32-byte commitments stored at `paths`; zero when absent.
 
         Raises:
             LedgerAnswerInvalid: the node answers with more or fewer.
         """
+        keys = [path.key for path in paths]
         pieces = [keys[start : start + _KEYS] for start in range(0, len(keys), _KEYS)]
         reads = [self._contract.reading("getCommitments", piece) for piece in pieces]
         found: list[bytes] = []
@@ -170,16 +171,16 @@ class EvmGateway:
 
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         """Tell which (destination client, sequence) have been received here."""
-        keys = [acknowledgement_key(client, sequence) for client, sequence in packets]
-        return [value != _NOTHING for value in await self.commitments(keys, at)]
+        answers = [Path.acknowledgement(client, sequence) for client, sequence in packets]
+        return [value != _NOTHING for value in await self.commitments(answers, at)]
 
-    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
-        """Prove what the state of block `height` says of the commitments at `keys`.
+    async def state_proof(self, paths: Sequence[Path], height: int) -> StateProof:
+        """Prove what the state of block `height` says of the commitments at `paths`.
 
         Raises:
             LedgerRefused: the node gives no proofs, or none of that height any more.
         """
-        slots = [commitment_slot(key) for key in keys]
+        slots = [commitment_slot(path.key) for path in paths]
         return await read_state_proof(
             self._contract.chain.rpc, self._contract.address, slots, height
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from caimi.ibc.packet import Packet
+from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import StateProof
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
@@ -134,16 +135,19 @@ class Gateway(Protocol):
         """
         ...
 
-    async def commitments(self, keys: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
-        """Give the 32-byte commitments at `keys` (keccak256 of ICS-24 paths); zero when absent."""
+    async def commitments(self, paths: Sequence[Path], at: At = NEWEST) -> list[bytes]:
+        """Give the 32-byte commitments at `paths`; zero when absent.
+
+        Of receipts `receipts` tells: a ledger need not keep them apart from acknowledgements.
+        """
         ...
 
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         """Whether each (destination client, sequence) has been received here."""
         ...
 
-    async def state_proof(self, keys: Sequence[bytes], height: int) -> StateProof:
-        """Prove what the gateway's state of block `height` says of the commitments at `keys`.
+    async def state_proof(self, paths: Sequence[Path], height: int) -> StateProof:
+        """Prove what the gateway's state of block `height` says of the commitments at `paths`.
 
         Raises:
             LedgerRefused: the ledger gives no such proofs, or none of that height any more.

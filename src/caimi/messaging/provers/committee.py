@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caimi.errors.messaging import NotEnoughAttestations
-from caimi.ibc.commitments import receipt_key
+from caimi.ibc.path import Path
 from caimi.ledgers.port import Account
 from caimi.messaging.proof import Proof, block_key
 from caimi.messaging.provers.prover import Case, Name, Prove
@@ -20,8 +20,8 @@ class CommitteeProver:
     client: Account
 
     async def membership(
-        self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
-    ) -> Prove[bytes]:
+        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+    ) -> Prove[Path]:
         """Have the blocks attested, and further ones where a validator once signed otherwise.
 
         It had left something out, and signs the truth only in a range that it did not sign before.
@@ -33,14 +33,14 @@ class CommitteeProver:
             if not error.contradicted or not blocks[1] < further[1] <= further[0] + MAX_BLOCKS:
                 raise
             signed, tree = await case.checkpoint(self.client, further)
-        return lambda part: signed.prove(tree, part)
+        return lambda part: signed.prove(tree, [path.key for path in part])
 
     async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
         """Have the absence attested."""
         signed, tree = await case.absence(self.client, names)
 
         def prove(part: Sequence[Name]) -> Proof:
-            return signed.prove(tree, [receipt_key(*name) for name in part])
+            return signed.prove(tree, [Path.receipt(*name).key for name in part])
 
         return prove
 

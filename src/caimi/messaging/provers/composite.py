@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import ClaimPending, InvalidProof, TooFewProofs, UnprovableClient
+from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import composite_proof
 from caimi.ledgers.port import Account
 from caimi.messaging.proof import Proof
@@ -37,14 +38,14 @@ class CompositeProver:
     threshold: int
 
     async def membership(
-        self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
-    ) -> Prove[bytes]:
+        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+    ) -> Prove[Path]:
         """Get ready to prove to enough members.
 
         Raises:
             TooFewProofs: it is possible for fewer.
         """
-        made = await self._enough(case, lambda each: each.membership(case, keys, blocks))
+        made = await self._enough(case, lambda each: each.membership(case, paths, blocks))
         return self._joined(made)
 
     async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:

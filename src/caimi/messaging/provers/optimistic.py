@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from caimi.errors.messaging import ClaimPending, RangeTooLarge
-from caimi.ibc.commitments import receipt_key
+from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import optimistic_proof
 from caimi.ledgers.port import Account
 from caimi.ledgers.port.clients import Claim
@@ -39,8 +39,8 @@ class OptimisticProver:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
 
     async def membership(
-        self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
-    ) -> Prove[bytes]:
+        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+    ) -> Prove[Path]:
         """Find a claim that covers the blocks, or make one.
 
         Raises:
@@ -48,7 +48,7 @@ class OptimisticProver:
             RangeTooLarge: several claims cover the blocks in parts, or there is too much in them.
         """
         claim, tree = await self._covering(case, blocks)
-        return lambda part: _prove(claim, tree, part)
+        return lambda part: _prove(claim, tree, [path.key for path in part])
 
     async def block(self, case: Case, blocks: tuple[int, int]) -> tuple[int, bytes]:
         """Find a claim that ends with the last of `blocks` or later; raises as `membership`."""
@@ -59,7 +59,7 @@ class OptimisticProver:
         """Find a claim that none of `names` was received, or make one; raises as `membership`."""
 
         def prove(part: Sequence[Name]) -> Proof:
-            return _prove(claim, tree, [receipt_key(*name) for name in part])
+            return _prove(claim, tree, [Path.receipt(*name).key for name in part])
 
         async with self._turn:
             known = {Tree.of(absence_facts(names)).merkle.root: tuple(names), **self._asked}

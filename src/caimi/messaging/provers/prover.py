@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
 from caimi.hashing import keccak256
+from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Account, Block, Call, Committee, Ledger
 from caimi.messaging.attestations import ValidatorClient, gather_signatures
@@ -18,7 +19,7 @@ from caimi.messaging.reading import read_tree
 
 Name: TypeAlias = tuple[str, int]
 """A packet at its destination: (destination client, sequence)."""
-Fact = TypeVar("Fact", bytes, Name)
+Fact = TypeVar("Fact", Path, Name)
 Prove: TypeAlias = Callable[[Sequence[Fact]], Proof]
 """Proves some or all of the facts that were asked for, and says in which order.
 
@@ -35,9 +36,9 @@ class Prover(Protocol):
     """Proves facts of one ledger to one light client at another."""
 
     async def membership(
-        self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
-    ) -> Prove[bytes]:
-        """Get ready to prove the commitments at `keys`, all made in blocks (from, to]."""
+        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+    ) -> Prove[Path]:
+        """Get ready to prove the commitments at `paths`, all made in blocks (from, to]."""
         ...
 
     async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:

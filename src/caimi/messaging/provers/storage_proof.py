@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from caimi.errors.ledgers import LedgerRefused
 from caimi.errors.messaging import UnprovableClient
-from caimi.ibc.commitments import acknowledgement_key
+from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import StateProof
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.prover import Case, Fact, Name, Prove, Prover
@@ -20,8 +20,8 @@ class StorageProofProver:
     inner: Prover
 
     async def membership(
-        self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
-    ) -> Prove[bytes]:
+        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+    ) -> Prove[Path]:
         """Read the commitments' proofs in the last block, or where that state is gone a newer one.
 
         A commitment of an open packet, and an acknowledgement's, is there in every later block.
@@ -30,13 +30,13 @@ class StorageProofProver:
             LedgerRefused: the source's node gives no proofs.
         """
         try:
-            state, trusted = await self._read(case, keys, blocks)
+            state, trusted = await self._read(case, paths, blocks)
         except LedgerRefused:
             final = case.final.height
             if final <= blocks[1]:
                 raise
-            state, trusted = await self._read(case, keys, (final - 1, final))
-        return _prove(state, keys, lambda part, proof: proof.membership(trusted))
+            state, trusted = await self._read(case, paths, (final - 1, final))
+        return _prove(state, paths, lambda part, proof: proof.membership(trusted))
 
     async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
         """Read in the final block that the packets' acknowledgements are not there.
@@ -44,9 +44,9 @@ class StorageProofProver:
         Raises:
             LedgerRefused: the source's node gives no proofs.
         """
-        keys = [acknowledgement_key(*name) for name in names]
+        answers = [Path.acknowledgement(*name) for name in names]
         final = case.final.height
-        state, trusted = await self._read(case, keys, (final - 1, final))
+        state, trusted = await self._read(case, answers, (final - 1, final))
 
         def encode(part: Sequence[Name], proof: StateProof) -> bytes:
             return proof.absence(trusted, part[0][0], [sequence for _, sequence in part])
@@ -62,10 +62,10 @@ class StorageProofProver:
         raise UnprovableClient("A storage proof client cannot vouch for the hash of a block.")
 
     async def _read(
-        self, case: Case, keys: Sequence[bytes], blocks: tuple[int, int]
+        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
     ) -> tuple[StateProof, bytes]:
         height, trusted = await self.inner.block(case, blocks)
-        return await case.source.gateway.state_proof(keys, height), trusted
+        return await case.source.gateway.state_proof(paths, height), trusted
 
 
 def _prove(
