@@ -41,6 +41,14 @@ def test_the_other_form_of_a_signature_is_none() -> None:
     assert not CODEC.verify(SAID, wallet.account, other)
 
 
+def test_an_account_of_another_ledger_signs_nothing_here() -> None:
+    wallet = CODEC.wallet(LocalSigner.generate())
+    signature = wallet.sign_statement(SAID)
+    assert CODEC.verify(SAID, wallet.account, signature)
+    elsewhere = replace(wallet.account, ledger=LedgerId("eip155:1"))
+    assert not CODEC.verify(SAID, elsewhere, signature)
+
+
 @pytest.mark.parametrize("at", range(len(SAID.values)))
 def test_a_value_of_another_type_is_not_stated(at: int) -> None:
     for value in ("text", b"bytes", 7, True, None, 1.5, bytes(31), bytes(33), 1 << 256, -1):

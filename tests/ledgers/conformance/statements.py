@@ -121,6 +121,15 @@ class StatementsFacet(Facet):
         compare()
         change()
 
+    async def test_what_stands_side_by_side_is_kept_apart(self, world: World):
+        digest = world.ledger.accounts.digest
+        domains = [StatementDomain("AB", "1"), StatementDomain("A", "B1")]
+        kind = StatementType(domains[0], "T", (("a", FieldType.STRING), ("b", FieldType.STRING)))
+        said = kind.state("1bstring2", "3")
+        for other in (kind.state("1", "2bstring3"), kind.state("1bstring23", "")):
+            assert digest(said) != digest(other)
+        assert digest(said) != digest(replace(said, type=replace(kind, domain=domains[1])))
+
     async def test_an_account_is_named_in_one_form_with_its_ledger(self, world: World):
         accounts, alice = world.ledger.accounts, world.account(world.alice)
         name = name_of(alice, accounts)
