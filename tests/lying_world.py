@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from caimi.errors.ledgers import HistoryGone, UnknownModel, UnknownVersion
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.port import (
     FINAL,
     NEWEST,
@@ -44,6 +45,10 @@ class LyingLedger:
     @property
     def id(self):
         return f"eip155:{self.number}"
+
+    @property
+    def accounts(self):
+        return EvmAccounts(self.id)
 
     @property
     def registry(self):

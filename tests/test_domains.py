@@ -36,6 +36,9 @@ TAGS = {
 }
 """What begins or frames hashed, sealed or stored bytes, and the one file it stands in."""
 
+STATEMENTS = [("custody/request.py", "CAIMI", "1", "ShareRequest")]
+"""The types of statements, each in the one file it stands in."""
+
 _TYPE = re.compile(rb"([A-Z][A-Za-z]+)\((?:[a-z0-9\[\]]+ [a-zA-Z0-9]+,?)+\)")
 
 
@@ -63,6 +66,30 @@ def test_no_two_kinds_of_typed_data_hash_alike():
     names = Counter(_TYPE.fullmatch(value)[1] for value in statements)
     assert {name for name, count in names.items() if count > 1} == set()
     assert len({keccak256(value) for value in statements}) == len(statements) >= 5
+
+
+def statement_types():
+    """Give (file, domain's name, its version, type) of every type of statement in the source."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Name("StatementType"),
+                    args=[
+                        ast.Call(args=[ast.Constant(name), ast.Constant(version)]),
+                        ast.Constant(kind),
+                        _,
+                    ],
+                ):
+                    yield str(path.relative_to(SOURCE)), name, version, kind
+
+
+def test_every_type_of_statement_is_pinned_and_no_other_typed_datas():
+    assert list(statement_types()) == STATEMENTS
+    typed = {_TYPE.fullmatch(value)[1] for _, value in constants(bytes) if _TYPE.fullmatch(value)}
+    names = [kind.encode() for *_, kind in STATEMENTS]
+    assert len(set(names)) == len(names)
+    assert not typed & set(names)
 
 
 def test_the_names_of_typed_data_are_pinned():

@@ -71,7 +71,7 @@ async def test_the_holder_of_a_foreign_token_gets_no_key(world: World, tmp_path:
         with pytest.raises(NotEnoughShares) as refusal:
             await unlock(
                 ciphertext,
-                request.sign(world.consumer.identity.signer),
+                request.sign(world.consumer.wallet(world.b.id)),
                 recipient,
                 world.consumer.custodians,
                 world.consumer.group,

@@ -4,10 +4,15 @@ from eth_account import Account
 
 from caimi.custody.delivery import RecipientKey
 from caimi.custody.request import ShareRequest, SignedShareRequest
+from caimi.errors.ids import InvalidAccountId
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.port import LedgerId, account_named
 
 NOW = 1_800_000_000
 LEDGER = "eip155:31337"
 MODEL = b"\x01" * 32
+CONSUMERS = EvmAccounts(LedgerId("eip155:31338"))
+"""The accounts of the ledger that consumers are on."""
 
 
 class AccountSigner:
@@ -41,4 +46,14 @@ def signed_request(sealed, recipient: RecipientKey, consumer=None, **changes):
         "issued_at": NOW,
     }
     request = ShareRequest(**(fields | changes))
-    return SignedShareRequest(request, signer.sign_digest(request.signing_digest()))
+    wallet = CONSUMERS.wallet(signer)
+    return SignedShareRequest(request, wallet.sign_statement(request.statement))
+
+
+def is_by_consumer(signed):
+    """Tell whether the key of the account that a request names signed it."""
+    try:
+        consumer = account_named(signed.request.consumer, CONSUMERS)
+    except InvalidAccountId:
+        return False
+    return CONSUMERS.verify(signed.request.statement, consumer, signed.signature)

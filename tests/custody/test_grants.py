@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from caimi.custody import grants
 from caimi.custody.grants import LedgerGrants
-from caimi.errors.custody import GrantRefused
+from caimi.errors.custody import GrantRefused, MalformedEncoding
 from caimi.errors.ledgers import LedgerUnavailable
-from caimi.ledgers.port import FINAL, Exactly
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import FINAL, Exactly, FieldType, StatementDomain, StatementType
 from lying_world import LyingLedger, address
 
 VERSION = "1.0.0"
@@ -167,40 +169,68 @@ async def test_a_ledger_that_keeps_no_past_is_asked_for_its_final_state(world, m
 
 # --- contract accounts ---------------------------------------------------------------------------
 
-DIGEST, SIGNATURE = b"\x01" * 32, b"as the contract likes"
+SAY = StatementType(StatementDomain("CAIMI", "1"), "Test", (("number", FieldType.UINT64),)).state
+SAID, SIGNATURE = SAY(1), b"as the contract likes"
+DIGEST = EvmAccounts("eip155:2").digest(SAID)
 
 
 async def test_a_contract_account_is_asked_on_its_own_ledger_at_its_final_height(world):
     wallet = account(world.b, BUYER)
     world.b.final = 4
     world.a.approved = [(0, BUYER, DIGEST, SIGNATURE)]
-    assert not await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    assert not await world.grants.signed(wallet, SAID, SIGNATURE)
     world.b.approved = [(5, BUYER, DIGEST, SIGNATURE)]
-    assert not await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    assert not await world.grants.signed(wallet, SAID, SIGNATURE)
     world.b.final = 5
-    assert await world.grants.approves(wallet, DIGEST, SIGNATURE)
-    assert not await world.grants.approves(wallet, b"\x02" * 32, SIGNATURE)
-    assert not await world.grants.approves(account(world.b, STRANGER), DIGEST, SIGNATURE)
+    assert await world.grants.signed(wallet, SAID, SIGNATURE)
+    assert not await world.grants.signed(wallet, SAY(2), SIGNATURE)
+    assert not await world.grants.signed(account(world.b, STRANGER), SAID, SIGNATURE)
+
+
+async def test_no_contract_is_asked_about_a_key_of_its_own(world):
+    wallet, stranger = (
+        world.b.accounts.wallet(LocalSigner.generate()),
+        world.b.accounts.wallet(LocalSigner.generate()),
+    )
+    assert await world.grants.signed(wallet.name, SAID, wallet.sign_statement(SAID))
+    assert world.b.asked == []
+    assert not await world.grants.signed(wallet.name, SAID, stranger.sign_statement(SAID))
+    assert [what for what, _ in world.b.asked] == ["approves"]
 
 
 async def test_a_node_that_lags_behind_does_not_bring_a_former_signer_back(world):
     wallet = account(world.b, BUYER)
     world.b.final = 8
-    assert not await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    assert not await world.grants.signed(wallet, SAID, SIGNATURE)
     world.b.final = 3
-    await world.grants.approves(wallet, DIGEST, SIGNATURE)
+    await world.grants.signed(wallet, SAID, SIGNATURE)
     assert world.b.asked[-1] == ("approves", Exactly(8))
 
 
-async def test_a_contract_account_of_a_ledger_that_is_not_followed_is_refused(world):
-    with pytest.raises(GrantRefused, match="does not follow"):
-        await world.grants.approves(account(LyingLedger(9), BUYER), DIGEST, SIGNATURE)
+async def test_an_account_of_a_ledger_that_is_not_followed_is_refused_by_name(world):
+    elsewhere = LyingLedger(9)
+    wallet = elsewhere.accounts.wallet(LocalSigner.generate())
+    world.a.say_licence(world.model, VERSION, wallet.name, live=True)
+    for name in (wallet.name, "local:near:alice"):
+        with pytest.raises(GrantRefused, match=f"does not follow the ledger of {name}"):
+            await world.grants.signed(name, SAID, wallet.sign_statement(SAID))
+        with pytest.raises(GrantRefused, match=f"does not follow the ledger of {name}"):
+            await world.grants.check(world.a.id, world.model, VERSION, name)
+
+
+@pytest.mark.parametrize("change", [str.lower, lambda name: f"{name}0", lambda name: name[:-1]])
+async def test_an_account_has_the_one_form_that_its_ledger_writes(world, change):
+    wrong = change(account(world.b, BUYER))
+    with pytest.raises(MalformedEncoding):
+        await world.grants.signed(wrong, SAID, SIGNATURE)
+    with pytest.raises(MalformedEncoding):
+        await world.grants.check(world.a.id, world.model, VERSION, wrong)
 
 
 async def test_where_no_account_is_a_contract_none_takes_a_signature(world, monkeypatch):
     monkeypatch.setattr(LyingLedger, "contract_accounts", None)
     world.b.approved = [(0, BUYER, DIGEST, SIGNATURE)]
-    assert not await world.grants.approves(account(world.b, BUYER), DIGEST, SIGNATURE)
+    assert not await world.grants.signed(account(world.b, BUYER), SAID, SIGNATURE)
 
 
 async def test_a_contract_account_that_takes_for_ever_is_refused(world, monkeypatch):
@@ -210,7 +240,7 @@ async def test_a_contract_account_that_takes_for_ever_is_refused(world, monkeypa
     monkeypatch.setattr(grants, "APPROVAL_SECONDS", 0.01)
     world.b.approves = never
     with pytest.raises(GrantRefused, match="within"):
-        await world.grants.approves(account(world.b, BUYER), DIGEST, SIGNATURE)
+        await world.grants.signed(account(world.b, BUYER), SAID, SIGNATURE)
 
 
 # --- the property: random ledgers, random lies ---------------------------------------------------

@@ -32,7 +32,9 @@ from caimi.custody.keyshare_file import load_key_share
 from caimi.custody.request import ShareRequest, ShareResponse, SignedShareRequest
 from caimi.custody.tdh2 import Ciphertext, DecryptionShare
 from caimi.custody.tombstones import FileTombstones
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import LedgerId
 from fuzz.decoder import Decoder, Document, Law
 
 SIGNER = LocalSigner((7).to_bytes(32))
@@ -76,7 +78,7 @@ def _request() -> SignedShareRequest:
         issued_at=1_800_000_000,
         nonce=b"\2" * 32,
     )
-    return SignedShareRequest(request, SIGNER.sign_digest(request.signing_digest()))
+    return request.sign_for_contract(EvmAccounts(LedgerId("eip155:31338")).wallet(SIGNER))
 
 
 def _enrolment() -> Enrolment:

@@ -28,7 +28,7 @@ def blocks_after(
 
 def history_of(chain: MemoryChain, model_id: bytes) -> list[HistoryEntry]:
     """List what happened to a model, oldest first; what names its licence only is its, too."""
-    found, ids, accounts = [], {model_id}, MemoryAccounts(chain.id)
+    found, ids, accounts = [], {model_id}, MemoryAccounts(chain.id, chain.book)
     for told in chain.told.all:
         fact = fact_of(chain.id, told.effect, told.tx, told.height)
         if isinstance(fact, ModelFact) and subject(fact) in ids:

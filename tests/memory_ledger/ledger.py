@@ -50,7 +50,7 @@ class MemoryLedger:
         self._patience = patience
         self._sending = Sending(chain, failure)
         self.id: LedgerId = chain.id
-        self.accounts = MemoryAccounts(chain.id)
+        self.accounts = MemoryAccounts(chain.id, chain.book)
         self.registry = MemoryRegistry(chain)
         self.market = MemoryMarket(chain)
         self.bridge = MemoryBridge(chain)

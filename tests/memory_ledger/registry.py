@@ -17,11 +17,11 @@ from caimi.ledgers.port import (
     At,
     ForeignModel,
     HistoryEntry,
+    HomeStatement,
     LedgerId,
     ModelRecord,
     Publication,
     PublicationBatch,
-    Statement,
     VersionRecord,
 )
 from caimi.merkle import leaf_hash
@@ -55,7 +55,7 @@ class MemoryRegistry:
             found = self._registry.known.visiting(self._chain.at(at), TokenId(token_id))
         path = (LedgerId(InteroperableAddress.from_bytes(hop).ledger) for hop in found.path)
         said = found.stated
-        stated = Statement(
+        stated = HomeStatement(
             said.time,
             said.version_count,
             said.version,

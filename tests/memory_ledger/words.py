@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from caimi.contracts.site import SignedPublication
 from caimi.errors.ids import InvalidAccountId
 from caimi.hashing import sha256
-from caimi.ledgers.port import Account, LedgerId
+from caimi.ledgers.digest_wallets import DigestWallet
+from caimi.ledgers.port import Account, LedgerId, Signer, Statement
+from memory_ledger.statements import encoded
 
 SIGNATURE_BYTES: Final = 64
 
@@ -33,10 +35,14 @@ class Wallet:
 
 
 class MemoryAccounts:
-    """How one ledger writes its accounts (port `AccountCodec`): as the words that they are."""
+    """How one ledger writes its accounts (port `AccountCodec`): as the words that they are.
 
-    def __init__(self, ledger: LedgerId) -> None:
+    Whose key a word is stands in `book`.
+    """
+
+    def __init__(self, ledger: LedgerId, book: WordBook) -> None:
         self._ledger = ledger
+        self._book = book
 
     def parse(self, text: str) -> Account:
         """Read a word; raises `InvalidAccountId` when it is none."""
@@ -46,6 +52,19 @@ class MemoryAccounts:
 
     def text(self, account: Account) -> str:
         return account.native.decode()
+
+    def digest(self, statement: Statement) -> bytes:
+        """Give the hash of a statement's one encoding."""
+        return sha256(encoded(statement))
+
+    def verify(self, statement: Statement, account: Account, signature: bytes) -> bool:
+        """Tell whether the key of the word signed the statement."""
+        if account.ledger != self._ledger:
+            return False
+        return self._book.verifies(account.native, self.digest(statement), signature)
+
+    def wallet(self, signer: Signer) -> DigestWallet:
+        return DigestWallet(self._ledger, self, signer)
 
 
 def is_word(native: bytes) -> bool:

@@ -10,14 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from caimi.chains import AccountId
 from caimi.client.keyring import Identity
 from caimi.custody.keys import GroupKey
 from caimi.custody.unlock import CustodianClient
 from caimi.errors.ledgers import LedgerBehind
 from caimi.errors.operations import NoRoute, StillInFlight, UnknownLedger
 from caimi.journal import Journal, Operation
-from caimi.ledgers.port import Account, Asset, Call, Done, Ledger, LedgerId, Route, offered
+from caimi.ledgers.port import (
+    Account,
+    Asset,
+    Call,
+    Done,
+    Ledger,
+    LedgerId,
+    Route,
+    Wallet,
+    name_of,
+    offered,
+)
 from caimi.storage.port import Store
 
 T = TypeVar("T")
@@ -76,7 +86,11 @@ class Context:
 
     def name(self, account: Account) -> str:
         """Give the CAIP-10 id of an account of a configured ledger."""
-        return str(AccountId(account.ledger, self.ledger(account.ledger).accounts.text(account)))
+        return name_of(account, self.ledger(account.ledger).accounts)
+
+    def wallet(self, ledger: LedgerId) -> Wallet:
+        """Give the key's account on a configured ledger, to sign statements."""
+        return self.ledger(ledger).accounts.wallet(self.identity.signer_on(ledger))
 
     async def route(self, source: LedgerId, destination: LedgerId) -> Route:
         """Find the route from one ledger to another.

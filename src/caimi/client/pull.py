@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from caimi.chains import AccountId
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.resolve import Resolved, fetch_manifest, resolve
 from caimi.custody import tdh2
@@ -144,11 +145,12 @@ async def unlock_version(
         ciphertext=manifest.capsule.ciphertext,
         issued_at=int(context.clock()),
     )
+    wallet = context.wallet(LedgerId(AccountId.parse(consumer).ledger))
     result = await unlock(
         ciphertext,
-        request.sign_for_contract(context.identity.signer)
+        request.sign_for_contract(wallet)
         if consumer == context.identity.contract
-        else request.sign(context.identity.signer),
+        else request.sign(wallet),
         recipient,
         context.custodians,
         context.group,

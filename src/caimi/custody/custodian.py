@@ -20,6 +20,7 @@ from caimi.custody.request import FRESHNESS_SECONDS, ShareResponse, SignedShareR
 from caimi.custody.tdh2 import Ciphertext, decryption_share, verify_ciphertext
 from caimi.custody.tombstones import Tombstones
 from caimi.errors.custody import InvalidRequestSignature, LabelMismatch, ModelErased
+from caimi.ledgers.port import Statement
 
 _log = logging.getLogger(__name__)
 
@@ -39,11 +40,12 @@ class GrantChecker(Protocol):
     async def check(self, ledger: str, model_id: bytes, version: str, consumer: str) -> Grant:
         """Give the live grant, or raise `GrantRefused` (or the ledger's own error)."""
 
-    async def approves(self, consumer: str, digest: bytes, signature: bytes) -> bool:
-        """Tell whether `consumer`, a contract account, takes a signature as its own (ERC-1271).
+    async def signed(self, consumer: str, statement: Statement, signature: bytes) -> bool:
+        """Tell whether `consumer` signed: with its key, or, a contract account, as its code says.
 
         Raises:
             GrantRefused: the account's ledger is not one this custodian follows.
+            MalformedEncoding: it is no account as its ledger writes them.
         """
 
 
@@ -90,9 +92,7 @@ class Custodian:
             request.ledger, request.model_id, request.version, request.consumer
         )
         # Code of a contract account runs only for one that has a grant.
-        if not signed.is_by_consumers_key() and not await self.grants.approves(
-            request.consumer, request.signing_digest(), signed.signature
-        ):
+        if not await self.grants.signed(request.consumer, request.statement, signed.signature):
             raise InvalidRequestSignature(
                 f"The request is not signed by {request.consumer}, by its key or as its contract."
             )

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from caimi.custody.custodian import Grant
-from caimi.errors.custody import ForeignHome, GrantRefused
+from caimi.errors.custody import ForeignHome, GrantRefused, MalformedEncoding
+from caimi.errors.ids import InvalidAccountId, InvalidLedgerId
 from caimi.errors.ledgers import UnknownModel
 from caimi.ledgers.home import home_model
 from caimi.ledgers.past import at_final
-from caimi.ledgers.port import Account, Ledger, LedgerId
+from caimi.ledgers.port import Account, Ledger, LedgerId, Statement, account_named
 
 APPROVAL_SECONDS: Final = 10.0
 
@@ -32,13 +33,15 @@ class LedgerGrants:
         """Give the live grant as of the newest final block, or the newest that was used before.
 
         Raises:
-            GrantRefused: there is none, the ledger is not one this custodian follows, or it is not
-                the model's home.
+            GrantRefused: there is none, the ledger or the consumer's is not one this custodian
+                follows, or the ledger is not the model's home.
+            MalformedEncoding: the consumer is not written as its ledger writes accounts.
             RpcUnavailable…: as the ledger says.
         """
         home = self._ledgers.get(LedgerId(ledger))
         if home is None:
             raise GrantRefused(f"This custodian does not follow ledger {ledger}.")
+        _, account = self._consumer(consumer)
         height = await self._height(home)
         try:
             model = await at_final(height, lambda at: home_model(home, model_id, at))
@@ -47,7 +50,6 @@ class LedgerGrants:
                 f"At height {height} {ledger} is not the home of model 0x{model_id.hex()}.",
                 next_step=error.next_step,
             ) from error
-        account = Account.from_caip(consumer)
         licence = await at_final(
             height, lambda at: home.market.licence(model_id, version, account, at)
         )
@@ -59,24 +61,21 @@ class LedgerGrants:
             )
         return Grant(ledger, height, consumer)
 
-    async def approves(self, consumer: str, digest: bytes, signature: bytes) -> bool:
-        """Ask a contract account, as of the newest final block of its own ledger.
+    async def signed(self, consumer: str, statement: Statement, signature: bytes) -> bool:
+        """Check with the consumer's own ledger's codec; what is not by its key, ask its contract.
 
         Raises:
             GrantRefused: the custodian does not follow that ledger, or it takes too long.
+            MalformedEncoding: the consumer is not written as its ledger writes accounts.
             RpcUnavailable…: as the ledger says.
         """
-        account = Account.from_caip(consumer)
-        ledger = self._ledgers.get(account.ledger)
-        if ledger is None:
-            raise GrantRefused(
-                f"{consumer} did not sign with a key, and this custodian does not follow its "
-                "ledger to ask whether it is a contract that takes the signature.",
-                next_step="Buy with an account on a ledger that the custodians follow.",
-            )
+        ledger, account = self._consumer(consumer)
+        if ledger.accounts.verify(statement, account, signature):
+            return True
         contracts = ledger.contract_accounts
         if contracts is None:
             return False
+        digest = ledger.accounts.digest(statement)
         height = await self._height(ledger)
         try:
             async with asyncio.timeout(APPROVAL_SECONDS):
@@ -90,6 +89,19 @@ class LedgerGrants:
             ) from error
         self._keep(ledger, height)
         return approved
+
+    def _consumer(self, name: str) -> tuple[Ledger, Account]:
+        """Give an account, and the ledger that it is on."""
+        ledger = self._ledgers.get(LedgerId(name.rpartition(":")[0]))
+        if ledger is None:
+            raise GrantRefused(
+                f"This custodian does not follow the ledger of {name}.",
+                next_step="Buy with an account on a ledger that the custodians follow.",
+            )
+        try:
+            return ledger, account_named(name, ledger.accounts)
+        except (InvalidAccountId, InvalidLedgerId) as error:
+            raise MalformedEncoding(error.what) from error
 
     async def _height(self, ledger: Ledger) -> int:
         """Give the newest final height; what was revoked stays revoked when a node lags behind."""

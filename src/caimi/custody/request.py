@@ -1,7 +1,7 @@
 """What a consumer asks a custodian and what it answers, with their one signed and JSON form each.
 
-A request is EIP-712 typed data, so that a wallet can show what is signed. The same signed request
-goes to every custodian; each answer is sealed to the ephemeral key that the request names.
+A request is signed as a statement, so that a wallet of the consumer's ledger can show it. The same
+signed request goes to every custodian; each answer is sealed to the ephemeral key that it names.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
-from eth_account.messages import encode_typed_data
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
-
+from caimi.chains import AccountId
 from caimi.custody.delivery import RECIPIENT_PUBLIC_BYTES, SEALED_OVERHEAD, check_recipient
 from caimi.custody.encoding import Fields, hex_text
 from caimi.custody.keys import MAX_CUSTODIANS
@@ -25,8 +22,8 @@ from caimi.errors.custody import (
     MalformedEncoding,
     StaleRequest,
 )
-from caimi.ledgers.port import Signer
-from caimi.signatures import MalformedSignature, recover_account
+from caimi.errors.ids import InvalidAccountId, InvalidLedgerId
+from caimi.ledgers.port import FieldType, Statement, StatementDomain, StatementType, Wallet
 
 FRESHNESS_SECONDS: Final = 120
 MAX_REQUEST_BYTES: Final = 32_768
@@ -34,21 +31,23 @@ MAX_RESPONSE_BYTES: Final = 8_192
 MAX_CIPHERTEXT_BYTES: Final = 6_144
 MAX_SIGNATURE_BYTES: Final = 4_096
 NONCE_BYTES: Final = 32
+CONSUMER_CHARACTERS: Final = 170
+"""Of a CAIP-10 id: 41 for the ledger, a colon, 128 for the account."""
 _LEDGER: Final = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
-_CONSUMER: Final = re.compile(r"(eip155:[1-9][0-9]{0,31}):(0x[0-9a-fA-F]{40})")
-_DOMAIN: Final = {"name": "CAIMI", "version": "1"}
-_TYPES: Final = {
-    "ShareRequest": [
-        {"name": "ledger", "type": "string"},
-        {"name": "modelId", "type": "bytes32"},
-        {"name": "version", "type": "string"},
-        {"name": "consumer", "type": "string"},
-        {"name": "recipientKey", "type": "bytes"},
-        {"name": "ciphertext", "type": "bytes"},
-        {"name": "nonce", "type": "bytes32"},
-        {"name": "issuedAt", "type": "uint64"},
-    ]
-}
+_STATEMENT: Final = StatementType(
+    StatementDomain("CAIMI", "1"),
+    "ShareRequest",
+    (
+        ("ledger", FieldType.STRING),
+        ("modelId", FieldType.BYTES32),
+        ("version", FieldType.STRING),
+        ("consumer", FieldType.STRING),
+        ("recipientKey", FieldType.BYTES),
+        ("ciphertext", FieldType.BYTES),
+        ("nonce", FieldType.BYTES32),
+        ("issuedAt", FieldType.UINT64),
+    ),
+)
 _REQUEST_FIELDS: Final = frozenset(
     {
         "ledger",
@@ -68,8 +67,8 @@ _REQUEST_FIELDS: Final = frozenset(
 class ShareRequest:
     """A consumer's request for a decryption share, before it is signed.
 
-    `ledger` (CAIP-2) holds the model; `consumer` (CAIP-10, an ``eip155`` account with a checksummed
-    address) holds the licence. `hpke_public_key` is the consumer's ephemeral `RecipientKey`,
+    `ledger` (CAIP-2) holds the model; `consumer` (CAIP-10, in the one form that its own ledger
+    writes) holds the licence. `hpke_public_key` is the consumer's ephemeral `RecipientKey`,
     `ciphertext` the sealed key, `issued_at` Unix seconds. Construction raises `MalformedEncoding`
     when a field is out of form.
     """
@@ -86,7 +85,7 @@ class ShareRequest:
     def __post_init__(self) -> None:
         if _LEDGER.fullmatch(self.ledger) is None:
             raise MalformedEncoding(f"{self.ledger[:60]!r} is not a CAIP-2 ledger id.")
-        _address_of(self.consumer)
+        _check_consumer(self.consumer)
         label_for(self.model_id, self.version)
         check_recipient(self.hpke_public_key)
         if not 1 <= len(self.ciphertext) <= MAX_CIPHERTEXT_BYTES:
@@ -101,68 +100,45 @@ class ShareRequest:
         """The label of the model version that is asked for."""
         return label_for(self.model_id, self.version)
 
-    def signing_digest(self) -> bytes:
-        """Give the 32 bytes to sign: the EIP-712 digest, domain name "CAIMI", version "1"."""
-        message = encode_typed_data(
-            domain_data=_DOMAIN,
-            message_types=_TYPES,
-            message_data={
-                "ledger": self.ledger,
-                "modelId": self.model_id,
-                "version": self.version,
-                "consumer": self.consumer,
-                "recipientKey": self.hpke_public_key,
-                "ciphertext": self.ciphertext,
-                "nonce": self.nonce,
-                "issuedAt": self.issued_at,
-            },
+    @property
+    def statement(self) -> Statement:
+        """What the consumer signs."""
+        return _STATEMENT.state(
+            self.ledger,
+            self.model_id,
+            self.version,
+            self.consumer,
+            self.hpke_public_key,
+            self.ciphertext,
+            self.nonce,
+            self.issued_at,
         )
-        return keccak(b"\x19" + message.version + message.header + message.body)
 
-    def sign(self, signer: Signer) -> SignedShareRequest:
-        """Sign with the consumer's account key, or raise `InvalidRequestSignature`."""
-        signed = self.sign_for_contract(signer)
-        signed.verify_signature()
-        return signed
+    def sign(self, wallet: Wallet) -> SignedShareRequest:
+        """Sign as the consumer, or raise `InvalidRequestSignature` for anybody else's wallet."""
+        if wallet.name != self.consumer:
+            raise InvalidRequestSignature(
+                f"The request of {self.consumer} is not for {wallet.name} to sign."
+            )
+        return self.sign_for_contract(wallet)
 
-    def sign_for_contract(self, signer: Signer) -> SignedShareRequest:
-        """Sign with the key of somebody that the consumer, a contract account, takes for its own.
+    def sign_for_contract(self, wallet: Wallet) -> SignedShareRequest:
+        """Sign as somebody on its ledger that the consumer, a contract account, takes for its own.
 
-        Whether it does is for its ledger to say (ERC-1271): each custodian asks.
+        Whether it does is for its ledger to say: each custodian asks.
         """
-        return SignedShareRequest(self, signer.sign_digest(self.signing_digest()))
+        return SignedShareRequest(self, wallet.sign_statement(self.statement))
 
 
 @dataclass(frozen=True, slots=True)
 class SignedShareRequest:
-    """A share request with its signature: r || s || v (65 bytes, low s, v 27 or 28) of a key.
+    """A share request with the signature of its statement, in the form of the consumer's ledger.
 
-    A contract account's is whatever it takes for its own (ERC-1271), up to 4,096 bytes.
+    A contract account's is whatever it takes for its own. It has 1 to 4,096 bytes.
     """
 
     request: ShareRequest
     signature: bytes = field(repr=False)
-
-    def verify_signature(self) -> bytes:
-        """Give the 20-byte account that signed, which is the consumer that the request names.
-
-        Raises:
-            InvalidRequestSignature: malformed, malleable, or of another account.
-        """
-        account = _recover(self.request.signing_digest(), self.signature)
-        if account != _address_of(self.request.consumer):
-            raise InvalidRequestSignature(
-                f"The request of {self.request.consumer} is signed by 0x{account.hex()}."
-            )
-        return account
-
-    def is_by_consumers_key(self) -> bool:
-        """Tell whether the key of the account that the request names signed it."""
-        try:
-            self.verify_signature()
-        except InvalidRequestSignature:
-            return False
-        return True
 
     def check_fresh(self, now: float, window: int = FRESHNESS_SECONDS) -> None:
         """Raise `StaleRequest` unless issued at most `window` seconds before or after `now`."""
@@ -196,7 +172,7 @@ class SignedShareRequest:
             ledger=fields.text("ledger", 41),
             model_id=fields.data("model_id", MODEL_ID_BYTES, MODEL_ID_BYTES),
             version=fields.text("version", VERSION_CHARACTERS),
-            consumer=fields.text("consumer", 128),
+            consumer=fields.text("consumer", CONSUMER_CHARACTERS),
             hpke_public_key=fields.data(
                 "hpke_public_key", RECIPIENT_PUBLIC_BYTES, RECIPIENT_PUBLIC_BYTES
             ),
@@ -230,17 +206,10 @@ class ShareResponse:
         )
 
 
-def _address_of(consumer: str) -> bytes:
-    match = _CONSUMER.fullmatch(consumer)
-    if match is None:
-        raise MalformedEncoding(f"{consumer[:80]!r} is not a CAIP-10 account of an eip155 ledger.")
-    if to_checksum_address(match[2]) != match[2]:
-        raise MalformedEncoding(f"{consumer!r} is not written with its checksum (EIP-55).")
-    return bytes.fromhex(match[2][2:])
-
-
-def _recover(digest: bytes, signature: bytes) -> bytes:
+def _check_consumer(consumer: str) -> None:
     try:
-        return recover_account(digest, signature)
-    except MalformedSignature as error:
-        raise InvalidRequestSignature(str(error)) from error
+        written = str(AccountId.parse(consumer))
+    except (InvalidAccountId, InvalidLedgerId) as error:
+        raise MalformedEncoding(f"{consumer[:80]!r} is not a CAIP-10 account.") from error
+    if written != consumer:
+        raise MalformedEncoding(f"{consumer!r} is not written as {written}, with its checksum.")

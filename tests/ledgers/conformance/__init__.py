@@ -18,6 +18,7 @@ from conformance.publications import PublicationsFacet
 from conformance.reading import NoPastFacet, PastFacet, ReadingFacet
 from conformance.registry import RegistryFacet
 from conformance.selling import CoinlessFacet, SellingFacet
+from conformance.statements import StatementsFacet
 from conformance.submitting import SubmittingFacet
 from conformance.voyages import VoyagesFacet
 from conformance.watching import NoWatchingFacet, WatchingFacet
@@ -40,6 +41,7 @@ __all__ = [
 class LedgerConformance(
     BlocksFacet,
     AccountsFacet,
+    StatementsFacet,
     ReadingFacet,
     RegistryFacet,
     PublicationsFacet,

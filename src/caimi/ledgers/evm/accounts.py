@@ -1,4 +1,7 @@
-"""Accounts of EVM ledgers: 20 bytes, written with their EIP-55 checksum."""
+"""Accounts of EVM ledgers: 20 bytes, written with their EIP-55 checksum.
+
+They sign statements as EIP-712 typed data, with secp256k1: r || s || v, 65 bytes, low s.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ from eth_utils.address import to_checksum_address
 
 from caimi.chains import AccountId
 from caimi.errors.ids import InvalidAccountId
-from caimi.ledgers.port import Account, LedgerId
+from caimi.ledgers.digest_wallets import DigestWallet
+from caimi.ledgers.evm.statements import typed_data_digest
+from caimi.ledgers.port import Account, LedgerId, Signer, Statement
+from caimi.signatures import MalformedSignature, recover_account
 
 
 def address_text(address: bytes) -> str:
@@ -15,7 +21,7 @@ def address_text(address: bytes) -> str:
 
 
 class EvmAccounts:
-    """How one EVM ledger writes its accounts (port `AccountCodec`)."""
+    """How one EVM ledger writes its accounts and what they sign (port `AccountCodec`)."""
 
     def __init__(self, ledger: LedgerId) -> None:
         self._ledger = ledger
@@ -39,3 +45,20 @@ class EvmAccounts:
     def text(self, account: Account) -> str:
         """Write an account with its checksum."""
         return address_text(account.native)
+
+    def digest(self, statement: Statement) -> bytes:
+        """Give the EIP-712 digest."""
+        return typed_data_digest(statement)
+
+    def verify(self, statement: Statement, account: Account, signature: bytes) -> bool:
+        """Tell whether the key that signed, recovered, is the account's."""
+        if account.ledger != self._ledger:
+            return False
+        try:
+            return recover_account(self.digest(statement), signature) == account.native
+        except MalformedSignature:
+            return False
+
+    def wallet(self, signer: Signer) -> DigestWallet:
+        """Give a key's account here; the key signs digests as in `LocalSigner`."""
+        return DigestWallet(self._ledger, self, signer)

@@ -11,7 +11,7 @@ from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet
 from caimi.ledgers.evm import abi
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
-from caimi.ledgers.port import ForeignModel, LedgerId, Statement
+from caimi.ledgers.port import ForeignModel, HomeStatement, LedgerId
 
 _PORT = "model"
 _VERSION = "caimi-model-2"
@@ -48,7 +48,7 @@ def foreign_model(found: Value) -> ForeignModel:
         hops = tuple(LedgerId(InteroperableAddress.from_bytes(hop).ledger) for hop in path)
     except (InvalidLedgerId, InvalidInteroperableAddress) as error:
         raise LedgerAnswerInvalid(f"A model came over no known ledger: {error}") from error
-    return ForeignModel(home, publisher, name, hops, Statement(*stated))
+    return ForeignModel(home, publisher, name, hops, HomeStatement(*stated))
 
 
 def licence_digest(changes: Iterable[tuple[bytes, bool]]) -> bytes:

@@ -10,7 +10,13 @@ All heights are block numbers, all times seconds since the epoch, all amounts (`
 in its smallest unit, all accounts (`Account`) of one ledger.
 """
 
-from caimi.ledgers.port.accounts import Account, AccountCodec, ContractAccounts
+from caimi.ledgers.port.accounts import (
+    Account,
+    AccountCodec,
+    ContractAccounts,
+    account_named,
+    name_of,
+)
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
@@ -69,7 +75,7 @@ from caimi.ledgers.port.gateway import (
     WrittenAcknowledgement,
 )
 from caimi.ledgers.port.heights import FINAL, NEWEST, At, Exactly
-from caimi.ledgers.port.keys import AttestationKey, Signer
+from caimi.ledgers.port.keys import AttestationKey, Signer, Wallet
 from caimi.ledgers.port.ledger import Ledger
 from caimi.ledgers.port.market import Licence, Market, Price, Purchase, PurchaseState
 from caimi.ledgers.port.money import Asset, Money
@@ -79,14 +85,20 @@ from caimi.ledgers.port.registry import (
     AliasChange,
     ForeignModel,
     HistoryEntry,
+    HomeStatement,
     ModelRecord,
     Publication,
     PublicationBatch,
     Registry,
-    Statement,
     VersionRecord,
 )
 from caimi.ledgers.port.sandbox import Sandbox, SandboxKind
+from caimi.ledgers.port.statements import (
+    FieldType,
+    Statement,
+    StatementDomain,
+    StatementType,
+)
 from caimi.ledgers.port.watching import Watching
 
 __all__ = [
@@ -129,10 +141,12 @@ __all__ = [
     "Fact",
     "FactKind",
     "Family",
+    "FieldType",
     "ForeignModel",
     "Gateway",
     "GrantedLicence",
     "HistoryEntry",
+    "HomeStatement",
     "Ledger",
     "LedgerId",
     "Licence",
@@ -174,10 +188,15 @@ __all__ = [
     "SignedCall",
     "Signer",
     "Statement",
+    "StatementDomain",
+    "StatementType",
     "ToldFact",
     "UnlockedModel",
     "VersionRecord",
+    "Wallet",
     "Watching",
     "WrittenAcknowledgement",
+    "account_named",
+    "name_of",
     "offered",
 ]

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from caimi.chains import InteroperableAddress
-from caimi.errors.ids import InvalidInteroperableAddress
+from caimi.chains import AccountId, InteroperableAddress
+from caimi.errors.ids import InvalidAccountId, InvalidInteroperableAddress
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.heights import NEWEST, At
+from caimi.ledgers.port.statements import Statement
+
+if TYPE_CHECKING:
+    from caimi.ledgers.port.keys import Signer, Wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Account:
 
 
 class AccountCodec(Protocol):
-    """How one ledger writes its accounts."""
+    """How one ledger writes its accounts, and how they sign statements."""
 
     def parse(self, text: str) -> Account:
         """Read an account as people write it; raises `InvalidAccountId` when it is none."""
@@ -60,6 +64,22 @@ class AccountCodec(Protocol):
 
     def text(self, account: Account) -> str:
         """Write one of the ledger's accounts."""
+        ...
+
+    def digest(self, statement: Statement) -> bytes:
+        """Give the 32 bytes that stand for a statement on this ledger, and for no other."""
+        ...
+
+    def verify(self, statement: Statement, account: Account, signature: bytes) -> bool:
+        """Tell whether the key of `account` signed a statement, in the ledger's one form.
+
+        Whatever else the bytes are, and whatever ledger the account is of, the answer is no.
+        Contracts are not asked: see `ContractAccounts`.
+        """
+        ...
+
+    def wallet(self, signer: Signer) -> Wallet:
+        """Give a key's account on this ledger, to sign statements."""
         ...
 
 
@@ -74,6 +94,24 @@ class ContractAccounts(Protocol):
         Its code runs within bounds and without effect; whatever it does but say yes is no.
         """
         ...
+
+
+def name_of(account: Account, codec: AccountCodec) -> str:
+    """Give an account's CAIP-10 id, written as its ledger does."""
+    return str(AccountId(account.ledger, codec.text(account)))
+
+
+def account_named(name: str, codec: AccountCodec) -> Account:
+    """Read a CAIP-10 id in the one form that `name_of` writes.
+
+    Raises:
+        InvalidAccountId: it is none, or is written in another way.
+        InvalidLedgerId: its ledger's id is none.
+    """
+    account = codec.parse(AccountId.parse(name).address)
+    if name_of(account, codec) != name:
+        raise InvalidAccountId(f"{name[:160]!r} is not how its ledger writes an account.")
+    return account
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from caimi.ledgers.port.accounts import Account
+from caimi.ledgers.port.statements import Statement
+
 
 class Signer(Protocol):
     """Somebody's key of an account, wherever it is kept (a keystore, a KMS)."""
@@ -14,6 +17,24 @@ class Signer(Protocol):
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign a 32-byte digest, in the one form that the account's ledger takes."""
+
+
+class Wallet(Protocol):
+    """Somebody's account on one ledger, and its key, for statements; transactions take a `Signer`.
+
+    A ledger's `AccountCodec` makes it of a key.
+    """
+
+    @property
+    def account(self) -> Account:
+        """The account."""
+
+    @property
+    def name(self) -> str:
+        """The account's CAIP-10 id, as its ledger writes it."""
+
+    def sign_statement(self, statement: Statement) -> bytes:
+        """Sign a statement, in the one form that the account's ledger takes."""
 
 
 class AttestationKey(Protocol):

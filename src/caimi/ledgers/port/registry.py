@@ -29,7 +29,7 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class HomeStatement:
     """What a model's home ledger said of it at `time`, when the model left: no newer than that.
 
     `version` is the one published last, `manifest` its digest. `licences` are those granted and not
@@ -57,7 +57,7 @@ class ForeignModel:
     publisher: bytes
     name: str
     path: tuple[LedgerId, ...]
-    stated: Statement
+    stated: HomeStatement
 
 
 @dataclass(frozen=True, slots=True)
