@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from caimi.client.publish import publish
+from caimi.client.pull import pull
 from caimi.client.release import deprecate
 from caimi.client.transfer import Transferred, transfer
 from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
+from caimi.errors.custody import NotEnoughShares
 from caimi.errors.operations import TransferRefunded
 from caimi.ledgers.port import Ledger
 from caimi.models.package import Package
@@ -67,6 +69,20 @@ async def test_a_model_goes_over_unlike_ledgers_and_comes_back_to_its_home(
     assert voyage.last.ledger == world.a.id
     assert voyage.last.owner == world.publisher.identity.account(world.a.id)
     await deprecate(world.publisher, str(model.with_selector("1.0.0")), "done")
+
+
+async def test_an_account_that_is_a_word_opens_a_model_of_another_familys_ledger(
+    world: World, model: ModelUri, tmp_path: Path
+) -> None:
+    reader, uri = world.consumer.identity.account(world.b.id), str(model.with_selector("1.0.0"))
+    with pytest.raises(NotEnoughShares, match="0 of the 3 shares"):
+        await pull(world.consumer, uri, tmp_path / "refused", paying_ledger=world.b.id)
+    granted = world.a.market.grant(model.model_id, "1.0.0", reader)
+    await world.a.submit(granted, world.publisher.identity.signer_on(world.a.id))
+    opened = await pull(world.consumer, uri, tmp_path / "opened", paying_ledger=world.b.id)
+    assert (opened.directory / "model.bin").read_bytes() == b"weights"
+    with pytest.raises(NotEnoughShares):  # another person's word is not the reader's
+        await pull(world.working, uri, tmp_path / "another", paying_ledger=world.b.id)
 
 
 async def test_a_model_that_comes_late_to_an_unlike_ledger_is_given_back(
