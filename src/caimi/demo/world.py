@@ -202,7 +202,8 @@ def _three(kinds: str) -> list[str]:
 
 
 def _identity(name: str, key: LocalSigner, sandboxes: Mapping[LedgerId, Sandbox]) -> Identity:
-    elsewhere = {ledger: each.key_of(key) for ledger, each in sandboxes.items()}
+    keys = {ledger: each.key_of(key) for ledger, each in sandboxes.items()}
+    elsewhere = {ledger: other for ledger, other in keys.items() if other is not key}
     return Identity(name, key, PackageSigner.generate(), elsewhere=elsewhere)
 
 
