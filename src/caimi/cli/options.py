@@ -28,6 +28,9 @@ KeyOption = Annotated[
     str | None, typer.Option("--key", "-k", help="Name of the key to act with; see `caimi keys`.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+LedgerOption = Annotated[
+    str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or short name.")
+]
 UriArgument = Annotated[
     str, typer.Argument(help="caimi:<CAIP-2 ledger>:<model id>[@<version or alias>]")
 ]

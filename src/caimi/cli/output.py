@@ -54,6 +54,11 @@ def jsonable(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
     return value
 
 
+def fields_of(result: object) -> dict[str, object]:
+    """Give a result dataclass's fields by name."""
+    return {name: getattr(result, name) for name in result.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
 def print_json(document: object) -> None:
     """Print one JSON document on standard output.
 

@@ -1,0 +1,56 @@
+"""`caimi buy`: a licence, paid on any ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyOption,
+    LedgerOption,
+    UriArgument,
+    somebody_there,
+    with_network,
+)
+from caimi.cli.output import err, facts, fields_of, plain, print_json
+from caimi.errors.operations import LicensedElsewhere
+
+if TYPE_CHECKING:
+    from caimi.client.network import AsyncNetwork
+
+
+def buy(
+    uri: UriArgument,
+    ledger: LedgerOption = None,
+    max_price: Annotated[str | None, typer.Option(help="Refuse to pay more, in coins.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Pay though another ledger's licence opens it already.")
+    ] = False,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Buy a licence, paying on any ledger; on the model's own unless --ledger names another.
+
+    Example: [bold]caimi buy caimi:eip155:31337:0x…@1.0.0 -l b -k bob[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        try:
+            done = await net.buy(uri, ledger=ledger, max_price=max_price, again=again)
+        except LicensedElsewhere as error:
+            if as_json or not somebody_there():
+                raise
+            err.print(f"[yellow]{plain(error.what)}[/yellow] {plain(error.why)}")
+            if not typer.confirm("Pay for another one all the same?"):
+                raise
+            done = await net.buy(uri, ledger=ledger, max_price=max_price, again=True)
+        if as_json:
+            print_json({"ok": True, **fields_of(done)})
+        else:
+            facts("Licensed", fields_of(done))
+
+    with_network(config, key, as_json, work)

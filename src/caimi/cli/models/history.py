@@ -1,0 +1,64 @@
+"""`caimi history`: what happened to a model, or to one of its aliases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
+from caimi.cli.output import block_bars, print_json, table
+
+if TYPE_CHECKING:
+    from caimi.client.catalogue import HistoryLine
+    from caimi.client.network import AsyncNetwork
+
+
+def history(
+    uri: UriArgument,
+    alias: Annotated[str | None, typer.Option(help="Only this alias's history.")] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List everything that happened to a model, on every ledger, or to one of its aliases.
+
+    Example: [bold]caimi history caimi:eip155:31337:0x…[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        if alias is not None:
+            changes = await net.alias_history(uri, alias)
+            if as_json:
+                print_json({"ok": True, "alias": alias, "changes": changes})
+            else:
+                table(
+                    f"Alias {alias}",
+                    ("time", "version"),
+                    [(_when(c.time), c.version) for c in changes],
+                )
+            return
+        with block_bars(quiet=as_json) as progress:
+            lines = await net.history(uri, progress=progress)
+        if as_json:
+            print_json({"ok": True, "history": lines})
+        else:
+            table(
+                "History",
+                ("time", "ledger", "block", "event", "detail", "tx"),
+                [
+                    (_when(ln.time), ln.ledger, ln.height, _event(ln), ln.detail, f"{ln.tx[:10]}…")
+                    for ln in lines
+                ],
+            )
+
+    with_network(config, key, as_json, work)
+
+
+def _event(line: HistoryLine) -> str:
+    return line.event if line.final else f"{line.event} (not final yet)"
+
+
+def _when(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

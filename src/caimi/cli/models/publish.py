@@ -1,0 +1,78 @@
+"""`caimi publish`: a version, sealed, signed, stored and registered."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption, with_network
+from caimi.cli.output import err, facts, fields_of, plain, print_json, progress_bars
+
+if TYPE_CHECKING:
+    from caimi.client.network import AsyncNetwork
+
+
+def publish(
+    path: Annotated[Path, typer.Argument(help="A model file or a directory.")],
+    name: Annotated[str, typer.Option("--name", "-n", help="The model's name.")],
+    version: Annotated[str, typer.Option("--version", "-v", help="Such as 1.0.0.")],
+    ledger: LedgerOption = None,
+    price: Annotated[
+        str | None, typer.Option(help="Licence price in coins, on every ledger.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="URI of an existing model you own, for a further version.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="SPDX licence id.")] = "Apache-2.0",
+    description: Annotated[str, typer.Option(help="What the model is for.")] = "",
+    alias: Annotated[str | None, typer.Option(help="Also point this alias at the version.")] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="A hidden or secret-looking file that does belong to the model."),
+    ] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Seal, sign, store and publish a version of a model.
+
+    Example: [bold]caimi publish model.onnx -n tumour-mlp -v 1.0.0 -l a --price 5[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        from caimi.client.publish import Description
+        from caimi.models import Package
+        from caimi.models.card import ModelCard
+        from caimi.names import check_alias
+
+        if alias is not None:
+            check_alias(alias)
+        package = await asyncio.to_thread(Package.from_path, path, include=include or ())
+        said = Description(licence=licence, card=ModelCard(description=description))
+        with progress_bars(quiet=as_json) as progress:
+            done = await net.publish(
+                package,
+                name=name,
+                version=version,
+                ledger=ledger,
+                price=price,
+                model=model,
+                description=said,
+                progress=progress,
+            )
+        if alias is not None:
+            await net.set_alias(done.uri, alias)
+        if as_json:
+            print_json({"ok": True, **fields_of(done)})
+            return
+        for warning in done.warnings:
+            err.print(f"[yellow]Warning:[/yellow] {plain(warning)}")
+        facts(
+            "Published",
+            {"uri": done.uri, "manifest": f"0x{done.manifest}", "cid": done.cid, "tx": done.tx},
+        )
+
+    with_network(config, key, as_json, work)
