@@ -125,7 +125,7 @@ EXCUSED = {
     "caimi.node.oip_http": "calls the decoders of `caimi.inference.oip`",
     "caimi.node.oip_grpc": "calls the decoders of `caimi.inference.oip`",
     "caimi.node.node": "settings that pydantic matched with one expression first",
-    "caimi.node.run": "settings that pydantic matched with one expression first",
+    "caimi.node.roles": "settings that pydantic matched with one expression first",
     "caimi.node.worker_app": "the path of a request, 66 characters, with its own error",
     "caimi.storage.local": "bytes that are then compared with their content identifier",
     "caimi.storage.whole_file": "bytes of a bounded length, for a decoder",

@@ -18,7 +18,7 @@ from caimi.ledgers.evm.deployment import NAMES
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.node.node import Node
-from caimi.node.run import clear_ledger
+from caimi.node.roles.clearing import clear_ledger
 from caimi.node.settings import MemberSection, NodeSettings
 from caimi.persistence import open_signed_store
 

@@ -33,7 +33,7 @@ def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]
 
     Example: [bold]caimi service node node-1/node.toml < passphrase[/bold]
     """
-    from caimi.node.run import run_node
+    from caimi.node.roles.committee_member import run_node
 
     _log()
 
@@ -58,7 +58,7 @@ def clear(
 
     Example: [bold]caimi service clear node-1/node.toml eip155:1[/bold]
     """
-    from caimi.node.run import clear_ledger
+    from caimi.node.roles.clearing import clear_ledger
 
     def work() -> None:
         why = clear_ledger(settings, ledger)
@@ -78,7 +78,7 @@ def relayer(
     Example: [bold]caimi service relayer -k relayer[/bold]
     """
     from caimi.config import load_config
-    from caimi.node.run import run_relayer
+    from caimi.node.roles.relayer import run_relayer
 
     _log()
     guarded(False, lambda: asyncio.run(run_relayer(load_config(config), key, metrics_port)))
@@ -100,7 +100,7 @@ def watcher(
     Example: [bold]caimi service watcher -k guardian --metrics-port 9300[/bold]
     """
     from caimi.config import load_config
-    from caimi.node.run import run_watcher
+    from caimi.node.roles.watcher import run_watcher
 
     _log()
     guarded(
@@ -131,7 +131,7 @@ def worker(
     Example: [bold]caimi service worker -k worker --port 9100[/bold]
     """
     from caimi.config import load_config
-    from caimi.node.run import run_worker
+    from caimi.node.roles.worker import run_worker
 
     _log()
     guarded(

@@ -1,0 +1,73 @@
+"""A validator and custodian in one process: both read the same ledgers of one member's choice."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from caimi.client.keyring import read_secret_file
+from caimi.composition.ledgers import family_of, open_views
+from caimi.config import read_toml
+from caimi.ledgers.evm.remote_signer import RemoteSigner
+from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import Ledger, LedgerId
+from caimi.messaging.witnesses import Witnesses
+from caimi.node.app import create_app
+from caimi.node.node import Node
+from caimi.node.roles.processes import serve
+from caimi.node.settings import NodeSettings
+
+LOOK_BACK_SECONDS: Final = 10.0
+
+
+async def run_node(settings_file: Path, passphrase: bytes) -> None:
+    """Serve a validator and custodian until the process is told to stop.
+
+    Raises:
+        ConfigInvalid, KeyLocked, LedgerUnavailable…: it cannot start.
+    """
+    settings = read_toml(settings_file, NodeSettings)
+    signer = await asyncio.to_thread(LocalSigner.load, settings.path(settings.keystore), passphrase)
+    async with AsyncExitStack() as stack:
+        ledgers: dict[LedgerId, Ledger] = {}
+        witnesses: dict[LedgerId, Witnesses] = {}
+        for section in settings.ledgers:
+            views = await open_views(stack, section)
+            ledgers[LedgerId(section.id)] = next(iter(views.values()))
+            witnesses[LedgerId(section.id)] = Witnesses(views, family_of(section).quorum(section))
+        attestor = _attestor(settings)
+        if attestor is not None:
+            stack.callback(attestor.close)
+        ibc_signers = {
+            LedgerId(section.ledger): await asyncio.to_thread(
+                LocalSigner.load, settings.path(section.keystore), passphrase
+            )
+            for section in settings.ibc_attestors
+        }
+        node = Node(
+            settings,
+            signer,
+            ledgers,
+            passphrase,
+            witnesses=witnesses,
+            attestor=attestor,
+            ibc_signers=ibc_signers,
+        )
+        await node.open()
+        looking = asyncio.create_task(node.look_back(LOOK_BACK_SECONDS))
+        try:
+            await serve(create_app(node), settings.host, settings.port)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+
+def _attestor(settings: NodeSettings) -> RemoteSigner | None:
+    if settings.signer is None:
+        return None
+    file = settings.signer.token_file
+    token = read_secret_file(settings.path(file)).decode() if file else ""
+    account = settings.committee[settings.index - 1].account
+    return RemoteSigner(settings.signer.url, bytes.fromhex(account[2:]), token)

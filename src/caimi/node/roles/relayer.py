@@ -1,0 +1,76 @@
+"""A relayer: it carries packets between the configured ledgers, and quotes what that costs."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Final
+
+from caimi.client.keyring import Keyring
+from caimi.client.network import AsyncNetwork
+from caimi.config import Config
+from caimi.messaging.progress import Carried
+from caimi.messaging.relayer import Relayer
+from caimi.node.http import service
+from caimi.node.metrics import RelayerMetrics
+from caimi.node.relaying import RelayingPolicy, serve_quotes
+from caimi.node.roles.processes import METRICS_HOST, measure_always, run_all, serve
+from caimi.services.endpoint import Endpoint
+from caimi.services.validators import HttpValidator
+
+POLL_SECONDS: Final = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+async def run_relayer(config: Config, key: str, metrics_port: int | None = None) -> None:
+    """Carry packets between the configured ledgers until the process is told to stop.
+
+    Raises:
+        UnknownLedger, InvalidTurns…: what `[relayer]` says cannot be followed.
+    """
+    me = Keyring(config).account(key)
+    relaying = RelayingPolicy(config, bytes.fromhex(me.removeprefix("0x")))
+    caps = relaying.policy.price_caps
+    async with (
+        AsyncNetwork.connect(config, key=key, price_caps=caps) as network,
+        AsyncExitStack() as stack,
+    ):
+        validators = []
+        for custodian in config.committee.custodians if config.committee else ():
+            endpoint = Endpoint(custodian.url)
+            stack.push_async_callback(endpoint.aclose)
+            validators.append(HttpValidator(endpoint))
+        metrics = RelayerMetrics()
+        signer = network.context.identity.signer
+
+        def observe(carried: Carried) -> None:
+            metrics.carried(carried)
+            _log.info(
+                "%s: %d packets of %s, %s on %s",
+                carried.what,
+                carried.packets,
+                carried.route.client_id,
+                carried.receipt.tx,
+                carried.receipt.ledger,
+            )
+
+        ledgers = network.context.ledgers
+        relayer = Relayer(
+            ledgers,
+            metrics.counted(validators),
+            signer,
+            policy=relaying.policy,
+            observe=observe,
+        )
+
+        works = [
+            relayer.run(POLL_SECONDS, partial(metrics.stepped, list(ledgers))),
+            measure_always(lambda: metrics.measure(relayer.open_packets, signer.account)),
+        ]
+        if metrics_port is not None:
+            app = service("CAIMI relayer", metrics.registry)
+            serve_quotes(app, signer.account, ledgers, relaying)
+            works.append(serve(app, METRICS_HOST, metrics_port))
+        await run_all(*works)

@@ -1,0 +1,39 @@
+"""A watcher: it compares deliveries with their sources, and pauses a route where they differ."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Final
+
+from caimi.client.keyring import Keyring
+from caimi.composition.ledgers import open_ledgers
+from caimi.config import Config
+from caimi.messaging.watcher import PATIENCE_SECONDS, Watcher
+from caimi.node.http import service
+from caimi.node.metrics import WatcherMetrics
+from caimi.node.roles.processes import METRICS_HOST, measure_always, run_all, serve
+
+POLL_SECONDS: Final = 2.0
+
+
+async def run_watcher(
+    config: Config,
+    key: str,
+    patience_seconds: float = PATIENCE_SECONDS,
+    metrics_port: int | None = None,
+) -> None:
+    """Watch the configured ledgers, pausing routes as guardian `key`, until told to stop."""
+    async with AsyncExitStack() as stack:
+        signer = await asyncio.to_thread(lambda: Keyring(config).open(key).signer)
+        ledgers = await open_ledgers(stack, config.ledgers)
+        metrics = WatcherMetrics()
+        watcher = Watcher(ledgers, signer, patience_seconds=patience_seconds, observe=metrics.found)
+        works = [
+            watcher.run(POLL_SECONDS, metrics.stepped),
+            measure_always(lambda: metrics.measure(ledgers.values())),
+        ]
+        if metrics_port is not None:
+            app = service("CAIMI watcher", metrics.registry)
+            works.append(serve(app, METRICS_HOST, metrics_port))
+        await run_all(*works)
