@@ -18,12 +18,12 @@ from bench.growth import Cost
 from bench.instrument import Answering, Instrument
 from bench.messages import LocalValidator, Remembering
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.machine.calls import read, sign
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.validator import Validator
 from memory_ledger import MemoryChain, MemoryLedger, Wallet
-from memory_ledger.calls import read, sign
 from memory_ledger.joining import join
 from memory_ledger.mailbox import posting
 

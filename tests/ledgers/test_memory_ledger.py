@@ -8,6 +8,7 @@ import pytest
 from conformance.site import Killed, MemoryOutbox, World
 
 from caimi.errors.ledgers import CallInvalid, LedgerBehind, TransactionReverted, TransactionStuck
+from caimi.ledgers.machine.sending import LAPSES_AFTER
 from caimi.ledgers.port import Exactly
 from conformance import (
     CoinlessFacet,
@@ -20,7 +21,6 @@ from conformance import (
     PastFacet,
 )
 from memory_ledger import MemoryChain, MemorySite, Wallet
-from memory_ledger.sending import LAPSES_AFTER
 
 
 @pytest.fixture

@@ -10,35 +10,25 @@ from caimi.chains import InteroperableAddress
 from caimi.contracts.deployment import Contracts
 from caimi.contracts.execution import Effect, Executed, Execution
 from caimi.contracts.identifiers import Account, InteroperableLedger
-from caimi.contracts.site import Site
+from caimi.contracts.site import SignedPublication, Site
 from caimi.contracts.state import Overlay, State
 from caimi.errors.ledgers import CallInvalid, CallRefused, HistoryGone, LedgerBehind
 from caimi.hashing import sha256
+from caimi.ledgers.machine.acts import ACTS, Act
+from caimi.ledgers.machine.calls import Envelope, MemoryCall, Signed
+from caimi.ledgers.machine.escrow import RelayEscrow
+from caimi.ledgers.machine.machine import Included, Told
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId, Signer
 from caimi.ledgers.port import Account as LedgerAccount
-from memory_ledger.acts import ACTS, Act
-from memory_ledger.calls import Envelope, MemoryCall, Signed
-from memory_ledger.escrow import RelayEscrow
 from memory_ledger.mailbox import PORT, Mailbox
+from memory_ledger.points import MemoryPoints
 from memory_ledger.states import States
-from memory_ledger.tellings import Tellings, Told
-from memory_ledger.words import Wallet, WordBook
+from memory_ledger.tellings import Tellings
+from memory_ledger.words import MemoryAccounts, Wallet, WordBook, publication_digest
 
 START: Final = 1_700_000_000
 CONTRACTS: Final = (b"gateway", b"registry", b"bridge", b"market")
 E = TypeVar("E", bound=Effect)
-
-
-@dataclass(frozen=True, slots=True)
-class Included:
-    """What became of a call in its block."""
-
-    tx: str
-    block: Block
-    author: bytes
-    result: Any
-    effects: tuple[Effect, ...]
-    refusal: CallRefused | None
 
 
 @dataclass
@@ -87,6 +77,18 @@ class MemoryChain:
         if who.ledger != self.id:
             raise CallInvalid(f"The account {who} is not of {self.id}.")
         return Account(who.native)
+
+    @property
+    def accounts(self) -> MemoryAccounts:
+        return MemoryAccounts(self.id, self.book)
+
+    @property
+    def coins(self) -> MemoryPoints | None:
+        """Points, where work has a price."""
+        return None if self.work_price is None else MemoryPoints(self.id, self.work_price)
+
+    def publication_digest(self, publication: SignedPublication) -> bytes:
+        return publication_digest(publication)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -205,11 +207,12 @@ class MemoryChain:
     def _include(self, tx: str, said: Envelope) -> Included:
         block = self._close(tx.encode())
         call = Execution(self.state, block.height, block.time, Account(said.author))
+        fee = None if self.coins is None else self.coins.price
         try:
             done = self._run(call, said.act, said.arguments)
-            included = Included(tx, block, said.author, done.result, done.effects, None)
+            included = Included(tx, block, said.author, done.result, done.effects, None, fee)
         except CallRefused as refusal:
-            included = Included(tx, block, said.author, None, (), refusal)
+            included = Included(tx, block, said.author, None, (), refusal, fee)
         self.included[tx] = included
         for effect in included.effects:
             self.told.add(Told(effect, tx, block.height))

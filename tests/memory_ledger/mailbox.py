@@ -11,8 +11,8 @@ from caimi.contracts.execution import Effect, Execution, refuse
 from caimi.contracts.gateway import PacketGateway
 from caimi.contracts.identifiers import Account, ClientId
 from caimi.ibc.packet import Payload
+from caimi.ledgers.machine.calls import MemoryCall, nothing
 from caimi.ledgers.port import LedgerId
-from memory_ledger.calls import MemoryCall, nothing
 
 PORT: Final = "mail"
 UNWANTED: Final = b"fail"

@@ -6,8 +6,8 @@ They come out of nothing: whoever wants some has them.
 from __future__ import annotations
 
 from caimi.errors.ledgers import NotOffered
+from caimi.ledgers.machine.calls import MemoryCall
 from caimi.ledgers.port import Account, Asset, LedgerId, Money
-from memory_ledger.calls import MemoryCall
 
 
 class MemoryPoints:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from caimi.ledgers.machine.ledger import MemoryLedger
 from caimi.ledgers.port import Committee, Ledger, Signer
 from memory_ledger.chain import MemoryChain
-from memory_ledger.ledger import MemoryLedger
 from memory_ledger.site import MemorySite
 from memory_ledger.words import Wallet
 

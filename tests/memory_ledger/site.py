@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import count
 
+from caimi.ledgers.machine.ledger import MemoryLedger
+from caimi.ledgers.machine.sending import LAPSES_AFTER
 from caimi.ledgers.port import Committee, Ledger, Signer
 from memory_ledger.chain import MemoryChain
-from memory_ledger.ledger import MemoryLedger
-from memory_ledger.sending import LAPSES_AFTER
 from memory_ledger.words import Wallet
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -5,21 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from caimi.contracts.execution import Effect
+from caimi.ledgers.machine.machine import Told
 
 E = TypeVar("E", bound=Effect)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One effect, and where it came about."""
-
-    effect: Effect
-    tx: str
-    height: int
 
 
 class Tellings:

@@ -12,8 +12,8 @@ from caimi.contracts.site import SignedPublication
 from caimi.errors.ids import InvalidAccountId
 from caimi.hashing import sha256
 from caimi.ledgers.digest_wallets import DigestWallet
+from caimi.ledgers.machine.statements import encoded
 from caimi.ledgers.port import Account, LedgerId, Signer, Statement
-from memory_ledger.statements import encoded
 
 SIGNATURE_BYTES: Final = 64
 

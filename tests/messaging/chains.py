@@ -12,11 +12,11 @@ from caimi.contracts.receiving import PacketSkipped
 from caimi.errors.ledgers import TransactionReverted
 from caimi.ibc.packet import Packet
 from caimi.ibc.protobuf import decode_packet
+from caimi.ledgers.machine.calls import MemoryCall, read, sign
+from caimi.ledgers.machine.escrow import FeeEarned
+from caimi.ledgers.machine.gateway import sent_on, written_on
 from caimi.ledgers.port import Block, Call, Committee, Route, SentPacket, WrittenAcknowledgement
 from memory_ledger import MemoryChain, MemoryLedger, Wallet
-from memory_ledger.calls import MemoryCall, read, sign
-from memory_ledger.escrow import FeeEarned
-from memory_ledger.gateway import sent_on, written_on
 from memory_ledger.joining import join
 from memory_ledger.mailbox import Arrived, posting
 

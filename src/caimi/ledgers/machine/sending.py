@@ -12,10 +12,10 @@ from itertools import count
 from typing import Final
 
 from caimi.errors.ledgers import CallRefused, TransactionStuck
+from caimi.ledgers.machine.calls import MemoryCall, read, sign
+from caimi.ledgers.machine.machine import Included, Machine
+from caimi.ledgers.machine.refusing import refused
 from caimi.ledgers.port import Outbox, SignedCall, Signer
-from memory_ledger.calls import MemoryCall, read, sign
-from memory_ledger.chain import Included, MemoryChain
-from memory_ledger.refusing import refused
 
 LAPSES_AFTER: Final = 50
 """How many blocks a signed call waits to be taken."""
@@ -24,7 +24,7 @@ LAPSES_AFTER: Final = 50
 class Sending:
     """One connection's way to its ledger; `failure` is raised once in place of an answer."""
 
-    def __init__(self, chain: MemoryChain, failure: Exception | None = None) -> None:
+    def __init__(self, chain: Machine, failure: Exception | None = None) -> None:
         self._chain = chain
         self._failure = failure
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -6,16 +6,16 @@ from caimi.contracts.bridge_effects import TransferCompleted, TransferReturned
 from caimi.contracts.identifiers import TokenId
 from caimi.contracts.passages import Whereabouts
 from caimi.ibc.path import Path
+from caimi.ledgers.machine.calls import MemoryCall, same
+from caimi.ledgers.machine.machine import Machine
+from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import NEWEST, Account, Allowance, At, Lock
-from memory_ledger.calls import MemoryCall, same
-from memory_ledger.chain import MemoryChain
-from memory_ledger.refusing import named
 
 
 class MemoryBridge:
     """The bridge of one ledger in memory."""
 
-    def __init__(self, chain: MemoryChain) -> None:
+    def __init__(self, chain: Machine) -> None:
         self._chain = chain
         self._bridge = chain.contracts.bridge
         self.account = chain.account(chain.site.bridge)

@@ -10,6 +10,10 @@ from caimi.contracts.naming import token_id, version_id, wire_address
 from caimi.contracts.registry import ModelRegistered, VersionPublished
 from caimi.contracts.site import SignedPublication
 from caimi.errors.ledgers import UnknownModel, UnknownVersion
+from caimi.ledgers.machine.calls import MemoryCall, nothing, same
+from caimi.ledgers.machine.feed import history_of
+from caimi.ledgers.machine.machine import Machine
+from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import (
     NEWEST,
     Account,
@@ -25,17 +29,12 @@ from caimi.ledgers.port import (
     VersionRecord,
 )
 from caimi.merkle import leaf_hash
-from memory_ledger.calls import MemoryCall, nothing, same
-from memory_ledger.chain import MemoryChain
-from memory_ledger.feed import history_of
-from memory_ledger.refusing import named
-from memory_ledger.words import publication_digest
 
 
 class MemoryRegistry:
     """The registry of one ledger in memory."""
 
-    def __init__(self, chain: MemoryChain) -> None:
+    def __init__(self, chain: Machine) -> None:
         self._chain = chain
         self._registry = chain.contracts.registry
         self.address = chain.site.here(chain.site.registry)
@@ -149,7 +148,7 @@ class MemoryRegistry:
         )
 
     def publication_digest(self, publication: Publication) -> bytes:
-        return publication_digest(
+        return self._chain.publication_digest(
             SignedPublication(
                 self.address,
                 self._chain.native(publication.publisher),

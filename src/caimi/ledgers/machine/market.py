@@ -9,6 +9,8 @@ from caimi.contracts.identifiers import InteroperableAccount, TokenId
 from caimi.contracts.licences import licence_id
 from caimi.contracts.naming import version_id
 from caimi.errors.ledgers import NotOffered
+from caimi.ledgers.machine.calls import MemoryCall, nothing, same
+from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.port import (
     NEWEST,
     Account,
@@ -20,14 +22,12 @@ from caimi.ledgers.port import (
     Purchase,
     PurchaseState,
 )
-from memory_ledger.calls import MemoryCall, nothing, same
-from memory_ledger.chain import MemoryChain
 
 
 class MemoryMarket:
     """The market of one ledger in memory."""
 
-    def __init__(self, chain: MemoryChain) -> None:
+    def __init__(self, chain: Machine) -> None:
         self._chain = chain
         self._licences = chain.contracts.market.licences
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from caimi.ledgers.machine.facts import fact_of
+from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.port import BlockFacts, FactKind, HistoryEntry, ModelFact, ToldFact
 from caimi.ledgers.telling import history_entry, link, subject
-from memory_ledger.chain import MemoryChain
-from memory_ledger.facts import fact_of
-from memory_ledger.words import MemoryAccounts
 
 
 def blocks_after(
-    chain: MemoryChain, after: int, last: int, kinds: Collection[FactKind]
+    chain: Machine, after: int, last: int, kinds: Collection[FactKind]
 ) -> Iterator[BlockFacts]:
     """Give every block of (after, last], from the chain's own record of what was told."""
     for height in range(max(after + 1, 0), last + 1):
@@ -26,9 +25,9 @@ def blocks_after(
         yield BlockFacts(height, chain.block(height).time, facts)
 
 
-def history_of(chain: MemoryChain, model_id: bytes) -> list[HistoryEntry]:
+def history_of(chain: Machine, model_id: bytes) -> list[HistoryEntry]:
     """List what happened to a model, oldest first; what names its licence only is its, too."""
-    found, ids, accounts = [], {model_id}, MemoryAccounts(chain.id, chain.book)
+    found, ids, accounts = [], {model_id}, chain.accounts
     for told in chain.told.all:
         fact = fact_of(chain.id, told.effect, told.tx, told.height)
         if isinstance(fact, ModelFact) and subject(fact) in ids:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from caimi.contracts.receipts import ReceiptsAnchored
+from caimi.ledgers.machine.calls import MemoryCall, same
+from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.port import NEWEST, Account, At
-from memory_ledger.calls import MemoryCall, same
-from memory_ledger.chain import MemoryChain
 
 
 class MemoryReceipts:
     """The log of one ledger in memory."""
 
-    def __init__(self, chain: MemoryChain) -> None:
+    def __init__(self, chain: Machine) -> None:
         self._chain = chain
 
     def anchor(self, root: bytes, count: int) -> MemoryCall[int]:

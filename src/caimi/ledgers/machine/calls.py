@@ -6,13 +6,13 @@ import secrets
 from ast import literal_eval
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from caimi.errors.ledgers import CallInvalid
 from caimi.hashing import sha256
 from caimi.ledgers.port import Call, LedgerId, SignedCall, Signer
-from memory_ledger.words import SIGNATURE_BYTES
 
+SIGNATURE_BYTES: Final = 64
 R_co = TypeVar("R_co", covariant=True)
 
 

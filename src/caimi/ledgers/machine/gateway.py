@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from caimi.chains import InteroperableAddress
 from caimi.contracts.identifiers import ClientId
 from caimi.contracts.receiving import AcknowledgementWritten
+from caimi.contracts.routes import GatewayRoute
 from caimi.contracts.sending import PacketSent
 from caimi.errors.ledgers import CallRefused, LedgerRefused
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ibc.protobuf import encode_packet
 from caimi.ledgers.client_proofs import StateProof
+from caimi.ledgers.machine.calls import MemoryCall, nothing, same
+from caimi.ledgers.machine.clients import committee_of
+from caimi.ledgers.machine.facts import sent_packet, written_acknowledgement
+from caimi.ledgers.machine.machine import Machine
+from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import (
     NEWEST,
     At,
@@ -22,17 +28,12 @@ from caimi.ledgers.port import (
     SentPacket,
     WrittenAcknowledgement,
 )
-from memory_ledger.calls import MemoryCall, nothing, same
-from memory_ledger.chain import MemoryChain
-from memory_ledger.clients import committee_of
-from memory_ledger.facts import sent_packet, written_acknowledgement
-from memory_ledger.refusing import named
 
 
 class MemoryGateway:
     """The gateway of one ledger in memory."""
 
-    def __init__(self, chain: MemoryChain) -> None:
+    def __init__(self, chain: Machine) -> None:
         self._chain = chain
         self._gateway = chain.contracts.gateway
         self.address: bytes = chain.site.here(chain.site.gateway)
@@ -113,7 +114,7 @@ class MemoryGateway:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _all(self):
+    def _all(self) -> Iterator[tuple[ClientId, GatewayRoute]]:
         """Give all routes by name; names count up."""
         prefix, number = self._gateway.routes.prefix, 0
         while True:
@@ -135,14 +136,12 @@ def _encoded(packets: Sequence[Packet]) -> tuple[bytes, ...]:
     return tuple(encode_packet(packet) for packet in packets)
 
 
-def sent_on(chain: MemoryChain, from_height: int, to_height: int) -> list[SentPacket]:
+def sent_on(chain: Machine, from_height: int, to_height: int) -> list[SentPacket]:
     """List the packets sent in blocks (from_height, to_height]."""
     return [sent_packet(*told) for told in chain.told.of(PacketSent, from_height, to_height)]
 
 
-def written_on(
-    chain: MemoryChain, from_height: int, to_height: int
-) -> list[WrittenAcknowledgement]:
+def written_on(chain: Machine, from_height: int, to_height: int) -> list[WrittenAcknowledgement]:
     """List the acknowledgements written in those blocks."""
     told = chain.told.of(AcknowledgementWritten, from_height, to_height)
     return [written_acknowledgement(*each) for each in told]

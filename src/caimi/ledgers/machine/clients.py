@@ -8,13 +8,13 @@ from caimi.contracts.committee_client import CommitteeClient
 from caimi.contracts.execution import refuse
 from caimi.contracts.state import State
 from caimi.errors.ledgers import NotOffered
+from caimi.ledgers.machine.calls import MemoryCall, nothing
+from caimi.ledgers.machine.machine import Machine
+from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import COMMITTEE, Account, Claim, Committee, LightClient
-from memory_ledger.calls import MemoryCall, nothing
-from memory_ledger.chain import MemoryChain
-from memory_ledger.refusing import named
 
 
-def client_at(chain: MemoryChain, account: Account, state: State) -> CommitteeClient:
+def client_at(chain: Machine, account: Account, state: State) -> CommitteeClient:
     """Give the client of an account."""
     found = chain.contracts.clients.find(state, chain.native(account))
     if found is None:
@@ -22,7 +22,7 @@ def client_at(chain: MemoryChain, account: Account, state: State) -> CommitteeCl
     return found
 
 
-def committee_of(chain: MemoryChain, account: Account, state: State) -> Committee:
+def committee_of(chain: Machine, account: Account, state: State) -> Committee:
     """Give the present committee of a client."""
     client = client_at(chain, account, state)
     found = client.committee(state, client.head(state).epoch)
@@ -32,7 +32,7 @@ def committee_of(chain: MemoryChain, account: Account, state: State) -> Committe
 class MemoryClients:
     """The light clients of one ledger's routes."""
 
-    def __init__(self, chain: MemoryChain) -> None:
+    def __init__(self, chain: Machine) -> None:
         self._chain = chain
 
     async def of(self, client_id: str) -> LightClient:

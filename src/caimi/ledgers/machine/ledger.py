@@ -7,11 +7,23 @@ from collections.abc import AsyncIterator, Collection
 from typing import TypeVar
 
 from caimi.errors.ledgers import CallInvalid, NotYetFinal
+from caimi.ledgers.machine.bridge import MemoryBridge
+from caimi.ledgers.machine.calls import MemoryCall
+from caimi.ledgers.machine.clients import MemoryClients
+from caimi.ledgers.machine.feed import blocks_after
+from caimi.ledgers.machine.fees import MemoryFees
+from caimi.ledgers.machine.gateway import MemoryGateway
+from caimi.ledgers.machine.machine import Included, Machine
+from caimi.ledgers.machine.market import MemoryMarket
+from caimi.ledgers.machine.receipts import MemoryReceipts
+from caimi.ledgers.machine.registry import MemoryRegistry
+from caimi.ledgers.machine.sending import Sending
 from caimi.ledgers.port import (
     EVERY_KIND,
     Block,
     BlockFacts,
     Call,
+    Coins,
     Done,
     FactKind,
     LedgerId,
@@ -19,19 +31,6 @@ from caimi.ledgers.port import (
     SignedCall,
     Signer,
 )
-from memory_ledger.bridge import MemoryBridge
-from memory_ledger.calls import MemoryCall
-from memory_ledger.chain import Included, MemoryChain
-from memory_ledger.clients import MemoryClients
-from memory_ledger.feed import blocks_after
-from memory_ledger.fees import MemoryFees
-from memory_ledger.gateway import MemoryGateway
-from memory_ledger.market import MemoryMarket
-from memory_ledger.points import MemoryPoints
-from memory_ledger.receipts import MemoryReceipts
-from memory_ledger.registry import MemoryRegistry
-from memory_ledger.sending import Sending
-from memory_ledger.words import MemoryAccounts
 
 R = TypeVar("R")
 
@@ -44,13 +43,13 @@ class MemoryLedger:
     deployed_at = 0
 
     def __init__(
-        self, chain: MemoryChain, *, patience: float = 5.0, failure: Exception | None = None
+        self, chain: Machine, *, patience: float = 5.0, failure: Exception | None = None
     ) -> None:
         self._chain = chain
         self._patience = patience
         self._sending = Sending(chain, failure)
         self.id: LedgerId = chain.id
-        self.accounts = MemoryAccounts(chain.id, chain.book)
+        self.accounts = chain.accounts
         self.registry = MemoryRegistry(chain)
         self.market = MemoryMarket(chain)
         self.bridge = MemoryBridge(chain)
@@ -59,15 +58,15 @@ class MemoryLedger:
         self.receipts = MemoryReceipts(chain)
 
     @property
-    def coins(self) -> MemoryPoints | None:
-        """Points, where work has a price."""
-        price = self._chain.work_price
-        return None if price is None else MemoryPoints(self.id, price)
+    def coins(self) -> Coins | None:
+        """What work is paid in, where it has a price."""
+        return self._chain.coins
 
     @property
     def fees(self) -> MemoryFees | None:
         """The escrow, where work has a price."""
-        return None if self._chain.work_price is None else MemoryFees(self._chain)
+        coins = self.coins
+        return None if coins is None else MemoryFees(self._chain, coins.asset)
 
     async def check(self) -> None:
         """There is nothing between us and the chain."""
@@ -131,6 +130,6 @@ class MemoryLedger:
 
     def _done(self, included: Included, effect: R) -> Done[R]:
         """Say what a call did; where work has a price each call is a unit of it."""
-        block, points = included.block, self.coins
-        work, fee = (0, None) if points is None else (1, points.price)
+        block, fee = included.block, included.fee
+        work = 0 if fee is None else 1
         return Done(self.id, included.tx, block.height, block.time, work, fee, effect)

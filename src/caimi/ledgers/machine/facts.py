@@ -52,6 +52,7 @@ from caimi.ledgers.port import (
 
 
 def sent_packet(told: PacketSent, tx: str, height: int) -> SentPacket:
+    """Give the port's record of a packet that was sent."""
     ready = 0
     for payload in told.packet.payloads:
         if payload.source_port == "model":
@@ -63,6 +64,7 @@ def sent_packet(told: PacketSent, tx: str, height: int) -> SentPacket:
 def written_acknowledgement(
     told: AcknowledgementWritten, tx: str, height: int
 ) -> WrittenAcknowledgement:
+    """Give the port's record of an acknowledgement that was written."""
     return WrittenAcknowledgement(told.client_id, told.sequence, told.acknowledgements, tx, height)
 
 

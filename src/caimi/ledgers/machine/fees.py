@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from caimi.errors.ledgers import CallInvalid
 from caimi.ibc.packet import Packet
 from caimi.ibc.protobuf import encode_packet
-from caimi.ledgers.port import NEWEST, Account, At, Money, RelayFee
-from memory_ledger.calls import MemoryCall, nothing
-from memory_ledger.chain import MemoryChain
-from memory_ledger.escrow import FeeEscrowed, FeeName
-from memory_ledger.points import points_of
+from caimi.ledgers.machine.calls import MemoryCall, nothing
+from caimi.ledgers.machine.escrow import FeeEscrowed, FeeName
+from caimi.ledgers.machine.machine import Machine
+from caimi.ledgers.port import NEWEST, Account, Asset, At, Money, RelayFee
 
 
 class MemoryFees:
     """The escrow of one ledger in memory."""
 
-    def __init__(self, chain: MemoryChain) -> None:
+    def __init__(self, chain: Machine, points: Asset) -> None:
         self._chain = chain
-        self._points = points_of(chain.id)
+        self._points = points
 
     def escrow(self, packet: Packet, relayer: Account, amount: Money) -> MemoryCall[None]:
         if amount.asset != self._points:
