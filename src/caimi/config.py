@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from caimi.chains import EIP155_REFERENCE, EVM_ADDRESS, LEDGER
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
 from caimi.families import find_family
 from caimi.json_text import check_depth
@@ -32,10 +33,10 @@ from caimi.names import NAME
 CONFIG_NAME = "caimi.toml"
 MAX_CONFIG_BYTES = 1 << 20
 
-LedgerText = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$")]
-HexAddress = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
+LedgerText = Annotated[str, StringConstraints(pattern=f"^{LEDGER}$")]
+HexAddress = Annotated[str, StringConstraints(pattern=f"^{EVM_ADDRESS}$")]
 ContractAccount = Annotated[
-    str, StringConstraints(pattern=r"^eip155:[1-9][0-9]{0,31}:0x[0-9a-fA-F]{40}$")
+    str, StringConstraints(pattern=f"^eip155:{EIP155_REFERENCE}:{EVM_ADDRESS}$")
 ]
 HexBytes = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$", max_length=65536)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,500}$")]

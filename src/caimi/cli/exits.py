@@ -20,6 +20,7 @@ from caimi.cli.one_ledger import (
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
 from caimi.cli.proposals import RouteOption
 from caimi.errors.operations import UsageError
+from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
 
 if TYPE_CHECKING:
@@ -229,6 +230,6 @@ def _signature(text: str) -> tuple[bytes, bytes]:
             f"{text!r:.60} is no account and signature as `caimi governance exit sign` prints them."
         )
     try:
-        return account_of(who), bytes.fromhex(signature[2:])
+        return account_of(who), read_either_case(signature)
     except ValueError:
         raise UsageError(f"The signature of {who} is not hexadecimal.") from None

@@ -31,6 +31,7 @@ from caimi.errors.ids import InvalidAccountId
 from caimi.errors.machine import SystemRefused
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
+from caimi.hex_text import read_either_case, read_hex
 from caimi.inference.engine import Session
 from caimi.inference.engines import DEFAULT_ENGINE
 from caimi.inference.inclusion import Inclusion
@@ -275,7 +276,7 @@ class AsyncNetwork:
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
         """Ask the worker that signed for the inclusion proof; None when it has none to give."""
         for entry in self.config.workers:
-            if bytes.fromhex(entry.account[2:]) == signed.receipt.worker:
+            if read_either_case(entry.account) == signed.receipt.worker:
                 endpoint = Endpoint(entry.url)
                 try:
                     return await HttpWorker(endpoint).inclusion(signed)
@@ -336,11 +337,7 @@ def make_context(
         async def carry() -> None:
             await asyncio.sleep(SERVICE_POLL_SECONDS)
 
-    group = (
-        GroupKey.from_bytes(bytes.fromhex(config.committee.group_key[2:]))
-        if config.committee
-        else None
-    )
+    group = GroupKey.from_bytes(read_hex(config.committee.group_key)) if config.committee else None
     return Context(
         ledgers=ledgers,
         store=LocalStore(config.path(config.store.path)),

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 
 from caimi.config import Config, RelayerRouteSection
 from caimi.errors.operations import NoRoute
+from caimi.hex_text import read_either_case
 from caimi.ledgers.port import Account, Ledger, LedgerId, Route
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.quote import Tariff, quote
@@ -35,7 +36,7 @@ class RelayingPolicy:
         if section.turns is not None:
             turns = Turns(
                 me,
-                [bytes.fromhex(account[2:]) for account in section.turns.accounts],
+                [read_either_case(account) for account in section.turns.accounts],
                 slot_seconds=section.turns.slot_seconds,
                 guard_seconds=section.turns.guard_seconds,
             )
