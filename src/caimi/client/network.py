@@ -13,7 +13,7 @@ from pathlib import Path
 from caimi.chains import AccountId
 from caimi.client import catalogue, publish, pull, purchase, release, transfer
 from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
-from caimi.client.catalogue import Found, HistoryLine, Shown
+from caimi.client.catalogue import FoundModel, HistoryLine, Shown
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
@@ -137,7 +137,7 @@ class AsyncNetwork:
 
     async def search(
         self, text: str = "", ledger: str | None = None, *, progress: Progress = no_progress
-    ) -> list[Found]:
+    ) -> list[FoundModel]:
         """Find models by a part of their name or id."""
         where = self._ledger(ledger) if ledger is not None else None
         return await catalogue.search(self.context, text, where, progress)

@@ -15,7 +15,7 @@ from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.quote import Tariff, quote
 from caimi.messaging.turns import Turns
 from caimi.node.connections import peer_of
-from caimi.node.lanes import Kind, Lanes
+from caimi.node.lanes import LaneKind, Lanes
 
 
 class RelayingPolicy:
@@ -89,7 +89,7 @@ def serve_quotes(
 
     @app.get("/v1/quote")
     async def answer(source: str, client: str, request: Request) -> dict[str, str]:
-        async with lanes.take(source, Kind.QUOTE, peer_of(request.client)):
+        async with lanes.take(source, LaneKind.QUOTE, peer_of(request.client)):
             return await price(source, client)
 
     async def price(source: str, client: str) -> dict[str, str]:
