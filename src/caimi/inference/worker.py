@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 from caimi.errors.inference import ModelNotRunnable, WorkerBusy, WrongInput
-from caimi.inference.batch import ReceiptLog
+from caimi.inference.batch import ReceiptWriter
 from caimi.inference.batching import BatchLimits, row_count, run_together
 from caimi.inference.engine import Engine, Session
 from caimi.inference.lines import Line, Outcome
@@ -92,7 +92,7 @@ class Worker:
         engine: Engine,
         models: Models,
         signer: Signer,
-        receipts: ReceiptLog,
+        receipts: ReceiptWriter,
         clock: Callable[[], float],
         *,
         prices: PriceList = FREE,
