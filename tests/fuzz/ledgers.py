@@ -35,7 +35,7 @@ from caimi.ledgers.evm.http import in_order
 from caimi.ledgers.evm.logs import EventReader, parse_log
 from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.receipts_root import Receipt, bloom, receipts_root
+from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
 from caimi.ledgers.evm.remote_signer import read_answer
 from caimi.ledgers.evm.reverts import known_errors, reverted
 from caimi.ledgers.evm.rpc import Retries, Rpc, RpcRefusal
@@ -253,7 +253,7 @@ def _receipts_decode(answers: Any) -> Any:
 
 
 def _block_receipts() -> list[Document]:
-    receipt = Receipt(2, 1, 21_000, (parse_log(_log()),))
+    receipt = TransactionReceipt(2, 1, 21_000, (parse_log(_log()),))
     block = {
         "number": "0x8",
         "hash": f"0x{'bb' * 32}",
