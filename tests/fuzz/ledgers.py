@@ -38,7 +38,7 @@ from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
 from caimi.ledgers.evm.remote_signer import read_answer
 from caimi.ledgers.evm.reverts import known_errors, reverted
-from caimi.ledgers.evm.rpc import Retries, Rpc, RpcRefusal
+from caimi.ledgers.evm.rpc import RetryPolicy, Rpc, RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
@@ -77,7 +77,7 @@ class Answering(AsyncBaseProvider):
 
 
 def _rpc(answers: dict[str, Any]) -> Rpc:
-    return Rpc(Answering(answers), "a node", Retries(1, 0, 0))
+    return Rpc(Answering(answers), "a node", RetryPolicy(1, 0, 0))
 
 
 def _abi_valid() -> list[bytes]:
