@@ -24,7 +24,7 @@ from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
 
 if TYPE_CHECKING:
-    from caimi.ledgers.evm.exits import Heirs
+    from caimi.ledgers.evm.exits import Beneficiaries
     from caimi.ledgers.evm.ledger import EvmLedger
 
 app = typer.Typer(
@@ -40,7 +40,7 @@ HeightOption = Annotated[
 ModelOption = Annotated[str, typer.Option("--model", help="The model's id on this ledger.")]
 
 
-def heirs_in(file: Path) -> Heirs:
+def heirs_in(file: Path) -> Beneficiaries:
     """Read a list of heirs from a file."""
     from caimi.ledgers.evm.exits import read_heirs
 
