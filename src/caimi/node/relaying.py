@@ -13,7 +13,7 @@ from caimi.hex_text import read_either_case
 from caimi.ledgers.port import Account, Ledger, LedgerId, Route
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.quote import Tariff, quote
-from caimi.messaging.turns import Turns
+from caimi.messaging.turns import RelayerSchedule
 from caimi.node.connections import peer_of
 from caimi.node.lanes import LaneKind, Lanes
 
@@ -34,7 +34,7 @@ class RelayingPolicy:
         caps = {LedgerId(config.ledger(name).id): cap for name, cap in section.price_caps.items()}
         turns = None
         if section.turns is not None:
-            turns = Turns(
+            turns = RelayerSchedule(
                 me,
                 [read_either_case(account) for account in section.turns.accounts],
                 slot_seconds=section.turns.slot_seconds,
