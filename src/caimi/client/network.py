@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from caimi.chains import AccountId
-from caimi.client import catalogue, publish, pull, purchase, release, transfer
+from caimi.client import aliases, catalogue, deprecation, publish, pull, purchase, transfer
 from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
 from caimi.client.catalogue import FoundModel, HistoryLine, Shown
 from caimi.client.context import Context, Progress, no_progress
@@ -288,15 +288,15 @@ class AsyncNetwork:
 
     async def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""
-        return await release.set_alias(self.context, uri, alias)
+        return await aliases.set_alias(self.context, uri, alias)
 
     async def alias_history(self, uri: str, alias: str) -> list[AliasChange]:
         """List what an alias pointed at over time."""
-        return await release.alias_history(self.context, uri, alias)
+        return await aliases.alias_history(self.context, uri, alias)
 
     async def deprecate(self, uri: str, reason: str) -> Done[None]:
         """Mark a version as deprecated."""
-        return await release.deprecate(self.context, uri, reason)
+        return await deprecation.deprecate(self.context, uri, reason)
 
     def _home(self, uri: str) -> LedgerId:
         return LedgerId(ModelUri.parse(uri).ledger)
