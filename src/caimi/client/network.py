@@ -325,7 +325,7 @@ def make_context(
     endpoints: Sequence[tuple[int, Endpoint]],
 ) -> Context:
     """Join what operations work with. `endpoints` are the committee's nodes, by index."""
-    if config.relay.mode == "self":
+    if config.delivery.mode == "self":
         validators = [HttpValidator(endpoint) for _, endpoint in endpoints]
         relayer = Relayer(ledgers, validators, identity.signers(ledgers))
 
@@ -346,7 +346,7 @@ def make_context(
         group=group,
         custodians=[HttpCustodian(index, endpoint) for index, endpoint in endpoints],
         carry=carry,
-        wait_seconds=config.relay.wait_seconds,
+        wait_seconds=config.delivery.wait_seconds,
         index_folder=_index_folder(),
     )
 

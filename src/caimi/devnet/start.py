@@ -19,9 +19,9 @@ from caimi.config import (
     CommitteeSection,
     Config,
     CustodianSection,
+    DeliverySection,
     KeysSection,
     LedgerSection,
-    RelaySection,
     WorkerSection,
 )
 from caimi.devnet import processes
@@ -106,7 +106,7 @@ class Start:
                 ],
             ),
             keys=keys,
-            relay=RelaySection(mode="service"),
+            delivery=DeliverySection(mode="service"),
             workers=[
                 WorkerSection(
                     url=f"http://127.0.0.1:{port}",

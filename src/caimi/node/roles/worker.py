@@ -50,7 +50,7 @@ async def run_worker(
         context = network.context
         home = config.path(config.state) / f"worker-{key}"
         receipts = open_receipt_store(config.database, home / "receipts.sqlite", key)
-        serving = config.worker
+        serving = config.serving
         prices = PriceList.from_document(serving.prices)
         running = _engine(serving, engine)
         models = LicensedModels(
