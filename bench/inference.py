@@ -20,7 +20,7 @@ import onnx
 
 from bench.result import Result
 from caimi.datasets import train
-from caimi.inference.batch import ReceiptLog
+from caimi.inference.batch import ReceiptWriter
 from caimi.inference.batching import BatchLimits, rows_stay_apart
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.onnx_runtime import ort
@@ -64,7 +64,7 @@ def worker_of(
         served = ServedModel(URI, secrets.token_bytes(32), engine.load(file), apart)
         store = open_receipt_store(None, folder / "receipts.sqlite")
         try:
-            log, signer = ReceiptLog(store), LocalSigner.generate()
+            log, signer = ReceiptWriter(store), LocalSigner.generate()
             worker = Worker(
                 engine,
                 OneModel(served),

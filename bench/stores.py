@@ -20,7 +20,7 @@ from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.journal import OperationRecord
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 from caimi.persistence import journal_in, open_receipt_store, open_signed_store
 
 ROUNDS, WRITES = 9, 60
@@ -85,7 +85,7 @@ def _signed(folder: Path) -> Iterator[Write]:
 
     def write(number: int) -> None:
         height = number + BLOCKS
-        said = Statement(
+        said = LedgerStatement(
             Kind.CHECKPOINT, ORIGIN, b"\5" * 32, number, height, height, b"\2" * 32, BLOCKS
         )
         contents = {at: at.to_bytes(32, "big") for at in range(number + 1, height + 1)}

@@ -60,8 +60,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("= broken", "not TOML"),
         ("state = " + "9" * 5_000, "not TOML"),
         ("state = " + "[" * 100_000, "nested"),
-        ("[relay]\nmode = 'magic'", "relay.mode"),
-        ("[relay]\nwait_seconds = 0", "wait_seconds"),
+        ("[delivery]\nmode = 'magic'", "delivery.mode"),
+        ("[delivery]\nwait_seconds = 0", "wait_seconds"),
         (LEDGER.replace("eip155:1", "nowhere"), "id"),
         (LEDGER.replace("http://", "ftp://"), "rpc"),
         (LEDGER.replace("http://", "http://user:secret@"), "rpc"),
@@ -76,6 +76,16 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigInvalid, match=said):
         load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(("earlier", "name"), [("relay", "delivery"), ("worker", "serving")])
+def test_a_section_under_its_earlier_name_is_refused_naming_the_present_one(
+    tmp_path: Path, earlier: str, name: str
+) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        load_config(write(tmp_path, f"[{earlier}]\n"))
+    assert f"[{earlier}] is called [{name}] now" in refused.value.what
+    assert isinstance(load_config(write(tmp_path, f"[{name}]\n")), Config)
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
@@ -96,9 +106,9 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_worker_runs_as_its_section_says(tmp_path: Path) -> None:
-    plain = load_config(write(tmp_path, "")).worker
+    plain = load_config(write(tmp_path, "")).serving
     assert (plain.provider, plain.batch_rows, plain.arena_mib) == ("auto", 8, None)
-    said = load_config(write(tmp_path, "[worker]\nprovider = 'cpu'\narena_mib = 64\n")).worker
+    said = load_config(write(tmp_path, "[serving]\nprovider = 'cpu'\narena_mib = 64\n")).serving
     assert (said.provider, said.arena_mib) == ("cpu", 64)
 
 
@@ -107,4 +117,4 @@ def test_a_worker_runs_as_its_section_says(tmp_path: Path) -> None:
 )
 def test_a_workers_section_is_read_strictly(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigInvalid, match=line.split(maxsplit=1)[0]):
-        load_config(write(tmp_path, f"[worker]\n{line}\n"))
+        load_config(write(tmp_path, f"[serving]\n{line}\n"))

@@ -14,7 +14,7 @@ from caimi.ibc.path import Path as IbcPath
 from caimi.ibc.statements import Kind, committee_hash
 from caimi.ledgers.evm.voyages import ready_height, token_id
 from caimi.ledgers.port import LedgerId
-from caimi.messaging.checkpoint import Statement, make_committee, recover, rotation_digest
+from caimi.messaging.checkpoint import LedgerStatement, make_committee, recover, rotation_digest
 from packet_vectors import packet_of
 
 FOLDER = Path(__file__).parent.parent / "contracts" / "vectors"
@@ -54,7 +54,7 @@ def test_paths_and_keys_are_as_published() -> None:
 
 @pytest.mark.parametrize("vector", STATEMENTS["statements"], ids=lambda vector: vector["kind"])
 def test_statements_have_the_digests_that_members_signed(vector: dict[str, Any]) -> None:
-    statement = Statement(
+    statement = LedgerStatement(
         Kind(vector["kind"]),
         raw(vector["origin"]),
         raw(vector["committee"]),

@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from eth_utils.address import is_checksum_formatted_address, to_checksum_address
 
 from caimi.errors.ids import InvalidAccountId, InvalidInteroperableAddress, InvalidLedgerId
 
-_LEDGER = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
+LEDGER: Final = r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}"
+"""The form of a CAIP-2 chain id, as an expression."""
+EIP155_REFERENCE: Final = r"[1-9][0-9]{0,31}"
+EVM_ADDRESS: Final = r"0x[0-9a-fA-F]{40}"
+
+_LEDGER = re.compile(LEDGER)
 _ADDRESS = re.compile(r"[-.%a-zA-Z0-9]{1,128}")
-_EIP155_REFERENCE = re.compile(r"[1-9][0-9]{0,31}")
-_EVM_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_EIP155_REFERENCE = re.compile(EIP155_REFERENCE)
+_EVM_ADDRESS = re.compile(EVM_ADDRESS)
 _VERSION = b"\x00\x01"
 
 EIP155 = 0x0000

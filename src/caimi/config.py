@@ -10,7 +10,7 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 import tomli_w
 from pydantic import (
@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from caimi.chains import EIP155_REFERENCE, EVM_ADDRESS, LEDGER
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
 from caimi.families import find_family
 from caimi.json_text import check_depth
@@ -32,10 +33,10 @@ from caimi.names import NAME
 CONFIG_NAME = "caimi.toml"
 MAX_CONFIG_BYTES = 1 << 20
 
-LedgerText = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$")]
-HexAddress = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
+LedgerText = Annotated[str, StringConstraints(pattern=f"^{LEDGER}$")]
+HexAddress = Annotated[str, StringConstraints(pattern=f"^{EVM_ADDRESS}$")]
 ContractAccount = Annotated[
-    str, StringConstraints(pattern=r"^eip155:[1-9][0-9]{0,31}:0x[0-9a-fA-F]{40}$")
+    str, StringConstraints(pattern=f"^eip155:{EIP155_REFERENCE}:{EVM_ADDRESS}$")
 ]
 HexBytes = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$", max_length=65536)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,500}$")]
@@ -124,8 +125,8 @@ class DatabaseSection(Section):
     prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "caimi"
 
 
-class RelaySection(Section):
-    """Who carries packets: a relayer process, or each command for itself while it waits."""
+class DeliverySection(Section):
+    """Who carries this user's packets: a relayer service, or each command itself while it waits."""
 
     mode: Literal["service", "self"] = "self"
     wait_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
@@ -221,6 +222,7 @@ class TopSection(Section):
 
 
 SectionT = TypeVar("SectionT", bound=TopSection)
+_RENAMED: Final = {"relay": "delivery", "worker": "serving"}
 
 
 class Config(TopSection):
@@ -231,11 +233,23 @@ class Config(TopSection):
     keys: KeysSection = KeysSection()
     store: StoreSection = StoreSection()
     database: DatabaseSection | None = None
-    relay: RelaySection = RelaySection()
+    delivery: DeliverySection = DeliverySection()
     relayer: RelayerSection = RelayerSection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
-    worker: ServingSection = ServingSection()
+    serving: ServingSection = ServingSection()
     state: PathText = "state"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_earlier_name(cls, document: object) -> object:
+        for earlier, name in _RENAMED.items():
+            if isinstance(document, dict) and earlier in document:
+                raise PydanticCustomError(
+                    "renamed",
+                    "[{earlier}] is called [{name}] now",
+                    {"earlier": earlier, "name": name},
+                )
+        return document
 
     @property
     def journal_path(self) -> Path:
@@ -378,7 +392,7 @@ path = "store"                  # sealed chunks and manifests, by content
 # url = "postgresql+psycopg://caimi@db.example.org/caimi"  # the password is best in ~/.pgpass
 # prefix = "caimi"              # of the schemas: one for each user that shares the database
 
-[relay]
+[delivery]
 mode = "self"                   # or "service" where a relayer process runs
 wait_seconds = 120
 
@@ -414,7 +428,7 @@ wait_seconds = 120
 # wait_seconds = 30             # or its oldest packet has waited so long
 
 # How `caimi service worker` runs models.
-# [worker]
+# [serving]
 # provider = "auto"             # CUDA where ONNX Runtime runs on it, else the CPU; or one of them
 # threads = 1                   # of one run
 # at_once = 64                  # requests under way

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from caimi.chains import parse_ledger_id
+from caimi.chains import LEDGER, parse_ledger_id
 from caimi.errors.ids import InvalidLedgerId, InvalidModelUri
+from caimi.hex_text import read_hex
 
 _URI = re.compile(
-    r"caimi:(?P<ledger>[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}):0x(?P<id>[0-9a-f]{64})"
+    rf"caimi:(?P<ledger>{LEDGER}):(?P<id>0x[0-9a-f]{{64}})"
     r"(?:@(?P<selector>[^@]*))?"
 )
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,63}")
@@ -47,7 +48,7 @@ class ModelUri:
         found = _URI.fullmatch(text)
         if found is None:
             raise InvalidModelUri(f"{text[:120]!r} does not name a model.")
-        return cls(found["ledger"], bytes.fromhex(found["id"]), found["selector"])
+        return cls(found["ledger"], read_hex(found["id"]), found["selector"])
 
     def with_selector(self, selector: str | None) -> ModelUri:
         """Name another version of the same model, or none."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from caimi.client.deprecation import deprecate
 from caimi.client.publish import publish
 from caimi.client.pull import pull
-from caimi.client.release import deprecate
 from caimi.client.transfer import Transferred, transfer
 from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world

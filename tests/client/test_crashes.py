@@ -10,11 +10,12 @@ from typing import TypeVar
 import pytest
 from mortal import Killed, mortal_journal
 
+from caimi.client.aliases import set_alias
 from caimi.client.context import Context
+from caimi.client.deprecation import deprecate
 from caimi.client.publish import publish
 from caimi.client.pull import pull
 from caimi.client.purchase import buy
-from caimi.client.release import deprecate, set_alias
 from caimi.client.transfer import transfer
 from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world

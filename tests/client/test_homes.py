@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caimi.client.aliases import alias_history
 from caimi.client.catalogue import history, search, show
 from caimi.client.publish import publish
 from caimi.client.purchase import buy
-from caimi.client.release import alias_history
 from caimi.client.resolve import fetch_manifest, resolve
 from caimi.client.transfer import transfer
 from caimi.client.voyage import follow

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from caimi.client.aliases import set_alias
 from caimi.client.catalogue import search
+from caimi.client.deprecation import deprecate
 from caimi.client.publish import publish
 from caimi.client.pull import pull
 from caimi.client.purchase import buy
-from caimi.client.release import deprecate, set_alias
 from caimi.client.resolve import resolve
 from caimi.client.streaming import open_streamed
 from caimi.client.transfer import transfer

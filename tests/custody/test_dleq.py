@@ -3,12 +3,12 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caimi.custody.dleq import Proof, Statement, holds, prove
+from caimi.custody.dleq import EqualityProof, EqualityStatement, holds, prove
 from caimi.custody.group import ORDER, SECOND_GENERATOR, generator_times, hash_to_scalar
 
 
 def statement(secret):
-    return Statement(
+    return EqualityStatement(
         b"domain",
         (b"one", b"two"),
         SECOND_GENERATOR,
@@ -21,7 +21,7 @@ def statement(secret):
 @settings(max_examples=20, deadline=None)
 def test_a_proof_of_a_true_statement_holds(secret):
     proof = prove(secret, statement(secret))
-    assert holds(Proof.from_bytes(proof.to_bytes()), statement(secret))
+    assert holds(EqualityProof.from_bytes(proof.to_bytes()), statement(secret))
 
 
 @given(st.integers(1, ORDER - 2), st.integers(1, ORDER - 1))

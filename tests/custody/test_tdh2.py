@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trusted_dealer import deal
 
-from caimi.custody.dleq import Proof
+from caimi.custody.dleq import EqualityProof
 from caimi.custody.group import INFINITY, generator_times
 from caimi.custody.label import label_for
 from caimi.custody.tdh2 import (
@@ -80,8 +80,8 @@ def wrong_shares(share):
     yield replace(share, point=share.point.times(2))
     yield replace(share, point=INFINITY)
     yield replace(share, index=share.index % 5 + 1)
-    yield replace(share, proof=Proof(share.proof.challenge, share.proof.response ^ 1))
-    yield replace(share, proof=Proof(0, 0))
+    yield replace(share, proof=EqualityProof(share.proof.challenge, share.proof.response ^ 1))
+    yield replace(share, proof=EqualityProof(0, 0))
     yield decryption_share(other, key)
 
 
@@ -122,8 +122,8 @@ MAULED = [
         twin=CIPHERTEXT.twin.times(2),
     ),
     replace(CIPHERTEXT, twin=CIPHERTEXT.twin.plus_generator_times(1)),
-    replace(CIPHERTEXT, proof=Proof(CIPHERTEXT.proof.challenge, 1)),
-    replace(CIPHERTEXT, proof=Proof(0, 0)),
+    replace(CIPHERTEXT, proof=EqualityProof(CIPHERTEXT.proof.challenge, 1)),
+    replace(CIPHERTEXT, proof=EqualityProof(0, 0)),
 ]
 
 

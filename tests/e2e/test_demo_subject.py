@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from caimi.demo.report import Report, Step
+from caimi.demo.report import DemoStep, Report
 from caimi.demo.reproducing import reproduce
 from caimi.demo.subject import own_subject
 from caimi.errors.inference import WrongInput
@@ -114,7 +114,7 @@ def test_a_wrong_answer_fails_the_demonstration(tmp_path: Path):
     file = saved(tmp_path, made([node], [("x", FLOAT, [2])], [("y", FLOAT, [2])]))
     with pytest.raises(DemoFailed, match="differ in y"):
         reproduce(
-            file, {"x": np.ones(2, np.float32)}, {"y": np.zeros(2, np.float32)}, Step("s", "l")
+            file, {"x": np.ones(2, np.float32)}, {"y": np.zeros(2, np.float32)}, DemoStep("s", "l")
         )
 
 

@@ -16,7 +16,7 @@ from caimi.ledgers.port import Committee, LedgerId
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.policy import Policy
 from caimi.messaging.relayer import Relayer
-from caimi.messaging.turns import Turns
+from caimi.messaging.turns import RelayerSchedule
 from caimi.messaging.validator import Validator
 from caimi.persistence import open_signed_store
 from faults.genesis import Genesis, Key
@@ -200,7 +200,7 @@ class RelayerActor(Actor):
         accounts = [key.account for key in self.world.genesis.relayers]
         fast = self.rng.uniform(-5.0, 5.0)
         now = asyncio.get_running_loop().time
-        turns = Turns(self.key.account, accounts, clock=lambda: now() + fast)
+        turns = RelayerSchedule(self.key.account, accounts, clock=lambda: now() + fast)
         caps = dict.fromkeys(self.world.genesis.chains, _DEAR)
         return Policy(price_caps=caps, turns=turns)
 

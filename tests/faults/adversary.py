@@ -28,7 +28,7 @@ from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Call, Done, LedgerId, SentPacket
 from caimi.messaging.attestations import gather_signatures
-from caimi.messaging.checkpoint import Attestation, Statement
+from caimi.messaging.checkpoint import Attestation, LedgerStatement
 from caimi.messaging.proof import SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import Validator, read_tree
 from faults.actors import Link, ValidatorActor
@@ -113,7 +113,7 @@ class Adversary:
 
     # --- forgeries --------------------------------------------------------------------------------
 
-    def _sign(self, statement: Statement, route: RouteEnd) -> SignedStatement:
+    def _sign(self, statement: LedgerStatement, route: RouteEnd) -> SignedStatement:
         """Sign with what keys there are; sometimes fill up with signatures of others' names."""
         committee = self.world.genesis.committees[frozenset((route.source, route.dest))]
         signatures = {
@@ -265,7 +265,7 @@ class Adversary:
         self,
         route: RouteEnd,
         about: LedgerId,
-        state: Callable[..., Statement],
+        state: Callable[..., LedgerStatement],
         ask: Callable[[Link], Awaitable[Attestation]],
     ) -> SignedStatement:
         committee = self.world.genesis.committees[frozenset((route.source, route.dest))]
@@ -410,7 +410,7 @@ class _Corrupt(Link):
     """A way to a validator by which a malicious one signs whatever the adversary asks for."""
 
     def __init__(
-        self, world: World, validator: ValidatorActor, rng: Random, statement: Statement
+        self, world: World, validator: ValidatorActor, rng: Random, statement: LedgerStatement
     ) -> None:
         super().__init__(world, validator, rng)
         self._statement = statement

@@ -19,7 +19,7 @@ from caimi.ledgers.evm.deployment import Deployment, Signers, connect_ledgers, d
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.rpc import Retries, Rpc
+from caimi.ledgers.evm.rpc import RetryPolicy, Rpc
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.evm.voyages import token_id
 from caimi.ledgers.port import Account, Asset, Committee, LedgerId, Price
@@ -150,7 +150,7 @@ class Genesis:
 def connect(chain: Chain, process: Process, faults: NodeFaults, rng: Random) -> EvmChain:
     """Reach a ledger by a node."""
     node = Node(chain, process, faults, rng)
-    rpc = Rpc(node, f"{process.name} at {chain.id}", Retries(attempts=3, first=0.5))
+    rpc = Rpc(node, f"{process.name} at {chain.id}", RetryPolicy(attempts=3, first=0.5))
     return EvmChain(rpc, chain.id, Depth(chain.depth))
 
 

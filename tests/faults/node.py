@@ -16,7 +16,7 @@ from caimi.ibc.protobuf import decode_packet
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.http import HttpInterrupted
 from caimi.ledgers.evm.logs import parse_log
-from caimi.ledgers.evm.receipts_root import Receipt, bloom, receipts_root
+from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
 from faults.chain import Chain, Refused
 from faults.machine import Message, hexed
 from faults.process import Process
@@ -292,7 +292,7 @@ def _commitments(
 ) -> dict[str, object]:
     """Give what a block's header has of its transactions."""
     receipts = [
-        Receipt(
+        TransactionReceipt(
             2,
             int(outcome.succeeded),
             outcome.gas_used,

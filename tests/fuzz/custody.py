@@ -64,7 +64,7 @@ def key_share() -> KeyShare:
 
 def _ciphertext() -> Ciphertext:
     first, second = _points(2)
-    return Ciphertext(b"label", first, second, dleq.Proof(3, 4), b"\x55" * 48)
+    return Ciphertext(b"label", first, second, dleq.EqualityProof(3, 4), b"\x55" * 48)
 
 
 def _request() -> SignedShareRequest:
@@ -168,7 +168,7 @@ DECODERS = (
         Law.ONE_SPELLING,
         share=2,
     ),
-    _binary("dleq-proof", dleq.Proof, dleq.Proof(3, 4), share=2),
+    _binary("dleq-proof", dleq.EqualityProof, dleq.EqualityProof(3, 4), share=2),
     _binary("share-pair", SharePair, SharePair(3, 4), share=2),
     _binary("dealing", Dealing, Dealing(_points(2), (b"\x66" * SEALED_PAIR_BYTES,) * 3), share=2),
     _binary("complaints", Complaints, Complaints(HEARD, (1, 3)), Complaints((), ()), share=4),
@@ -180,7 +180,7 @@ DECODERS = (
     _binary(
         "decryption-share",
         DecryptionShare,
-        DecryptionShare(2, _points(1)[0], dleq.Proof(3, 4)),
+        DecryptionShare(2, _points(1)[0], dleq.EqualityProof(3, 4)),
         share=2,
     ),
     _binary("group-key", GroupKey, key_share().group, share=0.2),

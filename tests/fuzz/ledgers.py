@@ -35,10 +35,10 @@ from caimi.ledgers.evm.http import in_order
 from caimi.ledgers.evm.logs import EventReader, parse_log
 from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.receipts_root import Receipt, bloom, receipts_root
+from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
 from caimi.ledgers.evm.remote_signer import read_answer
 from caimi.ledgers.evm.reverts import known_errors, reverted
-from caimi.ledgers.evm.rpc import Retries, Rpc, RpcRefusal
+from caimi.ledgers.evm.rpc import RetryPolicy, Rpc, RpcRefusal
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
@@ -77,7 +77,7 @@ class Answering(AsyncBaseProvider):
 
 
 def _rpc(answers: dict[str, Any]) -> Rpc:
-    return Rpc(Answering(answers), "a node", Retries(1, 0, 0))
+    return Rpc(Answering(answers), "a node", RetryPolicy(1, 0, 0))
 
 
 def _abi_valid() -> list[bytes]:
@@ -253,7 +253,7 @@ def _receipts_decode(answers: Any) -> Any:
 
 
 def _block_receipts() -> list[Document]:
-    receipt = Receipt(2, 1, 21_000, (parse_log(_log()),))
+    receipt = TransactionReceipt(2, 1, 21_000, (parse_log(_log()),))
     block = {
         "number": "0x8",
         "hash": f"0x{'bb' * 32}",

@@ -9,6 +9,7 @@ from typing import Any
 from caimi.chains import AccountId, InteroperableAddress, parse_ledger_id
 from caimi.client.amounts import format_amount, parse_amount
 from caimi.config import EXAMPLE, Config, read_toml
+from caimi.hex_text import read_either_case, read_hex
 from caimi.json_text import read_json
 from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.signer import LocalSigner
@@ -90,6 +91,26 @@ def _ledger_of(data: bytes) -> Any:
 
 
 DECODERS = (
+    Decoder(
+        "hex",
+        ("caimi.hex_text.read_hex", "caimi.hex_text._read"),
+        lambda: ["0x", "0x00", f"0x{'ab' * 32}"],
+        read_hex,
+        lambda value: f"0x{value.hex()}",
+        Law.ONE_SPELLING,
+        refuses=(ValueError,),
+        share=2,
+    ),
+    Decoder(
+        "hex-either-case",
+        ("caimi.hex_text.read_either_case",),
+        lambda: ["0x", f"0x{'aB' * 20}", f"0x{'ab' * 32}"],
+        read_either_case,
+        lambda value: f"0x{value.hex()}",
+        Law.SETTLES,
+        refuses=(ValueError,),
+        share=2,
+    ),
     Decoder(
         "caip2",
         ("caimi.chains.parse_ledger_id",),

@@ -23,7 +23,7 @@ from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId, Route
-from caimi.messaging.checkpoint import Attestation, Statement, make_committee
+from caimi.messaging.checkpoint import Attestation, LedgerStatement, make_committee
 from caimi.messaging.handover import Handover, Planned
 from caimi.messaging.ibc_attestations import (
     IbcAttestation,
@@ -56,13 +56,13 @@ class _Source:
 
 def _attestation() -> Attestation:
     word = bytes(range(32))
-    statement = Statement(Kind.CHECKPOINT, word, word, 3, 9, 1_700_000_000, word, 5)
+    statement = LedgerStatement(Kind.CHECKPOINT, word, word, 3, 9, 1_700_000_000, word, 5)
     return Attestation(statement, SIGNER.sign_digest(statement.digest))
 
 
 def _absence() -> Attestation:
     word = bytes(range(32))
-    statement = Statement(Kind.ABSENCE, word, word, 9, 9, 1_700_000_000, word, 5)
+    statement = LedgerStatement(Kind.ABSENCE, word, word, 9, 9, 1_700_000_000, word, 5)
     return Attestation(statement, SIGNER.sign_digest(statement.digest))
 
 

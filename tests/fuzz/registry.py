@@ -136,7 +136,8 @@ _NAMED = re.compile(r"_*(decode|from_|parse|read|load|unpack)")
 _PARSERS = frozenset(
     {"fromhex", "loads", "read_json", "b64decode", "b32decode", "frombuffer", "unpack_from",
      "unpack", "unpad", "literal_eval", "load_pem_public_key",
-     "load_pem_private_key", "load_model_from_string", "safe_open", "genops", "ZipFile"}
+     "load_pem_private_key", "load_model_from_string", "safe_open", "genops", "ZipFile",
+     "read_hex", "read_either_case"}
 )  # fmt: skip
 """What turns bytes or text into something else, in Python and in what we depend on."""
 

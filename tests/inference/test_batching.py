@@ -19,8 +19,8 @@ from worker_world import URI, worker_of
 
 from caimi.errors.inference import RunFailed, WrongInput
 from caimi.inference.batching import BatchLimits, row_count, rows_stay_apart, run_together
-from caimi.inference.lines import Line
 from caimi.inference.onnx_engine import OnnxEngine
+from caimi.inference.request_queue import RequestQueue
 from caimi.inference.runners import Runners
 from caimi.inference.tensors import hash_tensors
 from caimi.inference.worker import ServedModel
@@ -250,8 +250,8 @@ async def test_a_worker_does_not_batch_what_may_mix_rows(store):
     assert all(answer.outputs["y"].tolist() == [[1, 1]] for answer in answers)
 
 
-def line(work, most: int, wait_seconds: float = 0.0, threads: int = 1) -> Line[int, int]:
-    return Line(Runners(threads), work, lambda _: 1, most, wait_seconds)
+def line(work, most: int, wait_seconds: float = 0.0, threads: int = 1) -> RequestQueue[int, int]:
+    return RequestQueue(Runners(threads), work, lambda _: 1, most, wait_seconds)
 
 
 async def test_the_first_waits_for_others_no_longer_than_its_time():

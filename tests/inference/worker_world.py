@@ -7,7 +7,7 @@ import numpy as np
 import onnx_models as models
 
 from caimi.errors.inference import ModelNotServed
-from caimi.inference.batch import ReceiptLog
+from caimi.inference.batch import ReceiptWriter
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.receipt_store import ReceiptStore
@@ -39,7 +39,7 @@ def served_perceptron(folder: Path) -> ServedModel:
 
 
 def worker_of(*served: ServedModel, store: ReceiptStore, **options: object) -> Worker:
-    log = ReceiptLog(store)
+    log = ReceiptWriter(store)
     return Worker(OnnxEngine(), ModelsInMemory(*served), SIGNER, log, lambda: NOW, **options)
 
 

@@ -26,7 +26,7 @@ from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.outgoing import read_signed, sign_call
-from caimi.ledgers.evm.rpc import Retries
+from caimi.ledgers.evm.rpc import RetryPolicy
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Account, Call
@@ -302,7 +302,7 @@ async def test_an_anvil_that_was_stopped_is_unavailable():
         assert await chain.balance(rich.account) == COIN
         await chain.rpc.aclose()
     gone = http_chain(
-        "eip155:31400", options.url, Depth(0), retries=Retries(attempts=2, first=0.01)
+        "eip155:31400", options.url, Depth(0), retries=RetryPolicy(attempts=2, first=0.01)
     )
     with pytest.raises(LedgerUnavailable, match="2 attempts"):
         await gone.verify()

@@ -15,7 +15,7 @@ from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.completeness import Completeness
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.logs import RawLog
-from caimi.ledgers.evm.receipts_root import Receipt, bloom, receipts_root
+from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
 from caimi.ledgers.evm.rpc import Rpc
 from caimi.ledgers.port import LedgerId
 
@@ -54,7 +54,7 @@ class Node(AsyncBaseProvider):
         super().__init__()
         for height in range(1, 4):
             logs = self.logs.get(height, [])
-            receipt = Receipt(self.kind, 1, 21_000, tuple(logs))
+            receipt = TransactionReceipt(self.kind, 1, 21_000, tuple(logs))
             tx = f"0x{height:064x}"
             self.headers[height] = {
                 "number": hex(height),

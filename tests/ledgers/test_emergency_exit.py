@@ -10,7 +10,14 @@ from governed_ledger import DEPLOYER, GUARDIAN, STRANGER, new_ledger, wait
 
 from caimi.errors.ledgers import ExitInvalid, NotAllowed, TransactionReverted
 from caimi.ledgers.evm.deployment import EXIT_DELAY, Signers, connect_ledgers
-from caimi.ledgers.evm.exits import NOBODY, Death, EmergencyExit, Heir, Heirs, needed
+from caimi.ledgers.evm.exits import (
+    NOBODY,
+    Beneficiaries,
+    Beneficiary,
+    DeathStatement,
+    EmergencyExit,
+    needed,
+)
 from caimi.ledgers.evm.governance import read_governance
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.signer import LocalSigner
@@ -40,7 +47,9 @@ async def dying(paid: int = 0) -> tuple[EvmLedger, str, bytes]:
 async def test_what_was_locked_towards_a_dead_ledger_comes_back() -> None:
     ledger, route, model = await dying()
     leaving = EmergencyExit(ledger)
-    heirs = Heirs([Heir(model, 1, STRANGER.account), Heir(b"\x22" * 32, 7, GUARDIAN.account)])
+    heirs = Beneficiaries(
+        [Beneficiary(model, 1, STRANGER.account), Beneficiary(b"\x22" * 32, 7, GUARDIAN.account)]
+    )
     with pytest.raises(ExitInvalid, match="open"):
         await leaving.death(route, 99, heirs)
     with pytest.raises(NotAllowed):
@@ -80,8 +89,8 @@ async def test_a_guardian_stops_an_exit() -> None:
 
 async def test_too_few_and_false_signatures_are_refused_before_they_are_sent() -> None:
     ledger, route, model = await dying()
-    heirs = Heirs([Heir(model, 1, STRANGER.account)])
-    death = Death(31337, b"\x01" * 20, route, 1, 99, heirs.root)
+    heirs = Beneficiaries([Beneficiary(model, 1, STRANGER.account)])
+    death = DeathStatement(31337, b"\x01" * 20, route, 1, 99, heirs.root)
     committee = await ledger.gateway.committee(route)
     signed = {one.account: one.sign_digest(death.digest) for one in MEMBERS}
     first = MEMBERS[0].account
@@ -97,19 +106,19 @@ async def test_too_few_and_false_signatures_are_refused_before_they_are_sent() -
 
 
 def test_a_list_is_the_same_in_any_order_and_names_each_model_once() -> None:
-    heirs = [Heir(bytes([at]) * 32, at, bytes([at]) * 20) for at in range(1, 8)]
+    heirs = [Beneficiary(bytes([at]) * 32, at, bytes([at]) * 20) for at in range(1, 8)]
     shuffled = random.Random(1).sample(heirs, len(heirs))
-    assert Heirs(heirs).root == Heirs(shuffled).root
+    assert Beneficiaries(heirs).root == Beneficiaries(shuffled).root
     with pytest.raises(ExitInvalid, match="twice"):
-        Heirs([*heirs, heirs[0]])
+        Beneficiaries([*heirs, heirs[0]])
     with pytest.raises(ExitInvalid, match="does not name"):
-        Heirs(heirs).of(b"\x99" * 32)
+        Beneficiaries(heirs).of(b"\x99" * 32)
 
 
 def test_a_list_that_names_nobody_has_a_root_and_no_heirs() -> None:
-    assert Heirs([]).root == NOBODY != bytes(32)
+    assert Beneficiaries([]).root == NOBODY != bytes(32)
     with pytest.raises(ExitInvalid, match="does not name"):
-        Heirs([]).of(b"\x99" * 32)
+        Beneficiaries([]).of(b"\x99" * 32)
 
 
 async def test_what_was_paid_for_a_licence_of_a_dead_ledger_comes_back_without_a_list() -> None:
@@ -119,7 +128,7 @@ async def test_what_was_paid_for_a_licence_of_a_dead_ledger_comes_back_without_a
     leaving = EmergencyExit(ledger)
     await ledger.submit(leaving.open(route), DEPLOYER)
     await wait(ledger, EXIT_DELAY)
-    death = await leaving.death(route, 99, Heirs([]))
+    death = await leaving.death(route, 99, Beneficiaries([]))
     signed = {one.account: one.sign_digest(death.digest) for one in MEMBERS}
     bitmap, joined = death.collect(await ledger.gateway.committee(route), signed)
     await ledger.submit(leaving.declare(death, bitmap, joined), STRANGER)

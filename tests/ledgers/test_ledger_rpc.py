@@ -22,9 +22,9 @@ from caimi.ledgers.evm import http
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.rpc import Retries, RpcRefusal
+from caimi.ledgers.evm.rpc import RetryPolicy, RpcRefusal
 
-QUICK = Retries(attempts=3, first=0.01, longest=0.02)
+QUICK = RetryPolicy(attempts=3, first=0.01, longest=0.02)
 
 
 def reach(url: str, timeout: float = 2.0) -> Chain:
@@ -79,7 +79,7 @@ def hanging(part: bytes, every: float) -> Callable[..., Awaitable[None]]:
 async def test_a_node_that_accepts_and_never_answers_is_named_in_time(part: bytes, many: bool):
     listener = await asyncio.start_server(hanging(part, 0.02), "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    retries = Retries(attempts=5, first=0.01, within=0.5)
+    retries = RetryPolicy(attempts=5, first=0.01, within=0.5)
     chain = http_chain("eip155:7", f"http://127.0.0.1:{port}", Depth(0), retries=retries)
     began = time.monotonic()
     asked = chain.rpc.gather([("eth_chainId", []), ("eth_blockNumber", [])][: 1 + many])
@@ -94,7 +94,7 @@ async def test_a_node_that_accepts_and_never_answers_is_named_in_time(part: byte
 async def test_connections_that_hang_one_after_another_are_bounded_together():
     listener = await asyncio.start_server(hanging(b"", 9.0), "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    retries = Retries(attempts=100, first=0.01, longest=0.01, within=0.6)
+    retries = RetryPolicy(attempts=100, first=0.01, longest=0.01, within=0.6)
     chain = http_chain(
         "eip155:7", f"http://127.0.0.1:{port}", Depth(0), timeout=0.1, retries=retries
     )
@@ -105,7 +105,7 @@ async def test_connections_that_hang_one_after_another_are_bounded_together():
 
 
 def test_nobody_waits_longer_for_a_question_than_half_a_minute():
-    assert Retries().within <= 30.0
+    assert RetryPolicy().within <= 30.0
 
 
 async def test_a_node_that_forbids_is_not_asked_again():

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ledger_site import COIN, EvmSite
 
 from caimi.client import model_index
-from caimi.client.catalogue import Found, history, prices, search
+from caimi.client.catalogue import FoundModel, history, prices, search
 from caimi.client.context import Context
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.ledgers.evm.assets import coin_of
@@ -78,7 +78,7 @@ async def as_the_ledger_says(ledger: MemoryLedger) -> list[tuple[str, str, str]]
     ]
 
 
-def lines(found: list[Found]) -> list[tuple[str, str, str]]:
+def lines(found: list[FoundModel]) -> list[tuple[str, str, str]]:
     return [(each.name, each.publisher, each.latest) for each in found]
 
 

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from trie import HexaryTrie
 
 from caimi.ledgers.evm.logs import RawLog
-from caimi.ledgers.evm.receipts_root import Receipt, bloom, may_hold, receipts_root, trie_root
+from caimi.ledgers.evm.receipts_root import (
+    TransactionReceipt,
+    bloom,
+    may_hold,
+    receipts_root,
+    trie_root,
+)
 
 topics = st.lists(st.binary(min_size=32, max_size=32), max_size=4).map(tuple)
 logs = st.builds(
@@ -22,7 +28,7 @@ logs = st.builds(
     index=st.just(0),
 )
 receipts = st.builds(
-    Receipt,
+    TransactionReceipt,
     kind=st.sampled_from([0, 1, 2, 3, 4, 0x7E, 0x6A]),
     status=st.integers(0, 1),
     cumulative_gas=st.integers(0, 1 << 40),
@@ -32,7 +38,7 @@ receipts = st.builds(
 
 
 @given(st.lists(receipts, max_size=20))
-def test_the_root_of_receipts_is_py_tries(found: list[Receipt]) -> None:
+def test_the_root_of_receipts_is_py_tries(found: list[TransactionReceipt]) -> None:
     reference = HexaryTrie({})
     for place, receipt in enumerate(found):
         reference[rlp.encode(place)] = receipt.encode()

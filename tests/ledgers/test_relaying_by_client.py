@@ -28,7 +28,7 @@ from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Clai
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import DELIVERY_WORK, ENDING_WORK
-from caimi.messaging.turns import Turns
+from caimi.messaging.turns import RelayerSchedule
 
 pytestmark = pytest.mark.anvil
 
@@ -412,7 +412,7 @@ class Competitors:
                 clock=lambda: self.now,
                 policy=Policy(
                     route=only,
-                    turns=Turns(me, accounts, clock=lambda: self.now) if turns else None,
+                    turns=RelayerSchedule(me, accounts, clock=lambda: self.now) if turns else None,
                 ),
             )
             for signer, me in zip(signers, accounts, strict=True)

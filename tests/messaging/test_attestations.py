@@ -12,7 +12,7 @@ from world import World
 
 from caimi.errors.messaging import NotEnoughAttestations
 from caimi.messaging.attestations import gather_signatures
-from caimi.messaging.checkpoint import Attestation, Statement, make_committee, recover
+from caimi.messaging.checkpoint import Attestation, LedgerStatement, make_committee, recover
 from caimi.messaging.proof import SignedStatement
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -37,7 +37,7 @@ def malformed(attestation: Attestation) -> Attestation:
     return Attestation.from_document({"kind": "Checkpoint"})
 
 
-async def expected(world: World) -> Statement:
+async def expected(world: World) -> LedgerStatement:
     """What the ledger truly shows."""
     a, b = world.chains
     a.send(b)
@@ -46,7 +46,7 @@ async def expected(world: World) -> Statement:
 
 
 async def gather(
-    world: World, said: Statement, doors: list[Door], within_seconds: float = 10
+    world: World, said: LedgerStatement, doors: list[Door], within_seconds: float = 10
 ) -> SignedStatement:
     ledger = world.chains[0].id
     return await gather_signatures(

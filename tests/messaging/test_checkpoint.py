@@ -14,7 +14,7 @@ from member_keys import KeySigner
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.hashing import keccak256
 from caimi.ibc.statements import Kind, committee_hash
-from caimi.messaging.checkpoint import Attestation, Statement, make_committee, recover
+from caimi.messaging.checkpoint import Attestation, LedgerStatement, make_committee, recover
 
 SIGNER = KeySigner(3)
 uint64 = st.integers(0, (1 << 64) - 1)
@@ -26,7 +26,7 @@ checkpoints = (
     .filter(lambda pair: pair[0] < pair[1])
     .flatmap(
         lambda pair: st.builds(
-            Statement,
+            LedgerStatement,
             st.just(Kind.CHECKPOINT),
             bytes32,
             bytes32,
@@ -40,7 +40,7 @@ checkpoints = (
 )
 absences = uint64.flatmap(
     lambda at: st.builds(
-        Statement,
+        LedgerStatement,
         st.just(Kind.ABSENCE),
         bytes32,
         bytes32,
@@ -52,27 +52,29 @@ absences = uint64.flatmap(
     )
 )
 statements = checkpoints | absences
-SAID = Statement(Kind.CHECKPOINT, b"\x01" * 32, b"\x02" * 32, 3, 9, 100, b"\x04" * 32, 5)
+SAID = LedgerStatement(Kind.CHECKPOINT, b"\x01" * 32, b"\x02" * 32, 3, 9, 100, b"\x04" * 32, 5)
 
 
-def attest(said: Statement) -> Attestation:
+def attest(said: LedgerStatement) -> Attestation:
     return Attestation(said, SIGNER.sign_digest(said.digest))
 
 
 @given(statements)
-def test_json_round_trips(said: Statement) -> None:
+def test_json_round_trips(said: LedgerStatement) -> None:
     attestation = attest(said)
     assert Attestation.from_document(json.loads(attestation.to_json())) == attestation
     assert attestation.signer() == SIGNER.account
 
 
 @given(statements, statements)
-def test_different_statements_have_different_digests(one: Statement, other: Statement) -> None:
+def test_different_statements_have_different_digests(
+    one: LedgerStatement, other: LedgerStatement
+) -> None:
     assert (one.digest == other.digest) == (one == other)
 
 
 @given(statements)
-def test_the_digest_is_that_of_eip_712(said: Statement) -> None:
+def test_the_digest_is_that_of_eip_712(said: LedgerStatement) -> None:
     _, domain, message = typed_data(said.kind, said.fields)
     assert said.digest == keccak256(b"\x19\x01" + domain + message)
 
@@ -80,7 +82,7 @@ def test_the_digest_is_that_of_eip_712(said: Statement) -> None:
 @given(statements, st.data())
 @settings(max_examples=100)
 def test_no_changed_character_of_an_attestation_is_signed(
-    said: Statement, data: st.DataObject
+    said: LedgerStatement, data: st.DataObject
 ) -> None:
     attestation = attest(said)
     text = attestation.to_json()

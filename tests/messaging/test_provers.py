@@ -18,7 +18,7 @@ from caimi.ledgers.port.clients import COMPOSITE, OPTIMISTIC, STORAGE_PROOF, Lig
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.composite import CompositeMember, CompositeProver
-from caimi.messaging.provers.prover import Case
+from caimi.messaging.provers.prover import ProofRequest
 from caimi.messaging.provers.storage_proof import StorageProofProver
 
 PATHS = [Path.commitment("client-0", n) for n in range(1, 5)]
@@ -89,8 +89,8 @@ class Failing(Sorting):
         raise LedgerRefused("no proofs here")
 
 
-def case(source: object = None, verifier: object = None) -> Case:
-    return Case(source, verifier or Verifier(), FINAL, ())  # type: ignore[arg-type]
+def case(source: object = None, verifier: object = None) -> ProofRequest:
+    return ProofRequest(source, verifier or Verifier(), FINAL, ())  # type: ignore[arg-type]
 
 
 def account(number: int) -> Account:

@@ -19,7 +19,7 @@ from caimi.ledgers.port import Account, RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.proof import SignedStatement
 from caimi.messaging.provers.choice import prover_for
-from caimi.messaging.turns import Turns
+from caimi.messaging.turns import RelayerSchedule
 from caimi.messaging.validator import read_tree
 from memory_ledger import Wallet
 
@@ -306,10 +306,10 @@ class Crowd:
         accounts = [signer.account for signer in signers]
         now: Callable[[], float] = lambda: float(world.now)  # noqa: E731 - a clock
 
-        def turn(account: bytes) -> Turns | None:
+        def turn(account: bytes) -> RelayerSchedule | None:
             if not turns:
                 return None
-            return Turns(account, accounts, slot_seconds=30, guard_seconds=10, clock=now)
+            return RelayerSchedule(account, accounts, slot_seconds=30, guard_seconds=10, clock=now)
 
         self.relayers = [
             world.relayer(signer, policy=Policy(turns=turn(signer.account))) for signer in signers
@@ -367,7 +367,7 @@ def test_a_packet_is_never_two_relayers_turn_and_always_somebodys_soon(
 ) -> None:
     accounts = [bytes([place]) * 20 for place in range(count)]
     at = [now]
-    turns = [Turns(me, reversed(accounts), clock=lambda: at[0]) for me in accounts]
+    turns = [RelayerSchedule(me, reversed(accounts), clock=lambda: at[0]) for me in accounts]
     assert sum(turn.mine(name, age) for turn in turns) <= 1
     at[0] += 20
     assert any(turn.mine(name, age) for turn in turns) or now % 60 > 39
@@ -376,8 +376,8 @@ def test_a_packet_is_never_two_relayers_turn_and_always_somebodys_soon(
 def test_in_the_guard_nobody_takes_over_what_was_anothers_before() -> None:
     at = [600.0]  # where a slot begins
 
-    def turn(me: bytes) -> Turns:
-        return Turns(me, [ME.account, OTHER.account], clock=lambda: at[0])
+    def turn(me: bytes) -> RelayerSchedule:
+        return RelayerSchedule(me, [ME.account, OTHER.account], clock=lambda: at[0])
 
     turns = [turn(ME.account), turn(OTHER.account)]
     name = bytes(32)
@@ -404,4 +404,4 @@ def test_turns_that_cannot_be_followed_are_refused() -> None:
         ([me, other], 20.0, -1.0),
     ):
         with pytest.raises(InvalidTurns):
-            Turns(me, accounts, slot_seconds=slot, guard_seconds=guard)
+            RelayerSchedule(me, accounts, slot_seconds=slot, guard_seconds=guard)

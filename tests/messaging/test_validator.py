@@ -24,7 +24,7 @@ from caimi.hashing import keccak256
 from caimi.ibc.path import Path as IbcPath
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import LedgerId, SentPacket, WrittenAcknowledgement
-from caimi.messaging.checkpoint import Attestation, Statement
+from caimi.messaging.checkpoint import Attestation, LedgerStatement
 from caimi.messaging.proof import Tree, absence_facts, block_key, range_facts
 from caimi.messaging.validator import MAX_ABSENCES, MAX_BLOCKS, Validator
 from caimi.persistence import open_signed_store
@@ -324,7 +324,9 @@ async def test_concurrent_questions_get_one_answer(world: World) -> None:
 
 
 def test_an_attestation_of_absence_differs_from_one_of_presence() -> None:
-    present = Statement(Kind.CHECKPOINT, b"\x01" * 32, b"\x05" * 32, 1, 5, 100, b"\x02" * 32, 3)
+    present = LedgerStatement(
+        Kind.CHECKPOINT, b"\x01" * 32, b"\x05" * 32, 1, 5, 100, b"\x02" * 32, 3
+    )
     absent = replace(present, kind=Kind.ABSENCE, from_height=5)
     assert present.digest != absent.digest
     assert absence_facts([("client", 1)])[0][1] == bytes(32)

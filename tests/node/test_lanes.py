@@ -20,7 +20,7 @@ from caimi.messaging.pinning import Pinning
 from caimi.node import lanes as lanes_module
 from caimi.node.app import create_app
 from caimi.node.http import service
-from caimi.node.lanes import MOST_WAITING, Kind, Lanes, _Lane
+from caimi.node.lanes import MOST_WAITING, LaneKind, Lanes, _Lane
 from caimi.node.ledger_health import LedgerHealth
 from caimi.node.relaying import RelayingPolicy, serve_quotes
 
@@ -193,10 +193,10 @@ async def test_one_peer_has_half_of_a_lane_and_the_rest_go_in_turn():
 
 async def test_a_peer_that_asks_too_much_is_told_and_another_is_not():
     lanes = Lanes([A])
-    async with lanes.take(A, Kind.MANY_BLOCKS, "x"):
+    async with lanes.take(A, LaneKind.MANY_BLOCKS, "x"):
 
         async def ask(peer: str) -> None:
-            async with lanes.take(A, Kind.MANY_BLOCKS, peer):
+            async with lanes.take(A, LaneKind.MANY_BLOCKS, peer):
                 pass
 
         waiting = [asyncio.create_task(ask("x")) for _ in range(MOST_WAITING)]
@@ -211,14 +211,14 @@ async def test_who_waits_too_long_is_told_and_leaves_no_trace():
     lanes = Lanes([A], seconds=0.05)
 
     async def ask(seconds: float) -> None:
-        async with lanes.take(A, Kind.MANY_BLOCKS, "x"):
+        async with lanes.take(A, LaneKind.MANY_BLOCKS, "x"):
             await asyncio.sleep(seconds)
 
     asked = [asyncio.create_task(ask(1)) for _ in range(2)]
     for each in asked:
         with pytest.raises(LedgerTooSlow):
             await each
-    lane = lanes._lanes[A, Kind.MANY_BLOCKS]
+    lane = lanes._lanes[A, LaneKind.MANY_BLOCKS]
     assert (lane._running, lane._waiting) == ({}, {})
 
 

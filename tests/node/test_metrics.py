@@ -8,7 +8,7 @@ from caimi.errors.messaging import ForgedDelivery, NotFinal
 from caimi.ibc.packet import Packet
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import Account, Asset, Block, Done, LedgerId, Money, Route, SentPacket
-from caimi.messaging.checkpoint import Attestation, Statement
+from caimi.messaging.checkpoint import Attestation, LedgerStatement
 from caimi.messaging.open_packets import OpenPackets
 from caimi.messaging.progress import Carried
 from caimi.messaging.watcher import Watched
@@ -45,7 +45,7 @@ class Validator:
     async def attest(self, ledger: LedgerId, from_height: int, height: int) -> Attestation:
         if self.behind:
             raise NotFinal("not yet")
-        said = Statement(Kind.CHECKPOINT, bytes(32), bytes(32), 1, 2, 3, b"\x01" * 32, 1)
+        said = LedgerStatement(Kind.CHECKPOINT, bytes(32), bytes(32), 1, 2, 3, b"\x01" * 32, 1)
         return Attestation(said, bytes(65))
 
     async def attest_absence(self, ledger, height, packets) -> Attestation:

@@ -7,7 +7,7 @@ import pytest
 from caimi.errors.inference import ModelNotServed, ModelStillOpening, ModelTooLarge
 from caimi.inference.worker import ServedModel
 from caimi.node import open_models
-from caimi.node.open_models import Found, OpenModels
+from caimi.node.open_models import OpenableModel, OpenModels
 from caimi.uri import ModelUri
 
 
@@ -22,7 +22,7 @@ class Store:
         self.broken: set[str] = set()
         self.models = OpenModels(self._fetch, **options)
 
-    async def _fetch(self, uri: ModelUri) -> Found:
+    async def _fetch(self, uri: ModelUri) -> OpenableModel:
         version = uri.selector or ""
         self.fetched.append(version)
         await asyncio.sleep(0)
@@ -34,7 +34,7 @@ class Store:
             self.loaded.append(version)
             return ServedModel(uri, bytes(32), None)
 
-        return Found(int(version), load, lambda: self.discarded.append(version))
+        return OpenableModel(int(version), load, lambda: self.discarded.append(version))
 
     async def get(self, size: int) -> ServedModel:
         return await self.models.get(uri(size))
@@ -114,8 +114,8 @@ async def test_files_go_when_a_version_is_closed_or_cannot_be_loaded():
     async def fail() -> ServedModel:
         raise ModelNotServed("its chunks are gone")
 
-    async def find(_uri: ModelUri) -> Found:
-        return Found(1, fail, lambda: store.discarded.append("failed"))
+    async def find(_uri: ModelUri) -> OpenableModel:
+        return OpenableModel(1, fail, lambda: store.discarded.append("failed"))
 
     broken = OpenModels(find)
     with pytest.raises(ModelNotServed):
@@ -127,13 +127,13 @@ async def test_files_go_when_a_version_is_closed_or_cannot_be_loaded():
 async def test_a_version_that_is_closed_while_it_is_opened_leaves_no_files():
     opened, discarded = asyncio.Event(), []
 
-    async def find(asked: ModelUri) -> Found:
+    async def find(asked: ModelUri) -> OpenableModel:
         async def load() -> ServedModel:
             if asked.selector == "1":
                 await opened.wait()
             return ServedModel(asked, bytes(32), None)
 
-        return Found(1, load, lambda: discarded.append(asked.selector))
+        return OpenableModel(1, load, lambda: discarded.append(asked.selector))
 
     models = OpenModels(find, max_models=1)
     first = asyncio.create_task(models.get(uri(1)))
@@ -150,12 +150,12 @@ async def test_a_version_that_is_long_in_coming_is_told_so_and_comes(monkeypatch
     monkeypatch.setattr(open_models, "WAIT_SECONDS", 0.02)
     begun = asyncio.Event()
 
-    async def find(asked: ModelUri) -> Found:
+    async def find(asked: ModelUri) -> OpenableModel:
         async def load() -> ServedModel:
             await begun.wait()
             return ServedModel(asked, bytes(32), None)
 
-        return Found(1, load)
+        return OpenableModel(1, load)
 
     models = OpenModels(find)
     with pytest.raises(ModelStillOpening):

@@ -10,7 +10,7 @@ from pathlib import Path
 from caimi.errors.messaging import AlreadySignedOtherwise
 from caimi.ibc.statements import Kind
 from caimi.journal import Journal
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 from caimi.persistence.journal_store import SqlJournalStore
 from caimi.persistence.place import Place, PostgresSchema, SqliteFile
 from caimi.persistence.receipt_store import SqlReceiptStore
@@ -38,7 +38,7 @@ def sign_what_is_not_contradicted(place: Place, me: int, heights: int) -> None:
     sys.stdin.readline()
     for height in range(1, heights + 1):
         contents = {height: bytes([me]) * 32}
-        said = Statement(
+        said = LedgerStatement(
             Kind.CHECKPOINT, ORIGIN, b"\x05" * 32, height - 1, height, height, b"\x02" * 32, 1
         )
         try:

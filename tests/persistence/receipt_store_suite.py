@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sites import StoreSite, each_site
 
 from caimi.errors.inference import NotAnchored, ReceiptStoreDamaged
-from caimi.inference.batch import ReceiptLog
+from caimi.inference.batch import ReceiptWriter
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId, SignedCall
@@ -184,7 +184,7 @@ class ReceiptStoreSuite:
     async def test_a_full_disk_is_a_named_error_and_the_store_goes_on_afterwards(
         self, store: SqlReceiptStore, site: StoreSite
     ) -> None:
-        log = ReceiptLog(store)
+        log = ReceiptWriter(store)
         (before, after) = receipts(2)
         full = receipts(300)
         with site.full(store._database, "receipts"):
@@ -229,7 +229,7 @@ class ReceiptStoreSuite:
     async def test_concurrent_receipts_are_all_there_when_they_are_told_to_be(
         self, store: SqlReceiptStore, site: StoreSite
     ) -> None:
-        log = ReceiptLog(store)
+        log = ReceiptWriter(store)
         inside = receipts(100)
         await asyncio.gather(*(log.add(signed) for signed in inside))
         assert site.told("receipts", "SELECT count(*) FROM receipts") == [(100,)]

@@ -22,7 +22,7 @@ from caimi.errors.messaging import (
     SigningStopped,
 )
 from caimi.ibc.statements import Kind
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 from caimi.messaging.signed_store import SignedBlock
 from caimi.persistence.signed_store import SqlSignedStore
 
@@ -35,8 +35,8 @@ HEIGHTS = 60
 _origins = itertools.count(1)
 
 
-def statement(**changes: Any) -> Statement:
-    base = Statement(Kind.CHECKPOINT, ORIGIN, b"\x05" * 32, 1, 5, 100, b"\x02" * 32, 3)
+def statement(**changes: Any) -> LedgerStatement:
+    base = LedgerStatement(Kind.CHECKPOINT, ORIGIN, b"\x05" * 32, 1, 5, 100, b"\x02" * 32, 3)
     return replace(base, **changes)
 
 

@@ -17,7 +17,7 @@ from caimi.errors.messaging import AlreadySignedOtherwise, SignedStoreDamaged
 from caimi.errors.operations import JournalBusy, JournalDamaged, JournalUnwritable
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import LedgerId, SignedCall
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 from caimi.messaging.signed_store import SignedBlock
 from caimi.persistence.journal_store import SqlJournalStore
 from caimi.persistence.place import SqliteFile
@@ -92,7 +92,7 @@ def test_what_a_file_of_before_says_is_read_and_not_contradicted(tmp_path: Path)
     signed = SqlSignedStore(SqliteFile(tmp_path / "signed"))
     assert signed.newest(b"\1" * 32) == SignedBlock(5, b"\x0a")
     assert signed.stopped(b"\2") == "it forked"
-    said = Statement(Kind.CHECKPOINT, b"\1" * 32, b"\x05" * 32, 1, 5, 100, b"\2" * 32, 1)
+    said = LedgerStatement(Kind.CHECKPOINT, b"\1" * 32, b"\x05" * 32, 1, 5, 100, b"\2" * 32, 1)
     with pytest.raises(AlreadySignedOtherwise):
         signed.remember(said, b"\x0a", {4: b"\4"})
     signed.remember(said, b"\x0a", {3: b"\3"})

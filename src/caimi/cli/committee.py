@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import TypeVar
 
-    from caimi.client.committees import Office
+    from caimi.client.committees import TrustedCommittee
     from caimi.ledgers.port import Ledger, LedgerId, Signer
     from caimi.messaging.handover import Handover
 
@@ -42,7 +42,7 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """
     from caimi.client.committees import committees
 
-    async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[tuple[Office, str]]:
+    async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[tuple[TrustedCommittee, str]]:
         offices = await committees(ledgers)
         return [(each, ledgers[each.ledger].accounts.text(each.client)) for each in offices]
 
@@ -144,13 +144,13 @@ def apply(
 
     Example: [bold]caimi committee apply next.json -k alice[/bold]
     """
-    from caimi.client.committees import Carried, carry_out
+    from caimi.client.committees import RotationOutcome, carry_out
     from caimi.config import load_config
     from caimi.hashing import keccak256
     from caimi.messaging.handover import Handover
     from caimi.persistence import open_journal
 
-    async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[Carried]:
+    async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[RotationOutcome]:
         text = _read(file)
         handover = Handover.from_json(text)
         signer = await signer_of(config, key)

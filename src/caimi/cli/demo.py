@@ -14,7 +14,7 @@ from rich.table import Table
 
 from caimi.cli.options import JsonOption, guarded
 from caimi.cli.output import err, out, print_json
-from caimi.demo.report import Report, Step
+from caimi.demo.report import DemoStep, Report
 from caimi.errors.operations import UsageError
 
 
@@ -53,7 +53,7 @@ def demo(
     )
     tasks: dict[str, TaskID] = {}
 
-    def announce(step: Step) -> None:
+    def announce(step: DemoStep) -> None:
         if step.proved or step.missing:
             colour = "green" if step.proved else "yellow"
             progress.update(
@@ -120,5 +120,5 @@ def _show(report: Report) -> None:
     out.print(report.summary, highlight=False)
 
 
-def _ledgers(step: Step) -> list[str]:
+def _ledgers(step: DemoStep) -> list[str]:
     return [name for name in step.ledger.replace(" → ", ", ").split(", ") if name]

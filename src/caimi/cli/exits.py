@@ -20,10 +20,11 @@ from caimi.cli.one_ledger import (
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
 from caimi.cli.proposals import RouteOption
 from caimi.errors.operations import UsageError
+from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
 
 if TYPE_CHECKING:
-    from caimi.ledgers.evm.exits import Heirs
+    from caimi.ledgers.evm.exits import Beneficiaries
     from caimi.ledgers.evm.ledger import EvmLedger
 
 app = typer.Typer(
@@ -39,7 +40,7 @@ HeightOption = Annotated[
 ModelOption = Annotated[str, typer.Option("--model", help="The model's id on this ledger.")]
 
 
-def heirs_in(file: Path) -> Heirs:
+def heirs_in(file: Path) -> Beneficiaries:
     """Read a list of heirs from a file."""
     from caimi.ledgers.evm.exits import read_heirs
 
@@ -229,6 +230,6 @@ def _signature(text: str) -> tuple[bytes, bytes]:
             f"{text!r:.60} is no account and signature as `caimi governance exit sign` prints them."
         )
     try:
-        return account_of(who), bytes.fromhex(signature[2:])
+        return account_of(who), read_either_case(signature)
     except ValueError:
         raise UsageError(f"The signature of {who} is not hexadecimal.") from None

@@ -26,7 +26,7 @@ from caimi.cli.output import facts, out, print_json, say, table
 if TYPE_CHECKING:
     from caimi.ledgers.evm.governance import Governance
     from caimi.ledgers.evm.ledger import EvmLedger
-    from caimi.ledgers.evm.timelock import Operation, Timelock
+    from caimi.ledgers.evm.timelock import Timelock, TimelockOperation
 
 app = typer.Typer(
     help="Who may change what on a ledger, and changes through its timelock.", no_args_is_help=True
@@ -246,7 +246,7 @@ def cancel(
     )
 
 
-async def _found(ledger: EvmLedger, operation: str) -> tuple[Timelock, Operation]:
+async def _found(ledger: EvmLedger, operation: str) -> tuple[Timelock, TimelockOperation]:
     from caimi.ledgers.evm.governance import timelock_of
 
     timelock = await timelock_of(ledger)

@@ -14,6 +14,7 @@ import typer
 from caimi.cli.options import ask_passphrase, guarded
 from caimi.cli.output import facts, print_json
 from caimi.errors.operations import UsageError
+from caimi.hex_text import read_either_case
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -31,8 +32,6 @@ UnsignedOption = Annotated[
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_ID = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 def seconds_of(text: str) -> int:
@@ -53,9 +52,12 @@ def account_of(text: str) -> bytes:
     Raises:
         UsageError: it is something else.
     """
-    if _ADDRESS.fullmatch(text) is None:
-        raise UsageError(f"{text!r:.60} is no address; write 0x and 40 hexadecimal digits.")
-    return bytes.fromhex(text[2:])
+    try:
+        return read_either_case(text, 20)
+    except ValueError:
+        raise UsageError(
+            f"{text!r:.60} is no address; write 0x and 40 hexadecimal digits."
+        ) from None
 
 
 def id_of(text: str) -> bytes:
@@ -64,9 +66,10 @@ def id_of(text: str) -> bytes:
     Raises:
         UsageError: it is something else.
     """
-    if _ID.fullmatch(text) is None:
-        raise UsageError(f"{text!r:.80} is no id; write 0x and 64 hexadecimal digits.")
-    return bytes.fromhex(text[2:])
+    try:
+        return read_either_case(text, 32)
+    except ValueError:
+        raise UsageError(f"{text!r:.80} is no id; write 0x and 64 hexadecimal digits.") from None
 
 
 def on_ledger(

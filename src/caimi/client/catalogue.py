@@ -19,7 +19,7 @@ from caimi.uri import ModelUri
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundModel:
     """One line of a search; `final` unless it tells of what may still be undone.
 
     Prices are as they were set last: whoever buys is asked for what the ledger says then.
@@ -68,7 +68,7 @@ class HistoryLine:
 
 async def search(
     context: Context, text: str = "", ledger: str | None = None, progress: Progress = no_progress
-) -> list[Found]:
+) -> list[FoundModel]:
     """List the models whose name or id contains `text`, at home on one ledger or on any."""
     sought = text.lower()
     found = []
@@ -92,9 +92,9 @@ def _is_home(ledger: Ledger, model: RegisteredModel) -> bool:
         return False
 
 
-def _line(context: Context, ledger: str, model: Listing) -> Found:
+def _line(context: Context, ledger: str, model: Listing) -> FoundModel:
     offers = model.prices()
-    return Found(
+    return FoundModel(
         uri=str(ModelUri(ledger, model.model_id, None)),
         name=model.name,
         latest=model.versions[-1] if model.versions else "",

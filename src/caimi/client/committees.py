@@ -16,7 +16,7 @@ from caimi.messaging.rotation import Rotation
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class TrustedCommittee:
     """A committee in office: `client` of `route` on `ledger` believes it about the counterparty."""
 
     ledger: LedgerId
@@ -27,7 +27,7 @@ class Office:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class RotationOutcome:
     """What came of a rotation at one client, which is as its ledger writes it.
 
     ``handed over``, ``already``, or why not.
@@ -40,7 +40,7 @@ class Carried:
     tx: str = ""
 
 
-async def committees(ledgers: Mapping[LedgerId, Ledger]) -> list[Office]:
+async def committees(ledgers: Mapping[LedgerId, Ledger]) -> list[TrustedCommittee]:
     """List the committees that the ledgers' routes trust, those inside other clients too."""
     found = await asyncio.gather(*(_offices(ledger) for ledger in ledgers.values()))
     return [office for each in found for office in each]
@@ -79,7 +79,7 @@ async def carry_out(
     signer: Signer,
     outbox: Outbox | None = None,
     key: str = "",
-) -> list[Carried]:
+) -> list[RotationOutcome]:
     """Bring a signed hand-over to every client that it is for; again, it goes on where it stopped.
 
     Raises:
@@ -89,22 +89,22 @@ async def carry_out(
         (each.ledger, each.rotation.current.hash): each.collect() for each in handover.planned
     }
     done = {(each.ledger, each.rotation.following.hash) for each in handover.planned}
-    said: list[Carried] = []
+    said: list[RotationOutcome] = []
     for office in await committees(ledgers):
         about = office.route.counterparty
         place = (about, office.committee.hash)
         ledger = ledgers[office.ledger]
         client = ledger.accounts.text(office.client)
         if place in done:
-            said.append(Carried(office.ledger, client, about, "already"))
+            said.append(RotationOutcome(office.ledger, client, about, "already"))
             continue
         if place not in signed:
             epoch = office.committee.epoch
             outcome = f"not in the hand-over (epoch {epoch})"
-            said.append(Carried(office.ledger, client, about, outcome))
+            said.append(RotationOutcome(office.ledger, client, about, outcome))
             continue
         if office.frozen:
-            said.append(Carried(office.ledger, client, about, "frozen"))
+            said.append(RotationOutcome(office.ledger, client, about, "frozen"))
             continue
         rotation = signed[place]
         call = ledger.clients.rotate(
@@ -112,18 +112,20 @@ async def carry_out(
         )
         where = f"{key}/{office.ledger}/{office.client.native.hex()}"
         receipt = await ledger.submit(call, signer, outbox=outbox, key=where)
-        said.append(Carried(office.ledger, client, about, "handed over", receipt.tx))
+        said.append(RotationOutcome(office.ledger, client, about, "handed over", receipt.tx))
     return said
 
 
-async def _offices(ledger: Ledger) -> list[Office]:
+async def _offices(ledger: Ledger) -> list[TrustedCommittee]:
     seen: dict[Account, Route] = {}
     for route in await ledger.gateway.routes():
         for client in _committee_clients(await ledger.clients.of(route.client_id)):
             seen.setdefault(client.account, route)
     frozen = await ledger.clients.frozen(list(seen))
     return [
-        Office(ledger.id, route, account, await ledger.clients.committee(account), stopped)
+        TrustedCommittee(
+            ledger.id, route, account, await ledger.clients.committee(account), stopped
+        )
         for (account, route), stopped in zip(seen.items(), frozen, strict=True)
     ]
 

@@ -25,7 +25,7 @@ from caimi.ledgers.port import (
 )
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.provers.choice import prover_for
-from caimi.messaging.provers.prover import Case
+from caimi.messaging.provers.prover import ProofRequest
 from caimi.services.endpoint import Endpoint
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,39}")  # up to 2**128, as the escrow takes it
@@ -91,7 +91,7 @@ async def refund(
     found = await _sent(source, client_id, sequence)
     names = [(found.packet.dest_client, sequence)]
     prover = prover_for(await source.clients.of(client_id))
-    case = Case(destination, source, await destination.finalized(), validators)
+    case = ProofRequest(destination, source, await destination.finalized(), validators)
     proof = (await prover.absence(case, names))(names)
     relayer, payer = parties
     nothing = offered(source.coins, source.id, "coin").asset.of(0)

@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from caimi.chains import AccountId
-from caimi.client import catalogue, publish, pull, purchase, release, transfer
+from caimi.client import aliases, catalogue, deprecation, publish, pull, purchase, transfer
 from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
-from caimi.client.catalogue import Found, HistoryLine, Shown
+from caimi.client.catalogue import FoundModel, HistoryLine, Shown
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
@@ -31,6 +31,7 @@ from caimi.errors.ids import InvalidAccountId
 from caimi.errors.machine import SystemRefused
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
+from caimi.hex_text import read_either_case, read_hex
 from caimi.inference.engine import Session
 from caimi.inference.engines import DEFAULT_ENGINE
 from caimi.inference.inclusion import Inclusion
@@ -136,7 +137,7 @@ class AsyncNetwork:
 
     async def search(
         self, text: str = "", ledger: str | None = None, *, progress: Progress = no_progress
-    ) -> list[Found]:
+    ) -> list[FoundModel]:
         """Find models by a part of their name or id."""
         where = self._ledger(ledger) if ledger is not None else None
         return await catalogue.search(self.context, text, where, progress)
@@ -275,7 +276,7 @@ class AsyncNetwork:
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
         """Ask the worker that signed for the inclusion proof; None when it has none to give."""
         for entry in self.config.workers:
-            if bytes.fromhex(entry.account[2:]) == signed.receipt.worker:
+            if read_either_case(entry.account) == signed.receipt.worker:
                 endpoint = Endpoint(entry.url)
                 try:
                     return await HttpWorker(endpoint).inclusion(signed)
@@ -287,15 +288,15 @@ class AsyncNetwork:
 
     async def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""
-        return await release.set_alias(self.context, uri, alias)
+        return await aliases.set_alias(self.context, uri, alias)
 
     async def alias_history(self, uri: str, alias: str) -> list[AliasChange]:
         """List what an alias pointed at over time."""
-        return await release.alias_history(self.context, uri, alias)
+        return await aliases.alias_history(self.context, uri, alias)
 
     async def deprecate(self, uri: str, reason: str) -> Done[None]:
         """Mark a version as deprecated."""
-        return await release.deprecate(self.context, uri, reason)
+        return await deprecation.deprecate(self.context, uri, reason)
 
     def _home(self, uri: str) -> LedgerId:
         return LedgerId(ModelUri.parse(uri).ledger)
@@ -324,7 +325,7 @@ def make_context(
     endpoints: Sequence[tuple[int, Endpoint]],
 ) -> Context:
     """Join what operations work with. `endpoints` are the committee's nodes, by index."""
-    if config.relay.mode == "self":
+    if config.delivery.mode == "self":
         validators = [HttpValidator(endpoint) for _, endpoint in endpoints]
         relayer = Relayer(ledgers, validators, identity.signers(ledgers))
 
@@ -336,11 +337,7 @@ def make_context(
         async def carry() -> None:
             await asyncio.sleep(SERVICE_POLL_SECONDS)
 
-    group = (
-        GroupKey.from_bytes(bytes.fromhex(config.committee.group_key[2:]))
-        if config.committee
-        else None
-    )
+    group = GroupKey.from_bytes(read_hex(config.committee.group_key)) if config.committee else None
     return Context(
         ledgers=ledgers,
         store=LocalStore(config.path(config.store.path)),
@@ -349,7 +346,7 @@ def make_context(
         group=group,
         custodians=[HttpCustodian(index, endpoint) for index, endpoint in endpoints],
         carry=carry,
-        wait_seconds=config.relay.wait_seconds,
+        wait_seconds=config.delivery.wait_seconds,
         index_folder=_index_folder(),
     )
 

@@ -19,7 +19,7 @@ from caimi.contracts.receipts import ReceiptAnchors
 from caimi.contracts.records import Table
 from caimi.contracts.registry import ModelRegistry
 from caimi.contracts.site import Accounts, Site
-from caimi.contracts.treasury import Coins, Treasury
+from caimi.contracts.treasury import HeldCoins, Treasury
 
 R = TypeVar("R")
 
@@ -40,7 +40,7 @@ class Contracts:
     receipts: ReceiptAnchors
 
     @classmethod
-    def over(cls, site: Site, accounts: Accounts, coins: Coins | None = None) -> Contracts:
+    def over(cls, site: Site, accounts: Accounts, coins: HeldCoins | None = None) -> Contracts:
         """Put the contracts of a ledger together; without `coins` its market grants only."""
         authority = Authority()
         clients = CommitteeClients(authority)

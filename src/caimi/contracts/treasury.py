@@ -22,7 +22,7 @@ from caimi.contracts.state import State
 MAX_DEPOSIT_BITS: Final = 80
 
 
-class Coins(Protocol):
+class HeldCoins(Protocol):
     """A ledger's money. All it writes goes to `call.state`, so that it is undone with the call.
 
     Exactly the amount moves, or it refuses (`CallRefused`) and nothing does.
@@ -61,7 +61,7 @@ class Treasury:
     """The money of one market, on a ledger that may have no coins."""
 
     def __init__(
-        self, market: Account, accounts: Accounts, authority: Authority, coins: Coins | None
+        self, market: Account, accounts: Accounts, authority: Authority, coins: HeldCoins | None
     ) -> None:
         self._market = market
         self._authority = authority
@@ -104,7 +104,7 @@ class Treasury:
 
     # --- for the market -------------------------------------------------------------------------
 
-    def require_coins(self) -> Coins:
+    def require_coins(self) -> HeldCoins:
         """Give the ledger's coins; refuses ``NoCoins`` where there are none."""
         if self._coins is None:
             refuse("NoCoins")

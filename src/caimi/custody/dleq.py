@@ -25,7 +25,7 @@ PROOF_BYTES: Final = 2 * SCALAR_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class EqualityStatement:
     """What is proved: one scalar takes G to `image` and `base` to `base_image`, in `context`.
 
     `context` is everything else that the proof binds, as bytes; `domain` keeps proofs of different
@@ -40,7 +40,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class EqualityProof:
     """A challenge and a response, both scalars."""
 
     challenge: int
@@ -51,19 +51,19 @@ class Proof:
         return scalar_to_bytes(self.challenge) + scalar_to_bytes(self.response)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Proof:
+    def from_bytes(cls, data: bytes) -> EqualityProof:
         """Parse 64 bytes, or raise `MalformedEncoding`."""
         return cls(scalar_from_bytes(data[:SCALAR_BYTES]), scalar_from_bytes(data[SCALAR_BYTES:]))
 
 
-def prove(secret: int, statement: Statement) -> Proof:
+def prove(secret: int, statement: EqualityStatement) -> EqualityProof:
     """Prove `statement` with the logarithm `secret`."""
     nonce = secrets.randbelow(ORDER)
     challenge = _challenge(statement, generator_times(nonce), statement.base.times_secret(nonce))
-    return Proof(challenge, (nonce + secret * challenge) % ORDER)
+    return EqualityProof(challenge, (nonce + secret * challenge) % ORDER)
 
 
-def holds(proof: Proof, statement: Statement) -> bool:
+def holds(proof: EqualityProof, statement: EqualityStatement) -> bool:
     """Tell whether `proof` proves `statement`."""
     against = -proof.challenge
     commitment = statement.image.times(against).plus_generator_times(proof.response)
@@ -71,7 +71,7 @@ def holds(proof: Proof, statement: Statement) -> bool:
     return proof.challenge == _challenge(statement, commitment, base_commitment)
 
 
-def _challenge(statement: Statement, commitment: Point, base_commitment: Point) -> int:
+def _challenge(statement: EqualityStatement, commitment: Point, base_commitment: Point) -> int:
     return hash_to_scalar(
         statement.domain,
         *statement.context,

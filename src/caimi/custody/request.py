@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
-from caimi.chains import AccountId
+from caimi.chains import LEDGER, AccountId
 from caimi.custody.delivery import RECIPIENT_PUBLIC_BYTES, SEALED_OVERHEAD, check_recipient
 from caimi.custody.encoding import Fields, hex_text
 from caimi.custody.keys import MAX_CUSTODIANS
@@ -33,7 +33,7 @@ MAX_SIGNATURE_BYTES: Final = 4_096
 NONCE_BYTES: Final = 32
 CONSUMER_CHARACTERS: Final = 170
 """Of a CAIP-10 id: 41 for the ledger, a colon, 128 for the account."""
-_LEDGER: Final = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
+_LEDGER: Final = re.compile(LEDGER)
 _STATEMENT: Final = StatementType(
     StatementDomain("CAIMI", "1"),
     "ShareRequest",

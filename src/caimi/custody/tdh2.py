@@ -61,7 +61,7 @@ class Ciphertext:
     label: bytes
     ephemeral: Point
     twin: Point
-    proof: dleq.Proof
+    proof: dleq.EqualityProof
     sealed: bytes
 
     def to_bytes(self) -> bytes:
@@ -83,7 +83,7 @@ class Ciphertext:
         label = reader.blob(MAX_LABEL_BYTES)
         ephemeral = Point.from_bytes(reader.take(POINT_BYTES))
         twin = Point.from_bytes(reader.take(POINT_BYTES))
-        proof = dleq.Proof.from_bytes(reader.take(dleq.PROOF_BYTES))
+        proof = dleq.EqualityProof.from_bytes(reader.take(dleq.PROOF_BYTES))
         sealed = reader.blob(MAX_SECRET_BYTES + _TAG_BYTES)
         reader.finish()
         return cls(label, ephemeral, twin, proof, sealed)
@@ -95,7 +95,7 @@ class DecryptionShare:
 
     index: int
     point: Point = field(repr=False)
-    proof: dleq.Proof = field(repr=False)
+    proof: dleq.EqualityProof = field(repr=False)
 
     def to_bytes(self) -> bytes:
         """Encode: tag, index (one byte), point, proof."""
@@ -108,7 +108,7 @@ class DecryptionShare:
         reader.expect(_SHARE_TAG)
         index = reader.number(1, MAX_CUSTODIANS)
         point = Point.from_bytes(reader.take(POINT_BYTES))
-        proof = dleq.Proof.from_bytes(reader.take(dleq.PROOF_BYTES))
+        proof = dleq.EqualityProof.from_bytes(reader.take(dleq.PROOF_BYTES))
         reader.finish()
         return cls(index, point, proof)
 
@@ -230,8 +230,8 @@ def _is_good(ciphertext: Ciphertext, share: DecryptionShare, group: GroupKey) ->
 
 def _well_formed(
     public_key: Point, label: bytes, ephemeral: Point, twin: Point, sealed: bytes
-) -> dleq.Statement:
-    return dleq.Statement(
+) -> dleq.EqualityStatement:
+    return dleq.EqualityStatement(
         domain=_CIPHERTEXT_DOMAIN,
         context=(public_key.to_bytes(), label, sealed),
         base=SECOND_GENERATOR,
@@ -240,8 +240,8 @@ def _well_formed(
     )
 
 
-def _share_of(ciphertext: Ciphertext, image: Point, point: Point) -> dleq.Statement:
-    return dleq.Statement(
+def _share_of(ciphertext: Ciphertext, image: Point, point: Point) -> dleq.EqualityStatement:
+    return dleq.EqualityStatement(
         domain=_SHARE_DOMAIN,
         context=(),
         base=ciphertext.ephemeral,

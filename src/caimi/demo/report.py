@@ -12,7 +12,7 @@ from caimi.errors.node import DemoFailed
 
 
 @dataclass(slots=True)
-class Step:
+class DemoStep:
     """One step. `tx` is the transaction that shows it, empty where there is none.
 
     `missing` says why nothing was proved, where a model does not allow it.
@@ -39,17 +39,17 @@ class Step:
 class Report:
     """The steps so far. `announce` is told when one starts and when it ends."""
 
-    announce: Callable[[Step], None]
-    steps: list[Step] = field(default_factory=list)
+    announce: Callable[[DemoStep], None]
+    steps: list[DemoStep] = field(default_factory=list)
 
     @contextmanager
-    def step(self, name: str, ledger: str = "") -> Iterator[Step]:
+    def step(self, name: str, ledger: str = "") -> Iterator[DemoStep]:
         """Time a step; it must call `prove` or `leave_out` before it ends.
 
         Raises:
             DemoFailed: it ended without proof.
         """
-        step = Step(name, ledger)
+        step = DemoStep(name, ledger)
         self.announce(step)
         began = time.perf_counter()
         yield step

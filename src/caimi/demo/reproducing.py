@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from caimi.demo.report import Step, require
+from caimi.demo.report import DemoStep, require
 from caimi.errors.inference import ModelNotRunnable, RunFailed, WrongInput
 from caimi.inference.spread import MULTIPLE, measure_spread
 from caimi.inference.tensors import Tensors, hash_tensors
@@ -14,7 +14,7 @@ from caimi.inference.wasm.engine import WasmEngine, WasmSession
 from caimi.inference.wasm.hosting.host import ModuleHost
 
 
-def reproduce(model: Path, inputs: Tensors, outputs: Tensors, step: Step) -> None:
+def reproduce(model: Path, inputs: Tensors, outputs: Tensors, step: DemoStep) -> None:
     """Compile the model, run it in two processes, and compare: with itself by bits, with `outputs`
     by values. A user's model that cannot be compiled or run so leaves the step out, by name.
     """

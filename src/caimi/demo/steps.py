@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from caimi.client import catalogue, pull, purchase, release, transfer
+from caimi.client import aliases, catalogue, pull, purchase, transfer
 from caimi.client.inference import ask_worker, onnx_file, open_session
 from caimi.client.publish import Description, Published, publish
 from caimi.client.pull import Pulled
@@ -249,7 +249,7 @@ async def release_and_roll_back(
 ) -> None:
     """Step 7: version 1.1, the alias moved and rolled back, history intact."""
     with report.step("7 version 1.1.0", world.a.id) as step:
-        await release.set_alias(world.publisher, first.uri, ALIAS)
+        await aliases.set_alias(world.publisher, first.uri, ALIAS)
         second = await publish(
             world.publisher,
             subject.improved,
@@ -265,9 +265,9 @@ async def release_and_roll_back(
         require(manifest.parent == bytes.fromhex(first.manifest), "1.1.0 does not follow 1.0.0.")
         step.prove("published with 1.0.0 as its parent", tx=second.tx)
     with report.step("7 roll back", world.a.id) as step:
-        await release.set_alias(world.publisher, second.uri, ALIAS)
-        receipt = await release.set_alias(world.publisher, first.uri, ALIAS)
-        changes = await release.alias_history(world.publisher, first.uri, ALIAS)
+        await aliases.set_alias(world.publisher, second.uri, ALIAS)
+        receipt = await aliases.set_alias(world.publisher, first.uri, ALIAS)
+        changes = await aliases.alias_history(world.publisher, first.uri, ALIAS)
         seen = [change.version for change in changes]
         require(seen == ["1.0.0", "1.1.0", "1.0.0"], f"The history of the alias is {seen}.")
         step.prove(f"{ALIAS}: {' → '.join(seen)}, nothing overwritten", tx=receipt.tx)

@@ -21,7 +21,7 @@ from caimi.client.keyring import Identity
 from caimi.composition.sandboxes import start_sandboxes
 from caimi.custody.keys import GroupKey
 from caimi.errors.operations import UsageError
-from caimi.inference.batch import ReceiptLog
+from caimi.inference.batch import ReceiptWriter
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
@@ -173,7 +173,7 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
             engine,
             LicensedModels(working, engine, folder / "worker" / "models", Consent(working, None)),
             working.identity.signer,
-            ReceiptLog(receipts),
+            ReceiptWriter(receipts),
             time.time,
         )
         world = World(

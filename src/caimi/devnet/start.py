@@ -19,15 +19,16 @@ from caimi.config import (
     CommitteeSection,
     Config,
     CustodianSection,
+    DeliverySection,
     KeysSection,
     LedgerSection,
-    RelaySection,
     WorkerSection,
 )
 from caimi.devnet import processes
 from caimi.devnet.processes import Process
 from caimi.errors.base import CaimiError
 from caimi.errors.node import ProcessFailed
+from caimi.hex_text import read_either_case
 from caimi.ledgers.evm.anvil import AnvilOptions, anvil_command, free_port, fund, wait_ready
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import Deployment, Signers, connect_ledgers, deploy
@@ -105,7 +106,7 @@ class Start:
                 ],
             ),
             keys=keys,
-            relay=RelaySection(mode="service"),
+            delivery=DeliverySection(mode="service"),
             workers=[
                 WorkerSection(
                     url=f"http://127.0.0.1:{port}",
@@ -148,7 +149,7 @@ class Start:
         self, stack: AsyncExitStack, accounts: dict[str, str], signers: Sequence[LocalSigner]
     ) -> list[LedgerSection]:
         deployer = LocalSigner.generate()
-        funded = {bytes.fromhex(text[2:]): 10_000 * COINS for text in accounts.values()}
+        funded = {read_either_case(text): 10_000 * COINS for text in accounts.values()}
         funded[deployer.account] = 10_000 * COINS
         ledgers, sections = [], []
         for name, number in LEDGERS.items():
@@ -161,7 +162,7 @@ class Start:
             await fund(chain.rpc, funded)
             ledgers.append((name, options.url, chain))
         self._tell("deploying contracts")
-        guardian = bytes.fromhex(accounts["guardian"][2:])
+        guardian = read_either_case(accounts["guardian"])
         deployments = await asyncio.gather(
             *(deploy(chain, deployer, guardian=guardian) for _, _, chain in ledgers)
         )

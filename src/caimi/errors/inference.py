@@ -247,15 +247,15 @@ class ModelTooLarge(ModelNotServed):
 
     code = "CAIMI-R045"
     why = "The memory for open models is bounded."
-    next_step = "Ask another worker; its operator can raise models_mib in [worker]."
+    next_step = "Ask another worker; its operator can raise models_mib in [serving]."
 
 
 class ModelNotWanted(ModelNotServed):
     """A worker's operator did not agree to serve that model."""
 
     code = "CAIMI-R061"
-    why = "Anyone may grant a worker a licence; it runs what its own key bought or [worker] lists."
-    next_step = "Ask another worker; its operator can buy it, or add it to models in [worker]."
+    why = "Anyone may grant a worker a licence; it runs what its own key bought or [serving] lists."
+    next_step = "Ask another worker; its operator can buy it, or add it to models in [serving]."
 
 
 class ModelStillOpening(ModelNotServed):

@@ -10,7 +10,7 @@ from caimi.inference.receipt_store import ReceiptStore
 from caimi.ledgers.port import Account, Done, Ledger, Signer
 
 
-class ReceiptLog:
+class ReceiptWriter:
     """Writes receipts of concurrent answers together: one synchronisation of the disk for many.
 
     Belongs to one event loop.

@@ -9,12 +9,12 @@ from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 from caimi.errors.inference import ModelNotRunnable, WorkerBusy, WrongInput
-from caimi.inference.batch import ReceiptLog
+from caimi.inference.batch import ReceiptWriter
 from caimi.inference.batching import BatchLimits, row_count, run_together
 from caimi.inference.engine import Engine, Session
-from caimi.inference.lines import Line, Outcome
 from caimi.inference.prices import FREE, NOTHING, Offer, PriceList, Shapes, Usage
 from caimi.inference.receipt import Receipt, SignedReceipt
+from caimi.inference.request_queue import Outcome, RequestQueue
 from caimi.inference.runners import Runners
 from caimi.inference.tensors import Array, Tensors, hash_tensors
 from caimi.ledgers.port import Signer
@@ -92,7 +92,7 @@ class Worker:
         engine: Engine,
         models: Models,
         signer: Signer,
-        receipts: ReceiptLog,
+        receipts: ReceiptWriter,
         clock: Callable[[], float],
         *,
         prices: PriceList = FREE,
@@ -110,7 +110,9 @@ class Worker:
         self._batches = batches
         self._alone: Runners[Answer] = Runners(threads)
         self._together: Runners[list[Outcome[Answer]]] = Runners(threads)
-        self._lines: WeakKeyDictionary[ServedModel, Line[_Asked, Answer]] = WeakKeyDictionary()
+        self._lines: WeakKeyDictionary[ServedModel, RequestQueue[_Asked, Answer]] = (
+            WeakKeyDictionary()
+        )
 
     @property
     def account(self) -> bytes:
@@ -188,7 +190,7 @@ class Worker:
         line = self._lines.get(asked.served)
         if line is None:
             rows, seconds = self._batches.rows, self._batches.wait_seconds
-            line = Line(self._together, self._answer_all, _rows_of, rows, seconds)
+            line = RequestQueue(self._together, self._answer_all, _rows_of, rows, seconds)
             self._lines[asked.served] = line
         return await line.ask(asked)
 

@@ -13,7 +13,7 @@ from caimi.errors.messaging import (
     NotEnoughAttestations,
 )
 from caimi.ledgers.port import Committee, LedgerId
-from caimi.messaging.checkpoint import Attestation, Statement
+from caimi.messaging.checkpoint import Attestation, LedgerStatement
 from caimi.messaging.proof import SignedStatement
 
 TIMEOUT_SECONDS = 10.0
@@ -38,7 +38,7 @@ class ValidatorClient(Protocol):
 
 
 async def gather_signatures(
-    expected: Statement,
+    expected: LedgerStatement,
     committee: Committee,
     validators: Sequence[ValidatorClient],
     ask: Callable[[ValidatorClient], Awaitable[Attestation]],
@@ -87,7 +87,7 @@ async def gather_signatures(
     )
 
 
-def _place(attestation: Attestation, expected: Statement, committee: Committee) -> int:
+def _place(attestation: Attestation, expected: LedgerStatement, committee: Committee) -> int:
     if attestation.statement != expected:
         raise InvalidCheckpoint("It states something else than the ledger shows here.")
     signer = attestation.signer()

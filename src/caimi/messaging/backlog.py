@@ -10,7 +10,7 @@ from caimi.ledgers.port import LedgerId, SentPacket
 from caimi.messaging.policy import RoutePolicy
 from caimi.messaging.progress import E, last_block
 from caimi.messaging.retries import Retries
-from caimi.messaging.turns import Turns
+from caimi.messaging.turns import RelayerSchedule
 from caimi.messaging.validator import MAX_BLOCKS
 
 URGENT_SECONDS: Final = 600
@@ -23,7 +23,7 @@ Name: TypeAlias = tuple[str, LedgerId, str, int]
 class Backlog:
     """Chooses what goes now: what is due again, is this relayer's turn, and fills a batch."""
 
-    def __init__(self, clock: Callable[[], float], turns: Turns | None) -> None:
+    def __init__(self, clock: Callable[[], float], turns: RelayerSchedule | None) -> None:
         self.retries = Retries(clock)
         self._clock = clock
         self._turns = turns

@@ -31,7 +31,7 @@ _hex: Final = partial(hex_field, InvalidCheckpoint)
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class LedgerStatement:
     """One statement about a ledger.
 
     A checkpoint's `root` is over the gateway's packets and acknowledgements in blocks
@@ -83,7 +83,7 @@ class Statement:
 class Attestation:
     """A statement with one validator's signature (r, s, v: 65 bytes)."""
 
-    statement: Statement
+    statement: LedgerStatement
     signature: bytes
 
     def signer(self) -> bytes:
@@ -136,7 +136,7 @@ class Attestation:
                 # JSON's true is a Python integer.
                 and bool not in map(type, (from_height, height, time, size))
             ):
-                statement = Statement(
+                statement = LedgerStatement(
                     Kind(kind),
                     _hex(origin, 32),
                     _hex(committee, 32),

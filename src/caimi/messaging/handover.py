@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
+from caimi.chains import LEDGER
 from caimi.errors.messaging import InvalidCheckpoint
 from caimi.ibc.statements import MAX_MEMBERS
 from caimi.json_text import read_json
@@ -26,7 +27,7 @@ MAX_SIZE: Final = 4 << 20
 MAX_ROTATIONS: Final = 1_000
 _VERSION: Final = 1
 _hex: Final = partial(hex_field, InvalidCheckpoint)
-_LEDGER: Final = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
+_LEDGER: Final = re.compile(LEDGER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from caimi.errors.messaging import NothingToAttest, RangeTooLarge, ReceivedAfter
 from caimi.ibc.path import Path, PathKind
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import AttestationKey, Block
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 from caimi.messaging.ibc_attestations import (
     MAX_PATHS,
     IbcAttestation,
@@ -91,7 +91,7 @@ class IbcAttestor:
 
     async def _sign(self, block: Block, statement: IbcStatement) -> IbcAttestation:
         # What binds an attestor is a height's time and hash: the rest is that block's state.
-        said = Statement(
+        said = LedgerStatement(
             Kind.ABSENCE,
             self._source.origin,
             bytes(32),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from caimi.ledgers.port import LedgerId, Route
-from caimi.messaging.turns import Turns
+from caimi.messaging.turns import RelayerSchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +41,4 @@ class Policy:
 
     route: Callable[[LedgerId, Route], RoutePolicy] = carry_everything
     price_caps: Mapping[LedgerId, int] = field(default_factory=dict)
-    turns: Turns | None = None
+    turns: RelayerSchedule | None = None

@@ -15,7 +15,7 @@ from caimi.ibc.path import Path
 from caimi.ibc.statements import PROOF_TYPE, Kind
 from caimi.ledgers.port import Block, Committee, SentPacket, WrittenAcknowledgement
 from caimi.merkle import MerkleTree, Multiproof, leaf_hash
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 
 ABSENT: Final = bytes(32)
 _BLOCKS: Final = b"blocks/"
@@ -105,7 +105,7 @@ class Proof:
 class SignedStatement:
     """A statement with enough signatures, by the members' places in the committee."""
 
-    statement: Statement
+    statement: LedgerStatement
     signatures: Mapping[int, bytes]
 
     def prove(self, tree: Tree, keys: Sequence[bytes]) -> Proof:
@@ -135,6 +135,8 @@ def statement_of(
     blocks: tuple[int, int],
     time: int,
     tree: Tree,
-) -> Statement:
+) -> LedgerStatement:
     """State that `tree` is what `origin`'s ledger says of blocks (from, height]."""
-    return Statement(kind, origin, committee.hash, *blocks, time, tree.merkle.root, len(tree.keys))
+    return LedgerStatement(
+        kind, origin, committee.hash, *blocks, time, tree.merkle.root, len(tree.keys)
+    )

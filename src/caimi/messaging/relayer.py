@@ -36,7 +36,7 @@ from caimi.messaging.open_packets import AnsweredPacket, EarnedFee, OpenPackets
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, E, Entry, Progress, last_block
 from caimi.messaging.provers.choice import prover_for
-from caimi.messaging.provers.prover import Case, Proposer, Prover, Signatures
+from caimi.messaging.provers.prover import ProofRequest, Proposer, Prover, Signatures
 from caimi.messaging.retries import FIRST_WAIT_SECONDS, Retries
 from caimi.messaging.validator import MAX_ABSENCES
 from caimi.messaging.workload import Workload
@@ -331,7 +331,7 @@ class Relayer:
             self._provers[client] = prover_for(client)
         return self._provers[client]
 
-    def _case(self, way: _Way, source: OpenPackets, verifier: OpenPackets) -> Case:
+    def _case(self, way: _Way, source: OpenPackets, verifier: OpenPackets) -> ProofRequest:
         assert source.final is not None
         ledger = verifier.ledger
         proposer = None
@@ -339,7 +339,9 @@ class Relayer:
             signer = self._signers[ledger.id]
             account = Account(ledger.id, signer.account)
             proposer = Proposer(account, lambda call: ledger.submit(call, signer))
-        return Case(source.ledger, ledger, source.final, self._validators, proposer, way.signatures)
+        return ProofRequest(
+            source.ledger, ledger, source.final, self._validators, proposer, way.signatures
+        )
 
     async def _send(
         self,

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SignedStore(Protocol):
     """
 
     def remember(
-        self, statement: Statement, block_hash: bytes, contents: Mapping[int, bytes]
+        self, statement: LedgerStatement, block_hash: bytes, contents: Mapping[int, bytes]
     ) -> None:
         """Write down durably that `statement` is about to be signed.
 

@@ -16,7 +16,7 @@ from caimi.errors.messaging import InvalidTurns
 MAX_RELAYERS: Final = 256
 
 
-class Turns:
+class RelayerSchedule:
     """The turns of the account `me` among `accounts`, which includes it; their order is no matter.
 
     A slot lasts `slot_seconds`. In its first `guard_seconds` nobody takes over a packet that was

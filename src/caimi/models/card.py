@@ -9,7 +9,7 @@ from typing import Final
 
 from caimi.errors.models import ManifestMalformed
 from caimi.models.licence import MAX_LICENCE_CHARACTERS, check_licence
-from caimi.models.strict_json import Fields, Json, check_text
+from caimi.models.strict_json import Json, JsonFields, check_text
 
 MAX_CARD_TEXT: Final = 16_384
 MAX_METRICS: Final = 256
@@ -85,7 +85,7 @@ class Dataset:
         return result
 
     @classmethod
-    def read(cls, fields: Fields) -> Dataset:
+    def read(cls, fields: JsonFields) -> Dataset:
         """Read the manifest's form; raises `ManifestMalformed`."""
         return cls(
             name=fields.text("name", _MAX_NAME),

@@ -63,7 +63,7 @@ class CannotLookInto(Exception):
     """There is something inside that cannot be seen, or more of it than we look at."""
 
 
-class Allowance:
+class UnpackingAllowance:
     """How much of one file may still be unpacked, all coats together."""
 
     def __init__(self, size: int) -> None:
@@ -89,7 +89,9 @@ def closed_kind(path: str, head: bytes) -> str | None:
     return _CLOSED_NAMES_TEXT if path.lower().endswith(_CLOSED_NAMES) else None
 
 
-def inside(stream: IO[bytes], head: bytes, allowance: Allowance) -> Iterator[tuple[str, IO[bytes]]]:
+def inside(
+    stream: IO[bytes], head: bytes, allowance: UnpackingAllowance
+) -> Iterator[tuple[str, IO[bytes]]]:
     """Give the names and bytes of what is directly inside; each lives until the next is asked for.
 
     Raises:
@@ -100,7 +102,9 @@ def inside(stream: IO[bytes], head: bytes, allowance: Allowance) -> Iterator[tup
         yield from opened(stream, head, allowance)
 
 
-def _unzip(stream: IO[bytes], head: bytes, allowance: Allowance) -> Iterator[tuple[str, IO[bytes]]]:
+def _unzip(
+    stream: IO[bytes], head: bytes, allowance: UnpackingAllowance
+) -> Iterator[tuple[str, IO[bytes]]]:
     announced = head.startswith(b"PK\x03\x04")
     if not announced and not zipfile.is_zipfile(stream):
         return
@@ -133,7 +137,9 @@ class _BoundedHeader(tarfile.TarInfo):
         return found
 
 
-def _untar(stream: IO[bytes], head: bytes, allowance: Allowance) -> Iterator[tuple[str, IO[bytes]]]:
+def _untar(
+    stream: IO[bytes], head: bytes, allowance: UnpackingAllowance
+) -> Iterator[tuple[str, IO[bytes]]]:
     try:
         # By its checksum, signed or not, as `tarfile` itself goes by.
         tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
@@ -152,7 +158,7 @@ def _untar(stream: IO[bytes], head: bytes, allowance: Allowance) -> Iterator[tup
 
 
 def _decompress(
-    stream: IO[bytes], head: bytes, allowance: Allowance
+    stream: IO[bytes], head: bytes, allowance: UnpackingAllowance
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Take off a compressing coat, as far as it comes off: loaders begin before they see an end."""
     if head.startswith(b"\x1f\x8b"):
@@ -191,7 +197,7 @@ class _Deflated(io.RawIOBase):
 
 def _unpack(
     packed: io.BufferedIOBase,
-    allowance: Allowance,
+    allowance: UnpackingAllowance,
     forgiven: tuple[type[Exception], ...] = (),
 ) -> IO[bytes]:
     """Copy what a coat gives to a temporary file, up to its end or to damage that is forgiven."""

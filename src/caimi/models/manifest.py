@@ -14,7 +14,7 @@ from caimi.models.card import MAX_METRICS, Dataset, ModelCard, read_metrics
 from caimi.models.licence import MAX_LICENCE_CHARACTERS, check_licence
 from caimi.models.paths import MAX_PATH_BYTES, check_distinct, check_path
 from caimi.models.sealed_form import MAX_FILES, Capsule, SealedForm, SignatureRecord, read_cid
-from caimi.models.strict_json import Fields, Json, check_text, decode, encode
+from caimi.models.strict_json import Json, JsonFields, check_text, decode, encode
 from caimi.models.tensor import Tensor
 from caimi.storage.cid import Cid
 from caimi.uri import is_version
@@ -59,7 +59,7 @@ class FileEntry:
         }
 
     @classmethod
-    def read(cls, fields: Fields) -> FileEntry:
+    def read(cls, fields: JsonFields) -> FileEntry:
         """Read the manifest's form; raises as construction does, and `ManifestInconsistent`."""
         entry = cls(
             path=fields.text("path", MAX_PATH_BYTES),
@@ -174,7 +174,7 @@ class Manifest:
             ManifestInconsistent: parts contradict each other.
             UnsafePath: a path that a package may not hold.
         """
-        fields = Fields(decode(data, MAX_MANIFEST_BYTES))
+        fields = JsonFields(decode(data, MAX_MANIFEST_BYTES))
         if fields.raw("schema") != SCHEMA:
             fields.refuse("schema", f"is not {SCHEMA!r}")
         manifest = cls(

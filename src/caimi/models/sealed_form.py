@@ -7,7 +7,7 @@ from typing import Final
 
 from caimi.errors.models import ManifestInconsistent, ManifestMalformed
 from caimi.errors.storage import InvalidCid
-from caimi.models.strict_json import Fields, Json, base64url
+from caimi.models.strict_json import Json, JsonFields, base64url
 from caimi.storage.cid import Cid
 
 ALGORITHM: Final = "AES-256-GCM-STREAM"
@@ -70,7 +70,7 @@ class SealedForm:
         }
 
     @classmethod
-    def read(cls, fields: Fields) -> SealedForm:
+    def read(cls, fields: JsonFields) -> SealedForm:
         """Read the manifest's form; raises `ManifestMalformed`."""
         if fields.text("algorithm", 64) != ALGORITHM:
             fields.refuse("algorithm", f"is not {ALGORITHM}")
@@ -101,7 +101,7 @@ class Capsule:
         return {"ciphertext": base64url(self.ciphertext), "group_key": self.group_key.hex()}
 
     @classmethod
-    def read(cls, fields: Fields) -> Capsule:
+    def read(cls, fields: JsonFields) -> Capsule:
         """Read the manifest's form; raises `ManifestMalformed`."""
         key_digits = len(fields.text("group_key", 2 * MAX_GROUP_KEY_BYTES))
         capsule = cls(
@@ -129,7 +129,7 @@ class SignatureRecord:
         }
 
     @classmethod
-    def read(cls, fields: Fields) -> SignatureRecord:
+    def read(cls, fields: JsonFields) -> SignatureRecord:
         """Read the manifest's form; raises `ManifestMalformed` or `ManifestInconsistent`."""
         record = cls(
             cid=read_cid(fields, "cid"),
@@ -142,7 +142,7 @@ class SignatureRecord:
         return record
 
 
-def read_cid(fields: Fields, name: str) -> Cid:
+def read_cid(fields: JsonFields, name: str) -> Cid:
     """Read a field that holds a content identifier; raises `ManifestMalformed`."""
     try:
         return Cid.parse(fields.text(name, 64))
@@ -150,7 +150,7 @@ def read_cid(fields: Fields, name: str) -> Cid:
         fields.refuse(name, f"is no content identifier: {error.what}")
 
 
-def _read_chunks(fields: Fields) -> tuple[Cid, ...]:
+def _read_chunks(fields: JsonFields) -> tuple[Cid, ...]:
     texts = fields.texts("chunks", MAX_CHUNKS, 64)
     try:
         return tuple(map(Cid.parse, texts))

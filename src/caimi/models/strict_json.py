@@ -86,7 +86,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ManifestMalformed(f"{name} is not a number that a manifest may hold.")
 
 
-class Fields:
+class JsonFields:
     """Reads one JSON object; `done` refuses what was not read. All raise `ManifestMalformed`."""
 
     def __init__(self, value: Json, place: str = "manifest") -> None:
@@ -153,11 +153,11 @@ class Fields:
             self.refuse(name, "is not base64url in its one form")
         return data
 
-    def objects(self, name: str, limit: int, read: Callable[[Fields], T]) -> tuple[T, ...]:
+    def objects(self, name: str, limit: int, read: Callable[[JsonFields], T]) -> tuple[T, ...]:
         """Give a list of at most `limit` objects, each read by `read` and then `done`."""
         items = []
         for index, value in enumerate(self._list(name, limit)):
-            fields = Fields(value, f"{self._place}.{name}[{index}]")
+            fields = JsonFields(value, f"{self._place}.{name}[{index}]")
             items.append(read(fields))
             fields.done()
         return tuple(items)
@@ -172,9 +172,9 @@ class Fields:
             check_text(place, value, limit)
         return tuple(str(item) for item in items)
 
-    def object(self, name: str) -> Fields:
+    def object(self, name: str) -> JsonFields:
         """Give the reader of a nested object; the caller calls its `done`."""
-        return Fields(self.raw(name), f"{self._place}.{name}")
+        return JsonFields(self.raw(name), f"{self._place}.{name}")
 
     def mapping(self, name: str, limit: int) -> Mapping[str, Json]:
         """Give an object with free keys, at most `limit` of them."""

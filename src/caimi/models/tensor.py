@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from caimi.errors.models import ManifestMalformed
-from caimi.models.strict_json import MAX_SAFE_INTEGER, Fields, Json, check_text
+from caimi.models.strict_json import MAX_SAFE_INTEGER, Json, JsonFields, check_text
 
 MAX_NAME: Final = 256
 MAX_RANK: Final = 32
@@ -94,7 +94,7 @@ class Tensor:
         return {"name": self.name, "dtype": self.dtype, "shape": shape}
 
     @classmethod
-    def read(cls, fields: Fields) -> Tensor:
+    def read(cls, fields: JsonFields) -> Tensor:
         """Read the manifest's form; raises `ManifestMalformed`."""
         shape = fields.raw("shape")
         if shape is not None and not isinstance(shape, list | tuple):

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
-from caimi.models.coats import MAX_DEPTH, Allowance, CannotLookInto, closed_kind, inside
+from caimi.models.coats import MAX_DEPTH, CannotLookInto, UnpackingAllowance, closed_kind, inside
 from caimi.models.files import PackageFile
 from caimi.models.pickle_scan import scan
 from caimi.models.pickle_search import find_inside, holds_objects
@@ -59,13 +59,13 @@ def find_code(file: PackageFile) -> CodeFound | None:
     with file.open() as raw:
         stream = cast("IO[bytes]", io.BufferedReader(raw))
         try:
-            return _look(stream, file.path, "it", Allowance(file.size), MAX_DEPTH)
+            return _look(stream, file.path, "it", UnpackingAllowance(file.size), MAX_DEPTH)
         except CannotLookInto as reason:
             return CodeFound("archive", str(reason))
 
 
 def _look(
-    stream: IO[bytes], path: str, where: str, allowance: Allowance, depth: int
+    stream: IO[bytes], path: str, where: str, allowance: UnpackingAllowance, depth: int
 ) -> CodeFound | None:
     """Look at one file or member with every eye: a file can be several formats at once."""
     head = stream.read(_HEAD_BYTES)

@@ -27,7 +27,7 @@ from caimi.node.http import (
     service,
     text_field,
 )
-from caimi.node.lanes import Kind
+from caimi.node.lanes import LaneKind
 from caimi.node.node import Node
 
 MAX_ABSENCES = 1000
@@ -59,7 +59,9 @@ def _add_attestations(app: FastAPI, node: Node) -> None:
         body = await json_object(request, "ledger", "from", "height")
         ledger = LedgerId(text_field(body, "ledger", 41))
         first, height = number_field(body, "from"), number_field(body, "height")
-        async with node.lanes.take(ledger, Kind.of_blocks(height - first), peer_of(request.client)):
+        async with node.lanes.take(
+            ledger, LaneKind.of_blocks(height - first), peer_of(request.client)
+        ):
             return await _attested(node, "checkpoint", node.validator.attest(ledger, first, height))
 
     @app.post("/v1/absences")
@@ -68,7 +70,7 @@ def _add_attestations(app: FastAPI, node: Node) -> None:
         ledger = LedgerId(text_field(body, "ledger", 41))
         height = number_field(body, "height")
         packets = [_packet_name(entry) for entry in list_field(body, "packets", MAX_ABSENCES)]
-        kind = Kind.of_absences(len(packets))
+        kind = LaneKind.of_absences(len(packets))
         async with node.lanes.take(ledger, kind, peer_of(request.client)):
             return await _attested(
                 node, "absence", node.validator.attest_absence(ledger, height, packets)
@@ -81,7 +83,7 @@ def _add_ibc_attestations(app: FastAPI, node: Node) -> None:
         body = await json_object(request, "ledger", "height")
         ledger = LedgerId(text_field(body, "ledger", 41))
         attestor, height = node.ibc_attestor(ledger), number_field(body, "height")
-        async with node.lanes.take(ledger, Kind.PATHS, peer_of(request.client)):
+        async with node.lanes.take(ledger, LaneKind.PATHS, peer_of(request.client)):
             return await _attested(node, "state", attestor.attest_state(height))
 
     @app.post("/v1/ibc/packets")
@@ -90,7 +92,7 @@ def _add_ibc_attestations(app: FastAPI, node: Node) -> None:
         ledger = LedgerId(text_field(body, "ledger", 41))
         attestor, height = node.ibc_attestor(ledger), number_field(body, "height")
         paths = [read_path(entry) for entry in list_field(body, "paths", MAX_PATHS)]
-        async with node.lanes.take(ledger, Kind.PATHS, peer_of(request.client)):
+        async with node.lanes.take(ledger, LaneKind.PATHS, peer_of(request.client)):
             return await _attested(node, "packets", attestor.attest_packets(height, paths))
 
 
@@ -124,7 +126,7 @@ def _add_shares(app: FastAPI, node: Node) -> None:
     async def share(request: Request) -> Response:
         signed = SignedShareRequest.from_json(await request.body())
         custodian, ledger = node.custodian(), signed.request.ledger
-        async with node.lanes.take(ledger, Kind.SHARE, peer_of(request.client)):
+        async with node.lanes.take(ledger, LaneKind.SHARE, peer_of(request.client)):
             answer = await custodian.answer(signed)
         node.metrics.shares.inc()
         return Response(answer.to_json(), media_type="application/json")

@@ -1,6 +1,6 @@
 """Which models a worker serves: those that its operator wants, whatever others grant to its key.
 
-Anyone may grant anyone a licence. What runs here is what `[worker] models` names: a model, one
+Anyone may grant anyone a licence. What runs here is what `[serving] models` names: a model, one
 version of it, or all of a publisher. Without that list it is what the worker's own key published or
 bought, which nobody but the operator does.
 """
@@ -87,7 +87,7 @@ def _entry(text: str) -> ModelUri | Account:
         found = b""
     if not ledger or len(found) != 20:
         raise ConfigInvalid(
-            f"Models of [worker] have {text[:80]!r}: neither a model's URI nor a publisher.",
+            f"Models of [serving] have {text[:80]!r}: neither a model's URI nor a publisher.",
             next_step="Write caimi:LEDGER:0xID, the same with @VERSION, or LEDGER:0xACCOUNT.",
         )
     return Account(LedgerId(ledger), found)

@@ -14,6 +14,7 @@ from caimi.errors.custody import CustodianBusy, GrantRefused, InvalidRequestSign
 from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import ModelStillOpening
 from caimi.errors.node import AskedTooMuch, BodyTooSlow, LedgerTooSlow, RequestInvalid, RoleMissing
+from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
 from caimi.node.received import BoundBodies
 
@@ -119,9 +120,7 @@ def list_field(document: dict[str, object], name: str, limit: int) -> list[objec
 def bytes_field(document: dict[str, object], name: str, size: int) -> bytes:
     """Take exactly `size` bytes, written as 0x and hex digits."""
     text = text_field(document, name, 2 + 2 * size)
-    if len(text) != 2 + 2 * size or not text.startswith("0x"):
-        raise RequestInvalid(f"{name} must be 0x and {2 * size} hex digits.")
     try:
-        return bytes.fromhex(text[2:])
+        return read_either_case(text, size)
     except ValueError as error:
         raise RequestInvalid(f"{name} must be 0x and {2 * size} hex digits.") from error

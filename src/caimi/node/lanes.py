@@ -24,7 +24,7 @@ SHORT_BLOCKS: Final = 500
 SHORT_ABSENCES: Final = 64
 
 
-class Kind(Enum):
+class LaneKind(Enum):
     """What is asked, by what it costs; the value is how many of it are done at a time."""
 
     BLOCKS = ("blocks", 8)
@@ -36,12 +36,12 @@ class Kind(Enum):
     QUOTE = ("quote", 4)
 
     @classmethod
-    def of_blocks(cls, number: int) -> Kind:
+    def of_blocks(cls, number: int) -> LaneKind:
         """Give the lane of a range of blocks."""
         return cls.BLOCKS if number <= SHORT_BLOCKS else cls.MANY_BLOCKS
 
     @classmethod
-    def of_absences(cls, number: int) -> Kind:
+    def of_absences(cls, number: int) -> LaneKind:
         """Give the lane of a list of packets."""
         return cls.ABSENCES if number <= SHORT_ABSENCES else cls.MANY_ABSENCES
 
@@ -52,10 +52,10 @@ class Lanes:
     def __init__(self, ledgers: Collection[str], seconds: float = QUESTION_SECONDS) -> None:
         self._ledgers = frozenset(ledgers)
         self._seconds = seconds
-        self._lanes: dict[tuple[str, Kind], _Lane] = {}
+        self._lanes: dict[tuple[str, LaneKind], _Lane] = {}
 
     @asynccontextmanager
-    async def take(self, ledger: str, kind: Kind, peer: str) -> AsyncIterator[None]:
+    async def take(self, ledger: str, kind: LaneKind, peer: str) -> AsyncIterator[None]:
         """Wait for a place, and give it back; the block is ended when its time is up.
 
         Raises:

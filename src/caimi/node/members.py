@@ -12,14 +12,16 @@ from caimi.custody.dkg.ceremony import SESSION_BYTES
 from caimi.custody.encoding import Fields
 from caimi.custody.keys import GroupKey
 from caimi.errors.custody import MalformedEncoding
+from caimi.hex_text import read_hex
 from caimi.ledgers.port import Signer
 from caimi.node.ceremony_records import CeremonyRecord
 from caimi.node.coordinator import MemberStatus
 from caimi.node.key_generation import messages_to_json
+from caimi.node.settings import PUBLIC_KEY
 from caimi.services.endpoint import MAX_ANSWER_BYTES, Endpoint
 
 _STATUS_FIELDS: Final = frozenset({"holds_share", "records"})
-_IDENTITY: Final = re.compile(r"0x0[23][0-9a-f]{64}")
+_IDENTITY: Final = re.compile(PUBLIC_KEY)
 
 
 class HttpMember:
@@ -74,7 +76,7 @@ class HttpMember:
             said = str((await self._endpoint.get("/v1/identity")).get("key", ""))
             if _IDENTITY.fullmatch(said) is None:
                 raise MalformedEncoding("The node's identity key is not 33 bytes in hex.")
-            self._node = bytes.fromhex(said[2:])
+            self._node = read_hex(said)
         self._number = max(self._number + 1, int(self._clock() * 1000))
         order = Order(session, step, self._node, self._number, payload).sign(self._coordinator)
         return await self._endpoint.post_text(f"/v1/dkg/{step}", order.to_json())

@@ -15,6 +15,7 @@ from caimi.custody.keyshare_file import load_key_share
 from caimi.custody.tombstones import FileTombstones
 from caimi.errors.base import CaimiError
 from caimi.errors.node import RoleMissing, SignerShared
+from caimi.hex_text import read_either_case, read_hex
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId, Signer
 from caimi.messaging.checkpoint import make_committee
@@ -64,7 +65,7 @@ class Node:
         self._health = LedgerHealth(ledgers, self._observe, time.monotonic)
         self.lanes = Lanes(ledgers)
         self._custodian: Custodian | None = None
-        members = [bytes.fromhex(member.account[2:]) for member in settings.committee]
+        members = [read_either_case(member.account) for member in settings.committee]
         signed = open_signed_store(settings.database, settings.path(settings.signed))
         own = {signer.account, (attestor or signer).account}
         others = [each.account for each in (ibc_signers or {}).values()]
@@ -90,9 +91,9 @@ class Node:
         self.key_generation = KeyGeneration(
             signer.private_key,
             Terms(
-                tuple(bytes.fromhex(member.public_key[2:]) for member in settings.committee),
+                tuple(read_hex(member.public_key) for member in settings.committee),
                 settings.threshold,
-                bytes.fromhex(coordinator[2:]) if coordinator else None,
+                read_either_case(coordinator) if coordinator else None,
             ),
             self._records,
             ledgers,

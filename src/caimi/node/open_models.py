@@ -25,7 +25,7 @@ def _keep() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OpenableModel:
     """A version that may be opened: how many bytes it has, how to open it, and how to be rid of it.
 
     `discard` deletes what `open` put on the disk, however far it came; blocking.
@@ -39,7 +39,7 @@ class Found:
 @dataclass
 class _Entry:
     opening: asyncio.Task[ServedModel]
-    found: Found | None = None
+    found: OpenableModel | None = None
     opened: bool = False
 
     @property
@@ -57,7 +57,7 @@ class OpenModels:
 
     def __init__(
         self,
-        find: Callable[[ModelUri], Awaitable[Found]],
+        find: Callable[[ModelUri], Awaitable[OpenableModel]],
         *,
         max_bytes: int = MAX_BYTES,
         max_models: int = MAX_MODELS,

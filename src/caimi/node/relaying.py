@@ -9,12 +9,13 @@ from fastapi import FastAPI, Request
 
 from caimi.config import Config, RelayerRouteSection
 from caimi.errors.operations import NoRoute
+from caimi.hex_text import read_either_case
 from caimi.ledgers.port import Account, Ledger, LedgerId, Route
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.quote import Tariff, quote
-from caimi.messaging.turns import Turns
+from caimi.messaging.turns import RelayerSchedule
 from caimi.node.connections import peer_of
-from caimi.node.lanes import Kind, Lanes
+from caimi.node.lanes import LaneKind, Lanes
 
 
 class RelayingPolicy:
@@ -33,9 +34,9 @@ class RelayingPolicy:
         caps = {LedgerId(config.ledger(name).id): cap for name, cap in section.price_caps.items()}
         turns = None
         if section.turns is not None:
-            turns = Turns(
+            turns = RelayerSchedule(
                 me,
-                [bytes.fromhex(account[2:]) for account in section.turns.accounts],
+                [read_either_case(account) for account in section.turns.accounts],
                 slot_seconds=section.turns.slot_seconds,
                 guard_seconds=section.turns.guard_seconds,
             )
@@ -88,7 +89,7 @@ def serve_quotes(
 
     @app.get("/v1/quote")
     async def answer(source: str, client: str, request: Request) -> dict[str, str]:
-        async with lanes.take(source, Kind.QUOTE, peer_of(request.client)):
+        async with lanes.take(source, LaneKind.QUOTE, peer_of(request.client)):
             return await price(source, client)
 
     async def price(source: str, client: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from caimi.inference.meter import Meter
 from caimi.inference.wasm.compiling.apart import rows_stay_apart_told
 from caimi.inference.worker import ServedModel
 from caimi.node.consent import Consent
-from caimi.node.open_models import MAX_BYTES, MAX_MODELS, Found, OpenModels
+from caimi.node.open_models import MAX_BYTES, MAX_MODELS, OpenableModel, OpenModels
 from caimi.uri import ModelUri
 
 RESOLVE_SECONDS: Final = 20.0
@@ -100,12 +100,12 @@ class LicensedModels:
             ) from error
         return resolved
 
-    async def _find(self, uri: ModelUri) -> Found:
+    async def _find(self, uri: ModelUri) -> OpenableModel:
         """Tell a version's size by its manifest, before anything of it is fetched."""
         manifest = await fetch_manifest(self._context, await self._agreed(uri))
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = Path(await asyncio.to_thread(mkdtemp, dir=self._folder))
-        return Found(
+        return OpenableModel(
             manifest.total_bytes,
             partial(self._pull, uri, folder),
             partial(shutil.rmtree, folder, ignore_errors=True),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from caimi.config import DatabaseSection, HexAddress, HttpUrl, LedgerSection, Section, TopSection
 
-PublicKeyText = Annotated[str, StringConstraints(pattern=r"^0x0[23][0-9a-f]{64}$")]
+PUBLIC_KEY: Final = r"0x0[23][0-9a-f]{64}"
+"""A compressed public key of secp256k1, as an expression."""
+PublicKeyText = Annotated[str, StringConstraints(pattern=f"^{PUBLIC_KEY}$")]
 
 
 class MemberSection(Section):

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter
 
 from caimi.errors.node import RequestInvalid
+from caimi.hex_text import read_either_case
 from caimi.inference.oip.service import OipService
 from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
@@ -69,10 +70,8 @@ def create_worker_app(
 
     @app.get("/v1/receipts/{digest}")
     async def prove(digest: str) -> Response:
-        if len(digest) != 66 or not digest.startswith("0x"):
-            raise RequestInvalid("A receipt is named by 0x and 64 hex digits.")
         try:
-            wanted = bytes.fromhex(digest[2:])
+            wanted = read_either_case(digest, 32)
         except ValueError as error:
             raise RequestInvalid("A receipt is named by 0x and 64 hex digits.") from error
         inclusion = await asyncio.to_thread(receipts.inclusion, wanted)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 
 from caimi.errors.messaging import AlreadySignedOtherwise
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 from caimi.persistence.driver import Connection
 from caimi.persistence.signed_statements import SignedStatements
 
@@ -23,7 +23,7 @@ class SignedContents:
         return -1 if row is None else int(row[0])
 
     def remember(
-        self, db: Connection, said: Statement, contents: Mapping[int, bytes], *, fresh: bool
+        self, db: Connection, said: LedgerStatement, contents: Mapping[int, bytes], *, fresh: bool
     ) -> None:
         """Note what a range holds; `fresh` says that nothing of its height was signed before.
 
@@ -56,7 +56,7 @@ class SignedContents:
             stop=max([stop, *stops]),
         )
 
-    def _replace(self, db: Connection, said: Statement, block: int, *, fresh: bool) -> None:
+    def _replace(self, db: Connection, said: LedgerStatement, block: int, *, fresh: bool) -> None:
         """Forget what a block held by what was signed before, if the operator has cleared that.
 
         Whatever range may have been signed with it, and so reaches to a height that was signed, is
@@ -74,7 +74,7 @@ class SignedContents:
         self._do.drop.on(db, origin=said.origin, height=block)
         self._do.spoil.on(db, origin=said.origin, block=block, height=said.height)
 
-    def _check_not_spoiled(self, db: Connection, said: Statement) -> None:
+    def _check_not_spoiled(self, db: Connection, said: LedgerStatement) -> None:
         row = self._do.spoiled.on(db, origin=said.origin, height=said.height).fetchone()
         if row is not None and said.from_height < row[0]:
             raise AlreadySignedOtherwise(

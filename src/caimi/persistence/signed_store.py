@@ -17,7 +17,7 @@ from caimi.errors.messaging import (
     SigningStopped,
 )
 from caimi.ibc.statements import Kind
-from caimi.messaging.checkpoint import Statement
+from caimi.messaging.checkpoint import LedgerStatement
 from caimi.messaging.signed_store import SignedBlock
 from caimi.persistence.database import Database
 from caimi.persistence.driver import Connection
@@ -59,7 +59,7 @@ class SqlSignedStore:
         self._contents = SignedContents(self._do)
 
     def remember(
-        self, statement: Statement, block_hash: bytes, contents: Mapping[int, bytes]
+        self, statement: LedgerStatement, block_hash: bytes, contents: Mapping[int, bytes]
     ) -> None:
         """See `SignedStore.remember`."""
         try:
@@ -106,7 +106,7 @@ class SqlSignedStore:
         row = self._do.why_stopped.on(db, origin=origin).fetchone()
         return None if row is None else str(row[0])
 
-    def _remember_block(self, db: Connection, said: Statement, block_hash: bytes) -> bool:
+    def _remember_block(self, db: Connection, said: LedgerStatement, block_hash: bytes) -> bool:
         """Note a signed height; give whether it is the first statement of that height."""
         place: dict[str, object] = {"origin": said.origin, "height": said.height}
         fresh = self._do.note_block.on(db, **place, time=said.time, hash=block_hash).rowcount == 1
@@ -127,7 +127,7 @@ class SqlSignedStore:
         self._check_time_runs_forward(db, said)
         return fresh
 
-    def _check_time_runs_forward(self, db: Connection, said: Statement) -> None:
+    def _check_time_runs_forward(self, db: Connection, said: LedgerStatement) -> None:
         for height, time in self._do.neighbours.on(db, origin=said.origin, height=said.height):
             if (height < said.height and time > said.time) or (
                 height > said.height and time < said.time

@@ -17,6 +17,7 @@ from typing import Final
 
 from coincurve import PrivateKey, PublicKeyXOnly
 
+from caimi.chains import LEDGER
 from caimi.custody.delivery import RECIPIENT_PUBLIC_BYTES, check_recipient
 from caimi.custody.encoding import Fields, Reader, blob, hex_text
 from caimi.custody.group import POINT_BYTES, Point
@@ -30,7 +31,7 @@ _ENROLMENT_TAG: Final = b"caimi/dkg-enrolment/v1"
 _MESSAGE_TAG: Final = b"caimi/dkg-message/v1"
 _CEREMONY_TAG: Final = b"caimi/dkg-ceremony/v2"
 _ROUND_TAG: Final = b"caimi/dkg-round/v1"
-_LEDGER: Final = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
+_LEDGER: Final = re.compile(LEDGER)
 _MAX_CEREMONY_BYTES: Final = 1 << 20
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from importlib.metadata import version as package_version
 from typing import Final
 
 from caimi.errors.ids import InvalidModelUri
 from caimi.errors.inference import ModelNotServed, WrongInput
+from caimi.hex_text import read_either_case
 from caimi.inference.oip.messages import (
     NONCE,
     WANTED,
@@ -26,7 +26,6 @@ from caimi.uri import ModelUri
 SERVER: Final = "caimi"
 EXTENSIONS: Final = ("binary_tensor_data", "caimi_receipt")
 PLATFORM: Final = "onnx_onnxv1"
-_NONCE: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 class OipService:
@@ -105,10 +104,11 @@ def _receipt_wish(parameters: Parameters) -> tuple[bool, bytes]:
     if NONCE not in parameters:
         return wanted, secrets.token_bytes(NONCE_BYTES)
     text = parameters[NONCE]
-    if not isinstance(text, str) or _NONCE.fullmatch(text) is None:
+    try:
+        return wanted, read_either_case(text, NONCE_BYTES)
+    except ValueError:
         raise WrongInput(
             f"The parameter {NONCE} must be 0x and {2 * NONCE_BYTES} hex digits.",
             why="A receipt is for one requester alone, who tells it by its nonce.",
             next_step="Draw 32 random bytes for each request.",
-        )
-    return wanted, bytes.fromhex(text[2:])
+        ) from None

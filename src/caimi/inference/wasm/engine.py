@@ -16,7 +16,7 @@ from caimi.inference.wasm.compiling.graph import open_model, signatures
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
 from caimi.inference.wasm.compiling.row_wise import row_symbol
 from caimi.inference.wasm.hosting.host import ModuleHost
-from caimi.inference.wasm.hosting.runner import Limits, Outcome
+from caimi.inference.wasm.hosting.runner import Limits, RunOutcome
 from caimi.inference.wasm.hosting.session import ModuleSession
 from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.module import CompiledModule
@@ -122,7 +122,7 @@ class WasmSession:
         """Run the model; see `Session.run`."""
         return self.run_costed(inputs).outputs
 
-    def run_costed(self, inputs: Tensors) -> Outcome:
+    def run_costed(self, inputs: Tensors) -> RunOutcome:
         """Run the model, and tell what that cost.
 
         Raises:

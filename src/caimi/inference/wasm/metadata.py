@@ -10,7 +10,7 @@ from typing import Final
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ModuleMalformed
 from caimi.models.paths import check_path
-from caimi.models.strict_json import Fields, Json, decode, encode
+from caimi.models.strict_json import Json, JsonFields, decode, encode
 from caimi.models.tensor import Tensor
 
 ABI: Final = 1
@@ -59,7 +59,7 @@ class Weight:
         return {"file": self.file, "offset": self.offset, "size": self.size}
 
     @classmethod
-    def read(cls, fields: Fields) -> Weight:
+    def read(cls, fields: JsonFields) -> Weight:
         """Read the metadata's form; raises `ManifestMalformed`, `ModuleMalformed`."""
         return cls(
             file=check_path(fields.text("file", 1024)),
@@ -152,7 +152,7 @@ class Metadata:
             ModuleMalformed: with the place.
         """
         try:
-            fields = Fields(decode(data, MAX_METADATA_BYTES), "metadata")
+            fields = JsonFields(decode(data, MAX_METADATA_BYTES), "metadata")
             engine = fields.text("engine", 64)
             _check_revision(engine)
             fields.integer("abi", ABI, ABI)

@@ -10,7 +10,7 @@ from caimi.errors.inference import ModuleMalformed
 from caimi.inference.wasm.metadata import Metadata
 from caimi.inference.wasm.sections import (
     CUSTOM,
-    Interface,
+    ModuleInterface,
     check_interface,
     custom_section,
     read_sections,
@@ -26,7 +26,7 @@ class CompiledModule:
 
     wasm: bytes
     metadata: Metadata
-    interface: Interface
+    interface: ModuleInterface
 
     @property
     def sha256(self) -> bytes:

@@ -51,7 +51,7 @@ _EXPORTED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ModuleSection:
     """One section; `name` is that of a custom one. `start` is where it begins in the binary."""
 
     id: int
@@ -61,7 +61,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Interface:
+class ModuleInterface:
     """What a module takes and may use: whether it reads weights, and its memory in pages."""
 
     reads_weights: bool
@@ -85,7 +85,7 @@ def custom_section(name: str, content: bytes) -> bytes:
     return bytes([CUSTOM]) + leb128(len(body)) + body
 
 
-def read_sections(wasm: bytes) -> tuple[Section, ...]:
+def read_sections(wasm: bytes) -> tuple[ModuleSection, ...]:
     """Cut a binary into its sections.
 
     Raises:
@@ -94,7 +94,7 @@ def read_sections(wasm: bytes) -> tuple[Section, ...]:
     if wasm[: len(MAGIC)] != MAGIC:
         raise ModuleMalformed("It does not begin as a WebAssembly module of version 1.")
     reader = _Reader(wasm, len(MAGIC))
-    sections: list[Section] = []
+    sections: list[ModuleSection] = []
     last = -1
     while not reader.at_end:
         if len(sections) >= MAX_ITEMS:
@@ -110,11 +110,11 @@ def read_sections(wasm: bytes) -> tuple[Section, ...]:
             if place <= last:
                 raise ModuleMalformed(f"Section {section} is unknown, repeated or out of order.")
             last = place
-        sections.append(Section(section, name, body.rest(), start))
+        sections.append(ModuleSection(section, name, body.rest(), start))
     return tuple(sections)
 
 
-def check_interface(sections: tuple[Section, ...]) -> Interface:
+def check_interface(sections: tuple[ModuleSection, ...]) -> ModuleInterface:
     """Check that a module imports and exports what ABI 1 allows, and nothing else.
 
     It may import ``caimi.read``. It exports one memory with a maximum, ``_initialize``,
@@ -138,7 +138,7 @@ def check_interface(sections: tuple[Section, ...]) -> Interface:
     if len(memories) != 1:
         raise ModuleMalformed(f"It has {len(memories)} memories, not one.")
     _check_exports(_items(found.get(_EXPORTS), _read_export), functions, types)
-    return Interface(bool(imports), *memories[0])
+    return ModuleInterface(bool(imports), *memories[0])
 
 
 def _check_exports(

@@ -15,7 +15,7 @@ from caimi.errors.ledgers import AnvilFailed, AnvilMissing, LedgerUnavailable
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.rpc import Retries, Rpc, RpcRefusal
+from caimi.ledgers.evm.rpc import RetryPolicy, Rpc, RpcRefusal
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
@@ -117,7 +117,7 @@ async def wait_ready(options: AnvilOptions) -> None:
         WrongLedger: something else answers on its port.
     """
     chain = http_chain(
-        f"eip155:{options.number}", options.url, Depth(0), timeout=2.0, retries=Retries(1)
+        f"eip155:{options.number}", options.url, Depth(0), timeout=2.0, retries=RetryPolicy(1)
     )
     try:
         async with asyncio.timeout(_START_SECONDS):

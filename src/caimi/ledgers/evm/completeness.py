@@ -18,7 +18,7 @@ from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.http import Json
 from caimi.ledgers.evm.logs import RawLog, parse_log
 from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
-from caimi.ledgers.evm.receipts_root import Receipt, bloom, may_hold, receipts_root
+from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, may_hold, receipts_root
 from caimi.ledgers.evm.rpc import Request, RpcRefusal
 
 _HEADERS: Final = 500
@@ -95,7 +95,7 @@ class Completeness:
         blocks = await self._chain.blocks(heights)
         return [_header(block, height) for block, height in zip(blocks, heights, strict=True)]
 
-    async def _receipts(self, header: _Header) -> list[Receipt]:
+    async def _receipts(self, header: _Header) -> list[TransactionReceipt]:
         """Read the receipts of a block, which must be those that its header commits to."""
         answers = await self._ask(header)
         if not isinstance(answers, list) or len(answers) != len(header.transactions):
@@ -150,7 +150,7 @@ def _header(block: Json, height: int) -> _Header:
     )
 
 
-def _receipt(answer: Json, header: _Header, tx: str) -> Receipt:
+def _receipt(answer: Json, header: _Header, tx: str) -> TransactionReceipt:
     name, block, status, gas, logs = fields(
         answer, "transactionHash", "blockHash", "status", "cumulativeGasUsed", "logs"
     )
@@ -159,7 +159,7 @@ def _receipt(answer: Json, header: _Header, tx: str) -> Receipt:
     kind = quantity(answer.get("type") or "0x0")
     if kind > _LAST_TYPE:
         raise LedgerAnswerInvalid(f"The node sent a receipt of type {kind}.")
-    return Receipt(
+    return TransactionReceipt(
         kind,
         quantity(status),
         quantity(gas),

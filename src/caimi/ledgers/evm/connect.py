@@ -11,7 +11,7 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.embedded_rpc import EmbeddedProvider
 from caimi.ledgers.evm.finality import Depth, Finality
 from caimi.ledgers.evm.http import HttpProvider, place_of
-from caimi.ledgers.evm.rpc import Retries, Rpc
+from caimi.ledgers.evm.rpc import RetryPolicy, Rpc
 from caimi.ledgers.port import LedgerId
 
 
@@ -21,7 +21,7 @@ def http_chain(
     finality: Finality,
     *,
     timeout: float = 20.0,
-    retries: Retries | None = None,
+    retries: RetryPolicy | None = None,
 ) -> Chain:
     """Reach a ledger through a node's JSON-RPC at `url`; `timeout` in seconds bounds a request.
 

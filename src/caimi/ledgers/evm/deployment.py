@@ -11,12 +11,12 @@ exit).
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caimi.errors.ledgers import DeploymentInvalid
+from caimi.hex_text import read_either_case
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
@@ -47,7 +47,6 @@ GUARDIAN_ROLE = 2
 EXIT_ROLE = 3
 EXIT_DELAY = 30 * 24 * 3600
 """Seconds that an emergency exit lies open before a committee is heard; the least there can be."""
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,12 @@ class Deployment:
             raise DeploymentInvalid(f"The deployment on {ledger} names no contracts.")
         addresses = {}
         for name, text in contracts.items():
-            if not isinstance(text, str) or _ADDRESS.fullmatch(text) is None:
-                raise DeploymentInvalid(f"{name} on {ledger} has no address: {text!r:.60}.")
-            addresses[str(name)] = bytes.fromhex(text[2:])
+            try:
+                addresses[str(name)] = read_either_case(text, 20)
+            except ValueError:
+                raise DeploymentInvalid(
+                    f"{name} on {ledger} has no address: {text!r:.60}."
+                ) from None
         return cls(LedgerId(ledger), addresses, height)
 
 

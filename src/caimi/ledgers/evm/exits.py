@@ -10,13 +10,13 @@ address to). Members of the route's last committee sign its root as EIP-712
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caimi.errors.ledgers import ExitInvalid
 from caimi.hashing import keccak256
+from caimi.hex_text import read_either_case
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall
@@ -35,15 +35,13 @@ _DOMAIN_TYPE = keccak256(
 _NAME, _VERSION = keccak256(b"CAIMI emergency exit"), keccak256(b"1")
 _DEATH_TYPE = keccak256(b"Death(string clientId,uint64 number,uint64 height,bytes32 heirs)")
 _FIELDS = {"model", "sequence", "to"}
-_MODEL = re.compile(r"0x[0-9a-fA-F]{64}")
-_ACCOUNT = re.compile(r"0x[0-9a-fA-F]{40}")
 _MOST_HEIRS = 1_000_000
 NOBODY = keccak256(b"")
 """The root of a list that names nobody: it is the hash of no leaf and of no two nodes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heir:
+class Beneficiary:
     """Who gets a model: its id on this ledger, the packet that took it away, and the account."""
 
     model_id: bytes
@@ -57,7 +55,7 @@ class Heir:
         return leaf_hash(encode(types, (word(self.model_id), self.sequence, account(self.to))))
 
 
-def read_heirs(document: object) -> Heirs:
+def read_heirs(document: object) -> Beneficiaries:
     """Read a list of heirs: ``[{"model": "0x…", "sequence": 1, "to": "0x…"}, …]``.
 
     Raises:
@@ -69,28 +67,26 @@ def read_heirs(document: object) -> Heirs:
     for place, entry in enumerate(document):
         fields = entry if isinstance(entry, dict) and set(entry) == _FIELDS else {}
         model, sequence, to = (fields.get(name) for name in ("model", "sequence", "to"))
-        if not (
-            isinstance(model, str)
-            and _MODEL.fullmatch(model)
-            and isinstance(to, str)
-            and _ACCOUNT.fullmatch(to)
-            and type(sequence) is int  # JSON's true is a Python integer
-            and 0 < sequence < 1 << 64
-        ):
+        try:
+            if type(sequence) is not int or not 0 < sequence < 1 << 64:  # JSON's true is an int
+                raise ValueError
+            heirs.append(
+                Beneficiary(read_either_case(model, 32), sequence, read_either_case(to, 20))
+            )
+        except ValueError:
             raise ExitInvalid(
                 f"Entry {place} of the list of heirs is no model, sequence and account."
-            )
-        heirs.append(Heir(bytes.fromhex(model[2:]), sequence, bytes.fromhex(to[2:])))
-    return Heirs(heirs)
+            ) from None
+    return Beneficiaries(heirs)
 
 
-class Heirs:
+class Beneficiaries:
     """The list of one exit. The same heirs in any order have the same root.
 
     Raises `ExitInvalid` for a model that is in it twice.
     """
 
-    def __init__(self, heirs: Sequence[Heir]) -> None:
+    def __init__(self, heirs: Sequence[Beneficiary]) -> None:
         self._places = {heir.model_id: place for place, heir in enumerate(heirs)}
         if len(self._places) != len(heirs):
             raise ExitInvalid("A list of heirs names a model twice.")
@@ -102,7 +98,7 @@ class Heirs:
         """What the committee signs."""
         return self._tree.root if self._tree else NOBODY
 
-    def of(self, model_id: bytes) -> tuple[Heir, tuple[bytes, ...]]:
+    def of(self, model_id: bytes) -> tuple[Beneficiary, tuple[bytes, ...]]:
         """Give a model's heir, and the proof that the list names it.
 
         Raises:
@@ -115,7 +111,7 @@ class Heirs:
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class DeathStatement:
     """The statement that a ledger is dead, as one exit of one route takes it.
 
     `chain` and `contract` are those of the exit, on the ledger that gives models back; `height` is
@@ -224,7 +220,7 @@ class EmergencyExit:
         ]
         return sorted(found, key=lambda one: (one.opened_at, one.client_id))
 
-    async def death(self, client_id: str, height: int, heirs: Heirs) -> Death:
+    async def death(self, client_id: str, height: int, heirs: Beneficiaries) -> DeathStatement:
         """Give the statement that the committee must sign for the exit that is open.
 
         Raises:
@@ -232,7 +228,7 @@ class EmergencyExit:
         """
         for one in await self.opened():
             if one.client_id == client_id:
-                return Death(
+                return DeathStatement(
                     self._ledger.chain.number,
                     self.address,
                     client_id,
@@ -263,8 +259,8 @@ class EmergencyExit:
             proof,
         )
 
-    def declare(self, death: Death, signers: int, signatures: bytes) -> EvmCall[None]:
-        """Hand in what the committee signed; see `Death.collect`."""
+    def declare(self, death: DeathStatement, signers: int, signatures: bytes) -> EvmCall[None]:
+        """Hand in what the committee signed; see `DeathStatement.collect`."""
         return self._contract.call(
             f"Declaring the ledger behind {death.client_id} dead",
             "declare",
@@ -275,7 +271,7 @@ class EmergencyExit:
             signatures,
         )
 
-    def unlock(self, client_id: str, heirs: Heirs, model_id: bytes) -> EvmCall[None]:
+    def unlock(self, client_id: str, heirs: Beneficiaries, model_id: bytes) -> EvmCall[None]:
         """Give a model to whom the list names.
 
         Raises:

@@ -29,7 +29,14 @@ from caimi.ledgers.evm.contract import NO_ADDRESS, Contract, account
 from caimi.ledgers.evm.deployment import BRIDGE_ROLE, GUARDIAN_ROLE
 from caimi.ledgers.evm.exits import EmergencyExit, Exit
 from caimi.ledgers.evm.roles import ADMIN_ROLE, Roles, authority_of, read_roles
-from caimi.ledgers.evm.timelock import CANCELLER, EXECUTOR, OWNER, PROPOSER, Operation, Timelock
+from caimi.ledgers.evm.timelock import (
+    CANCELLER,
+    EXECUTOR,
+    OWNER,
+    PROPOSER,
+    Timelock,
+    TimelockOperation,
+)
 from caimi.ledgers.port import LedgerId, Outbox, Signer
 
 if TYPE_CHECKING:
@@ -62,7 +69,7 @@ class Governance:
     proposers: tuple[bytes, ...]
     executors: tuple[bytes, ...]
     cancellers: tuple[bytes, ...]
-    pending: tuple[Operation, ...]
+    pending: tuple[TimelockOperation, ...]
     exits: tuple[Exit, ...]
     ways_around: tuple[str, ...]
 

@@ -18,7 +18,7 @@ from caimi.ledgers.evm.rpc import RpcRefusal
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class IncludedAttempt:
     """Which of several attempts was included, at what height, and whether it succeeded."""
 
     attempt: Attempt
@@ -31,7 +31,7 @@ class Outcome:
 class Standing:
     """How attempts stand: the included one, or None and the account's next nonce."""
 
-    outcome: Outcome | None
+    outcome: IncludedAttempt | None
     next_nonce: int
 
 
@@ -46,7 +46,7 @@ async def standing(chain: Chain, sender: bytes, attempts: Sequence[Attempt]) -> 
     )
     if isinstance(nonce, RpcRefusal):
         raise chain.refused("eth_getTransactionCount", nonce) from nonce
-    outcomes: list[Outcome] = []
+    outcomes: list[IncludedAttempt] = []
     for attempt, receipt in zip(attempts, receipts, strict=True):
         if receipt is None or isinstance(receipt, RpcRefusal):
             continue
@@ -54,7 +54,9 @@ async def standing(chain: Chain, sender: bytes, attempts: Sequence[Attempt]) -> 
         if hexed(data(tx, 32)) != attempt.tx:
             raise LedgerAnswerInvalid(f"{chain.ledger} sent another transaction's receipt.")
         if height is not None:
-            outcomes.append(Outcome(attempt, quantity(height), quantity(status) == 1, receipt))
+            outcomes.append(
+                IncludedAttempt(attempt, quantity(height), quantity(status) == 1, receipt)
+            )
     # A failure under an earlier nonce is why the newest attempt exists; it says nothing about it.
     counted = [o for o in outcomes if o.succeeded or o.attempt.nonce == attempts[-1].nonce]
     counted.sort(key=lambda outcome: not outcome.succeeded)
@@ -69,7 +71,7 @@ async def nonce_at(chain: Chain, sender: bytes, height: int) -> int:
         raise chain.refused("eth_getTransactionCount", refusal) from refusal
 
 
-async def accepted(chain: Chain, events: EventReader, outcome: Outcome) -> Included:
+async def accepted(chain: Chain, events: EventReader, outcome: IncludedAttempt) -> Included:
     """Give the receipt of a success, with our contracts' events."""
     used, each, logs, created = fields(
         outcome.receipt, "gasUsed", "effectiveGasPrice", "logs", "contractAddress"
@@ -89,7 +91,7 @@ async def accepted(chain: Chain, events: EventReader, outcome: Outcome) -> Inclu
     )
 
 
-async def failure(chain: Chain, sender: bytes, outcome: Outcome) -> TransactionReverted:
+async def failure(chain: Chain, sender: bytes, outcome: IncludedAttempt) -> TransactionReverted:
     """Give the error of a failure: the contract's reason, had by running the call once more."""
     attempt = outcome.attempt
     call = {**message(attempt.call, sender), "gas": hex(attempt.gas)}

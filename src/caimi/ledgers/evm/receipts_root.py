@@ -20,7 +20,7 @@ _BLOOM_BYTES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class TransactionReceipt:
     """A transaction's receipt, as far as its trie holds it.
 
     `appended` are members that its kind has besides; `plain` is whether its encoding is known.
@@ -69,7 +69,7 @@ def may_hold(filter_: bytes, items: Iterable[bytes]) -> bool:
     return all(bits & bloom_bits(item) == bloom_bits(item) for item in items)
 
 
-def receipts_root(receipts: Sequence[Receipt]) -> bytes:
+def receipts_root(receipts: Sequence[TransactionReceipt]) -> bytes:
     """Give the root of the trie of a block's receipts, by their places."""
     return trie_root({rlp.encode(place): each.encode() for place, each in enumerate(receipts)})
 

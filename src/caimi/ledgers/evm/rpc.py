@@ -29,7 +29,7 @@ _MAX_MESSAGE = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
+class RetryPolicy:
     """How often an interrupted request is repeated; delays double from `first` seconds.
 
     `within` bounds all of it, in seconds: whoever waits is told then, however the node hangs.
@@ -58,11 +58,11 @@ class Rpc:
     """
 
     def __init__(
-        self, provider: AsyncBaseProvider, name: str, retries: Retries | None = None
+        self, provider: AsyncBaseProvider, name: str, retries: RetryPolicy | None = None
     ) -> None:
         self.provider = provider
         self.name = name
-        self._retries = retries or Retries()
+        self._retries = retries or RetryPolicy()
 
     async def ask(self, method: str, *params: Json) -> Json:
         """Give the result of one request.

@@ -36,7 +36,7 @@ _REPETITIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TimelockCall:
     """One call of an operation."""
 
     target: bytes
@@ -45,11 +45,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class TimelockOperation:
     """A change that waits: `ready_at` in seconds since the epoch, `says` each step in words."""
 
     id: bytes
-    steps: tuple[Step, ...]
+    steps: tuple[TimelockCall, ...]
     predecessor: bytes
     salt: bytes
     ready_at: int
@@ -83,7 +83,7 @@ class Timelock:
                 found[role] = (*found.get(role, ()), account)
         return found
 
-    async def pending(self) -> list[Operation]:
+    async def pending(self) -> list[TimelockOperation]:
         """List the operations that wait, or are ready and not carried out, the next one first."""
         head = await self._ledger.chain.head_height()
         scheduled = await seen(self._ledger, self._contract, "CallScheduled", head)
@@ -101,15 +101,15 @@ class Timelock:
             if ready_at <= _DONE:
                 continue
             steps = tuple(
-                Step(parts[at]["target"], parts[at]["value"], parts[at]["data"])
+                TimelockCall(parts[at]["target"], parts[at]["value"], parts[at]["data"])
                 for at in sorted(parts)
             )
             predecessor, salt = bytes(parts[0]["predecessor"]), salts.get(known, _NONE)
             said = tuple(describe(self._ledger, step) for step in steps)
-            found.append(Operation(known, steps, predecessor, salt, int(ready_at), said))
+            found.append(TimelockOperation(known, steps, predecessor, salt, int(ready_at), said))
         return sorted(found, key=lambda operation: (operation.ready_at, operation.id))
 
-    async def operation(self, operation_id: bytes) -> Operation:
+    async def operation(self, operation_id: bytes) -> TimelockOperation:
         """Give one that is pending.
 
         Raises:
@@ -129,7 +129,7 @@ class Timelock:
         Raises:
             ProposalRefused: the same change is pending already.
         """
-        step = Step(change.target, change.value, change.data)
+        step = TimelockCall(change.target, change.value, change.data)
         salts = [count.to_bytes(32, "big") for count in range(_REPETITIONS)]
         ids = [_single(step, _NONE, salt) for salt in salts]
         times = await self._ledger.chain.reads(
@@ -157,7 +157,7 @@ class Timelock:
             "propose it with a salt of your own."
         )
 
-    def execute(self, operation: Operation) -> EvmCall[None]:
+    def execute(self, operation: TimelockOperation) -> EvmCall[None]:
         """Give the call that carries an operation out.
 
         Raises:
@@ -193,14 +193,14 @@ class Timelock:
             value=sum(values),
         )
 
-    def cancel(self, operation: Operation) -> EvmCall[None]:
+    def cancel(self, operation: TimelockOperation) -> EvmCall[None]:
         """Give the call that takes an operation back."""
         return self._contract.call(
             f"Cancelling {'; '.join(operation.says)}", "cancel", operation.id
         )
 
 
-def describe(ledger: EvmLedger, step: Step) -> str:
+def describe(ledger: EvmLedger, step: TimelockCall) -> str:
     """Write a call as ``contract.function(arguments)``; what is unknown stays hexadecimal."""
     places = {address: name for name, address in ledger.deployment.contracts.items()}
     place = places.get(step.target, f"0x{step.target.hex()}")
@@ -224,12 +224,12 @@ def _shown(value: Value) -> str:
     return str(value)
 
 
-def _single(step: Step, predecessor: bytes, salt: bytes) -> bytes:
+def _single(step: TimelockCall, predecessor: bytes, salt: bytes) -> bytes:
     types = ["address", "uint256", "bytes", "bytes32", "bytes32"]
     return keccak256(encode(types, [step.target, step.value, step.data, predecessor, salt]))
 
 
-def _batch(steps: Sequence[Step], predecessor: bytes, salt: bytes) -> bytes:
+def _batch(steps: Sequence[TimelockCall], predecessor: bytes, salt: bytes) -> bytes:
     types = ["address[]", "uint256[]", "bytes[]", "bytes32", "bytes32"]
     targets = [step.target for step in steps]
     values, payloads = [step.value for step in steps], [step.data for step in steps]

@@ -9,7 +9,7 @@ from caimi.errors.messaging import NotEnoughAttestations
 from caimi.ibc.path import Path
 from caimi.ledgers.port import Account
 from caimi.messaging.proof import Proof, block_key
-from caimi.messaging.provers.prover import Case, Name, Prove
+from caimi.messaging.provers.prover import Name, ProofRequest, Prove
 from caimi.messaging.validator import MAX_BLOCKS
 
 
@@ -20,7 +20,7 @@ class CommitteeProver:
     client: Account
 
     async def membership(
-        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+        self, case: ProofRequest, paths: Sequence[Path], blocks: tuple[int, int]
     ) -> Prove[Path]:
         """Have the blocks attested, and further ones where a validator once signed otherwise.
 
@@ -35,7 +35,7 @@ class CommitteeProver:
             signed, tree = await case.checkpoint(self.client, further)
         return lambda part: signed.prove(tree, [path.key for path in part])
 
-    async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
+    async def absence(self, case: ProofRequest, names: Sequence[Name]) -> Prove[Name]:
         """Have the absence attested."""
         signed, tree = await case.absence(self.client, names)
 
@@ -44,7 +44,7 @@ class CommitteeProver:
 
         return prove
 
-    async def block(self, case: Case, blocks: tuple[int, int]) -> tuple[int, bytes]:
+    async def block(self, case: ProofRequest, blocks: tuple[int, int]) -> tuple[int, bytes]:
         """Have the blocks attested: a checkpoint states its last block's hash."""
         signed, tree = await case.checkpoint(self.client, blocks)
         return blocks[1], signed.prove(tree, [block_key(blocks[1])]).data

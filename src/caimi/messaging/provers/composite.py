@@ -13,7 +13,7 @@ from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import composite_proof
 from caimi.ledgers.port import Account
 from caimi.messaging.proof import Proof
-from caimi.messaging.provers.prover import Case, Fact, Name, Prove, Prover
+from caimi.messaging.provers.prover import Fact, Name, ProofRequest, Prove, Prover
 
 Made = TypeVar("Made")
 
@@ -38,7 +38,7 @@ class CompositeProver:
     threshold: int
 
     async def membership(
-        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+        self, case: ProofRequest, paths: Sequence[Path], blocks: tuple[int, int]
     ) -> Prove[Path]:
         """Get ready to prove to enough members.
 
@@ -48,12 +48,12 @@ class CompositeProver:
         made = await self._enough(case, lambda each: each.membership(case, paths, blocks))
         return self._joined(made)
 
-    async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
+    async def absence(self, case: ProofRequest, names: Sequence[Name]) -> Prove[Name]:
         """Get ready to prove to enough members; raises as `membership`."""
         made = await self._enough(case, lambda each: each.absence(case, names))
         return self._joined(made)
 
-    async def block(self, case: Case, blocks: tuple[int, int]) -> tuple[int, bytes]:
+    async def block(self, case: ProofRequest, blocks: tuple[int, int]) -> tuple[int, bytes]:
         """Prove one block's hash to enough members; raises as `membership`.
 
         Raises:
@@ -67,7 +67,7 @@ class CompositeProver:
         return heights.pop(), self._places(proofs)
 
     async def _enough(
-        self, case: Case, work: Callable[[Prover], Awaitable[Made]]
+        self, case: ProofRequest, work: Callable[[Prover], Awaitable[Made]]
     ) -> dict[int, Made]:
         """Do `work` for as many members as must prove, others in the places of those that fail."""
         written = case.verifier.accounts.text

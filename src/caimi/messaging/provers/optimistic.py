@@ -14,7 +14,7 @@ from caimi.ledgers.client_proofs import optimistic_proof
 from caimi.ledgers.port import Account
 from caimi.ledgers.port.clients import Claim
 from caimi.messaging.proof import Proof, Tree, absence_facts, block_key
-from caimi.messaging.provers.prover import Case, Name, Prove
+from caimi.messaging.provers.prover import Name, ProofRequest, Prove
 from caimi.messaging.reading import read_tree
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class OptimisticProver:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
 
     async def membership(
-        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+        self, case: ProofRequest, paths: Sequence[Path], blocks: tuple[int, int]
     ) -> Prove[Path]:
         """Find a claim that covers the blocks, or make one.
 
@@ -50,12 +50,12 @@ class OptimisticProver:
         claim, tree = await self._covering(case, blocks)
         return lambda part: _prove(claim, tree, [path.key for path in part])
 
-    async def block(self, case: Case, blocks: tuple[int, int]) -> tuple[int, bytes]:
+    async def block(self, case: ProofRequest, blocks: tuple[int, int]) -> tuple[int, bytes]:
         """Find a claim that ends with the last of `blocks` or later; raises as `membership`."""
         claim, tree = await self._covering(case, blocks)
         return claim.height, _prove(claim, tree, [block_key(claim.height)]).data
 
-    async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
+    async def absence(self, case: ProofRequest, names: Sequence[Name]) -> Prove[Name]:
         """Find a claim that none of `names` was received, or make one; raises as `membership`."""
 
         def prove(part: Sequence[Name]) -> Proof:
@@ -78,7 +78,7 @@ class OptimisticProver:
             await self._propose(case, claims, (final.height, final.height), final.time, facts)
         raise _pending("is claimed now")
 
-    async def _covering(self, case: Case, blocks: tuple[int, int]) -> tuple[Claim, Tree]:
+    async def _covering(self, case: ProofRequest, blocks: tuple[int, int]) -> tuple[Claim, Tree]:
         """Find a claim over a range that holds `blocks`, with its tree, or make one."""
         async with self._turn:
             claims = await case.verifier.clients.claims(self.client, MAX_CLAIMS)
@@ -104,10 +104,10 @@ class OptimisticProver:
             await self._propose(case, claims, (blocks[0], end), time, tree)
         raise _pending("is claimed now")
 
-    async def _tree(self, case: Case, blocks: tuple[int, int]) -> Tree:
+    async def _tree(self, case: ProofRequest, blocks: tuple[int, int]) -> Tree:
         return await read_tree(case.source.gateway, blocks[0], await case.source.block(blocks[1]))
 
-    async def _checked(self, case: Case, claim: Claim) -> Tree | None:
+    async def _checked(self, case: ProofRequest, claim: Claim) -> Tree | None:
         """Give a claim's tree as the source shows it here; None when the claim is another's."""
         if not (claim.open or claim.accepted) or claim.height > case.final.height:
             return None
@@ -124,7 +124,7 @@ class OptimisticProver:
         )
         return None
 
-    async def _wait(self, case: Case, claim: Claim) -> None:
+    async def _wait(self, case: ProofRequest, claim: Claim) -> None:
         if claim.accepted:
             return
         left = claim.deadline - (await case.verifier.head()).time
@@ -132,7 +132,12 @@ class OptimisticProver:
             raise _pending(f"can be challenged for {left} s more", float(left))
 
     async def _propose(
-        self, case: Case, claims: Sequence[Claim], blocks: tuple[int, int], time: int, tree: Tree
+        self,
+        case: ProofRequest,
+        claims: Sequence[Claim],
+        blocks: tuple[int, int],
+        time: int,
+        tree: Tree,
     ) -> None:
         """Claim; first get back the bonds of claims whose time is over.
 

@@ -36,16 +36,16 @@ class Prover(Protocol):
     """Proves facts of one ledger to one light client at another."""
 
     async def membership(
-        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+        self, case: ProofRequest, paths: Sequence[Path], blocks: tuple[int, int]
     ) -> Prove[Path]:
         """Get ready to prove the commitments at `paths`, all made in blocks (from, to]."""
         ...
 
-    async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
+    async def absence(self, case: ProofRequest, names: Sequence[Name]) -> Prove[Name]:
         """Get ready to prove that none of `names` was received by the case's final block."""
         ...
 
-    async def block(self, case: Case, blocks: tuple[int, int]) -> tuple[int, bytes]:
+    async def block(self, case: ProofRequest, blocks: tuple[int, int]) -> tuple[int, bytes]:
         """Give the height of a block, and a proof of the fact of its hash.
 
         The block is the last of `blocks` or a later one.
@@ -91,7 +91,7 @@ class Proposer:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ProofRequest:
     """One batch: facts of `source`, final up to `final`, to be proved at `verifier`.
 
     Without a `proposer` no claims are made.

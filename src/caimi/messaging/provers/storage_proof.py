@@ -10,7 +10,7 @@ from caimi.errors.messaging import UnprovableClient
 from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import StateProof
 from caimi.messaging.proof import Proof
-from caimi.messaging.provers.prover import Case, Fact, Name, Prove, Prover
+from caimi.messaging.provers.prover import Fact, Name, ProofRequest, Prove, Prover
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class StorageProofProver:
     inner: Prover
 
     async def membership(
-        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+        self, case: ProofRequest, paths: Sequence[Path], blocks: tuple[int, int]
     ) -> Prove[Path]:
         """Read the commitments' proofs in the last block, or where that state is gone a newer one.
 
@@ -38,7 +38,7 @@ class StorageProofProver:
             state, trusted = await self._read(case, paths, (final - 1, final))
         return _prove(state, paths, lambda part, proof: proof.membership(trusted))
 
-    async def absence(self, case: Case, names: Sequence[Name]) -> Prove[Name]:
+    async def absence(self, case: ProofRequest, names: Sequence[Name]) -> Prove[Name]:
         """Read in the final block that the packets' acknowledgements are not there.
 
         Raises:
@@ -53,7 +53,7 @@ class StorageProofProver:
 
         return _prove(state, names, encode)
 
-    async def block(self, case: Case, blocks: tuple[int, int]) -> tuple[int, bytes]:
+    async def block(self, case: ProofRequest, blocks: tuple[int, int]) -> tuple[int, bytes]:
         """Refuse: a state tells nothing of its block's hash.
 
         Raises:
@@ -62,7 +62,7 @@ class StorageProofProver:
         raise UnprovableClient("A storage proof client cannot vouch for the hash of a block.")
 
     async def _read(
-        self, case: Case, paths: Sequence[Path], blocks: tuple[int, int]
+        self, case: ProofRequest, paths: Sequence[Path], blocks: tuple[int, int]
     ) -> tuple[StateProof, bytes]:
         height, trusted = await self.inner.block(case, blocks)
         return await case.source.gateway.state_proof(paths, height), trusted

@@ -10,6 +10,7 @@ from typing import Final
 from caimi.client.keyring import read_secret_file
 from caimi.composition.ledgers import family_of, open_views
 from caimi.config import read_toml
+from caimi.hex_text import read_either_case
 from caimi.ledgers.evm.remote_signer import RemoteSigner
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
@@ -70,4 +71,4 @@ def _attestor(settings: NodeSettings) -> RemoteSigner | None:
     file = settings.signer.token_file
     token = read_secret_file(settings.path(file)).decode() if file else ""
     account = settings.committee[settings.index - 1].account
-    return RemoteSigner(settings.signer.url, bytes.fromhex(account[2:]), token)
+    return RemoteSigner(settings.signer.url, read_either_case(account), token)

@@ -10,6 +10,7 @@ from typing import Final
 from caimi.client.keyring import Keyring
 from caimi.client.network import AsyncNetwork
 from caimi.config import Config
+from caimi.hex_text import read_either_case
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
 from caimi.node.http import service
@@ -31,7 +32,7 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         UnknownLedger, InvalidTurns…: what `[relayer]` says cannot be followed.
     """
     me = Keyring(config).account(key)
-    relaying = RelayingPolicy(config, bytes.fromhex(me.removeprefix("0x")))
+    relaying = RelayingPolicy(config, read_either_case(me))
     caps = relaying.policy.price_caps
     async with (
         AsyncNetwork.connect(config, key=key, price_caps=caps) as network,

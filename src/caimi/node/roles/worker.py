@@ -12,7 +12,7 @@ from caimi.client.context import Context
 from caimi.client.network import AsyncNetwork
 from caimi.config import Config, ServingSection
 from caimi.errors.base import CaimiError
-from caimi.inference.batch import ReceiptLog, anchor_receipts
+from caimi.inference.batch import ReceiptWriter, anchor_receipts
 from caimi.inference.batching import BatchLimits
 from caimi.inference.confined.limits import OnnxLimits
 from caimi.inference.engine import Engine
@@ -50,7 +50,7 @@ async def run_worker(
         context = network.context
         home = config.path(config.state) / f"worker-{key}"
         receipts = open_receipt_store(config.database, home / "receipts.sqlite", key)
-        serving = config.worker
+        serving = config.serving
         prices = PriceList.from_document(serving.prices)
         running = _engine(serving, engine)
         models = LicensedModels(
@@ -69,7 +69,7 @@ async def run_worker(
             running,
             models,
             context.identity.signer,
-            ReceiptLog(receipts),
+            ReceiptWriter(receipts),
             time.time,
             prices=prices,
             at_once=serving.at_once,

@@ -34,11 +34,11 @@ from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.wasm.compiling.arena import ALIGNMENT, Arena, Lifetime, plan_arena
 from caimi.inference.wasm.compiling.explained import explained
 from caimi.inference.wasm.compiling.index_checks import index_checks
-from caimi.inference.wasm.compiling.kernel_calls import Tensors, kernel_calls
+from caimi.inference.wasm.compiling.kernel_calls import GraphTensors, kernel_calls
 from caimi.inference.wasm.compiling.operator_calls import operator_call
 from caimi.inference.wasm.compiling.operators.lowering import is_generated_wrong, repair_lowering
 from caimi.inference.wasm.compiling.range_checks import range_checks
-from caimi.inference.wasm.compiling.shape_checks import Node, shape_checks
+from caimi.inference.wasm.compiling.shape_checks import GraphNode, shape_checks
 from caimi.inference.wasm.compiling.templates import LateTemplates, Templates
 from caimi.inference.wasm.fuel.kernels import kernel_work
 from caimi.inference.wasm.fuel.operators import operator_work
@@ -294,7 +294,7 @@ class _Wrapper:
             if name in self._buffers or name in self._constants
         }
         computed = {at: text for at, text in known.items() if names[at] in self._buffers}
-        node = Node(proto, self._shapes(names), self._shapes(results), computed, known)
+        node = GraphNode(proto, self._shapes(names), self._shapes(results), computed, known)
         lines = [*shape_checks(node), *range_checks(node)]
         checked = sum(prod(self._buffers[names[at]][0]) for at in computed)
         work = Work.of("check", call=len(lines), element=checked)
@@ -331,7 +331,7 @@ class _Wrapper:
         fetched = sum(name in self._stored for name in step.reads)
         return step.work.with_counts({"weight.fetch": fetched} if fetched else {})
 
-    def _tensors(self) -> Tensors:
+    def _tensors(self) -> GraphTensors:
         readers: dict[str, list[int]] = {}
         for place, op in enumerate(self._ops):
             for name in op.input_names:
@@ -342,7 +342,7 @@ class _Wrapper:
             for name, constant in self._constants.items()
             if len(constant.data) == 1 and constant.dtype.is_float
         }
-        return Tensors(
+        return GraphTensors(
             self._emitter.ctx_shape,
             self._emitter.ctx_dtype,
             readers,

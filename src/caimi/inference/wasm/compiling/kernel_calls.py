@@ -25,7 +25,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Tensors:
+class GraphTensors:
     """What is known of the tensors of a graph: shape, type, readers, and constants' values."""
 
     shape: Callable[[str], Shape]
@@ -88,7 +88,7 @@ class KernelCall:
 class _Chain:
     """An operator and what may be fused after it; `channel` is the axis of scale and bias."""
 
-    tensors: Tensors
+    tensors: GraphTensors
     ops: Sequence[OpBase]
     taken: set[int]
     place: int
@@ -149,7 +149,7 @@ class _Chain:
         return True
 
 
-def kernel_calls(ops: Sequence[OpBase], tensors: Tensors) -> list[KernelCall]:
+def kernel_calls(ops: Sequence[OpBase], tensors: GraphTensors) -> list[KernelCall]:
     """Find every operator that a kernel does, in the order of the graph."""
     taken: set[int] = set()
     calls = []
@@ -162,7 +162,7 @@ def kernel_calls(ops: Sequence[OpBase], tensors: Tensors) -> list[KernelCall]:
 
 
 def _call(
-    place: int, op: OpBase, ops: Sequence[OpBase], tensors: Tensors, taken: set[int]
+    place: int, op: OpBase, ops: Sequence[OpBase], tensors: GraphTensors, taken: set[int]
 ) -> KernelCall | None:
     if not isinstance(op, ConvOp | GemmOp | MatMulOp) or tensors.dtype(op.output) != ScalarType.F32:
         return None
@@ -174,7 +174,7 @@ def _call(
 
 
 def _convolution(
-    place: int, op: ConvOp, ops: Sequence[OpBase], tensors: Tensors, taken: set[int]
+    place: int, op: ConvOp, ops: Sequence[OpBase], tensors: GraphTensors, taken: set[int]
 ) -> KernelCall | None:
     if not 1 <= op.spatial_rank <= 3:
         return None
@@ -199,7 +199,7 @@ def _three(values: Sequence[int], missing: int) -> str:
 
 
 def _product(
-    place: int, op: GemmOp | MatMulOp, ops: Sequence[OpBase], tensors: Tensors, taken: set[int]
+    place: int, op: GemmOp | MatMulOp, ops: Sequence[OpBase], tensors: GraphTensors, taken: set[int]
 ) -> KernelCall | None:
     sizes: _Sizes | None
     if isinstance(op, GemmOp):
@@ -253,14 +253,14 @@ class _Sizes:
         )
 
 
-def _gemm_sizes(op: GemmOp, tensors: Tensors) -> _Sizes:
+def _gemm_sizes(op: GemmOp, tensors: GraphTensors) -> _Sizes:
     rows, columns = tensors.shape(op.output)
     left = tensors.shape(op.input_a)
     inner = left[0] if op.trans_a else left[1]
     return _Sizes(1, rows, columns, inner, int(op.trans_a), int(op.trans_b), float(op.alpha))
 
 
-def _gemm_epilogue(op: GemmOp, tensors: Tensors) -> Epilogue | None:
+def _gemm_epilogue(op: GemmOp, tensors: GraphTensors) -> Epilogue | None:
     if op.input_c is None or op.beta == 0:
         return Epilogue()
     if op.beta != 1:
@@ -305,7 +305,7 @@ def _made(chain: _Chain, reads: tuple[str, ...], text: str, work: Work) -> Kerne
     return KernelCall(chain.place, frozenset(chain.covers), every, chain.output, text, work)
 
 
-def _bounds(op: ClipOp, tensors: Tensors) -> tuple[float, float] | None:
+def _bounds(op: ClipOp, tensors: GraphTensors) -> tuple[float, float] | None:
     found = []
     for name, value, open_end in (
         (op.input_min, op.min_value, -float("inf")),

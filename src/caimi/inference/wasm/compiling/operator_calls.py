@@ -19,7 +19,7 @@ from caimi.inference.wasm.compiling.operators import (
     recurrent,
     windows,
 )
-from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.tensor_types import TensorTypes
 
 CALLS: dict[type[OpBase], Callable[..., str | None]] = {
     ops.UnaryOp: pointwise.unary_call,
@@ -64,4 +64,4 @@ def operator_call(
     outputs written whole; pointwise kernels, softmax and normalisations may work in place.
     """
     make = CALLS.get(type(op))
-    return None if make is None else make(op, Tensors(shape_of, dtype_of))
+    return None if make is None else make(op, TensorTypes(shape_of, dtype_of))

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 
-from caimi.inference.wasm.compiling.shape_checks import Node
+from caimi.inference.wasm.compiling.shape_checks import GraphNode
 
-Limits = Callable[[Node], tuple[int, int]]
+Limits = Callable[[GraphNode], tuple[int, int]]
 """Gives the least and the greatest value that an input's elements may have."""
 
 
-def range_checks(node: Node) -> list[str]:
+def range_checks(node: GraphNode) -> list[str]:
     """Give C statements that return CAIMI_INDEX_OUT_OF_RANGE where an element is out of range."""
     place, limits = _LIMITS.get(node.proto.op_type, (0, None))
     if limits is None or place not in node.known:
@@ -32,34 +32,34 @@ def range_checks(node: Node) -> list[str]:
     ]
 
 
-def _class(node: Node) -> tuple[int, int]:
+def _class(node: GraphNode) -> tuple[int, int]:
     return 0, node.input(0)[1] - 1
 
 
-def _batch(node: Node) -> tuple[int, int]:
+def _batch(node: GraphNode) -> tuple[int, int]:
     return 0, node.input(0)[0] - 1
 
 
-def _element(node: Node) -> tuple[int, int]:
+def _element(node: GraphNode) -> tuple[int, int]:
     return 0, prod(node.output()) - 1
 
 
-def _feature(node: Node) -> tuple[int, int]:
+def _feature(node: GraphNode) -> tuple[int, int]:
     return 0, node.input(0)[-1] - 1
 
 
-def _place(node: Node) -> tuple[int, int]:
+def _place(node: GraphNode) -> tuple[int, int]:
     axis = node.attribute("axis", -2)
     most = node.input(0)[axis]
     linear = node.text("mode", "linear") == "linear"
     return 0, most - (node.input(1)[axis] if linear else 1)
 
 
-def _time(node: Node) -> tuple[int, int]:
+def _time(node: GraphNode) -> tuple[int, int]:
     return 0, node.input(0)[node.attribute("time_axis", 0)]
 
 
-def _steps(node: Node) -> tuple[int, int]:
+def _steps(node: GraphNode) -> tuple[int, int]:
     return 0, node.input(0)[node.attribute("layout", 0)]
 
 

@@ -20,7 +20,7 @@ _DIFFERS = "return CAIMI_SHAPE_DIFFERS;"
 
 
 @dataclass(frozen=True)
-class Node:
+class GraphNode:
     """An operator of the graph: shapes of its inputs and outputs, None where it has none.
 
     `computed` gives, for inputs that a run fills, the C expression of a pointer to their elements,
@@ -65,10 +65,10 @@ class Node:
         return prod(self.input(place))
 
 
-Check = Callable[[Node], list[str]]
+ShapeCheck = Callable[[GraphNode], list[str]]
 
 
-def shape_checks(node: Node) -> list[str]:
+def shape_checks(node: GraphNode) -> list[str]:
     """Give C statements that return CAIMI_SHAPE_DIFFERS where a computed size is another.
 
     Raises:
@@ -83,7 +83,7 @@ def _unless(condition: str) -> str:
     return f"if (!({condition})) {_DIFFERS}"
 
 
-def _equal(node: Node, place: int, sizes: Shape) -> list[str]:
+def _equal(node: GraphNode, place: int, sizes: Shape) -> list[str]:
     """Compare an input's elements with sizes, one by one."""
     if place not in node.computed:
         return []
@@ -92,15 +92,15 @@ def _equal(node: Node, place: int, sizes: Shape) -> list[str]:
     return [_unless(f"{node.computed[place]}[{i}] == {size}") for i, size in enumerate(sizes)]
 
 
-def _refused(node: Node) -> ModelNotRunnable:
+def _refused(node: GraphNode) -> ModelNotRunnable:
     return ModelNotRunnable(f"{node.proto.op_type}: its output's size depends on the input's data.")
 
 
-def _refuse(node: Node) -> list[str]:
+def _refuse(node: GraphNode) -> list[str]:
     raise _refused(node)
 
 
-def _reshape(node: Node) -> list[str]:
+def _reshape(node: GraphNode) -> list[str]:
     given, source, target = node.computed[1], node.input(0), node.output()
     if node.count(1) != len(target):
         raise _refused(node)
@@ -113,7 +113,7 @@ def _reshape(node: Node) -> list[str]:
     return [*lines, _unless("open <= 1")]
 
 
-def _expand(node: Node) -> list[str]:
+def _expand(node: GraphNode) -> list[str]:
     given, source, target = node.computed[1], node.input(0), node.output()
     more = len(target) - node.count(1)
     if more < 0:
@@ -127,7 +127,7 @@ def _expand(node: Node) -> list[str]:
     return lines
 
 
-def _tile(node: Node) -> list[str]:
+def _tile(node: GraphNode) -> list[str]:
     given = node.computed[1]
     return [
         _unless(f"{given}[{i}] * {before} == {after} && {given}[{i}] >= 0")
@@ -135,7 +135,7 @@ def _tile(node: Node) -> list[str]:
     ]
 
 
-def _range(node: Node) -> list[str]:
+def _range(node: GraphNode) -> list[str]:
     if set(node.known) != {0, 1, 2}:
         raise _refused(node)
     start, limit, delta = (f"(double){node.known[place]}[0]" for place in range(3))
@@ -147,17 +147,17 @@ def _range(node: Node) -> list[str]:
     ]
 
 
-def _one_hot(node: Node) -> list[str]:
+def _one_hot(node: GraphNode) -> list[str]:
     axis = node.attribute("axis", -1) % len(node.output())
     return [_unless(f"{node.computed[1]}[0] == {node.output()[axis]}")]
 
 
-def _top_k(node: Node) -> list[str]:
+def _top_k(node: GraphNode) -> list[str]:
     axis = node.attribute("axis", -1) % len(node.output())
     return [_unless(f"{node.computed[1]}[0] == {node.output()[axis]}")]
 
 
-def _split(node: Node) -> list[str]:
+def _split(node: GraphNode) -> list[str]:
     axis = node.attribute("axis", 0) % len(node.input(0))
     sizes = tuple(node.output(i)[axis] for i in range(len(node.outputs)))
     return _equal(node, 1, sizes)
@@ -189,7 +189,7 @@ def _without(long: Shape, short: Shape, *, ones: bool) -> list[str]:
     return [*lines, _unless(f"left == {len(short)}")]
 
 
-def _squeeze(node: Node) -> list[str]:
+def _squeeze(node: GraphNode) -> list[str]:
     source = node.input(0)
     return [
         *_mask(node.computed[1], node.count(1), len(source)),
@@ -197,7 +197,7 @@ def _squeeze(node: Node) -> list[str]:
     ]
 
 
-def _unsqueeze(node: Node) -> list[str]:
+def _unsqueeze(node: GraphNode) -> list[str]:
     target = node.output()
     return [
         *_mask(node.computed[1], node.count(1), len(target)),
@@ -205,7 +205,7 @@ def _unsqueeze(node: Node) -> list[str]:
     ]
 
 
-def _reduce(node: Node) -> list[str]:
+def _reduce(node: GraphNode) -> list[str]:
     source, target, count = node.input(0), node.output(), node.count(1)
     if len(source) > 63:
         raise _refused(node)
@@ -219,7 +219,7 @@ def _reduce(node: Node) -> list[str]:
     return lines
 
 
-def _slice(node: Node) -> list[str]:
+def _slice(node: GraphNode) -> list[str]:
     source, target, count = node.input(0), node.output(), node.count(1)
     if not {1, 2} <= set(node.known):
         raise _refused(node)
@@ -250,7 +250,7 @@ def _slice(node: Node) -> list[str]:
     return [*lines, *(_unless(f"sizes[{i}] == {size}") for i, size in enumerate(target))]
 
 
-def _pad(node: Node) -> list[str]:
+def _pad(node: GraphNode) -> list[str]:
     source, target = node.input(0), node.output()
     if 1 not in node.known:
         raise _refused(node)
@@ -277,7 +277,7 @@ def _pad(node: Node) -> list[str]:
     return [*lines, *(_unless(f"sizes[{i}] == {size}") for i, size in enumerate(target))]
 
 
-def _resize(node: Node) -> list[str]:
+def _resize(node: GraphNode) -> list[str]:
     source, target = node.input(0), node.output()
     axes = tuple(a % len(source) for a in node.integers("axes")) or tuple(range(len(source)))
     policy = node.text("keep_aspect_ratio_policy", "stretch")
@@ -311,11 +311,11 @@ def _keeping_ratio(
     ]
 
 
-def _upsample(node: Node) -> list[str]:
+def _upsample(node: GraphNode) -> list[str]:
     return _scaled(node.computed[1], tuple(range(len(node.input(0)))), node.input(0), node.output())
 
 
-def _chosen(node: Node, given: str, count: int, wanted: int) -> list[str]:
+def _chosen(node: GraphNode, given: str, count: int, wanted: int) -> list[str]:
     return [
         "int32_t chosen = 0;",
         f"for (int32_t i = 0; i < {count}; i++) chosen += {given}[i] != 0;",
@@ -323,11 +323,11 @@ def _chosen(node: Node, given: str, count: int, wanted: int) -> list[str]:
     ]
 
 
-def _non_zero(node: Node) -> list[str]:
+def _non_zero(node: GraphNode) -> list[str]:
     return _chosen(node, node.computed[0], node.count(0), node.output()[1])
 
 
-def _compress(node: Node) -> list[str]:
+def _compress(node: GraphNode) -> list[str]:
     if 1 not in node.computed:
         raise _refused(node)
     whole = not any(a.name == "axis" for a in node.proto.attribute)
@@ -338,32 +338,32 @@ def _compress(node: Node) -> list[str]:
     return _chosen(node, node.computed[1], node.count(1), node.output()[axis])
 
 
-def _center_crop_pad(node: Node) -> list[str]:
+def _center_crop_pad(node: GraphNode) -> list[str]:
     rank = len(node.input(0))
     axes = tuple(a % rank for a in node.integers("axes")) or tuple(range(rank))
     return _equal(node, 1, tuple(node.output()[axis] for axis in axes))
 
 
-def _affine_grid(node: Node) -> list[str]:
+def _affine_grid(node: GraphNode) -> list[str]:
     target = node.output()
     given = node.computed[1]
     wanted = {0: target[0], **{i + 1: size for i, size in enumerate(target[1:-1], 1)}}
     return [_unless(f"{given}[{i}] == {size}") for i, size in wanted.items()]
 
 
-def _max_unpool(node: Node) -> list[str]:
+def _max_unpool(node: GraphNode) -> list[str]:
     return _equal(node, 2, node.output())
 
 
-def _constant_of_shape(node: Node) -> list[str]:
+def _constant_of_shape(node: GraphNode) -> list[str]:
     return _equal(node, 0, node.output())
 
 
-def _window(node: Node) -> list[str]:
+def _window(node: GraphNode) -> list[str]:
     return [_unless(f"{node.computed[0]}[0] == {node.output()[0]}")]
 
 
-def _mel_weights(node: Node) -> list[str]:
+def _mel_weights(node: GraphNode) -> list[str]:
     if not {0, 1} <= set(node.known):
         raise _refused(node)
     bins, columns = node.output()
@@ -374,16 +374,16 @@ def _mel_weights(node: Node) -> list[str]:
     ]
 
 
-def _cumulative(node: Node) -> list[str]:
+def _cumulative(node: GraphNode) -> list[str]:
     rank, given = len(node.input(0)), node.known[1]
     return [_unless(f"{given}[0] >= {-rank} && {given}[0] < {rank}")]
 
 
-def _dropout(node: Node) -> list[str]:
+def _dropout(node: GraphNode) -> list[str]:
     raise ModelNotRunnable("Dropout: in training, what it drops is random.")
 
 
-_CHECKS: Mapping[str, tuple[tuple[int, ...], Check]] = {
+_CHECKS: Mapping[str, tuple[tuple[int, ...], ShapeCheck]] = {
     "Reduce": ((1,), _reduce),
     "Reshape": ((1,), _reshape),
     "Expand": ((1,), _expand),

@@ -13,7 +13,7 @@ from typing import Final
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ScheduleMalformed
 from caimi.inference.wasm.fuel.work import Work
-from caimi.models.strict_json import Fields, Json, decode, encode
+from caimi.models.strict_json import Json, JsonFields, decode, encode
 
 VERSION: Final = 3
 MAX_BYTES: Final = 1 << 20
@@ -105,7 +105,7 @@ class Schedule:
             ScheduleMalformed: with the place.
         """
         try:
-            fields = Fields(decode(data, MAX_BYTES), "schedule")
+            fields = JsonFields(decode(data, MAX_BYTES), "schedule")
             fields.integer("version", VERSION, VERSION)
             if fields.text("unit", 32) != f"1/{_SCALE} fuel":
                 fields.refuse("unit", "is another one")
@@ -123,11 +123,11 @@ class Schedule:
         return schedule
 
 
-def _integers(fields: Fields, name: str, most: int) -> dict[str, int]:
+def _integers(fields: JsonFields, name: str, most: int) -> dict[str, int]:
     entries = fields.raw(name)
     if not isinstance(entries, Mapping):
         fields.refuse(name, "is not an object")
-    each = Fields(entries, f"schedule.{name}")
+    each = JsonFields(entries, f"schedule.{name}")
     return {key: each.integer(key, 0, most) for key in entries}
 
 

@@ -80,7 +80,7 @@ class RunCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """The outputs of one run, and its cost."""
 
     outputs: dict[str, Array]
@@ -126,7 +126,7 @@ class Runner:
         """The process id of its child."""
         return self._process.pid
 
-    def run(self, inputs: Tensors) -> Outcome:
+    def run(self, inputs: Tensors) -> RunOutcome:
         """Run the module; see `ModuleSession.run`."""
         checked = check_tensors(inputs, self._metadata.inputs)
         rows = next(
@@ -149,7 +149,7 @@ class Runner:
                 self._metadata.outputs, starts[len(self._metadata.inputs) :], strict=True
             )
         }
-        return Outcome(outputs, cost)
+        return RunOutcome(outputs, cost)
 
     def close(self) -> None:
         """End the process and give back what it shared."""

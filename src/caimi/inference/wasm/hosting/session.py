@@ -8,7 +8,7 @@ from typing import Self
 
 from caimi.errors.inference import RunnerDied
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.hosting.runner import Outcome, Runner
+from caimi.inference.wasm.hosting.runner import Runner, RunOutcome
 from caimi.inference.wasm.metadata import Metadata
 from caimi.models.tensor import Tensor
 
@@ -51,7 +51,7 @@ class ModuleSession:
         """Whether it takes no more runs."""
         return self._closed
 
-    def run(self, inputs: Tensors) -> Outcome:
+    def run(self, inputs: Tensors) -> RunOutcome:
         """Run the module; the host calls it once for each row, where it takes rows.
 
         Raises:

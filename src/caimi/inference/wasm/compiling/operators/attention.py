@@ -11,13 +11,13 @@ from caimi.inference.wasm.compiling.operators.c_text import (
     struct_text,
 )
 from caimi.inference.wasm.compiling.operators.strides import Shape, broadcast_strides
-from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.tensor_types import TensorTypes
 
 MAX_KEYS = 8192
 """CAIMI_MAX_KEYS of the kernels."""
 
 
-def attention_call(op: AttentionOp, tensors: Tensors) -> str | None:
+def attention_call(op: AttentionOp, tensors: TensorTypes) -> str | None:
     """Attention without a cache, soft cap or second output; its mask may broadcast."""
     if any((op.input_past_key, op.input_past_value, op.input_nonpad_kv_seqlen, op.softcap)):
         return None
@@ -55,7 +55,7 @@ def _strides(rank: int, heads: int, rows: int, size: int) -> tuple[int, int, int
     return rows * heads * size, size, heads * size
 
 
-def _mask_strides(op: AttentionOp, tensors: Tensors) -> tuple[int, ...] | None:
+def _mask_strides(op: AttentionOp, tensors: TensorTypes) -> tuple[int, ...] | None:
     if op.input_attn_mask is None:
         return 0, 0, 0, 0
     if not op.mask_is_bool and not tensors.floats(op.input_attn_mask):

@@ -22,7 +22,7 @@ from caimi.inference.wasm.compiling.operators.c_text import (
     struct_text,
 )
 from caimi.inference.wasm.compiling.operators.strides import reduction
-from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.tensor_types import TensorTypes
 
 REDUCTIONS = {
     "sum": "sum",
@@ -33,7 +33,7 @@ REDUCTIONS = {
 }
 
 
-def softmax_call(op: SoftmaxOp | LogSoftmaxOp, tensors: Tensors) -> str | None:
+def softmax_call(op: SoftmaxOp | LogSoftmaxOp, tensors: TensorTypes) -> str | None:
     """Softmax and LogSoftmax; before opset 13 all axes from the given one count as one."""
     if not tensors.floats(op.input0, op.output):
         return None
@@ -47,7 +47,7 @@ def softmax_call(op: SoftmaxOp | LogSoftmaxOp, tensors: Tensors) -> str | None:
     return call(kernel, walk, floats_from(op.input0), floats_to(op.output))
 
 
-def reduce_call(op: ReduceOp, tensors: Tensors) -> str | None:
+def reduce_call(op: ReduceOp, tensors: TensorTypes) -> str | None:
     """Reductions over axes that are neighbours."""
     kernel = REDUCTIONS.get(op.reduce_kind)
     if kernel is None or op.axes_input is not None or not tensors.floats(op.input0, op.output):
@@ -59,7 +59,7 @@ def reduce_call(op: ReduceOp, tensors: Tensors) -> str | None:
     return call(f"caimi_reduce_{kernel}_f32", axis, floats_from(op.input0), floats_to(op.output))
 
 
-def layer_norm_call(op: LayerNormalizationOp, tensors: Tensors) -> str | None:
+def layer_norm_call(op: LayerNormalizationOp, tensors: TensorTypes) -> str | None:
     """LayerNormalization without its statistics, scale and bias of the normalised shape."""
     if op.mean_output is not None or op.invstd_output is not None:
         return None
@@ -74,7 +74,7 @@ def layer_norm_call(op: LayerNormalizationOp, tensors: Tensors) -> str | None:
     )  # fmt: skip
 
 
-def rms_norm_call(op: RMSNormalizationOp, tensors: Tensors) -> str | None:
+def rms_norm_call(op: RMSNormalizationOp, tensors: TensorTypes) -> str | None:
     """RMSNormalization with a scale of the normalised shape."""
     if not tensors.floats(op.input0, op.scale, op.output) or tensors.count(op.scale) != op.inner:
         return None
@@ -84,7 +84,7 @@ def rms_norm_call(op: RMSNormalizationOp, tensors: Tensors) -> str | None:
     )  # fmt: skip
 
 
-def batch_norm_call(op: BatchNormOp, tensors: Tensors) -> str | None:
+def batch_norm_call(op: BatchNormOp, tensors: TensorTypes) -> str | None:
     """BatchNormalization as at inference."""
     if op.training_mode or op.running_mean is not None or op.running_variance is not None:
         return None
@@ -99,7 +99,7 @@ def batch_norm_call(op: BatchNormOp, tensors: Tensors) -> str | None:
 
 
 def group_norm_call(
-    op: GroupNormalizationOp | InstanceNormalizationOp, tensors: Tensors
+    op: GroupNormalizationOp | InstanceNormalizationOp, tensors: TensorTypes
 ) -> str | None:
     """GroupNormalization and InstanceNormalization with a scale and bias for each channel."""
     groups = op.num_groups if isinstance(op, GroupNormalizationOp) else op.channels

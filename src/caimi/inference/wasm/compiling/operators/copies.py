@@ -32,7 +32,7 @@ from caimi.inference.wasm.compiling.operators.strides import (
     merged,
     strides,
 )
-from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.tensor_types import TensorTypes
 
 
 def _copy(sizes: Shape, source: str, read: Shape, target: str, written: Shape) -> str | None:
@@ -42,12 +42,12 @@ def _copy(sizes: Shape, source: str, read: Shape, target: str, written: Shape) -
     return call("caimi_copy_32", struct_text("caimi_view", *columns(axes)), source, target)
 
 
-def transpose_call(op: TransposeOp, tensors: Tensors) -> str | None:
+def transpose_call(op: TransposeOp, tensors: TensorTypes) -> str | None:
     """Transpose of any permutation."""
     return _transposed(op, tensors.shape(op.input0), op.perm, tensors)
 
 
-def depth_to_space_call(op: DepthToSpaceOp, tensors: Tensors) -> str | None:
+def depth_to_space_call(op: DepthToSpaceOp, tensors: TensorTypes) -> str | None:
     """DepthToSpace in both modes: a transposition of channels split in three."""
     batch, channels, rows, columns = tensors.shape(op.input0)
     block = op.blocksize
@@ -59,7 +59,7 @@ def depth_to_space_call(op: DepthToSpaceOp, tensors: Tensors) -> str | None:
     return _transposed(op, shape, order, tensors)
 
 
-def space_to_depth_call(op: SpaceToDepthOp, tensors: Tensors) -> str | None:
+def space_to_depth_call(op: SpaceToDepthOp, tensors: TensorTypes) -> str | None:
     """SpaceToDepth: a transposition of rows and columns split in two."""
     batch, channels, rows, columns = tensors.shape(op.input0)
     block = op.blocksize
@@ -68,7 +68,10 @@ def space_to_depth_call(op: SpaceToDepthOp, tensors: Tensors) -> str | None:
 
 
 def _transposed(
-    op: TransposeOp | DepthToSpaceOp | SpaceToDepthOp, shape: Shape, order: Shape, tensors: Tensors
+    op: TransposeOp | DepthToSpaceOp | SpaceToDepthOp,
+    shape: Shape,
+    order: Shape,
+    tensors: TensorTypes,
 ) -> str | None:
     if not tensors.words(op.input0, op.output):
         return None
@@ -78,7 +81,7 @@ def _transposed(
     return _copy(sizes, words_from(op.input0), walked, words_to(op.output), strides(sizes))
 
 
-def slice_call(op: SliceOp, tensors: Tensors) -> str | None:
+def slice_call(op: SliceOp, tensors: TensorTypes) -> str | None:
     """Slice with constant bounds and positive steps."""
     if op.starts is None or op.steps is None or not tensors.words(op.input0, op.output):
         return None
@@ -90,7 +93,7 @@ def slice_call(op: SliceOp, tensors: Tensors) -> str | None:
     return _copy(sizes, source, walked, words_to(op.output), strides(sizes))
 
 
-def expand_call(op: ExpandOp, tensors: Tensors) -> str | None:
+def expand_call(op: ExpandOp, tensors: TensorTypes) -> str | None:
     """Expand to a static shape."""
     if not tensors.words(op.input0, op.output):
         return None
@@ -99,7 +102,7 @@ def expand_call(op: ExpandOp, tensors: Tensors) -> str | None:
     return _copy(sizes, words_from(op.input0), walked, words_to(op.output), strides(sizes))
 
 
-def tile_call(op: TileOp, tensors: Tensors) -> str | None:
+def tile_call(op: TileOp, tensors: TensorTypes) -> str | None:
     """Tile: each axis as repetitions of the whole."""
     if not tensors.words(op.input0, op.output):
         return None
@@ -112,7 +115,7 @@ def tile_call(op: TileOp, tensors: Tensors) -> str | None:
     return _copy(sizes, words_from(op.input0), walked, words_to(op.output), strides(sizes))
 
 
-def concat_call(op: ConcatOp, tensors: Tensors) -> str | None:
+def concat_call(op: ConcatOp, tensors: TensorTypes) -> str | None:
     """Concat: one copy for each input."""
     inputs = [name for name in op.inputs if math.prod(tensors.shape(name))]
     if not inputs or not tensors.words(*inputs, op.output):
@@ -129,7 +132,7 @@ def concat_call(op: ConcatOp, tensors: Tensors) -> str | None:
     return _all(copies)
 
 
-def split_call(op: SplitOp, tensors: Tensors) -> str | None:
+def split_call(op: SplitOp, tensors: TensorTypes) -> str | None:
     """Split: one copy for each output."""
     outputs = [name for name in op.outputs if math.prod(tensors.shape(name))]
     if not outputs or not tensors.words(op.input0, *outputs):
@@ -151,7 +154,7 @@ def _all(copies: list[str | None]) -> str | None:
     return lines(whole) if len(whole) == len(copies) else None
 
 
-def pad_call(op: PadOp, tensors: Tensors) -> str | None:
+def pad_call(op: PadOp, tensors: TensorTypes) -> str | None:
     """Pad with a constant, widths constant and not negative: a fill, then a copy."""
     begin, end = op.pads_begin, op.pads_end
     if op.mode != "constant" or begin is None or end is None or min((*begin, *end), default=0) < 0:
@@ -169,7 +172,7 @@ def pad_call(op: PadOp, tensors: Tensors) -> str | None:
     return lines((fill, copy))
 
 
-def _pad_value(op: PadOp, tensors: Tensors) -> str:
+def _pad_value(op: PadOp, tensors: TensorTypes) -> str:
     if op.value_input is not None:
         return words_from(op.value_input)
     dtype = tensors.dtype(op.output)

@@ -19,7 +19,7 @@ from caimi.inference.wasm.compiling.operators.strides import (
     columns,
     merged,
 )
-from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.tensor_types import TensorTypes
 
 PARAMETERS = {
     "exp": 0, "log": 0, "erf": 0, "tanh": 0, "sigmoid": 0, "softplus": 0, "softsign": 0,
@@ -34,7 +34,7 @@ BINARY = {
 }  # fmt: skip
 
 
-def unary_call(op: UnaryOp, tensors: Tensors) -> str | None:
+def unary_call(op: UnaryOp, tensors: TensorTypes) -> str | None:
     """A function of one tensor."""
     if not tensors.floats(op.input0, op.output):
         return None
@@ -61,7 +61,7 @@ def _unary_kernel(name: str, given: tuple[float, ...]) -> tuple[str, tuple[float
     return None
 
 
-def clip_call(op: ClipOp, tensors: Tensors) -> str | None:
+def clip_call(op: ClipOp, tensors: TensorTypes) -> str | None:
     """Clip; bounds that are tensors are read where the call stands."""
     bounds = [name for name in (op.input_min, op.input_max) if name is not None]
     if not tensors.floats(op.input0, op.output, *bounds):
@@ -80,12 +80,12 @@ def _bound(name: str | None, value: float | None, otherwise: float) -> str | flo
     return otherwise if value is None else value
 
 
-def binary_call(op: BinaryOp, tensors: Tensors) -> str | None:
+def binary_call(op: BinaryOp, tensors: TensorTypes) -> str | None:
     """A function of two tensors."""
     return _two(op.function.value, op.input0, op.input1, op.output, tensors)
 
 
-def variadic_call(op: MultiInputBinaryOp, tensors: Tensors) -> str | None:
+def variadic_call(op: MultiInputBinaryOp, tensors: TensorTypes) -> str | None:
     """Sum, Max and Min: from left to right, the output holding what has been combined so far."""
     if len(op.inputs) < 2:
         return None
@@ -100,7 +100,7 @@ def variadic_call(op: MultiInputBinaryOp, tensors: Tensors) -> str | None:
     return lines(calls)
 
 
-def _two(function: str, left: str, right: str, output: str, tensors: Tensors) -> str | None:
+def _two(function: str, left: str, right: str, output: str, tensors: TensorTypes) -> str | None:
     kernel = BINARY.get(function)
     if kernel is None or not tensors.floats(left, right, output):
         return None

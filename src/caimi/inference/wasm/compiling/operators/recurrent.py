@@ -13,7 +13,7 @@ from caimi.inference.wasm.compiling.operators.c_text import (
     lines,
     struct_text,
 )
-from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.tensor_types import TensorTypes
 
 MAX_HIDDEN = 4096
 """CAIMI_MAX_HIDDEN of the kernels."""
@@ -62,7 +62,9 @@ class Direction:
         return self.number * rows * int(self.op.hidden_size)
 
 
-def _covered(op: GruOp | LstmOp | RnnOp, tensors: Tensors, activations: tuple[int, ...]) -> bool:
+def _covered(
+    op: GruOp | LstmOp | RnnOp, tensors: TensorTypes, activations: tuple[int, ...]
+) -> bool:
     if op.input_sequence_lens is not None or op.clip is not None or op.hidden_size > MAX_HIDDEN:
         return False
     if op.activation_kinds != activations * op.num_directions:
@@ -70,14 +72,14 @@ def _covered(op: GruOp | LstmOp | RnnOp, tensors: Tensors, activations: tuple[in
     return tensors.floats(*op.input_names, *op.output_names)
 
 
-def gru_call(op: GruOp, tensors: Tensors) -> str | None:
+def gru_call(op: GruOp, tensors: TensorTypes) -> str | None:
     """GRU with Sigmoid and Tanh."""
     if not _covered(op, tensors, (SIGMOID, TANH)):
         return None
     return lines(_plain("caimi_gru_f32", op, 3, relu=False))
 
 
-def rnn_call(op: RnnOp, tensors: Tensors) -> str | None:
+def rnn_call(op: RnnOp, tensors: TensorTypes) -> str | None:
     """RNN with Tanh or Relu."""
     relu = _covered(op, tensors, (RELU,))
     if not relu and not _covered(op, tensors, (TANH,)):
@@ -104,7 +106,7 @@ def _plain(kernel: str, op: GruOp | RnnOp, gates: int, *, relu: bool) -> list[st
     return calls
 
 
-def lstm_call(op: LstmOp, tensors: Tensors) -> str | None:
+def lstm_call(op: LstmOp, tensors: TensorTypes) -> str | None:
     """LSTM with Sigmoid, Tanh and Tanh, without peepholes or coupled gates."""
     if op.input_p is not None or op.input_forget:
         return None

@@ -13,7 +13,7 @@ WORDS = frozenset({ScalarType.F32, ScalarType.I32, ScalarType.U32})
 
 
 @dataclass(frozen=True)
-class Tensors:
+class TensorTypes:
     """Static shapes and element types by name."""
 
     shape: Callable[[str], tuple[int, ...]]

@@ -13,7 +13,7 @@ from caimi.inference.wasm.compiling.operators.c_text import (
     floats_to,
     struct_text,
 )
-from caimi.inference.wasm.compiling.operators.tensor_types import Tensors
+from caimi.inference.wasm.compiling.operators.tensor_types import TensorTypes
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Window:
         )  # fmt: skip
 
 
-def max_pool_call(op: MaxPoolOp, tensors: Tensors) -> str | None:
+def max_pool_call(op: MaxPoolOp, tensors: TensorTypes) -> str | None:
     """MaxPool without indices, one or two dimensions."""
     rank = op.spatial_rank
     if op.indices is not None or rank > 2 or not tensors.floats(op.input0, op.output):
@@ -59,7 +59,7 @@ def max_pool_call(op: MaxPoolOp, tensors: Tensors) -> str | None:
     return call("caimi_max_pool_f32", window.text(), floats_from(op.input0), floats_to(op.output))
 
 
-def average_pool_call(op: AveragePoolOp, tensors: Tensors) -> str | None:
+def average_pool_call(op: AveragePoolOp, tensors: TensorTypes) -> str | None:
     """AveragePool of one or two dimensions; of any number where the window is the image."""
     if not tensors.floats(op.input0, op.output):
         return None

@@ -15,7 +15,7 @@ Answered = TypeVar("Answered")
 Outcome = tuple[asyncio.Future[Answered], Answered | Exception]
 
 
-class Line(Generic[Asked, Answered]):
+class RequestQueue(Generic[Asked, Answered]):
     """Requests of one kind; `work` answers several at once, each with an answer or an error.
 
     Belongs to one event loop. With no wait a request begins as soon as a runner is free, and takes

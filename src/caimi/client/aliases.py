@@ -1,4 +1,4 @@
-"""Aliases and deprecation: what an owner does with versions after publishing them."""
+"""Aliases: names that an owner points at one version after another."""
 
 from __future__ import annotations
 
@@ -37,14 +37,3 @@ async def alias_history(context: Context, uri: str | ModelUri, alias: str) -> li
     ledger = context.ledger(model.ledger)
     await home_model(ledger, model.model_id)
     return await ledger.registry.alias_history(model.model_id, alias)
-
-
-async def deprecate(context: Context, uri: str | ModelUri, reason: str) -> Done[None]:
-    """Mark the version that `uri` names as deprecated: no new licences, no new aliases."""
-    resolved = await resolve(context, uri)
-    call = resolved.ledger.registry.deprecate(
-        resolved.model.model_id, resolved.version.version, reason
-    )
-    who = context.identity.account(resolved.ledger.id).native.hex()
-    async with context.journal.once("deprecate", str(resolved.uri), reason, who) as operation:
-        return await context.submit(operation, "deprecate", call)
