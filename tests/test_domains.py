@@ -26,6 +26,7 @@ TAGS = {
     b"caimi/key-share/v1": "custody/keys.py",
     b"caimi/key/v1": "custody/label.py",
     b"caimi/seal/v1": "models/content_key.py",
+    b"caimi/share-answer/v1": "custody/answer.py",
     b"caimi/share-delivery/v1": "custody/delivery.py",
     b"caimi/tdh2-ciphertext/v1": "custody/tdh2.py",
     b"caimi/tdh2-share/v1": "custody/tdh2.py",
@@ -36,7 +37,11 @@ TAGS = {
 }
 """What begins or frames hashed, sealed or stored bytes, and the one file it stands in."""
 
-STATEMENTS = [("custody/request.py", "CAIMI", "1", "ShareRequest")]
+STATEMENTS = [
+    ("custody/answer.py", "CAIMI", "1", "ShareAnswer"),
+    ("custody/key_release.py", "CAIMI", "1", "KeyRelease"),
+    ("custody/request.py", "CAIMI", "1", "ShareRequest"),
+]
 """The types of statements, each in the one file it stands in."""
 
 _TYPE = re.compile(rb"([A-Z][A-Za-z]+)\((?:[a-z0-9\[\]]+ [a-zA-Z0-9]+,?)+\)")

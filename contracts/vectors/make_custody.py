@@ -3,7 +3,8 @@
 Run: .venv/bin/python contracts/vectors/make_custody.py
 
 Computed from docs/protocol.md with the arithmetic below, hashlib, hmac and AES-GCM, and by nothing
-of the implementation that is tested against it. Secrets and nonces are fixed, and worth nothing.
+of the implementation that is tested against it; what is signed, by eth_account from the types that
+the protocol shows. Secrets and nonces are fixed, and worth nothing.
 """
 
 import hmac
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eth_account import Account
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_utils.crypto import keccak
 
 Point = tuple[int, int]
 
@@ -24,6 +28,18 @@ G: Point = (
 )
 WELL_FORMED, SHARE = b"caimi/tdh2/v1/well-formed", b"caimi/tdh2/v1/share"
 THRESHOLD, TOTAL = 2, 3
+REQUEST = (
+    "string ledger,bytes32 modelId,string version,string consumer,bytes recipientKey,"
+    "bytes ciphertext,bytes32 policy,bytes32 credentials,bytes32 nonce,uint64 issuedAt"
+)
+ANSWER = (
+    "bytes32 request,bytes label,uint64 index,uint256 keyX,uint256 keyY,uint256 baseX,"
+    "uint256 baseY,uint256 shareX,uint256 shareY,uint256 challenge,uint256 response"
+)
+RELEASE = (
+    "bytes32 request,string ledger,bytes32 modelId,string version,string consumer,uint64 index,"
+    "bytes32 group,uint64 time,bytes32 policy"
+)
 
 
 def add(a: Point, b: Point) -> Point:
@@ -101,6 +117,81 @@ def _share(domain: bytes, ephemeral: Point, index: int, secret: int) -> bytes:
     proof = prove(domain, (), ephemeral, secret, scalar_of(b"share nonce", bytes([index])))
     point = raw(times(secret, ephemeral))
     return b"caimi/tdh2-share/v1" + bytes([index]) + point + proof
+
+
+def typed(name: str, members: str, *values: object) -> SignableMessage:
+    """Give what is signed of typed data (EIP-712) of domain name "CAIMI", version "1"."""
+    fields = [dict(zip(("type", "name"), each.split(), strict=True)) for each in members.split(",")]
+    named = [field["name"] for field in fields]
+    domain = {"name": "CAIMI", "version": "1"}
+    return encode_typed_data(domain, {name: fields}, dict(zip(named, values, strict=True)))
+
+
+def digest(message: SignableMessage) -> bytes:
+    """Give the digest that is signed."""
+    return keccak(b"\x19" + message.version + message.header + message.body)
+
+
+def _signed(
+    label: bytes, group: bytes, ciphertext: bytes, ephemeral: Point, secret: int
+) -> dict[str, object]:
+    """A request, and custodian 2's answer with its release, as JSON has them."""
+    consumer, custodian = (Account.from_key(scalar_of(name)) for name in (b"buyer", b"custodian"))
+    credentials = ['{"a": "credential"}', "eyJ0.eyJ2.c2ln~"]
+    asked = {
+        "ledger": "eip155:1",
+        "model_id": label[12:44],
+        "version": "1.0.0",
+        "consumer": f"eip155:10:{consumer.address}",
+        "hpke_public_key": b"\x0c" * 1216,
+        "ciphertext": ciphertext,
+        "policy": b"\x0d" * 32,
+        "credentials": credentials,
+        "nonce": b"\x0e" * 32,
+        "issued_at": 1_800_000_000,
+    }
+    shown = b"".join(keccak(text.encode()) for text in credentials)
+    values = {**asked, "credentials": keccak(shown)}
+    request = typed("ShareRequest", REQUEST, *values.values())
+    share = _share(SHARE, ephemeral, 2, secret)
+    proof = share[-64:]
+    points = (*times(secret, G), *ephemeral, *times(secret, ephemeral))
+    scalars = int.from_bytes(proof[:32]), int.from_bytes(proof[32:])
+    answer = typed("ShareAnswer", ANSWER, digest(request), label, 2, *points, *scalars)
+    released = {
+        "request": digest(request),
+        **{name: asked[name] for name in ("ledger", "model_id", "version", "consumer")},
+        "index": 2,
+        "group": sha256(group).digest(),
+        "time": 1_800_000_003,
+        "policy": asked["policy"],
+    }
+    release = typed("KeyRelease", RELEASE, *released.values())
+    signatures = {
+        "request": bytes(consumer.sign_message(request).signature),
+        "answer": bytes(custodian.sign_message(answer).signature),
+        "release": bytes(custodian.sign_message(release).signature),
+    }
+    return {
+        "request": {
+            "format": "caimi/share-request/2", **asked, "signature": signatures["request"]
+        },
+        "requestDigest": digest(request),
+        "credentialsHash": values["credentials"],
+        "custodian": bytes.fromhex(custodian.address[2:]),
+        "answerDigest": digest(answer),
+        "answer": b"caimi/share-answer/v1" + share + signatures["answer"],
+        "release": {
+            "format": "caimi/key-release/1", **released, "signature": signatures["release"]
+        },
+        "releaseDigest": digest(release),
+    }  # fmt: skip
+
+
+def _hexed(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _hexed(each) for name, each in value.items()}
+    return f"0x{value.hex()}" if isinstance(value, bytes) else value
 
 
 def _custody() -> dict[str, Any]:
@@ -181,6 +272,7 @@ def _custody() -> dict[str, Any]:
             for index, scalar in enumerate(secrets, start=1)
         ],
         **{name: f"0x{value.hex()}" for name, value in found.items()},
+        "signed": _hexed(_signed(label, group, ciphertext, ephemeral, secrets[1])),
     }
 
 

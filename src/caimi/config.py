@@ -448,5 +448,5 @@ wait_seconds = 120
 # [[committee.custodians]]
 # index = 1
 # url = "http://127.0.0.1:9001"
-# account = "0x..."
+# account = "0x..."             # of the key that it attests and signs shares with
 """

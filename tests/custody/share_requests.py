@@ -6,6 +6,7 @@ from caimi.custody.delivery import RecipientKey
 from caimi.custody.request import ShareRequest, SignedShareRequest
 from caimi.errors.ids import InvalidAccountId
 from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId, account_named
 
 NOW = 1_800_000_000
@@ -13,6 +14,11 @@ LEDGER = "eip155:31337"
 MODEL = b"\x01" * 32
 CONSUMERS = EvmAccounts(LedgerId("eip155:31338"))
 """The accounts of the ledger that consumers are on."""
+
+
+def custodian_keys(count):
+    """Make the keys that custodians sign what they give with, in their order."""
+    return [LocalSigner.generate() for _ in range(count)]
 
 
 class AccountSigner:

@@ -2,14 +2,24 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from share_requests import CONSUMERS, LEDGER, MODEL, NOW, new_consumer, signed_request
+from share_requests import (
+    CONSUMERS,
+    LEDGER,
+    MODEL,
+    NOW,
+    custodian_keys,
+    new_consumer,
+    signed_request,
+)
 from trusted_dealer import deal
 
+from caimi.custody.answer import Asked, SignedShare
 from caimi.custody.custodian import Custodian, Grant
 from caimi.custody.delivery import RecipientKey, delivery_info
+from caimi.custody.key_release import KeyRelease
 from caimi.custody.label import label_for
 from caimi.custody.request import SignedShareRequest
-from caimi.custody.tdh2 import Ciphertext, DecryptionShare, encrypt, verify_share
+from caimi.custody.tdh2 import Ciphertext, encrypt, verify_share
 from caimi.custody.tombstones import FileTombstones
 from caimi.errors.custody import (
     GrantRefused,
@@ -18,6 +28,7 @@ from caimi.errors.custody import (
     LabelMismatch,
     MalformedEncoding,
     ModelErased,
+    PolicyUnsupported,
     ReplayedRequest,
     StaleRequest,
 )
@@ -25,6 +36,7 @@ from caimi.ledgers.port import account_named
 
 KEYS = deal(2, 3)
 GROUP = KEYS[0].group
+SIGNER = custodian_keys(1)[0]
 RECIPIENT = RecipientKey.generate()
 CIPHERTEXT = encrypt(GROUP.public_key, b"key", label_for(MODEL, "1.0.0"))
 
@@ -73,17 +85,73 @@ def clock():
 
 @pytest.fixture
 def custodian(tmp_path, view, clock):
-    return Custodian(KEYS[1], view, FileTombstones(tmp_path / "tombstones"), clock)
+    return Custodian(KEYS[1], SIGNER, view, FileTombstones(tmp_path / "tombstones"), clock)
+
+
+def opened(response, signed):
+    """Open an answer as the consumer does."""
+    info = delivery_info(CIPHERTEXT.label, signed.request.consumer, 2, signed.request.nonce)
+    return SignedShare.from_bytes(RECIPIENT.open(response.sealed, info))
 
 
 async def test_a_licensed_consumer_gets_a_good_share_that_only_it_can_open(custodian, view):
     signed = signed_request(CIPHERTEXT, RECIPIENT)
     response = await custodian.answer(signed)
-    info = delivery_info(CIPHERTEXT.label, signed.request.consumer, 2, signed.request.nonce)
-    share = DecryptionShare.from_bytes(RECIPIENT.open(response.sealed, info))
+    share = opened(response, signed).share
     verify_share(CIPHERTEXT, share, GROUP)
     assert response.index == share.index == 2
     assert view.asked == [(LEDGER, MODEL, "1.0.0", signed.request.consumer)]
+
+
+async def test_what_a_custodian_gives_it_signs_with_its_own_key(custodian, clock):
+    signed = signed_request(CIPHERTEXT, RECIPIENT)
+    clock.now += 7.9
+    response = await custodian.answer(signed)
+    asked = Asked(signed.request.digest, CIPHERTEXT, GROUP.verification_key(2))
+    opened(response, signed).check_signed(asked, SIGNER.account)
+    assert response.release.release == KeyRelease.of(signed.request, 2, GROUP, NOW + 7)
+    response.release.check_signed(SIGNER.account)
+    response.release.check_answers(signed.request, 2, GROUP)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"policy": b"\x01" * 32}, {"credentials": ("a credential",)}],
+    ids=("policy", "shown"),
+)
+async def test_a_custodian_without_policies_refuses_them_by_name(custodian, view, change):
+    await refused(
+        custodian, view, signed_request(CIPHERTEXT, RECIPIENT, **change), PolicyUnsupported
+    )
+
+
+class SlowKey:
+    """A key in another machine, which `meanwhile` happens before it signs."""
+
+    account = SIGNER.account
+
+    def __init__(self, meanwhile):
+        self._loop = asyncio.get_running_loop()
+        self._meanwhile = meanwhile
+
+    def sign_digest(self, digest):
+        asyncio.run_coroutine_threadsafe(self._meanwhile(), self._loop).result(5)
+        return SIGNER.sign_digest(digest)
+
+
+async def test_an_erasure_while_the_key_signs_wins(custodian):
+    custodian.key = SlowKey(lambda: custodian.erase(MODEL, "1.0.0"))
+    with pytest.raises(ModelErased):
+        await custodian.answer(signed_request(CIPHERTEXT, RECIPIENT))
+
+
+async def test_a_request_that_went_stale_while_the_key_signed_is_refused(custodian, clock):
+    async def wait():
+        clock.now += 121
+
+    custodian.key = SlowKey(wait)
+    with pytest.raises(StaleRequest):
+        await custodian.answer(signed_request(CIPHERTEXT, RECIPIENT))
 
 
 async def test_no_share_leaves_without_a_live_grant(custodian, view):
@@ -118,11 +186,7 @@ def contracts_request(view, signature=b"as the contract likes", **changes):
 
 async def test_a_contract_account_that_takes_the_signature_gets_a_share_once(custodian, view):
     signed = contracts_request(view)
-    response = await custodian.answer(signed)
-    info = delivery_info(CIPHERTEXT.label, signed.request.consumer, 2, signed.request.nonce)
-    verify_share(
-        CIPHERTEXT, DecryptionShare.from_bytes(RECIPIENT.open(response.sealed, info)), GROUP
-    )
+    verify_share(CIPHERTEXT, opened(await custodian.answer(signed), signed).share, GROUP)
     for again in (signed, replace(signed, signature=b"another that it takes")):
         with pytest.raises(ReplayedRequest):
             await custodian.answer(again)
@@ -217,7 +281,7 @@ async def test_an_erased_version_is_refused_for_ever_and_others_are_not(
     custodian, view, clock, tmp_path
 ):
     await custodian.erase(MODEL, "1.0.0")
-    restarted = Custodian(KEYS[1], view, FileTombstones(tmp_path / "tombstones"), clock)
+    restarted = Custodian(KEYS[1], SIGNER, view, FileTombstones(tmp_path / "tombstones"), clock)
     for role in (custodian, restarted):
         with pytest.raises(ModelErased):
             await role.answer(signed_request(CIPHERTEXT, RECIPIENT))

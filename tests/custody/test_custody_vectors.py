@@ -6,12 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from caimi.custody.answer import Asked, SignedShare
 from caimi.custody.delivery import delivery_info
 from caimi.custody.dkg import ceremony as dkg
 from caimi.custody.dkg.dealing import pair_info
 from caimi.custody.group import SECOND_GENERATOR, Point
+from caimi.custody.key_release import SignedKeyRelease
 from caimi.custody.keys import GroupKey, KeyShare
 from caimi.custody.label import label_for
+from caimi.custody.request import SignedShareRequest
 from caimi.custody.tdh2 import (
     Ciphertext,
     DecryptionShare,
@@ -21,6 +24,8 @@ from caimi.custody.tdh2 import (
     verify_share,
 )
 from caimi.errors.custody import InvalidCiphertext, NotEnoughShares, WrongShare
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.port import LedgerId, account_named
 
 FOLDER = Path(__file__).parents[2] / "contracts" / "vectors"
 VECTORS = json.loads((FOLDER / "custody.json").read_text())
@@ -75,6 +80,39 @@ def test_a_share_proved_in_the_domain_of_ciphertexts_is_refused():
 def test_what_binds_a_delivered_share_is_as_published():
     info = delivery_info(raw("label"), VECTORS["consumer"], 3, raw("nonce"))
     assert info == raw("deliveryInfo")
+
+
+def test_a_published_request_is_read_and_is_by_its_consumer():
+    published = VECTORS["signed"]
+    signed = SignedShareRequest.from_json(json.dumps(published["request"]))
+    assert json.loads(signed.to_json()) == published["request"]
+    assert f"0x{signed.request.digest.hex()}" == published["requestDigest"]
+    assert f"0x{signed.request.credentials_hash.hex()}" == published["credentialsHash"]
+    codec = EvmAccounts(LedgerId("eip155:10"))
+    consumer = account_named(signed.request.consumer, codec)
+    assert codec.verify(signed.request.statement, consumer, signed.signature)
+
+
+def test_a_published_answer_is_signed_by_its_custodian_and_proved():
+    published = VECTORS["signed"]
+    encoded = bytes.fromhex(published["answer"][2:])
+    answer = SignedShare.from_bytes(encoded)
+    assert answer.to_bytes() == encoded
+    request = bytes.fromhex(published["requestDigest"][2:])
+    asked = Asked(request, CIPHERTEXT, GROUP.verification_key(2))
+    assert f"0x{asked.digest(answer.share).hex()}" == published["answerDigest"]
+    answer.check_signed(asked, bytes.fromhex(published["custodian"][2:]))
+    assert answer.share == SHARES[1]
+
+
+def test_a_published_release_is_read_and_is_by_its_custodian():
+    published = VECTORS["signed"]
+    signed = SignedKeyRelease.from_json(json.dumps(published["release"]))
+    assert json.loads(signed.to_json()) == published["release"]
+    assert f"0x{signed.release.digest.hex()}" == published["releaseDigest"]
+    signed.check_signed(bytes.fromhex(published["custodian"][2:]))
+    request = SignedShareRequest.from_json(json.dumps(published["request"])).request
+    signed.check_answers(request, 2, GROUP)
 
 
 def test_the_digests_of_a_key_generation_are_as_published():

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from eth_account import Account
@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from share_requests import CONSUMERS, MODEL, NOW, is_by_consumer, new_consumer, signed_request
 from trusted_dealer import deal
 
-from caimi.custody.delivery import SEALED_OVERHEAD, RecipientKey
+from caimi.custody.delivery import RecipientKey
 from caimi.custody.group import ORDER
 from caimi.custody.label import label_for
-from caimi.custody.request import ShareRequest, ShareResponse, SignedShareRequest
+from caimi.custody.request import MAX_REQUEST_BYTES, ShareRequest, SignedShareRequest
 from caimi.custody.tdh2 import encrypt
 from caimi.errors.custody import (
     CustodyError,
@@ -50,6 +50,8 @@ def test_a_wallet_that_shows_the_typed_data_signs_the_same_digest():
                 {"name": "consumer", "type": "string"},
                 {"name": "recipientKey", "type": "bytes"},
                 {"name": "ciphertext", "type": "bytes"},
+                {"name": "policy", "type": "bytes32"},
+                {"name": "credentials", "type": "bytes32"},
                 {"name": "nonce", "type": "bytes32"},
                 {"name": "issuedAt", "type": "uint64"},
             ],
@@ -61,6 +63,8 @@ def test_a_wallet_that_shows_the_typed_data_signs_the_same_digest():
             "consumer": request.consumer,
             "recipientKey": request.hpke_public_key,
             "ciphertext": request.ciphertext,
+            "policy": request.policy,
+            "credentials": request.credentials_hash,
             "nonce": request.nonce,
             "issuedAt": request.issued_at,
         },
@@ -78,12 +82,86 @@ def test_a_wallet_that_shows_the_typed_data_signs_the_same_digest():
         {"consumer": new_consumer()[1]},
         {"hpke_public_key": RecipientKey.generate().public_bytes},
         {"ciphertext": b"x"},
+        {"policy": b"\x01" * 32},
+        {"credentials": ("a",)},
         {"nonce": bytes(32)},
         {"issued_at": NOW + 1},
     ],
 )
 def test_every_field_is_signed(change):
-    assert not is_by_consumer(replace(SIGNED, request=replace(SIGNED.request, **change)))
+    other = replace(SIGNED.request, **change)
+    assert not is_by_consumer(replace(SIGNED, request=other))
+    assert other.digest != SIGNED.request.digest
+
+
+def test_an_evm_consumer_signs_the_digest_that_names_its_request():
+    request = SIGNED.request
+    assert request.digest == CONSUMERS.digest(request.statement)
+
+
+CREDENTIALS = st.lists(
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40),
+    max_size=8,
+    unique=True,
+).map(tuple)
+
+
+@given(CREDENTIALS, CREDENTIALS)
+@settings(max_examples=60, deadline=None)
+def test_no_two_presentations_hash_alike(first, second):
+    one = replace(SIGNED.request, credentials=first)
+    other = replace(SIGNED.request, credentials=second)
+    assert (one.credentials_hash == other.credentials_hash) == (first == second)
+    assert (one.digest == other.digest) == (first == second)
+
+
+@given(CREDENTIALS, st.binary(min_size=32, max_size=32))
+@settings(max_examples=30, deadline=None)
+def test_credentials_and_policies_round_trip(credentials, policy):
+    request = replace(SIGNED.request, credentials=credentials, policy=policy)
+    signed = replace(SIGNED, request=request)
+    assert SignedShareRequest.from_json(signed.to_json()) == signed
+
+
+@pytest.mark.parametrize("worst", ['"', "\\", "x"])
+def test_eight_credentials_of_16384_characters_fit_a_request_and_no_more(worst):
+    most = tuple(f"{number}" + worst * 16_383 for number in range(8))
+    signed = replace(SIGNED, request=replace(SIGNED.request, credentials=most))
+    assert SignedShareRequest.from_json(signed.to_json()) == signed
+    for wrong in ((*most, "9"), (worst * 16_385,)):
+        with pytest.raises(MalformedEncoding):
+            replace(SIGNED.request, credentials=wrong)
+
+
+def test_the_largest_request_fits_its_bound():
+    request = replace(
+        SIGNED.request,
+        version="\U0001f600" * 128,
+        consumer=f"fabricxx:{'c' * 32}:{'a' * 128}",
+        ciphertext=bytes(6144),
+        credentials=tuple(f"{number}" + '"' * 16_383 for number in range(8)),
+    )
+    largest = SignedShareRequest(request, bytes(4096))
+    assert len(largest.to_json()) <= MAX_REQUEST_BYTES
+    assert SignedShareRequest.from_json(largest.to_json()) == largest
+
+
+@pytest.mark.parametrize("wrong", ["1", "caimi/share-request/1", "caimi/share-request/3"])
+def test_a_request_of_another_format_is_refused(wrong):
+    with pytest.raises(MalformedEncoding, match="format must be caimi/share-request/2"):
+        SignedShareRequest.from_json(json.dumps({**DOCUMENT, "format": wrong}))
+
+
+def test_a_request_of_the_format_before_is_refused():
+    before = {k: v for k, v in DOCUMENT.items() if k not in ("format", "policy", "credentials")}
+    with pytest.raises(MalformedEncoding, match="credentials"):
+        SignedShareRequest.from_json(json.dumps(before))
+
+
+@pytest.mark.parametrize("wrong", ["ab", {"0": "a"}, [1], [["a"]], ["a", "a"], [""], ["ä"], ["\n"]])
+def test_credentials_have_one_form(wrong):
+    with pytest.raises(MalformedEncoding):
+        SignedShareRequest.from_json(json.dumps({**DOCUMENT, "credentials": wrong}))
 
 
 def test_signing_for_somebody_else_is_refused():
@@ -145,6 +223,13 @@ def test_a_request_outside_the_window_is_stale(offset):
         {"hpke_public_key": bytes(32)},
         {"ciphertext": b""},
         {"ciphertext": bytes(6145)},
+        {"policy": bytes(31)},
+        {"policy": bytes(33)},
+        {"credentials": ("",)},
+        {"credentials": ("a", "b", "a")},
+        {"credentials": ("a\n",)},
+        {"credentials": ("\x7f",)},
+        {"credentials": ("ä",)},
         {"nonce": bytes(31)},
         {"issued_at": -1},
         {"issued_at": 2**63},
@@ -212,22 +297,6 @@ def test_a_request_with_any_character_changed_is_refused(data):
     assert not is_by_consumer(read)
 
 
-def test_responses_round_trip_strictly():
-    response = ShareResponse(3, bytes(1300))
-    assert ShareResponse.from_json(response.to_json()) == response
-    for index, size in ((0, 1300), (65, 1300), (1, 3), (1, 2400), (True, 1300)):
-        text = json.dumps({"index": index, "sealed": "0x" + "00" * size})
-        with pytest.raises(MalformedEncoding):
-            ShareResponse.from_json(text)
-
-
-def test_a_sealed_share_may_have_1024_bytes_over_what_sealing_adds_and_no_more():
-    most = ShareResponse(1, bytes(SEALED_OVERHEAD + 1024))
-    assert ShareResponse.from_json(most.to_json()) == most
-    with pytest.raises(MalformedEncoding):
-        ShareResponse.from_json(replace(most, sealed=most.sealed + b"x").to_json())
-
-
 @pytest.mark.parametrize("size", [1, 4096])
 def test_a_contracts_signature_may_have_any_length_up_to_4096_bytes(size):
     signed = replace(SIGNED, signature=b"x" * size)
@@ -238,6 +307,6 @@ def test_a_contracts_signature_may_have_any_length_up_to_4096_bytes(size):
 
 
 def test_two_requests_never_share_a_nonce():
-    fields = {name: getattr(SIGNED.request, name) for name in ShareRequest.__slots__}
-    del fields["nonce"]
-    assert ShareRequest(**fields).nonce != ShareRequest(**fields).nonce
+    given = [each.name for each in fields(ShareRequest) if each.init and each.name != "nonce"]
+    same = {name: getattr(SIGNED.request, name) for name in given}
+    assert ShareRequest(**same).nonce != ShareRequest(**same).nonce

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from share_requests import NOW
+from share_requests import NOW, custodian_keys
 from trusted_dealer import deal
 
 from caimi.custody.custodian import Custodian
 from caimi.custody.delivery import RecipientKey
 from caimi.custody.grants import LedgerGrants
 from caimi.custody.label import label_for
-from caimi.custody.request import ShareRequest, ShareResponse, SignedShareRequest
+from caimi.custody.request import ShareRequest, SignedShareRequest
+from caimi.custody.response import ShareResponse
 from caimi.custody.tdh2 import encrypt
 from caimi.custody.tombstones import FileTombstones
 from caimi.custody.unlock import unlock
@@ -26,6 +27,7 @@ from memory_ledger import MemoryChain, MemoryLedger
 
 KEYS = deal(2, 3)
 GROUP = KEYS[0].group
+SIGNERS = custodian_keys(3)
 SECRET = b"the key of a model"
 
 
@@ -38,6 +40,10 @@ class InProcess:
     @property
     def index(self) -> int:
         return self.custodian.index
+
+    @property
+    def account(self) -> bytes:
+        return self.custodian.key.account
 
     async def share(self, request: SignedShareRequest) -> ShareResponse:
         return await self.custodian.answer(request)
@@ -62,10 +68,14 @@ class Market:
         return [
             InProcess(
                 Custodian(
-                    key, followed, FileTombstones(self._folder / f"{key.index}"), lambda: float(NOW)
+                    key,
+                    signer,
+                    followed,
+                    FileTombstones(self._folder / f"{key.index}"),
+                    lambda: float(NOW),
                 )
             )
-            for key in KEYS
+            for key, signer in zip(KEYS, SIGNERS, strict=True)
         ]
 
     async def sell(self, *licensed: Wallet) -> None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from caimi.custody import dleq, keyshare_file
+from caimi.custody.answer import Asked, SignedShare
 from caimi.custody.delivery import SEALED_OVERHEAD, RecipientKey, check_recipient
 from caimi.custody.dkg.ceremony import Broadcast, Ceremony, Enrolment, Round, SignedMessage
 from caimi.custody.dkg.messages import (
@@ -26,10 +27,13 @@ from caimi.custody.dkg.messages import (
     SharePair,
 )
 from caimi.custody.dkg.order import Order, Step
+from caimi.custody.evidence import WrongShareEvidence
 from caimi.custody.group import Point, generator_times, scalar_from_bytes, scalar_to_bytes
+from caimi.custody.key_release import KeyRelease, SignedKeyRelease
 from caimi.custody.keys import GroupKey, KeyShare
 from caimi.custody.keyshare_file import load_key_share
-from caimi.custody.request import ShareRequest, ShareResponse, SignedShareRequest
+from caimi.custody.request import ShareRequest, SignedShareRequest
+from caimi.custody.response import SEALED_BYTES, ShareResponse
 from caimi.custody.tdh2 import Ciphertext, DecryptionShare
 from caimi.custody.tombstones import FileTombstones
 from caimi.ledgers.evm.accounts import EvmAccounts
@@ -76,9 +80,28 @@ def _request() -> SignedShareRequest:
         hpke_public_key=_recipient().public_bytes,
         ciphertext=_ciphertext().to_bytes(),
         issued_at=1_800_000_000,
+        policy=b"\3" * 32,
+        credentials=('{"a": "credential"}', "another"),
         nonce=b"\2" * 32,
     )
     return request.sign_for_contract(EvmAccounts(LedgerId("eip155:31338")).wallet(SIGNER))
+
+
+def _answer() -> SignedShare:
+    return SignedShare(DecryptionShare(2, _points(1)[0], dleq.Proof(3, 4)), b"\5" * 65)
+
+
+def _evidence() -> WrongShareEvidence:
+    return WrongShareEvidence(Asked(b"\6" * 32, _ciphertext(), _points(1)[0]), _answer())
+
+
+def _release() -> SignedKeyRelease:
+    group = key_share().group
+    return KeyRelease.of(_request().request, 2, group, 1_800_000_000).sign(SIGNER)
+
+
+def _response() -> ShareResponse:
+    return ShareResponse(2, b"\1" * SEALED_BYTES, _release())
 
 
 def _enrolment() -> Enrolment:
@@ -183,12 +206,13 @@ DECODERS = (
         DecryptionShare(2, _points(1)[0], dleq.EqualityProof(3, 4)),
         share=2,
     ),
+    _binary("share-answer", SignedShare, _answer(), share=2),
     _binary("group-key", GroupKey, key_share().group, share=0.2),
     _binary("key-share", KeyShare, key_share(), share=0.2),
     *_json("share-request", SignedShareRequest, _request, share=0.5),
-    *_json(
-        "share-response", ShareResponse, lambda: ShareResponse(2, b"\1" * (SEALED_OVERHEAD + 9))
-    ),
+    *_json("share-response", ShareResponse, _response, share=0.5),
+    *_json("key-release", SignedKeyRelease, _release, share=0.5),
+    *_json("wrong-share-evidence", WrongShareEvidence, _evidence, share=0.5),
     *_json("enrolment", Enrolment, _enrolment, share=0.5),
     *_json("ceremony-message-json", SignedMessage, _message),
     *_json("ceremony", Ceremony, _ceremony, share=0.2),

@@ -25,7 +25,7 @@ from caimi.client.streaming import open_streamed
 from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
 from caimi.composition.ledgers import open_ledgers
-from caimi.config import Config
+from caimi.config import Config, CustodianSection
 from caimi.custody.keys import GroupKey
 from caimi.errors.ids import InvalidAccountId
 from caimi.errors.machine import SystemRefused
@@ -86,7 +86,7 @@ class AsyncNetwork:
             for custodian in config.committee.custodians if config.committee else ():
                 endpoint = Endpoint(custodian.url)
                 stack.push_async_callback(endpoint.aclose)
-                endpoints.append((custodian.index, endpoint))
+                endpoints.append((custodian, endpoint))
             yield cls(make_context(config, identity, ledgers, endpoints), config)
 
     def _ledger(self, name: str | None) -> LedgerId:
@@ -322,9 +322,9 @@ def make_context(
     config: Config,
     identity: Identity,
     ledgers: Mapping[LedgerId, Ledger],
-    endpoints: Sequence[tuple[int, Endpoint]],
+    endpoints: Sequence[tuple[CustodianSection, Endpoint]],
 ) -> Context:
-    """Join what operations work with. `endpoints` are the committee's nodes, by index."""
+    """Join what operations work with. `endpoints` are the committee's nodes."""
     if config.delivery.mode == "self":
         validators = [HttpValidator(endpoint) for _, endpoint in endpoints]
         relayer = Relayer(ledgers, validators, identity.signers(ledgers))
@@ -344,7 +344,10 @@ def make_context(
         journal=open_journal(config),
         identity=identity,
         group=group,
-        custodians=[HttpCustodian(index, endpoint) for index, endpoint in endpoints],
+        custodians=[
+            HttpCustodian(member.index, bytes.fromhex(member.account[2:]), endpoint)
+            for member, endpoint in endpoints
+        ],
         carry=carry,
         wait_seconds=config.delivery.wait_seconds,
         index_folder=_index_folder(),

@@ -94,6 +94,11 @@ class Fields:
             raise MalformedEncoding(f"{self._what}: {name} must be text of 1 to {most} characters.")
         return value
 
+    def expect(self, name: str, constant: str) -> None:
+        """Refuse another value of a field than this one, a format's name and version."""
+        if self._values[name] != constant:
+            raise MalformedEncoding(f"{self._what}: {name} must be {constant}.")
+
     def raw(self, name: str) -> object:
         """Give a field as it was read, of any type."""
         return self._values[name]

@@ -53,6 +53,13 @@ class Point:
         return b"\x00" if self._key is None else bytes(self._key.format(compressed=True))
 
     @property
+    def coordinates(self) -> tuple[int, int]:
+        """The affine x and y, which the point at infinity has none of (`ValueError`)."""
+        if self._key is None:
+            raise ValueError("the point at infinity has no coordinates")
+        return self._key.point()
+
+    @property
     def is_infinity(self) -> bool:
         """Tell whether this is the neutral element."""
         return self._key is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +20,7 @@ from caimi.errors.custody import InvalidKeyMaterial
 
 MAX_CUSTODIANS: Final = 64
 MIN_THRESHOLD: Final = 2
+GROUP_DIGEST_BYTES: Final = 32
 _GROUP_TAG: Final = b"caimi/group-key/v1"
 _SHARE_TAG: Final = b"caimi/key-share/v1"
 
@@ -63,6 +65,11 @@ class GroupKey:
         if not 1 <= index <= self.total:
             raise InvalidKeyMaterial(f"There is no custodian {index} in a group of {self.total}.")
         return self.verification_keys[index - 1]
+
+    @property
+    def digest(self) -> bytes:
+        """Give the 32 bytes that name this key with its shares' keys: the encoding's SHA-256."""
+        return hashlib.sha256(self.to_bytes()).digest()
 
     def to_bytes(self) -> bytes:
         """Encode: tag, threshold, total (a byte each), public key, verification keys."""

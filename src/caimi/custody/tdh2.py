@@ -43,6 +43,7 @@ MAX_SECRET_BYTES: Final = 4096
 _TAG_BYTES: Final = 16
 _CIPHERTEXT_TAG: Final = b"caimi/tdh2-ciphertext/v1"
 _SHARE_TAG: Final = b"caimi/tdh2-share/v1"
+SHARE_BYTES: Final = len(_SHARE_TAG) + 1 + POINT_BYTES + dleq.PROOF_BYTES
 _CIPHERTEXT_DOMAIN: Final = b"caimi/tdh2/v1/well-formed"
 _SHARE_DOMAIN: Final = b"caimi/tdh2/v1/share"
 _KEY_DOMAIN: Final = b"caimi/tdh2/v1/key"
@@ -172,6 +173,11 @@ def verify_share(ciphertext: Ciphertext, share: DecryptionShare, group: GroupKey
         raise WrongShare(f"The decryption share of custodian {share.index} is wrong.")
 
 
+def is_proved(ciphertext: Ciphertext, share: DecryptionShare, verification_key: Point) -> bool:
+    """Tell whether the share's proof holds for `ciphertext` and this verification key."""
+    return dleq.holds(share.proof, _share_of(ciphertext, verification_key, share.point))
+
+
 def combine(ciphertext: Ciphertext, shares: Iterable[DecryptionShare], group: GroupKey) -> Opened:
     """Check the ciphertext and every share, and open it with the good ones.
 
@@ -224,8 +230,7 @@ def open_with(
 def _is_good(ciphertext: Ciphertext, share: DecryptionShare, group: GroupKey) -> bool:
     if not 1 <= share.index <= group.total:
         return False
-    image = group.verification_keys[share.index - 1]
-    return dleq.holds(share.proof, _share_of(ciphertext, image, share.point))
+    return is_proved(ciphertext, share, group.verification_keys[share.index - 1])
 
 
 def _well_formed(

@@ -1,4 +1,8 @@
-"""The consumer's side: gather shares from the custodians until enough are good, and open."""
+"""The consumer's side: gather shares from the custodians until enough are good, and open.
+
+A share counts when its custodian signed it for this request, its proof holds, and the release that
+comes with it is the custodian's and of this request. What any of them did otherwise is named.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from caimi.custody.answer import Asked, SignedShare
 from caimi.custody.delivery import RecipientKey, delivery_info
+from caimi.custody.evidence import WrongShareEvidence
+from caimi.custody.key_release import SignedKeyRelease
 from caimi.custody.keys import GroupKey
-from caimi.custody.request import ShareResponse, SignedShareRequest
+from caimi.custody.request import SignedShareRequest
+from caimi.custody.response import ShareResponse
 from caimi.custody.tdh2 import (
     Ciphertext,
     DecryptionShare,
@@ -21,12 +29,14 @@ from caimi.custody.tdh2 import (
 from caimi.errors.base import CaimiError
 from caimi.errors.custody import (
     CustodianUnreachable,
+    FalseRelease,
     InvalidKeyMaterial,
     LabelMismatch,
     MalformedEncoding,
     NotEnoughShares,
     RefusedByCustodian,
     UndeliverableShare,
+    UnsignedAnswer,
     WrongShare,
 )
 
@@ -37,6 +47,10 @@ class CustodianClient(Protocol):
     @property
     def index(self) -> int:
         """The custodian's place in the group, from 1."""
+
+    @property
+    def account(self) -> bytes:
+        """The account (20 bytes) of its signing key, which the consumer knows from elsewhere."""
 
     async def share(self, request: SignedShareRequest) -> ShareResponse:
         """Ask for its share.
@@ -60,11 +74,17 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Custodian `index`'s part in an unlock; `detail` is its error's text, or empty."""
+    """Custodian `index`'s part in an unlock; `detail` is its error's text, or empty.
+
+    `release` is what it signed to have released, when it shared; `evidence` shows to others that it
+    signed a wrong share, when it did.
+    """
 
     index: int
     status: Status
     detail: str = ""
+    release: SignedKeyRelease | None = None
+    evidence: WrongShareEvidence | None = None
 
     def __str__(self) -> str:
         return f"custodian {self.index}: {self.status.value}" + (
@@ -99,7 +119,8 @@ async def unlock(
         InvalidCiphertext: it is malformed or sealed to another group; nobody is asked then.
         LabelMismatch: it is not what the request asks for.
         InvalidKeyMaterial: two clients, or one outside the group, claim an index.
-        NotEnoughShares: with each custodian's outcome, also as `outcomes` by index.
+        NotEnoughShares: with each custodian's outcome, also as `outcomes` by index, and `evidence`
+            of wrong shares that were signed.
     """
     verify_ciphertext(ciphertext, group.public_key)
     if ciphertext.to_bytes() != signed.request.ciphertext or (
@@ -134,6 +155,7 @@ async def unlock(
             + ".",
             wrong=tuple(o.index for o in listed if o.status is Status.CORRUPTED),
             outcomes={outcome.index: str(outcome) for outcome in listed},
+            evidence={o.index: o.evidence.to_json() for o in listed if o.evidence is not None},
         )
     return UnlockResult(open_with(ciphertext, shares, group), listed)
 
@@ -154,8 +176,14 @@ class _Asking:
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 response = await client.share(self.signed)
-            share = self._open(response, index)
-        except (WrongShare, MalformedEncoding, UndeliverableShare) as error:
+            return self._judge(response, client)
+        except (
+            WrongShare,
+            UnsignedAnswer,
+            FalseRelease,
+            MalformedEncoding,
+            UndeliverableShare,
+        ) as error:
             return None, Outcome(index, Status.CORRUPTED, str(error))
         except TimeoutError:
             detail = f"no answer within {self.timeout_seconds:g} s"
@@ -164,16 +192,31 @@ class _Asking:
             return None, Outcome(index, Status.UNREACHABLE, str(error))
         except CaimiError as error:
             return None, Outcome(index, Status.REFUSED, str(error))
-        return share, Outcome(index, Status.SHARED)
 
-    def _open(self, response: ShareResponse, index: int) -> DecryptionShare:
+    def _judge(
+        self, response: ShareResponse, client: CustodianClient
+    ) -> tuple[DecryptionShare | None, Outcome]:
+        """Check an answer; a wrong share that was signed is an outcome with its evidence."""
+        index, request = client.index, self.signed.request
+        answer = self._open(response, index)
+        asked = Asked(request.digest, self.ciphertext, self.group.verification_key(index))
+        answer.check_signed(asked, client.account)
+        try:
+            verify_share(self.ciphertext, answer.share, self.group)
+        except WrongShare as error:
+            evidence = WrongShareEvidence(asked, answer)
+            return None, Outcome(index, Status.CORRUPTED, str(error), evidence=evidence)
+        response.release.check_signed(client.account)
+        response.release.check_answers(request, index, self.group)
+        return answer.share, Outcome(index, Status.SHARED, release=response.release)
+
+    def _open(self, response: ShareResponse, index: int) -> SignedShare:
         request = self.signed.request
         info = delivery_info(self.ciphertext.label, request.consumer, index, request.nonce)
-        share = DecryptionShare.from_bytes(self.recipient.open(response.sealed, info))
-        if response.index != index or share.index != index:
-            raise WrongShare(f"Custodian {index} sent a share of custodian {share.index}.")
-        verify_share(self.ciphertext, share, self.group)
-        return share
+        answer = SignedShare.from_bytes(self.recipient.open(response.sealed, info))
+        if response.index != index or answer.share.index != index:
+            raise WrongShare(f"Custodian {index} sent a share of custodian {answer.share.index}.")
+        return answer
 
 
 def _check_indices(custodians: Sequence[CustodianClient], group: GroupKey) -> None:

@@ -151,11 +151,22 @@ async def unlock_with_a_threshold(world: World, uri: str, report: Report) -> Non
         error = await refused(unlocked([*clients[:2], *map(Absent, clients[2:])]), NotEnoughShares)
         step.prove(f"refused with {error.code}: 2 of the 3 shares needed")
     with report.step("4 one corrupt", world.a.id) as step:
-        liar = Corrupting(clients[0].index, world.nodes[0].custodian().key_share)
+        liar = Corrupting(world.nodes[0].custodian().key_share, world.nodes[0].signer)
         result = await unlocked([liar, *clients[1:4]])
-        named = [o.index for o in result.outcomes if o.status is Status.CORRUPTED]
-        require(named == [liar.index], f"The corrupt custodian was not named: {result.outcomes}")
-        step.prove(f"custodian {named[0]}'s corrupted share was found and named; the key opened")
+        named = [o for o in result.outcomes if o.status is Status.CORRUPTED]
+        require(
+            [o.index for o in named] == [liar.index],
+            f"The corrupt custodian was not named: {result.outcomes}",
+        )
+        evidence = named[0].evidence
+        require(
+            evidence is not None and evidence.shows(liar.account),
+            "The wrong share cannot be held against the custodian that signed it.",
+        )
+        step.prove(
+            f"custodian {liar.index}'s corrupted share was found, named, and is evidence against "
+            "it; the key opened"
+        )
 
 
 async def run_and_check(world: World, subject: Subject, uri: str, report: Report) -> None:

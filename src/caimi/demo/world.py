@@ -160,7 +160,10 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
                 journal=journal,
                 identity=person,
                 group=group,
-                custodians=[HttpCustodian(at + 1, e) for at, e in enumerate(endpoints)],
+                custodians=[
+                    HttpCustodian(at + 1, signers[at].account, endpoint)
+                    for at, endpoint in enumerate(endpoints)
+                ],
                 carry=lambda: world.carry(),  # noqa: PLW0108 - the world is made below
                 index_folder=folder / person.name / "models",
             )

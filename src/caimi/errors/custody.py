@@ -69,11 +69,17 @@ class NotEnoughShares(CustodyError):
         *,
         wrong: tuple[int, ...] = (),
         outcomes: Mapping[int, str] | None = None,
+        evidence: Mapping[int, str] | None = None,
     ) -> None:
-        """Take the indices of custodians with wrong shares, and each one's outcome in words."""
+        """Take the indices of custodians with wrong shares, and each one's outcome in words.
+
+        `evidence` is what shows others that a custodian signed its wrong share, in JSON
+        (`caimi.custody.evidence`), by index.
+        """
         super().__init__(what)
         self.wrong = wrong
         self.outcomes = dict(outcomes or {})
+        self.evidence = dict(evidence or {})
 
 
 class InvalidRequestSignature(CustodyError):
@@ -272,3 +278,29 @@ class CeremonyStuck(CustodyError):
     code: ClassVar[str] = "CAIMI-K036"
     why: str = "A second key generation would orphan every model sealed to the first key."
     next_step: str = "Restore the named nodes' directories from their backups and run it again."
+
+
+class PolicyUnsupported(CustodyError):
+    """A share request names a policy or shows credentials to a custodian that judges neither."""
+
+    code: ClassVar[str] = "CAIMI-K037"
+    why: str = "This custodian gives shares for licences and ownership alone."
+    next_step: str = "Ask without a policy and without credentials, or ask other custodians."
+
+
+class UnsignedAnswer(CustodyError):
+    """A custodian's share is not signed by that custodian's key, for the request that was made."""
+
+    code: ClassVar[str] = "CAIMI-K038"
+    why: str = "Only what a custodian signed can be held against it, so nothing else is taken."
+    next_step: str = (
+        "Compare the custodian's account in caimi.toml with its `/v1/identity`; ask the others."
+    )
+
+
+class FalseRelease(CustodyError):
+    """A custodian's statement that it released a key is not its own, or not of this request."""
+
+    code: ClassVar[str] = "CAIMI-K039"
+    why: str = "A release is what audits and payments go by, so a share without a true one is none."
+    next_step: str = "Ask the other custodians, and report the one that is named."

@@ -38,8 +38,8 @@ class Node:
 
     `passphrase` protects the key share's file. `witnesses` are the several endpoints of a ledger
     that its validator compares; of a ledger without, the validator believes its one connection.
-    `attestor` signs attestations in the place of `signer`. `ibc_signers` attest one ledger each in
-    ibc-go's format.
+    `attestor` signs attestations, and what the custodian gives, in the place of `signer`.
+    `ibc_signers` attest one ledger each in ibc-go's format.
 
     Construction raises `SignerShared` when two of all these keys are the same.
     """
@@ -61,13 +61,14 @@ class Node:
         self.metrics = NodeMetrics()
         self._ledgers = ledgers
         self._passphrase = passphrase
+        self._attestor = attestor or signer
         self._clock = clock
         self._health = LedgerHealth(ledgers, self._observe, time.monotonic)
         self.lanes = Lanes(ledgers)
         self._custodian: Custodian | None = None
         members = [read_either_case(member.account) for member in settings.committee]
         signed = open_signed_store(settings.database, settings.path(settings.signed))
-        own = {signer.account, (attestor or signer).account}
+        own = {signer.account, self._attestor.account}
         others = [each.account for each in (ibc_signers or {}).values()]
         if len({*own, *others}) < len(own) + len(others):
             raise SignerShared("Two of this node's attesting keys are the same.")
@@ -78,7 +79,7 @@ class Node:
             for name, each in (ibc_signers or {}).items()
         }
         self.validator = Validator(
-            attestor or signer,
+            self._attestor,
             make_committee(settings.epoch, settings.threshold, members),
             seen,
             signed,
@@ -140,6 +141,7 @@ class Node:
     def _become_custodian(self, share: KeyShare) -> None:
         self._custodian = Custodian(
             share,
+            self._attestor,
             LedgerGrants(self._ledgers),
             FileTombstones(self.settings.path(self.settings.tombstones)),
             self._clock,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from caimi.custody.request import ShareResponse, SignedShareRequest
+from caimi.custody.request import SignedShareRequest
+from caimi.custody.response import ShareResponse
 from caimi.custody.unlock import refused
 from caimi.errors.custody import CustodianUnreachable
 from caimi.errors.node import NodeUnreachable
@@ -12,16 +13,22 @@ from caimi.services.endpoint import Endpoint, read_object
 
 
 class HttpCustodian:
-    """A custodian's node (port `CustodianClient`)."""
+    """A custodian's node (port `CustodianClient`); `account` is of the key that it attests with."""
 
-    def __init__(self, index: int, endpoint: Endpoint) -> None:
+    def __init__(self, index: int, account: bytes, endpoint: Endpoint) -> None:
         self._index = index
+        self._account = account
         self._endpoint = endpoint
 
     @property
     def index(self) -> int:
         """The custodian's place in the group, from 1."""
         return self._index
+
+    @property
+    def account(self) -> bytes:
+        """The account of the key that it signs with."""
+        return self._account
 
     async def share(self, request: SignedShareRequest) -> ShareResponse:
         """Ask for a share; see `CustodianClient.share`."""

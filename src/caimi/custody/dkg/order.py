@@ -87,7 +87,7 @@ class Order:
             raise OrderRefused(str(error)) from error
         if account != coordinator:
             raise OrderRefused(
-                f"0x{account.hex()} signed the order, not the coordinator 0x{coordinator.hex()}"
+                f"0x{account.hex()} signed the order, not the coordinator 0x{coordinator.hex()}."
             )
         if self.node != node:
             raise OrderRefused("The order is for another node.")

@@ -15,7 +15,6 @@ stop a ceremony, and neither steer it nor end it with two keys.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 
 from coincurve import PrivateKey
@@ -266,7 +265,7 @@ class Participant:
         ]
         keys = tuple(evaluate_points(sums, member) for member in range(1, self.ceremony.total + 1))
         self._group = GroupKey(sums[0], self.ceremony.threshold, self.ceremony.total, keys)
-        return hashlib.sha256(self._group.to_bytes()).digest()
+        return self._group.digest
 
     def _in_step(
         self, bodies: dict[int, bytes], parse: Callable[[bytes], EchoT]

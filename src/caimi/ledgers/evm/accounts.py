@@ -10,8 +10,8 @@ from eth_utils.address import to_checksum_address
 from caimi.chains import AccountId
 from caimi.errors.ids import InvalidAccountId
 from caimi.ledgers.digest_wallets import DigestWallet
-from caimi.ledgers.evm.statements import typed_data_digest
 from caimi.ledgers.port import Account, LedgerId, Signer, Statement
+from caimi.ledgers.typed_data import typed_data_digest
 from caimi.signatures import MalformedSignature, recover_account
 
 

@@ -34,7 +34,7 @@ class FieldType(Enum):
             case (FieldType.BOOL, bool()) | (FieldType.BYTES, bytes()):
                 return True
             case FieldType.STRING, str():
-                return not any(0xD800 <= ord(sign) <= 0xDFFF for sign in value)
+                return value.isascii() or not any(0xD800 <= ord(sign) <= 0xDFFF for sign in value)
             case FieldType.BYTES32, bytes():
                 return len(value) == 32
             case ((FieldType.UINT64 | FieldType.UINT256), int()) if not isinstance(value, bool):

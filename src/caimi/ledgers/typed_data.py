@@ -1,4 +1,4 @@
-"""Statements as EVM wallets show them: EIP-712 typed data, digested.
+"""Statements as EIP-712 typed data, digested: what EVM wallets show, and attesting keys sign.
 
 The domain has a name and a version alone: what a statement is about is in its fields. Written out
 here, since a general encoder takes ten times as long and a worker signs thousands a second.
