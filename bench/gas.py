@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from bench.messages import LocalValidator, Remembering
 from bench.network import start_anvil
 from bench.result import Result
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi import Value
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import contract_creation
@@ -20,7 +21,6 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.relayer import Relayer

@@ -12,13 +12,13 @@ from eth_abi.abi import encode
 
 from bench.network import start_anvil
 from caimi.hashing import keccak256
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers
 from caimi.ledgers.evm.fees import GWEI, Fees
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.outgoing import sign_call
 from caimi.ledgers.evm.quantities import hexed, quantity
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Call, Committee, Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Carried

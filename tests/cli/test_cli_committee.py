@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from caimi.cli.app import app
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 
 runner = CliRunner()
 COIN = 10**18

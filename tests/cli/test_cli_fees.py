@@ -19,11 +19,11 @@ from caimi.client.fees import escrow
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
 from caimi.journal import Operation
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, RelayFee
 
 runner = CliRunner()

@@ -32,8 +32,8 @@ from caimi.custody.keyshare_file import load_key_share
 from caimi.custody.request import ShareRequest, ShareResponse, SignedShareRequest
 from caimi.custody.tdh2 import Ciphertext, DecryptionShare
 from caimi.custody.tombstones import FileTombstones
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId
 from fuzz.decoder import Decoder, Document, Law
 

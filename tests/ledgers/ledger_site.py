@@ -8,11 +8,11 @@ from typing import Any
 
 from conformance.site import Killed, MemoryOutbox
 
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.deployment import Deployment, Signers, add_client
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Account, Committee, Ledger, Signer
 

@@ -19,6 +19,7 @@ from caimi.errors.ledgers import (
     TransactionFailed,
     TransactionStuck,
 )
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, free_port, running_anvil
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import http_chain
@@ -27,7 +28,6 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import Retries
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Account, Call
 from conformance import (

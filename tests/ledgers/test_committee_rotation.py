@@ -13,11 +13,11 @@ from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Committee
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import SignedStatement, statement_of

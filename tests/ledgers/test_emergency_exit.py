@@ -9,11 +9,11 @@ import pytest
 from governed_ledger import DEPLOYER, GUARDIAN, STRANGER, new_ledger, wait
 
 from caimi.errors.ledgers import ExitInvalid, NotAllowed, TransactionReverted
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.deployment import EXIT_DELAY, Signers, connect_ledgers
 from caimi.ledgers.evm.exits import NOBODY, Death, EmergencyExit, Heir, Heirs, needed
 from caimi.ledgers.evm.governance import read_governance
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset
 
 WEEK = 7 * 24 * 3600

@@ -25,6 +25,7 @@ from caimi.errors.ledgers import (
     ProposalRefused,
     TransactionReverted,
 )
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.changes import set_limits, set_supply_cap, unpause_bridge, unpause_route
@@ -33,7 +34,6 @@ from caimi.ledgers.evm.deployment import GUARDIAN_ROLE, Signers, connect_ledgers
 from caimi.ledgers.evm.governance import ANYONE, DAY, hand_over, read_governance, timelock_of
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.roles import ADMIN_ROLE, authority_of
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.timelock import OWNER, Timelock
 from caimi.ledgers.port import Call
 

@@ -10,6 +10,7 @@ from ledger_site import COIN
 
 from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.errors.messaging import UnprovableClient
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.connect import embedded_chain
@@ -17,7 +18,6 @@ from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE
 

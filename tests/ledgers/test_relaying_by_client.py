@@ -14,6 +14,7 @@ from test_ledger_crossing import A, B, Pair
 from caimi.client.fees import escrow, refund
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.messaging import TooFewProofs, UnknownPacket, UnprovableClient
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import contract_creation
@@ -22,7 +23,6 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, LedgerId, PurchaseState, Route
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
 from caimi.messaging.policy import Policy, RoutePolicy

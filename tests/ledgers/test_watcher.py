@@ -19,6 +19,7 @@ from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
 from caimi.ibc.packet import Packet, Payload
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
@@ -27,7 +28,6 @@ from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, Block, LedgerId
 from caimi.messaging.proof import (
     SignedStatement,

@@ -11,8 +11,8 @@ from pathlib import Path
 from caimi.chains import AccountId
 from caimi.config import Config
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.accounts import address_text
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, LedgerId, Signer
 from caimi.models.signing import PackageSigner
 from caimi.names import check_name, is_name

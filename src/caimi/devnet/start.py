@@ -28,12 +28,12 @@ from caimi.devnet import processes
 from caimi.devnet.processes import Process
 from caimi.errors.base import CaimiError
 from caimi.errors.node import ProcessFailed
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.anvil import AnvilOptions, anvil_command, free_port, fund, wait_ready
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import Deployment, Signers, connect_ledgers, deploy
 from caimi.ledgers.evm.finality import parse_finality
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.node.coordinator import generate_group_key
 from caimi.node.members import HttpMember
 from caimi.node.settings import MemberSection, NodeSettings

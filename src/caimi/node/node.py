@@ -15,7 +15,7 @@ from caimi.custody.keyshare_file import load_key_share
 from caimi.custody.tombstones import FileTombstones
 from caimi.errors.base import CaimiError
 from caimi.errors.node import RoleMissing, SignerShared
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId, Signer
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.ibc_attestor import IbcAttestor

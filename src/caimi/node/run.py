@@ -30,8 +30,7 @@ from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.prices import PriceList
 from caimi.inference.worker import Worker
-from caimi.ledgers.evm.remote_signer import RemoteSigner
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
@@ -50,6 +49,7 @@ from caimi.node.settings import NodeSettings
 from caimi.node.worker_app import create_worker_app, grpc_beside
 from caimi.persistence import open_receipt_store, open_signed_store
 from caimi.services.endpoint import Endpoint
+from caimi.services.remote_signer import RemoteSigner
 from caimi.services.validators import HttpValidator
 
 _log = logging.getLogger(__name__)

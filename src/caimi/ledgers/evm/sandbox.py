@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import http_chain, new_embedded_chain
 from caimi.ledgers.evm.deployment import Signers, add_client, deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Committee, Ledger, Signer
 
 FIRST_NUMBER: Final = 31337

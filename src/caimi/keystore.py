@@ -1,4 +1,7 @@
-"""An account's key in this process, kept in a V3 keystore (Web3 Secret Storage) on disk."""
+"""A secp256k1 key in this process, kept in a V3 keystore (Web3 Secret Storage) on disk.
+
+Whoever attests has one, whatever ledgers it is about; EVM ledgers take it as an account, too.
+"""
 
 from __future__ import annotations
 
