@@ -10,7 +10,7 @@ import os
 import secrets
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from coincurve import PrivateKey
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json, normalize_keys
@@ -123,6 +123,27 @@ class LocalSigner:
     def __repr__(self) -> str:
         """Show the account alone."""
         return f"LocalSigner(0x{self._account.hex()})"
+
+
+class Keystores:
+    """Such keys of people (port `KeyFiles`)."""
+
+    ending: Final = ".json"
+
+    def generate(self, name: str) -> LocalSigner:
+        """Make a new key; its account is its own, whatever the `name`."""
+        return LocalSigner.generate()
+
+    def load(self, path: Path, passphrase: bytes) -> LocalSigner:
+        """Raises as `LocalSigner.load`."""
+        return LocalSigner.load(path, passphrase)
+
+    def account_in(self, path: Path) -> bytes:
+        """Raises as `LocalSigner.address_in`."""
+        return LocalSigner.address_in(path)
+
+
+KEYSTORES: Final = Keystores()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from caimi.client.bindings import Binding, bind
 from caimi.custody import dleq, keyshare_file
 from caimi.custody.delivery import SEALED_OVERHEAD, RecipientKey, check_recipient
 from caimi.custody.dkg.ceremony import Broadcast, Ceremony, Enrolment, Round, SignedMessage
@@ -65,6 +66,11 @@ def key_share() -> KeyShare:
 def _ciphertext() -> Ciphertext:
     first, second = _points(2)
     return Ciphertext(b"label", first, second, dleq.Proof(3, 4), b"\x55" * 48)
+
+
+def _binding() -> Binding:
+    near, far = (EvmAccounts(LedgerId(name)).wallet(SIGNER) for name in ("eip155:1", "eip155:2"))
+    return bind(near, far, 1_800_000_000)
 
 
 def _request() -> SignedShareRequest:
@@ -189,6 +195,7 @@ DECODERS = (
     *_json(
         "share-response", ShareResponse, lambda: ShareResponse(2, b"\1" * (SEALED_OVERHEAD + 9))
     ),
+    *_json("binding", Binding, _binding),
     *_json("enrolment", Enrolment, _enrolment, share=0.5),
     *_json("ceremony-message-json", SignedMessage, _message),
     *_json("ceremony", Ceremony, _ceremony, share=0.2),

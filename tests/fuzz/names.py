@@ -235,11 +235,7 @@ DECODERS = (
     ),
     Decoder(
         "keystore",
-        (
-            "caimi.keystore.LocalSigner.load",
-            "caimi.keystore._read",
-            "caimi.keystore._address",
-        ),
+        ("caimi.keystore",),
         lambda: [KEYSTORE],
         lambda text: LocalSigner.load(_file("key.json", text), b"passphrase"),
         share=0.05,

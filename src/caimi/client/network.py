@@ -313,7 +313,7 @@ class AsyncNetwork:
         except InvalidAccountId as error:
             keyring = Keyring(self.config)
             if text in keyring.names():
-                return accounts.parse(keyring.account(text))
+                return keyring.account_on(ledger, text)
             raise UsageError(f"{text!r} is neither an account nor the name of a key.") from error
 
 
@@ -326,7 +326,8 @@ def make_context(
     """Join what operations work with. `endpoints` are the committee's nodes, by index."""
     if config.relay.mode == "self":
         validators = [HttpValidator(endpoint) for _, endpoint in endpoints]
-        relayer = Relayer(ledgers, validators, identity.signers(ledgers))
+        held = {name: each for name, each in ledgers.items() if identity.holds(name)}
+        relayer = Relayer(held, validators, identity.signers(held))
 
         async def carry() -> None:
             if not (await relayer.step()).did_anything:

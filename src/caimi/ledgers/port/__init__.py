@@ -75,6 +75,7 @@ from caimi.ledgers.port.gateway import (
     WrittenAcknowledgement,
 )
 from caimi.ledgers.port.heights import FINAL, NEWEST, At, Exactly
+from caimi.ledgers.port.key_files import KeyFiles, StoredKey
 from caimi.ledgers.port.keys import AttestationKey, Signer, Wallet
 from caimi.ledgers.port.ledger import Ledger
 from caimi.ledgers.port.market import Licence, Market, Price, Purchase, PurchaseState
@@ -147,6 +148,7 @@ __all__ = [
     "GrantedLicence",
     "HistoryEntry",
     "HomeStatement",
+    "KeyFiles",
     "Ledger",
     "LedgerId",
     "Licence",
@@ -190,6 +192,7 @@ __all__ = [
     "Statement",
     "StatementDomain",
     "StatementType",
+    "StoredKey",
     "ToldFact",
     "UnlockedModel",
     "VersionRecord",
