@@ -17,7 +17,7 @@ from caimi.cli.app import app
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.anvil import free_port
+from caimi.loopback import free_port
 from caimi.node.app import create_app
 from caimi.node.node import Node
 from caimi.node.settings import MemberSection, NodeSettings

@@ -20,7 +20,7 @@ from caimi.errors.ledgers import (
     TransactionStuck,
 )
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, free_port, running_anvil
+from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, running_anvil
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import deploy
@@ -30,6 +30,7 @@ from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import Retries
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Account, Call
+from caimi.loopback import free_port
 from conformance import (
     ContractAccountsFacet,
     FeesFacet,

@@ -10,13 +10,14 @@ from pydantic import BaseModel
 from caimi.config import LedgerSection
 from caimi.keystore import KEYSTORES
 from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.administration import EvmAdministration
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.finality import parse_finality
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.settings import EvmSettings
-from caimi.ledgers.port import KeyFiles, Ledger, LedgerId
+from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId
 
 
 class EvmFamily:
@@ -24,6 +25,7 @@ class EvmFamily:
 
     settings: type[BaseModel] = EvmSettings
     keys: KeyFiles = KEYSTORES
+    administration: Administration | None = EvmAdministration()
 
     def accounts(self, section: LedgerSection) -> EvmAccounts:
         return EvmAccounts(LedgerId(section.id))

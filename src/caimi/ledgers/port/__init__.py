@@ -17,6 +17,7 @@ from caimi.ledgers.port.accounts import (
     account_named,
     name_of,
 )
+from caimi.ledgers.port.administration import Administered, Administration, LedgerPlace
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
@@ -93,7 +94,7 @@ from caimi.ledgers.port.registry import (
     Registry,
     VersionRecord,
 )
-from caimi.ledgers.port.sandbox import Sandbox, SandboxKind
+from caimi.ledgers.port.sandbox import LastingKind, LedgerService, Sandbox, SandboxKind
 from caimi.ledgers.port.statements import (
     FieldType,
     Statement,
@@ -105,6 +106,8 @@ from caimi.ledgers.port.watching import Watching
 __all__ = [
     "Account",
     "AccountCodec",
+    "Administered",
+    "Administration",
     "AliasChange",
     "Allowance",
     "AnchoredPublications",
@@ -149,8 +152,11 @@ __all__ = [
     "HistoryEntry",
     "HomeStatement",
     "KeyFiles",
+    "LastingKind",
     "Ledger",
     "LedgerId",
+    "LedgerPlace",
+    "LedgerService",
     "Licence",
     "LightClient",
     "LightClients",

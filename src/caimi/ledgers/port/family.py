@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from caimi.config import LedgerSection
 from caimi.ledgers.port.accounts import AccountCodec
+from caimi.ledgers.port.administration import Administration
 from caimi.ledgers.port.key_files import KeyFiles
 from caimi.ledgers.port.ledger import Ledger
 
@@ -26,6 +27,10 @@ class Family(Protocol):
     @property
     def keys(self) -> KeyFiles:
         """Files of people's keys on its ledgers."""
+
+    @property
+    def administration(self) -> Administration | None:
+        """Putting CAIMI on its ledgers; None where that is not done from here."""
 
     def accounts(self, section: LedgerSection) -> AccountCodec:
         """Tell how a ledger writes its accounts and whose signatures are, without asking it."""
