@@ -24,6 +24,7 @@ from caimi.client.resolve import resolve
 from caimi.client.streaming import open_streamed
 from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
+from caimi.composition.committee import reach_nodes
 from caimi.composition.ledgers import open_ledgers
 from caimi.config import Config
 from caimi.custody.keys import GroupKey
@@ -81,12 +82,8 @@ class AsyncNetwork:
         identity = await asyncio.to_thread(Keyring(config, ask).open, key)
         async with AsyncExitStack() as stack:
             ledgers = await open_ledgers(stack, config.ledgers, price_caps)
-            endpoints = []
-            for custodian in config.committee.custodians if config.committee else ():
-                endpoint = Endpoint(custodian.url)
-                stack.push_async_callback(endpoint.aclose)
-                endpoints.append((custodian.index, endpoint))
-            yield cls(make_context(config, identity, ledgers, endpoints), config)
+            nodes = reach_nodes(stack, config.committee)
+            yield cls(make_context(config, identity, ledgers, nodes), config)
 
     def _ledger(self, name: str | None) -> LedgerId:
         """Take a ledger by id or short name; the only one when none is named."""
@@ -321,11 +318,11 @@ def make_context(
     config: Config,
     identity: Identity,
     ledgers: Mapping[LedgerId, Ledger],
-    endpoints: Sequence[tuple[int, Endpoint]],
+    nodes: Mapping[int, Endpoint],
 ) -> Context:
-    """Join what operations work with. `endpoints` are the committee's nodes, by index."""
+    """Join what operations work with. `nodes` are the committee's, by index."""
     if config.relay.mode == "self":
-        validators = [HttpValidator(endpoint) for _, endpoint in endpoints]
+        validators = [HttpValidator(endpoint) for endpoint in nodes.values()]
         held = {name: each for name, each in ledgers.items() if identity.holds(name)}
         relayer = Relayer(held, validators, identity.signers(held))
 
@@ -348,7 +345,7 @@ def make_context(
         journal=open_journal(config),
         identity=identity,
         group=group,
-        custodians=[HttpCustodian(index, endpoint) for index, endpoint in endpoints],
+        custodians=[HttpCustodian(index, endpoint) for index, endpoint in nodes.items()],
         carry=carry,
         wait_seconds=config.relay.wait_seconds,
         index_folder=_index_folder(),

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from caimi.client.keyring import Keyring, read_secret_file
 from caimi.client.network import AsyncNetwork
+from caimi.composition.committee import reach_nodes
 from caimi.composition.ledgers import family_of, open_ledgers, open_views, prepare_ledger
 from caimi.config import Config, read_toml
 from caimi.errors.base import CaimiError
@@ -48,7 +49,6 @@ from caimi.node.serving import LicensedModels, ServingOptions
 from caimi.node.settings import NodeSettings
 from caimi.node.worker_app import create_worker_app, grpc_beside
 from caimi.persistence import open_receipt_store, open_signed_store
-from caimi.services.endpoint import Endpoint
 from caimi.services.remote_signer import RemoteSigner
 from caimi.services.validators import HttpValidator
 
@@ -143,11 +143,8 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         AsyncNetwork.connect(config, key=key, price_caps=caps) as network,
         AsyncExitStack() as stack,
     ):
-        validators = []
-        for custodian in config.committee.custodians if config.committee else ():
-            endpoint = Endpoint(custodian.url)
-            stack.push_async_callback(endpoint.aclose)
-            validators.append(HttpValidator(endpoint))
+        nodes = reach_nodes(stack, config.committee).values()
+        validators = [HttpValidator(endpoint) for endpoint in nodes]
         metrics = RelayerMetrics()
         signer = network.context.identity.signer
 
