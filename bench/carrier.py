@@ -16,11 +16,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from bench.messages import relayer_of
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.progress import Carried

@@ -13,14 +13,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from bench.messages import LocalValidator, Remembering
 from bench.network import start_anvil
 from bench.result import Result
+from caimi.composition.joining import join_ledgers
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi import Value
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.relayer import Relayer
@@ -108,7 +109,11 @@ async def _joined(threshold: int, count: int) -> AsyncIterator[_Joined]:
             await start_anvil(stack, number, deployer, [relaying.account], hardfork="prague")
             for number in (31337, 31338)
         ]
-        client, _ = await connect_ledgers(a, b, Signers(0, threshold, accounts), deployer)
+        client, _ = await join_ledgers(
+            EvmAdministered(a, deployer),
+            EvmAdministered(b, deployer),
+            make_committee(0, threshold, accounts),
+        )
         application = b""
         for ledger in (a, b):
             created = await ledger.submit(

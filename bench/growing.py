@@ -17,7 +17,7 @@ from bench.carrier import resident
 from bench.growth import Cost
 from bench.instrument import Answering, Instrument
 from bench.messages import LocalValidator, Remembering
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.machine.calls import read, sign
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation, make_committee

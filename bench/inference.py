@@ -27,7 +27,7 @@ from caimi.inference.onnx_runtime import ort
 from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.persistence import open_receipt_store
 from caimi.uri import ModelUri
 from caimi.zoo.resnet import resnet50

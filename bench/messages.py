@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from eth_abi.abi import encode
 
 from bench.network import start_anvil
+from caimi.composition.joining import join_ledgers
 from caimi.hashing import keccak256
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers
 from caimi.ledgers.evm.fees import GWEI, Fees
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.outgoing import sign_call
 from caimi.ledgers.evm.quantities import hexed, quantity
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Call, Committee, Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Carried
@@ -149,7 +150,11 @@ async def joined_anvils(
             await start_anvil(stack, number, deployer, [user.account, relaying], states=states)
             for number in (31337, 31338)
         ]
-        await connect_ledgers(a, b, Signers(0, threshold, tuple(accounts)), deployer)
+        await join_ledgers(
+            EvmAdministered(a, deployer),
+            EvmAdministered(b, deployer),
+            make_committee(0, threshold, accounts),
+        )
         created = (await b.submit(contract_creation(b.id, "A recipient", CREATION), user)).effect
         arguments = (Account(b.id, created).interoperable, bytes(31) + b"\1", [])
         selector = keccak256(b"sendMessage(bytes,bytes,bytes[])")[:4]

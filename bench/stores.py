@@ -18,7 +18,7 @@ from bench.result import Result
 from caimi.ibc.statements import Kind
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.journal import OperationRecord
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import LedgerStatement
 from caimi.persistence import journal_in, open_receipt_store, open_signed_store

@@ -38,6 +38,7 @@ TAGS = {
 """What begins or frames hashed, sealed or stored bytes, and the one file it stands in."""
 
 STATEMENTS = [
+    ("client/bindings.py", "CAIMI", "1", "SamePerson"),
     ("custody/answer.py", "CAIMI", "1", "ShareAnswer"),
     ("custody/key_release.py", "CAIMI", "1", "KeyRelease"),
     ("custody/request.py", "CAIMI", "1", "ShareRequest"),

@@ -23,6 +23,9 @@ class Settings(BaseModel):
 
 class Toy:
     settings = Settings
+    keys = None
+    administration = None
+    def accounts(self, section): return None
     def prepare(self, section, *, price_cap=None): return section.settings.place
     def views(self, section): return {"it": self.prepare(section)}
     def quorum(self, section): return None

@@ -14,13 +14,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from caimi.ibc.path import Path as IbcPath
+from caimi.keystore import LocalSigner
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import read_state_proof
 
 CLIENT = "caimi-1-0"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from coincurve import PublicKey
+from eth_utils.address import to_checksum_address
 
 from caimi.hashing import keccak256
 
@@ -25,6 +26,11 @@ class MalformedSignature(ValueError):
 def account_of(key: PublicKey) -> bytes:
     """Give a key's account, 20 bytes."""
     return keccak256(key.format(compressed=False)[1:])[12:]
+
+
+def account_text(account: bytes) -> str:
+    """Write a key's account as people read it, with its EIP-55 checksum."""
+    return to_checksum_address(account)
 
 
 def recover_account(digest: bytes, signature: bytes) -> bytes:

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from caimi.cli.app import app
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
-from caimi.ledgers.evm.anvil import free_port
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
+from caimi.loopback import free_port
 from caimi.node.app import create_app
 from caimi.node.node import Node
 from caimi.node.settings import MemberSection, NodeSettings

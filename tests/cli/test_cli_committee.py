@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from embedded_node import node_of
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
 from caimi.client.keyring import Keyring
+from caimi.composition.joining import join_ledgers
 from caimi.config import load_config
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.messaging.checkpoint import make_committee
+from embedded_node import node_of
 
 runner = CliRunner()
 COIN = 10**18
@@ -76,9 +79,11 @@ def consortium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cons
             EvmLedger(embedded_chain(one), await deploy(embedded_chain(one), rich))
             for one in chains
         ]
-        signers = Signers(0, 2, tuple(member.account for member in members))
+        signers = make_committee(0, 2, [member.account for member in members])
         for a, b in ((0, 1), (1, 2)):
-            await connect_ledgers(ledgers[a], ledgers[b], signers, rich)
+            await join_ledgers(
+                EvmAdministered(ledgers[a], rich), EvmAdministered(ledgers[b], rich), signers
+            )
         return ledgers
 
     with ExitStack() as stack:

@@ -10,21 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from embedded_node import node_of
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
 from caimi.cli.one_ledger import send_as
 from caimi.client.fees import escrow
 from caimi.client.keyring import Keyring
+from caimi.composition.joining import join_ledgers
 from caimi.config import load_config
 from caimi.journal import Operation
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, RelayFee
+from caimi.messaging.checkpoint import make_committee
+from embedded_node import node_of
 
 runner = CliRunner()
 COIN = 10**18
@@ -72,7 +75,9 @@ def payer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Payer]:
             EvmLedger(embedded_chain(one), await deploy(embedded_chain(one), rich))
             for one in chains
         ]
-        client, _ = await connect_ledgers(a, b, Signers(0, 2, members), rich)
+        client, _ = await join_ledgers(
+            EvmAdministered(a, rich), EvmAdministered(b, rich), make_committee(0, 2, members)
+        )
         model = b.registry.model_id(Account(b.id, rich.account), "m")
         timeout = (await a.head()).time + 3600
         call = await a.market.buy_remote(client, model, "1.0.0", Asset(a.id, b"").of(500), timeout)

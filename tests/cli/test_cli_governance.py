@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from embedded_node import node_of
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
 from caimi.cli.exits import heirs_in
 from caimi.client.keyring import Keyring
+from caimi.composition.joining import join_ledgers
 from caimi.config import load_config
 from caimi.errors.ledgers import ExitInvalid
 from caimi.errors.operations import UsageError
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.messaging.checkpoint import make_committee
+from embedded_node import node_of
 
 runner = CliRunner()
 COIN = 10**18
@@ -86,7 +89,11 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
             for one in (chain, other)
         ]
         members = tuple(signers[name].account for name in COMMITTEE)
-        route, _ = await connect_ledgers(*ledgers, Signers(0, 2, members), signers["deployer"])
+        route, _ = await join_ledgers(
+            EvmAdministered(ledgers[0], signers["deployer"]),
+            EvmAdministered(ledgers[1], signers["deployer"]),
+            make_committee(0, 2, members),
+        )
         await ledgers[0].submit(ledgers[0].watching.pause_route(route), signers["guard"])
         return ledgers[0], route
 

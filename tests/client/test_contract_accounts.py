@@ -15,7 +15,7 @@ from caimi.client.publish import publish
 from caimi.client.pull import pull
 from caimi.demo.world import World, start_world
 from caimi.errors.custody import NotEnoughShares
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Account, Asset, LedgerId
 from caimi.models.package import Package
 from contract_wallet import WALLET, creation, owned_by, through

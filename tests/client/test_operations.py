@@ -42,7 +42,7 @@ from caimi.inference.tensors import hash_tensors
 from caimi.inference.wasm.compiling.compiler import compile_model
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.hosting.host import ModuleHost
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Asset, Price
 from caimi.models.package import Package
 from caimi.storage.cid import HashFunction

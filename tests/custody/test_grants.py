@@ -11,8 +11,8 @@ from caimi.custody import grants
 from caimi.custody.grants import LedgerGrants
 from caimi.errors.custody import GrantRefused, MalformedEncoding
 from caimi.errors.ledgers import LedgerUnavailable
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import FINAL, Exactly, FieldType, StatementDomain, StatementType
 from lying_world import LyingLedger, address
 

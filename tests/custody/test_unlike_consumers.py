@@ -20,7 +20,7 @@ from caimi.custody.tdh2 import encrypt
 from caimi.custody.tombstones import FileTombstones
 from caimi.custody.unlock import unlock
 from caimi.errors.custody import GrantRefused, InvalidRequestSignature, NotEnoughShares
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, Wallet
 from lying_world import LyingLedger
 from memory_ledger import MemoryChain, MemoryLedger

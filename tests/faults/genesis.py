@@ -13,9 +13,11 @@ from random import Random
 
 from coincurve import PrivateKey
 
+from caimi.composition.joining import join_ledgers
 from caimi.hashing import keccak256
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.chain import Chain as EvmChain
-from caimi.ledgers.evm.deployment import Deployment, Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.deployment import Deployment, deploy
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
@@ -201,8 +203,11 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
             keys.update({member.account: member for member in members})
             committee = make_committee(0, THRESHOLD, [member.account for member in members])
             committees[frozenset((a, b))] = committee
-            signers = Signers(0, THRESHOLD, committee.members)
-            await connect_ledgers(opened[a], opened[b], signers, deployer)
+            await join_ledgers(
+                EvmAdministered(opened[a], deployer),
+                EvmAdministered(opened[b], deployer),
+                committee,
+            )
     models = []
     for place, (name, ledger) in enumerate(opened.items()):
         for number in range(2 - (place == 2)):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from caimi.client.bindings import Binding, bind
 from caimi.custody import dleq, keyshare_file
 from caimi.custody.answer import Asked, SignedShare
 from caimi.custody.delivery import SEALED_OVERHEAD, RecipientKey, check_recipient
@@ -36,8 +37,8 @@ from caimi.custody.request import ShareRequest, SignedShareRequest
 from caimi.custody.response import SEALED_BYTES, ShareResponse
 from caimi.custody.tdh2 import Ciphertext, DecryptionShare
 from caimi.custody.tombstones import FileTombstones
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId
 from fuzz.decoder import Decoder, Document, Law
 
@@ -69,6 +70,11 @@ def key_share() -> KeyShare:
 def _ciphertext() -> Ciphertext:
     first, second = _points(2)
     return Ciphertext(b"label", first, second, dleq.EqualityProof(3, 4), b"\x55" * 48)
+
+
+def _binding() -> Binding:
+    near, far = (EvmAccounts(LedgerId(name)).wallet(SIGNER) for name in ("eip155:1", "eip155:2"))
+    return bind(near, far, 1_800_000_000)
 
 
 def _request() -> SignedShareRequest:
@@ -213,6 +219,7 @@ DECODERS = (
     *_json("share-response", ShareResponse, _response, share=0.5),
     *_json("key-release", SignedKeyRelease, _release, share=0.5),
     *_json("wrong-share-evidence", WrongShareEvidence, _evidence, share=0.5),
+    *_json("binding", Binding, _binding),
     *_json("enrolment", Enrolment, _enrolment, share=0.5),
     *_json("ceremony-message-json", SignedMessage, _message),
     *_json("ceremony", Ceremony, _ceremony, share=0.2),

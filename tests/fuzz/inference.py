@@ -20,7 +20,7 @@ from caimi.inference.wasm.fuel.schedule import Schedule
 from caimi.inference.wasm.metadata import Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.inference.wire import shapes_from_json, tensors_from_json, tensors_to_json
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.models.tensor import Tensor
 from fuzz.decoder import Decoder, Document, Law
 

@@ -21,6 +21,7 @@ from caimi.ibc.protobuf import (
     encode_acknowledgements,
     encode_packet,
 )
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm import abi, voyages
 from caimi.ledgers.evm.abi_codec import DecodingError
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
@@ -36,13 +37,12 @@ from caimi.ledgers.evm.logs import EventReader, parse_log
 from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
-from caimi.ledgers.evm.remote_signer import read_answer
 from caimi.ledgers.evm.reverts import known_errors, reverted
 from caimi.ledgers.evm.rpc import RetryPolicy, Rpc, RpcRefusal
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
 from caimi.ledgers.evm.voyages import ready_height
 from caimi.ledgers.port import LedgerId, SignedCall
+from caimi.services.remote_signer import read_answer
 from caimi.signatures import MalformedSignature, completed, recover_account
 from fuzz.decoder import Decoder, Document, Law, drive
 
@@ -482,7 +482,7 @@ DECODERS = (
     ),
     Decoder(
         "key-service-answer",
-        ("caimi.ledgers.evm.remote_signer.read_answer",),
+        ("caimi.services.remote_signer.read_answer",),
         _remote_answers,
         lambda data: read_answer(data, "a service"),
     ),

@@ -11,8 +11,8 @@ from caimi.client.amounts import format_amount, parse_amount
 from caimi.config import EXAMPLE, Config, read_toml
 from caimi.hex_text import read_either_case, read_hex
 from caimi.json_text import read_json
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, LedgerId, Money
 from caimi.models.licence import check_licence
 from caimi.models.paths import check_path
@@ -256,11 +256,7 @@ DECODERS = (
     ),
     Decoder(
         "keystore",
-        (
-            "caimi.ledgers.evm.signer.LocalSigner.load",
-            "caimi.ledgers.evm.signer._read",
-            "caimi.ledgers.evm.signer._address",
-        ),
+        ("caimi.keystore",),
         lambda: [KEYSTORE],
         lambda text: LocalSigner.load(_file("key.json", text), b"passphrase"),
         share=0.05,

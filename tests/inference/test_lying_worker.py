@@ -15,7 +15,7 @@ from caimi.errors.inference import PriceTooHigh, ReceiptInvalid
 from caimi.inference.prices import Offer, PriceList
 from caimi.inference.receipt import Receipt
 from caimi.inference.tensors import hash_tensors
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.models.package import Package
 
 INPUTS = {"x": np.ones((1, 4), np.float32)}

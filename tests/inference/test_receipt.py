@@ -13,7 +13,7 @@ from sha3 import keccak_256
 
 from caimi.errors.inference import ReceiptInvalid, ReceiptMalformed
 from caimi.inference.receipt import MAX_RECEIPT_BYTES, MAX_TIME, Receipt, SignedReceipt
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 SIGNER = LocalSigner(PrivateKey(b"\x07" * 32).secret)

@@ -24,11 +24,11 @@ from caimi.inference.verification import (
     Evidence,
     check_receipt,
 )
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Deployment, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account
 from caimi.merkle import MerkleTree
 from lying_world import LyingLedger

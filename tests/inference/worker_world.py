@@ -12,7 +12,7 @@ from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.uri import ModelUri
 
 LEDGER = "eip155:31337"

@@ -17,11 +17,11 @@ from caimi.errors.ledgers import (
     TransactionReverted,
     WrongLedger,
 )
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, Exactly, LedgerId, Price, Publication
 from caimi.merkle import MerkleTree
 from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by

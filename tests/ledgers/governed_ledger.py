@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ledger_site import COIN, IMPATIENT
 
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 
 DEPLOYER, GUARDIAN, PROPOSER, CANCELLER, STRANGER = (LocalSigner.generate() for _ in range(5))
 EVERYBODY = (DEPLOYER, GUARDIAN, PROPOSER, CANCELLER, STRANGER)

@@ -8,11 +8,12 @@ from typing import Any
 
 from conformance.site import Killed, MemoryOutbox
 
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.deployment import Deployment, Signers, add_client
+from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Account, Committee, Ledger, Signer
 
@@ -98,10 +99,7 @@ class EvmSite:
 
     async def add_client(self, of: Ledger, committee: Committee) -> str:
         here = self.ledger()
-        signers = Signers(
-            committee.epoch, committee.threshold, committee.members, tuple(committee.operators)
-        )
-        added = await add_client(here, of, signers, self.rich)
+        added = await EvmAdministered(here, self.rich).add_client(of, committee)
         await here.aclose()
         return added
 

@@ -19,7 +19,8 @@ from caimi.errors.ledgers import (
     TransactionFailed,
     TransactionStuck,
 )
-from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, free_port, running_anvil
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, running_anvil
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import deploy
@@ -27,9 +28,9 @@ from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import RetryPolicy
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.port import Account, Call
+from caimi.loopback import free_port
 from conformance import (
     ContractAccountsFacet,
     FeesFacet,

@@ -13,13 +13,14 @@ from ledger_site import COIN
 from subprocess_anvil import anvil_process
 
 from caimi.errors.messaging import EndpointsDisagree, LedgerReorganised, NotFinal, SigningStopped
-from caimi.ledgers.evm.anvil import AnvilOptions, free_port
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.anvil import AnvilOptions
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import Deployment, deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import LedgerId
+from caimi.loopback import free_port
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.validator import Validator
 from caimi.messaging.witnesses import Witnesses

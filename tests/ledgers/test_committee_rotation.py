@@ -8,16 +8,18 @@ import dataclasses
 import pytest
 from ledger_site import COIN, IMPATIENT, MemoryOutbox
 
+from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import ProofRefused, TransactionReverted
 from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Committee
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import SignedStatement, statement_of
@@ -54,8 +56,10 @@ async def test_packets_in_flight_are_delivered_within_the_overlap_and_after_it()
         EvmLedger(embedded_chain(chains[n]), made, patience=IMPATIENT)
         for n, made in zip((A, B), deployed, strict=True)
     )
-    first = Signers(0, 2, tuple(member.account for member in old))
-    on_a, on_b = await connect_ledgers(a, b, first, rich, outbox=outbox)
+    first = make_committee(0, 2, [member.account for member in old])
+    on_a, on_b = await join_ledgers(
+        EvmAdministered(a, rich), EvmAdministered(b, rich), first, outbox=outbox
+    )
 
     async def send(name: str, seconds: int) -> tuple[Packet, int]:
         await a.submit(a.registry.publish(name, "1.0.0", b"\1" * 32), rich)

@@ -19,6 +19,7 @@ from caimi.errors.messaging import EventsMissing
 from caimi.hashing import keccak256
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.assets import coin_of
@@ -28,7 +29,6 @@ from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.logs import parse_log
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import (
     Account,
     Asset,

@@ -9,6 +9,7 @@ from conformance.site import World
 from evm_conformance import EvmConformance
 from ledger_site import COIN, EvmSite
 
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.connect import embedded_chain, new_embedded_chain
 from caimi.ledgers.evm.deployment import deploy
@@ -17,7 +18,6 @@ from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.nonces import FEW
 from caimi.ledgers.evm.outgoing import read_signed, sign_call
 from caimi.ledgers.evm.rpc import RpcRefusal
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.transactions import Sender
 from conformance import (
     ContractAccountsFacet,

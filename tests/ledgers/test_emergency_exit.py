@@ -8,8 +8,11 @@ import random
 import pytest
 from governed_ledger import DEPLOYER, GUARDIAN, STRANGER, new_ledger, wait
 
+from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import ExitInvalid, NotAllowed, TransactionReverted
-from caimi.ledgers.evm.deployment import EXIT_DELAY, Signers, connect_ledgers
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
+from caimi.ledgers.evm.deployment import EXIT_DELAY
 from caimi.ledgers.evm.exits import (
     NOBODY,
     Beneficiaries,
@@ -20,8 +23,8 @@ from caimi.ledgers.evm.exits import (
 )
 from caimi.ledgers.evm.governance import read_governance
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset
+from caimi.messaging.checkpoint import make_committee
 
 WEEK = 7 * 24 * 3600
 MEMBERS = tuple(LocalSigner.generate() for _ in range(4))
@@ -30,8 +33,10 @@ MEMBERS = tuple(LocalSigner.generate() for _ in range(4))
 async def dying(paid: int = 0) -> tuple[EvmLedger, str, bytes]:
     """A ledger whose route to a dead one is paused, a model that left over it, and a purchase."""
     a, b = await asyncio.gather(new_ledger(), new_ledger(31338))
-    committee = Signers(0, 3, tuple(one.account for one in MEMBERS))
-    route, _ = await connect_ledgers(a, b, committee, DEPLOYER)
+    committee = make_committee(0, 3, [one.account for one in MEMBERS])
+    route, _ = await join_ledgers(
+        EvmAdministered(a, DEPLOYER), EvmAdministered(b, DEPLOYER), committee
+    )
     await a.submit(a.registry.publish("model", "1.0.0", b"\x11" * 32), DEPLOYER)
     model = a.registry.model_id(Account(a.id, DEPLOYER.account), "model")
     await a.submit(a.registry.approve(model, a.bridge.account), DEPLOYER)

@@ -17,6 +17,7 @@ from governed_ledger import (
 )
 from ledger_site import Killed, MemoryOutbox
 
+from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import (
     DelayRefused,
     HandOverRefused,
@@ -25,17 +26,19 @@ from caimi.errors.ledgers import (
     ProposalRefused,
     TransactionReverted,
 )
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.changes import set_limits, set_supply_cap, unpause_bridge, unpause_route
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import GUARDIAN_ROLE, Signers, connect_ledgers
+from caimi.ledgers.evm.deployment import GUARDIAN_ROLE
 from caimi.ledgers.evm.governance import ANYONE, DAY, hand_over, read_governance, timelock_of
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.roles import ADMIN_ROLE, authority_of
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.evm.timelock import OWNER, Timelock
 from caimi.ledgers.port import Call
+from caimi.messaging.checkpoint import make_committee
 
 DELAY = 3 * DAY
 
@@ -43,7 +46,9 @@ DELAY = 3 * DAY
 async def with_route() -> tuple[EvmLedger, str]:
     a, b = await asyncio.gather(new_ledger(), new_ledger(31338))
     members = tuple(LocalSigner.generate().account for _ in range(3))
-    on_a, _ = await connect_ledgers(a, b, Signers(0, 2, members), DEPLOYER)
+    on_a, _ = await join_ledgers(
+        EvmAdministered(a, DEPLOYER), EvmAdministered(b, DEPLOYER), make_committee(0, 2, members)
+    )
     return a, on_a
 
 

@@ -14,6 +14,7 @@ from load_balanced import LoadBalanced
 from subprocess_anvil import anvil_process
 from web3.providers.async_base import AsyncBaseProvider
 
+from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import (
     AlreadyBought,
     DeadlineRefused,
@@ -26,16 +27,19 @@ from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
-from caimi.ledgers.evm.anvil import AnvilOptions, free_port
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
+from caimi.ledgers.evm.anvil import AnvilOptions
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import embedded_chain, http_chain
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Rpc
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, Exactly, Price, PurchaseState
+from caimi.loopback import free_port
+from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import Proof, SignedStatement, Tree, absence_facts, statement_of
 from caimi.messaging.validator import read_tree
 
@@ -59,8 +63,13 @@ class Pair:
             self.deployments[number] = await deploy(chain, self.rich, outbox=self.outbox)
             await chain.rpc.aclose()
         a, b = self.ledger(A), self.ledger(B)
-        committee = Signers(1, 3, tuple(m.account for m in self.members))
-        self.routes = await connect_ledgers(a, b, committee, self.rich, outbox=self.outbox)
+        committee = make_committee(1, 3, [m.account for m in self.members])
+        self.routes = await join_ledgers(
+            EvmAdministered(a, self.rich),
+            EvmAdministered(b, self.rich),
+            committee,
+            outbox=self.outbox,
+        )
         await a.aclose()
         await b.aclose()
 

@@ -8,18 +8,21 @@ import pytest
 from eth_abi.abi import encode
 from ledger_site import COIN
 
+from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.errors.messaging import UnprovableClient
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE
+from caimi.messaging.checkpoint import make_committee
 
 # A contract whose code is one byte, a STOP: it answers every call with nothing.
 ANSWERS_NOTHING = bytes.fromhex("60016000f3")
@@ -59,7 +62,9 @@ async def site() -> AsyncIterator[Site]:
         for chain in chains
     ]
     members = tuple(LocalSigner.generate().account for _ in range(3))
-    client, _ = await connect_ledgers(a, b, Signers(0, 2, members), rich)
+    client, _ = await join_ledgers(
+        EvmAdministered(a, rich), EvmAdministered(b, rich), make_committee(0, 2, members)
+    )
     yield Site(a, b, rich, (await a.clients.of(client)).account.native)
     await a.aclose()
     await b.aclose()

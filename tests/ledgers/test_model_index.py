@@ -21,11 +21,11 @@ from caimi.client import model_index
 from caimi.client.catalogue import FoundModel, history, prices, search
 from caimi.client.context import Context
 from caimi.errors.ledgers import LedgerUnavailable
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Asset, Ledger, LedgerId, Price
 from caimi.uri import ModelUri
 from memory_ledger import MemoryLedger, MemorySite

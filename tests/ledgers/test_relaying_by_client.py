@@ -14,7 +14,8 @@ from test_ledger_crossing import A, B, Pair
 from caimi.client.fees import escrow, refund
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.messaging import TooFewProofs, UnknownPacket, UnprovableClient
-from caimi.ledgers.evm.anvil import AnvilOptions, free_port
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.anvil import AnvilOptions
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.connect import http_chain
@@ -22,9 +23,9 @@ from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, LedgerId, PurchaseState, Route
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
+from caimi.loopback import free_port
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import DELIVERY_WORK, ENDING_WORK

@@ -10,8 +10,8 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given
 
 from caimi.hashing import keccak256
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import FieldType, LedgerId, Statement, StatementDomain, StatementType
 from caimi.signatures import ORDER
 

@@ -11,10 +11,10 @@ from conformance.crossing import THRESHOLD, Crossing, End
 from conformance.site import World
 from ledger_site import COIN, EvmSite
 
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Signer
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.validator import Validator

@@ -12,6 +12,7 @@ from leaving_out import LeavingOut
 from ledger_site import COIN, IMPATIENT
 from subprocess_anvil import anvil_process
 
+from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
 from caimi.errors.messaging import MessagingError
 from caimi.hashing import keccak256
@@ -19,16 +20,19 @@ from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
 from caimi.ibc.packet import Packet, Payload
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
-from caimi.ledgers.evm.anvil import AnvilOptions, free_port
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
+from caimi.ledgers.evm.anvil import AnvilOptions
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
 from caimi.ledgers.evm.connect import embedded_chain, http_chain
-from caimi.ledgers.evm.deployment import Signers, connect_ledgers, deploy
+from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Account, Asset, Block, LedgerId
+from caimi.loopback import free_port
+from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import (
     SignedStatement,
     Tree,
@@ -165,8 +169,10 @@ async def heist(reach) -> AsyncIterator[Heist]:
             return made
 
         a, b = ledger(A), ledger(B)
-        committee = Signers(0, 3, tuple(m.account for m in members))
-        on_a, on_b = await connect_ledgers(a, b, committee, rich)
+        committee = make_committee(0, 3, [m.account for m in members])
+        on_a, on_b = await join_ledgers(
+            EvmAdministered(a, rich), EvmAdministered(b, rich), committee
+        )
         now = [0.0]
         found: list[tuple[LedgerId, str, MessagingError]] = []
         watcher = Watcher(

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from caimi.ledgers.machine.ledger import MemoryLedger
-from caimi.ledgers.port import Committee, Ledger, Signer
+from caimi.ledgers.port import Committee, Ledger, Outbox, Signer
 from memory_ledger.chain import MemoryChain
 from memory_ledger.site import MemorySite
 from memory_ledger.words import Wallet
@@ -31,10 +31,19 @@ class MemorySandbox:
         chain = self.site.chain
         chain.advance(max(0, int(time.time()) - chain.clock) + seconds)  # its clock stands still
 
-    async def add_client(self, of: Ledger, committee: Committee) -> str:
+    async def add_client(
+        self, of: Ledger, committee: Committee, *, outbox: Outbox | None = None, key: str = "route"
+    ) -> str:
         return await self.site.add_client(of, committee)
 
-    async def join(self, client_id: str, counterparty: str) -> None:
+    async def join(
+        self,
+        client_id: str,
+        counterparty: str,
+        *,
+        outbox: Outbox | None = None,
+        key: str = "route",
+    ) -> None:
         await self.site.join(client_id, counterparty)
 
 

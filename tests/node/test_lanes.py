@@ -15,7 +15,7 @@ from test_node_app import fresh_node
 from caimi.config import Config
 from caimi.errors.messaging import NotFinal
 from caimi.errors.node import AskedTooMuch, LedgerTooSlow
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.messaging.pinning import Pinning
 from caimi.node import lanes as lanes_module
 from caimi.node.app import create_app

@@ -13,7 +13,7 @@ import pytest
 from caimi.custody.dkg import Ceremony
 from caimi.demo.world import World, start_world
 from caimi.errors.node import NodeRefused, SignerShared
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, Signer
 from caimi.messaging.ibc_attestations import IbcAttestation, StateAttestation, read_path
 from caimi.node.app import create_app

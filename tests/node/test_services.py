@@ -14,9 +14,9 @@ from caimi.config import LedgerSection
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.errors.operations import UnknownLedger
 from caimi.hashing import keccak256
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.deployment import NAMES
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
 from caimi.node.node import Node
 from caimi.node.roles.clearing import clear_ledger
 from caimi.node.settings import MemberSection, NodeSettings

@@ -15,7 +15,7 @@ from sites import StoreSite, each_site
 from caimi.errors.inference import NotAnchored, ReceiptStoreDamaged
 from caimi.inference.batch import ReceiptWriter
 from caimi.inference.receipt import Receipt, SignedReceipt
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import LedgerId, SignedCall
 from caimi.persistence import receipt_store
 from caimi.persistence.receipt_store import SqlReceiptStore

@@ -200,7 +200,7 @@ def _members(texts: list[str]) -> tuple[list[bytes], dict[bytes, int] | None]:
 def _load(keystore: Path, config: Path | None) -> Signer:
     from caimi.client.keyring import Keyring
     from caimi.config import load_config
-    from caimi.ledgers.evm.signer import LocalSigner
+    from caimi.keystore import LocalSigner
 
     passphrase = Keyring(load_config(config), ask_passphrase).passphrase(
         f"Passphrase for {keystore}"

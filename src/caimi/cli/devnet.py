@@ -19,7 +19,13 @@ DirectoryOption = Annotated[
 
 
 @app.command()
-def up(directory: DirectoryOption = Path(), as_json: JsonOption = False) -> None:
+def up(
+    directory: DirectoryOption = Path(),
+    ledgers: Annotated[
+        str, typer.Option(help="The kind of each ledger, joined by commas; they are a, b, c….")
+    ] = "anvil,anvil,anvil",
+    as_json: JsonOption = False,
+) -> None:
     """Start ledgers (anvil), five nodes, a relayer, a watcher, a worker; write caimi.toml and keys.
 
     Example: [bold]caimi devnet up && caimi devnet status[/bold]
@@ -31,7 +37,7 @@ def up(directory: DirectoryOption = Path(), as_json: JsonOption = False) -> None
             if not as_json:
                 err.print(f"  {plain(text)}")
 
-        started = asyncio.run(Devnet(directory).up(tell))
+        started = asyncio.run(Devnet(directory).up(tell, ledgers.split(",")))
         if as_json:
             print_json({"ok": True, "config": started.config, "keys": started.accounts})
             return

@@ -180,10 +180,10 @@ async def _proved_refund(
     config: Path | None,
 ) -> Call[None]:
     from caimi.client.fees import refund as build
+    from caimi.composition.committee import reach_nodes
     from caimi.composition.ledgers import open_ledger
     from caimi.config import load_config
     from caimi.errors.operations import NoRoute
-    from caimi.services.endpoint import Endpoint
     from caimi.services.validators import HttpValidator
 
     settings = load_config(config)
@@ -192,9 +192,6 @@ async def _proved_refund(
         raise NoRoute(f"{source.id} has no route {client}.")
     async with AsyncExitStack() as stack:
         destination = await open_ledger(stack, settings.ledger(route.counterparty))
-        validators = []
-        for custodian in settings.committee.custodians if settings.committee else ():
-            endpoint = Endpoint(custodian.url)
-            stack.push_async_callback(endpoint.aclose)
-            validators.append(HttpValidator(endpoint))
+        nodes = reach_nodes(stack, settings.committee).values()
+        validators = [HttpValidator(endpoint) for endpoint in nodes]
         return await build(source, destination, client, sequence, parties, validators)

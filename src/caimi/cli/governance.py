@@ -107,9 +107,9 @@ def _print(found: Governance, now: int) -> None:
 def _named(found: Governance, who: bytes) -> str:
     if who == bytes(20):
         return "anyone"
-    from caimi.ledgers.evm.accounts import address_text
+    from caimi.signatures import account_text
 
-    text = address_text(who)
+    text = account_text(who)
     return f"{text} (the timelock)" if who == found.timelock else text
 
 

@@ -18,7 +18,7 @@ from caimi.hex_text import read_either_case
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.ledger import EvmLedger
-    from caimi.ledgers.port import Call, Ledger, Signer
+    from caimi.ledgers.port import Call, Ledger, LedgerId, Signer
 
 T = TypeVar("T")
 
@@ -112,13 +112,14 @@ def on_governed_ledger(
     return on_ledger(config, ledger, as_json, narrowed)
 
 
-async def signer_of(config: Path | None, key: str | None) -> Signer:
-    """Open the named key, or the only one."""
+async def signer_of(config: Path | None, key: str | None, ledger: LedgerId | None = None) -> Signer:
+    """Open the named key, or the only one: its own, or that on a ledger."""
     from caimi.client.keyring import Keyring
     from caimi.config import load_config
 
     keyring = Keyring(load_config(config), ask_passphrase)
-    return (await asyncio.to_thread(keyring.open, key)).signer
+    identity = await asyncio.to_thread(keyring.open, key)
+    return identity.signer if ledger is None else identity.signer_on(ledger)
 
 
 async def send(
@@ -127,7 +128,7 @@ async def send(
     """Send a call with the named key, or only give what a multi-signature account would send."""
     if unsigned:
         return {"ledger": ledger.id, **ledger.describe(call)}
-    return await send_as(ledger, call, config, await signer_of(config, key))
+    return await send_as(ledger, call, config, await signer_of(config, key, ledger.id))
 
 
 async def send_as(

@@ -1,4 +1,4 @@
-"""A user's keys: a V3 keystore and an encrypted package-signing key for each name."""
+"""A user's keys by name: an own key, one for each other kind of ledgers, and one for packages."""
 
 from __future__ import annotations
 
@@ -9,39 +9,56 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from caimi.chains import AccountId
+from caimi.client.bindings import Binding
+from caimi.composition.keys import kinds_of_keys
 from caimi.config import Config
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
-from caimi.ledgers.evm.accounts import address_text
-from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Account, LedgerId, Signer
+from caimi.keystore import KEYSTORES, LocalSigner
+from caimi.ledgers.port import Account, KeyFiles, LedgerId, Signer, StoredKey
 from caimi.models.signing import PackageSigner
 from caimi.names import check_name, is_name
+from caimi.places import write_result
+from caimi.signatures import account_text
 
 PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A name with its account key and its package-signing key."""
+    """A name with its account keys and its package-signing key.
+
+    `signer` is its own key: it attests, and is its account on every ledger that takes such keys.
+    """
 
     name: str
     signer: LocalSigner
     packages: PackageSigner = field(repr=False)
     contract: str | None = None
     """A contract account (CAIP-10) that holds licences, and takes this key's signatures."""
-    elsewhere: Mapping[LedgerId, Signer] = field(default_factory=dict)
-    """Its keys on ledgers that do not take `signer`."""
+    elsewhere: Mapping[LedgerId, Signer | None] = field(default_factory=dict)
+    """Its keys on ledgers that do not take `signer`; None where it has none."""
+
+    def holds(self, ledger: LedgerId) -> bool:
+        """Tell whether it has a key on a ledger."""
+        return self.elsewhere.get(ledger, self.signer) is not None
 
     def signer_on(self, ledger: LedgerId) -> Signer:
-        """Give its key on a ledger."""
-        return self.elsewhere.get(ledger, self.signer)
+        """Give its key on a ledger.
+
+        Raises:
+            KeyMissing: it has none there.
+        """
+        found = self.elsewhere.get(ledger, self.signer)
+        if found is None:
+            raise _lacking(self.name, ledger)
+        return found
 
     def signers(self, ledgers: Iterable[LedgerId]) -> dict[LedgerId, Signer]:
-        """Give its key on each of some ledgers."""
+        """Give its key on each of some ledgers; raises as `signer_on`."""
         return {ledger: self.signer_on(ledger) for ledger in ledgers}
 
     def account(self, ledger: LedgerId) -> Account:
-        """Give its account on a ledger."""
+        """Give its account on a ledger; raises as `signer_on`."""
         return Account(ledger, self.signer_on(ledger).account)
 
 
@@ -56,6 +73,7 @@ class Keyring:
         self._ask = ask
         contract = config.keys.contract
         self._contract = None if contract is None else str(AccountId.parse(contract))
+        self._kinds = kinds_of_keys(config.ledgers)
 
     def names(self) -> list[str]:
         """List the names there are.
@@ -69,35 +87,63 @@ class Keyring:
             return []
         except OSError as error:  # which `glob` would hide
             raise self._unusable(error) from error
-        return sorted(path.stem for path in found if path.suffix == ".json" and is_name(path.stem))
+        own = [path.stem for path in found if path.suffix == KEYSTORES.ending]
+        return sorted(name for name in own if is_name(name))
 
-    def new(self, name: str) -> Identity:
-        """Make a new account key and package-signing key.
+    def new(self, name: str, own: LocalSigner | None = None) -> Identity:
+        """Make new keys: an `own` one unless given, one for packages, and what ledgers ask besides.
 
         Raises:
             InvalidName: it is no name for a key.
             KeyExists: the name is taken.
             KeyLocked: there is no passphrase to protect them with.
-            KeysUnusable: the directory or the keys cannot be written; then neither of them is left.
+            KeysUnusable: the directory or a key cannot be written; then none of them is left.
         """
-        files = (self._signing_file(name), self._account_file(name))
+        signer, packages = own or LocalSigner.generate(), PackageSigner.generate()
+        others = {kind.ending: kind.generate(name) for kind in self._others().values()}
+        keys = {self.file(name, ending): key for ending, key in others.items()}
+        keys[self.file(name, KEYSTORES.ending)] = signer
+        signing = self._signing_file(name)
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if any(file.is_symlink() or file.exists() for file in files):
+            if any(file.is_symlink() or file.exists() for file in (signing, *keys)):
                 raise KeyExists(f"There is already a key {name!r} in {self._directory}.")
         except OSError as error:
             raise self._unusable(error) from error
         passphrase = self.passphrase(f"New passphrase for key {name}")
-        signer, packages = LocalSigner.generate(), PackageSigner.generate()
-        packages.save(self._signing_file(name), passphrase)
+        packages.save(signing, passphrase)
+        written = [signing]
         try:
-            signer.save(self._account_file(name), passphrase)
+            for file, key in keys.items():
+                key.save(file, passphrase)
+                written.append(file)
         except BaseException as error:
-            self._signing_file(name).unlink(missing_ok=True)  # half a key would take the name
+            for file in written:
+                file.unlink(missing_ok=True)  # half a key would take the name
             if isinstance(error, OSError):
                 raise self._unusable(error) from error
             raise
-        return Identity(name, signer, packages)
+        elsewhere = {ledger: others[kind.ending] for ledger, kind in self._others().items()}
+        return Identity(name, signer, packages, self._contract, elsewhere)
+
+    def add(self, name: str, kind: KeyFiles, key: StoredKey | None = None) -> StoredKey:
+        """Make a name's key of one more kind, or keep the one that is given.
+
+        Raises:
+            KeyMissing: there is no such name.
+            KeyExists: it has a key of that kind.
+            KeyLocked: there is no passphrase to protect it with.
+            KeysUnusable: it cannot be written.
+        """
+        self._check_there(name)
+        made = key or kind.generate(name)
+        passphrase = self.passphrase(f"Passphrase for key {name}")
+        LocalSigner.load(self.file(name, KEYSTORES.ending), passphrase)  # one opens them all
+        try:
+            made.save(self.file(name, kind.ending), passphrase)
+        except OSError as error:
+            raise self._unusable(error) from error
+        return made
 
     def open(self, name: str | None = None) -> Identity:
         """Open the named key, or the default one, or the only one.
@@ -107,28 +153,96 @@ class Keyring:
             KeyMissing: there is no such key, or none could be chosen.
             KeyLocked: the passphrase does not open it.
         """
-        chosen = name if name is not None else self._default or self._only()
-        if not self._is_there(chosen):
-            raise KeyMissing(f"There is no key {chosen!r} in {self._directory}.")
+        chosen = self.chosen(name)
+        self._check_there(chosen)
         passphrase = self.passphrase(f"Passphrase for key {chosen}")
+        kinds = {kind.ending: kind for kind in self._others().values()}
+        others = {
+            ending: kind.load(self.file(chosen, ending), passphrase)
+            for ending, kind in kinds.items()
+            if self._is_there(self.file(chosen, ending))
+        }
         return Identity(
             chosen,
-            LocalSigner.load(self._account_file(chosen), passphrase),
+            LocalSigner.load(self.file(chosen, KEYSTORES.ending), passphrase),
             PackageSigner.load(self._signing_file(chosen), passphrase),
             self._contract,
+            {ledger: others.get(kind.ending) for ledger, kind in self._others().items()},
         )
 
+    def chosen(self, name: str | None = None) -> str:
+        """Give the name, or the default one, or the only one.
+
+        Raises:
+            KeyMissing: none could be chosen.
+        """
+        return name if name is not None else self._default or self._only()
+
     def account(self, name: str) -> str:
-        """Read an account's address without opening its key.
+        """Read the account of a name's own key without opening it.
 
         Raises:
             InvalidName: it is no name for a key.
             KeyMissing: there is no such key.
             KeyLocked: its file is damaged.
         """
-        if not self._is_there(name):
-            raise KeyMissing(f"There is no key {name!r} in {self._directory}.")
-        return address_text(LocalSigner.address_in(self._account_file(name)))
+        self._check_there(name)
+        return account_text(LocalSigner.address_in(self.file(name, KEYSTORES.ending)))
+
+    def account_on(self, ledger: LedgerId, name: str) -> Account:
+        """Read a name's account on a configured ledger without opening its key.
+
+        Raises:
+            InvalidName: it is no name for a key.
+            KeyMissing: there is no such key, or it has none on that ledger.
+            KeyLocked: its file is damaged.
+        """
+        self._check_there(name)
+        kind = self._kinds[ledger]
+        file = self.file(name, kind.ending)
+        if not self._is_there(file):
+            raise _lacking(name, ledger)
+        return Account(ledger, kind.account_in(file))
+
+    def bindings(self, name: str) -> list[Binding]:
+        """Read what binds a name's accounts together, as `save_bindings` left it.
+
+        Raises:
+            InvalidName: it is no name for a key.
+            BindingInvalid: its file is damaged.
+            KeysUnusable: it cannot be read.
+        """
+        try:
+            return [
+                Binding.from_json(line) for line in self._bindings(name).read_bytes().splitlines()
+            ]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def save_bindings(self, name: str, bindings: Iterable[Binding]) -> Path:
+        """Keep what binds a name's accounts together, a line each, in place of what was before.
+
+        Raises:
+            InvalidName: it is no name for a key.
+            KeysUnusable: it cannot be written.
+        """
+        file = self._bindings(name)
+        try:
+            write_result(file, "".join(f"{each.to_json()}\n" for each in bindings).encode())
+        except OSError as error:
+            raise self._unusable(error) from error
+        return file
+
+    def _bindings(self, name: str) -> Path:
+        return self.file(name, ".bindings.json")
+
+    def _others(self) -> dict[LedgerId, KeyFiles]:
+        """Give the kinds of keys of those ledgers that do not take a name's own."""
+        return {
+            ledger: kind for ledger, kind in self._kinds.items() if kind.ending != KEYSTORES.ending
+        }
 
     def _only(self) -> str:
         names = self.names()
@@ -152,9 +266,17 @@ class Keyring:
             raise KeyLocked("No passphrase was given, and there is nobody to ask.")
         return self._ask(prompt).encode()
 
-    def _is_there(self, name: str) -> bool:
+    def file(self, name: str, ending: str) -> Path:
+        """Give where what belongs to a name is kept; raises `InvalidName` when it is no name."""
+        return self._directory / f"{check_name(name, 'a key')}{ending}"
+
+    def _check_there(self, name: str) -> None:
+        if not self._is_there(self.file(name, KEYSTORES.ending)):
+            raise KeyMissing(f"There is no key {name!r} in {self._directory}.")
+
+    def _is_there(self, file: Path) -> bool:
         try:
-            return stat.S_ISREG(self._account_file(name).stat().st_mode)
+            return stat.S_ISREG(file.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
@@ -163,11 +285,16 @@ class Keyring:
     def _unusable(self, error: OSError) -> KeysUnusable:
         return KeysUnusable(f"{error.filename or self._directory}: {error.strerror or error}.")
 
-    def _account_file(self, name: str) -> Path:
-        return self._directory / f"{check_name(name, 'a key')}.json"
-
     def _signing_file(self, name: str) -> Path:
-        return self._directory / f"{check_name(name, 'a key')}.signing.pem"
+        return self.file(name, ".signing.pem")
+
+
+def _lacking(name: str, ledger: LedgerId) -> KeyMissing:
+    return KeyMissing(
+        f"{name} has no key on {ledger}.",
+        why="Ledgers of that kind do not take its other keys.",
+        next_step=f"Run `caimi keys new {name} --ledger {ledger}`.",
+    )
 
 
 def read_secret_file(path: Path) -> bytes:

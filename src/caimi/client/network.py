@@ -24,8 +24,9 @@ from caimi.client.resolve import resolve
 from caimi.client.streaming import open_streamed
 from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
+from caimi.composition.committee import reach_nodes
 from caimi.composition.ledgers import open_ledgers
-from caimi.config import Config, CustodianSection
+from caimi.config import Config
 from caimi.custody.keys import GroupKey
 from caimi.errors.ids import InvalidAccountId
 from caimi.errors.machine import SystemRefused
@@ -82,12 +83,8 @@ class AsyncNetwork:
         identity = await asyncio.to_thread(Keyring(config, ask).open, key)
         async with AsyncExitStack() as stack:
             ledgers = await open_ledgers(stack, config.ledgers, price_caps)
-            endpoints = []
-            for custodian in config.committee.custodians if config.committee else ():
-                endpoint = Endpoint(custodian.url)
-                stack.push_async_callback(endpoint.aclose)
-                endpoints.append((custodian, endpoint))
-            yield cls(make_context(config, identity, ledgers, endpoints), config)
+            nodes = reach_nodes(stack, config.committee)
+            yield cls(make_context(config, identity, ledgers, nodes), config)
 
     def _ledger(self, name: str | None) -> LedgerId:
         """Take a ledger by id or short name; the only one when none is named."""
@@ -314,7 +311,7 @@ class AsyncNetwork:
         except InvalidAccountId as error:
             keyring = Keyring(self.config)
             if text in keyring.names():
-                return accounts.parse(keyring.account(text))
+                return keyring.account_on(ledger, text)
             raise UsageError(f"{text!r} is neither an account nor the name of a key.") from error
 
 
@@ -322,12 +319,13 @@ def make_context(
     config: Config,
     identity: Identity,
     ledgers: Mapping[LedgerId, Ledger],
-    endpoints: Sequence[tuple[CustodianSection, Endpoint]],
+    nodes: Mapping[int, Endpoint],
 ) -> Context:
-    """Join what operations work with. `endpoints` are the committee's nodes."""
+    """Join what operations work with. `nodes` are the committee's, by index."""
     if config.delivery.mode == "self":
-        validators = [HttpValidator(endpoint) for _, endpoint in endpoints]
-        relayer = Relayer(ledgers, validators, identity.signers(ledgers))
+        validators = [HttpValidator(endpoint) for endpoint in nodes.values()]
+        held = {name: each for name, each in ledgers.items() if identity.holds(name)}
+        relayer = Relayer(held, validators, identity.signers(held))
 
         async def carry() -> None:
             if not (await relayer.step()).did_anything:
@@ -345,8 +343,8 @@ def make_context(
         identity=identity,
         group=group,
         custodians=[
-            HttpCustodian(member.index, bytes.fromhex(member.account[2:]), endpoint)
-            for member, endpoint in endpoints
+            HttpCustodian(each.index, bytes.fromhex(each.account[2:]), nodes[each.index])
+            for each in (config.committee.custodians if config.committee else ())
         ],
         carry=carry,
         wait_seconds=config.delivery.wait_seconds,

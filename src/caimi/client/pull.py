@@ -107,6 +107,8 @@ async def licensed_account(
     home = resolved.ledger.id
     candidates = [LedgerId(paying_ledger)] if paying_ledger else list(context.ledgers)
     for candidate in candidates:
+        if paying_ledger is None and not context.identity.holds(candidate):
+            continue
         consumer = context.identity.account(context.ledger(candidate).id)
         licence = await resolved.ledger.market.licence(
             resolved.model.model_id, resolved.version.version, consumer

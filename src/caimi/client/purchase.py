@@ -99,7 +99,7 @@ async def _check_elsewhere(context: Context, resolved: Resolved, paying: Ledger)
     market, model_id = resolved.ledger.market, resolved.model.model_id
     version = resolved.version.version
     for other in context.ledgers.values():
-        if other.id == paying.id:
+        if other.id == paying.id or not context.identity.holds(other.id):
             continue
         account = context.identity.account(other.id)
         licence = await market.licence(model_id, version, account)

@@ -10,12 +10,12 @@ from caimi.config import LedgerSection
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.errors.operations import FamilyUnusable
 from caimi.families import find_family
-from caimi.ledgers.port import Family, Ledger, LedgerId
+from caimi.ledgers.port import Family, Ledger, LedgerId, LedgerPlace
 
 _log = logging.getLogger(__name__)
 
 
-def family_of(section: LedgerSection) -> Family:
+def family_of(section: LedgerSection | LedgerPlace) -> Family:
     """Give the family of a ledger.
 
     Raises:

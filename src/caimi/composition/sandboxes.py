@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import combinations
 
+from caimi.composition.joining import join_ledgers
 from caimi.errors.operations import FamilyUnusable, UsageError
 from caimi.families import find_sandbox, sandbox_names
-from caimi.ledgers.port import Committee, Sandbox, SandboxKind, Signer
+from caimi.ledgers.port import Committee, LastingKind, Sandbox, SandboxKind, Signer
 
 
 def sandbox_kind(name: str) -> SandboxKind:
@@ -19,13 +20,34 @@ def sandbox_kind(name: str) -> SandboxKind:
         UsageError: no installed distribution offers it.
         FamilyUnusable: what is offered is none, or cannot be imported.
     """
-    if name not in sandbox_names():
-        known = ", ".join(sandbox_names()) or "none"
-        raise UsageError(f"No ledgers of kind {name!r}; there are: {known}.")
-    found = find_sandbox(name)
+    found = _installed(name)
     if not isinstance(found, SandboxKind):
         raise FamilyUnusable(f"What is installed for {name!r} starts no ledgers.")
     return found
+
+
+def lasting_kind(name: str) -> LastingKind:
+    """Give a kind of sandbox whose ledgers can outlive this program.
+
+    Raises:
+        UsageError: no installed distribution offers it, or its ledgers end with this program.
+        FamilyUnusable: what is offered cannot be imported.
+    """
+    found = _installed(name)
+    if not isinstance(found, LastingKind):
+        raise UsageError(
+            f"Ledgers of kind {name!r} end with the program that starts them.",
+            why="Here they are to stay when this command has ended.",
+            next_step=f"Choose another of: {', '.join(sandbox_names())}.",
+        )
+    return found
+
+
+def _installed(name: str) -> object:
+    if name not in sandbox_names():
+        known = ", ".join(sandbox_names()) or "none"
+        raise UsageError(f"No ledgers of kind {name!r}; there are: {known}.")
+    return find_sandbox(name)
 
 
 async def start_sandboxes(
@@ -40,12 +62,5 @@ async def start_sandboxes(
         *(kind.start(stack, place, people) for place, kind in enumerate(chosen))
     )
     for one, other in combinations(started, 2):
-        await _join(one, other, committee)
+        await join_ledgers(one, other, committee)
     return started
-
-
-async def _join(one: Sandbox, other: Sandbox, committee: Committee) -> None:
-    on_one, on_other = await asyncio.gather(
-        one.add_client(other.ledger, committee), other.add_client(one.ledger, committee)
-    )
-    await asyncio.gather(one.join(on_one, on_other), other.join(on_other, on_one))

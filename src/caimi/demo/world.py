@@ -25,7 +25,7 @@ from caimi.inference.batch import ReceiptWriter
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId, Sandbox
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.relayer import Relayer

@@ -25,29 +25,26 @@ from caimi.config import (
     WorkerSection,
 )
 from caimi.devnet import processes
+from caimi.devnet.ledgers import deploy_and_join, fund_people
 from caimi.devnet.processes import Process
 from caimi.errors.base import CaimiError
 from caimi.errors.node import ProcessFailed
-from caimi.hex_text import read_either_case
-from caimi.ledgers.evm.anvil import AnvilOptions, anvil_command, free_port, fund, wait_ready
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import Deployment, Signers, connect_ledgers, deploy
-from caimi.ledgers.evm.finality import parse_finality
-from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
+from caimi.ledgers.port import LastingKind
+from caimi.loopback import free_port
+from caimi.messaging.checkpoint import make_committee
 from caimi.node.coordinator import generate_group_key
 from caimi.node.members import HttpMember
 from caimi.node.settings import MemberSection, NodeSettings
 from caimi.services.endpoint import Endpoint
 
-LEDGERS: Final = {"a": 31337, "b": 31338, "c": 31339}
+NAMES: Final = "abcdefghijklmnopqrstuvwxyz"
+"""Of the ledgers, in order."""
 NODES: Final = 5
 THRESHOLD: Final = 3
-BLOCK_SECONDS: Final = 1
-FINALITY: Final = "depth:1"
-COINS: Final = 10**18
 READY_SECONDS: Final = 60.0
-USERS: Final = ("alice", "bob", "worker", "relayer", "guardian")
+GUARDIAN: Final = "guardian"
+USERS: Final = ("alice", "bob", "worker", "relayer", GUARDIAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +56,23 @@ class Started:
 
 
 class Start:
-    """Brings a network up in `directory`; each process is in `listed` as soon as it is started."""
+    """Brings a network with ledgers of some `kinds` up in `directory`.
+
+    Each process is in `listed` as soon as it is started.
+    """
 
     def __init__(
-        self, directory: Path, folder: Path, listed: Path, tell: Callable[[str], None]
+        self,
+        directory: Path,
+        folder: Path,
+        listed: Path,
+        kinds: Sequence[LastingKind],
+        tell: Callable[[str], None],
     ) -> None:
         self._directory = directory
         self._folder = folder
         self._listed = listed
+        self._kinds = kinds
         self._tell = tell
         self.processes: list[Process] = []
         self._passphrase = secrets.token_urlsafe(24).encode()
@@ -88,7 +94,7 @@ class Start:
         accounts = await asyncio.to_thread(self._make_users, keyring)
         signers = sorted((LocalSigner.generate() for _ in range(NODES)), key=lambda s: s.account)
         async with AsyncExitStack() as stack:
-            sections = await self._start_ledgers(stack, accounts, signers)
+            sections = await self._start_ledgers(keyring, signers)
             members = await self._start_nodes(stack, sections, signers)
             self._tell(f"{NODES} nodes make a key, any {THRESHOLD} of them can use it")
             ordered = [HttpMember(member, self._coordinator) for member in members]
@@ -146,34 +152,18 @@ class Start:
         return process
 
     async def _start_ledgers(
-        self, stack: AsyncExitStack, accounts: dict[str, str], signers: Sequence[LocalSigner]
+        self, keyring: Keyring, signers: Sequence[LocalSigner]
     ) -> list[LedgerSection]:
-        deployer = LocalSigner.generate()
-        funded = {read_either_case(text): 10_000 * COINS for text in accounts.values()}
-        funded[deployer.account] = 10_000 * COINS
-        ledgers, sections = [], []
-        for name, number in LEDGERS.items():
-            self._tell(f"ledger {name}: anvil, eip155:{number}")
-            options = AnvilOptions(number, free_port(), block_time=BLOCK_SECONDS)
-            process = self._start(f"ledger-{name}", anvil_command(options), options.url)
-            await self._ready(process, wait_ready(options))
-            chain = http_chain(f"eip155:{number}", options.url, parse_finality(FINALITY))
-            stack.push_async_callback(chain.rpc.aclose)
-            await fund(chain.rpc, funded)
-            ledgers.append((name, options.url, chain))
+        ledgers = []
+        for place, kind in enumerate(self._kinds):
+            service = kind.service(place, NAMES[place])
+            self._tell(f"ledger {NAMES[place]}: {service.said}")
+            process = self._start(f"ledger-{NAMES[place]}", service.command, service.url)
+            await self._ready(process, service.wait_ready())
+            ledgers.append(await fund_people(service, keyring, USERS, GUARDIAN))
         self._tell("deploying contracts")
-        guardian = read_either_case(accounts["guardian"])
-        deployments = await asyncio.gather(
-            *(deploy(chain, deployer, guardian=guardian) for _, _, chain in ledgers)
-        )
-        opened = []
-        for (name, url, chain), deployment in zip(ledgers, deployments, strict=True):
-            opened.append(EvmLedger(chain, deployment))
-            sections.append(_section(name, url, deployment))
-        committee = Signers(0, THRESHOLD, tuple(signer.account for signer in signers))
-        for first, second in ((0, 1), (0, 2), (1, 2)):
-            await connect_ledgers(opened[first], opened[second], committee, deployer)
-        return sections
+        committee = make_committee(0, THRESHOLD, [signer.account for signer in signers])
+        return await deploy_and_join(ledgers, committee)
 
     async def _start_nodes(
         self,
@@ -225,9 +215,7 @@ class Start:
         relayer = self._start(
             "relayer", [*_caimi(), "service", "relayer", *common, "relayer"], None
         )
-        watcher = self._start(
-            "watcher", [*_caimi(), "service", "watcher", *common, "guardian"], None
-        )
+        watcher = self._start("watcher", [*_caimi(), "service", "watcher", *common, GUARDIAN], None)
         url = f"http://127.0.0.1:{port}"
         worker = self._start(
             "worker", [*_caimi(), "service", "worker", *common, "worker", f"--port={port}"], url
@@ -262,16 +250,6 @@ async def _answers(endpoint: Endpoint) -> None:
             await asyncio.sleep(0.1)
         else:
             return
-
-
-def _section(name: str, url: str, deployment: Deployment) -> LedgerSection:
-    told = {
-        "rpc": url,
-        "finality": FINALITY,
-        "deployed_at": deployment.deployed_at,
-        "contracts": {key: f"0x{value.hex()}" for key, value in deployment.contracts.items()},
-    }
-    return LedgerSection.model_validate({"id": deployment.ledger, "name": name, **told})
 
 
 def _caimi() -> list[str]:

@@ -35,7 +35,7 @@ class KeyMissing(CaimiError):
     """A key was named that is not in the key directory."""
 
     code = "CAIMI-C004"
-    why = "Keys are V3 keystore files in the directory named by [keys] in caimi.toml."
+    why = "Keys are files in the directory named by [keys] in caimi.toml."
     next_step = "Run `caimi keys list` to see the keys there are, or `caimi keys new NAME`."
 
 
@@ -279,3 +279,11 @@ class KeysUnusable(CaimiError):
     code = "CAIMI-C056"
     why = "Something else is at its path, this user may not use it, or its disk is full."
     next_step = "Look at it with `ls -ld`, or set directory under [keys] in caimi.toml."
+
+
+class BindingInvalid(CaimiError):
+    """What should show that two accounts are one person's does not."""
+
+    code = "CAIMI-C060"
+    why = "Each of the two keys signs for the other's account; what is changed later is not signed."
+    next_step = "Have the person whose accounts they are run `caimi keys bind` again."

@@ -16,7 +16,7 @@ from caimi.custody.tombstones import FileTombstones
 from caimi.errors.base import CaimiError
 from caimi.errors.node import RoleMissing, SignerShared
 from caimi.hex_text import read_either_case, read_hex
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId, Signer
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.ibc_attestor import IbcAttestor

@@ -22,7 +22,7 @@ class MemberSection(Section):
 
 
 class SignerSection(Section):
-    """A service that keeps the key which attests: see `caimi.ledgers.evm.remote_signer`."""
+    """A service that keeps the key which attests: see `caimi.services.remote_signer`."""
 
     url: HttpUrl
     token_file: str | None = None

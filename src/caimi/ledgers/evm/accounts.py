@@ -5,19 +5,12 @@ They sign statements as EIP-712 typed data, with secp256k1: r || s || v, 65 byte
 
 from __future__ import annotations
 
-from eth_utils.address import to_checksum_address
-
 from caimi.chains import AccountId
 from caimi.errors.ids import InvalidAccountId
 from caimi.ledgers.digest_wallets import DigestWallet
 from caimi.ledgers.port import Account, LedgerId, Signer, Statement
 from caimi.ledgers.typed_data import typed_data_digest
-from caimi.signatures import MalformedSignature, recover_account
-
-
-def address_text(address: bytes) -> str:
-    """Write an address, whatever ledger it is on."""
-    return to_checksum_address(address)
+from caimi.signatures import MalformedSignature, account_text, recover_account
 
 
 class EvmAccounts:
@@ -44,7 +37,7 @@ class EvmAccounts:
 
     def text(self, account: Account) -> str:
         """Write an account with its checksum."""
-        return address_text(account.native)
+        return account_text(account.native)
 
     def digest(self, statement: Statement) -> bytes:
         """Give the EIP-712 digest."""

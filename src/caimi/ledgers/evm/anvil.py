@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -86,13 +85,6 @@ def anvil_command(options: AnvilOptions) -> list[str]:
     if options.states is not None:
         command.append(f"--prune-history={options.states}")
     return command
-
-
-def free_port() -> int:
-    """Give a TCP port that is free on loopback now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def fund(rpc: Rpc, accounts: Mapping[bytes, int]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from caimi.errors.ledgers import CallInvalid
-from caimi.ledgers.evm.accounts import address_text
 from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.contract import address_on
 from caimi.ledgers.evm.pricing import market_price
 from caimi.ledgers.port import Account, Money
+from caimi.signatures import account_text
 
 
 class EvmCoins:
@@ -32,5 +32,5 @@ class EvmCoins:
         if amount.asset != self.asset:
             raise CallInvalid(f"The {amount.asset} is not the coin of {self._chain.ledger}.")
         address = address_on(self._chain.ledger, recipient)
-        what = f"Sending {amount.units} wei to {address_text(address)}"
+        what = f"Sending {amount.units} wei to {account_text(address)}"
         return EvmCall(self._chain.ledger, what, address, b"", amount.units, nothing)

@@ -1,4 +1,4 @@
-"""Putting CAIMI's contracts on a ledger, and joining ledgers by routes.
+"""Putting CAIMI's contracts on a ledger.
 
 Every transaction has an outbox key, so a deployment that was killed goes on where it stopped.
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from caimi.errors.ledgers import DeploymentInvalid
 from caimi.hex_text import read_either_case
@@ -24,12 +23,8 @@ from caimi.ledgers.evm.calls import EvmCall, Included, contract_creation
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.evm.transactions import Sender
-from caimi.ledgers.port import Ledger, LedgerId, Outbox, Signer
-
-if TYPE_CHECKING:
-    from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.port import LedgerId, Outbox, Signer
 
 NAMES = (
     "authority",
@@ -92,29 +87,6 @@ class Deployment:
                     f"{name} on {ledger} has no address: {text!r:.60}."
                 ) from None
         return cls(LedgerId(ledger), addresses, height)
-
-
-@dataclass(frozen=True, slots=True)
-class Signers:
-    """The committee that a new route trusts: `threshold` of `members` (20-byte addresses).
-
-    `operators` says who runs each of them, as a number below 256; without it each is its own
-    operator. A client refuses an operator whose members alone reach the threshold.
-    """
-
-    epoch: int
-    threshold: int
-    members: tuple[bytes, ...]
-    operators: tuple[int, ...] | None = None
-
-    def arguments(self) -> list[object]:
-        """Give the contract's epoch, threshold, members in ascending order and operators."""
-        operators = self.operators or tuple(range(len(self.members)))
-        listed = sorted(zip(self.members, operators, strict=True))
-        if self.operators is None:
-            listed = [(member, place) for place, (member, _) in enumerate(listed)]
-        members, ordered = [member for member, _ in listed], bytes(run for _, run in listed)
-        return [self.epoch, self.threshold, members, ordered]
 
 
 class _Works:
@@ -231,96 +203,3 @@ def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> Evm
         grant.encode(EXIT_ROLE, contracts["exit"], 0),
     ]
     return authority.call("Setting roles", "multicall", steps)
-
-
-async def connect_ledgers(
-    a: EvmLedger,
-    b: EvmLedger,
-    committee: Signers,
-    signer: Signer,
-    *,
-    outbox: Outbox | None = None,
-    key: str = "route",
-) -> tuple[str, str]:
-    """Join two ledgers by a route each way; gives the client ids on `a` and on `b`.
-
-    `signer` administers both deployments.
-
-    Raises:
-        TransactionReverted: a contract refuses (the signer may not, or the committee is invalid).
-    """
-    on_a, on_b = await asyncio.gather(
-        add_client(a, b, committee, signer, outbox, key),
-        add_client(b, a, committee, signer, outbox, key),
-    )
-    await asyncio.gather(
-        _set_counterparty(a, on_a, on_b, signer, outbox, key),
-        _set_counterparty(b, on_b, on_a, signer, outbox, key),
-    )
-    return on_a, on_b
-
-
-async def add_client(
-    here: EvmLedger,
-    there: Ledger,
-    committee: Signers,
-    signer: Signer,
-    outbox: Outbox | None = None,
-    key: str = "route",
-) -> str:
-    """Add a route to a ledger of any family, by a committee client; gives the client's id.
-
-    Raises:
-        TransactionReverted: a contract refuses.
-    """
-    authority = here.deployment.contracts["authority"]
-    prefix = f"{key}/{here.id}/{there.id}"
-    client = artifact("CommitteeClient")
-    code = client.bytecode + encode(
-        client.interface.constructor,
-        [there.gateway.address, *committee.arguments(), authority],
-    )
-    created = await here.submit(
-        contract_creation(here.id, f"Deploying a client of {there.id}", code),
-        signer,
-        outbox=outbox,
-        key=f"{prefix}/client",
-    )
-    guard = Contract(here.chain, authority, artifact("AccessManager").interface)
-    added, _ = await asyncio.gather(
-        here.submit(
-            here.gateway.add_client(created.effect, ledger_address(there.id)),
-            signer,
-            outbox=outbox,
-            key=f"{prefix}/route",
-        ),
-        here.submit(
-            guard.call(
-                "Letting guardians freeze the client",
-                "setTargetFunctionRole",
-                created.effect,
-                [client.interface["freeze"].selector],
-                GUARDIAN_ROLE,
-            ),
-            signer,
-            outbox=outbox,
-            key=f"{prefix}/guard",
-        ),
-    )
-    return added.effect
-
-
-async def _set_counterparty(
-    here: EvmLedger,
-    client_id: str,
-    other: str,
-    signer: Signer,
-    outbox: Outbox | None,
-    key: str,
-) -> None:
-    await here.submit(
-        here.gateway.set_counterparty(client_id, other),
-        signer,
-        outbox=outbox,
-        key=f"{key}/{here.id}/{client_id}/counterparty",
-    )

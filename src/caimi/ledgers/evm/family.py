@@ -8,19 +8,27 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from caimi.config import LedgerSection
+from caimi.keystore import KEYSTORES
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.administration import EvmAdministration
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.finality import parse_finality
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.settings import EvmSettings
-from caimi.ledgers.port import Ledger
+from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId
 
 
 class EvmFamily:
     """Makes EVM ledgers (port `Family`); `prepare` raises `DeploymentInvalid` as `Deployment`."""
 
     settings: type[BaseModel] = EvmSettings
+    keys: KeyFiles = KEYSTORES
+    administration: Administration | None = EvmAdministration()
+
+    def accounts(self, section: LedgerSection) -> EvmAccounts:
+        return EvmAccounts(LedgerId(section.id))
 
     def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> EvmLedger:
         return _connect(section, _settings(section).rpc, price_cap)

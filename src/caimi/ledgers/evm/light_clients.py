@@ -8,7 +8,6 @@ from itertools import count
 from caimi.errors.messaging import UnprovableClient
 from caimi.ledgers.client_proofs import MAX_MEMBERS
 from caimi.ledgers.evm.abi_codec import Value
-from caimi.ledgers.evm.accounts import address_text
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall
 from caimi.ledgers.evm.chain import Chain, Read
@@ -23,6 +22,7 @@ from caimi.ledgers.port.clients import (
     Claim,
     LightClient,
 )
+from caimi.signatures import account_text
 
 _STATE = 4  # where it stands in a claim
 _OPEN, _ACCEPTED, _REJECTED = 1, 3, 4
@@ -67,7 +67,7 @@ class EvmLightClients:
     ) -> EvmCall[None]:
         """Hand a committee client over to `following`, as its present committee signed."""
         return self._contract(account, "CommitteeClient").call(
-            f"Handing client {address_text(account.native)} over to epoch {following.epoch}",
+            f"Handing client {account_text(account.native)} over to epoch {following.epoch}",
             "rotate",
             following.threshold,
             list(following.members),

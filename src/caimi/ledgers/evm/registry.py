@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from caimi.errors.ledgers import TransactionReverted, UnknownModel, UnknownVersion
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi_codec import Value
-from caimi.ledgers.evm.accounts import address_text
 from caimi.ledgers.evm.calls import Event, EvmCall
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.history import ModelHistory
@@ -28,6 +27,7 @@ from caimi.ledgers.port import (
     PublicationBatch,
     VersionRecord,
 )
+from caimi.signatures import account_text
 
 
 def version_id(version: str) -> bytes:
@@ -250,7 +250,7 @@ class EvmRegistry:
     def transfer(self, model_id: bytes, sender: Account, recipient: Account) -> EvmCall[None]:
         """Give the model to another account on this ledger."""
         return self._contract.call(
-            f"Transferring the model to {address_text(recipient.native)}",
+            f"Transferring the model to {account_text(recipient.native)}",
             "transferFrom",
             self._contract.address_of(sender),
             self._contract.address_of(recipient),
@@ -260,7 +260,7 @@ class EvmRegistry:
     def approve(self, model_id: bytes, operator: Account) -> EvmCall[None]:
         """Let another account move the model."""
         return self._contract.call(
-            f"Approving {address_text(operator.native)}",
+            f"Approving {account_text(operator.native)}",
             "approve",
             self._contract.address_of(operator),
             word(model_id),

@@ -7,26 +7,33 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
+from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration import EvmAdministered
+from caimi.ledgers.evm.anvil import (
+    AnvilOptions,
+    anvil_command,
+    find_anvil,
+    fund,
+    running_anvil,
+    wait_ready,
+)
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import http_chain, new_embedded_chain
-from caimi.ledgers.evm.deployment import Signers, add_client, deploy
+from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.signer import LocalSigner
-from caimi.ledgers.port import Committee, Ledger, Signer
+from caimi.ledgers.port import LedgerId, LedgerPlace, Signer
+from caimi.loopback import free_port
 
 FIRST_NUMBER: Final = 31337
 _RICHES: Final = 10_000 * 10**18  # wei
+_BLOCK_SECONDS: Final = 1
+_FINALITY: Final = Depth(1)
 _Start = Callable[[AsyncExitStack, int, Mapping[bytes, int]], Awaitable[Chain]]
 
 
-@dataclass(frozen=True, slots=True)
-class EvmSandbox:
+class EvmSandbox(EvmAdministered):
     """A ledger that `admin` administers."""
-
-    ledger: EvmLedger
-    admin: Signer
 
     def key_of(self, person: Signer) -> Signer:
         """Every key of a person is one here."""
@@ -36,18 +43,6 @@ class EvmSandbox:
         """Move the ledger's clock, and make a block by it."""
         await self.ledger.chain.rpc.ask("evm_increaseTime", seconds)
         await self.ledger.chain.rpc.ask("evm_mine")
-
-    async def add_client(self, of: Ledger, committee: Committee) -> str:
-        """See `Sandbox.add_client`."""
-        signers = Signers(
-            committee.epoch, committee.threshold, committee.members, tuple(committee.operators)
-        )
-        return await add_client(self.ledger, of, signers, self.admin)
-
-    async def join(self, client_id: str, counterparty: str) -> None:
-        """See `Sandbox.join`."""
-        call = self.ledger.gateway.set_counterparty(client_id, counterparty)
-        await self.ledger.submit(call, self.admin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +65,48 @@ class EvmSandboxes:
         return EvmSandbox(EvmLedger(chain, await deploy(chain, admin)), admin)
 
 
+class AnvilSandboxes(EvmSandboxes):
+    """Anvils, which may be left running, too."""
+
+    def check(self) -> None:
+        """Raises `AnvilMissing` when the program is nowhere."""
+        find_anvil()
+
+    def service(self, place: int, name: str) -> AnvilService:
+        """See `LastingKind.service`."""
+        return AnvilService(
+            name, AnvilOptions(FIRST_NUMBER + place, free_port(), block_time=_BLOCK_SECONDS)
+        )
+
+
+class AnvilService:
+    """An anvil that makes a block a second (port `LedgerService`)."""
+
+    def __init__(self, name: str, options: AnvilOptions) -> None:
+        self._options = options
+        told = {"rpc": options.url, "finality": str(_FINALITY)}
+        self.place = LedgerPlace(LedgerId(f"eip155:{options.number}"), name, told)
+        self.said = f"anvil, {self.place.id}"
+        self.url: str | None = options.url
+
+    @property
+    def command(self) -> list[str]:
+        """Raises `AnvilMissing` when the program is nowhere."""
+        return anvil_command(self._options)
+
+    async def wait_ready(self) -> None:
+        """Raises as `wait_ready`."""
+        await wait_ready(self._options)
+
+    async def fund(self, accounts: Sequence[bytes]) -> None:
+        """Set what each of them has."""
+        chain = http_chain(self.place.id, self._options.url, _FINALITY)
+        try:
+            await fund(chain.rpc, dict.fromkeys(accounts, _RICHES))
+        finally:
+            await chain.rpc.aclose()
+
+
 async def _embedded(_: AsyncExitStack, number: int, rich: Mapping[bytes, int]) -> Chain:
     return new_embedded_chain(number, rich)
 
@@ -83,4 +120,4 @@ async def _anvil(stack: AsyncExitStack, number: int, rich: Mapping[bytes, int]) 
 
 
 EMBEDDED: Final = EvmSandboxes(_embedded)
-ANVIL: Final = EvmSandboxes(_anvil)
+ANVIL: Final = AnvilSandboxes(_anvil)

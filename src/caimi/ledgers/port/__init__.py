@@ -17,6 +17,7 @@ from caimi.ledgers.port.accounts import (
     account_named,
     name_of,
 )
+from caimi.ledgers.port.administration import Administered, Administration, LedgerPlace
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
@@ -75,6 +76,7 @@ from caimi.ledgers.port.gateway import (
     WrittenAcknowledgement,
 )
 from caimi.ledgers.port.heights import FINAL, NEWEST, At, Exactly
+from caimi.ledgers.port.key_files import KeyFiles, StoredKey
 from caimi.ledgers.port.keys import AttestationKey, Signer, Wallet
 from caimi.ledgers.port.ledger import Ledger
 from caimi.ledgers.port.market import Licence, Market, Price, Purchase, PurchaseState
@@ -92,7 +94,7 @@ from caimi.ledgers.port.registry import (
     Registry,
     VersionRecord,
 )
-from caimi.ledgers.port.sandbox import Sandbox, SandboxKind
+from caimi.ledgers.port.sandbox import LastingKind, LedgerService, Sandbox, SandboxKind
 from caimi.ledgers.port.statements import (
     FieldType,
     Statement,
@@ -114,6 +116,8 @@ __all__ = [
     "STORAGE_PROOF",
     "Account",
     "AccountCodec",
+    "Administered",
+    "Administration",
     "AliasChange",
     "Allowance",
     "AnchoredPublications",
@@ -153,8 +157,12 @@ __all__ = [
     "GrantedLicence",
     "HistoryEntry",
     "HomeStatement",
+    "KeyFiles",
+    "LastingKind",
     "Ledger",
     "LedgerId",
+    "LedgerPlace",
+    "LedgerService",
     "Licence",
     "LightClient",
     "LightClients",
@@ -190,6 +198,7 @@ __all__ = [
     "Statement",
     "StatementDomain",
     "StatementType",
+    "StoredKey",
     "ToldFact",
     "UnlockedModel",
     "VersionRecord",

@@ -7,6 +7,9 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from caimi.config import LedgerSection
+from caimi.ledgers.port.accounts import AccountCodec
+from caimi.ledgers.port.administration import Administration
+from caimi.ledgers.port.key_files import KeyFiles
 from caimi.ledgers.port.ledger import Ledger
 
 
@@ -20,6 +23,17 @@ class Family(Protocol):
     @property
     def settings(self) -> type[BaseModel]:
         """What a ledger's section says beside its id, names and family; strict."""
+
+    @property
+    def keys(self) -> KeyFiles:
+        """Files of people's keys on its ledgers."""
+
+    @property
+    def administration(self) -> Administration | None:
+        """Putting CAIMI on its ledgers; None where that is not done from here."""
+
+    def accounts(self, section: LedgerSection) -> AccountCodec:
+        """Tell how a ledger writes its accounts and whose signatures are, without asking it."""
 
     def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> Ledger:
         """Make a ledger ready to be asked, without asking it anything yet.

@@ -1,4 +1,4 @@
-"""Ledgers for trying things out: started by a program, and gone with it."""
+"""Ledgers for trying things out, of any family: with this program, or in processes beside it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol, runtime_checkable
 
-from caimi.ledgers.port.gateway import Committee
+from caimi.ledgers.port.administration import Administered, LedgerPlace
 from caimi.ledgers.port.keys import Signer
-from caimi.ledgers.port.ledger import Ledger
 
 
-class Sandbox(Protocol):
+class Sandbox(Administered, Protocol):
     """One such ledger with CAIMI on it; whoever started it administers it."""
-
-    @property
-    def ledger(self) -> Ledger: ...
 
     def key_of(self, person: Signer) -> Signer:
         """Give the key by which one of its people acts there: their own, where it takes such."""
@@ -23,14 +19,6 @@ class Sandbox(Protocol):
 
     async def pass_time(self, seconds: int) -> None:
         """Let so much time pass on this ledger alone."""
-        ...
-
-    async def add_client(self, of: Ledger, committee: Committee) -> str:
-        """Add a route to a ledger of any family, by a committee client; gives the client's id."""
-        ...
-
-    async def join(self, client_id: str, counterparty: str) -> None:
-        """Tell a route which client the other ledger has of this one."""
         ...
 
 
@@ -46,4 +34,49 @@ class SandboxKind(Protocol):
 
         `place` tells it from the other ledgers that are started beside it.
         """
+        ...
+
+
+class LedgerService(Protocol):
+    """An empty ledger in a process of its own, which outlives whoever starts it."""
+
+    @property
+    def place(self) -> LedgerPlace:
+        """Where it is once it runs."""
+        ...
+
+    @property
+    def said(self) -> str:
+        """What it is, in a few words."""
+        ...
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The command line that runs it until it is ended."""
+        ...
+
+    @property
+    def url(self) -> str | None:
+        """Where it answers over HTTP, if it does."""
+        ...
+
+    async def wait_ready(self) -> None:
+        """Wait until it answers; raises as the ledgers of its family do when it does not."""
+        ...
+
+    async def fund(self, accounts: Sequence[bytes]) -> None:
+        """See to it that accounts (native bytes) can pay for whatever calls cost."""
+        ...
+
+
+@runtime_checkable
+class LastingKind(Protocol):
+    """A kind of sandbox whose ledgers can outlive whoever starts them."""
+
+    def check(self) -> None:
+        """Check that what it needs is installed; raises what says how to install it."""
+        ...
+
+    def service(self, place: int, name: str) -> LedgerService:
+        """Make ready to run one, called `name`; `place` is as in `SandboxKind.start`."""
         ...

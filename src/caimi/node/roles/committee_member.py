@@ -11,14 +11,14 @@ from caimi.client.keyring import read_secret_file
 from caimi.composition.ledgers import family_of, open_views
 from caimi.config import read_toml
 from caimi.hex_text import read_either_case
-from caimi.ledgers.evm.remote_signer import RemoteSigner
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
 from caimi.node.node import Node
 from caimi.node.roles.processes import serve
 from caimi.node.settings import NodeSettings
+from caimi.services.remote_signer import RemoteSigner
 
 LOOK_BACK_SECONDS: Final = 10.0
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from caimi.client.keyring import Keyring
 from caimi.client.network import AsyncNetwork
+from caimi.composition.committee import reach_nodes
 from caimi.config import Config
 from caimi.hex_text import read_either_case
 from caimi.messaging.progress import Carried
@@ -17,7 +18,6 @@ from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics
 from caimi.node.relaying import RelayingPolicy, serve_quotes
 from caimi.node.roles.processes import METRICS_HOST, measure_always, run_all, serve
-from caimi.services.endpoint import Endpoint
 from caimi.services.validators import HttpValidator
 
 POLL_SECONDS: Final = 0.25
@@ -38,11 +38,8 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         AsyncNetwork.connect(config, key=key, price_caps=caps) as network,
         AsyncExitStack() as stack,
     ):
-        validators = []
-        for custodian in config.committee.custodians if config.committee else ():
-            endpoint = Endpoint(custodian.url)
-            stack.push_async_callback(endpoint.aclose)
-            validators.append(HttpValidator(endpoint))
+        nodes = reach_nodes(stack, config.committee).values()
+        validators = [HttpValidator(endpoint) for endpoint in nodes]
         metrics = RelayerMetrics()
         signer = network.context.identity.signer
 

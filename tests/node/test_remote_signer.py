@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from caimi.errors.operations import RemoteSignatureInvalid, RemoteSignerFailed
-from caimi.ledgers.evm.remote_signer import MAX_ANSWER_BYTES, RemoteSigner
-from caimi.ledgers.evm.signer import LocalSigner
+from caimi.keystore import LocalSigner
+from caimi.services.remote_signer import MAX_ANSWER_BYTES, RemoteSigner
 from caimi.signatures import ORDER
 
 KEY = LocalSigner(b"\x09" * 32)

@@ -23,9 +23,10 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class RemoteSigner:
-    """Signs as `account` through the service at `url`, authorised by `token` (port `Signer`).
+    """Signs as `account` through the service at `url`, authorised by `token`.
 
-    It blocks while the service answers: call it in a thread. Its text never shows the token.
+    It is a port `AttestationKey`. It blocks while the service answers: call it in a thread. Its
+    text never shows the token.
 
     Construction raises `RemoteSignerFailed` when the URL is neither https nor on this machine.
     """

@@ -1,4 +1,7 @@
-"""An account's key in this process, kept in a V3 keystore (Web3 Secret Storage) on disk."""
+"""A secp256k1 key in this process, kept in a V3 keystore (Web3 Secret Storage) on disk.
+
+Whoever attests has one, whatever ledgers it is about; EVM ledgers take it as an account, too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import secrets
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from coincurve import PrivateKey
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json, normalize_keys
@@ -120,6 +123,27 @@ class LocalSigner:
     def __repr__(self) -> str:
         """Show the account alone."""
         return f"LocalSigner(0x{self._account.hex()})"
+
+
+class Keystores:
+    """Such keys of people (port `KeyFiles`)."""
+
+    ending: Final = ".json"
+
+    def generate(self, name: str) -> LocalSigner:
+        """Make a new key; its account is its own, whatever the `name`."""
+        return LocalSigner.generate()
+
+    def load(self, path: Path, passphrase: bytes) -> LocalSigner:
+        """Raises as `LocalSigner.load`."""
+        return LocalSigner.load(path, passphrase)
+
+    def account_in(self, path: Path) -> bytes:
+        """Raises as `LocalSigner.address_in`."""
+        return LocalSigner.address_in(path)
+
+
+KEYSTORES: Final = Keystores()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""Joining two ledgers, whatever families they are of, by a route each way."""
+
+from __future__ import annotations
+
+import asyncio
+
+from caimi.composition.ledgers import family_of
+from caimi.ledgers.port import (
+    Administered,
+    Administration,
+    Committee,
+    LedgerPlace,
+    Outbox,
+    offered,
+)
+
+
+def administration_of(place: LedgerPlace) -> Administration:
+    """Give what deploys on a ledger.
+
+    Raises:
+        UnknownFamily, FamilyUnusable: as `family_of` says.
+        NotOffered: nothing is deployed on ledgers of its family from here.
+    """
+    return offered(family_of(place).administration, place.id, "deployment from here")
+
+
+async def join_ledgers(
+    one: Administered,
+    other: Administered,
+    committee: Committee,
+    *,
+    outbox: Outbox | None = None,
+    key: str = "route",
+) -> tuple[str, str]:
+    """Give each ledger a route to the other that believes `committee`.
+
+    With an `outbox`, what was killed goes on where it stopped.
+
+    Returns:
+        The client ids on `one` and on `other`.
+    """
+    on_one, on_other = await asyncio.gather(
+        one.add_client(other.ledger, committee, outbox=outbox, key=key),
+        other.add_client(one.ledger, committee, outbox=outbox, key=key),
+    )
+    await asyncio.gather(
+        one.join(on_one, on_other, outbox=outbox, key=key),
+        other.join(on_other, on_one, outbox=outbox, key=key),
+    )
+    return on_one, on_other
