@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import count
 
-from caimi.ledgers.machine.ledger import MemoryLedger
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.machine.sending import LAPSES_AFTER
 from caimi.ledgers.port import Committee, Ledger, Signer
 from memory_ledger.chain import MemoryChain
+from memory_ledger.failing import Failing
 from memory_ledger.words import Wallet
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -34,13 +35,13 @@ class MemorySite:
     def named(cls, name: str) -> MemorySite:
         return cls(MemoryChain(name))
 
-    def open(self, patience: float = 20.0) -> MemoryLedger:
-        return MemoryLedger(self.chain, patience=patience)
+    def open(self, patience: float = 20.0) -> MachineLedger:
+        return MachineLedger(self.chain, patience=patience)
 
-    def failing(self, failure: Exception) -> MemoryLedger:
-        return MemoryLedger(self.chain, failure=failure)
+    def failing(self, failure: Exception) -> MachineLedger:
+        return MachineLedger(Failing(self.chain, failure))
 
-    def deep(self, blocks: int) -> MemoryLedger:
+    def deep(self, blocks: int) -> MachineLedger:
         """Make one; the whole chain is as deep from now on."""
         self.chain.depth = blocks
         return self.open()
