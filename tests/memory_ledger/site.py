@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import count
 
+from caimi.ledgers.machine.joining import add_client
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.machine.sending import LAPSES_AFTER
 from caimi.ledgers.port import Committee, Ledger, Signer
@@ -60,10 +61,8 @@ class MemorySite:
         return self.chain.count(who)
 
     async def add_client(self, of: Ledger, committee: Committee) -> str:
-        here, word = self.open(), f"client{_LETTERS[next(self._clients)]}".encode()
-        made = here.clients.add(word, of.gateway.address, committee)
-        await here.submit(made, self.chain.admin)
-        return (await here.submit(here.gateway.add_route(word, of.id), self.chain.admin)).effect
+        word = f"client{_LETTERS[next(self._clients)]}".encode()
+        return await add_client(self.open(), word, of, committee, self.chain.admin)
 
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
         here = self.open()

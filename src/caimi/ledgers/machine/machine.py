@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from caimi.chains import InteroperableAddress
 from caimi.contracts.deployment import Contracts
@@ -29,6 +29,9 @@ from caimi.ledgers.machine.typed import flat
 from caimi.ledgers.port import NEWEST, Account, AccountCodec, At, Block, Coins, LedgerId, Money
 
 E = TypeVar("E", bound=Effect)
+
+CONTRACTS: Final = tuple(map(Native, (b"gateway", b"registry", b"bridge", b"market")))
+"""What the contracts go by on ledgers where nobody else can have such an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ class Machine(ABC):
 def site_of(ledger: LedgerId) -> Site:
     """Give the site of a ledger on which the contracts go by what they are."""
     own = InteroperableLedger(InteroperableAddress.from_caip(ledger).to_bytes())
-    return Site(own, *map(Native, (b"gateway", b"registry", b"bridge", b"market")))
+    return Site(own, *CONTRACTS)
 
 
 def _arguments(signed: SignedAct) -> tuple[Any, ...]:

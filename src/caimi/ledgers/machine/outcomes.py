@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from sys import modules
 
 from caimi.contracts.execution import Effect
 from caimi.errors.ledgers import CallRefused
@@ -32,7 +33,9 @@ class Outcome:
             case (result, None):
                 return cls(result, effects, None)
             case (None, (str(reason), *named)):
-                return cls(None, (), CallRefused(reason, dict(map(_pair, named))))
+                arguments = dict(map(_pair, named))
+                if len(arguments) == len(named):
+                    return cls(None, (), CallRefused(reason, arguments))
         raise ValueError("this is no outcome")
 
 
@@ -69,6 +72,8 @@ def _pair(value: Value) -> tuple[str, object]:
 
 
 def _kinds(kind: type[Effect]) -> Iterator[type[Effect]]:
+    """Give the kinds that their modules have, and not what `slots` left of them."""
     for below in kind.__subclasses__():
-        yield below
+        if getattr(modules[below.__module__], below.__name__, None) is below:
+            yield below
         yield from _kinds(below)

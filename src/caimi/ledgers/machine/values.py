@@ -65,9 +65,9 @@ def _untagged(found: Sequence[Any]) -> Value:
         case [b"i", bytes(number)] if number[:1] != b"\0":
             return int.from_bytes(number)
         case [b"b", bytes(data)]:
-            return data
+            return bytes(data)
         case [b"s", bytes(text)]:
-            return text.decode()
+            return bytes(text).decode()
         case [b"l", [*row]]:
             return tuple(_untagged(each) for each in row)
     raise ValueError("a value has a kind, and what it is")
