@@ -42,10 +42,12 @@ class MachineBridge:
         if self._chain.contracts.gateway.commitments.get(self._chain.state, path) is not None:
             return "pending"
         name = (model_id, client_id, sequence)
-        for kind, words in ((TransferCompleted, "completed"), (TransferReturned, "refunded")):
-            for told, _, _ in self._chain.ever(kind):
-                if (told.token, told.client_id, told.sequence) == name:
-                    return words
+        for done, _, _ in self._chain.ever(TransferCompleted):
+            if (done.token, done.client_id, done.sequence) == name:
+                return "completed"
+        for returned, _, _ in self._chain.ever(TransferReturned):
+            if (returned.token, returned.client_id, returned.sequence) == name:
+                return "refunded"
         return "unknown"
 
     async def allowance(self, client_id: str) -> Allowance:

@@ -143,11 +143,10 @@ class RelayEscrow:
 
 def escrow_acts(escrow: RelayEscrow) -> dict[str, Act]:
     """Give what can be done on a ledger that has an escrow."""
-    methods = {
-        "escrow": escrow.escrow,
-        "claim": escrow.claim,
-        "refund": escrow.refund,
-        "reclaim": escrow.reclaim,
-        "withdraw fees": escrow.withdraw,
+    return {
+        "escrow": own_act(escrow.escrow),
+        "claim": own_act(escrow.claim),
+        "refund": own_act(escrow.refund),
+        "reclaim": own_act(escrow.reclaim),
+        "withdraw fees": own_act(escrow.withdraw),
     }
-    return {name: own_act(method) for name, method in methods.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
-from caimi.contracts.identifiers import InteroperableLedger, TokenId
+from caimi.contracts.identifiers import InteroperableLedger, ModelId, TokenId
 from caimi.contracts.naming import token_id, version_id, wire_address
 from caimi.contracts.registry import ModelRegistered, VersionPublished
 from caimi.contracts.site import SignedPublication
@@ -44,7 +44,7 @@ class MachineRegistry:
 
     def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
         hops = (InteroperableAddress.from_caip(each).to_bytes() for each in path)
-        return token_id(model_id, tuple(InteroperableLedger(hop) for hop in hops))
+        return token_id(ModelId(model_id), tuple(InteroperableLedger(hop) for hop in hops))
 
     # --- reading --------------------------------------------------------------------------------
 

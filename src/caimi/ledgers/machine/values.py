@@ -61,7 +61,7 @@ def _untagged(found: Sequence[Any]) -> Value:
         case [b"n"]:
             return None
         case [b"t" | b"f" as truth]:
-            return truth == b"t"
+            return bool(truth == b"t")
         case [b"i", bytes(number)] if number[:1] != b"\0":
             return int.from_bytes(number)
         case [b"b", bytes(data)]:
