@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import tomllib
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import pytest
 from conformance.site import World
 from sqlite_site import SqliteSite
 
-import sqlite_ledger
 from caimi.composition.ledgers import prepare_ledger
 from caimi.config import LedgerSection
 from caimi.errors.ids import InvalidAccountId
@@ -27,11 +26,12 @@ from conformance import (
     PastFacet,
 )
 from memory_ledger import MemorySite
+from offered_example import EXAMPLE, offer_example
+from sqlite_ledger import machine
 from sqlite_ledger.accounts import SqliteKey
 from sqlite_ledger.machine import SqliteMachine
 
 ROOT = b"\1" * 32
-EXAMPLE = Path(sqlite_ledger.__file__).parents[1]
 
 
 @pytest.fixture
@@ -42,21 +42,6 @@ def site(tmp_path: Path) -> SqliteSite:
 @pytest.fixture
 def far() -> MemorySite:
     return MemorySite.named("far")
-
-
-@pytest.fixture
-def sqlite_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the family found as if its distribution were installed."""
-    said = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    about = tmp_path / "path" / "caimi_sqlite_ledger-1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {said['name']}\nVersion: 1\n")
-    groups = [
-        "\n".join((f"[{group}]", *(f"{name} = {value}" for name, value in offered.items())))
-        for group, offered in said["entry-points"].items()
-    ]
-    (about / "entry_points.txt").write_text("\n".join(groups))
-    monkeypatch.syspath_prepend(str(about.parent))
 
 
 class TestSqliteLedger(
@@ -125,8 +110,9 @@ class TestSqliteLedger(
 
 
 async def test_a_section_of_the_configuration_opens_the_file(
-    site: SqliteSite, sqlite_is_offered: None
+    site: SqliteSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    offer_example(tmp_path, monkeypatch)
     said = {"id": "local:near", "name": "near", "file": str(site.file), "depth": 2}
     ledger = prepare_ledger(LedgerSection.model_validate(said))
     await ledger.check()
@@ -144,6 +130,19 @@ async def test_a_file_that_is_not_there_or_is_anothers_is_named(tmp_path: Path):
     other = SqliteSite.named("other", tmp_path)
     with pytest.raises(WrongLedger, match="holds the ledger local:other"):
         await MachineLedger(SqliteMachine(LedgerId("local:near"), other.file)).check()
+
+
+async def test_a_file_that_others_hold_too_long_is_named(
+    site: SqliteSite, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(machine, "BUSY", 0.01)
+    ledger, alice = site.open(), SqliteKey()
+    with closing(sqlite3.connect(site.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailable, match="held by others"):
+            await ledger.submit(ledger.receipts.anchor(ROOT, 1), alice)
+        other.execute("ROLLBACK")
+    assert (await ledger.submit(ledger.receipts.anchor(ROOT, 1), alice)).effect == 0
 
 
 def test_a_ledger_is_founded_once(site: SqliteSite):

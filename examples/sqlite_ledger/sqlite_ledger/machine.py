@@ -187,7 +187,10 @@ class SqliteMachine(Machine):
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Write whole or not at all, one program at a time."""
-        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise LedgerUnavailable(f"{self.id} is held by others: {error}.") from error
         try:
             yield self._db
         except BaseException:

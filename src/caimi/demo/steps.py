@@ -19,7 +19,7 @@ from caimi.demo.forgery import offer_forged_proof
 from caimi.demo.report import Report, Step, refused, require
 from caimi.demo.reproducing import nearness, reproduce
 from caimi.demo.subject import Subject
-from caimi.demo.world import World
+from caimi.demo.world import NAME, World
 from caimi.errors.custody import NotEnoughShares
 from caimi.errors.ledgers import NotOffered
 from caimi.errors.operations import NotForSale, TransferRefunded
@@ -29,7 +29,6 @@ from caimi.inference.verification import FAILED, PASSED, Evidence
 from caimi.ledgers.port import Account, Done, Ledger, LedgerId, offered
 from caimi.uri import ModelUri
 
-NAME = "demo-model"
 PRICE = "5"
 ALIAS = "production"
 
