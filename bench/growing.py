@@ -19,11 +19,12 @@ from bench.instrument import Answering, Instrument
 from bench.messages import LocalValidator, Remembering
 from caimi.keystore import LocalSigner
 from caimi.ledgers.machine.calls import read, sign
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.validator import Validator
-from memory_ledger import MemoryChain, MemoryLedger, Wallet
+from memory_ledger import MemoryChain, Wallet
 from memory_ledger.joining import join
 from memory_ledger.mailbox import posting
 
@@ -82,7 +83,7 @@ class Fleet:
 
     def views(self, answering: Answering) -> dict[LedgerId, Ledger]:
         return {
-            chain.id: cast("Ledger", Instrument(MemoryLedger(chain), answering))
+            chain.id: cast("Ledger", Instrument(MachineLedger(chain), answering))
             for chain in self.chains
         }
 
@@ -92,7 +93,8 @@ class Fleet:
         for chain in self.chains:
             letters = [(each, bytes(32)) for each in self._clients[chain.id] for _ in range(EACH)]
             call = posting(chain.id, chain.clock + HOUR, letters)
-            chain.take(read(sign(call, self._sender, chain.head.height + 1)))
+            signed = sign(call, self._sender, chain.head.height + 1, chain.accounts)
+            chain.take(read(signed, chain.accounts))
             count += len(letters)
         return count
 

@@ -1,11 +1,11 @@
 """Consumers and their requests, for the custody tests."""
 
-from caimi.ledgers.evm.signer import LocalSigner
 from eth_account import Account
 
 from caimi.custody.delivery import RecipientKey
 from caimi.custody.request import ShareRequest, SignedShareRequest
 from caimi.errors.ids import InvalidAccountId
+from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId, account_named
 

@@ -21,9 +21,10 @@ from caimi.custody.tombstones import FileTombstones
 from caimi.custody.unlock import unlock
 from caimi.errors.custody import GrantRefused, InvalidRequestSignature, NotEnoughShares
 from caimi.keystore import LocalSigner
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Ledger, Wallet
 from lying_world import LyingLedger
-from memory_ledger import MemoryChain, MemoryLedger
+from memory_ledger import MemoryChain
 
 KEYS = deal(2, 3)
 GROUP = KEYS[0].group
@@ -54,7 +55,7 @@ class Market:
 
     def __init__(self, folder: Path) -> None:
         self.chain = MemoryChain("near")
-        self.home, self.other = MemoryLedger(self.chain), LyingLedger(2)
+        self.home, self.other = MachineLedger(self.chain), LyingLedger(2)
         self.publisher = self.chain.enrol("publisher")
         self.consumer = self.home.accounts.wallet(self.chain.enrol("consumer"))
         self.stranger = self.home.accounts.wallet(self.chain.enrol("stranger"))

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import caimi
-from fuzz import contracts, custody, inference, ledgers, models, names, nodes, oip, onnx_files
+from fuzz import (
+    contracts,
+    custody,
+    inference,
+    ledgers,
+    machines,
+    models,
+    names,
+    nodes,
+    oip,
+    onnx_files,
+)
 from fuzz.decoder import Decoder
 
 DECODERS: dict[str, Decoder] = {
@@ -17,6 +28,7 @@ DECODERS: dict[str, Decoder] = {
         names,
         ledgers,
         contracts,
+        machines,
         nodes,
         custody,
         inference,

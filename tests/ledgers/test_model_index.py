@@ -26,9 +26,10 @@ from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Asset, Ledger, LedgerId, Price
 from caimi.uri import ModelUri
-from memory_ledger import MemoryLedger, MemorySite
+from memory_ledger import MemorySite
 
 ELSEWHERE = LedgerId("eip155:99999")
 
@@ -66,7 +67,7 @@ async def place(tmp_path: Path) -> Place:
     return await place_at(tmp_path / "models")
 
 
-async def as_the_ledger_says(ledger: MemoryLedger) -> list[tuple[str, str, str]]:
+async def as_the_ledger_says(ledger: MachineLedger) -> list[tuple[str, str, str]]:
     models = await ledger.registry.models(-1, (await ledger.head()).height)
     return [
         (

@@ -5,9 +5,8 @@ words with Ed25519 keys; a call is written down as words too, and lapses when it
 time. Whoever holds the `MemoryChain` moves its clock and decides what is final.
 """
 
-from caimi.ledgers.machine.ledger import MemoryLedger
 from memory_ledger.chain import MemoryChain
 from memory_ledger.site import MemorySite
 from memory_ledger.words import Wallet, WordBook
 
-__all__ = ["MemoryChain", "MemoryLedger", "MemorySite", "Wallet", "WordBook"]
+__all__ = ["MemoryChain", "MemorySite", "Wallet", "WordBook"]

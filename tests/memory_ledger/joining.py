@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from caimi.contracts.committees import KnownCommittee
 from caimi.ledgers.port import Committee
 from memory_ledger.chain import MemoryChain
 
@@ -16,6 +17,8 @@ def join(here: MemoryChain, there: MemoryChain, committee: Committee) -> tuple[s
 
 def _add(here: MemoryChain, there: MemoryChain, committee: Committee) -> str:
     word = f"client{there.name}".encode()
-    known = (committee.epoch, committee.threshold, committee.members, committee.operators)
+    known = KnownCommittee(
+        committee.epoch, committee.threshold, committee.members, committee.operators
+    )
     here.begin("add client", word, there.site.here(there.site.gateway), known)
     return str(here.begin("add route", word, there.site.ledger))

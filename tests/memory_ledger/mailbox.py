@@ -11,7 +11,7 @@ from caimi.contracts.execution import Effect, Execution, refuse
 from caimi.contracts.gateway import PacketGateway
 from caimi.contracts.identifiers import Account, ClientId
 from caimi.ibc.packet import Payload
-from caimi.ledgers.machine.calls import MemoryCall, nothing
+from caimi.ledgers.machine.calls import MachineCall, nothing
 from caimi.ledgers.port import LedgerId
 
 PORT: Final = "mail"
@@ -63,6 +63,6 @@ class Mailbox:
 
 def posting(
     ledger: LedgerId, timeout: int, letters: Sequence[tuple[str, bytes]]
-) -> MemoryCall[None]:
+) -> MachineCall[None]:
     """Build a call that has the mailbox send letters, all in one block."""
-    return MemoryCall(ledger, "Posting", "post", (timeout, tuple(letters)), nothing)
+    return MachineCall(ledger, "Posting", "post", (timeout, tuple(letters)), nothing)

@@ -5,9 +5,22 @@ They come out of nothing: whoever wants some has them.
 
 from __future__ import annotations
 
+from caimi.contracts.execution import Execution
+from caimi.contracts.identifiers import Account as Word
+from caimi.contracts.identifiers import Currency
 from caimi.errors.ledgers import NotOffered
-from caimi.ledgers.machine.calls import MemoryCall
+from caimi.ledgers.machine.calls import MachineCall
 from caimi.ledgers.port import Account, Asset, LedgerId, Money
+
+
+class Points:
+    """What an escrow takes and pays (the contracts' port `Coins`): nobody has less, or more."""
+
+    def take(self, call: Execution, currency: Currency, amount: int) -> None:
+        """Take points from somebody, who has as many as they like."""
+
+    def pay(self, call: Execution, to: Word, currency: Currency, amount: int) -> None:
+        """Give somebody points, of which they have as many as they like."""
 
 
 class MemoryPoints:
@@ -23,7 +36,7 @@ class MemoryPoints:
     async def balance(self, account: Account) -> Money:
         raise self._not_held()
 
-    def transfer(self, recipient: Account, amount: Money) -> MemoryCall[None]:
+    def transfer(self, recipient: Account, amount: Money) -> MachineCall[None]:
         raise self._not_held()
 
     def _not_held(self) -> NotOffered:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from caimi.ledgers.machine.ledger import MemoryLedger
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Committee, Ledger, Outbox, Signer
 from memory_ledger.chain import MemoryChain
 from memory_ledger.site import MemorySite
@@ -21,7 +21,7 @@ class MemorySandbox:
     """A chain in memory; its people have words of their own there."""
 
     site: MemorySite
-    ledger: MemoryLedger
+    ledger: MachineLedger
     keys: dict[bytes, Wallet]
 
     def key_of(self, person: Signer) -> Wallet:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import count
 
-from caimi.ledgers.machine.ledger import MemoryLedger
+from caimi.ledgers.machine.joining import add_client
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.machine.sending import LAPSES_AFTER
 from caimi.ledgers.port import Committee, Ledger, Signer
 from memory_ledger.chain import MemoryChain
+from memory_ledger.failing import Failing
 from memory_ledger.words import Wallet
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -34,13 +36,13 @@ class MemorySite:
     def named(cls, name: str) -> MemorySite:
         return cls(MemoryChain(name))
 
-    def open(self, patience: float = 20.0) -> MemoryLedger:
-        return MemoryLedger(self.chain, patience=patience)
+    def open(self, patience: float = 20.0) -> MachineLedger:
+        return MachineLedger(self.chain, patience=patience)
 
-    def failing(self, failure: Exception) -> MemoryLedger:
-        return MemoryLedger(self.chain, failure=failure)
+    def failing(self, failure: Exception) -> MachineLedger:
+        return MachineLedger(Failing(self.chain, failure))
 
-    def deep(self, blocks: int) -> MemoryLedger:
+    def deep(self, blocks: int) -> MachineLedger:
         """Make one; the whole chain is as deep from now on."""
         self.chain.depth = blocks
         return self.open()
@@ -59,10 +61,8 @@ class MemorySite:
         return self.chain.count(who)
 
     async def add_client(self, of: Ledger, committee: Committee) -> str:
-        here, word = self.open(), f"client{_LETTERS[next(self._clients)]}".encode()
-        made = here.clients.add(word, of.gateway.address, committee)
-        await here.submit(made, self.chain.admin)
-        return (await here.submit(here.gateway.add_route(word, of.id), self.chain.admin)).effect
+        word = f"client{_LETTERS[next(self._clients)]}".encode()
+        return await add_client(self.open(), word, of, committee, self.chain.admin)
 
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
         here = self.open()

@@ -17,13 +17,17 @@ class Tellings:
     """All effects of a ledger's calls."""
 
     def __init__(self) -> None:
-        self.all: list[Told] = []
+        self._all: list[Told] = []
         self._of: defaultdict[type[Effect], list[Told]] = defaultdict(list)
 
     def add(self, told: Told) -> None:
         """Take one in; none is of an earlier block than the one before."""
-        self.all.append(told)
+        self._all.append(told)
         self._of[type(told.effect)].append(told)
+
+    def between(self, from_height: int, to_height: int) -> Iterator[Told]:
+        """Give all effects of blocks (from_height, to_height]."""
+        return iter(self._all[_after(self._all, from_height) : _after(self._all, to_height)])
 
     def of(self, kind: type[E], from_height: int, to_height: int) -> Iterator[tuple[E, str, int]]:
         """Give the effects of a kind in blocks (from_height, to_height], with tx and height."""
@@ -33,7 +37,7 @@ class Tellings:
 
     def undo(self, height: int) -> None:
         """Forget what is above a height."""
-        for each in (self.all, *self._of.values()):
+        for each in (self._all, *self._of.values()):
             del each[_after(each, height) :]
 
 

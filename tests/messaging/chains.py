@@ -11,12 +11,12 @@ from caimi.contracts.ending import PacketAcknowledged, PacketTimedOut
 from caimi.contracts.receiving import PacketSkipped
 from caimi.errors.ledgers import TransactionReverted
 from caimi.ibc.packet import Packet
-from caimi.ibc.protobuf import decode_packet
-from caimi.ledgers.machine.calls import MemoryCall, read, sign
+from caimi.ledgers.machine.calls import MachineCall, read, sign
 from caimi.ledgers.machine.escrow import FeeEarned
 from caimi.ledgers.machine.gateway import sent_on, written_on
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Block, Call, Committee, Route, SentPacket, WrittenAcknowledgement
-from memory_ledger import MemoryChain, MemoryLedger, Wallet
+from memory_ledger import MemoryChain, Wallet
 from memory_ledger.joining import join
 from memory_ledger.mailbox import Arrived, posting
 
@@ -67,7 +67,7 @@ class Happened:
         return found
 
     def _told(self, kind: type[Any]) -> Iterator[Any]:
-        return (effect for effect, _, _ in self.chain.told.of(kind, 0, self.height))
+        return (effect for effect, _, _ in self.chain.told_of(kind, 0, self.height))
 
 
 class Chain:
@@ -79,7 +79,7 @@ class Chain:
 
     def __init__(self, name: str, depth: int, tick: Callable[[], None]) -> None:
         self.truth = MemoryChain(name, depth=depth, keeps_past=True, work_price=1)
-        self.ledger = MemoryLedger(self.truth)
+        self.ledger = MachineLedger(self.truth)
         self.id = self.truth.id
         self.address = self.ledger.gateway.address
         self.routes: list[Route] = []
@@ -189,16 +189,17 @@ class Chain:
         fee = self.ledger.coins.asset.of(amount)
         self._do(self.ledger.fees.escrow(packet, self.truth.account(relayer), fee), by)
 
-    def _do(self, call: MemoryCall[Any], by: Wallet) -> None:
-        included = self.truth.take(read(sign(call, by, self.height + 1)))
-        assert included.refusal is None, included.refusal
+    def _do(self, call: MachineCall[Any], by: Wallet) -> None:
+        codec = self.truth.accounts
+        included = self.truth.take(read(sign(call, by, self.height + 1, codec), codec))
+        assert included.outcome.refusal is None, included.outcome.refusal
 
     def check(self, call: Call[Any]) -> None:
         """Refuse what no node of this ledger takes."""
-        assert isinstance(call, MemoryCall)
+        assert isinstance(call, MachineCall)
         if call.act not in CARRYING:
             return
-        packets: Sequence[Packet] = [decode_packet(each) for each in call.arguments[1]]
+        packets: Sequence[Packet] = call.arguments[1]
         refused = [packet.sequence for packet in packets if self.refuses(packet)]
         if refused or len(packets) > self.most_packets:
             raise TransactionReverted(f"{len(packets)} packets, {refused} among them, are refused.")

@@ -16,19 +16,19 @@ from caimi.client.voyage import follow
 from caimi.custody.unlock import CustodianClient, Status
 from caimi.demo.adversaries import Absent, Corrupting
 from caimi.demo.forgery import offer_forged_proof
-from caimi.demo.report import Report, refused, require
+from caimi.demo.report import Report, Step, refused, require
 from caimi.demo.reproducing import nearness, reproduce
 from caimi.demo.subject import Subject
-from caimi.demo.world import World
+from caimi.demo.world import NAME, World
 from caimi.errors.custody import NotEnoughShares
-from caimi.errors.operations import TransferRefunded
+from caimi.errors.ledgers import NotOffered
+from caimi.errors.operations import NotForSale, TransferRefunded
 from caimi.inference.batch import anchor_receipts
 from caimi.inference.spread import spread_of
 from caimi.inference.verification import FAILED, PASSED, Evidence
-from caimi.ledgers.port import LedgerId, offered
+from caimi.ledgers.port import Account, Done, Ledger, LedgerId, offered
 from caimi.uri import ModelUri
 
-NAME = "demo-model"
 PRICE = "5"
 ALIAS = "production"
 
@@ -71,7 +71,7 @@ async def publish_model(world: World, subject: Subject, report: Report) -> Publi
             ledger=world.a.id,
             name=NAME,
             version="1.0.0",
-            price=PRICE,
+            price=PRICE if world.a.coins is not None else None,
             description=Description(
                 datasets=subject.datasets, metrics=subject.metrics, card=subject.card
             ),
@@ -91,45 +91,81 @@ async def publish_model(world: World, subject: Subject, report: Report) -> Publi
 
 
 async def license_from_another_ledger(world: World, uri: str, report: Report) -> None:
-    """Step 3: find it from ledger B, pay there, and have the licence proved to A."""
+    """Step 3: find it from ledger B, pay there or be granted it, and have the licence on A."""
     with report.step("3 find", world.b.id) as step:
         found = await catalogue.search(world.consumer, "demo")
         require(len(found) == 1, f"The search found {len(found)} models.")
-        require(found[0].prices[world.b.id] == PRICE, "The model is not for sale on B.")
-        step.prove(
-            f"the consumer on {world.b.id} sees {found[0].name} {found[0].latest} for {PRICE}"
-        )
+        price = found[0].prices.get(world.b.id)
+        require(price == (PRICE if sells(world) else None), f"The model costs {price} on B.")
+        terms = f"for {price}" if price else "for no money: its publisher grants licences"
+        step.prove(f"the consumer on {world.b.id} sees {found[0].name} {found[0].latest} {terms}")
     with report.step("3 no key yet", world.a.id) as step:
         refusal = await refused(
             pull.pull(world.consumer, uri, world.folder / "unlicensed"), NotEnoughShares
         )
         step.prove(f"without a licence every custodian refuses ({refusal.code})")
     with report.step("3 license", f"{world.b.id} → {world.a.id}") as step:
-        buyer = world.consumer.identity.account(world.b.id)
-        coins = offered(world.b.coins, world.b.id, "coin")
-        before = await coins.balance(buyer)
-        bought = await purchase.buy(world.consumer, uri, ledger=world.b.id)
-        paid = before - await coins.balance(buyer)
-        seller = world.publisher.identity.account(world.b.id)
-        owed = await world.b.market.owed(seller)
-        require(owed.units == 5 * 10**18, f"The publisher is owed {owed}, not the price.")
-        require(paid >= owed, "The consumer paid less than the price.")
-        step.prove(
-            f"licence {bought.licence_id[:18]}… is on {world.a.id}: one IBC v2 packet, proved by "
-            "3 of 5 signatures and a Merkle path, acknowledged back; the publisher is owed "
-            f"{PRICE} on {world.b.id}",
-            tx=bought.tx,
-        )
-    with report.step("3 forgery", world.a.id) as step:
-        route = await world.consumer.route(world.b.id, world.a.id)
-        said = await offer_forged_proof(
-            world.b,
-            world.a,
-            route,
-            world.validators,
-            world.consumer.identity.signer_on(world.a.id),
-        )
-        step.prove(f"the same packet, one bit of its proof changed, is refused: {said}")
+        await (buy_a_licence if sells(world) else be_granted_a_licence)(world, uri, step)
+    if sells(world):
+        with report.step("3 forgery", world.a.id) as step:
+            await forge(world, world.b, world.a, step)
+
+
+def sells(world: World) -> bool:
+    """Tell whether the model is sold to the consumer, or granted where nothing can be paid."""
+    return world.a.coins is not None and world.b.coins is not None
+
+
+async def buy_a_licence(world: World, uri: str, step: Step) -> None:
+    """Pay on B, and have the licence proved to A."""
+    buyer = world.consumer.identity.account(world.b.id)
+    coins = offered(world.b.coins, world.b.id, "coin")
+    before = await coins.balance(buyer)
+    bought = await purchase.buy(world.consumer, uri, ledger=world.b.id)
+    paid = before - await coins.balance(buyer)
+    seller = world.publisher.identity.account(world.b.id)
+    owed = await world.b.market.owed(seller)
+    require(owed.units == 5 * 10**18, f"The publisher is owed {owed}, not the price.")
+    require(paid >= owed, "The consumer paid less than the price.")
+    step.prove(
+        f"licence {bought.licence_id[:18]}… is on {world.a.id}: one IBC v2 packet, proved by "
+        "3 of 5 signatures and a Merkle path, acknowledged back; the publisher is owed "
+        f"{PRICE} on {world.b.id}",
+        tx=bought.tx,
+    )
+
+
+async def be_granted_a_licence(world: World, uri: str, step: Step) -> None:
+    """Find that nothing can be paid, and have the publisher grant a licence to B's account."""
+    refusal = await refused(
+        purchase.buy(world.consumer, uri, ledger=world.b.id), NotOffered, NotForSale
+    )
+    consumer = world.consumer.identity.account(world.b.id)
+    done = await grant(world, uri, consumer)
+    coinless = " and ".join(each.id for each in (world.a, world.b) if each.coins is None)
+    step.prove(
+        f"no coin on {coinless}: paying is refused ({refusal.code}), and the publisher granted "
+        f"licence 0x{done.effect.hex()[:16]}… on {world.a.id} to {world.consumer.name(consumer)}",
+        tx=done.tx,
+    )
+
+
+async def grant(world: World, uri: str, consumer: Account) -> Done[bytes]:
+    """Have the publisher grant a licence on A to an account of any ledger."""
+    model = ModelUri.parse(uri)
+    call = world.a.market.grant(model.model_id, "1.0.0", consumer)
+    done = await world.a.submit(call, world.publisher.identity.signer_on(world.a.id))
+    licence = await world.a.market.licence(model.model_id, "1.0.0", consumer)
+    require(licence.live and licence.licence_id == done.effect, "The licence was not granted.")
+    return done
+
+
+async def forge(world: World, source: Ledger, destination: Ledger, step: Step) -> None:
+    """Offer the newest packet between two ledgers again, with one bit of its proof changed."""
+    route = await world.consumer.route(source.id, destination.id)
+    signer = world.consumer.identity.signer_on(destination.id)
+    said = await offer_forged_proof(source, destination, route, world.validators, signer)
+    step.prove(f"the same packet, one bit of its proof changed, is refused: {said}")
 
 
 async def unlock_with_a_threshold(world: World, uri: str, report: Report) -> None:
@@ -180,7 +216,10 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
     with report.step("5 same bits", world.b.id) as step:
         await asyncio.to_thread(reproduce, onnx_file(pulled), subject.inputs, outputs, step)
     with report.step("5 worker", world.b.id) as step:
-        await purchase.buy(world.working, uri, ledger=world.a.id)
+        if world.a.coins is not None:
+            await purchase.buy(world.working, uri, ledger=world.a.id)
+        else:
+            await grant(world, uri, world.working.identity.account(world.a.id))
         answer = await ask_worker(world.consumer, world.worker, uri, subject.inputs)
         near = await asyncio.to_thread(
             nearness, answer.outputs, outputs, onnx_file(pulled), subject.inputs
@@ -235,6 +274,9 @@ async def move_ownership(world: World, uri: str, report: Report) -> None:
     with report.step("6 move", f"{world.a.id} → {world.c.id}") as step:
         done = await move(world.c.id)
         step.prove("locked on A, minted on C, acknowledged; C alone holds it", tx=done.tx)
+    if not sells(world):  # no packet has gone before
+        with report.step("6 forgery", world.c.id) as step:
+            await forge(world, world.a, world.c, step)
     with report.step("6 move back", f"{world.c.id} → {world.a.id}") as step:
         done = await move(world.a.id)
         step.prove("burnt on C, unlocked on A; A alone holds it", tx=done.tx)

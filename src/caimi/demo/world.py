@@ -44,7 +44,10 @@ from caimi.services.endpoint import Endpoint
 from caimi.services.validators import HttpValidator
 from caimi.services.workers import HttpWorker
 from caimi.storage.local import LocalStore
+from caimi.uri import ModelUri
 
+NAME: Final = "demo-model"
+"""What the publisher calls the model, on the first ledger."""
 LEDGERS: Final = 3
 NODES: Final = 5
 THRESHOLD: Final = 3
@@ -174,7 +177,9 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
         engine = OnnxEngine()
         worker = Worker(
             engine,
-            LicensedModels(working, engine, folder / "worker" / "models", Consent(working, None)),
+            LicensedModels(
+                working, engine, folder / "worker" / "models", _consent(working, people)
+            ),
             working.identity.signer,
             ReceiptWriter(receipts),
             time.time,
@@ -195,6 +200,16 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
             store=store,
         )
         yield world
+
+
+def _consent(working: Context, people: Mapping[str, Identity]) -> Consent:
+    """Have the worker's operator agree to the model by buying it, or by name where nobody sells."""
+    home = next(iter(working.ledgers.values()))
+    if home.coins is not None:
+        return Consent(working, None)
+    publisher = people["publisher"].account(home.id)
+    model = ModelUri(home.id, home.registry.model_id(publisher, NAME), None)
+    return Consent(working, [str(model)])
 
 
 def _three(kinds: str) -> list[str]:

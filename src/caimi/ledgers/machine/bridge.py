@@ -6,14 +6,14 @@ from caimi.contracts.bridge_effects import TransferCompleted, TransferReturned
 from caimi.contracts.identifiers import TokenId
 from caimi.contracts.passages import Whereabouts
 from caimi.ibc.path import Path
-from caimi.ledgers.machine.calls import MemoryCall, same
+from caimi.ledgers.machine.calls import MachineCall, same
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import NEWEST, Account, Allowance, At, Lock
 
 
-class MemoryBridge:
-    """The bridge of one ledger in memory."""
+class MachineBridge:
+    """The bridge of one ledger."""
 
     def __init__(self, chain: Machine) -> None:
         self._chain = chain
@@ -22,10 +22,10 @@ class MemoryBridge:
 
     def send(
         self, client_id: str, model_id: bytes, recipient: Account, timeout: int, min_depth: int = 0
-    ) -> MemoryCall[int]:
+    ) -> MachineCall[int]:
         arguments = (client_id, model_id, (recipient.native, min_depth), timeout)
         what = f"Sending the model over {client_id}"
-        return MemoryCall(self._chain.id, what, "send", arguments, same)
+        return MachineCall(self._chain.id, what, "send", arguments, same)
 
     async def lock(self, model_id: bytes, at: At = NEWEST) -> Lock | None:
         passage = self._bridge.passage(self._chain.at(at), TokenId(model_id))
@@ -42,10 +42,12 @@ class MemoryBridge:
         if self._chain.contracts.gateway.commitments.get(self._chain.state, path) is not None:
             return "pending"
         name = (model_id, client_id, sequence)
-        for kind, words in ((TransferCompleted, "completed"), (TransferReturned, "refunded")):
-            for told, _, _ in self._chain.ever(kind):
-                if (told.token, told.client_id, told.sequence) == name:
-                    return words
+        for done, _, _ in self._chain.ever(TransferCompleted):
+            if (done.token, done.client_id, done.sequence) == name:
+                return "completed"
+        for returned, _, _ in self._chain.ever(TransferReturned):
+            if (returned.token, returned.client_id, returned.sequence) == name:
+                return "refunded"
         return "unknown"
 
     async def allowance(self, client_id: str) -> Allowance:

@@ -1,26 +1,50 @@
-"""Calls as words: what is done, with plain values, so that they can be written down and read."""
+"""Calls: an act and its arguments, how an author signs them, and how they are written down."""
 
 from __future__ import annotations
 
 import secrets
-from ast import literal_eval
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from caimi.errors.ledgers import CallInvalid
-from caimi.hashing import sha256
-from caimi.ledgers.port import Call, LedgerId, SignedCall, Signer
+from caimi.ledgers.machine.typed import fitted, flat
+from caimi.ledgers.machine.values import Value, decode_value, encode_value
+from caimi.ledgers.port import (
+    Account,
+    AccountCodec,
+    Call,
+    FieldType,
+    LedgerId,
+    SignedCall,
+    Signer,
+    Statement,
+    StatementDomain,
+    StatementType,
+)
 
-SIGNATURE_BYTES: Final = 64
 R_co = TypeVar("R_co", covariant=True)
+
+ACT: Final = StatementType(
+    StatementDomain("CAIMI", "1"),
+    "Act",
+    (
+        ("ledger", FieldType.STRING),
+        ("author", FieldType.BYTES),
+        ("act", FieldType.STRING),
+        ("arguments", FieldType.BYTES),
+        ("until", FieldType.UINT64),
+        ("salt", FieldType.BYTES),
+    ),
+)
+"""What an author signs: an act that lapses after the block `until`. `salt` tells equal ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryCall(Call[R_co]):
+class MachineCall(Call[R_co]):
     """One act by its name (`acts.ACTS`); `effect` reads what the contracts give for it.
 
-    Arguments are bytes, texts, numbers, truth values and tuples of such.
+    Arguments are plain values, or records of the contracts.
     """
 
     act: str
@@ -32,64 +56,83 @@ def nothing(result: object) -> None:
     """Read no effect."""
 
 
-def same(result: Any) -> Any:
+def same(result: Any) -> Any:  # noqa: ANN401 - each act gives something of its own
     """Give what the contracts gave."""
     return result
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What an author signs: an act that lapses after the block `until`. `salt` tells equal ones."""
+    """What was signed, in the order of `ACT`; `arguments` is the encoding of a row of values."""
 
     ledger: str
     author: bytes
     act: str
-    arguments: tuple[Any, ...]
+    arguments: bytes
     until: int
     salt: bytes
 
+    @property
+    def statement(self) -> Statement:
+        """What the author signs."""
+        return ACT.state(self.ledger, self.author, self.act, self.arguments, self.until, self.salt)
+
+    def read_arguments(self) -> tuple[Value, ...]:
+        """Give the arguments; raises `ValueError` where they are no row of values."""
+        found = decode_value(self.arguments)
+        if not isinstance(found, tuple):
+            raise ValueError("arguments are a row")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """A signed envelope and the name that it goes by."""
+class SignedAct:
+    """A signed envelope, and the name that it goes by whoever signed it."""
 
     envelope: Envelope
-    tx: str
-    digest: bytes
     signature: bytes
+    tx: str
+
+    def is_signed(self, accounts: AccountCodec) -> bool:
+        """Tell whether its author signed it."""
+        said = self.envelope
+        author = Account(LedgerId(said.ledger), said.author)
+        return accounts.verify(said.statement, author, self.signature)
 
 
-def sign(call: MemoryCall[object], signer: Signer, until: int) -> SignedCall:
-    """Sign a call that lapses after the block `until`."""
-    parts = (
-        str(call.ledger),
-        bytes(signer.account),
-        call.act,
-        call.arguments,
-        until,
-        secrets.token_bytes(16),
-    )
-    body = repr(parts).encode()
-    raw = signer.sign_digest(sha256(body)) + body
-    return SignedCall(LedgerId(call.ledger), call.what, _name(raw), raw)
+def sign(
+    call: MachineCall[object], signer: Signer, until: int, accounts: AccountCodec
+) -> SignedCall:
+    """Sign a call that lapses after the block `until`.
+
+    Raises:
+        CallInvalid: its arguments cannot be written down.
+    """
+    try:
+        arguments = encode_value(flat(call.arguments))
+    except ValueError as error:
+        raise CallInvalid(f"{call.what}: {error}.") from error
+    salt = secrets.token_bytes(16)
+    said = Envelope(str(call.ledger), signer.account, call.act, arguments, until, salt)
+    signature = signer.sign_digest(accounts.digest(said.statement))
+    raw = encode_value((flat(said), signature))
+    return SignedCall(LedgerId(call.ledger), call.what, _name(said, accounts), raw)
 
 
-def read(signed: SignedCall) -> Signed:
+def read(signed: SignedCall, accounts: AccountCodec) -> SignedAct:
     """Take a signed call apart again.
 
     Raises:
         CallInvalid: it is damaged.
     """
-    signature, body = signed.raw[:SIGNATURE_BYTES], signed.raw[SIGNATURE_BYTES:]
     try:
-        parts = literal_eval(body.decode())
-        if _name(signed.raw) != signed.tx:
-            raise ValueError
-        envelope = Envelope(*parts)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        envelope, signature = fitted(tuple[Envelope, bytes], decode_value(signed.raw))
+        if _name(envelope, accounts) != signed.tx:
+            raise ValueError("it goes by another name")
+    except ValueError as error:
         raise CallInvalid(f"The recorded call {signed.tx} is damaged.") from error
-    return Signed(envelope, signed.tx, sha256(body), signature)
+    return SignedAct(envelope, signature, signed.tx)
 
 
-def _name(raw: bytes) -> str:
-    return f"call-{sha256(raw).hex()}"
+def _name(said: Envelope, accounts: AccountCodec) -> str:
+    return f"call-{accounts.digest(said.statement).hex()}"

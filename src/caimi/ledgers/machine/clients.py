@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caimi.contracts.committee_client import CommitteeClient
+from caimi.contracts.committees import KnownCommittee
 from caimi.contracts.execution import refuse
 from caimi.contracts.state import State
 from caimi.errors.ledgers import NotOffered
-from caimi.ledgers.machine.calls import MemoryCall, nothing
+from caimi.ledgers.machine.calls import MachineCall, nothing
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import COMMITTEE, Account, Claim, Committee, LightClient
@@ -29,7 +30,7 @@ def committee_of(chain: Machine, account: Account, state: State) -> Committee:
     return Committee(found.epoch, found.threshold, found.members, found.operators, found.hash)
 
 
-class MemoryClients:
+class MachineClients:
     """The light clients of one ledger's routes."""
 
     def __init__(self, chain: Machine) -> None:
@@ -52,31 +53,28 @@ class MemoryClients:
 
     def rotate(
         self, account: Account, following: Committee, signers: int, signatures: bytes
-    ) -> MemoryCall[None]:
+    ) -> MachineCall[None]:
         committee = (following.threshold, following.members, following.operators)
         arguments = (self._chain.native(account), committee, signers, signatures)
-        return MemoryCall(self._chain.id, "Handing over", "rotate", arguments, nothing)
+        return MachineCall(self._chain.id, "Handing over", "rotate", arguments, nothing)
 
-    def add(self, word: bytes, gateway: bytes, committee: Committee) -> MemoryCall[None]:
+    def add(self, word: bytes, gateway: bytes, committee: Committee) -> MachineCall[None]:
         """Make a client; administrators only."""
-        known = (
-            committee.epoch,
-            committee.threshold,
-            committee.members,
-            committee.operators,
+        known = KnownCommittee(
+            committee.epoch, committee.threshold, committee.members, committee.operators
         )
         arguments = (word, gateway, known)
-        return MemoryCall(self._chain.id, "Adding a client", "add client", arguments, nothing)
+        return MachineCall(self._chain.id, "Adding a client", "add client", arguments, nothing)
 
     async def claims(self, account: Account, most: int) -> list[Claim]:
         raise self._not_offered()
 
-    async def propose(self, account: Account, claim: Claim) -> MemoryCall[None]:
+    async def propose(self, account: Account, claim: Claim) -> MachineCall[None]:
         raise self._not_offered()
 
     async def recover(
         self, account: Account, ended: Sequence[int], proposer: Account
-    ) -> list[MemoryCall[None]]:
+    ) -> list[MachineCall[None]]:
         raise self._not_offered()
 
     def _not_offered(self) -> NotOffered:

@@ -1,7 +1,4 @@
-"""What relayers are to be paid, in points, as `RelayFees.sol` has it in coins.
-
-Points come out of nothing: whoever sets some aside has them, and who withdraws some has had them.
-"""
+"""What relayers are to be paid, as `RelayFees.sol` has it, in a ledger's coins."""
 
 from __future__ import annotations
 
@@ -12,11 +9,14 @@ from typing import Final
 from caimi.contracts.commitments import PENDING
 from caimi.contracts.execution import Effect, Execution, require
 from caimi.contracts.gateway import PacketGateway
+from caimi.contracts.identifiers import COIN, Account
 from caimi.contracts.packet_rules import commitment_of
 from caimi.contracts.records import Table
 from caimi.contracts.state import State
+from caimi.contracts.treasury import Coins
+from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
-from caimi.ibc.protobuf import decode_packet
+from caimi.ledgers.machine.acts import Act, own_act
 
 ABANDONED_AFTER: Final = 30 * 24 * 3600
 FeeName = tuple[str, int, bytes, bytes]
@@ -25,7 +25,7 @@ FeeName = tuple[str, int, bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class FeeEscrowed(Effect):
-    """Points were set aside for a relayer."""
+    """Coins were set aside for a relayer."""
 
     name: FeeName
     amount: int
@@ -55,18 +55,19 @@ _OWED: Final[Table[tuple[bytes], int]] = Table("fees/owed", int)
 class RelayEscrow:
     """The escrow of one ledger. All of its calls are open to anyone."""
 
-    def __init__(self, gateway: PacketGateway) -> None:
+    def __init__(self, gateway: PacketGateway, coins: Coins) -> None:
         self._gateway = gateway
+        self._coins = coins
 
-    def escrow(self, call: Execution, encoded: bytes, relayer: bytes, amount: int) -> None:
-        """Set points aside for the relayer of an open packet."""
-        packet = decode_packet(encoded)
+    def escrow(self, call: Execution, packet: Packet, relayer: bytes, amount: int) -> None:
+        """Set coins aside for the relayer of an open packet."""
         require(bool(relayer), "NoRelayer")
         require(amount > 0, "NoFee")
         path = Path.commitment(packet.source_client, packet.sequence)
         open_now = self._gateway.commitments.get(call.state, path) == commitment_of(packet)
         require(open_now, "NotOpen", client_id=packet.source_client, sequence=packet.sequence)
         name = (packet.source_client, packet.sequence, relayer, bytes(call.caller))
+        self._coins.take(call, COIN, amount)
         whole = amount + self.held(call.state, name)
         _HELD.put(call.state, name, HeldFee(whole, packet.timeout))
         call.emit(FeeEscrowed(name, amount, packet.timeout))
@@ -112,10 +113,12 @@ class RelayEscrow:
         require(call.time >= abandoned_at, "NotAbandoned", abandoned_at=abandoned_at)
         self._end(call, name, name[3])
 
-    def withdraw(self, call: Execution) -> None:
-        """Take what one is owed."""
-        require(self.owed(call.state, call.caller) > 0, "NothingOwed")
+    def withdraw(self, call: Execution, to: Account) -> None:
+        """Have paid out what one is owed."""
+        owed = self.owed(call.state, call.caller)
+        require(owed > 0, "NothingOwed")
         _OWED.delete(call.state, (call.caller,))
+        self._coins.pay(call, to, COIN, owed)
 
     def held(self, state: State, name: FeeName) -> int:
         """Tell how much is held under a name."""
@@ -136,3 +139,14 @@ class RelayEscrow:
             _HELD.delete(call.state, name)
             _OWED.put(call.state, (to,), self.owed(call.state, to) + amount)
         return amount
+
+
+def escrow_acts(escrow: RelayEscrow) -> dict[str, Act]:
+    """Give what can be done on a ledger that has an escrow."""
+    return {
+        "escrow": own_act(escrow.escrow),
+        "claim": own_act(escrow.claim),
+        "refund": own_act(escrow.refund),
+        "reclaim": own_act(escrow.reclaim),
+        "withdraw fees": own_act(escrow.withdraw),
+    }

@@ -68,8 +68,14 @@ def written_acknowledgement(
     return WrittenAcknowledgement(told.client_id, told.sequence, told.acknowledgements, tx, height)
 
 
-Named = Callable[[bytes], Account | None]
-"""Gives the account of a word, None for none."""
+Named = Callable[[bytes], Account]
+"""Gives the account of native bytes."""
+
+
+def _any(named: Named, native: bytes) -> Account | None:
+    return named(native) if native else None
+
+
 _FACTS: Mapping[type[Effect], Callable[[Any, Named], Fact]] = {
     AcknowledgementDeferred: lambda e, a: DeferredPacket(e.client_id, e.sequence),
     PacketAcknowledged: lambda e, a: EndedPacket(e.client_id, e.sequence, True),
@@ -78,14 +84,14 @@ _FACTS: Mapping[type[Effect], Callable[[Any, Named], Fact]] = {
     VersionPublished: lambda e, a: PublishedVersion(e.token, a(e.publisher), e.version, e.manifest),
     AliasSet: lambda e, a: ChangedAlias(e.token, e.name, e.version),
     VersionDeprecated: lambda e, a: DeprecatedVersion(e.token, e.version, e.reason),
-    OwnershipMoved: lambda e, a: ChangedOwner(e.token, a(e.sender), a(e.recipient)),
-    OwnershipApproved: lambda e, a: ApprovedMover(e.token, a(e.owner), a(e.approved)),
+    OwnershipMoved: lambda e, a: ChangedOwner(e.token, _any(a, e.sender), _any(a, e.recipient)),
+    OwnershipApproved: lambda e, a: ApprovedMover(e.token, a(e.owner), _any(a, e.approved)),
     VisitorMinted: lambda e, a: ArrivedModel(e.token, e.home, a(e.to)),
     VisitorBurned: lambda e, a: DepartedModel(e.token),
     BatchAnchored: lambda e, a: AnchoredPublications(e.batch, a(e.anchorer), e.root, e.count),
     ReceiptsAnchored: lambda e, a: AnchoredReceipts(a(e.worker), e.index, e.root, e.count),
     LicenceGranted: lambda e, a: GrantedLicence(
-        e.licence, e.token, e.version, e.consumer, a(e.payee)
+        e.licence, e.token, e.version, e.consumer, _any(a, e.payee)
     ),
     LicenceRevoked: lambda e, a: RevokedLicence(e.licence),
     ModelSent: lambda e, a: SentModel(e.token, e.client_id, e.sequence, a(e.sender), e.recipient),
@@ -105,4 +111,4 @@ def fact_of(ledger: LedgerId, effect: Effect, tx: str, height: int) -> Fact | No
     make = _FACTS.get(type(effect))
     if make is None:
         return None
-    return make(effect, lambda word: Account(ledger, word) if word else None)
+    return make(effect, lambda native: Account(ledger, native))

@@ -12,9 +12,8 @@ from caimi.contracts.sending import PacketSent
 from caimi.errors.ledgers import CallRefused, LedgerRefused
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
-from caimi.ibc.protobuf import encode_packet
 from caimi.ledgers.client_proofs import StateProof
-from caimi.ledgers.machine.calls import MemoryCall, nothing, same
+from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.clients import committee_of
 from caimi.ledgers.machine.facts import sent_packet, written_acknowledgement
 from caimi.ledgers.machine.machine import Machine
@@ -30,8 +29,8 @@ from caimi.ledgers.port import (
 )
 
 
-class MemoryGateway:
-    """The gateway of one ledger in memory."""
+class MachineGateway:
+    """The gateway of one ledger."""
 
     def __init__(self, chain: Machine) -> None:
         self._chain = chain
@@ -84,8 +83,8 @@ class MemoryGateway:
     async def state_proof(self, paths: Sequence[Path], height: int) -> StateProof:
         raise LedgerRefused(f"{self._chain.id} proves nothing of its state.")
 
-    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> MemoryCall[None]:
-        return self._call("Delivering", "receive", client_id, _encoded(packets), proof)
+    def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> MachineCall[None]:
+        return self._call("Delivering", "receive", client_id, tuple(packets), proof)
 
     def acknowledge(
         self,
@@ -93,23 +92,23 @@ class MemoryGateway:
         packets: Sequence[Packet],
         acknowledgements: Sequence[Sequence[bytes]],
         proof: bytes,
-    ) -> MemoryCall[None]:
+    ) -> MachineCall[None]:
         given = tuple(tuple(each) for each in acknowledgements)
-        return self._call(
-            "Acknowledging", "acknowledge", client_id, _encoded(packets), given, proof
-        )
+        return self._call("Acknowledging", "acknowledge", client_id, tuple(packets), given, proof)
 
-    def time_out(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> MemoryCall[None]:
-        return self._call("Timing out", "time out", client_id, _encoded(packets), proof)
+    def time_out(
+        self, client_id: str, packets: Sequence[Packet], proof: bytes
+    ) -> MachineCall[None]:
+        return self._call("Timing out", "time out", client_id, tuple(packets), proof)
 
     # --- administration -------------------------------------------------------------------------
 
-    def add_route(self, client: bytes, ledger: LedgerId) -> MemoryCall[str]:
+    def add_route(self, client: bytes, ledger: LedgerId) -> MachineCall[str]:
         behind = InteroperableAddress.from_caip(ledger).to_bytes()
         arguments = (client, behind)
-        return MemoryCall(self._chain.id, "Adding a route", "add route", arguments, same)
+        return MachineCall(self._chain.id, "Adding a route", "add route", arguments, same)
 
-    def set_counterparty(self, client_id: str, other: str) -> MemoryCall[None]:
+    def set_counterparty(self, client_id: str, other: str) -> MachineCall[None]:
         return self._call("Joining", "set counterparty", client_id, other)
 
     # --- parts ----------------------------------------------------------------------------------
@@ -128,20 +127,16 @@ class MemoryGateway:
     def _id(self, ledger: bytes) -> LedgerId:
         return LedgerId(InteroperableAddress.from_bytes(ledger).ledger)
 
-    def _call(self, what: str, act: str, *arguments: object) -> MemoryCall[None]:
-        return MemoryCall(self._chain.id, what, act, arguments, nothing)
-
-
-def _encoded(packets: Sequence[Packet]) -> tuple[bytes, ...]:
-    return tuple(encode_packet(packet) for packet in packets)
+    def _call(self, what: str, act: str, *arguments: object) -> MachineCall[None]:
+        return MachineCall(self._chain.id, what, act, arguments, nothing)
 
 
 def sent_on(chain: Machine, from_height: int, to_height: int) -> list[SentPacket]:
     """List the packets sent in blocks (from_height, to_height]."""
-    return [sent_packet(*told) for told in chain.told.of(PacketSent, from_height, to_height)]
+    return [sent_packet(*told) for told in chain.told_of(PacketSent, from_height, to_height)]
 
 
 def written_on(chain: Machine, from_height: int, to_height: int) -> list[WrittenAcknowledgement]:
     """List the acknowledgements written in those blocks."""
-    told = chain.told.of(AcknowledgementWritten, from_height, to_height)
+    told = chain.told_of(AcknowledgementWritten, from_height, to_height)
     return [written_acknowledgement(*each) for each in told]

@@ -1,23 +1,24 @@
-"""The port's `Ledger` over a chain in memory."""
+"""The port's `Ledger` over a machine."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from caimi.errors.ledgers import CallInvalid, NotYetFinal
-from caimi.ledgers.machine.bridge import MemoryBridge
-from caimi.ledgers.machine.calls import MemoryCall
-from caimi.ledgers.machine.clients import MemoryClients
+from caimi.ledgers.machine.bridge import MachineBridge
+from caimi.ledgers.machine.calls import MachineCall
+from caimi.ledgers.machine.clients import MachineClients
 from caimi.ledgers.machine.feed import blocks_after
-from caimi.ledgers.machine.fees import MemoryFees
-from caimi.ledgers.machine.gateway import MemoryGateway
+from caimi.ledgers.machine.fees import MachineFees
+from caimi.ledgers.machine.gateway import MachineGateway
 from caimi.ledgers.machine.machine import Included, Machine
-from caimi.ledgers.machine.market import MemoryMarket
-from caimi.ledgers.machine.receipts import MemoryReceipts
-from caimi.ledgers.machine.registry import MemoryRegistry
+from caimi.ledgers.machine.market import MachineMarket
+from caimi.ledgers.machine.receipts import MachineReceipts
+from caimi.ledgers.machine.registry import MachineRegistry
 from caimi.ledgers.machine.sending import Sending
+from caimi.ledgers.machine.typed import flat
 from caimi.ledgers.port import (
     EVERY_KIND,
     Block,
@@ -34,28 +35,28 @@ from caimi.ledgers.port import (
 
 R = TypeVar("R")
 
+_LOOK_AGAIN: Final = 0.01  # seconds
 
-class MemoryLedger:
-    """One connection to a chain in memory, which waits `patience` seconds for what never comes."""
+
+class MachineLedger:
+    """One connection to such a ledger, which waits `patience` seconds for what never comes."""
 
     contract_accounts = None
     watching = None
     deployed_at = 0
 
-    def __init__(
-        self, chain: Machine, *, patience: float = 5.0, failure: Exception | None = None
-    ) -> None:
+    def __init__(self, chain: Machine, *, patience: float = 5.0) -> None:
         self._chain = chain
         self._patience = patience
-        self._sending = Sending(chain, failure)
+        self._sending = Sending(chain)
         self.id: LedgerId = chain.id
         self.accounts = chain.accounts
-        self.registry = MemoryRegistry(chain)
-        self.market = MemoryMarket(chain)
-        self.bridge = MemoryBridge(chain)
-        self.gateway = MemoryGateway(chain)
-        self.clients = MemoryClients(chain)
-        self.receipts = MemoryReceipts(chain)
+        self.registry = MachineRegistry(chain)
+        self.market = MachineMarket(chain)
+        self.bridge = MachineBridge(chain)
+        self.gateway = MachineGateway(chain)
+        self.clients = MachineClients(chain)
+        self.receipts = MachineReceipts(chain)
 
     @property
     def coins(self) -> Coins | None:
@@ -63,13 +64,15 @@ class MemoryLedger:
         return self._chain.coins
 
     @property
-    def fees(self) -> MemoryFees | None:
+    def fees(self) -> MachineFees | None:
         """The escrow, where work has a price."""
-        coins = self.coins
-        return None if coins is None else MemoryFees(self._chain, coins.asset)
+        coins, escrow = self.coins, self._chain.escrow
+        if coins is None or escrow is None:
+            return None
+        return MachineFees(self._chain, escrow, coins.asset)
 
     async def check(self) -> None:
-        """There is nothing between us and the chain."""
+        await self._chain.check()
 
     async def head(self) -> Block:
         return self._chain.head
@@ -104,32 +107,32 @@ class MemoryLedger:
     ) -> Done[R]:
         ours = self._ours(call)
         included = await self._sending.submit(ours, signer, outbox, key)
-        return self._done(included, ours.effect(included.result))
+        return self._done(included, ours.effect(included.outcome.result))
 
     def describe(self, call: Call[object]) -> dict[str, str]:
         """Say which act it is, and with what."""
         ours = self._ours(call)
-        return {"act": ours.act, "arguments": repr(ours.arguments)}
+        return {"act": ours.act, "arguments": repr(flat(ours.arguments))}
 
     async def wait_final(self, height: int) -> Block:
         try:
             async with asyncio.timeout(self._patience):
-                while self._chain.final.height < height:  # noqa: ASYNC110 - a test moves it
-                    await asyncio.sleep(0.002)
+                while self._chain.final.height < height:  # noqa: ASYNC110 - no ledger tells
+                    await asyncio.sleep(_LOOK_AGAIN)
         except TimeoutError as error:
             raise NotYetFinal(f"Block {height} of {self.id} was not final in time.") from error
         return self._chain.final
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        await self._chain.aclose()
 
-    def _ours(self, call: Call[R]) -> MemoryCall[R]:
-        if call.ledger != self.id or not isinstance(call, MemoryCall):
+    def _ours(self, call: Call[R]) -> MachineCall[R]:
+        if call.ledger != self.id or not isinstance(call, MachineCall):
             raise CallInvalid(f"{call.what}: the call is for {call.ledger}, not for {self.id}.")
         return call
 
     def _done(self, included: Included, effect: R) -> Done[R]:
-        """Say what a call did; where work has a price each call is a unit of it."""
+        """Say what a call did; where work is paid for each call is a unit of it."""
         block, fee = included.block, included.fee
         work = 0 if fee is None else 1
         return Done(self.id, included.tx, block.height, block.time, work, fee, effect)

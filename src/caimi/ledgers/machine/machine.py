@@ -1,36 +1,47 @@
-"""What a family gives: a ledger's state, blocks and clock, and a way to have acts carried out."""
+"""What a family gives: a ledger's state, blocks and clock, and a place where acts are carried out.
+
+A `Machine` is one ledger as this process has it: where its state is kept, how its blocks are made
+and when they are final is the family's; which acts there are, what they do and how they are signed
+is the same on every one. Whoever carries acts out, wherever that is, uses `admit` and `perform`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
+from caimi.chains import InteroperableAddress
 from caimi.contracts.deployment import Contracts
-from caimi.contracts.execution import Effect
-from caimi.contracts.identifiers import Account
+from caimi.contracts.execution import Effect, Executed, Execution, refuse
+from caimi.contracts.identifiers import Account as Native
+from caimi.contracts.identifiers import InteroperableLedger
 from caimi.contracts.site import SignedPublication, Site
-from caimi.contracts.state import State
-from caimi.errors.ledgers import CallRefused
-from caimi.ledgers.machine.calls import MemoryCall, Signed
+from caimi.contracts.state import Overlay, State
+from caimi.errors.ledgers import CallInvalid, CallRefused
+from caimi.ledgers.machine.acts import ACTS, Act
+from caimi.ledgers.machine.calls import MachineCall, SignedAct
 from caimi.ledgers.machine.escrow import RelayEscrow
-from caimi.ledgers.port import Account as LedgerAccount
-from caimi.ledgers.port import AccountCodec, At, Block, Coins, LedgerId, Money
+from caimi.ledgers.machine.outcomes import Outcome
+from caimi.ledgers.machine.publications import publication_statement
+from caimi.ledgers.machine.typed import flat
+from caimi.ledgers.port import NEWEST, Account, AccountCodec, At, Block, Coins, LedgerId, Money
 
 E = TypeVar("E", bound=Effect)
+
+CONTRACTS: Final = tuple(map(Native, (b"gateway", b"registry", b"bridge", b"market")))
+"""What the contracts go by on ledgers where nobody else can have such an account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Included:
-    """What became of a call in its block."""
+    """What became of a call in its block; `fee` is None where nobody pays for work."""
 
     tx: str
     block: Block
-    author: bytes
-    result: Any
-    effects: tuple[Effect, ...]
-    refusal: CallRefused | None
-    fee: Money | None
+    outcome: Outcome
+    fee: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,88 +53,159 @@ class Told:
     height: int
 
 
-class Effects(Protocol):
-    """All effects of a ledger's calls, in the order of the blocks."""
-
-    @property
-    def all(self) -> Sequence[Told]:
-        """Every one of them."""
-
-    def of(self, kind: type[E], from_height: int, to_height: int) -> Iterator[tuple[E, str, int]]:
-        """Give the effects of a kind in blocks (from_height, to_height], with tx and height."""
-
-
-class Machine(Protocol):
+class Machine(ABC):
     """One ledger that carries acts out over `caimi.contracts`."""
 
-    @property
-    def id(self) -> LedgerId:
-        """Its CAIP-2 id."""
+    id: LedgerId
+    contracts: Contracts
+    acts: Mapping[str, Act] = ACTS
+    escrow: RelayEscrow | None = None
+
+    # --- what a family gives --------------------------------------------------------------------
 
     @property
-    def site(self) -> Site:
-        """Where its contracts are."""
-
-    @property
-    def contracts(self) -> Contracts:
-        """What carries acts out."""
-
-    @property
-    def escrow(self) -> RelayEscrow:
-        """What relayers are paid from."""
-
-    @property
+    @abstractmethod
     def accounts(self) -> AccountCodec:
-        """How it writes accounts."""
+        """How it writes accounts, and how they sign."""
 
     @property
-    def coins(self) -> Coins | None:
-        """What work is paid in, if it is."""
-
-    @property
-    def included(self) -> Mapping[str, Included]:
-        """What became of calls, by their names."""
-
-    @property
-    def told(self) -> Effects:
-        """What they told."""
-
-    @property
+    @abstractmethod
     def clock(self) -> int:
         """What everybody agrees the time is, in seconds."""
 
     @property
+    @abstractmethod
     def head(self) -> Block:
         """The newest block."""
 
     @property
+    @abstractmethod
     def final(self) -> Block:
-        """The newest that is final."""
+        """The newest block that nothing undoes any more."""
+
+    @abstractmethod
+    def block(self, height: int) -> Block:
+        """Give a block; raises `LedgerBehind` where there is none."""
+
+    @abstractmethod
+    def at(self, at: At) -> State:
+        """Give a state to read.
+
+        Raises:
+            HistoryGone: it is past, and not kept.
+            LedgerBehind: it is to come.
+        """
+
+    @abstractmethod
+    def told(self, after: int, last: int) -> Iterator[Told]:
+        """Give all effects of blocks (after, last], in order."""
+
+    @abstractmethod
+    def told_of(self, kind: type[E], after: int, last: int) -> Iterator[tuple[E, str, int]]:
+        """Give the effects of a kind in those blocks, with tx and height."""
+
+    @abstractmethod
+    def find(self, tx: str) -> Included | None:
+        """Give what became of a call, or None where it is in no block."""
+
+    @abstractmethod
+    async def carry_out(self, signed: SignedAct) -> Included:
+        """Include a call in a block, once however often it comes.
+
+        Raises:
+            CallInvalid: it is not the ledger's to carry out, as `admit` says.
+            LedgerUnavailable: the ledger cannot be reached.
+        """
+
+    @property
+    def coins(self) -> Coins | None:
+        """What work is paid in, if it is."""
+        return None
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Check that the ledger is there; raises `LedgerUnavailable` or `WrongLedger`."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Let go of what reaches it."""
+
+    # --- what is the same on every one ----------------------------------------------------------
+
+    @property
+    def site(self) -> Site:
+        """Where its contracts are."""
+        return self.contracts.site
 
     @property
     def state(self) -> State:
         """The newest state."""
+        return self.at(NEWEST)
 
-    def at(self, at: At) -> State:
-        """Give a state to read; raises `HistoryGone` or `LedgerBehind`."""
+    def account(self, native: bytes) -> Account:
+        """Give the account of native bytes here."""
+        return Account(self.id, native)
 
-    def block(self, height: int) -> Block:
-        """Give a block; raises `LedgerBehind` where there is none."""
-
-    def account(self, word: bytes) -> LedgerAccount:
-        """Give an account here by its native bytes."""
-
-    def native(self, who: LedgerAccount) -> Account:
-        """Give the native bytes of an account here; raises `CallInvalid` for one of another."""
+    def native(self, who: Account) -> Native:
+        """Give the native bytes of an account; raises `CallInvalid` for one of another ledger."""
+        if who.ledger != self.id:
+            raise CallInvalid(f"The account {who} is not of {self.id}.")
+        return Native(who.native)
 
     def ever(self, kind: type[E]) -> Iterator[tuple[E, str, int]]:
         """Give all effects of a kind."""
+        return self.told_of(kind, -1, self.head.height)
 
     def publication_digest(self, publication: SignedPublication) -> bytes:
         """Give what a publisher signs of a publication."""
+        return self.accounts.digest(publication_statement(publication))
 
-    def try_out(self, call: MemoryCall[object], author: bytes) -> None:
-        """Make a call without effect; raises `CallRefused` as it would."""
+    def try_out(self, call: MachineCall[object], author: bytes) -> None:
+        """Do a call without effect; raises `CallRefused` as it would."""
+        arguments = flat(call.arguments)
+        assert isinstance(arguments, tuple)
+        on = Execution(Overlay(self.state), self.head.height + 1, self.clock, Native(author))
+        self._do(on, call.act, arguments)
 
-    def take(self, signed: Signed) -> Included:
-        """Include a call in a block, once however often it comes; raises `CallInvalid`."""
+    def admit(self, signed: SignedAct, height: int) -> None:
+        """Let a call pass that may be carried out in the block at `height`.
+
+        Raises:
+            CallInvalid: its author did not sign it, it is for another ledger, or it has lapsed.
+        """
+        said = signed.envelope
+        if said.ledger != self.id:
+            raise CallInvalid(f"{signed.tx} is for {said.ledger}, not for {self.id}.")
+        if not signed.is_signed(self.accounts):
+            raise CallInvalid(f"{said.author!r} did not sign {signed.tx}: it is damaged.")
+        if height > said.until:
+            raise CallInvalid(f"{signed.tx} lapsed after block {said.until}.")
+
+    def perform(self, signed: SignedAct, state: State, block: Block) -> Outcome:
+        """Carry out a call that was admitted: what it does is in `state`, or nothing is."""
+        said = signed.envelope
+        call = Execution(state, block.height, block.time, Native(said.author))
+        try:
+            done = self._do(call, said.act, _arguments(signed))
+        except CallRefused as refusal:
+            return Outcome(None, (), refusal)
+        return Outcome(flat(done.result), done.effects, None)
+
+    def _do(self, call: Execution, name: str, arguments: tuple[Any, ...]) -> Executed[Any]:
+        act = self.acts.get(name)
+        if act is None:
+            refuse("UnknownAct", act=name)
+        return self.contracts.run(call, lambda inner: act.do(self.contracts, inner, arguments))
+
+
+def site_of(ledger: LedgerId) -> Site:
+    """Give the site of a ledger on which the contracts go by what they are."""
+    own = InteroperableLedger(InteroperableAddress.from_caip(ledger).to_bytes())
+    return Site(own, *CONTRACTS)
+
+
+def _arguments(signed: SignedAct) -> tuple[Any, ...]:
+    try:
+        return signed.envelope.read_arguments()
+    except ValueError as error:
+        refuse("MalformedArguments", detail=str(error))

@@ -9,7 +9,7 @@ from caimi.contracts.identifiers import InteroperableAccount, TokenId
 from caimi.contracts.licences import licence_id
 from caimi.contracts.naming import version_id
 from caimi.errors.ledgers import NotOffered
-from caimi.ledgers.machine.calls import MemoryCall, nothing, same
+from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.port import (
     NEWEST,
@@ -24,8 +24,8 @@ from caimi.ledgers.port import (
 )
 
 
-class MemoryMarket:
-    """The market of one ledger in memory."""
+class MachineMarket:
+    """The market of one ledger."""
 
     def __init__(self, chain: Machine) -> None:
         self._chain = chain
@@ -33,11 +33,11 @@ class MemoryMarket:
 
     # --- granting -------------------------------------------------------------------------------
 
-    def grant(self, model_id: bytes, version: str, consumer: Account) -> MemoryCall[bytes]:
+    def grant(self, model_id: bytes, version: str, consumer: Account) -> MachineCall[bytes]:
         return self._call("Granting a licence", "grant", model_id, version, consumer.interoperable)
 
-    def revoke(self, licence_id: bytes) -> MemoryCall[None]:
-        return MemoryCall(self._chain.id, "Revoking a licence", "revoke", (licence_id,), nothing)
+    def revoke(self, licence_id: bytes) -> MachineCall[None]:
+        return MachineCall(self._chain.id, "Revoking a licence", "revoke", (licence_id,), nothing)
 
     async def licence(
         self, model_id: bytes, version: str, consumer: Account, at: At = NEWEST
@@ -55,7 +55,7 @@ class MemoryMarket:
 
     # --- what takes a coin: the contracts refuse it ---------------------------------------------
 
-    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> MemoryCall[None]:
+    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> MachineCall[None]:
         entries = tuple(
             (
                 InteroperableAddress.from_caip(each.amount.asset.ledger).to_bytes(),
@@ -66,13 +66,13 @@ class MemoryMarket:
             for each in prices
         )
         what = "Setting prices"
-        return MemoryCall(self._chain.id, what, "set prices", (model_id, entries), nothing)
+        return MachineCall(self._chain.id, what, "set prices", (model_id, entries), nothing)
 
     async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Money | None:
         self._chain.at(at)
         return None
 
-    def buy(self, model_id: bytes, version: str, price: Money) -> MemoryCall[bytes]:
+    def buy(self, model_id: bytes, version: str, price: Money) -> MachineCall[bytes]:
         paid = price.asset.native, price.units
         return self._call("Buying a licence", "buy", model_id, version, *paid)
 
@@ -86,7 +86,7 @@ class MemoryMarket:
         version: str,
         price: Money,
         expiry: int,
-    ) -> MemoryCall[bytes]:
+    ) -> MachineCall[bytes]:
         wanted, paid = (model_id, version), (price.asset.native, price.units)
         return self._call("Buying a licence", "buy remote", client_id, wanted, paid, expiry)
 
@@ -104,12 +104,12 @@ class MemoryMarket:
         self._chain.at(at)
         raise self._no_coin()
 
-    def withdraw(self, to: Account, asset: Asset | None = None) -> MemoryCall[None]:
+    def withdraw(self, to: Account, asset: Asset | None = None) -> MachineCall[None]:
         arguments = (asset.native if asset else b"", self._chain.native(to))
-        return MemoryCall(self._chain.id, "Withdrawing", "withdraw", arguments, nothing)
+        return MachineCall(self._chain.id, "Withdrawing", "withdraw", arguments, nothing)
 
     def _no_coin(self) -> NotOffered:
         return NotOffered(f"{self._chain.id} has no coin.")
 
-    def _call(self, what: str, act: str, *arguments: object) -> MemoryCall[bytes]:
-        return MemoryCall(self._chain.id, what, act, arguments, same)
+    def _call(self, what: str, act: str, *arguments: object) -> MachineCall[bytes]:
+        return MachineCall(self._chain.id, what, act, arguments, same)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
-from caimi.contracts.identifiers import InteroperableLedger, TokenId
+from caimi.contracts.identifiers import InteroperableLedger, ModelId, TokenId
 from caimi.contracts.naming import token_id, version_id, wire_address
 from caimi.contracts.registry import ModelRegistered, VersionPublished
 from caimi.contracts.site import SignedPublication
 from caimi.errors.ledgers import UnknownModel, UnknownVersion
-from caimi.ledgers.machine.calls import MemoryCall, nothing, same
+from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.feed import history_of
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
@@ -31,8 +31,8 @@ from caimi.ledgers.port import (
 from caimi.merkle import leaf_hash
 
 
-class MemoryRegistry:
-    """The registry of one ledger in memory."""
+class MachineRegistry:
+    """The registry of one ledger."""
 
     def __init__(self, chain: Machine) -> None:
         self._chain = chain
@@ -44,7 +44,7 @@ class MemoryRegistry:
 
     def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
         hops = (InteroperableAddress.from_caip(each).to_bytes() for each in path)
-        return token_id(model_id, tuple(InteroperableLedger(hop) for hop in hops))
+        return token_id(ModelId(model_id), tuple(InteroperableLedger(hop) for hop in hops))
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class MemoryRegistry:
         return ModelRecord(model_id, known.name, publisher, holder, known.home, known.version_count)
 
     async def models(self, from_height: int, to_height: int) -> list[ModelRecord]:
-        told = self._chain.told.of(ModelRegistered, from_height, to_height)
+        told = self._chain.told_of(ModelRegistered, from_height, to_height)
         return [await self.model(effect.token) for effect, _, _ in told]
 
     async def versions(self, model_id: bytes, at: At = NEWEST) -> list[VersionRecord]:
@@ -148,53 +148,49 @@ class MemoryRegistry:
         )
 
     def publication_digest(self, publication: Publication) -> bytes:
-        return self._chain.publication_digest(
-            SignedPublication(
-                self.address,
-                self._chain.native(publication.publisher),
-                publication.name,
-                publication.version,
-                publication.manifest,
-            )
-        )
+        return self._chain.publication_digest(self._signed(publication))
 
     # --- writing --------------------------------------------------------------------------------
 
-    def publish(self, name: str, version: str, manifest: bytes) -> MemoryCall[None]:
+    def publish(self, name: str, version: str, manifest: bytes) -> MachineCall[None]:
         return self._call(f"Publishing {name} {version}", "publish", name, version, manifest)
 
-    def publish_version(self, model_id: bytes, version: str, manifest: bytes) -> MemoryCall[None]:
+    def publish_version(self, model_id: bytes, version: str, manifest: bytes) -> MachineCall[None]:
         what = f"Publishing version {version}"
         return self._call(what, "publish version", model_id, version, manifest)
 
-    def set_alias(self, model_id: bytes, name: str, version: str) -> MemoryCall[None]:
+    def set_alias(self, model_id: bytes, name: str, version: str) -> MachineCall[None]:
         return self._call(f"Setting alias {name}", "set alias", model_id, name, version)
 
-    def deprecate(self, model_id: bytes, version: str, reason: str) -> MemoryCall[None]:
+    def deprecate(self, model_id: bytes, version: str, reason: str) -> MachineCall[None]:
         return self._call(f"Deprecating {version}", "deprecate", model_id, version, reason)
 
-    def transfer(self, model_id: bytes, sender: Account, recipient: Account) -> MemoryCall[None]:
+    def transfer(self, model_id: bytes, sender: Account, recipient: Account) -> MachineCall[None]:
         parties = self._chain.native(sender), self._chain.native(recipient)
         return self._call("Transferring the model", "transfer", *parties, model_id)
 
-    def approve(self, model_id: bytes, operator: Account) -> MemoryCall[None]:
+    def approve(self, model_id: bytes, operator: Account) -> MachineCall[None]:
         return self._call("Approving", "approve", self._chain.native(operator), model_id)
 
-    def anchor_batch(self, root: bytes, count: int) -> MemoryCall[int]:
+    def anchor_batch(self, root: bytes, count: int) -> MachineCall[int]:
         what = f"Anchoring {count} publications"
-        return MemoryCall(self._chain.id, what, "anchor batch", (root, count), same)
+        return MachineCall(self._chain.id, what, "anchor batch", (root, count), same)
 
     def publish_from_batch(
         self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
-    ) -> MemoryCall[None]:
-        said = (
+    ) -> MachineCall[None]:
+        said = self._signed(publication)
+        what = f"Publishing {publication.name} from batch {batch_id}"
+        return self._call(what, "publish from batch", batch_id, said, tuple(proof), signature)
+
+    def _signed(self, publication: Publication) -> SignedPublication:
+        return SignedPublication(
+            self.address,
             self._chain.native(publication.publisher),
             publication.name,
             publication.version,
             publication.manifest,
         )
-        what = f"Publishing {publication.name} from batch {batch_id}"
-        return self._call(what, "publish from batch", batch_id, said, tuple(proof), signature)
 
-    def _call(self, what: str, act: str, *arguments: object) -> MemoryCall[None]:
-        return MemoryCall(self._chain.id, what, act, arguments, nothing)
+    def _call(self, what: str, act: str, *arguments: object) -> MachineCall[None]:
+        return MachineCall(self._chain.id, what, act, arguments, nothing)

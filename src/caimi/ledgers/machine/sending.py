@@ -12,7 +12,7 @@ from itertools import count
 from typing import Final
 
 from caimi.errors.ledgers import CallRefused, TransactionStuck
-from caimi.ledgers.machine.calls import MemoryCall, read, sign
+from caimi.ledgers.machine.calls import MachineCall, SignedAct, read, sign
 from caimi.ledgers.machine.machine import Included, Machine
 from caimi.ledgers.machine.refusing import refused
 from caimi.ledgers.port import Outbox, SignedCall, Signer
@@ -22,32 +22,28 @@ LAPSES_AFTER: Final = 50
 
 
 class Sending:
-    """One connection's way to its ledger; `failure` is raised once in place of an answer."""
+    """One connection's way to its ledger."""
 
-    def __init__(self, chain: Machine, failure: Exception | None = None) -> None:
+    def __init__(self, chain: Machine) -> None:
         self._chain = chain
-        self._failure = failure
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def sign(self, call: MemoryCall[object], signer: Signer) -> SignedCall:
+    def sign(self, call: MachineCall[object], signer: Signer) -> SignedCall:
         """Check that a call would succeed, and sign it."""
         try:
             self._chain.try_out(call, signer.account)
         except CallRefused as refusal:
             raise refused(call.what, refusal) from refusal
-        return sign(call, signer, self._chain.head.height + LAPSES_AFTER)
+        chain = self._chain
+        return sign(call, signer, chain.head.height + LAPSES_AFTER, chain.accounts)
 
     async def send(self, signed: SignedCall) -> Included:
         """Hand a call over; raises what it was refused with when it was included."""
         await asyncio.sleep(0)
-        included = self._chain.take(read(signed))
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
-        return _taken(signed, included)
+        return _taken(signed, await self._chain.carry_out(self._read(signed)))
 
     async def submit(
-        self, call: MemoryCall[object], signer: Signer, outbox: Outbox | None, key: str
+        self, call: MachineCall[object], signer: Signer, outbox: Outbox | None, key: str
     ) -> Included:
         """Carry a call out once under `key`."""
         if outbox is None:
@@ -66,21 +62,25 @@ class Sending:
         raise AssertionError("Slots never end.")
 
     def _check_not_lapsed(self, signed: SignedCall) -> None:
-        until = read(signed).envelope.until
-        if signed.tx not in self._chain.included and until <= self._chain.head.height:
+        until = self._read(signed).envelope.until
+        if self._chain.find(signed.tx) is None and until <= self._chain.head.height:
             raise TransactionStuck(
                 f"{signed.what}: {signed.tx} lapsed with block {until}, which is not final yet."
             )
 
     def _dead(self, signed: SignedCall) -> bool:
-        final, recorded = self._chain.final.height, read(signed)
-        included = self._chain.included.get(signed.tx)
+        final, recorded = self._chain.final.height, self._read(signed)
+        included = self._chain.find(signed.tx)
         if included is None:
             return recorded.envelope.until <= final
-        return included.refusal is not None and included.block.height <= final
+        return included.outcome.refusal is not None and included.block.height <= final
+
+    def _read(self, signed: SignedCall) -> SignedAct:
+        return read(signed, self._chain.accounts)
 
 
 def _taken(signed: SignedCall, included: Included) -> Included:
-    if included.refusal is not None:
-        raise refused(signed.what, included.refusal, tx=included.tx)
+    refusal = included.outcome.refusal
+    if refusal is not None:
+        raise refused(signed.what, refusal, tx=included.tx)
     return included

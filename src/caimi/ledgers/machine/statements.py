@@ -1,4 +1,4 @@
-"""Statements as this ledger has them: their words one after another, each with its length."""
+"""Statements for families without a form of their own: words, each with its length."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from caimi.ledgers.port import Statement
 
-TAG: Final = b"memory-ledger/statement/v1"
+TAG: Final = b"caimi/statement/1"
 
 
 def encoded(statement: Statement) -> bytes:

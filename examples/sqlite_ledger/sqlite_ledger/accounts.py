@@ -1,0 +1,88 @@
+"""Accounts: an Ed25519 key, in the 52 small letters and digits that base32 writes it with."""
+
+from __future__ import annotations
+
+from base64 import b32decode, b32encode
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from caimi.contracts.site import SignedPublication
+from caimi.errors.ids import InvalidAccountId
+from caimi.hashing import sha256
+from caimi.ledgers.digest_wallets import DigestWallet
+from caimi.ledgers.machine.machine import CONTRACTS
+from caimi.ledgers.machine.publications import publication_statement
+from caimi.ledgers.machine.statements import encoded
+from caimi.ledgers.port import Account, LedgerId, Signer, Statement
+
+
+class SqliteKey:
+    """The key of an account (port `Signer`)."""
+
+    def __init__(self, secret: Ed25519PrivateKey | None = None) -> None:
+        self._secret = secret or Ed25519PrivateKey.generate()
+        self.account = _written(self._secret.public_key().public_bytes_raw())
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign 32 bytes with Ed25519."""
+        return self._secret.sign(digest)
+
+
+class SqliteAccounts:
+    """What a ledger knows of accounts (port `AccountCodec`, and the contracts' `Accounts`)."""
+
+    def __init__(self, ledger: LedgerId) -> None:
+        self._ledger = ledger
+
+    def parse(self, text: str) -> Account:
+        """Read an account; raises `InvalidAccountId` when it is none."""
+        native = text.encode(errors="replace")
+        if not self.is_account(native):
+            raise InvalidAccountId(f"{text[:60]!r} is no key in base32.")
+        return Account(self._ledger, native)
+
+    def text(self, account: Account) -> str:
+        """Write an account."""
+        return account.native.decode()
+
+    def digest(self, statement: Statement) -> bytes:
+        """Give the hash of a statement's one encoding."""
+        return sha256(encoded(statement))
+
+    def verify(self, statement: Statement, account: Account, signature: bytes) -> bool:
+        """Tell whether the account's key signed a statement."""
+        public = _read(account.native)
+        if account.ledger != self._ledger or public is None:
+            return False
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, self.digest(statement))
+        except InvalidSignature:
+            return False
+        return True
+
+    def wallet(self, signer: Signer) -> DigestWallet:
+        """Give a key's account here, to sign statements."""
+        return DigestWallet(self._ledger, self, signer)
+
+    def is_account(self, native: bytes) -> bool:
+        """Tell whether it is a key, or one of the contracts."""
+        return native in CONTRACTS or _read(native) is not None
+
+    def signed(self, publication: SignedPublication, signature: bytes) -> bool:
+        """Tell whether its publisher signed a publication."""
+        publisher = Account(self._ledger, publication.publisher)
+        return self.verify(publication_statement(publication), publisher, signature)
+
+
+def _written(public: bytes) -> bytes:
+    return b32encode(public).rstrip(b"=").lower()
+
+
+def _read(native: bytes) -> bytes | None:
+    """Give the 32 bytes of a key; None where it is not written in their one form."""
+    try:
+        public = b32decode(native.upper() + b"====")
+    except ValueError:
+        return None
+    return public if len(public) == 32 and _written(public) == native else None

@@ -1,0 +1,77 @@
+"""Where to test a ledger in a SQLite file (the suite's port `Site`)."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from caimi.ledgers.machine.joining import add_client
+from caimi.ledgers.machine.ledger import MachineLedger
+from caimi.ledgers.machine.sending import LAPSES_AFTER
+from caimi.ledgers.port import Committee, Ledger, LedgerId, Signer
+from memory_ledger.failing import Failing
+from sqlite_ledger.accounts import SqliteKey
+from sqlite_ledger.machine import SqliteMachine
+
+
+@dataclass
+class SqliteSite:
+    """One file; every connection opens it anew. Blocks are as deep as the site was asked last."""
+
+    file: Path
+    id: LedgerId
+    admin: SqliteKey = field(default_factory=SqliteKey)
+    depth: int = 0
+    has_coin = False
+    keeps_past = True
+    _clients: count[int] = field(default_factory=count)
+
+    @classmethod
+    def named(cls, name: str, folder: Path) -> SqliteSite:
+        site = cls(folder / f"{name}.sqlite", LedgerId(f"local:{name}"))
+        SqliteMachine.found(site.id, site.file, site.admin.account, site.admin.account)
+        return site
+
+    @property
+    def guardian(self) -> SqliteKey:
+        return self.admin
+
+    def machine(self) -> SqliteMachine:
+        return SqliteMachine(self.id, self.file, self.depth)
+
+    def open(self, patience: float = 20.0) -> MachineLedger:
+        return MachineLedger(self.machine(), patience=patience)
+
+    def failing(self, failure: Exception) -> MachineLedger:
+        return MachineLedger(Failing(self.machine(), failure))
+
+    def deep(self, blocks: int) -> MachineLedger:
+        self.depth = blocks
+        return self.open()
+
+    async def wallet(self, name: str) -> SqliteKey:
+        return SqliteKey()
+
+    async def advance(self, seconds: int = 0, blocks: int = 1) -> None:
+        self.machine().advance(seconds, blocks)
+
+    async def outdate(self, who: Signer) -> None:
+        """Let what was signed lapse."""
+        await self.advance(blocks=LAPSES_AFTER + self.depth)
+
+    async def sent(self, who: Signer) -> int:
+        asked = "SELECT count(*) FROM acts WHERE author = ?"
+        with sqlite3.connect(self.file) as db:
+            (found,) = db.execute(asked, (who.account,)).fetchone()
+        return found
+
+    async def add_client(self, of: Ledger, committee: Committee) -> str:
+        name = f"client-{next(self._clients)}".encode()
+        return await add_client(self.open(), name, of, committee, self.admin)
+
+    async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
+        here = self.open()
+        call = here.gateway.set_counterparty(client_id, other)
+        await here.submit(call, by or self.admin)
