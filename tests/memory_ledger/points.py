@@ -14,7 +14,7 @@ from caimi.ledgers.port import Account, Asset, LedgerId, Money
 
 
 class Points:
-    """What an escrow takes and pays (the contracts' port `Coins`): nobody has less, or more."""
+    """What an escrow takes and pays (the contracts' port `HeldCoins`): nobody has less, or more."""
 
     def take(self, call: Execution, currency: Currency, amount: int) -> None:
         """Take points from somebody, who has as many as they like."""

@@ -16,7 +16,7 @@ from caimi.client.voyage import follow
 from caimi.custody.unlock import CustodianClient, Status
 from caimi.demo.adversaries import Absent, Corrupting
 from caimi.demo.forgery import offer_forged_proof
-from caimi.demo.report import Report, Step, refused, require
+from caimi.demo.report import DemoStep, Report, refused, require
 from caimi.demo.reproducing import nearness, reproduce
 from caimi.demo.subject import Subject
 from caimi.demo.world import NAME, World
@@ -116,7 +116,7 @@ def sells(world: World) -> bool:
     return world.a.coins is not None and world.b.coins is not None
 
 
-async def buy_a_licence(world: World, uri: str, step: Step) -> None:
+async def buy_a_licence(world: World, uri: str, step: DemoStep) -> None:
     """Pay on B, and have the licence proved to A."""
     buyer = world.consumer.identity.account(world.b.id)
     coins = offered(world.b.coins, world.b.id, "coin")
@@ -135,7 +135,7 @@ async def buy_a_licence(world: World, uri: str, step: Step) -> None:
     )
 
 
-async def be_granted_a_licence(world: World, uri: str, step: Step) -> None:
+async def be_granted_a_licence(world: World, uri: str, step: DemoStep) -> None:
     """Find that nothing can be paid, and have the publisher grant a licence to B's account."""
     refusal = await refused(
         purchase.buy(world.consumer, uri, ledger=world.b.id), NotOffered, NotForSale
@@ -160,7 +160,7 @@ async def grant(world: World, uri: str, consumer: Account) -> Done[bytes]:
     return done
 
 
-async def forge(world: World, source: Ledger, destination: Ledger, step: Step) -> None:
+async def forge(world: World, source: Ledger, destination: Ledger, step: DemoStep) -> None:
     """Offer the newest packet between two ledgers again, with one bit of its proof changed."""
     route = await world.consumer.route(source.id, destination.id)
     signer = world.consumer.identity.signer_on(destination.id)

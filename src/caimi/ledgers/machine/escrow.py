@@ -13,7 +13,7 @@ from caimi.contracts.identifiers import COIN, Account
 from caimi.contracts.packet_rules import commitment_of
 from caimi.contracts.records import Table
 from caimi.contracts.state import State
-from caimi.contracts.treasury import Coins
+from caimi.contracts.treasury import HeldCoins
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ledgers.machine.acts import Act, own_act
@@ -55,7 +55,7 @@ _OWED: Final[Table[tuple[bytes], int]] = Table("fees/owed", int)
 class RelayEscrow:
     """The escrow of one ledger. All of its calls are open to anyone."""
 
-    def __init__(self, gateway: PacketGateway, coins: Coins) -> None:
+    def __init__(self, gateway: PacketGateway, coins: HeldCoins) -> None:
         self._gateway = gateway
         self._coins = coins
 
