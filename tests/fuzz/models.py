@@ -182,7 +182,7 @@ def _journal() -> bytes:
 DECODERS = (
     Decoder(
         "canonical-json",
-        ("caimi.models.strict_json.decode", "caimi.models.strict_json.Fields"),
+        ("caimi.models.strict_json.decode", "caimi.models.strict_json.JsonFields"),
         lambda: [encode(_manifest().to_json()), encode({"a": [1, 0.5, None, "é"], "b": {}})],
         lambda data: decode(data, 1 << 20),
         encode,
