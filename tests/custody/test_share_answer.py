@@ -10,7 +10,7 @@ from trusted_dealer import deal
 
 from caimi.custody.answer import ANSWER_BYTES, Asked, SignedShare
 from caimi.custody.delivery import RecipientKey
-from caimi.custody.dleq import Proof
+from caimi.custody.dleq import EqualityProof
 from caimi.custody.evidence import WrongShareEvidence
 from caimi.custody.group import ORDER, generator_times
 from caimi.custody.label import label_for
@@ -38,8 +38,8 @@ CHANGED_SHARES = [
     replace(SHARE, index=3),
     replace(SHARE, point=POINT),
     replace(SHARE, point=SHARE.point.times(ORDER - 1)),  # the same x, the other y
-    replace(SHARE, proof=Proof(SHARE.proof.challenge ^ 1, SHARE.proof.response)),
-    replace(SHARE, proof=Proof(SHARE.proof.challenge, SHARE.proof.response ^ 1)),
+    replace(SHARE, proof=EqualityProof(SHARE.proof.challenge ^ 1, SHARE.proof.response)),
+    replace(SHARE, proof=EqualityProof(SHARE.proof.challenge, SHARE.proof.response ^ 1)),
 ]
 
 

@@ -94,7 +94,7 @@ def _request() -> SignedShareRequest:
 
 
 def _answer() -> SignedShare:
-    return SignedShare(DecryptionShare(2, _points(1)[0], dleq.Proof(3, 4)), b"\5" * 65)
+    return SignedShare(DecryptionShare(2, _points(1)[0], dleq.EqualityProof(3, 4)), b"\5" * 65)
 
 
 def _evidence() -> WrongShareEvidence:
