@@ -27,7 +27,9 @@ from caimi.inference.onnx_runtime import ort
 from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.signer import LocalSigner
+from caimi.ledgers.port import LedgerId
 from caimi.persistence import open_receipt_store
 from caimi.uri import ModelUri
 from caimi.zoo.resnet import resnet50
@@ -64,12 +66,12 @@ def worker_of(
         served = ServedModel(URI, secrets.token_bytes(32), engine.load(file), apart)
         store = open_receipt_store(None, folder / "receipts.sqlite")
         try:
-            log, signer = ReceiptLog(store), LocalSigner.generate()
+            accounts = EvmAccounts(LedgerId(URI.ledger))
             worker = Worker(
                 engine,
                 OneModel(served),
-                signer,
-                log,
+                accounts.wallet(LocalSigner.generate()),
+                ReceiptLog(store, accounts),
                 time.time,
                 threads=threads,
                 batches=BatchLimits(rows),

@@ -36,7 +36,11 @@ TAGS = {
 }
 """What begins or frames hashed, sealed or stored bytes, and the one file it stands in."""
 
-STATEMENTS = [("custody/request.py", "CAIMI", "1", "ShareRequest")]
+STATEMENTS = [
+    ("custody/request.py", "CAIMI", "1", "ShareRequest"),
+    ("inference/receipt.py", "CAIMI Receipt", "2", "Receipt"),
+    ("inference/receipt.py", "CAIMI Receipt", "2", "ExactReceipt"),
+]
 """The types of statements, each in the one file it stands in."""
 
 _TYPE = re.compile(rb"([A-Z][A-Za-z]+)\((?:[a-z0-9\[\]]+ [a-zA-Z0-9]+,?)+\)")

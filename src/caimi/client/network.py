@@ -274,11 +274,13 @@ class AsyncNetwork:
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
         """Ask the worker that signed for the inclusion proof; None when it has none to give."""
+        said = signed.receipt
         for entry in self.config.workers:
-            if bytes.fromhex(entry.account[2:]) == signed.receipt.worker:
+            if str(AccountId(entry.ledger, entry.account)) == said.worker:
+                digest = said.digest(self.context.ledger(said.worker_ledger).accounts)
                 endpoint = Endpoint(entry.url)
                 try:
-                    return await HttpWorker(endpoint).inclusion(signed)
+                    return await HttpWorker(endpoint).inclusion(digest)
                 except (NodeRefused, NodeUnreachable):
                     return None
                 finally:

@@ -178,7 +178,7 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
             world.receipts, world.a, world.working.identity.signer_on(world.a.id)
         )
         require(anchoring is not None, "There was no receipt to anchor.")
-        inclusion = await world.worker.inclusion(answer.receipt)
+        inclusion = await world.worker.inclusion(answer.receipt.receipt.digest(world.a.accounts))
         spread = spread_of(session, subject.inputs)
         evidence = Evidence(inclusion, subject.inputs, answer.outputs, session, spread=spread)
         checked = await verify_receipt(world.consumer, answer.receipt, evidence)
@@ -188,7 +188,7 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
         )
         step.prove(
             f"{near}, with a receipt signed by the worker "
-            f"(0x{answer.receipt.receipt.worker.hex()[:8]}…) and anchored in a batch",
+            f"({answer.receipt.receipt.worker}) and anchored in a batch",
             tx=anchoring.tx if anchoring else "",
         )
     with report.step("5 forged receipt", world.a.id) as step:

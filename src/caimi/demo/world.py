@@ -168,12 +168,13 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
         receipts = open_receipt_store(None, folder / "worker" / "receipts.sqlite")
         stack.callback(receipts.close)
         working = context(people["worker"])
+        first = next(iter(ledgers.values()))
         engine = OnnxEngine()
         worker = Worker(
             engine,
             LicensedModels(working, engine, folder / "worker" / "models", Consent(working, None)),
-            working.identity.signer,
-            ReceiptLog(receipts),
+            working.wallet(first.id),
+            ReceiptLog(receipts, first.accounts),
             time.time,
         )
         world = World(

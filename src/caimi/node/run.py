@@ -20,7 +20,7 @@ from caimi.client.network import AsyncNetwork
 from caimi.composition.ledgers import family_of, open_ledgers, open_views, prepare_ledger
 from caimi.config import Config, read_toml
 from caimi.errors.base import CaimiError
-from caimi.errors.operations import UnknownLedger
+from caimi.errors.operations import ConfigInvalid, UnknownLedger
 from caimi.hashing import keccak256
 from caimi.inference.batch import ReceiptLog, anchor_receipts
 from caimi.inference.batching import BatchLimits
@@ -242,6 +242,8 @@ async def run_worker(
 ) -> None:
     """Serve inference with the models this key is licensed for, anchoring receipts in batches.
 
+    They are signed and anchored by the key's account on the ledger that ``[worker]`` names, or else
+    on the first one.
     With `grpc_port` the Open Inference Protocol is served over gRPC, too. `engine` is the name in
     commands of what runs the models.
     """
@@ -251,6 +253,7 @@ async def run_worker(
         receipts = open_receipt_store(config.database, home / "receipts.sqlite", key)
         serving = config.worker
         prices = PriceList.from_document(serving.prices)
+        ledger = _workers_ledger(config)
         running: Engine = (
             OnnxEngine(
                 serving.threads,
@@ -279,8 +282,8 @@ async def run_worker(
         worker = Worker(
             running,
             models,
-            context.identity.signer,
-            ReceiptLog(receipts),
+            context.wallet(ledger),
+            ReceiptLog(receipts, context.ledger(ledger).accounts),
             time.time,
             prices=prices,
             at_once=serving.at_once,
@@ -291,10 +294,10 @@ async def run_worker(
 
         async def anchor() -> None:
             while True:
-                for ledger in context.ledgers.values():
+                for each in context.ledgers.values():
                     try:
-                        signer = context.identity.signer_on(ledger.id)
-                        await anchor_receipts(receipts, ledger, signer)
+                        signer = context.identity.signer_on(each.id)
+                        await anchor_receipts(receipts, each, signer)
                     except CaimiError as error:
                         _log.warning("%s", error)
                 await asyncio.sleep(anchor_seconds)
@@ -309,6 +312,15 @@ async def run_worker(
             with contextlib.suppress(asyncio.CancelledError):
                 await anchoring
             receipts.close()
+
+
+def _workers_ledger(config: Config) -> LedgerId:
+    named = config.worker.ledger
+    if named is not None:
+        return LedgerId(config.ledger(named).id)
+    if not config.ledgers:
+        raise ConfigInvalid("A worker needs a ledger to anchor receipts on, and there is none.")
+    return LedgerId(config.ledgers[0].id)
 
 
 @asynccontextmanager
