@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
     from caimi.client.pull import Pulled
     from caimi.client.verify import Verified
+    from caimi.models.ancestry import Contributor
+    from caimi.models.manifest import Manifest
     from caimi.models.tensor import Tensor
 
 
@@ -94,6 +96,14 @@ def publish(
         list[str] | None,
         typer.Option(help="A hidden or secret-looking file that does belong to the model."),
     ] = None,
+    parent: Annotated[
+        list[str] | None,
+        typer.Option(help="URI of a version it was made from; default: the model's newest."),
+    ] = None,
+    contributor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=ACCOUNT", help="Who had a part in it, by CAIP-10 account."),
+    ] = None,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -112,7 +122,12 @@ def publish(
         if alias is not None:
             check_alias(alias)
         package = await asyncio.to_thread(Package.from_path, path, include=include or ())
-        said = Description(licence=licence, card=ModelCard(description=description))
+        said = Description(
+            licence=licence,
+            card=ModelCard(description=description),
+            parents=parent,
+            contributors=[_contributor(text) for text in contributor or ()],
+        )
         with progress_bars(quiet=as_json) as progress:
             done = await net.publish(
                 package,
@@ -171,19 +186,24 @@ def search(
 
 def show(
     uri: UriArgument,
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Also tell all versions that it was made from.")
+    ] = False,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell everything about a model: owner, versions, prices, signature, files.
+    """Tell everything about a model: owner, versions, prices, signature, files, lineage.
 
     Example: [bold]caimi show caimi:eip155:31337:0x…@production[/bold]
     """
 
     async def work(net: AsyncNetwork) -> None:
         shown = await net.show(uri)
+        family = await net.lineage(shown.uri) if lineage else ()
         if as_json:
-            print_json({"ok": True, **vars_of(shown), "manifest": shown.manifest.to_json()})
+            told = {"lineage": [_ancestor(each) for each in family]} if lineage else {}
+            print_json({"ok": True, **vars_of(shown), "manifest": shown.manifest.to_json(), **told})
             return
         manifest = shown.manifest
         facts(
@@ -205,6 +225,7 @@ def show(
                 "outputs": ", ".join(map(_tensor, manifest.outputs)),
                 "metrics": ", ".join(f"{k} {v:.4g}" for k, v in (manifest.metrics or {}).items()),
                 "description": manifest.card.description,
+                "contributors": ", ".join(f"{c.role} {c.account}" for c in manifest.contributors),
                 "manifest": f"0x{manifest.digest.hex()}",
             },
         )
@@ -213,6 +234,12 @@ def show(
             ("path", "bytes", "sha256"),
             [(file.path, file.size, file.sha256.hex()) for file in manifest.files],
         )
+        if lineage:
+            table(
+                "Lineage",
+                ("model", "version", "manifest", "made from", "contributors"),
+                [_family_line(each) for each in family],
+            )
 
     with_network(config, key, as_json, work)
 
@@ -575,6 +602,37 @@ def deprecate(
             say("{} is deprecated.", uri)
 
     with_network(config, key, as_json, work)
+
+
+def _contributor(text: str) -> Contributor:
+    from caimi.models.ancestry import Contributor
+
+    role, equals, account = text.partition("=")
+    if not equals:
+        raise UsageError(f"--contributor {text[:80]!r} is not ROLE=ACCOUNT.")
+    return Contributor(account, role)
+
+
+def _ancestor(manifest: Manifest) -> dict[str, object]:
+    return {
+        "manifest": f"0x{manifest.digest.hex()}",
+        "model_id": f"0x{manifest.model_id.hex()}",
+        "name": manifest.name,
+        "version": manifest.version,
+        "publisher": manifest.publisher,
+        "parents": [f"0x{parent.hex()}" for parent in manifest.parents],
+        "contributors": [each.to_json() for each in manifest.contributors],
+    }
+
+
+def _family_line(manifest: Manifest) -> tuple[str, ...]:
+    return (
+        manifest.name,
+        manifest.version,
+        f"0x{manifest.digest.hex()[:16]}…",
+        ", ".join(f"0x{parent.hex()[:16]}…" for parent in manifest.parents),
+        ", ".join(f"{each.role} {each.account}" for each in manifest.contributors),
+    )
 
 
 def _tensor(tensor: Tensor) -> str:

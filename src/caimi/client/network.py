@@ -41,6 +41,7 @@ from caimi.inference.verification import Evidence
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
+from caimi.models.manifest import Manifest
 from caimi.models.package import Package
 from caimi.persistence import open_journal
 from caimi.places import cache_folder
@@ -144,6 +145,10 @@ class AsyncNetwork:
     async def show(self, uri: str) -> Shown:
         """Tell everything about a model."""
         return await catalogue.show(self.context, uri)
+
+    async def lineage(self, uri: str) -> tuple[Manifest, ...]:
+        """Give a version and all that it was made from, each once and before its parents."""
+        return await catalogue.ancestors(self.context, uri)
 
     async def history(self, uri: str, *, progress: Progress = no_progress) -> list[HistoryLine]:
         """List a model's events on all ledgers."""

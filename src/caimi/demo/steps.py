@@ -262,7 +262,9 @@ async def release_and_roll_back(
         )
         resolved = await resolve(world.publisher, second.uri)
         manifest = await fetch_manifest(world.publisher, resolved)
-        require(manifest.parent == bytes.fromhex(first.manifest), "1.1.0 does not follow 1.0.0.")
+        require(
+            manifest.parents == (bytes.fromhex(first.manifest),), "1.1.0 does not follow 1.0.0."
+        )
         step.prove("published with 1.0.0 as its parent", tx=second.tx)
     with report.step("7 roll back", world.a.id) as step:
         await release.set_alias(world.publisher, second.uri, ALIAS)
