@@ -20,7 +20,6 @@ import onnx
 
 from bench.result import Result
 from caimi.datasets import train
-from caimi.inference.batch import ReceiptWriter
 from caimi.inference.batching import BatchLimits, rows_stay_apart
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.onnx_runtime import ort
@@ -28,6 +27,8 @@ from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.port import LedgerId
 from caimi.persistence import open_receipt_store
 from caimi.uri import ModelUri
 from caimi.zoo.resnet import resnet50
@@ -64,12 +65,12 @@ def worker_of(
         served = ServedModel(URI, secrets.token_bytes(32), engine.load(file), apart)
         store = open_receipt_store(None, folder / "receipts.sqlite")
         try:
-            log, signer = ReceiptWriter(store), LocalSigner.generate()
+            accounts = EvmAccounts(LedgerId(URI.ledger))
             worker = Worker(
                 engine,
                 OneModel(served),
-                signer,
-                log,
+                accounts.wallet(LocalSigner.generate()),
+                ReceiptWriter(store, accounts),
                 time.time,
                 threads=threads,
                 batches=BatchLimits(rows),

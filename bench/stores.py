@@ -16,9 +16,11 @@ from pathlib import Path
 
 from bench.result import Result
 from caimi.ibc.statements import Kind
-from caimi.inference.receipt import Receipt, SignedReceipt
+from caimi.inference.receipt import Receipt
+from caimi.inference.receipt_store import KeptReceipt
 from caimi.journal import OperationRecord
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import LedgerStatement
 from caimi.persistence import journal_in, open_receipt_store, open_signed_store
@@ -121,9 +123,10 @@ def _receipts(folder: Path) -> Iterator[Write]:
     store.close()
 
 
-def _made(count: int) -> list[SignedReceipt]:
-    worker = LocalSigner.generate()
-    return [
+def _made(count: int) -> list[KeptReceipt]:
+    accounts = EvmAccounts(LedgerId("eip155:31337"))
+    wallet = accounts.wallet(LocalSigner.generate())
+    said = [
         Receipt(
             ledger=LedgerId("eip155:31337"),
             model_id=b"\1" * 32,
@@ -134,10 +137,11 @@ def _made(count: int) -> list[SignedReceipt]:
             engine="bench",
             price=0,
             time=1_700_000_000,
-            worker=worker.account,
-        ).sign(worker)
+            worker=wallet.name,
+        )
         for _ in range(count)
     ]
+    return [KeptReceipt.of(each.sign(wallet), accounts) for each in said]
 
 
 STORES = {"signed": _signed, "journal": _journal, "receipts": _receipts}

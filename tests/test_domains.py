@@ -42,6 +42,9 @@ STATEMENTS = [
     ("custody/answer.py", "CAIMI", "1", "ShareAnswer"),
     ("custody/key_release.py", "CAIMI", "1", "KeyRelease"),
     ("custody/request.py", "CAIMI", "1", "ShareRequest"),
+    ("inference/receipt.py", "CAIMI Receipt", "2", "Receipt"),
+    ("inference/receipt.py", "CAIMI Receipt", "2", "ExactReceipt"),
+    ("ledgers/machine/calls.py", "CAIMI", "1", "Act"),
 ]
 """The types of statements, each in the one file it stands in."""
 

@@ -12,6 +12,9 @@ from caimi.ibc import commitments as ibc
 from caimi.ibc.packet import Packet, Payload
 from caimi.ibc.path import Path as IbcPath
 from caimi.ibc.statements import Kind, committee_hash
+from caimi.inference.inclusion import Inclusion
+from caimi.inference.receipt_json import receipt_from_json
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.voyages import ready_height, token_id
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import LedgerStatement, make_committee, recover, rotation_digest
@@ -21,6 +24,7 @@ FOLDER = Path(__file__).parent.parent / "contracts" / "vectors"
 IBC = json.loads((FOLDER / "ibc.json").read_text())
 STATEMENTS = json.loads((FOLDER / "statements.json").read_text())
 PAYLOADS = json.loads((FOLDER / "payloads.json").read_text())
+RECEIPTS = json.loads((FOLDER / "receipts.json").read_text())
 INTEROPERABLE = json.loads((FOLDER / "interoperable.json").read_text())
 
 
@@ -117,3 +121,12 @@ def test_the_depth_that_a_published_transfer_asks_for_is_read() -> None:
     model = PAYLOADS["model"]
     payload = Payload("model", "model", "caimi-model-2", "abi", raw(model["value"]))
     assert ready_height(Packet(1, "a", "b", 1, (payload,))) == model["sentAt"] + model["minDepth"]
+
+
+@pytest.mark.parametrize("vector", RECEIPTS["receipts"], ids=lambda vector: vector["digest"][:10])
+def test_receipts_are_signed_and_stand_in_batches_as_published(vector: dict[str, str]) -> None:
+    accounts = EvmAccounts(LedgerId("eip155:31337"))
+    signed = receipt_from_json(vector["receipt"])
+    signed.verify(accounts)
+    assert signed.receipt.digest(accounts) == raw(vector["digest"])
+    assert Inclusion(raw(vector["leaf"]), ()).holds(raw(vector["digest"]))

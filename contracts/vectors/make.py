@@ -1,4 +1,4 @@
-"""Writes ibc.json, statements.json, interoperable.json and payloads.json.
+"""Writes ibc.json, statements.json, interoperable.json, payloads.json and receipts.json.
 
 Run: .venv/bin/python contracts/vectors/make.py
 
@@ -220,13 +220,16 @@ KEYS = sorted(
 
 
 def _signable(
-    primary: str, members: list[dict[str, str]], message: dict[str, Any]
+    primary: str,
+    members: list[dict[str, str]],
+    message: dict[str, Any],
+    domain: tuple[str, str] = ("CAIMI", "1"),
 ) -> SignableMessage:
     return encode_typed_data(
         full_message={
             "types": {"EIP712Domain": DOMAIN, primary: members},
             "primaryType": primary,
-            "domain": {"name": "CAIMI", "version": "1"},
+            "domain": dict(zip(("name", "version"), domain, strict=True)),
             "message": message,
         }
     )
@@ -410,8 +413,66 @@ def _payloads() -> dict[str, Any]:
     }
 
 
+# receipts.json
+
+RECEIPT = [
+    {"name": "ledger", "type": "string"},
+    {"name": "modelId", "type": "bytes32"},
+    {"name": "version", "type": "string"},
+    {"name": "manifest", "type": "bytes32"},
+    {"name": "inputHash", "type": "bytes32"},
+    {"name": "outputHash", "type": "bytes32"},
+    {"name": "engine", "type": "string"},
+    {"name": "price", "type": "uint256"},
+    {"name": "nonce", "type": "bytes32"},
+    {"name": "time", "type": "uint64"},
+    {"name": "worker", "type": "string"},
+]
+
+
+def _receipts() -> dict[str, Any]:
+    made = []
+    for answer in ("", "caimi/2/f32"):
+        said = {
+            "ledger": "fabric:models",
+            "modelId": _text(keccak(b"model")),
+            "version": "1.0.0",
+            "manifest": _text(sha256(b"manifest").digest()),
+            "inputHash": _text(sha256(b"input").digest()),
+            "outputHash": _text(sha256(b"output").digest()),
+            "engine": "caimi-wasm/2/simd" if answer else "onnxruntime/1.23.2/cpu",
+            **({"answer": answer} if answer else {}),
+            "price": 10**18,
+            "nonce": _text(keccak(b"nonce")),
+            "time": 1_700_000_000,
+            "worker": f"eip155:31337:{Account.from_key(KEYS[0]).address}",
+        }
+        members = [*RECEIPT[:7], {"name": "answer", "type": "string"}, *RECEIPT[7:]]
+        message = _signable(
+            "ExactReceipt" if answer else "Receipt",
+            members if answer else RECEIPT,
+            said,
+            ("CAIMI Receipt", "2"),
+        )
+        digest = _digest_of(message)
+        document = said | {
+            "format": "caimi/receipt/2",
+            "price": str(said["price"]),
+            "signature": _signatures(message, KEYS[:1]),
+        }
+        made.append(
+            {
+                "receipt": json.dumps(document, sort_keys=True, separators=(",", ":")),
+                "digest": _text(digest),
+                "leaf": _text(keccak(keccak(digest))),
+            }
+        )
+    return {"receipts": made}
+
+
 if __name__ == "__main__":
     _write("ibc.json", _ibc())
     _write("statements.json", _statements())
     _write("interoperable.json", _interoperable())
     _write("payloads.json", _payloads())
+    _write("receipts.json", _receipts())

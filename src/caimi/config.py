@@ -35,6 +35,7 @@ MAX_CONFIG_BYTES = 1 << 20
 
 LedgerText = Annotated[str, StringConstraints(pattern=f"^{LEDGER}$")]
 HexAddress = Annotated[str, StringConstraints(pattern=f"^{EVM_ADDRESS}$")]
+AccountText = Annotated[str, StringConstraints(pattern=r"^[-.%a-zA-Z0-9]{1,128}$")]
 ContractAccount = Annotated[
     str, StringConstraints(pattern=f"^eip155:{EIP155_REFERENCE}:{EVM_ADDRESS}$")
 ]
@@ -171,16 +172,20 @@ class RelayerSection(Section):
 
 
 class WorkerSection(Section):
-    """A worker that answers inference requests."""
+    """A worker that answers inference requests, and its account, as the ledger writes it."""
 
     url: HttpUrl
-    account: HexAddress
+    account: AccountText
     ledger: LedgerText
 
 
 class ServingSection(Section):
-    """How a worker runs models: what on, how many at a time, and within which memory."""
+    """How a worker runs models: what on, how many at a time, and within which memory.
 
+    `ledger`, by id or name, is where its account signs and anchors receipts.
+    """
+
+    ledger: Annotated[str, StringConstraints(min_length=1, max_length=41)] | None = None
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     at_once: Annotated[int, Field(ge=1, le=4096)] = 64
@@ -429,6 +434,7 @@ wait_seconds = 120
 
 # How `caimi service worker` runs models.
 # [serving]
+# ledger = "mainnet"            # whose account of its key signs and anchors receipts; or the first
 # provider = "auto"             # CUDA where ONNX Runtime runs on it, else the CPU; or one of them
 # threads = 1                   # of one run
 # at_once = 64                  # requests under way

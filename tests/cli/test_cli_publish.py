@@ -33,3 +33,17 @@ def test_a_secret_is_refused_and_the_next_step_works(tmp_path: Path, at: list[st
     error = json.loads(runner.invoke(app, [*command, "--include", "id_rsa"]).output)["error"]
     assert error["code"] != "CAIMI-P040"
     assert "ledger" in error["what"]
+
+
+@pytest.mark.parametrize(
+    ("contributor", "said"),
+    [("data", "ROLE=ACCOUNT"), ("Data=local:one:bob", "role"), ("data=bob", "bob")],
+)
+def test_a_contributor_out_of_form_is_refused_before_the_ledger_is_asked(
+    tmp_path: Path, at: list[str], contributor: str, said: str
+) -> None:
+    (tmp_path / "w.bin").write_bytes(b"w")
+    command = ["publish", str(tmp_path / "w.bin"), "-n", "m", "-v", "1.0.0", *at]
+    answer = runner.invoke(app, [*command, "--contributor", contributor])
+    error = json.loads(answer.output)["error"]
+    assert said in error["what"]

@@ -15,16 +15,21 @@ from caimi.inference.calibration import parse_rates
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.prices import Offer, PriceList, parse_prices
 from caimi.inference.receipt import Receipt, SignedReceipt
+from caimi.inference.receipt_json import receipt_from_document, receipt_from_json
 from caimi.inference.tensor_files import _parse_npy, _parse_npz, parse_json
 from caimi.inference.wasm.fuel.schedule import Schedule
 from caimi.inference.wasm.metadata import Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.inference.wire import shapes_from_json, tensors_from_json, tensors_to_json
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.port import LedgerId
 from caimi.models.tensor import Tensor
 from fuzz.decoder import Decoder, Document, Law
 
 SIGNER = LocalSigner((7).to_bytes(32))
+ACCOUNTS = EvmAccounts(LedgerId("eip155:31337"))
+FIRST_RECEIPT = Path(__file__).parent.parent / "inference" / "first_receipt.json"
 SIGNATURE = (
     Tensor("x", "float32", ("N", 2)),
     Tensor("s", "string", (2,)),
@@ -52,9 +57,13 @@ def _receipt() -> SignedReceipt:
         engine="onnxruntime/1.23.2/cpu",
         price=5,
         time=1_700_000_000,
-        worker=SIGNER.account,
+        worker=ACCOUNTS.wallet(SIGNER).name,
         nonce=word,
-    ).sign(SIGNER)
+    ).sign(ACCOUNTS.wallet(SIGNER))
+
+
+def _receipts() -> list[str]:
+    return [_receipt().to_json(), FIRST_RECEIPT.read_text()]
 
 
 def _npy() -> list[bytes]:
@@ -83,10 +92,6 @@ def _lists() -> list[bytes]:
         b'{"x":[[1,2.5],[3,4]],"s":["a","b"],"n":5}',
         b'{"x":[],"s":[],"n":[[1,-2],[3,127]]}',
     ]
-
-
-def _receipt_of(document: Any) -> SignedReceipt:
-    return SignedReceipt.from_document(document)
 
 
 _MODULE = """(module
@@ -183,9 +188,9 @@ DECODERS = (
     ),
     Decoder(
         "receipt",
-        ("caimi.inference.receipt.SignedReceipt.from_json",),
-        lambda: [_receipt().to_json()],
-        SignedReceipt.from_json,
+        ("caimi.inference.receipt_json.receipt_from_json",),
+        _receipts,
+        receipt_from_json,
         lambda value: value.to_json(),
         # A line end after it, as editors add, is no part of it.
         Law.SETTLES,
@@ -194,11 +199,11 @@ DECODERS = (
     Decoder(
         "receipt-fields",
         (
-            "caimi.inference.receipt.SignedReceipt.from_document",
-            "caimi.inference.receipt._bytes",
+            "caimi.inference.receipt_json.receipt_from_document",
+            "caimi.inference.receipt_json._bytes",
         ),
-        lambda: [Document(_receipt().to_json())],
-        _receipt_of,
+        lambda: [Document(text) for text in _receipts()],
+        receipt_from_document,
         lambda value: value.as_document(),
         Law.ONE_SPELLING,
         share=2,
@@ -206,8 +211,8 @@ DECODERS = (
     Decoder(
         "receipt-signature",
         ("caimi.inference.receipt.SignedReceipt.verify",),
-        lambda: [Document(_receipt().to_json())],
-        lambda document: SignedReceipt.from_document(document).verify(),
+        lambda: [Document(text) for text in _receipts()],
+        lambda document: receipt_from_document(document).verify(ACCOUNTS),
         share=1,
     ),
     Decoder(

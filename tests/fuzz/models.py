@@ -33,6 +33,7 @@ from caimi.models import (
     SignatureRecord,
     Tensor,
 )
+from caimi.models.ancestry import Contributor
 from caimi.models.files import PackageFile
 from caimi.models.onnx_file import check_onnx
 from caimi.models.package import Package
@@ -51,6 +52,7 @@ KEY = ec.derive_private_key(7, ec.SECP256R1())
 BUNDLE = (Path(__file__).parent / "corpus" / "bundle.json").read_bytes()
 """By `KEY`: a signature with a random nonce, made once."""
 SIGNED = {"model.onnx": b"\1" * 32, "weights/a.bin": b"\2" * 32}
+FIRST_MANIFEST = Path(__file__).parent.parent / "models" / "first_manifest.json"
 
 
 def _manifest() -> Manifest:
@@ -60,7 +62,8 @@ def _manifest() -> Manifest:
         version="1.0.0",
         model_id=digest,
         publisher="eip155:31337:0x52908400098527886E0F7030069857D2E4169EE7",
-        parent=digest,
+        parents=(digest, bytes(32)),
+        contributors=(Contributor("local:one:bob", "data"),),
         files=(FileEntry("a.onnx", 5, digest), FileEntry("b/c", MIN_CHUNK_BYTES + 1, digest)),
         framework="onnx",
         licence="Apache-2.0 OR MIT",
@@ -192,7 +195,7 @@ DECODERS = (
     Decoder(
         "manifest",
         ("caimi.models.manifest.Manifest.parse",),
-        lambda: [_manifest().canonical_bytes],
+        lambda: [_manifest().canonical_bytes, FIRST_MANIFEST.read_bytes()],
         Manifest.parse,
         lambda value: value.canonical_bytes,
         Law.ONE_SPELLING,
@@ -201,6 +204,7 @@ DECODERS = (
     Decoder(
         "manifest-fields",
         (
+            "caimi.models.ancestry",
             "caimi.models.manifest.FileEntry.read",
             "caimi.models.tensor.Tensor.read",
             "caimi.models.card.ModelCard.read",
@@ -212,7 +216,10 @@ DECODERS = (
             "caimi.models.sealed_form.read_cid",
             "caimi.models.sealed_form._read_chunks",
         ),
-        lambda: [Document(_manifest().canonical_bytes.decode())],
+        lambda: [
+            Document(_manifest().canonical_bytes.decode()),
+            Document(FIRST_MANIFEST.read_text()),
+        ],
         _manifest_document,
         lambda value: value.canonical_bytes,
         Law.SETTLES,

@@ -12,10 +12,12 @@ from caimi.client.inference import ask_worker
 from caimi.client.publish import publish
 from caimi.demo.world import World, start_world
 from caimi.errors.inference import PriceTooHigh, ReceiptInvalid
+from caimi.errors.operations import UnknownLedger
 from caimi.inference.prices import Offer, PriceList
-from caimi.inference.receipt import Receipt
+from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.tensors import hash_tensors
 from caimi.keystore import LocalSigner
+from caimi.ledgers.port import AccountCodec, Wallet
 from caimi.models.package import Package
 
 INPUTS = {"x": np.ones((1, 4), np.float32)}
@@ -31,12 +33,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 class LyingWorker:
     """Answers with a receipt of what it likes, signed with its own key (port `WorkerClient`)."""
 
-    def __init__(self, manifest: bytes) -> None:
-        self._signer = LocalSigner.generate()
+    def __init__(self, manifest: bytes, accounts: AccountCodec) -> None:
+        self._wallet = accounts.wallet(LocalSigner.generate())
         self._manifest = manifest
         self.lies: dict[str, object] = {}
         self.shown: dict[str, np.ndarray] | None = None
-        self.stranger: LocalSigner | None = None
+        self.stranger: Wallet | None = None
         self.offered = 0
 
     async def infer(self, uri, inputs, nonce):
@@ -51,16 +53,21 @@ class LyingWorker:
             engine="lies/1",
             price=0,
             time=1,
-            worker=self._signer.account,
+            worker=self._wallet.name,
             nonce=nonce,
         )
         said = replace(honest, **self.lies)
-        return self.shown or outputs, said.sign(self.stranger or self._signer)
+        signature = (self.stranger or self._wallet).sign_statement(said.statement)
+        return self.shown or outputs, SignedReceipt(said, signature)
+
+    @property
+    def address(self) -> str:
+        return self._wallet.name.rpartition(":")[2]
 
     async def offer(self, uri, inputs):
         return Offer(self.offered, PriceList(minimum=self.offered))
 
-    async def inclusion(self, receipt):
+    async def inclusion(self, digest):
         raise AssertionError("nobody asks")
 
 
@@ -74,7 +81,7 @@ async def test_each_lie_of_a_worker_is_named(world, tmp_path):
         version="1.0.0",
         price="5",
     )
-    worker = LyingWorker(bytes.fromhex(done.manifest))
+    worker = LyingWorker(bytes.fromhex(done.manifest), world.a.accounts)
     answer = await ask_worker(world.consumer, worker, done.uri, INPUTS)
     assert answer.outputs["y"] == 7
     for lie, named in (
@@ -101,6 +108,9 @@ async def test_each_lie_of_a_worker_is_named(world, tmp_path):
     worker.shown = {"y": np.full((1,), 8.0, np.float32)}
     with pytest.raises(ReceiptInvalid, match=r"another output\."):
         await ask_worker(world.consumer, worker, done.uri, INPUTS)
-    worker.shown, worker.stranger = None, LocalSigner.generate()
+    worker.shown, worker.stranger = None, world.a.accounts.wallet(LocalSigner.generate())
     with pytest.raises(ReceiptInvalid, match="signed these bytes"):
+        await ask_worker(world.consumer, worker, done.uri, INPUTS)
+    worker.stranger, worker.lies = None, {"worker": f"eip155:1:{worker.address}"}
+    with pytest.raises(UnknownLedger):
         await ask_worker(world.consumer, worker, done.uri, INPUTS)

@@ -25,15 +25,17 @@ from caimi.inference.verification import (
     check_receipt,
 )
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import Deployment, deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import Account
-from caimi.merkle import MerkleTree
+from caimi.ledgers.port import Account, LedgerId
+from caimi.merkle import MerkleTree, leaf_hash
 from lying_world import LyingLedger
 
 COIN = 10**18
+ACCOUNTS = EvmAccounts(LedgerId("eip155:31337"))
 MANIFEST = b"\x11" * 32
 SIGNED, MODEL, ANCHORED = (
     "signed by its worker",
@@ -93,22 +95,23 @@ def signed_by(world: World, inputs: Tensors, outputs: Tensors, **changes: object
         engine="onnxruntime/1/cpu",
         price=0,
         time=1_800_000_000,
-        worker=world.worker.account,
+        worker=ACCOUNTS.wallet(world.worker).name,
     )
-    return replace(receipt, **changes).sign(world.worker)
+    return replace(receipt, **changes).sign(ACCOUNTS.wallet(world.worker))
 
 
 async def states(
     signed: SignedReceipt, world: World, evidence: Evidence | None = None
 ) -> dict[str, tuple[str, str]]:
-    checks = await check_receipt(signed, world.ledger(), evidence or Evidence())
+    ledger = world.ledger()
+    checks = await check_receipt(signed, ledger, ledger, evidence or Evidence())
     return {check.name: (check.state, check.detail) for check in checks}
 
 
 async def anchored(
     world: World, receipts: list[SignedReceipt], anchorer: LocalSigner | None
 ) -> Inclusion:
-    tree = MerkleTree(signed.receipt.leaf for signed in receipts)
+    tree = MerkleTree(leaf_hash(signed.receipt.digest(ACCOUNTS)) for signed in receipts)
     if anchorer is not None:
         ledger = world.ledger()
         await ledger.submit(ledger.receipts.anchor(tree.root, len(receipts)), anchorer)
@@ -140,7 +143,7 @@ async def test_an_honest_receipt_passes_every_check(
     found = await states(signed, world, Evidence(inclusion, inputs, outputs, session))
     assert [state for state, _ in found.values()] == [PASSED] * 6
     assert found[AGAIN][1] == "bit for bit"
-    assert found[SIGNED][1] == f"0x{world.worker.account.hex()}"
+    assert found[SIGNED][1] == signed.receipt.worker
 
 
 async def test_what_is_not_given_is_told_as_unchecked(
@@ -169,7 +172,7 @@ async def test_what_is_not_given_is_told_as_unchecked(
         ("engine", "onnxruntime/2/cpu"),
         ("price", 1),
         ("time", 1_800_000_001),
-        ("worker", b"\x01" * 20),
+        ("worker", "eip155:31337:0x" + "01" * 20),
         ("nonce", bytes(32)),
     ],
 )
@@ -204,9 +207,10 @@ async def test_a_ledger_that_is_not_the_models_home_confirms_no_receipt_of_it(
     said = (world.worker.account, "perceptron", world.worker.account)
     liar.say_model(world.model_id, *said)
     liar.say_version(world.model_id, "1.0.0", MANIFEST)
-    found = await check_receipt(signed_by(world, inputs, inputs, ledger=liar.id), liar)
+    workers = world.ledger()
+    found = await check_receipt(signed_by(world, inputs, inputs, ledger=liar.id), liar, workers)
     assert {check.name: check.state for check in found}[MODEL] == FAILED
-    unknown = await check_receipt(signed_by(world, inputs, inputs), LyingLedger(3))
+    unknown = await check_receipt(signed_by(world, inputs, inputs), LyingLedger(3), workers)
     assert {check.name: check.state for check in unknown}[MODEL] == FAILED
 
 
@@ -218,7 +222,7 @@ async def test_a_ledger_that_does_not_answer_is_an_error_and_no_verdict(
 
     dark = SimpleNamespace(registry=SimpleNamespace(model=model))
     with pytest.raises(LedgerUnavailable):
-        await check_receipt(signed_by(world, inputs, inputs), dark)
+        await check_receipt(signed_by(world, inputs, inputs), dark, world.ledger())
 
 
 async def test_a_batch_that_nobody_anchored_proves_nothing(world: World, inputs: Tensors) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from worker_world import receipts
+from worker_world import ACCOUNTS, digest, kept, receipts
 
 from caimi.errors.inference import ReceiptMalformed
 from caimi.inference.batch import anchor_receipts
@@ -52,15 +52,14 @@ async def anchorings(ledger: EvmLedger, worker: LocalSigner) -> int:
 
 def test_a_proof_with_one_bit_changed_does_not_hold(store):
     inside = receipts(5)
-    store.add(inside)
+    store.add(kept(inside))
     store.mark_anchored(store.next_batch(HOME))
-    proof = store.inclusion(inside[0].receipt.digest)
+    proof = store.inclusion(digest(inside[0]))
     for at in range(len(proof.proof)):
         node = bytes([proof.proof[at][0] ^ 1]) + proof.proof[at][1:]
-        assert not replace(proof, proof=(*proof.proof[:at], node, *proof.proof[at + 1 :])).holds(
-            inside[0]
-        )
-    assert not replace(proof, root=bytes(32)).holds(inside[0])
+        changed = replace(proof, proof=(*proof.proof[:at], node, *proof.proof[at + 1 :]))
+        assert not changed.holds(digest(inside[0]))
+    assert not replace(proof, root=bytes(32)).holds(digest(inside[0]))
     assert Inclusion.from_document(proof.as_document()) == proof
 
 
@@ -77,11 +76,11 @@ def test_what_is_no_inclusion_proof_is_refused(document):
 
 
 async def test_anchored_receipts_are_proved_on_the_ledger(store, ledger, worker):
-    inside = receipts(5, signer=worker)
-    store.add(inside)
+    inside = receipts(5, ACCOUNTS.wallet(worker))
+    store.add(kept(inside))
     assert (await anchor_receipts(store, ledger, worker)) is not None
     assert await anchor_receipts(store, ledger, worker) is None
-    proof = store.inclusion(inside[0].receipt.digest)
+    proof = store.inclusion(digest(inside[0]))
     assert (
         await ledger.receipts.anchored(Account(ledger.id, worker.account), proof.root) is not None
     )
@@ -118,13 +117,13 @@ async def test_a_worker_killed_at_any_point_of_anchoring_anchors_once(tmp_path, 
             return self._around(lambda: SqlReceiptStore._sent(self, key))
 
     path = tmp_path / "receipts.sqlite"
-    inside = receipts(3, signer=worker)
+    inside = receipts(3, ACCOUNTS.wallet(worker))
     deaths = 0
     for moments in range(40):
         store = Mortal(SqliteFile(path))
         store.moments = moments
         try:
-            store.add(inside)  # the requesters ask again, too
+            store.add(kept(inside))  # the requesters ask again, too
             await anchor_receipts(store, ledger, worker)
             break
         except Killed:
@@ -134,13 +133,13 @@ async def test_a_worker_killed_at_any_point_of_anchoring_anchors_once(tmp_path, 
     assert deaths >= 8
     survivor = open_receipt_store(None, path)
     assert await anchorings(ledger, worker) == 1
-    assert all(survivor.inclusion(s.receipt.digest).holds(s) for s in inside)
+    assert all(survivor.inclusion(digest(s)).holds(digest(s)) for s in inside)
     survivor.close()
 
 
 async def test_a_store_from_a_backup_does_not_anchor_again(tmp_path, ledger, worker):
     first = open_receipt_store(None, tmp_path / "receipts.sqlite")
-    first.add(receipts(2, signer=worker))
+    first.add(kept(receipts(2, ACCOUNTS.wallet(worker))))
     first.next_batch(HOME)
     with (
         sqlite3.connect(tmp_path / "receipts.sqlite") as source,

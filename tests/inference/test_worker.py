@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from worker_world import NOW, SIGNER, URI, rows, served_perceptron, worker_of
+from worker_world import ACCOUNTS, NOW, URI, WALLET, digest, rows, served_perceptron, worker_of
 
 from caimi.errors.inference import (
     ModelNotServed,
@@ -63,11 +63,11 @@ async def test_an_answer_has_a_receipt_about_exactly_it(store, served):
         URI, inputs, nonce
     )
     np.testing.assert_array_equal(answer.outputs["scores"], served.session.run(inputs)["scores"])
-    answer.receipt.verify()
+    answer.receipt.verify(ACCOUNTS)
     said = answer.receipt.receipt
     assert (said.ledger, said.model_id, said.version) == (URI.ledger, URI.model_id, URI.selector)
     assert (said.manifest, said.price, said.time) == (served.manifest, 7, NOW)
-    assert (said.worker, said.nonce) == (SIGNER.account, nonce)
+    assert (said.worker, said.nonce) == (WALLET.name, nonce)
     assert said.input_hash == hash_tensors(inputs)
     assert said.output_hash == hash_tensors(answer.outputs)
 
@@ -77,7 +77,7 @@ async def test_the_receipt_is_on_disk_before_the_answer_leaves(store, served, tm
     other = open_receipt_store(None, tmp_path / "receipts.sqlite")
     batch = other.next_batch(URI.ledger)
     other.mark_anchored(batch)
-    assert other.inclusion(answer.receipt.receipt.digest).holds(answer.receipt)
+    assert other.inclusion(digest(answer.receipt)).holds(digest(answer.receipt))
     other.close()
 
 

@@ -10,15 +10,19 @@ from caimi.errors.inference import ModelNotServed
 from caimi.inference.batch import ReceiptWriter
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt import Receipt, SignedReceipt
-from caimi.inference.receipt_store import ReceiptStore
+from caimi.inference.receipt_store import KeptReceipt, ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.port import LedgerId, Wallet
 from caimi.uri import ModelUri
 
 LEDGER = "eip155:31337"
 URI = ModelUri(LEDGER, b"\x01" * 32, "1.0.0")
 NOW = 1_700_000_000
 SIGNER = LocalSigner.generate()
+ACCOUNTS = EvmAccounts(LedgerId(LEDGER))
+WALLET = ACCOUNTS.wallet(SIGNER)
 
 
 class ModelsInMemory:
@@ -39,18 +43,18 @@ def served_perceptron(folder: Path) -> ServedModel:
 
 
 def worker_of(*served: ServedModel, store: ReceiptStore, **options: object) -> Worker:
-    log = ReceiptWriter(store)
-    return Worker(OnnxEngine(), ModelsInMemory(*served), SIGNER, log, lambda: NOW, **options)
+    log = ReceiptWriter(store, ACCOUNTS)
+    return Worker(OnnxEngine(), ModelsInMemory(*served), WALLET, log, lambda: NOW, **options)
 
 
 def rows(count: int) -> dict[str, np.ndarray]:
     return {"x": np.random.default_rng(count).standard_normal((count, 4)).astype(np.float32)}
 
 
-def receipts(count: int, ledger: str = LEDGER, signer: LocalSigner = SIGNER) -> list[SignedReceipt]:
+def receipts(count: int, wallet: Wallet = WALLET) -> list[SignedReceipt]:
     return [
         Receipt(
-            ledger=ledger,
+            ledger=LEDGER,
             model_id=URI.model_id,
             version="1.0.0",
             manifest=b"\x02" * 32,
@@ -59,7 +63,15 @@ def receipts(count: int, ledger: str = LEDGER, signer: LocalSigner = SIGNER) -> 
             engine="test",
             price=0,
             time=NOW,
-            worker=signer.account,
-        ).sign(signer)
+            worker=wallet.name,
+        ).sign(wallet)
         for _ in range(count)
     ]
+
+
+def kept(signed: list[SignedReceipt]) -> list[KeptReceipt]:
+    return [KeptReceipt.of(receipt, ACCOUNTS) for receipt in signed]
+
+
+def digest(signed: SignedReceipt) -> bytes:
+    return signed.receipt.digest(ACCOUNTS)

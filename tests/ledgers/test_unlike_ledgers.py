@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from client_routes import LocalValidator
+from conformance.anchoring import checked, receipt_of
 from conformance.crossing import THRESHOLD, Crossing, End
 from conformance.site import World
 from ledger_site import COIN, EvmSite
 
+from caimi.inference.batch import anchor_receipts
+from caimi.inference.verification import FAILED, PASSED, Evidence
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import deploy
@@ -18,7 +21,7 @@ from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.port import Account, Signer
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.validator import Validator
-from caimi.persistence import open_signed_store
+from caimi.persistence import open_receipt_store, open_signed_store
 from memory_ledger import MemorySite
 
 
@@ -145,3 +148,23 @@ async def test_what_is_not_final_where_it_was_sent_is_not_carried(world: World, 
     ]
     outcome = await pair.memory.ledger.bridge.outcome(model_id, pair.memory.client, sequence)
     assert outcome == "completed"
+
+
+async def test_a_worker_answers_for_a_model_of_another_family_and_anchors_at_home(
+    world: World, pair: Pair, tmp_path: Path
+):
+    evm, memory = pair.evm.ledger, pair.memory.ledger
+    carol = await pair.memory.site.wallet("carol")
+    wallet = memory.accounts.wallet(carol)
+    model = (evm, await world.published())
+    store = open_receipt_store(None, tmp_path / "receipts.sqlite")
+    signed = receipt_of(model, wallet).sign(wallet)
+    await ReceiptWriter(store, memory.accounts).add(signed)
+    assert await anchor_receipts(store, evm, world.alice) is None
+    assert await anchor_receipts(store, memory, carol) is not None
+    inclusion = store.inclusion(signed.receipt.digest(memory.accounts))
+    found = await checked(signed, evm, memory, Evidence(inclusion))
+    assert [check.state for check in found] == [PASSED] * 3
+    elsewhere = await checked(signed, evm, evm, Evidence(inclusion))
+    assert [check.state for check in elsewhere] == [FAILED, PASSED, FAILED]
+    store.close()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sealed_world import PUBLISHER, SIGNER
 
 from caimi.errors import CaimiError
+from caimi.errors.ids import InvalidAccountId, InvalidLedgerId
 from caimi.errors.models import (
     ManifestInconsistent,
     ManifestMalformed,
@@ -28,6 +29,7 @@ from caimi.models import (
     SignatureRecord,
     Tensor,
 )
+from caimi.models.ancestry import Contributor
 from caimi.models.sealed_form import MIN_CHUNK_BYTES, chunk_count
 from caimi.models.strict_json import encode
 from caimi.models.tensor import DTYPES
@@ -37,6 +39,11 @@ TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40
 )
 DIGEST = st.binary(min_size=32, max_size=32)
+CONTRIBUTORS = st.builds(
+    Contributor,
+    account=st.sampled_from([PUBLISHER, "fabric:models:org1.alice", "local:one:bob"]),
+    role=st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True),
+)
 NAMES = st.from_regex(r"[a-z0-9]{1,8}x", fullmatch=True)
 
 
@@ -63,7 +70,8 @@ def manifests(draw):
         version=draw(st.from_regex(r"[0-9][0-9A-Za-z.+-]{0,20}", fullmatch=True)),
         model_id=draw(DIGEST),
         publisher=PUBLISHER,
-        parent=draw(st.none() | DIGEST),
+        parents=tuple(draw(st.lists(DIGEST, max_size=3, unique=True))),
+        contributors=tuple(draw(st.lists(CONTRIBUTORS, max_size=3, unique=True))),
         files=tuple(entries),
         framework=draw(TEXT),
         licence=draw(st.sampled_from(["MIT", "Apache-2.0 OR MIT", "LicenseRef-mine"])),
@@ -96,6 +104,8 @@ def example() -> Manifest:
         version="1.0.0",
         model_id=digest,
         publisher=PUBLISHER,
+        parents=(bytes(32), digest),
+        contributors=(Contributor("fabric:models:org1.alice", "data"),),
         files=(FileEntry("a.onnx", 10, digest), FileEntry("d/b", MIN_CHUNK_BYTES + 1, digest)),
         framework="onnx",
         licence="Apache-2.0",
@@ -220,7 +230,9 @@ def test_a_missing_field_is_refused(place):
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (("schema",), "caimi/manifest/v2"),
+        (("schema",), "caimi/manifest/v3"),
+        (("schema",), "caimi/manifest/v1"),
+        (("schema",), 2),
         (("name",), ""),
         (("name",), "x" * 129),
         (("name",), "bell\x07"),
@@ -230,7 +242,21 @@ def test_a_missing_field_is_refused(place):
         (("model_id",), "0x" + "0" * 63),
         (("model_id",), "0x" + "A" * 64),
         (("model_id",), "0" * 66),
-        (("parent",), "0" * 63),
+        (("parents", 0), "0" * 63),
+        (("parents", 0), "A" * 64),
+        (("parents", 0), None),
+        (("parents",), None),
+        (("parents",), ["00" * 32, "00" * 32]),
+        (("parents",), [f"{number:064x}" for number in range(17)]),
+        (("contributors",), [{"account": "local:one:bob", "role": "data"}] * 2),
+        (
+            ("contributors",),
+            [{"account": "local:one:bob", "role": f"r{number}"} for number in range(65)],
+        ),
+        (("contributors", 0, "role"), ""),
+        (("contributors", 0, "role"), "Data"),
+        (("contributors", 0, "role"), "a" * 33),
+        (("contributors", 0, "account"), PUBLISHER.lower()),
         (("files", 0, "size"), -1),
         (("files", 0, "size"), 1.5),
         (("files", 0, "size"), True),
@@ -414,6 +440,12 @@ def test_equal_numbers_in_other_types_give_one_digest():
     one = dataclasses.replace(EXAMPLE, metrics={"x": 1})
     assert one.digest == dataclasses.replace(EXAMPLE, metrics={"x": 1.0}).digest
     assert one == dataclasses.replace(EXAMPLE, metrics={"x": 1.0})
+
+
+def test_a_contributor_that_is_no_account_is_refused():
+    for account in ("bob", "eip155:1:0x12", "Eip155:1:bob"):
+        with pytest.raises((InvalidAccountId, InvalidLedgerId)):
+            Manifest.parse(encode(edited(("contributors", 0, "account"), account)))
 
 
 def test_a_lone_surrogate_in_a_key_cannot_be_published():

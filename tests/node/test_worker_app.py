@@ -10,12 +10,22 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "inference"))
 
-from worker_world import SIGNER, URI, receipts, rows, served_perceptron, worker_of
+from worker_world import (
+    ACCOUNTS,
+    URI,
+    WALLET,
+    digest,
+    kept,
+    receipts,
+    rows,
+    served_perceptron,
+    worker_of,
+)
 
 from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import NotAnchored
 from caimi.inference.inclusion import Inclusion
-from caimi.inference.receipt import SignedReceipt
+from caimi.inference.receipt_json import receipt_from_document
 from caimi.inference.tensors import hash_tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.node import worker_app
@@ -69,8 +79,8 @@ async def test_a_database_that_does_not_answer_is_told_as_unavailable(http, stor
 
 async def test_an_answer_verifies(http):
     answer = (await http.post("/v1/infer", json=body())).json()
-    signed = SignedReceipt.from_document(answer["receipt"])
-    signed.verify()
+    signed = receipt_from_document(answer["receipt"])
+    signed.verify(ACCOUNTS)
     assert signed.receipt.output_hash == hash_tensors(tensors_from_json(answer["outputs"]))
     assert signed.receipt.input_hash == hash_tensors(rows(2))
     assert f"0x{signed.receipt.nonce.hex()}" == NONCE
@@ -80,16 +90,16 @@ async def test_the_client_gets_what_the_worker_gave(transport, store):
     endpoint = Endpoint("http://worker", transport=transport)
     client = HttpWorker(endpoint)
     outputs, signed = await client.infer(URI, rows(3), bytes(32))
-    signed.verify()
+    signed.verify(ACCOUNTS)
     assert np.shape(outputs["scores"]) == (3, 3)
     store.mark_anchored(store.next_batch(URI.ledger))
-    assert (await client.inclusion(signed)).holds(signed)
+    assert (await client.inclusion(digest(signed))).holds(digest(signed))
     await endpoint.aclose()
 
 
 async def test_health_names_the_account(http):
     answer = await http.get("/health")
-    assert answer.json() == {"ok": True, "account": f"0x{SIGNER.account.hex()}"}
+    assert answer.json() == {"ok": True, "account": WALLET.name}
 
 
 async def test_answers_are_counted(http):
@@ -151,8 +161,8 @@ async def test_what_is_no_digest_is_refused(http, digest):
 
 async def test_a_receipt_is_proved_once_its_batch_is_anchored(http, store):
     (signed,) = receipts(1)
-    store.add([signed])
-    path = f"/v1/receipts/0x{signed.receipt.digest.hex()}"
+    store.add(kept([signed]))
+    path = f"/v1/receipts/0x{digest(signed).hex()}"
     assert (await http.get(path)).json()["code"] == NotAnchored.code
     store.mark_anchored(store.next_batch(URI.ledger))
-    assert Inclusion.from_document((await http.get(path)).json()).holds(signed)
+    assert Inclusion.from_document((await http.get(path)).json()).holds(digest(signed))

@@ -14,8 +14,11 @@ from sites import StoreSite, each_site
 
 from caimi.errors.inference import NotAnchored, ReceiptStoreDamaged
 from caimi.inference.batch import ReceiptWriter
-from caimi.inference.receipt import Receipt, SignedReceipt
+from caimi.inference.receipt import Receipt
+from caimi.inference.receipt_json import receipt_from_json
+from caimi.inference.receipt_store import KeptReceipt
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId, SignedCall
 from caimi.persistence import receipt_store
 from caimi.persistence.receipt_store import SqlReceiptStore
@@ -27,10 +30,13 @@ THERE = LedgerId("eip155:31338")
 WORKER = LocalSigner.generate()
 
 
-def receipts(count: int, ledger: LedgerId = HOME) -> list[SignedReceipt]:
-    return [
+def receipts(count: int, ledger: LedgerId = HOME) -> list[KeptReceipt]:
+    """Make receipts of a worker whose account is on `ledger`."""
+    accounts = EvmAccounts(ledger)
+    wallet = accounts.wallet(WORKER)
+    said = [
         Receipt(
-            ledger=ledger,
+            ledger=HOME,
             model_id=b"\x01" * 32,
             version="1.0.0",
             manifest=b"\x02" * 32,
@@ -39,10 +45,11 @@ def receipts(count: int, ledger: LedgerId = HOME) -> list[SignedReceipt]:
             engine="test",
             price=0,
             time=1_700_000_000,
-            worker=WORKER.account,
-        ).sign(WORKER)
+            worker=wallet.name,
+        )
         for _ in range(count)
     ]
+    return [KeptReceipt.of(each.sign(wallet), accounts) for each in said]
 
 
 class Killed(BaseException):
@@ -69,15 +76,15 @@ class ReceiptStoreSuite:
         assert batch is not None
         assert (batch.size, store.next_batch(HOME)) == (len(inside), batch)
         store.mark_anchored(batch)
-        proofs = [store.inclusion(signed.receipt.digest) for signed in inside]
+        proofs = [store.inclusion(signed.digest) for signed in inside]
         for at, proof in enumerate(proofs):
             assert proof.root == batch.root
-            assert proof.holds(inside[at])
-            assert not proof.holds(inside[at - 1]) or count == 1
-            assert not any(proof.holds(stranger) for stranger in outside)
+            assert proof.holds(inside[at].digest)
+            assert not proof.holds(inside[at - 1].digest) or count == 1
+            assert not any(proof.holds(stranger.digest) for stranger in outside)
         for stranger in outside:
             with pytest.raises(NotAnchored):
-                store.inclusion(stranger.receipt.digest)
+                store.inclusion(stranger.digest)
 
     def test_a_receipt_is_not_proved_before_its_batch_is_anchored(
         self, store: SqlReceiptStore
@@ -86,7 +93,7 @@ class ReceiptStoreSuite:
         store.add([signed])
         for _ in range(2):
             with pytest.raises(NotAnchored):
-                store.inclusion(signed.receipt.digest)
+                store.inclusion(signed.digest)
             store.next_batch(HOME)
 
     def test_receipts_outlive_the_process(self, site: StoreSite) -> None:
@@ -98,9 +105,7 @@ class ReceiptStoreSuite:
         assert batch is not None
         assert batch.size == 3
         first.mark_anchored(batch)
-        assert second.inclusion(inside[2].receipt.digest) == first.inclusion(
-            inside[2].receipt.digest
-        )
+        assert second.inclusion(inside[2].digest) == first.inclusion(inside[2].digest)
         first.close()
         second.close()
 
@@ -120,7 +125,7 @@ class ReceiptStoreSuite:
         inside = receipts(3)
         store.add(inside)
         kept = site.told("receipts", "SELECT receipt FROM receipts ORDER BY number")
-        assert [SignedReceipt.from_json(text) for (text,) in kept] == inside
+        assert [receipt_from_json(text) for (text,) in kept] == [each.signed for each in inside]
 
     def test_a_closed_batch_takes_no_more(self, store: SqlReceiptStore) -> None:
         store.add(receipts(2))
@@ -145,12 +150,12 @@ class ReceiptStoreSuite:
             sizes.append(batch.size)
             store.mark_anchored(batch)
             for signed in inside[anchored : anchored + batch.size]:
-                assert store.inclusion(signed.receipt.digest).root == batch.root
+                assert store.inclusion(signed.digest).root == batch.root
             anchored += batch.size
         assert sizes == [3, 3, 1]
-        assert all(store.inclusion(s.receipt.digest).holds(s) for s in inside)
+        assert all(store.inclusion(s.digest).holds(s.digest) for s in inside)
 
-    def test_receipts_are_anchored_where_their_models_are(self, store: SqlReceiptStore) -> None:
+    def test_receipts_are_anchored_on_their_workers_ledger(self, store: SqlReceiptStore) -> None:
         store.add([*receipts(2), *receipts(3, THERE), *receipts(1)])
         sizes = [batch.size for at in (THERE, HOME) if (batch := store.next_batch(at))]
         assert sizes == [3, 3]
@@ -184,16 +189,18 @@ class ReceiptStoreSuite:
     async def test_a_full_disk_is_a_named_error_and_the_store_goes_on_afterwards(
         self, store: SqlReceiptStore, site: StoreSite
     ) -> None:
-        log = ReceiptWriter(store)
+        log = ReceiptWriter(store, EvmAccounts(HOME))
         (before, after) = receipts(2)
         full = receipts(300)
         with site.full(store._database, "receipts"):
-            results = await asyncio.gather(*(log.add(s) for s in full), return_exceptions=True)
+            results = await asyncio.gather(
+                *(log.add(s.signed) for s in full), return_exceptions=True
+            )
         refused = results[-1]
         assert isinstance(refused, ReceiptStoreDamaged)
         assert "Make room" in refused.next_step
-        await log.add(after)
-        await log.add(before)
+        await log.add(after.signed)
+        await log.add(before.signed)
         batch = store.next_batch(HOME)
         assert batch is not None
         assert batch.size >= 2
@@ -229,9 +236,9 @@ class ReceiptStoreSuite:
     async def test_concurrent_receipts_are_all_there_when_they_are_told_to_be(
         self, store: SqlReceiptStore, site: StoreSite
     ) -> None:
-        log = ReceiptWriter(store)
+        log = ReceiptWriter(store, EvmAccounts(HOME))
         inside = receipts(100)
-        await asyncio.gather(*(log.add(signed) for signed in inside))
+        await asyncio.gather(*(log.add(each.signed) for each in inside))
         assert site.told("receipts", "SELECT count(*) FROM receipts") == [(100,)]
 
     async def test_of_stores_that_close_a_batch_at_once_all_give_the_same(

@@ -14,6 +14,7 @@ from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.home import find_home_model
 from caimi.ledgers.port import Ledger, RegisteredModel
 from caimi.ledgers.telling import history_entry
+from caimi.models.lineage import lineage
 from caimi.models.manifest import Manifest
 from caimi.uri import ModelUri
 
@@ -64,6 +65,18 @@ class HistoryLine:
     detail: str
     tx: str
     final: bool = True
+
+
+async def ancestors(context: Context, uri: str) -> tuple[Manifest, ...]:
+    """Give the manifests of a version and of all that it was made from; see `lineage`.
+
+    That the versions before it are on a ledger is not checked: it names them by their digests.
+
+    Raises:
+        BrokenLineage: a parent is missing, or there are too many.
+    """
+    manifest = await fetch_manifest(context, await resolve(context, uri))
+    return await lineage(manifest, context.store.get)
 
 
 async def search(

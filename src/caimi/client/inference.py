@@ -45,8 +45,8 @@ class WorkerClient(Protocol):
         """Ask what the answer would cost."""
         ...
 
-    async def inclusion(self, receipt: SignedReceipt) -> Inclusion:
-        """Ask for the proof that a receipt is in an anchored batch."""
+    async def inclusion(self, digest: bytes) -> Inclusion:
+        """Ask for the proof that the receipt of a digest is in an anchored batch."""
         ...
 
 
@@ -111,6 +111,7 @@ async def ask_worker(
         PriceTooHigh: the worker asks more than `max_price`.
         ReceiptInvalid: the receipt is of another model, input, output, request or price, or not
             signed.
+        UnknownLedger: the worker's account is of a ledger that is not configured.
         NodeUnreachable, NodeRefused: the worker gave no answer.
     """
     resolved = await resolve(context, uri)
@@ -121,8 +122,8 @@ async def ask_worker(
             raise PriceTooHigh(f"The worker asks {offered}; at most {max_price} is allowed.")
     nonce = secrets.token_bytes(NONCE_BYTES)
     outputs, signed = await worker.infer(resolved.uri, inputs, nonce)
-    signed.verify()
     said = signed.receipt
+    signed.verify(context.ledger(said.worker_ledger).accounts)
     wrong = _differences(
         (
             ("ledger", said.ledger, resolved.uri.ledger),

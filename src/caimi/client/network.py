@@ -32,7 +32,7 @@ from caimi.errors.ids import InvalidAccountId
 from caimi.errors.machine import SystemRefused
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
-from caimi.hex_text import read_either_case, read_hex
+from caimi.hex_text import read_hex
 from caimi.inference.engine import Session
 from caimi.inference.engines import DEFAULT_ENGINE
 from caimi.inference.inclusion import Inclusion
@@ -43,6 +43,7 @@ from caimi.inference.verification import Evidence
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
+from caimi.models.manifest import Manifest
 from caimi.models.package import Package
 from caimi.persistence import open_journal
 from caimi.places import cache_folder
@@ -142,6 +143,10 @@ class AsyncNetwork:
     async def show(self, uri: str) -> Shown:
         """Tell everything about a model."""
         return await catalogue.show(self.context, uri)
+
+    async def lineage(self, uri: str) -> tuple[Manifest, ...]:
+        """Give a version and all that it was made from, each once and before its parents."""
+        return await catalogue.ancestors(self.context, uri)
 
     async def history(self, uri: str, *, progress: Progress = no_progress) -> list[HistoryLine]:
         """List a model's events on all ledgers."""
@@ -272,11 +277,13 @@ class AsyncNetwork:
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
         """Ask the worker that signed for the inclusion proof; None when it has none to give."""
+        said = signed.receipt
         for entry in self.config.workers:
-            if read_either_case(entry.account) == signed.receipt.worker:
+            if str(AccountId(entry.ledger, entry.account)) == said.worker:
+                digest = said.digest(self.context.ledger(said.worker_ledger).accounts)
                 endpoint = Endpoint(entry.url)
                 try:
-                    return await HttpWorker(endpoint).inclusion(signed)
+                    return await HttpWorker(endpoint).inclusion(digest)
                 except (NodeRefused, NodeUnreachable):
                     return None
                 finally:

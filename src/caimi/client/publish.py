@@ -16,7 +16,7 @@ from pathlib import Path
 
 from caimi.client.amounts import parse_amount
 from caimi.client.context import Context, Progress, no_progress
-from caimi.client.resolve import as_uri
+from caimi.client.resolve import as_uri, resolve
 from caimi.custody import tdh2
 from caimi.custody.label import label_for
 from caimi.errors.ledgers import NotOffered
@@ -24,6 +24,7 @@ from caimi.errors.operations import BegunOtherwise, ConfigInvalid, NotTheOwner, 
 from caimi.journal import Operation
 from caimi.ledgers.home import find_home_model
 from caimi.ledgers.port import Done, Ledger, Price
+from caimi.models.ancestry import Ancestry, Contributor
 from caimi.models.card import Dataset, ModelCard
 from caimi.models.licence import check_licence
 from caimi.models.manifest import Manifest
@@ -41,12 +42,34 @@ _OFFERS = 3
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a publisher says about a version, beyond its files."""
+    """What a publisher says about a version, beyond its files.
+
+    `parents` are the versions that it was made from (URIs); None for the model's newest one.
+    """
 
     licence: str = "Apache-2.0"
     datasets: Sequence[Dataset] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     card: ModelCard = field(default_factory=ModelCard)
+    parents: Sequence[str | ModelUri] | None = None
+    contributors: Sequence[Contributor] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A description, with its parents found: their digests, or None for the newest version."""
+
+    description: Description
+    parents: tuple[bytes, ...] | None
+
+    @classmethod
+    async def of(cls, context: Context, said: Description) -> _Said:
+        """Find the parents, and look at all that can be wrong with them and the contributors."""
+        if said.parents is None:
+            Ancestry((), said.contributors)
+            return cls(said, None)
+        found = [(await resolve(context, uri)).version.manifest for uri in said.parents]
+        return cls(said, tuple(Ancestry(found, said.contributors).parents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +104,21 @@ async def publish(
     owner, though not its publisher, releases a further version.
 
     Raises:
-        InvalidName, UsageError, ManifestMalformed: the name, version, price or licence is none; all
-            of it is looked at before anything is sealed.
+        InvalidName, UsageError, ManifestMalformed: the name, version, price, licence, parents or
+            contributors are none; all of it is looked at before anything is sealed.
+        UnknownLedger, UnknownModel, UnknownSelector: there is no such parent.
         VersionTaken: the version exists with other content.
         BegunOtherwise: an interrupted run may have published it with another description.
         NotTheOwner: the model exists and belongs to somebody else.
         ForeignHome: the model's home is another ledger.
         StoreFull, RpcUnavailable, InsufficientFunds…: as the store and the ledger say.
     """
-    said = description or Description()
+    described = description or Description()
     check_model_name(name)
     check_version(version)
-    check_licence(said.licence)
+    check_licence(described.licence)
     asked = [] if price is None else _prices(context, price)
+    said = await _Said.of(context, described)
     where = context.ledger(ledger)
     account = context.identity.account(where.id)
     model_id = (
@@ -141,7 +166,7 @@ async def _manifest(
     ledger: Ledger,
     name: str,
     version: str,
-    said: Description,
+    said: _Said,
     progress: Progress,
 ) -> Manifest:
     """Seal, upload and describe the package, or take up the manifest an earlier run wrote down."""
@@ -179,7 +204,7 @@ async def _seal(
     ledger: Ledger,
     name: str,
     version: str,
-    said: Description,
+    said: _Said,
     progress: Progress,
 ) -> Manifest:
     if context.group is None:
@@ -197,6 +222,9 @@ async def _seal(
         journal=context.journal.beside(f"seal-{model_id.hex()}-{version}"),
         progress=lambda done, total: progress("seal", done, total),
     )
+    description, parents = said.description, said.parents
+    if parents is None:
+        parents = await _newest(ledger, model_id)
     public_key = context.group.public_key
     capsule = tdh2.encrypt(public_key, key.secret, label_for(model_id, version))
     return build_manifest(
@@ -205,11 +233,11 @@ async def _seal(
         publisher=context.name(context.identity.account(ledger.id)),
         capsule=capsule.to_bytes(),
         group_key=public_key.to_bytes(),
-        licence=said.licence,
-        parent=await _newest(ledger, model_id),
-        datasets=said.datasets,
-        metrics=said.metrics,
-        card=said.card,
+        licence=description.licence,
+        ancestry=Ancestry(parents, description.contributors),
+        datasets=description.datasets,
+        metrics=description.metrics,
+        card=description.card,
     )
 
 
@@ -218,14 +246,21 @@ def _recorded(operation: Operation) -> Manifest | None:
     return Manifest.parse(base64.b64decode(recorded)) if isinstance(recorded, str) else None
 
 
-def _says(manifest: Manifest, name: str, said: Description) -> bool:
+def _says(manifest: Manifest, name: str, said: _Said) -> bool:
     """Whether a manifest says of its version what the publisher says now."""
-    return (manifest.name, manifest.licence, manifest.datasets, manifest.card) == (
-        name,
-        said.licence,
-        tuple(said.datasets),
-        said.card,
-    ) and dict(manifest.metrics or {}) == dict(said.metrics)
+    description = said.description
+    return (
+        (manifest.name, manifest.licence, manifest.datasets, manifest.card, manifest.contributors)
+        == (
+            name,
+            description.licence,
+            tuple(description.datasets),
+            description.card,
+            tuple(description.contributors),
+        )
+        and dict(manifest.metrics or {}) == dict(description.metrics)
+        and said.parents in (None, manifest.parents)
+    )
 
 
 async def _has(ledger: Ledger, manifest: Manifest) -> bool:
@@ -252,11 +287,12 @@ def _check_same(package: Package, manifest: Manifest) -> None:
         )
 
 
-async def _newest(ledger: Ledger, model_id: bytes) -> bytes | None:
+async def _newest(ledger: Ledger, model_id: bytes) -> tuple[bytes, ...]:
+    """Give the model's newest version, to follow it; nothing where it has none."""
     if await find_home_model(ledger, model_id) is None:
-        return None
+        return ()
     versions = await ledger.registry.versions(model_id)
-    return versions[-1].manifest if versions else None
+    return (versions[-1].manifest,) if versions else ()
 
 
 async def _anchor(

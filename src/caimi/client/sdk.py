@@ -84,6 +84,7 @@ class Network:
     search = _blocking(AsyncNetwork.search)
     show = _blocking(AsyncNetwork.show)
     history = _blocking(AsyncNetwork.history)
+    lineage = _blocking(AsyncNetwork.lineage)
     buy = _blocking(AsyncNetwork.buy)
     transfer = _blocking(AsyncNetwork.transfer)
     pull = _blocking(AsyncNetwork.pull)

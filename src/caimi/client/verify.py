@@ -12,7 +12,8 @@ from caimi.client.context import Context
 from caimi.client.resolve import Resolved, check_publisher, named_manifest, resolve
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ReceiptMalformed
-from caimi.inference.receipt import MAX_RECEIPT_BYTES, SignedReceipt
+from caimi.inference.receipt import SignedReceipt
+from caimi.inference.receipt_json import MAX_RECEIPT_BYTES, receipt_from_json
 from caimi.inference.verification import (
     FAILED,
     NO_EVIDENCE,
@@ -136,12 +137,13 @@ async def verify_receipt(
     """Check a receipt: signature, model on its ledger, and whatever `evidence` allows.
 
     Raises:
-        UnknownLedger: the receipt's ledger is not configured.
-        LedgerUnavailable: it does not answer.
+        UnknownLedger: the ledger of its model, or of its worker, is not configured.
+        LedgerUnavailable: one of them does not answer.
     """
-    home = context.ledger(signed.receipt.ledger)
-    checks = await check_receipt(signed, home, evidence)
-    return Verified(f"receipt 0x{signed.receipt.digest.hex()}", checks)
+    said = signed.receipt
+    home, workers = context.ledger(said.ledger), context.ledger(said.worker_ledger)
+    checks = await check_receipt(signed, home, workers, evidence)
+    return Verified(f"receipt 0x{said.digest(workers.accounts).hex()}", checks)
 
 
 def model_of(signed: SignedReceipt) -> ModelUri:
@@ -162,6 +164,6 @@ def read_receipt(path: Path) -> SignedReceipt:
     """
     try:
         with path.open("rb") as file:
-            return SignedReceipt.from_json(file.read(MAX_RECEIPT_BYTES + 1))
+            return receipt_from_json(file.read(MAX_RECEIPT_BYTES + 1))
     except OSError as error:
         raise ReceiptMalformed(f"{path} cannot be read: {error.strerror}.") from error

@@ -47,8 +47,6 @@ from caimi.contracts.state import State
 from caimi.contracts.transfers import ModelTransfer
 from caimi.ibc.commitments import UNIVERSAL_ERROR_ACKNOWLEDGEMENT
 
-PORT: Final = "model"
-VERSION: Final = "caimi-model-2"
 MAX_DEPTH: Final = 9_000
 """More blocks than this nobody can demand: one checkpoint covers 10,000, from the one that sent."""
 SUCCESS: Final = b"\x01"

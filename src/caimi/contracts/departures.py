@@ -14,9 +14,9 @@ from caimi.contracts.packet_port import PacketPort
 from caimi.contracts.passages import Passages
 from caimi.contracts.registry import ModelRegistry
 from caimi.contracts.visiting import ModelStatement, VisitingModel
+from caimi.ibc.applications import LICENCE
 
 MAX_RECIPIENT_LENGTH: Final = 128
-LICENCE_PORT: Final = "licence"
 
 
 class Departures:
@@ -69,7 +69,7 @@ class Departures:
         model, site = known.model(state, token), self._site
         newest = known.version_at(state, token, model.version_count - 1)
         version = known.require_version(state, token, version_id(newest))
-        selling = self._port.gateway.applications.account_at(state, LICENCE_PORT) == site.market
+        selling = self._port.gateway.applications.account_at(state, LICENCE.port) == site.market
         tally = self._licences.tally(state, token) if selling else LicenceTally()
         return VisitingModel(
             site.here(site.registry),

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from caimi.contracts import bridge, market
 from caimi.contracts.authority import Authority
 from caimi.contracts.bridge import ModelBridge
 from caimi.contracts.committee_clients import CommitteeClients
@@ -20,6 +19,7 @@ from caimi.contracts.records import Table
 from caimi.contracts.registry import ModelRegistry
 from caimi.contracts.site import Accounts, Site
 from caimi.contracts.treasury import HeldCoins, Treasury
+from caimi.ibc.applications import LICENCE, MODEL
 
 R = TypeVar("R")
 
@@ -46,11 +46,9 @@ class Contracts:
         clients = CommitteeClients(authority)
         gateway = PacketGateway(site, authority, clients)
         registry = ModelRegistry(site, accounts)
-        moving = ModelBridge(
-            PacketPort(site, gateway, bridge.PORT, bridge.VERSION), registry, accounts, authority
-        )
+        moving = ModelBridge(PacketPort(site, gateway, MODEL), registry, accounts, authority)
         selling = LicenceMarket(
-            PacketPort(site, gateway, market.PORT, market.VERSION),
+            PacketPort(site, gateway, LICENCE),
             registry,
             Treasury(site.market, accounts, authority, coins),
             accounts,
@@ -76,5 +74,5 @@ class Contracts:
         _FOUNDED.put(call.state, (), True)
         self.authority.found(call, administrator, guardian)
         by = call.by(administrator)
-        self.gateway.applications.add(by, bridge.PORT, self.bridge.account)
-        self.gateway.applications.add(by, market.PORT, self.market.account)
+        self.gateway.applications.add(by, MODEL.port, self.bridge.account)
+        self.gateway.applications.add(by, LICENCE.port, self.market.account)

@@ -17,7 +17,6 @@ so there is no ``WrongValue``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from caimi.contracts.applications import PacketContext
 from caimi.contracts.authority import Authority, AuthorityRole
@@ -54,9 +53,6 @@ from caimi.contracts.registry import ModelRegistry
 from caimi.contracts.site import Accounts
 from caimi.contracts.treasury import Treasury
 from caimi.uri import is_version
-
-PORT: Final = "licence"
-VERSION: Final = "caimi-licence-1"
 
 
 class LicenceMarket:

@@ -10,20 +10,19 @@ from caimi.contracts.execution import Execution, require
 from caimi.contracts.gateway import PacketGateway
 from caimi.contracts.identifiers import Account, ClientId
 from caimi.contracts.site import Site
+from caimi.ibc.applications import Application
 from caimi.ibc.packet import Payload
 
-ENCODING: Final = "application/x-solidity-abi"
 MAX_VALUE_LENGTH: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class PacketPort:
-    """A port of a gateway, and the version that is spoken there."""
+    """A port of a gateway, and the application that it speaks for."""
 
     site: Site
     gateway: PacketGateway
-    name: str
-    version: str
+    application: Application
 
     def check_caller(self, call: Execution) -> None:
         """Let the gateway pass, nobody else; refuses ``OnlyGateway``."""
@@ -31,10 +30,10 @@ class PacketPort:
 
     def check_envelope(self, context: PacketContext) -> None:
         """Let what our own kind sends pass: everything around the value of a received payload."""
-        payload = context.payload
-        require(payload.source_port == self.name, "UnexpectedPort", port=payload.source_port)
-        require(payload.version == self.version, "UnexpectedVersion", version=payload.version)
-        require(payload.encoding == ENCODING, "UnexpectedEncoding", encoding=payload.encoding)
+        payload, ours = context.payload, self.application
+        require(payload.source_port == ours.port, "UnexpectedPort", port=payload.source_port)
+        require(payload.version == ours.version, "UnexpectedVersion", version=payload.version)
+        require(payload.encoding == ours.encoding, "UnexpectedEncoding", encoding=payload.encoding)
         self._check_length(payload.value)
 
     def send(
@@ -42,7 +41,8 @@ class PacketPort:
     ) -> int:
         """Send a value to our own kind, as the application that goes by `account`."""
         self._check_length(value)
-        payload = Payload(self.name, self.name, self.version, ENCODING, value)
+        ours = self.application
+        payload = Payload(ours.port, ours.port, ours.version, ours.encoding, value)
         return self.gateway.send(call.by(account), client_id, timeout, (payload,))
 
     def _check_length(self, value: bytes) -> None:

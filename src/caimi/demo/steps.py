@@ -228,7 +228,7 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
             world.receipts, world.a, world.working.identity.signer_on(world.a.id)
         )
         require(anchoring is not None, "There was no receipt to anchor.")
-        inclusion = await world.worker.inclusion(answer.receipt)
+        inclusion = await world.worker.inclusion(answer.receipt.receipt.digest(world.a.accounts))
         spread = spread_of(session, subject.inputs)
         evidence = Evidence(inclusion, subject.inputs, answer.outputs, session, spread=spread)
         checked = await verify_receipt(world.consumer, answer.receipt, evidence)
@@ -238,7 +238,7 @@ async def run_and_check(world: World, subject: Subject, uri: str, report: Report
         )
         step.prove(
             f"{near}, with a receipt signed by the worker "
-            f"(0x{answer.receipt.receipt.worker.hex()[:8]}…) and anchored in a batch",
+            f"({answer.receipt.receipt.worker}) and anchored in a batch",
             tx=anchoring.tx if anchoring else "",
         )
     with report.step("5 forged receipt", world.a.id) as step:
@@ -315,7 +315,9 @@ async def release_and_roll_back(
         )
         resolved = await resolve(world.publisher, second.uri)
         manifest = await fetch_manifest(world.publisher, resolved)
-        require(manifest.parent == bytes.fromhex(first.manifest), "1.1.0 does not follow 1.0.0.")
+        require(
+            manifest.parents == (bytes.fromhex(first.manifest),), "1.1.0 does not follow 1.0.0."
+        )
         step.prove("published with 1.0.0 as its parent", tx=second.tx)
     with report.step("7 roll back", world.a.id) as step:
         await aliases.set_alias(world.publisher, second.uri, ALIAS)

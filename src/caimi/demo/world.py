@@ -174,14 +174,15 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
         receipts = open_receipt_store(None, folder / "worker" / "receipts.sqlite")
         stack.callback(receipts.close)
         working = context(people["worker"])
+        first = next(iter(ledgers.values()))
         engine = OnnxEngine()
         worker = Worker(
             engine,
             LicensedModels(
                 working, engine, folder / "worker" / "models", _consent(working, people)
             ),
-            working.identity.signer,
-            ReceiptWriter(receipts),
+            working.wallet(first.id),
+            ReceiptWriter(receipts, first.accounts),
             time.time,
         )
         world = World(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from caimi.errors.base import CaimiError
 from caimi.inference.receipt import SignedReceipt
-from caimi.inference.receipt_store import ReceiptStore
-from caimi.ledgers.port import Account, Done, Ledger, Signer
+from caimi.inference.receipt_store import KeptReceipt, ReceiptStore
+from caimi.ledgers.port import Account, AccountCodec, Done, Ledger, Signer
 
 
 class ReceiptWriter:
     """Writes receipts of concurrent answers together: one synchronisation of the disk for many.
 
-    Belongs to one event loop.
+    Belongs to one event loop. `accounts` is the codec of the worker's ledger.
     """
 
-    def __init__(self, store: ReceiptStore) -> None:
+    def __init__(self, store: ReceiptStore, accounts: AccountCodec) -> None:
         self._store = store
+        self._accounts = accounts
         self._waiting: list[tuple[SignedReceipt, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -38,7 +40,7 @@ class ReceiptWriter:
             group, self._waiting = self._waiting, []
             failure: CaimiError | None = None
             try:
-                await asyncio.to_thread(self._store.add, [receipt for receipt, _ in group])
+                await asyncio.to_thread(self._keep, [receipt for receipt, _ in group])
             except CaimiError as error:
                 failure = error
             for _, written in group:
@@ -49,9 +51,12 @@ class ReceiptWriter:
                 else:
                     written.set_exception(failure)
 
+    def _keep(self, receipts: Sequence[SignedReceipt]) -> None:
+        self._store.add([KeptReceipt.of(receipt, self._accounts) for receipt in receipts])
+
 
 async def anchor_receipts(store: ReceiptStore, ledger: Ledger, signer: Signer) -> Done[int] | None:
-    """Anchor the next batch of receipts about `ledger`'s models; None when there is none.
+    """Anchor the next batch of the receipts that go on `ledger`; None when there is none.
 
     A batch whose anchoring was interrupted comes first, and is finished, not anchored again. After
     a store was restored from a backup its root may be on the ledger already, and is only noted.

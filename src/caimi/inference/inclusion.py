@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from caimi.errors.inference import ReceiptMalformed
-from caimi.inference.receipt import SignedReceipt
-from caimi.merkle import MAX_PROOF_NODES, verify
+from caimi.merkle import MAX_PROOF_NODES, leaf_hash, verify
 
 _HASH: Final = re.compile(r"0x([0-9a-f]{64})")
 
@@ -20,9 +19,12 @@ class Inclusion:
     root: bytes
     proof: tuple[bytes, ...]
 
-    def holds(self, receipt: SignedReceipt) -> bool:
-        """Whether the receipt is under the root; whether that is anchored, a ledger says."""
-        return verify(self.root, receipt.receipt.leaf, self.proof)
+    def holds(self, digest: bytes) -> bool:
+        """Whether the receipt of a digest is under the root; a ledger says if that is anchored.
+
+        The leaf is OpenZeppelin's standard leaf of (bytes32 digest).
+        """
+        return verify(self.root, leaf_hash(digest), self.proof)
 
     def as_document(self) -> dict[str, object]:
         """Give the JSON form."""

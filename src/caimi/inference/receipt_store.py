@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt import SignedReceipt
-from caimi.ledgers.port import LedgerId, SignedCall
+from caimi.ledgers.port import AccountCodec, LedgerId, SignedCall
 
 MAX_BATCH: Final = 100_000
 
@@ -27,6 +27,21 @@ class Batch:
         return f"batch/{self.number}"
 
 
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A receipt with its digest (32 bytes), by which it is known, and where it is anchored."""
+
+    digest: bytes
+    ledger: LedgerId
+    signed: SignedReceipt
+
+    @classmethod
+    def of(cls, signed: SignedReceipt, accounts: AccountCodec) -> KeptReceipt:
+        """Make one; `accounts` is the codec of the worker's ledger."""
+        said = signed.receipt
+        return cls(said.digest(accounts), said.worker_ledger, signed)
+
+
 class ReceiptStore(Protocol):
     """Keeps a worker's receipts, and is the outbox of the batches' transactions (port `Outbox`).
 
@@ -34,7 +49,7 @@ class ReceiptStore(Protocol):
     read or written, and `DatabaseUnreachable` when its server does not answer.
     """
 
-    def add(self, receipts: Sequence[SignedReceipt]) -> None:
+    def add(self, receipts: Sequence[KeptReceipt]) -> None:
         """Write receipts down, durably; one that is here already is left as it is."""
 
     def next_batch(self, ledger: LedgerId) -> Batch | None:

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from caimi.errors.custody import ForeignHome
+from caimi.errors.ids import InvalidAccountId, InvalidLedgerId
 from caimi.errors.inference import ReceiptInvalid, RunFailed, WrongInput
 from caimi.errors.ledgers import UnknownModel, UnknownVersion
 from caimi.inference.engine import Session
@@ -23,7 +24,7 @@ from caimi.inference.receipt import SignedReceipt
 from caimi.inference.spread import MULTIPLE, NO_SPREAD, Spread
 from caimi.inference.tensors import Array, Tensors, dtype_name, hash_tensors
 from caimi.ledgers.home import home_model
-from caimi.ledgers.port import Account, Ledger
+from caimi.ledgers.port import Ledger, account_named
 
 PASSED, FAILED, UNCHECKED = "passed", "failed", "unchecked"
 _RELATIVE: Final = {"float16": 1e-2}
@@ -68,35 +69,36 @@ NO_EVIDENCE: Final = Evidence()
 
 
 async def check_receipt(
-    signed: SignedReceipt, home: Ledger, evidence: Evidence = NO_EVIDENCE
+    signed: SignedReceipt, home: Ledger, workers: Ledger, evidence: Evidence = NO_EVIDENCE
 ) -> tuple[Check, ...]:
-    """Check a receipt in every way that `evidence` allows; `home` is the ledger it names.
+    """Check a receipt in every way that `evidence` allows.
 
-    The receipt chose that ledger: what it says counts only where the model is at home there.
+    `home` is the model's ledger and `workers` the worker's, as the receipt names them. It chose the
+    former: what that says counts only where the model is at home there.
 
     Raises:
-        LedgerUnavailable: the ledger does not answer, so nothing can be said.
+        LedgerUnavailable: a ledger does not answer, so nothing can be said.
     """
     said = signed.receipt
     inputs = _check_hash("its input is the one given", evidence.inputs, said.input_hash)
     outputs = _check_hash("its output is the one given", evidence.outputs, said.output_hash)
     return (
-        _check_signature(signed),
+        _check_signature(signed, workers),
         await _check_model(signed, home),
-        await _check_inclusion(signed, evidence.inclusion, home),
+        await _check_inclusion(signed, evidence.inclusion, workers),
         inputs,
         outputs,
         await asyncio.to_thread(_check_by_running, signed, evidence, inputs, outputs),
     )
 
 
-def _check_signature(signed: SignedReceipt) -> Check:
+def _check_signature(signed: SignedReceipt, workers: Ledger) -> Check:
     name = "signed by its worker"
     try:
-        signed.verify()
+        signed.verify(workers.accounts)
     except ReceiptInvalid as error:
         return Check(name, FAILED, error.what)
-    return Check(name, PASSED, f"0x{signed.receipt.worker.hex()}")
+    return Check(name, PASSED, signed.receipt.worker)
 
 
 async def _check_model(signed: SignedReceipt, home: Ledger) -> Check:
@@ -113,14 +115,19 @@ async def _check_model(signed: SignedReceipt, home: Ledger) -> Check:
 
 
 async def _check_inclusion(
-    signed: SignedReceipt, inclusion: Inclusion | None, home: Ledger
+    signed: SignedReceipt, inclusion: Inclusion | None, workers: Ledger
 ) -> Check:
     name = "anchored by its worker"
     if inclusion is None:
         return Check(name, UNCHECKED, "no inclusion proof was given")
-    if not inclusion.holds(signed):
+    said, accounts = signed.receipt, workers.accounts
+    if not inclusion.holds(said.digest(accounts)):
         return Check(name, FAILED, "the proof does not lead from the receipt to the root")
-    time = await home.receipts.anchored(Account(home.id, signed.receipt.worker), inclusion.root)
+    try:
+        worker = account_named(said.worker, accounts)
+    except (InvalidAccountId, InvalidLedgerId) as error:
+        return Check(name, FAILED, error.what)
+    time = await workers.receipts.anchored(worker, inclusion.root)
     detail = f"root 0x{inclusion.root.hex()[:16]}…"
     return Check.of(name, time is not None, f"{detail} at {time}" if time else f"{detail}: never")
 

@@ -17,7 +17,7 @@ from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.request_queue import Outcome, RequestQueue
 from caimi.inference.runners import Runners
 from caimi.inference.tensors import Array, Tensors, hash_tensors
-from caimi.ledgers.port import Signer
+from caimi.ledgers.port import Wallet
 from caimi.uri import ModelUri
 
 MAX_AT_ONCE: Final = 64
@@ -80,7 +80,7 @@ def _rows_of(asked: _Asked) -> int:
 
 
 class Worker:
-    """Runs models with `engine` and signs receipts with `signer`; `prices` says what answers cost.
+    """Runs models with `engine` and signs receipts with `wallet`; `prices` says what answers cost.
 
     Receipts are in `receipts` durably before an answer leaves. `clock` gives Unix seconds. At most
     `at_once` requests are under way, and `threads` of them run, one a processor by default; those
@@ -91,7 +91,7 @@ class Worker:
         self,
         engine: Engine,
         models: Models,
-        signer: Signer,
+        wallet: Wallet,
         receipts: ReceiptWriter,
         clock: Callable[[], float],
         *,
@@ -102,7 +102,7 @@ class Worker:
     ) -> None:
         self._engine = engine
         self._models = models
-        self._signer = signer
+        self._wallet = wallet
         self._receipts = receipts
         self._clock = clock
         self._prices = prices
@@ -115,9 +115,9 @@ class Worker:
         )
 
     @property
-    def account(self) -> bytes:
-        """The account it signs with."""
-        return self._signer.account
+    def account(self) -> str:
+        """The account that it signs as (CAIP-10)."""
+        return self._wallet.name
 
     async def open(self, uri: ModelUri) -> ServedModel:
         """Give a version opened, without running it.
@@ -216,7 +216,7 @@ class Worker:
             answer=self._engine.answer,
             price=asked.price,
             time=int(self._clock()),
-            worker=self._signer.account,
+            worker=self._wallet.name,
             nonce=asked.nonce,
         )
-        return Answer(outputs, receipt.sign(self._signer))
+        return Answer(outputs, receipt.sign(self._wallet))

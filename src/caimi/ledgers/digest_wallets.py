@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from caimi.ledgers.port import Account, AccountCodec, LedgerId, Signer, Statement, name_of
 
 
@@ -13,7 +15,7 @@ class DigestWallet:
         self._codec = codec
         self._signer = signer
 
-    @property
+    @cached_property
     def name(self) -> str:
         return name_of(self.account, self._codec)
 

@@ -1,8 +1,9 @@
-"""Where a version came from: the chain of its parents, each verified by its digest."""
+"""Where a version came from: all that it was made from, each verified by its digest."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from caimi.errors.models import BrokenLineage
@@ -11,6 +12,7 @@ from caimi.models.manifest import Manifest
 from caimi.storage.cid import Cid
 
 MAX_GENERATIONS: Final = 256
+MAX_ANCESTORS: Final = 1024
 
 
 async def lineage(
@@ -18,25 +20,50 @@ async def lineage(
     fetch: Callable[[Cid], Awaitable[bytes]],
     *,
     generations: int = MAX_GENERATIONS,
+    ancestors: int = MAX_ANCESTORS,
 ) -> tuple[Manifest, ...]:
-    """Give `manifest` and all its ancestors, newest first; `fetch` is a store's `get`.
+    """Give `manifest` and all its ancestors, each once and before its own parents.
+
+    `fetch` is a store's `get`; what several versions were made from is fetched once.
 
     Raises:
-        BrokenLineage: a parent is missing or is not what its digest names, a digest repeats, or
-            there are over `generations` ancestors.
+        BrokenLineage: a parent is missing or is not what its digest names, a version is its own
+            ancestor, there are over `ancestors` of them, or over `generations` one after another.
         PackageError: a parent is no valid manifest.
         StorageError: `fetch` failed otherwise.
     """
-    chain = [manifest]
-    seen = {manifest.digest}
-    while (parent := chain[-1].parent) is not None:
-        if parent in seen:
-            raise BrokenLineage(f"The version {parent.hex()} is its own ancestor.")
-        if len(chain) > generations:
-            raise BrokenLineage(f"There are over {generations} ancestors.")
-        chain.append(Manifest.parse(await _fetch(parent, fetch)))
-        seen.add(parent)
-    return tuple(chain)
+    known = {manifest.digest: manifest}
+    young = [manifest]
+    for _ in range(generations + 1):
+        wanted = dict.fromkeys(parent for each in young for parent in each.parents)
+        young = []
+        for parent in wanted:
+            if parent in known:
+                continue
+            if len(known) > ancestors:
+                raise BrokenLineage(f"There are over {ancestors} ancestors.")
+            known[parent] = Manifest.parse(await _fetch(parent, fetch))
+            young.append(known[parent])
+        if not young:
+            break
+    return _in_order(known, generations)
+
+
+def _in_order(known: Mapping[bytes, Manifest], generations: int) -> tuple[Manifest, ...]:
+    try:
+        oldest_first = list(
+            TopologicalSorter({own: each.parents for own, each in known.items()}).static_order()
+        )
+    except CycleError as error:
+        (_, again, *_) = error.args[1]
+        raise BrokenLineage(f"The version {again.hex()} is its own ancestor.") from None
+    height: dict[bytes, int] = {}
+    for own in oldest_first:
+        parents = known[own].parents if own in known else ()
+        height[own] = max((height[parent] + 1 for parent in parents), default=0)
+    if max(height.values()) > generations:
+        raise BrokenLineage(f"There are over {generations} generations of ancestors.")
+    return tuple(known[own] for own in reversed(oldest_first))
 
 
 async def _fetch(digest: bytes, fetch: Callable[[Cid], Awaitable[bytes]]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final
 
 from caimi.chains import AccountId
 from caimi.errors.models import ManifestInconsistent, ManifestMalformed
+from caimi.models.ancestry import SCHEMA, Ancestry, Contributor, read_schema
 from caimi.models.card import MAX_METRICS, Dataset, ModelCard, read_metrics
 from caimi.models.licence import MAX_LICENCE_CHARACTERS, check_licence
 from caimi.models.paths import MAX_PATH_BYTES, check_distinct, check_path
@@ -19,7 +20,6 @@ from caimi.models.tensor import Tensor
 from caimi.storage.cid import Cid
 from caimi.uri import is_version
 
-SCHEMA: Final = "caimi/manifest/v1"
 MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
 MAX_VERSION: Final = 64
 MAX_NAME: Final = 128
@@ -75,8 +75,9 @@ class FileEntry:
 class Manifest:
     """One version of a model; equal manifests have equal bytes. Construction checks every bound.
 
-    `model_id` has 32 bytes; `publisher` is a CAIP-10 account; `parent` is the digest of the version
-    that this one was made from. Construction raises `ManifestMalformed`, `ManifestInconsistent`,
+    `model_id` has 32 bytes; `publisher` is a CAIP-10 account; `parents` are the digests of the
+    versions that this one was made from. One that was read keeps the `schema` that it was written
+    in, and so its bytes. Construction raises `ManifestMalformed`, `ManifestInconsistent`,
     `UnsafePath`, or `InvalidAccountId` and `InvalidLedgerId` for the publisher.
     """
 
@@ -92,10 +93,12 @@ class Manifest:
     capsule: Capsule
     inputs: tuple[Tensor, ...] = ()
     outputs: tuple[Tensor, ...] = ()
-    parent: bytes | None = None
+    parents: tuple[bytes, ...] = ()
+    contributors: tuple[Contributor, ...] = ()
     datasets: tuple[Dataset, ...] = ()
     metrics: Mapping[str, float] | None = None
     card: ModelCard = field(default_factory=ModelCard)
+    schema: str = SCHEMA
 
     def __post_init__(self) -> None:
         check_text("name", self.name, MAX_NAME)
@@ -104,8 +107,7 @@ class Manifest:
             raise ManifestMalformed(f"{self.version[:80]!r} is no version: it begins with a digit.")
         if len(self.model_id) != 32:
             raise ManifestMalformed(f"A model id has 32 bytes, not {len(self.model_id)}.")
-        if self.parent is not None and len(self.parent) != 32:
-            raise ManifestMalformed(f"A parent's digest has 32 bytes, not {len(self.parent)}.")
+        Ancestry(self.parents, self.contributors).to_json(self.schema)
         AccountId.parse(self.publisher)
         check_licence(self.licence)
         object.__setattr__(self, "metrics", read_metrics(self.metrics or {}))
@@ -144,12 +146,12 @@ class Manifest:
     def to_json(self) -> dict[str, Json]:
         """Give the JSON tree."""
         return {
-            "schema": SCHEMA,
+            "schema": self.schema,
             "name": self.name,
             "version": self.version,
             "model_id": "0x" + self.model_id.hex(),
             "publisher": self.publisher,
-            "parent": None if self.parent is None else self.parent.hex(),
+            **Ancestry(self.parents, self.contributors).to_json(self.schema),
             "files": [file.to_json() for file in self.files],
             "framework": self.framework,
             "inputs": [tensor.to_json() for tensor in self.inputs],
@@ -175,14 +177,15 @@ class Manifest:
             UnsafePath: a path that a package may not hold.
         """
         fields = JsonFields(decode(data, MAX_MANIFEST_BYTES))
-        if fields.raw("schema") != SCHEMA:
-            fields.refuse("schema", f"is not {SCHEMA!r}")
+        schema = read_schema(fields)
+        ancestry = Ancestry.read(fields, schema)
         manifest = cls(
             name=fields.text("name", MAX_NAME),
             version=fields.text("version", MAX_VERSION),
             model_id=fields.hexadecimal("model_id", 32, prefix="0x"),
             publisher=fields.text("publisher", _MAX_ACCOUNT),
-            parent=None if fields.raw("parent") is None else fields.hexadecimal("parent", 32),
+            parents=tuple(ancestry.parents),
+            contributors=tuple(ancestry.contributors),
             files=fields.objects("files", MAX_FILES, FileEntry.read),
             framework=fields.text("framework", MAX_NAME),
             inputs=fields.objects("inputs", _MAX_TENSORS, Tensor.read),
@@ -194,6 +197,7 @@ class Manifest:
             signature=SignatureRecord.read(fields.object("signature")),
             sealing=SealedForm.read(fields.object("sealing")),
             capsule=Capsule.read(fields.object("capsule")),
+            schema=schema,
         )
         fields.done()
         return manifest

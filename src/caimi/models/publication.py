@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
+from caimi.models.ancestry import Ancestry
 from caimi.models.card import Dataset, ModelCard
 from caimi.models.manifest import Manifest
 from caimi.models.sealed_form import Capsule
 from caimi.models.sealing import SealedPackage
+
+NO_ANCESTRY: Final = Ancestry()
 
 
 def build_manifest(
@@ -18,7 +22,7 @@ def build_manifest(
     capsule: bytes,
     group_key: bytes,
     licence: str,
-    parent: bytes | None = None,
+    ancestry: Ancestry = NO_ANCESTRY,
     datasets: Sequence[Dataset] = (),
     metrics: Mapping[str, float] | None = None,
     card: ModelCard | Mapping[str, str] | None = None,
@@ -26,7 +30,7 @@ def build_manifest(
     """Join what sealing gave with what the publisher says; model id and version are sealed in.
 
     `publisher` is a CAIP-10 account; `capsule` the content key encrypted to the committee whose
-    public key is `group_key`; `parent` the digest of the version that this one was made from.
+    public key is `group_key`; `ancestry` what the version was made from, and by whom.
 
     Raises:
         ManifestMalformed, InvalidAccountId, InvalidLedgerId: a field is out of bounds.
@@ -38,7 +42,8 @@ def build_manifest(
         version=sealed.version,
         model_id=sealed.model_id,
         publisher=publisher,
-        parent=parent,
+        parents=tuple(ancestry.parents),
+        contributors=tuple(ancestry.contributors),
         files=sealed.files,
         framework=sealed.package.framework,
         inputs=sealed.package.inputs,

@@ -172,6 +172,13 @@ class JsonFields:
             check_text(place, value, limit)
         return tuple(str(item) for item in items)
 
+    def digests(self, name: str, count: int) -> tuple[bytes, ...]:
+        """Give a list of at most `count` values of 32 bytes in lower-case hexadecimal."""
+        texts = self.texts(name, count, 64)
+        if not all(len(text) == 64 and _HEX.fullmatch(text) for text in texts):
+            self.refuse(name, "holds something other than 64 lower-case hexadecimal digits")
+        return tuple(map(bytes.fromhex, texts))
+
     def object(self, name: str) -> JsonFields:
         """Give the reader of a nested object; the caller calls its `done`."""
         return JsonFields(self.raw(name), f"{self._place}.{name}")

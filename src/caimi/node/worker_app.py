@@ -43,7 +43,7 @@ def create_worker_app(
 
     @app.get("/health")
     async def health() -> Response:
-        return JSONResponse({"ok": True, "account": f"0x{worker.account.hex()}"})
+        return JSONResponse({"ok": True, "account": worker.account})
 
     @app.post("/v1/infer")
     async def infer(request: Request) -> Response:

@@ -12,8 +12,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.inference import NotAnchored, ReceiptStoreDamaged
 from caimi.inference.batch_trees import BatchTrees
 from caimi.inference.inclusion import Inclusion
-from caimi.inference.receipt import SignedReceipt
-from caimi.inference.receipt_store import MAX_BATCH, Batch
+from caimi.inference.receipt_store import MAX_BATCH, Batch, KeptReceipt
 from caimi.ledgers.port import LedgerId, SignedCall
 from caimi.merkle import MerkleTree, leaf_hash
 from caimi.persistence.database import Database
@@ -96,11 +95,11 @@ class SqlReceiptStore:
         self._outbox = self._database.prepared(OutboxTable)
         self._trees = BatchTrees()
 
-    def add(self, receipts: Sequence[SignedReceipt]) -> None:
+    def add(self, receipts: Sequence[KeptReceipt]) -> None:
         """See `ReceiptStore.add`."""
         rows = [
-            {"digest": r.receipt.digest, "ledger": r.receipt.ledger, "receipt": r.to_json()}
-            for r in receipts
+            {"digest": kept.digest, "ledger": kept.ledger, "receipt": kept.signed.to_json()}
+            for kept in receipts
         ]
         with self._database.transaction() as db:
             self._do.add.on_each(db, rows)

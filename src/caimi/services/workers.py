@@ -10,6 +10,7 @@ import httpx
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.prices import Offer
 from caimi.inference.receipt import SignedReceipt
+from caimi.inference.receipt_json import receipt_from_document
 from caimi.inference.tensors import Array, Tensors
 from caimi.inference.wire import tensors_from_json, tensors_to_json
 from caimi.services.endpoint import Endpoint
@@ -34,7 +35,7 @@ class HttpWorker:
             "inputs": tensors_to_json(inputs),
         }
         answer = await self._endpoint.post("/v1/infer", json.dumps(request))
-        receipt = SignedReceipt.from_document(answer.get("receipt"))
+        receipt = receipt_from_document(answer.get("receipt"))
         return tensors_from_json(answer.get("outputs")), receipt
 
     async def offer(self, uri: ModelUri, inputs: Tensors) -> Offer:
@@ -43,7 +44,7 @@ class HttpWorker:
         request = json.dumps({"model": str(uri), "shapes": shapes})
         return Offer.from_document(await self._endpoint.post("/v1/offer", request))
 
-    async def inclusion(self, receipt: SignedReceipt) -> Inclusion:
+    async def inclusion(self, digest: bytes) -> Inclusion:
         """Ask for a receipt's inclusion proof; see `WorkerClient.inclusion`."""
-        answer = await self._endpoint.get(f"/v1/receipts/0x{receipt.receipt.digest.hex()}")
+        answer = await self._endpoint.get(f"/v1/receipts/0x{digest.hex()}")
         return Inclusion.from_document(answer)

@@ -14,6 +14,7 @@ from tritonclient.utils import InferenceServerException
 from worker_world import rows
 
 from caimi.inference.receipt import SignedReceipt
+from caimi.inference.receipt_json import receipt_from_json
 from caimi.inference.tensors import hash_tensors
 
 PERCEPTRON, TEXTS, HALVES, FAILING, BRAIN, OPEN = (f"{n}.0.0" for n in range(1, 7))
@@ -61,7 +62,7 @@ class Stock:
             text = said.get("parameters", {}).get("caimi_receipt")
         else:
             text = said.parameters["caimi_receipt"].string_param or None
-        return None if text is None else SignedReceipt.from_json(text)
+        return None if text is None else receipt_from_json(text)
 
 
 @pytest.fixture(scope="module", params=["http", "grpc"])

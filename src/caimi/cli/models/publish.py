@@ -10,9 +10,11 @@ import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption, with_network
 from caimi.cli.output import err, facts, fields_of, plain, print_json, progress_bars
+from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
+    from caimi.models.ancestry import Contributor
 
 
 def publish(
@@ -33,6 +35,14 @@ def publish(
         list[str] | None,
         typer.Option(help="A hidden or secret-looking file that does belong to the model."),
     ] = None,
+    parent: Annotated[
+        list[str] | None,
+        typer.Option(help="URI of a version it was made from; default: the model's newest."),
+    ] = None,
+    contributor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=ACCOUNT", help="Who had a part in it, by CAIP-10 account."),
+    ] = None,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -51,7 +61,12 @@ def publish(
         if alias is not None:
             check_alias(alias)
         package = await asyncio.to_thread(Package.from_path, path, include=include or ())
-        said = Description(licence=licence, card=ModelCard(description=description))
+        said = Description(
+            licence=licence,
+            card=ModelCard(description=description),
+            parents=parent,
+            contributors=[_contributor(text) for text in contributor or ()],
+        )
         with progress_bars(quiet=as_json) as progress:
             done = await net.publish(
                 package,
@@ -76,3 +91,12 @@ def publish(
         )
 
     with_network(config, key, as_json, work)
+
+
+def _contributor(text: str) -> Contributor:
+    from caimi.models.ancestry import Contributor
+
+    role, equals, account = text.partition("=")
+    if not equals:
+        raise UsageError(f"--contributor {text[:80]!r} is not ROLE=ACCOUNT.")
+    return Contributor(account, role)

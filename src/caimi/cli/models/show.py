@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
 from caimi.cli.output import facts, fields_of, print_json, table
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
+    from caimi.models.manifest import Manifest
     from caimi.models.tensor import Tensor
 
 
 def show(
     uri: UriArgument,
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Also tell all versions that it was made from.")
+    ] = False,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell everything about a model: owner, versions, prices, signature, files.
+    """Tell everything about a model: owner, versions, prices, signature, files, lineage.
 
     Example: [bold]caimi show caimi:eip155:31337:0x…@production[/bold]
     """
 
     async def work(net: AsyncNetwork) -> None:
         shown = await net.show(uri)
+        family = await net.lineage(shown.uri) if lineage else ()
         if as_json:
-            print_json({"ok": True, **fields_of(shown), "manifest": shown.manifest.to_json()})
+            told = {"lineage": [_ancestor(each) for each in family]} if lineage else {}
+            print_json(
+                {"ok": True, **fields_of(shown), "manifest": shown.manifest.to_json(), **told}
+            )
             return
         manifest = shown.manifest
         facts(
@@ -48,6 +58,7 @@ def show(
                 "outputs": ", ".join(map(_tensor, manifest.outputs)),
                 "metrics": ", ".join(f"{k} {v:.4g}" for k, v in (manifest.metrics or {}).items()),
                 "description": manifest.card.description,
+                "contributors": ", ".join(f"{c.role} {c.account}" for c in manifest.contributors),
                 "manifest": f"0x{manifest.digest.hex()}",
             },
         )
@@ -56,8 +67,36 @@ def show(
             ("path", "bytes", "sha256"),
             [(file.path, file.size, file.sha256.hex()) for file in manifest.files],
         )
+        if lineage:
+            table(
+                "Lineage",
+                ("model", "version", "manifest", "made from", "contributors"),
+                [_family_line(each) for each in family],
+            )
 
     with_network(config, key, as_json, work)
+
+
+def _ancestor(manifest: Manifest) -> dict[str, object]:
+    return {
+        "manifest": f"0x{manifest.digest.hex()}",
+        "model_id": f"0x{manifest.model_id.hex()}",
+        "name": manifest.name,
+        "version": manifest.version,
+        "publisher": manifest.publisher,
+        "parents": [f"0x{parent.hex()}" for parent in manifest.parents],
+        "contributors": [each.to_json() for each in manifest.contributors],
+    }
+
+
+def _family_line(manifest: Manifest) -> tuple[str, ...]:
+    return (
+        manifest.name,
+        manifest.version,
+        f"0x{manifest.digest.hex()[:16]}…",
+        ", ".join(f"0x{parent.hex()[:16]}…" for parent in manifest.parents),
+        ", ".join(f"{each.role} {each.account}" for each in manifest.contributors),
+    )
 
 
 def _tensor(tensor: Tensor) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from caimi.errors.ledgers import DeploymentInvalid
 from caimi.hex_text import read_either_case
+from caimi.ibc.applications import APPLICATIONS
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
@@ -160,16 +161,17 @@ async def deploy(
     router = Contract(chain, gateway, artifact("Gateway").interface)
     await asyncio.gather(
         works.submit("roles", _roles(chain, contracts, guardian or signer.account)),
-        works.submit(
-            "port-model", router.call("Registering the bridge", "addApplication", "model", bridge)
-        ),
-        works.submit(
-            "port-licence",
-            router.call("Registering the market", "addApplication", "licence", market),
-        ),
-        works.submit(
-            "port-erc7786",
-            router.call("Registering messages", "addApplication", "erc7786", messages),
+        *(
+            works.submit(
+                f"port-{each.port}",
+                router.call(
+                    f"Registering the {each.contract}",
+                    "addApplication",
+                    each.port,
+                    contracts[each.contract],
+                ),
+            )
+            for each in APPLICATIONS
         ),
     )
     return Deployment(chain.ledger, contracts, created.height)

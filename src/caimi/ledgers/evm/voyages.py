@@ -8,13 +8,12 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress, InvalidLedgerId
 from caimi.errors.ledgers import CallInvalid, LedgerAnswerInvalid
 from caimi.hashing import keccak256
+from caimi.ibc.applications import MODEL
 from caimi.ibc.packet import Packet
 from caimi.ledgers.evm import abi
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
 from caimi.ledgers.port import ForeignModel, HomeStatement, LedgerId
 
-_PORT = "model"
-_VERSION = "caimi-model-2"
 _FOREIGN = "(bytes,address,string,bytes[],(uint64,uint64,string,bytes32,uint64,bytes24))"
 _TRANSFER = ("uint8", f"({_FOREIGN},bytes,bytes,uint64,uint64)")
 
@@ -71,7 +70,7 @@ def ready_height(packet: Packet) -> int:
     """
     ready = 0
     for payload in packet.payloads:
-        if (payload.dest_port, payload.version) != (_PORT, _VERSION):
+        if not MODEL.speaks(payload.dest_port, payload.version):
             continue
         try:
             _, (_, _, _, sent_at, min_depth) = abi.decode(_TRANSFER, payload.value)

@@ -7,7 +7,8 @@ two statements are signed as is never the same: the domain, the names and all va
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -28,18 +29,27 @@ class FieldType(Enum):
     UINT256 = "uint256"
     BOOL = "bool"
 
-    def holds(self, value: Value) -> bool:
-        """Tell whether a value is of this type; text is such as UTF-8 can hold."""
-        match self, value:
-            case (FieldType.BOOL, bool()) | (FieldType.BYTES, bytes()):
-                return True
-            case FieldType.STRING, str():
-                return value.isascii() or not any(0xD800 <= ord(sign) <= 0xDFFF for sign in value)
-            case FieldType.BYTES32, bytes():
-                return len(value) == 32
-            case ((FieldType.UINT64 | FieldType.UINT256), int()) if not isinstance(value, bool):
-                return 0 <= value < 1 << (64 if self is FieldType.UINT64 else 256)
-        return False
+
+def _is_text(value: Value) -> bool:
+    """Tell whether it is text such as UTF-8 can hold."""
+    return isinstance(value, str) and (
+        value.isascii() or not any(0xD800 <= ord(sign) <= 0xDFFF for sign in value)
+    )
+
+
+def _is_number(value: Value, bits: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << bits
+
+
+_HOLDS: Final[Mapping[FieldType, Callable[[Value], bool]]] = {
+    FieldType.STRING: _is_text,
+    FieldType.BYTES: lambda value: isinstance(value, bytes),
+    FieldType.BYTES32: lambda value: isinstance(value, bytes) and len(value) == 32,
+    FieldType.UINT64: lambda value: _is_number(value, 64),
+    FieldType.UINT256: lambda value: _is_number(value, 256),
+    FieldType.BOOL: lambda value: isinstance(value, bool),
+}
+"""Whether a value is of a type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ class StatementType:
     domain: StatementDomain
     name: str
     fields: tuple[tuple[str, FieldType], ...]
+    _checks: tuple[Callable[[Value], bool], ...] = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = [name for name, _ in self.fields]
@@ -74,6 +86,19 @@ class StatementType:
             raise ValueError("a type begins with a capital, a field with a small letter")
         if not names or len(set(names)) != len(names):
             raise ValueError("a statement has fields, each of its own name")
+        object.__setattr__(self, "_checks", tuple(_HOLDS[kind] for _, kind in self.fields))
+        object.__setattr__(self, "_hash", hash((self.domain, self.name, self.fields)))
+
+    def __hash__(self) -> int:
+        """Give what was computed once: codecs look types up, thousands of times a second."""
+        return self._hash
+
+    def misfit(self, values: Sequence[Value]) -> int | None:
+        """Give the place of the first of its values that is not of its field's type."""
+        for place, (holds, value) in enumerate(zip(self._checks, values, strict=True)):
+            if not holds(value):
+                return place
+        return None
 
     def state(self, *values: Value) -> Statement:
         """Make a statement of this type."""
@@ -94,6 +119,7 @@ class Statement:
         fields = self.type.fields
         if len(self.values) != len(fields):
             raise ValueError(f"{self.type.name} has {len(fields)} fields, not {len(self.values)}")
-        for (name, kind), value in zip(fields, self.values, strict=True):
-            if not kind.holds(value):
-                raise ValueError(f"{name} of {self.type.name} is no {kind.value}")
+        misfit = self.type.misfit(self.values)
+        if misfit is not None:
+            name, kind = fields[misfit]
+            raise ValueError(f"{name} of {self.type.name} is no {kind.value}")

@@ -12,6 +12,7 @@ from caimi.client.context import Context
 from caimi.client.network import AsyncNetwork
 from caimi.config import Config, ServingSection
 from caimi.errors.base import CaimiError
+from caimi.errors.operations import ConfigInvalid
 from caimi.inference.batch import ReceiptWriter, anchor_receipts
 from caimi.inference.batching import BatchLimits
 from caimi.inference.confined.limits import OnnxLimits
@@ -21,6 +22,7 @@ from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.prices import PriceList
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
+from caimi.ledgers.port import LedgerId
 from caimi.node.bodies import Bodies
 from caimi.node.consent import Consent
 from caimi.node.roles.processes import serve
@@ -43,8 +45,9 @@ async def run_worker(
 ) -> None:
     """Serve inference with the models this key is licensed for, anchoring receipts in batches.
 
-    With `grpc_port` the Open Inference Protocol is served over gRPC, too. `engine` is the name in
-    commands of what runs the models.
+    They are signed and anchored by the key's account on the ledger that ``[serving]`` names, or
+    else on the first one. With `grpc_port` the Open Inference Protocol is served over gRPC, too.
+    `engine` is the name in commands of what runs the models.
     """
     async with AsyncNetwork.connect(config, key=key) as network:
         context = network.context
@@ -52,6 +55,7 @@ async def run_worker(
         receipts = open_receipt_store(config.database, home / "receipts.sqlite", key)
         serving = config.serving
         prices = PriceList.from_document(serving.prices)
+        ledger = _ledger(config)
         running = _engine(serving, engine)
         models = LicensedModels(
             context,
@@ -68,8 +72,8 @@ async def run_worker(
         worker = Worker(
             running,
             models,
-            context.identity.signer,
-            ReceiptWriter(receipts),
+            context.wallet(ledger),
+            ReceiptWriter(receipts, context.ledger(ledger).accounts),
             time.time,
             prices=prices,
             at_once=serving.at_once,
@@ -87,6 +91,15 @@ async def run_worker(
             with contextlib.suppress(asyncio.CancelledError):
                 await anchoring
             receipts.close()
+
+
+def _ledger(config: Config) -> LedgerId:
+    named = config.serving.ledger
+    if named is not None:
+        return LedgerId(config.ledger(named).id)
+    if not config.ledgers:
+        raise ConfigInvalid("A worker needs a ledger to anchor receipts on, and there is none.")
+    return LedgerId(config.ledgers[0].id)
 
 
 def _engine(serving: ServingSection, name: str) -> Engine:
