@@ -20,6 +20,7 @@ import onnx
 
 from bench.result import Result
 from caimi.datasets import train
+from caimi.inference.batch import ReceiptWriter
 from caimi.inference.batching import BatchLimits, rows_stay_apart
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.onnx_runtime import ort

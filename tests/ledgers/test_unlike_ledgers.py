@@ -12,7 +12,7 @@ from conformance.crossing import THRESHOLD, Crossing, End
 from conformance.site import World
 from ledger_site import COIN, EvmSite
 
-from caimi.inference.batch import anchor_receipts
+from caimi.inference.batch import ReceiptWriter, anchor_receipts
 from caimi.inference.verification import FAILED, PASSED, Evidence
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.connect import embedded_chain
