@@ -28,6 +28,7 @@ TAGS = {
     b"caimi/seal/v1": "models/content_key.py",
     b"caimi/share-answer/v1": "custody/answer.py",
     b"caimi/share-delivery/v1": "custody/delivery.py",
+    b"caimi/statement/1": "ledgers/machine/statements.py",
     b"caimi/tdh2-ciphertext/v1": "custody/tdh2.py",
     b"caimi/tdh2-share/v1": "custody/tdh2.py",
     b"caimi/tdh2/v1/key": "custody/tdh2.py",
@@ -45,6 +46,7 @@ STATEMENTS = [
     ("inference/receipt.py", "CAIMI Receipt", "2", "Receipt"),
     ("inference/receipt.py", "CAIMI Receipt", "2", "ExactReceipt"),
     ("ledgers/machine/calls.py", "CAIMI", "1", "Act"),
+    ("ledgers/machine/publications.py", "CAIMI", "1", "Publication"),
 ]
 """The types of statements, each in the one file it stands in."""
 
