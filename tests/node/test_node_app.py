@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from caimi.custody.dkg import Ceremony
 from caimi.demo.world import World, start_world
@@ -23,9 +24,12 @@ from caimi.node.settings import MemberSection, NodeSettings
 from caimi.services.endpoint import Endpoint
 
 
-@pytest.fixture
-async def world(tmp_path: FilePath) -> AsyncIterator[World]:
-    async with start_world("embedded", tmp_path) as started:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with start_world("embedded", tmp_path_factory.mktemp("world")) as started:
         yield started
 
 
