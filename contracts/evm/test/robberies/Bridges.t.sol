@@ -5,7 +5,6 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
 import {MemberList} from "../../src/clients/MemberList.sol";
 import {CommitteeStatements} from "../../src/clients/CommitteeStatements.sol";
-import {Gateway} from "../../src/gateway/Gateway.sol";
 import {Routes} from "../../src/gateway/Routes.sol";
 import {PacketChecks} from "../../src/gateway/PacketChecks.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
@@ -247,13 +246,13 @@ contract BridgesTest is Network, HandOver {
         );
         address gateway = address(two.gateway);
         bytes[3] memory upgrades = [
-            abi.encodeCall(Gateway.migrateClient, (b.clientId, own)),
-            abi.encodeCall(Gateway.recoverClient, (b.clientId, own)),
-            abi.encodeCall(Gateway.addClient, (own, ledgerBytes(one)))
+            abi.encodeCall(IGateway.migrateClient, (b.clientId, own)),
+            abi.encodeCall(IGateway.recoverClient, (b.clientId, own)),
+            abi.encodeCall(IGateway.addClient, (own, ledgerBytes(one)))
         ];
         manager.grantRole(GUARDIAN_ROLE, GUARDIAN, 0);
         bytes4[] memory stops = new bytes4[](1);
-        stops[0] = Gateway.pauseRoute.selector;
+        stops[0] = IGateway.pauseRoute.selector;
         manager.setTargetFunctionRole(gateway, stops, GUARDIAN_ROLE);
         handOver(manager);
 
