@@ -81,7 +81,7 @@ forge: $(EVM)/node_modules/.installed ## Run the contracts' unit, fuzz and invar
 .PHONY: slither
 slither: $(SLITHER)/.installed $(EVM)/node_modules/.installed ## Analyse the contracts; any finding above low fails
 	$(SLITHER)/bin/python scripts/check-lock requirements/slither.txt requirements/slither.in
-	cd $(EVM) && FOUNDRY_OUT=cache/slither FOUNDRY_CACHE_PATH=cache/slither-files \
+	cd $(EVM) && SOLC_ONLY=ast FOUNDRY_OUT=cache/slither FOUNDRY_CACHE_PATH=cache/slither-files \
 		"$(CURDIR)/$(SLITHER)/bin/slither" . --fail-medium --filter-paths '(^|/)(test|node_modules)/' \
 		--exclude-dependencies --exclude-informational --exclude-optimization
 

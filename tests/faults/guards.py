@@ -12,6 +12,7 @@ from faults.settings import Kind
 
 _COMMITTEE = "contracts/evm/src/clients/CommitteeClient.sol"
 _GATEWAY = "contracts/evm/src/gateway/Gateway.sol"
+_PACKET_CHECKS = "contracts/evm/src/gateway/PacketChecks.sol"
 _PACKET_APP = "contracts/evm/src/models/PacketApp.sol"
 _WITNESSES = "src/caimi/messaging/witnesses.py"
 _VALIDATOR = "src/caimi/messaging/validator.py"
@@ -83,7 +84,7 @@ GUARDS = (
     ),
     Guard(
         "a packet travels its own route",
-        _GATEWAY,
+        _PACKET_CHECKS,
         "keccak256(bytes(packet.sourceClient)) == sourceHash && "
         "keccak256(bytes(packet.destClient)) == destHash,",
         "sourceHash != 0 && destHash != 0,",

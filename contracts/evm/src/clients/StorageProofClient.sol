@@ -13,7 +13,7 @@ import {StateTrie} from "./StateTrie.sol";
 ///      - the block is the one that the inner client proved under the number that the header itself states;
 ///      - height and time are the header's, so that they are those at which the facts held;
 ///      - zero is never proved as a value, and absence is proved only of receipts: a gateway keeps none, and answers
-///        for them in the slots of the acknowledgements, which are written with them (see {Gateway});
+///        for them in the slots of the acknowledgements, which are written with them (see {CommitmentStore});
 ///      - an account that is not there proves nothing, not even absence.
 contract StorageProofClient is IStorageProofClient {
     error InvalidInnerClient(address inner);
@@ -26,7 +26,7 @@ contract StorageProofClient is IStorageProofClient {
     error ReceiptsInMembership();
     error WrongReceiptKey(uint256 index);
 
-    /// @dev Where a gateway keeps its commitments ({Gateway.COMMITMENTS_SLOT}).
+    /// @dev Where a gateway keeps its commitments ({CommitmentStore.COMMITMENTS_SLOT}).
     uint256 public constant COMMITMENTS_SLOT = 1;
 
     /// @inheritdoc IStorageProofClient

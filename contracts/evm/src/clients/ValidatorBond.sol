@@ -5,8 +5,8 @@ import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
-import {Gateway} from "../gateway/Gateway.sol";
 import {ICS24} from "../gateway/ICS24.sol";
+import {Routes} from "../gateway/Routes.sol";
 import {Checkpoint, StatementKind} from "../interfaces/ICommitteeClient.sol";
 import {IGateway} from "../interfaces/IGateway.sol";
 import {Interoperable} from "../models/Interoperable.sol";
@@ -80,7 +80,7 @@ contract ValidatorBond {
     uint64 public constant UNBONDING = 7 days;
     /// @notice The reporter's part, in hundredths: enough to watch for, too little to report oneself for.
     uint256 public constant REPORTER_PERCENT = 10;
-    /// @dev Where a gateway keeps its commitments ({Gateway.COMMITMENTS_SLOT}).
+    /// @dev Where a gateway keeps its commitments ({CommitmentStore.COMMITMENTS_SLOT}).
     uint256 private constant COMMITMENTS_SLOT = 1;
 
     IGateway public immutable gateway;
@@ -273,7 +273,7 @@ contract ValidatorBond {
         try gateway.nextSequenceSend(sourceClient) returns (uint64 next) {
             return sequence > 0 && sequence < next;
         } catch (bytes memory reason) {
-            return bytes4(reason) != Gateway.UnknownClient.selector;
+            return bytes4(reason) != Routes.UnknownClient.selector;
         }
     }
 

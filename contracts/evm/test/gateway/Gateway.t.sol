@@ -3,7 +3,10 @@ pragma solidity ^0.8.37;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
+import {Applications} from "../../src/gateway/Applications.sol";
 import {Gateway} from "../../src/gateway/Gateway.sol";
+import {Routes} from "../../src/gateway/Routes.sol";
+import {PacketChecks} from "../../src/gateway/PacketChecks.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
@@ -289,7 +292,7 @@ contract GatewayTest is Network {
         bytes memory proof = proveSent(one, only(packet));
         enter(three);
         vm.expectRevert(
-            abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(1), packet.sourceClient, packet.destClient)
+            abi.encodeWithSelector(PacketChecks.WrongRoute.selector, uint64(1), packet.sourceClient, packet.destClient)
         );
         three.gateway.recvPackets(c.clientId, only(packet), proof);
 
@@ -310,7 +313,7 @@ contract GatewayTest is Network {
         acks[0] = "ok:hello";
         bytes memory proof = proveAcknowledged(two, only(packet));
         enter(one);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(1), c.clientId, d.clientId));
+        vm.expectRevert(abi.encodeWithSelector(PacketChecks.WrongRoute.selector, uint64(1), c.clientId, d.clientId));
         one.gateway.ackPackets(a.clientId, only(other), listOf(acks), proof);
 
         packet = sendValue("late");
@@ -318,30 +321,30 @@ contract GatewayTest is Network {
         vm.warp(timeout);
         proof = proveAbsent(two, only(packet));
         enter(one);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(2), c.clientId, d.clientId));
+        vm.expectRevert(abi.encodeWithSelector(PacketChecks.WrongRoute.selector, uint64(2), c.clientId, d.clientId));
         one.gateway.timeoutPackets(a.clientId, only(other), proof);
         assertEq(appA.acknowledged() + appA.timedOut(), 0);
     }
 
     function test_a_packet_out_of_form_is_refused_though_its_ledger_committed_it() public {
         Packet memory packet = Packet(1, a.clientId, b.clientId, timeout, new Payload[](0));
-        expectNotTaken(packet, abi.encodeWithSelector(Gateway.InvalidPayloads.selector, 0, 0));
+        expectNotTaken(packet, abi.encodeWithSelector(PacketChecks.InvalidPayloads.selector, 0, 0));
         packet.payloads = payloadsOf("port", "");
-        expectNotTaken(packet, abi.encodeWithSelector(Gateway.InvalidPayload.selector, 0));
+        expectNotTaken(packet, abi.encodeWithSelector(PacketChecks.InvalidPayload.selector, 0));
     }
 
     function test_a_packet_of_no_sequence_or_half_a_route_is_refused() public {
         Packet memory packet = packetOf(0, "hello");
-        expectNotTaken(packet, abi.encodeWithSelector(Gateway.InvalidSequence.selector));
+        expectNotTaken(packet, abi.encodeWithSelector(PacketChecks.InvalidSequence.selector));
         packet = packetOf(1, "hello");
         packet.sourceClient = "caimi-31337-9";
         expectNotTaken(
-            packet, abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(1), packet.sourceClient, b.clientId)
+            packet, abi.encodeWithSelector(PacketChecks.WrongRoute.selector, uint64(1), packet.sourceClient, b.clientId)
         );
         packet = packetOf(1, "hello");
         packet.destClient = "caimi-31338-9";
         expectNotTaken(
-            packet, abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(1), a.clientId, packet.destClient)
+            packet, abi.encodeWithSelector(PacketChecks.WrongRoute.selector, uint64(1), a.clientId, packet.destClient)
         );
     }
 
@@ -352,15 +355,15 @@ contract GatewayTest is Network {
         bytes[] memory acks = new bytes[](2);
         acks[0] = "ok:x";
         acks[1] = abi.encodePacked(ICS24.UNIVERSAL_ERROR);
-        vm.expectRevert(Gateway.InvalidAcknowledgement.selector);
+        vm.expectRevert(PacketChecks.InvalidAcknowledgement.selector);
         one.gateway.ackPackets(a.clientId, only(packet), listOf(acks), "");
         acks[1] = "";
-        vm.expectRevert(Gateway.InvalidAcknowledgement.selector);
+        vm.expectRevert(PacketChecks.InvalidAcknowledgement.selector);
         one.gateway.ackPackets(a.clientId, only(packet), listOf(acks), "");
     }
 
     function test_nothing_is_told_of_an_unknown_client() public {
-        bytes memory unknown = abi.encodeWithSelector(Gateway.UnknownClient.selector, "caimi-1-0");
+        bytes memory unknown = abi.encodeWithSelector(Routes.UnknownClient.selector, "caimi-1-0");
         vm.expectRevert(unknown);
         one.gateway.getClient("caimi-1-0");
         vm.expectRevert(unknown);
@@ -437,7 +440,7 @@ contract GatewayTest is Network {
         (bad[3][0], bad[3][1]) = (ICS24.UNIVERSAL_ERROR, bytes("b"));
         enter(one);
         for (uint256 i = 0; i < bad.length; ++i) {
-            vm.expectRevert(Gateway.InvalidAcknowledgement.selector);
+            vm.expectRevert(PacketChecks.InvalidAcknowledgement.selector);
             one.gateway.ackPackets(a.clientId, only(packet), listOf(bad[i]), "");
         }
         vm.expectRevert(Gateway.LengthMismatch.selector);
@@ -448,12 +451,12 @@ contract GatewayTest is Network {
 
     function test_only_the_application_of_a_port_sends_from_it() public {
         enter(one);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.NotApplication.selector, "port", address(this)));
+        vm.expectRevert(abi.encodeWithSelector(Applications.NotApplication.selector, "port", address(this)));
         one.gateway.sendPacket(a.clientId, timeout, payloadsOf("port", "x"));
         Payload[] memory payloads = new Payload[](2);
         payloads[0] = Payload("port", "port", "v", "e", "x");
         payloads[1] = Payload("other", "port", "v", "e", "x");
-        vm.expectRevert(abi.encodeWithSelector(Gateway.NotApplication.selector, "other", address(appA)));
+        vm.expectRevert(abi.encodeWithSelector(Applications.NotApplication.selector, "other", address(appA)));
         vm.prank(address(appA));
         one.gateway.sendPacket(a.clientId, timeout, payloads);
     }
@@ -473,24 +476,24 @@ contract GatewayTest is Network {
 
     function test_payloads_are_bounded_in_number_and_length() public {
         expectNoSend(
-            abi.encodeWithSelector(Gateway.InvalidPayloads.selector, uint256(0), uint256(0)), timeout, new Payload[](0)
+            abi.encodeWithSelector(PacketChecks.InvalidPayloads.selector, uint256(0), uint256(0)), timeout, new Payload[](0)
         );
         Payload[] memory many = new Payload[](17);
         for (uint256 i = 0; i < 17; ++i) {
             many[i] = payloadsOf("port", "x")[0];
         }
-        expectNoSend(abi.encodeWithSelector(Gateway.InvalidPayloads.selector, uint256(17), uint256(17)), timeout, many);
+        expectNoSend(abi.encodeWithSelector(PacketChecks.InvalidPayloads.selector, uint256(17), uint256(17)), timeout, many);
         Payload[] memory long = new Payload[](2);
         long[0] = payloadsOf("port", new bytes(262_144))[0];
         long[1] = payloadsOf("port", "x")[0];
         expectNoSend(
-            abi.encodeWithSelector(Gateway.InvalidPayloads.selector, uint256(2), uint256(262_145)), timeout, long
+            abi.encodeWithSelector(PacketChecks.InvalidPayloads.selector, uint256(2), uint256(262_145)), timeout, long
         );
     }
 
     function test_a_payload_lacks_nothing() public {
         Payload[] memory payloads = payloadsOf("port", "");
-        bytes memory invalid = abi.encodeWithSelector(Gateway.InvalidPayload.selector, uint256(0));
+        bytes memory invalid = abi.encodeWithSelector(PacketChecks.InvalidPayload.selector, uint256(0));
         expectNoSend(invalid, timeout, payloads);
         payloads = payloadsOf("port", "x");
         payloads[0].version = "";
@@ -502,18 +505,18 @@ contract GatewayTest is Network {
         expectNoSend(invalid, timeout, payloads);
         payloads[0].encoding = "e";
         payloads[0].destPort = "not/a port";
-        expectNoSend(abi.encodeWithSelector(Gateway.InvalidPort.selector, "not/a port"), timeout, payloads);
+        expectNoSend(abi.encodeWithSelector(Applications.InvalidPort.selector, "not/a port"), timeout, payloads);
     }
 
     function test_nothing_is_sent_through_an_unknown_or_unfinished_client() public {
         enter(one);
         vm.startPrank(address(appA));
-        vm.expectRevert(abi.encodeWithSelector(Gateway.UnknownClient.selector, "caimi-31337-9"));
+        vm.expectRevert(abi.encodeWithSelector(Routes.UnknownClient.selector, "caimi-31337-9"));
         one.gateway.sendPacket("caimi-31337-9", timeout, payloadsOf("port", "x"));
         vm.stopPrank();
 
         string memory unfinished = one.gateway.addClient(a.client, ledgerBytes(two));
-        vm.expectRevert(abi.encodeWithSelector(Gateway.NoCounterparty.selector, unfinished));
+        vm.expectRevert(abi.encodeWithSelector(Routes.NoCounterparty.selector, unfinished));
         vm.prank(address(appA));
         one.gateway.sendPacket(unfinished, timeout, payloadsOf("port", "x"));
     }
@@ -555,12 +558,12 @@ contract GatewayTest is Network {
     }
 
     function test_a_counterparty_is_set_once_and_is_an_identifier() public {
-        vm.expectRevert(abi.encodeWithSelector(Gateway.CounterpartyAlreadySet.selector, a.clientId));
+        vm.expectRevert(abi.encodeWithSelector(Routes.CounterpartyAlreadySet.selector, a.clientId));
         one.gateway.setCounterparty(a.clientId, "caimi-31338-7");
         string memory fresh = one.gateway.addClient(a.client, ledgerBytes(two));
         string[5] memory bad = ["", "seven77", "has/slash", "has space", "sixty-five-characters-are-one-too-many-for-a-client-identifier-012"];
         for (uint256 i = 0; i < bad.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidClientId.selector, bad[i]));
+            vm.expectRevert(abi.encodeWithSelector(Routes.InvalidClientId.selector, bad[i]));
             one.gateway.setCounterparty(fresh, bad[i]);
         }
         vm.expectEmit(address(one.gateway));
@@ -569,24 +572,24 @@ contract GatewayTest is Network {
     }
 
     function test_a_client_is_a_contract_and_a_ledger_has_one_spelling() public {
-        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidLightClient.selector, address(1)));
+        vm.expectRevert(abi.encodeWithSelector(Routes.InvalidLightClient.selector, address(1)));
         one.gateway.addClient(ILightClient(address(1)), ledgerBytes(two));
         bytes[4] memory bad =
             [bytes(""), hex"00010000027a6a", hex"00010000027a6a00ff", gatewayBytes(two)];
         for (uint256 i = 0; i < bad.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidLedger.selector, bad[i]));
+            vm.expectRevert(abi.encodeWithSelector(Routes.InvalidLedger.selector, bad[i]));
             one.gateway.addClient(a.client, bad[i]);
         }
     }
 
     function test_a_port_has_one_application() public {
-        vm.expectRevert(abi.encodeWithSelector(Gateway.PortTaken.selector, "port"));
+        vm.expectRevert(abi.encodeWithSelector(Applications.PortTaken.selector, "port"));
         one.gateway.addApplication("port", appB);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidPort.selector, "x"));
+        vm.expectRevert(abi.encodeWithSelector(Applications.InvalidPort.selector, "x"));
         one.gateway.addApplication("x", appB);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidApplication.selector, address(1)));
+        vm.expectRevert(abi.encodeWithSelector(Applications.InvalidApplication.selector, address(1)));
         one.gateway.addApplication("free", IIBCApp(address(1)));
-        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidApplication.selector, address(one.gateway)));
+        vm.expectRevert(abi.encodeWithSelector(Applications.InvalidApplication.selector, address(one.gateway)));
         one.gateway.addApplication("free", IIBCApp(address(one.gateway)));
     }
 
@@ -602,13 +605,13 @@ contract GatewayTest is Network {
                 two.keys.operators,
                 address(manager)
             );
-        vm.expectRevert(abi.encodeWithSelector(Gateway.ClientNotFrozen.selector, a.clientId));
+        vm.expectRevert(abi.encodeWithSelector(Routes.ClientNotFrozen.selector, a.clientId));
         one.gateway.recoverClient(a.clientId, substitute);
 
         a.client.freeze();
-        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidLightClient.selector, address(a.client)));
+        vm.expectRevert(abi.encodeWithSelector(Routes.InvalidLightClient.selector, address(a.client)));
         one.gateway.recoverClient(a.clientId, a.client);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidLightClient.selector, address(1)));
+        vm.expectRevert(abi.encodeWithSelector(Routes.InvalidLightClient.selector, address(1)));
         one.gateway.recoverClient(a.clientId, ILightClient(address(1)));
         bytes[] memory acks = new bytes[](1);
         acks[0] = "ok:hello";
@@ -630,11 +633,11 @@ contract GatewayTest is Network {
     }
 
     function test_frames_are_for_the_gateway_itself() public {
-        vm.expectRevert(Gateway.OnlySelf.selector);
+        vm.expectRevert(Applications.OnlySelf.selector);
         one.gateway.deliverOne(address(appA), "");
-        vm.expectRevert(Gateway.OnlySelf.selector);
+        vm.expectRevert(Applications.OnlySelf.selector);
         one.gateway.deliverAll(new address[](1), new bytes[](1));
-        vm.expectRevert(Gateway.OnlySelf.selector);
+        vm.expectRevert(Applications.OnlySelf.selector);
         one.gateway.notifyAll(new address[](1), new bytes[](1));
     }
 

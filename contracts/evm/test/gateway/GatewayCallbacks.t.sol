@@ -2,7 +2,8 @@
 pragma solidity ^0.8.37;
 
 import {BoundedCall} from "../../src/gateway/BoundedCall.sol";
-import {Gateway} from "../../src/gateway/Gateway.sol";
+import {Applications} from "../../src/gateway/Applications.sol";
+import {PacketChecks} from "../../src/gateway/PacketChecks.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
@@ -51,7 +52,7 @@ contract GatewayCallbacksTest is Network {
     }
 
     function test_what_is_not_an_acknowledgement_is_a_failure() public {
-        bytes memory invalid = abi.encodeWithSelector(Gateway.InvalidAcknowledgement.selector);
+        bytes memory invalid = abi.encodeWithSelector(PacketChecks.InvalidAcknowledgement.selector);
         string[8] memory orders = ["blob", "nothing", "short", "garbage", "overlong", "error", "toolong", "trailing"];
         for (uint256 i = 0; i < orders.length; ++i) {
             uint256 state = vm.snapshotState();
@@ -82,7 +83,7 @@ contract GatewayCallbacksTest is Network {
         Payload[] memory payloads = payloadsOf("port", "x");
         payloads[0].destPort = "nobody";
         Packet memory packet = send(a, b, timeout, payloads);
-        expectReceiveFailed(packet, abi.encodeWithSelector(Gateway.UnknownPort.selector));
+        expectReceiveFailed(packet, abi.encodeWithSelector(Applications.UnknownPort.selector));
         assertEq(commitmentOf(packet), errorCommitment());
     }
 
@@ -125,10 +126,10 @@ contract GatewayCallbacksTest is Network {
 
     function test_frames_are_closed_to_applications() public {
         Packet memory packet = sendValue("call");
-        appB.setCall(address(two.gateway), abi.encodeCall(Gateway.deliverAll, (new address[](1), new bytes[](1))));
+        appB.setCall(address(two.gateway), abi.encodeCall(Applications.deliverAll, (new address[](1), new bytes[](1))));
         receivePacket(packet);
         assertFalse(appB.callSucceeded());
-        assertEq(appB.callResult(), abi.encodeWithSelector(Gateway.OnlySelf.selector));
+        assertEq(appB.callResult(), abi.encodeWithSelector(Applications.OnlySelf.selector));
     }
 
     function test_an_application_may_send_while_it_receives() public {

@@ -4,6 +4,8 @@ pragma solidity ^0.8.37;
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
 import {Gateway} from "../../src/gateway/Gateway.sol";
+import {Routes} from "../../src/gateway/Routes.sol";
+import {PacketChecks} from "../../src/gateway/PacketChecks.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
 import {IGateway} from "../../src/interfaces/IGateway.sol";
@@ -42,7 +44,7 @@ contract GatewayRoutesTest is Network {
     function test_a_paused_route_sends_and_receives_nothing() public {
         Packet memory packet = send(a, b, timeout, payloadsOf("port", "x"));
         bytes memory proof = proveSent(one, only(packet));
-        bytes memory paused = abi.encodeWithSelector(Gateway.RoutePaused.selector, a.clientId);
+        bytes memory paused = abi.encodeWithSelector(Routes.RoutePaused.selector, a.clientId);
         one.gateway.pauseRoute(a.clientId);
         assertTrue(one.gateway.routePaused(a.clientId));
         vm.expectRevert(paused);
@@ -51,7 +53,7 @@ contract GatewayRoutesTest is Network {
 
         two.gateway.pauseRoute(b.clientId);
         enter(two);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.RoutePaused.selector, b.clientId));
+        vm.expectRevert(abi.encodeWithSelector(Routes.RoutePaused.selector, b.clientId));
         two.gateway.recvPackets(b.clientId, only(packet), proof);
         vm.expectEmit(address(two.gateway));
         emit IGateway.RoutePauseChanged(b.clientId, false);
@@ -97,7 +99,7 @@ contract GatewayRoutesTest is Network {
 
     function test_anyone_pauses_the_route_of_a_frozen_client_and_of_no_other() public {
         vm.startPrank(address(0xbad));
-        vm.expectRevert(abi.encodeWithSelector(Gateway.ClientNotFrozen.selector, a.clientId));
+        vm.expectRevert(abi.encodeWithSelector(Routes.ClientNotFrozen.selector, a.clientId));
         one.gateway.pauseFrozenRoute(a.clientId);
         vm.stopPrank();
         a.client.freeze();
@@ -124,10 +126,10 @@ contract GatewayRoutesTest is Network {
     }
 
     function test_a_pause_is_neither_repeated_nor_lifted_twice() public {
-        vm.expectRevert(abi.encodeWithSelector(Gateway.RouteNotPaused.selector, a.clientId));
+        vm.expectRevert(abi.encodeWithSelector(Routes.RouteNotPaused.selector, a.clientId));
         one.gateway.unpauseRoute(a.clientId);
         one.gateway.pauseRoute(a.clientId);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.RoutePaused.selector, a.clientId));
+        vm.expectRevert(abi.encodeWithSelector(Routes.RoutePaused.selector, a.clientId));
         one.gateway.pauseRoute(a.clientId);
     }
 
@@ -208,10 +210,10 @@ contract GatewayRoutesTest is Network {
     }
 
     function test_nobody_migrates_to_what_is_no_client() public {
-        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidLightClient.selector, address(1)));
+        vm.expectRevert(abi.encodeWithSelector(Routes.InvalidLightClient.selector, address(1)));
         one.gateway.migrateClient(a.clientId, ILightClient(address(1)));
         b.client.freeze();
-        vm.expectRevert(abi.encodeWithSelector(Gateway.InvalidLightClient.selector, address(b.client)));
+        vm.expectRevert(abi.encodeWithSelector(Routes.InvalidLightClient.selector, address(b.client)));
         one.gateway.migrateClient(a.clientId, b.client);
     }
 
@@ -248,9 +250,9 @@ contract GatewayRoutesTest is Network {
         two.gateway.recvPackets(b.clientId, only(packet), proof);
         vm.expectRevert(notPending);
         two.gateway.writeAcknowledgement(b.clientId, 1, "forged");
-        vm.expectRevert(Gateway.InvalidAcknowledgement.selector);
+        vm.expectRevert(PacketChecks.InvalidAcknowledgement.selector);
         patient.answer(two.gateway, b.clientId, 1, "");
-        vm.expectRevert(Gateway.InvalidAcknowledgement.selector);
+        vm.expectRevert(PacketChecks.InvalidAcknowledgement.selector);
         patient.answer(two.gateway, b.clientId, 1, new bytes(8193));
         patient.answer(two.gateway, b.clientId, 1, "later");
         vm.expectRevert(notPending);
@@ -285,7 +287,7 @@ contract GatewayRoutesTest is Network {
         enter(two);
         vm.expectEmit(address(two.gateway));
         emit IGateway.ReceiveFailed(
-            keccak256(bytes(b.clientId)), 1, abi.encodeWithSelector(Gateway.InvalidAcknowledgement.selector)
+            keccak256(bytes(b.clientId)), 1, abi.encodeWithSelector(PacketChecks.InvalidAcknowledgement.selector)
         );
         two.gateway.recvPackets(b.clientId, only(packet), proof);
     }

@@ -5,7 +5,9 @@ import {IERC7786GatewaySource, IERC7786Recipient} from "@openzeppelin/contracts/
 import {ERC7786Recipient} from "@openzeppelin/contracts/crosschain/ERC7786Recipient.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {BoundedCall} from "../../src/gateway/BoundedCall.sol";
-import {Gateway} from "../../src/gateway/Gateway.sol";
+import {Applications} from "../../src/gateway/Applications.sol";
+import {Routes} from "../../src/gateway/Routes.sol";
+import {PacketChecks} from "../../src/gateway/PacketChecks.sol";
 import {MessagePort} from "../../src/gateway/MessagePort.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
@@ -180,10 +182,10 @@ contract MessagePortTest is Network {
     function testFuzz_whatever_a_recipient_reverts_with_the_message_is_refused(bytes memory reason, uint256 kind) public {
         bytes4[5] memory words = [
             IIBCApp.NotYet.selector,
-            Gateway.ApplicationFailed.selector,
+            Applications.ApplicationFailed.selector,
             BoundedCall.InsufficientGas.selector,
-            Gateway.InvalidAcknowledgement.selector,
-            Gateway.UnknownClient.selector
+            PacketChecks.InvalidAcknowledgement.selector,
+            Routes.UnknownClient.selector
         ];
         kind = bound(kind, 0, 2 * words.length);
         if (kind < words.length) reason = abi.encodePacked(words[kind]);

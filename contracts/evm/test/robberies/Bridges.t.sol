@@ -5,7 +5,8 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
 import {MemberList} from "../../src/clients/MemberList.sol";
 import {CommitteeStatements} from "../../src/clients/CommitteeStatements.sol";
-import {Gateway} from "../../src/gateway/Gateway.sol";
+import {Routes} from "../../src/gateway/Routes.sol";
+import {PacketChecks} from "../../src/gateway/PacketChecks.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {MessagePort} from "../../src/gateway/MessagePort.sol";
 import {Packet, Payload} from "../../src/interfaces/IBCTypes.sol";
@@ -205,7 +206,7 @@ contract BridgesTest is Network, HandOver {
         receiveWith(packets, proof);
         enter(three);
         vm.expectRevert(
-            abi.encodeWithSelector(Gateway.WrongRoute.selector, uint64(1), a.clientId, b.clientId)
+            abi.encodeWithSelector(PacketChecks.WrongRoute.selector, uint64(1), a.clientId, b.clientId)
         );
         three.gateway.recvPackets(d.clientId, packets, proof);
 
@@ -245,13 +246,13 @@ contract BridgesTest is Network, HandOver {
         );
         address gateway = address(two.gateway);
         bytes[3] memory upgrades = [
-            abi.encodeCall(Gateway.migrateClient, (b.clientId, own)),
-            abi.encodeCall(Gateway.recoverClient, (b.clientId, own)),
-            abi.encodeCall(Gateway.addClient, (own, ledgerBytes(one)))
+            abi.encodeCall(IGateway.migrateClient, (b.clientId, own)),
+            abi.encodeCall(IGateway.recoverClient, (b.clientId, own)),
+            abi.encodeCall(IGateway.addClient, (own, ledgerBytes(one)))
         ];
         manager.grantRole(GUARDIAN_ROLE, GUARDIAN, 0);
         bytes4[] memory stops = new bytes4[](1);
-        stops[0] = Gateway.pauseRoute.selector;
+        stops[0] = IGateway.pauseRoute.selector;
         manager.setTargetFunctionRole(gateway, stops, GUARDIAN_ROLE);
         handOver(manager);
 
@@ -286,7 +287,7 @@ contract BridgesTest is Network, HandOver {
         vm.warp(block.timestamp + DELAY);
         vm.expectRevert(notReady(migration));
         carryOut(gateway, upgrades[0]);
-        vm.expectRevert(abi.encodeWithSelector(Gateway.RoutePaused.selector, b.clientId));
+        vm.expectRevert(abi.encodeWithSelector(Routes.RoutePaused.selector, b.clientId));
         receiveWith(packets, proof);
         (ILightClient client,,) = two.gateway.getClient(b.clientId);
         assertEq(address(client), address(b.client));
