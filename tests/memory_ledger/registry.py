@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
 from caimi.contracts.identifiers import InteroperableLedger, TokenId
-from caimi.contracts.naming import token_id, version_id, wire_address
+from caimi.contracts.naming import token_id, version_id
 from caimi.contracts.registry import ModelRegistered, VersionPublished
-from caimi.contracts.site import SignedPublication
 from caimi.errors.ledgers import UnknownModel, UnknownVersion
 from caimi.ledgers.port import (
     NEWEST,
@@ -24,12 +23,10 @@ from caimi.ledgers.port import (
     PublicationBatch,
     VersionRecord,
 )
-from caimi.merkle import leaf_hash
 from memory_ledger.calls import MemoryCall, nothing, same
 from memory_ledger.chain import MemoryChain
 from memory_ledger.feed import history_of
 from memory_ledger.refusing import named
-from memory_ledger.words import publication_digest
 
 
 class MemoryRegistry:
@@ -136,27 +133,6 @@ class MemoryRegistry:
             found.anchored_at,
             found.count,
             self._chain.account(found.anchorer),
-        )
-
-    def publication_leaf(self, publication: Publication) -> bytes:
-        publisher = self._chain.native(publication.publisher)
-        return leaf_hash(
-            bytes(12)
-            + wire_address(self._chain.site.ledger, publisher)
-            + self.model_id(publication.publisher, publication.name)
-            + version_id(publication.version)
-            + publication.manifest
-        )
-
-    def publication_digest(self, publication: Publication) -> bytes:
-        return publication_digest(
-            SignedPublication(
-                self.address,
-                self._chain.native(publication.publisher),
-                publication.name,
-                publication.version,
-                publication.manifest,
-            )
         )
 
     # --- writing --------------------------------------------------------------------------------

@@ -11,8 +11,7 @@
 While it is paused, or over its limits, a route sends nothing, and what arrives is refused and so
 refunded where it came from; acknowledgements and timeouts are never paused or limited.
 
-A model's home may be on a ledger of any family, where Solidity's bridge takes those of EVM ledgers
-only and refuses others as ``InvalidHome``.
+A model's home may be on a ledger of any family.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ from caimi.contracts.transfers import ModelTransfer
 from caimi.ibc.commitments import UNIVERSAL_ERROR_ACKNOWLEDGEMENT
 
 PORT: Final = "model"
-VERSION: Final = "caimi-model-2"
+VERSION: Final = "caimi-model-3"
 MAX_DEPTH: Final = 9_000
 """More blocks than this nobody can demand: one checkpoint covers 10,000, from the one that sent."""
 SUCCESS: Final = b"\x01"
