@@ -46,7 +46,7 @@ STATEMENTS = [
     ("inference/receipt.py", "CAIMI Receipt", "2", "Receipt"),
     ("inference/receipt.py", "CAIMI Receipt", "2", "ExactReceipt"),
     ("ledgers/machine/calls.py", "CAIMI", "1", "Act"),
-    ("ledgers/machine/publications.py", "CAIMI", "1", "Publication"),
+    ("ledgers/publications.py", "CAIMI", "1", "Publication"),
 ]
 """The types of statements, each in the one file it stands in."""
 
@@ -76,7 +76,7 @@ def test_no_two_kinds_of_typed_data_hash_alike():
     statements = [value for value in types if not value.startswith(b"EIP712Domain(")]
     names = Counter(_TYPE.fullmatch(value)[1] for value in statements)
     assert {name for name, count in names.items() if count > 1} == set()
-    assert len({keccak256(value) for value in statements}) == len(statements) >= 5
+    assert len({keccak256(value) for value in statements}) == len(statements) >= 4
 
 
 def statement_types():
@@ -107,7 +107,6 @@ def test_the_names_of_typed_data_are_pinned():
     names = {value for _, value in constants(bytes) if re.fullmatch(rb"CAIMI[ A-Za-z]*", value)}
     assert names == {
         b"CAIMI",
-        b"CAIMI ModelRegistry",
         b"CAIMI Receipt",
         b"CAIMI emergency exit",
     }

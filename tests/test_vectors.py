@@ -16,7 +16,9 @@ from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt_json import receipt_from_json
 from caimi.ledgers.evm.accounts import EvmAccounts
 from caimi.ledgers.evm.voyages import ready_height, token_id
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Account, LedgerId, Publication
+from caimi.ledgers.publications import publication_leaf, publication_statement
+from caimi.ledgers.typed_data import typed_data_digest
 from caimi.messaging.checkpoint import LedgerStatement, make_committee, recover, rotation_digest
 from packet_vectors import packet_of
 
@@ -117,9 +119,19 @@ def test_tokens_of_models_that_came_over_ledgers_have_the_published_ids() -> Non
     assert ids == [raw(token) for token in tokens["ids"]]
 
 
+def test_publications_are_what_is_published_and_signed() -> None:
+    said = PAYLOADS["publication"]
+    publisher = Account.from_interoperable(raw(said["publisher"]))
+    publication = Publication(publisher, said["name"], said["version"], raw(said["manifest"]))
+    assert publisher.ledger == said["ledger"]
+    assert publication_leaf(publication, raw(said["modelId"])) == raw(said["leaf"])
+    statement = publication_statement(publication, raw(said["modelId"]))
+    assert typed_data_digest(statement) == raw(said["digest"])
+
+
 def test_the_depth_that_a_published_transfer_asks_for_is_read() -> None:
     model = PAYLOADS["model"]
-    payload = Payload("model", "model", "caimi-model-2", "abi", raw(model["value"]))
+    payload = Payload("model", "model", "caimi-model-3", "abi", raw(model["value"]))
     assert ready_height(Packet(1, "a", "b", 1, (payload,))) == model["sentAt"] + model["minDepth"]
 
 

@@ -149,14 +149,14 @@ def _ibc() -> dict[str, Any]:
             ours,
             2**64 - 1,
             2**64 - 1,
-            _payload(("model", "model"), "caimi-model-2", ABI, b"\x01"),
+            _payload(("model", "model"), "caimi-model-3", ABI, b"\x01"),
         ),
         _packet(
             "caimi",
             ours,
             7,
             1_700_003_600,
-            _payload(("model", "model"), "caimi-model-2", ABI, bytes(range(256))),
+            _payload(("model", "model"), "caimi-model-3", ABI, bytes(range(256))),
             _payload(("licence", "licence"), "caimi-licence-1", ABI, b"\x00" * 33),
             _payload(("a1", "b2"), "v", "raw", b"value"),
         ),
@@ -336,22 +336,76 @@ def _interoperable() -> dict[str, Any]:
 
 
 SAID_AT_HOME = "(uint64,uint64,string,bytes32,uint64,bytes24)"
-TRANSFER = f"((bytes,address,string,bytes[],{SAID_AT_HOME}),bytes,bytes,uint64,uint64)"
+TRANSFER = f"((bytes,bytes,string,bytes[],{SAID_AT_HOME}),bytes,bytes,uint64,uint64)"
+PUBLICATION = [
+    {"name": "ledger", "type": "string"},
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "modelId", "type": "bytes32"},
+    {"name": "manifest", "type": "bytes32"},
+]
+
+
+def _model_id(home: bytes, publisher: bytes, name: str) -> bytes:
+    return keccak(encode(("bytes", "bytes", "string"), (home, publisher, name)))
+
+
+def _home(chain_type: int, reference: bytes, account: bytes) -> bytes:
+    head = bytes.fromhex("0001") + chain_type.to_bytes(2, "big")
+    return head + bytes([len(reference)]) + reference + bytes([len(account)]) + account
+
+
+def _models() -> list[dict[str, str]]:
+    """Models whose homes are of three kinds; 0xff03 and 0xff04 are provisional."""
+    of = [
+        (_home(0, bytes.fromhex("7a69"), b"\x11" * 20), b"\x22" * 20, "tumour-mlp"),
+        (_home(0xFF04, b"toys", b"registry"), b"geppetto", "digits"),
+        (_home(0xFF03, b"c" * 32, b"r" * 64), b"\x00" * 63 + b"\x01", "z" * 64),
+    ]
+    return [
+        {
+            "home": _text(home),
+            "publisher": _text(publisher),
+            "name": name,
+            "modelId": _text(_model_id(home, publisher, name)),
+        }
+        for home, publisher, name in of
+    ]
+
+
+def _publication(home: bytes, publisher: bytes, name: str, manifest: bytes) -> dict[str, str]:
+    """A publication in the registry `home` of eip155:31337, its leaf, and what is signed."""
+    model = _model_id(home, publisher, name)
+    whole = _home(0, bytes.fromhex("7a69"), publisher)
+    version = "1.0.0"
+    leaf = keccak(
+        keccak(
+            encode(
+                ("bytes", "bytes32", "bytes32", "bytes32"),
+                (whole, model, keccak(version.encode()), manifest),
+            )
+        )
+    )
+    fields = {
+        "ledger": "eip155:31337",
+        "name": name,
+        "version": version,
+        "modelId": _text(model),
+        "manifest": _text(manifest),
+    }
+    return {
+        "publisher": _text(whole),
+        **fields,
+        "leaf": _text(leaf),
+        "digest": _text(_digest_of(_signable("Publication", PUBLICATION, fields))),
+    }
 
 
 def _payloads() -> dict[str, Any]:
     home = bytes.fromhex("00010000027a6914" + "11" * 20)
     consumer = bytes.fromhex("00010000027a6a14" + ACCOUNT)
-    publisher = "0x" + "22" * 20
-    model = int.from_bytes(
-        keccak(
-            encode(
-                ("uint256", "address", "address", "string"),
-                (31337, "0x" + "11" * 20, publisher, "tumour-mlp"),
-            )
-        ),
-        "big",
-    )
+    publisher = b"\x22" * 20
+    model = int.from_bytes(_model_id(home, publisher, "tumour-mlp"), "big")
     message = b"payload of a message"
     hops = [bytes.fromhex(f"00010000027a{number:02x}00") for number in (0x6A, 0x6B, 0x6C)]
     path = hops[:2]
@@ -361,7 +415,7 @@ def _payloads() -> dict[str, Any]:
     return {
         "model": {
             "home": _text(home),
-            "publisher": publisher,
+            "publisher": _text(publisher),
             "name": "tumour-mlp",
             "path": [_text(hop) for hop in path],
             "time": stated[0],
@@ -389,6 +443,8 @@ def _payloads() -> dict[str, Any]:
                 for length in (1, 2, 3)
             ],
         },
+        "models": _models(),
+        "publication": _publication(home, publisher, "tumour-mlp", manifest),
         "licence": {
             "modelId": _text(model.to_bytes(32, "big")),
             "version": "1.0.0",

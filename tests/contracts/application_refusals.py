@@ -8,7 +8,6 @@ from typing import Any
 
 from caimi.contracts.buckets import LaneLimits
 from caimi.contracts.identifiers import COIN, Account, ClientId, Currency, TokenId
-from caimi.contracts.naming import wire_address
 from caimi.contracts.offers import LicencePrice
 from caimi.contracts.orders import LicenceOrder
 from caimi.contracts.sending import PacketSent
@@ -166,7 +165,7 @@ def taking(
 
 
 def carrying(pair: LocalPair, value: bytes, height: int = 0, **changes: str) -> Refused:
-    each = replace(payload("model", "caimi-model-2", value), **changes)
+    each = replace(payload("model", "caimi-model-3", value), **changes)
     context = arriving(pair.alpha, pair.beta, each, height)
     bridge = pair.alpha.contracts.bridge
     return pair.alpha, pair.alpha.site.gateway, lambda call: bridge.receive(call, context)
@@ -180,21 +179,21 @@ def taking_from_a_stranger(pair: LocalPair) -> Refused:
 
 @case("OnlyGateway")
 def acknowledgement_from_a_stranger(pair: LocalPair) -> Refused:
-    context = arriving(pair.alpha, pair.beta, payload("model", "caimi-model-2", b"x"))
+    context = arriving(pair.alpha, pair.beta, payload("model", "caimi-model-3", b"x"))
     bridge = pair.alpha.contracts.bridge
     return pair.alpha, BOB, lambda call: bridge.acknowledge(call, context, b"\1")
 
 
 @case("OnlyGateway")
 def timeout_from_a_stranger(pair: LocalPair) -> Refused:
-    context = arriving(pair.alpha, pair.beta, payload("model", "caimi-model-2", b"x"))
+    context = arriving(pair.alpha, pair.beta, payload("model", "caimi-model-3", b"x"))
     bridge = pair.alpha.contracts.bridge
     return pair.alpha, BOB, lambda call: bridge.time_out(call, context)
 
 
 @case("UnknownPacket")
 def timeout_of_what_was_not_sent(pair: LocalPair) -> Refused:
-    context = arriving(pair.alpha, pair.beta, payload("model", "caimi-model-2", b"x"))
+    context = arriving(pair.alpha, pair.beta, payload("model", "caimi-model-3", b"x"))
     gateway, bridge = pair.alpha.site.gateway, pair.alpha.contracts.bridge
     return pair.alpha, gateway, lambda call: bridge.time_out(call, context)
 
@@ -274,8 +273,7 @@ def taking_from_no_home(pair: LocalPair) -> Refused:
 def homely(pair: LocalPair) -> VisitingModel:
     """Give a model of alpha as it would come back."""
     site = pair.alpha.site
-    publisher = wire_address(site.ledger, ALICE)
-    return replace(visitor(pair), home=site.here(site.registry), publisher=publisher)
+    return replace(visitor(pair), home=site.here(site.registry), publisher=ALICE)
 
 
 @case("NotLockedTowards")

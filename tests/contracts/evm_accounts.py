@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from coincurve import PrivateKey
 
-from caimi.chains import InteroperableAddress
 from caimi.contracts.execution import Execution, refuse
 from caimi.contracts.identifiers import COIN, Account, Currency
 from caimi.contracts.records import Table
 from caimi.contracts.site import SignedPublication
 from caimi.hashing import keccak256
+from caimi.ledgers.publications import statement_signed
+from caimi.ledgers.typed_data import typed_data_digest
 from caimi.signatures import MalformedSignature, account_of, recover_account
-from contracts.publishing import publications_of, published
 
 FUNDS = 10**24
 
@@ -35,6 +35,11 @@ class Key:
         return signature[:64] + bytes([signature[64] + 27])
 
 
+def publication_digest(publication: SignedPublication) -> bytes:
+    """Give what a publisher signs on an EVM ledger."""
+    return typed_data_digest(statement_signed(publication))
+
+
 class EvmAccounts:
     """Accounts of 20 bytes, which sign publications as the Solidity registry reads them."""
 
@@ -42,10 +47,7 @@ class EvmAccounts:
         return len(native) == 20 and any(native)
 
     def signed(self, publication: SignedPublication, signature: bytes) -> bool:
-        registry = InteroperableAddress.from_bytes(publication.registry)
-        number = int.from_bytes(registry.reference)
-        publications = publications_of(number, registry.address)
-        digest = publications.digest(published(number, publication))
+        digest = publication_digest(publication)
         try:
             return recover_account(digest, signature) == publication.publisher
         except MalformedSignature:

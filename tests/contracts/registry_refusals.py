@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from caimi.contracts.authority import AuthorityRole
 from caimi.contracts.bounds import currency, number
-from caimi.contracts.identifiers import Account, TokenId
-from caimi.contracts.naming import token_id, version_id, wire_address
+from caimi.contracts.identifiers import Account, InteroperableAccount, TokenId
+from caimi.contracts.naming import token_id
+from caimi.contracts.publications import publication_leaf
 from caimi.contracts.visiting import ModelStatement, VisitingModel
-from caimi.merkle import MerkleTree, leaf_hash
+from caimi.merkle import MerkleTree
 from contracts.local_ledgers import ADMIN, ALICE, BOB, GUARD, LocalLedger, LocalPair, sign
 from contracts.refusals import Refused, case
 
@@ -22,7 +23,7 @@ def visitor(pair: LocalPair) -> VisitingModel:
     beta = pair.beta.site
     return VisitingModel(
         beta.here(beta.registry),
-        wire_address(beta.ledger, BOB),
+        BOB,
         "digits",
         (),
         ModelStatement(1, 1, "1.0.0", MANIFEST, 0, bytes(24)),
@@ -45,14 +46,8 @@ def batched(ledger: LocalLedger, publisher: Account = ALICE, wrong: str = "") ->
     """Publish from a batch, with something wrong."""
     registry = ledger.contracts.registry
     signed = registry.publications.sign(publisher, "digits", "1.0.0", MANIFEST)
-    model = registry.publications.model_id(publisher, "digits")
-    leaf = leaf_hash(
-        bytes(12)
-        + wire_address(ledger.site.ledger, publisher)
-        + model
-        + version_id("1.0.0")
-        + MANIFEST
-    )
+    here = ledger.site.here(publisher)
+    leaf = publication_leaf(here, signed.model, signed.version, signed.manifest)
     tree = MerkleTree([leaf, bytes(32)])
     batch = ledger.do(BOB, lambda c: registry.publications.anchor(c, tree.root, 2)).result
     signature = sign(replace(signed, publisher=BOB)) if wrong == "signature" else sign(signed)
@@ -321,9 +316,25 @@ def visitor_under_another_id(pair: LocalPair) -> Refused:
     return mint(pair, visitor(pair), NO_TOKEN)
 
 
-@case("WrongModelId")
+@case("InvalidPublisher")
 def visitor_of_no_publisher(pair: LocalPair) -> Refused:
-    return mint(pair, replace(visitor(pair), publisher=bytes(20)))
+    return mint(pair, replace(visitor(pair), publisher=Account(b"")))
+
+
+@case("InvalidPublisher")
+def visitor_of_a_publisher_of_65_bytes(pair: LocalPair) -> Refused:
+    return mint(pair, replace(visitor(pair), publisher=Account(bytes(65))))
+
+
+@case("InvalidPublisher")
+def visitor_of_nobody_on_an_evm_ledger(pair: LocalPair) -> Refused:
+    home = InteroperableAccount(bytes.fromhex("0001000001011411") + bytes(19))
+    return mint(pair, replace(visitor(pair), home=home, publisher=Account(bytes(20))))
+
+
+@case("InvalidHome")
+def visitor_of_no_home(pair: LocalPair) -> Refused:
+    return mint(pair, replace(visitor(pair), home=InteroperableAccount(b"")))
 
 
 @case("InvalidVersion")

@@ -21,12 +21,12 @@ from caimi.contracts.identifiers import (
     InteroperableLedger,
     ModelId,
     TokenId,
-    WireAddress,
 )
 from caimi.contracts.interoperable import is_ledger, ledger_of
-from caimi.contracts.naming import is_voyage, model_id, token_id
+from caimi.contracts.naming import is_publisher, is_voyage, model_id, token_id
 from caimi.contracts.orders import LicenceOrder
 from caimi.contracts.packet_rules import commitment_of
+from caimi.contracts.publications import publication_leaf
 from caimi.contracts.state import MemoryState
 from caimi.contracts.transfers import ModelTransfer
 from caimi.contracts.visiting import ModelStatement, VisitingModel
@@ -47,7 +47,7 @@ def raw(text: str) -> bytes:
 def model_of(said: dict[str, Any]) -> VisitingModel:
     return VisitingModel(
         InteroperableAccount(raw(said["home"])),
-        WireAddress(raw(said["publisher"])),
+        Account(raw(said["publisher"])),
         said["name"],
         tuple(InteroperableLedger(raw(hop)) for hop in said["path"]),
         ModelStatement(
@@ -90,11 +90,27 @@ def test_orders_have_the_published_bytes() -> None:
 def test_models_and_tokens_have_the_published_ids() -> None:
     said = PAYLOADS["tokens"]
     model, home = PAYLOADS["model"], InteroperableAccount(raw(PAYLOADS["model"]["home"]))
-    found = model_id(home, WireAddress(raw(model["publisher"])), model["name"])
+    found = model_id(home, Account(raw(model["publisher"])), model["name"])
     assert found == raw(said["modelId"])
     path = tuple(InteroperableLedger(raw(hop)) for hop in said["path"])
     ids = [token_id(ModelId(raw(said["modelId"])), path[: n + 1]) for n in range(len(path))]
     assert ids == [raw(token) for token in said["ids"]]
+
+
+@pytest.mark.parametrize("vector", PAYLOADS["models"], ids=lambda vector: vector["home"][:12])
+def test_models_of_all_families_have_the_published_ids(vector: dict[str, str]) -> None:
+    home, publisher = InteroperableAccount(raw(vector["home"])), Account(raw(vector["publisher"]))
+    ledger = ledger_of(home)
+    assert ledger is not None
+    assert is_publisher(ledger, publisher)
+    assert model_id(home, publisher, vector["name"]) == raw(vector["modelId"])
+
+
+def test_publications_have_the_published_leaf() -> None:
+    said = PAYLOADS["publication"]
+    publisher, model = InteroperableAccount(raw(said["publisher"])), ModelId(raw(said["modelId"]))
+    leaf = publication_leaf(publisher, model, said["version"], raw(said["manifest"]))
+    assert leaf == raw(said["leaf"])
 
 
 def test_a_voyage_is_over_three_ledgers_between_its_ends_at_most_and_over_each_once() -> None:

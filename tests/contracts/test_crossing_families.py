@@ -206,16 +206,52 @@ def test_a_licence_of_an_evm_ledgers_model_is_granted_to_who_buys_in_words(
     assert only(crossing.back_to_local(packet, given), PurchaseReturned).buyer == BOB
 
 
-def test_solidity_takes_no_model_whose_home_is_no_evm_ledger_and_it_comes_back(
+def test_a_model_of_a_ledger_of_words_visits_an_evm_ledger_and_comes_back(
+    crossing: Crossing,
+) -> None:
+    twin, local, token = crossing.twin, crossing.local, crossing.local.publish()
+    number, bridge = int.from_bytes(token), twin.site.bridge
+    packet = send(local, ALICE, token, USER)
+    effects = crossing.to_evm(packet)
+    assert only(effects, ModelReceived).recipient == USER
+    home = local.site.here(local.site.registry)
+    twin.read((ALICE, "digits", home, 0), "ModelRegistry", "model", number)
+    given = only(effects, AcknowledgementWritten).acknowledgements
+    crossing.back_to_local(packet, given)
+
+    ownership, timeout = twin.contracts.registry.ownership, twin.evm.time + HOUR
+    twin.step(
+        USER,
+        lambda call: ownership.approve(call, bridge, token),
+        "ModelRegistry",
+        "approve",
+        bridge,
+        number,
+    )
+    sent = twin.step(
+        USER,
+        lambda call: twin.contracts.bridge.send(call, crossing.route, token, (BOB, 0), timeout),
+        "ModelBridge",
+        "send",
+        crossing.route,
+        number,
+        BOB,
+        timeout,
+        0,
+    )
+    assert sent is not None
+    back = only(sent.effects, PacketSent).packet
+    effects = crossing.to_local(back)
+    assert owner_of(local, token) == BOB
+    crossing.back_to_evm(back, only(effects, AcknowledgementWritten).acknowledgements)
+
+
+def test_a_model_of_a_ledger_of_words_is_returned_when_an_evm_ledger_refuses_it(
     crossing: Crossing,
 ) -> None:
     local, token = crossing.local, crossing.local.publish()
-    packet = send(local, ALICE, token, USER)
-    fact = (Path.commitment(packet.source_client, packet.sequence).key, packet_commitment(packet))
-    proof = crossing.proof(local, fact)
-    said = crossing.twin.evm.call(
-        USER, "Gateway", "recvPackets", crossing.route, [as_struct(packet)], proof
-    )
-    assert [name for name, _ in said.events][-2:] == ["ReceiveFailed", "AcknowledgementWritten"]
-    effects = crossing.back_to_local(packet, (UNIVERSAL_ERROR_ACKNOWLEDGEMENT,))
-    assert only(effects, TransferReturned).to == ALICE
+    packet = send(local, ALICE, token, crossing.twin.site.registry)
+    effects = crossing.to_evm(packet)
+    given = only(effects, AcknowledgementWritten).acknowledgements
+    assert given == (UNIVERSAL_ERROR_ACKNOWLEDGEMENT,)
+    assert only(crossing.back_to_local(packet, given), TransferReturned).to == ALICE

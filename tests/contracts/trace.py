@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from caimi.chains import InteroperableAddress
 from caimi.contracts.bridge_effects import ModelSent
 from caimi.contracts.buckets import LaneLimits
-from caimi.contracts.identifiers import COIN, Account, Currency, TokenId
+from caimi.contracts.identifiers import COIN, Account, Currency, InteroperableAccount, TokenId
 from caimi.contracts.licences import licence_id
 from caimi.contracts.naming import version_id
 from caimi.contracts.offers import LicencePrice
 from caimi.contracts.orders import LicenceOrder
+from caimi.contracts.publications import publication_leaf
 from caimi.contracts.purchases import purchase_id
 from caimi.contracts.sending import PacketSent
 from caimi.contracts.site import SignedPublication
@@ -25,8 +27,8 @@ from caimi.ibc.commitments import UNIVERSAL_ERROR_ACKNOWLEDGEMENT
 from caimi.ibc.packet import Packet, Payload
 from caimi.ibc.path import Path
 from caimi.merkle import MerkleTree
+from contracts.evm_accounts import publication_digest
 from contracts.ledgers import USERS, Ledgers, written
-from contracts.publishing import publications_of, published
 from contracts.scripted import ANSWERS
 from contracts.twin import ADMINISTRATOR, DEPOSIT, GUARDIAN, LEAVER, Twin, effects_of
 
@@ -35,6 +37,30 @@ NAMES = ["digits", "mnist.v2", "A", "", "x" * 65]
 VERSIONS = ["1.0.0", "2", "3-rc+1", "v1", "", "9" * 65]
 ALIASES = ["stable", "next", "1", "Big", ""]
 TOKEN_CURRENCY = Currency(b"\x77" * 20)
+UNLIKE = [
+    VisitingModel(
+        InteroperableAccount(InteroperableAddress.from_caip(home).to_bytes()),
+        Account(publisher),
+        "digits",
+        (),
+        ModelStatement(1, 1, "1.0.0", b"\x07" * 32, 0, bytes(24)),
+    )
+    for home, publisher in (
+        ("local:toys:registry", b"geppetto"),
+        (f"fabric:{'c' * 32}:{'r' * 90}", b"\x01" * 64),
+        ("cosmos:hub-4:cosmos1registry", bytes(20)),
+    )
+]
+"""Models whose homes are no EVM ledgers; the second has the longest names that there are."""
+ODD_HOMES = [
+    b"",
+    UNLIKE[0].home + b"\0",
+    InteroperableAddress.from_caip("local:toys").to_bytes(),
+    InteroperableAddress(0xFF01, b"", b"registry").to_bytes(),
+    bytes.fromhex("0001000021") + b"\1" * 33 + b"\x14" + bytes(20),
+    bytes.fromhex("00010000020063") + b"\x14" + bytes(20),
+]
+ODD_PUBLISHERS = [b"", b"\x01", bytes(20), b"\x01" * 21, b"\x01" * 64, b"\x01" * 65]
 FORGED = 1 << 40
 """Sequences from here on are of packets that no ledger sent."""
 PORTS = [answer.port for answer in ANSWERS]
@@ -158,7 +184,7 @@ class Trace:
             self.models.append(
                 VisitingModel(
                     twin.site.here(twin.site.registry),
-                    user,  # type: ignore[arg-type]
+                    user,
                     name,
                     (),
                     ModelStatement(twin.evm.time, 1, version, manifest, 0, bytes(24)),
@@ -218,9 +244,10 @@ class Trace:
             publications.sign(key.account, self.pick(NAMES[:2]), version, keccak256(b"batch"))
             for version in VERSIONS[:2]
         ]
-        hashing = publications_of(twin.number, bytes(twin.site.registry))
-        plain = [published(twin.number, each) for each in signed]
-        tree = MerkleTree(hashing.leaf(each) for each in plain)
+        here = twin.site.here(key.account)
+        tree = MerkleTree(
+            publication_leaf(here, each.model, each.version, each.manifest) for each in signed
+        )
         root, count = (bytes(32) if self.rarely() else tree.root), self.pick([2, 2, 2, 0])
         done = twin.step(
             self.user(),
@@ -232,7 +259,7 @@ class Trace:
         )
         if done is not None:
             for place, publication in enumerate(signed):
-                signature = key.sign(hashing.digest(plain[place]))
+                signature = key.sign(publication_digest(publication))
                 self.batches.append((index, done.result, publication, tree.proof(place), signature))
 
     def publish_from_batch(self) -> None:
@@ -838,13 +865,14 @@ class Trace:
         dest = self.other(index)
         there = self.world.twins[dest]
         self.forged += 1
-        if (self.rng.random() < 0.5) and self.models:
-            model = self.pick(self.models)
+        if self.rng.random() < 0.5:
+            model = self.pick([*self.models, *UNLIKE])
             ledgers = [each.ledger for each in self.world.twins]
             model = replace(
                 model,
                 path=tuple(self.pick([[], [], [twin.ledger], [there.ledger], ledgers, [b"x"]])),
-                home=model.home if not self.rarely() else self.pick([b"", twin.ledger]),
+                home=model.home if not self.rarely() else self.pick([*ODD_HOMES, twin.ledger]),
+                publisher=model.publisher if not self.rarely() else self.pick(ODD_PUBLISHERS),
                 name=self.pick([model.name] * 5 + ["other", "Bad name"]),
                 stated=self.pick(
                     [model.stated] * 4
@@ -859,7 +887,7 @@ class Trace:
                 model, self.user(), to, self.pick([0, twin.evm.height]), self.pick([0, 0, 1, 9001])
             ).encode()
             payload = Payload(
-                "model", "model", "caimi-model-2", "application/x-solidity-abi", value
+                "model", "model", "caimi-model-3", "application/x-solidity-abi", value
             )
         else:
             dest, index, token, paid_in, amount = self.offer(True)

@@ -373,7 +373,7 @@ DECODERS = (
         ("caimi.ledgers.evm.voyages.ready_height",),
         _voyages,
         lambda data: ready_height(
-            Packet(1, "a", "b", 5, (Payload("model", "model", "caimi-model-2", _ABI, data),))
+            Packet(1, "a", "b", 5, (Payload("model", "model", "caimi-model-3", _ABI, data),))
         ),
         share=2,
     ),

@@ -23,6 +23,7 @@ from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Account, Asset, Exactly, LedgerId, Price, Publication
+from caimi.ledgers.publications import publication_leaf, publication_statement
 from caimi.merkle import MerkleTree
 from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by
 
@@ -53,9 +54,11 @@ class EvmConformance(Facet):
             await world.ledger.submit(again, world.alice)
         assert refusal.value.error == "VersionExists"
         chosen = Publication(world.account(world.alice), "other", "1.0.0", b"\1" * 32)
-        tree = MerkleTree([registry.publication_leaf(chosen)])
+        model_id = registry.model_id(chosen.publisher, chosen.name)
+        tree = MerkleTree([publication_leaf(chosen, model_id)])
         batch = await world.ledger.submit(registry.anchor_batch(tree.root, 1), world.bob)
-        forged = world.bob.sign_digest(registry.publication_digest(chosen))
+        wallet = world.ledger.accounts.wallet(world.bob)
+        forged = wallet.sign_statement(publication_statement(chosen, model_id))
         call = registry.publish_from_batch(batch.effect, chosen, tree.proof(0), forged)
         with pytest.raises(TransactionReverted) as refusal:
             await world.ledger.submit(call, world.bob)

@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 from caimi.contracts.deployment import Contracts
 from caimi.contracts.execution import Effect, Execution
 from caimi.contracts.identifiers import Account
-from caimi.contracts.site import SignedPublication
 from caimi.contracts.state import State
 from caimi.errors.ledgers import HistoryGone, LedgerBehind
 from caimi.hashing import sha256
@@ -24,7 +23,7 @@ from memory_ledger.mailbox import PORT, Mailbox
 from memory_ledger.points import MemoryPoints, Points
 from memory_ledger.states import States
 from memory_ledger.tellings import Tellings
-from memory_ledger.words import MemoryAccounts, Wallet, WordBook, publication_digest
+from memory_ledger.words import MemoryAccounts, Wallet, WordBook
 
 START: Final = 1_700_000_000
 E = TypeVar("E", bound=Effect)
@@ -73,9 +72,6 @@ class MemoryChain(Machine):
     def coins(self) -> MemoryPoints | None:
         """Points, where work has a price."""
         return None if self.work_price is None else MemoryPoints(self.id, self.work_price)
-
-    def publication_digest(self, publication: SignedPublication) -> bytes:
-        return publication_digest(publication)
 
     # --- reading --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from caimi.hashing import sha256
 from caimi.ledgers.digest_wallets import DigestWallet
 from caimi.ledgers.machine.statements import encoded
 from caimi.ledgers.port import Account, LedgerId, Signer, Statement
+from caimi.ledgers.publications import statement_signed
 
 SIGNATURE_BYTES: Final = 64
 
@@ -97,16 +98,5 @@ class WordBook:
         return is_word(native)
 
     def signed(self, publication: SignedPublication, signature: bytes) -> bool:
-        return self.verifies(publication.publisher, publication_digest(publication), signature)
-
-
-def publication_digest(publication: SignedPublication) -> bytes:
-    """Give what a publisher signs of a publication, 32 bytes."""
-    parts = (
-        publication.registry,
-        bytes(publication.publisher),
-        publication.name,
-        publication.version,
-        publication.manifest,
-    )
-    return sha256(repr(parts).encode())
+        digest = sha256(encoded(statement_signed(publication)))
+        return self.verifies(publication.publisher, digest, signature)

@@ -23,7 +23,6 @@ from caimi.node.node import Node
 from caimi.node.settings import MemberSection, NodeSettings
 from caimi.services.endpoint import Endpoint
 
-
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -12,9 +12,9 @@ from caimi.errors.ids import InvalidAccountId
 from caimi.hashing import sha256
 from caimi.ledgers.digest_wallets import DigestWallet
 from caimi.ledgers.machine.machine import CONTRACTS
-from caimi.ledgers.machine.publications import publication_statement
 from caimi.ledgers.machine.statements import encoded
 from caimi.ledgers.port import Account, LedgerId, Signer, Statement
+from caimi.ledgers.publications import statement_signed
 
 
 class SqliteKey:
@@ -72,7 +72,7 @@ class SqliteAccounts:
     def signed(self, publication: SignedPublication, signature: bytes) -> bool:
         """Tell whether its publisher signed a publication."""
         publisher = Account(self._ledger, publication.publisher)
-        return self.verify(publication_statement(publication), publisher, signature)
+        return self.verify(statement_signed(publication), publisher, signature)
 
 
 def _written(public: bytes) -> bytes:

@@ -17,6 +17,7 @@ from typing import Final
 from caimi.client.context import Context
 from caimi.errors.ids import InvalidMerkleProof
 from caimi.ledgers.port import Done, Ledger, Publication, PublicationBatch
+from caimi.ledgers.publications import publication_leaf, publication_statement
 from caimi.merkle import MerkleTree, verify
 
 MAX_BATCH: Final = 10_000
@@ -112,15 +113,16 @@ class PublicationBatcher:
     def _sign(
         self, releases: Sequence[Release]
     ) -> tuple[list[tuple[Publication, bytes]], MerkleTree]:
-        identity, registry = self._context.identity, self._ledger.registry
-        account, signer = identity.account(self._ledger.id), identity.signer_on(self._ledger.id)
+        registry = self._ledger.registry
+        wallet = self._context.wallet(self._ledger.id)
         signed, leaves = [], []
         for release in releases:
             digest = hashlib.sha256(release.manifest).digest()
-            publication = Publication(account, release.name, release.version, digest)
-            signature = signer.sign_digest(registry.publication_digest(publication))
-            signed.append((publication, signature))
-            leaves.append(registry.publication_leaf(publication))
+            publication = Publication(wallet.account, release.name, release.version, digest)
+            model_id = registry.model_id(wallet.account, release.name)
+            statement = publication_statement(publication, model_id)
+            signed.append((publication, wallet.sign_statement(statement)))
+            leaves.append(publication_leaf(publication, model_id))
         return signed, MerkleTree(leaves)
 
 

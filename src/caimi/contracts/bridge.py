@@ -11,8 +11,7 @@
 While it is paused, or over its limits, a route sends nothing, and what arrives is refused and so
 refunded where it came from; acknowledgements and timeouts are never paused or limited.
 
-A model's home may be on a ledger of any family, where Solidity's bridge takes those of EVM ledgers
-only and refuses others as ``InvalidHome``.
+A model's home may be on a ledger of any family.
 """
 
 from __future__ import annotations

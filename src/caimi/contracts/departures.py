@@ -6,10 +6,10 @@ from typing import Final
 
 from caimi.contracts.accountant import Accountant
 from caimi.contracts.execution import Execution, require
-from caimi.contracts.identifiers import Account, ClientId, InteroperableLedger, TokenId
+from caimi.contracts.identifiers import ClientId, InteroperableLedger, TokenId
 from caimi.contracts.interoperable import EVM_ACCOUNT_LENGTH, evm_number, ledger_of
 from caimi.contracts.licences import Licences, LicenceTally
-from caimi.contracts.naming import is_voyage, version_id, wire_address
+from caimi.contracts.naming import is_voyage, version_id
 from caimi.contracts.packet_port import PacketPort
 from caimi.contracts.passages import Passages
 from caimi.contracts.registry import ModelRegistry
@@ -73,7 +73,7 @@ class Departures:
         tally = self._licences.tally(state, token) if selling else LicenceTally()
         return VisitingModel(
             site.here(site.registry),
-            wire_address(site.ledger, Account(model.publisher)),
+            model.publisher,
             model.name,
             (),
             ModelStatement(

@@ -10,8 +10,6 @@ InteroperableLedger = NewType("InteroperableLedger", bytes)
 """A ledger: an ERC-7930 address without an account."""
 InteroperableAccount = NewType("InteroperableAccount", bytes)
 """An account of some ledger: an ERC-7930 address."""
-WireAddress = NewType("WireAddress", bytes)
-"""What stands for an account in the 20 bytes that payloads have for it (`naming.wire_address`)."""
 Currency = NewType("Currency", bytes)
 """What is paid in: empty for the ledger's own coin, else the 20 bytes that payloads have for it."""
 ClientId = NewType("ClientId", str)

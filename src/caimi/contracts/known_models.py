@@ -8,11 +8,11 @@ from typing import Final
 from caimi.contracts.bounds import number
 from caimi.contracts.execution import refuse, require
 from caimi.contracts.identifiers import (
+    Account,
     InteroperableAccount,
     InteroperableLedger,
     TokenId,
     VersionId,
-    WireAddress,
 )
 from caimi.contracts.naming import version_id
 from caimi.contracts.records import Table
@@ -24,11 +24,10 @@ from caimi.contracts.visiting import ModelStatement, VisitingModel
 class KnownModel:
     """A model as the registry knows it.
 
-    `publisher` is an account of this ledger for its own models, whose `home` is empty, and what
-    the wire has of it (`WireAddress`) for those of others.
+    `publisher` is an account of the home ledger, which is this one where `home` is empty.
     """
 
-    publisher: bytes
+    publisher: Account
     name: str
     home: bytes
     version_count: int
@@ -94,7 +93,7 @@ class KnownModels:
         assert voyage is not None, "A visitor came by a voyage."
         return VisitingModel(
             InteroperableAccount(known.home),
-            WireAddress(known.publisher),
+            known.publisher,
             known.name,
             tuple(InteroperableLedger(hop) for hop in voyage.path),
             voyage.stated,

@@ -1,10 +1,8 @@
 """The ids of models and of the tokens that stand for them.
 
-A model's id is ``keccak256(abi.encode(uint256 chain, address registry, address publisher, string
-name))``. On an EVM ledger these are its chain number and addresses. Payloads have 20 bytes for an
-account, whatever the ledger: on the others, `chain` is keccak256 of the ledger's ERC-7930 bytes,
-and an account stands there as the last 20 bytes of keccak256 of its ERC-7930 address. So no account
-can be chosen to pass for another's, and there is one formula.
+A model's id is ``keccak256(abi.encode(bytes home, bytes publisher, string name))``: its home
+registry as an ERC-7930 address, and the account that published it first, as the home ledger itself
+writes it. There is one formula for ledgers of all families.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from typing import Final
 from eth_abi.abi import encode
 
 from caimi.contracts.bounds import utf8
+from caimi.contracts.encoding import counted
 from caimi.contracts.identifiers import (
     Account,
     InteroperableAccount,
@@ -22,46 +21,31 @@ from caimi.contracts.identifiers import (
     ModelId,
     TokenId,
     VersionId,
-    WireAddress,
 )
-from caimi.contracts.interoperable import account_on, evm_number, is_ledger, ledger_of, native_of
+from caimi.contracts.interoperable import EVM_ACCOUNT_LENGTH, evm_number, is_ledger
 from caimi.hashing import keccak256
 
 MAX_PATH: Final = 3
 """How many ledgers may lie between a model's home and where it is: so at most four hops."""
-_PAD: Final = bytes(12)
+MAX_PUBLISHER_LENGTH: Final = 64
+"""Of a publisher on a ledger that is no EVM ledger."""
 
 Path = tuple[InteroperableLedger, ...]
 """The ledgers that a model came over, in the order of the voyage, neither end among them."""
 
 
-def wire_address(ledger: InteroperableLedger, account: Account) -> WireAddress:
-    """Give what stands for a ledger's account in payloads, 20 bytes."""
+def is_publisher(ledger: InteroperableLedger, publisher: bytes) -> bool:
+    """Whether `publisher` can be an account of a ledger: as `MAX_PUBLISHER_LENGTH` says."""
     if evm_number(ledger) is not None:
-        return WireAddress(account)
-    return WireAddress(keccak256(account_on(ledger, account))[12:])
+        return len(publisher) == EVM_ACCOUNT_LENGTH and any(publisher)
+    return 0 < len(publisher) <= MAX_PUBLISHER_LENGTH
 
 
-def model_id(home: InteroperableAccount, publisher: WireAddress, name: str) -> ModelId:
+def model_id(home: InteroperableAccount, publisher: Account, name: str) -> ModelId:
     """Give the id of the model `name` that `publisher` registered in the registry `home`."""
-    ledger = ledger_of(home)
-    assert ledger is not None, "A home is the one encoding of an account."
-    number = evm_number(ledger)
-    chain = keccak256(ledger) if number is None else number.to_bytes(32)
-    text = utf8(name, "name")
-    return ModelId(
-        keccak256(
-            chain
-            + _PAD
-            + wire_address(ledger, native_of(home))
-            + _PAD
-            + publisher
-            + (128).to_bytes(32)
-            + len(text).to_bytes(32)
-            + text
-            + bytes(-len(text) % 32)
-        )
-    )
+    parts = (counted(home), counted(publisher), counted(utf8(name, "name")))
+    places = (96, 96 + len(parts[0]), 96 + len(parts[0]) + len(parts[1]))
+    return ModelId(keccak256(b"".join(place.to_bytes(32) for place in places) + b"".join(parts)))
 
 
 def version_id(version: str) -> VersionId:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from caimi.contracts.bounds import number, word
+from caimi.contracts.encoding import counted
 from caimi.contracts.execution import Effect, Execution, refuse, require
-from caimi.contracts.identifiers import Account, ModelId
-from caimi.contracts.naming import model_id, version_id, wire_address
+from caimi.contracts.identifiers import Account, InteroperableAccount, ModelId
+from caimi.contracts.naming import model_id, version_id
 from caimi.contracts.records import Table
 from caimi.contracts.site import SignedPublication, Site
 from caimi.contracts.state import State
@@ -43,6 +44,23 @@ _BATCHES: Final[Table[tuple[int], AnchoredBatch]] = Table("registry/batches", An
 _COUNT: Final[Table[tuple[()], int]] = Table("registry/batch-count", int)
 
 
+def publication_leaf(
+    publisher: InteroperableAccount, model: ModelId, version: str, manifest: bytes
+) -> bytes:
+    """Give what a batch has of a publication.
+
+    That is OpenZeppelin's standard leaf of (bytes publisher, uint256 model id, bytes32 version id,
+    bytes32 manifest).
+    """
+    return leaf_hash(
+        (128).to_bytes(32)
+        + model
+        + version_id(version)
+        + word(manifest, "manifest")
+        + counted(publisher)
+    )
+
+
 class PublicationBatches:
     """The batches anchored in one registry."""
 
@@ -52,7 +70,7 @@ class PublicationBatches:
 
     def model_id(self, publisher: Account, name: str) -> ModelId:
         """Give the id of a model of this registry."""
-        return model_id(self._home, wire_address(self._site.ledger, publisher), name)
+        return model_id(self._home, publisher, name)
 
     def anchor(self, call: Execution, root: bytes, count: int) -> int:
         """Anchor a root; gives the batch's number, from 1."""
@@ -80,19 +98,11 @@ class PublicationBatches:
     def is_anchored(
         self, state: State, batch: int, publication: SignedPublication, proof: Sequence[bytes]
     ) -> bool:
-        """Whether a publication of this registry is in a batch.
-
-        The leaf is OpenZeppelin's standard leaf of (address publisher, uint256 model id, bytes32
-        version id, bytes32 manifest).
-        """
+        """Whether a publication of this registry is in a batch."""
         found = _BATCHES.get(state, (number(batch, 256, "batch"),))
-        model = self.model_id(publication.publisher, publication.name)
-        leaf = leaf_hash(
-            bytes(12)
-            + wire_address(self._site.ledger, publication.publisher)
-            + model
-            + version_id(publication.version)
-            + word(publication.manifest, "manifest")
+        publisher = self._site.here(publication.publisher)
+        leaf = publication_leaf(
+            publisher, publication.model, publication.version, publication.manifest
         )
         return (
             found is not None

@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from caimi.contracts.identifiers import Account, InteroperableAccount, InteroperableLedger
+from caimi.contracts.identifiers import (
+    Account,
+    InteroperableAccount,
+    InteroperableLedger,
+    ModelId,
+)
 from caimi.contracts.interoperable import account_on
+from caimi.contracts.naming import model_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Site:
 class SignedPublication:
     """What a publisher signs for a release that somebody else brings to the ledger.
 
-    `registry` is an ERC-7930 address. How it is written down to be signed is the ledger's own.
+    `registry` is an ERC-7930 address. The statement that is signed names the model by its id.
     """
 
     registry: InteroperableAccount
@@ -40,6 +46,11 @@ class SignedPublication:
     name: str
     version: str
     manifest: bytes
+
+    @property
+    def model(self) -> ModelId:
+        """The model's id."""
+        return model_id(self.registry, self.publisher, self.name)
 
 
 class Accounts(Protocol):

@@ -1,7 +1,6 @@
 """What one packet of the port "model" says, as abi.encode(uint8 tag = 1, Transfer).
 
-An account stands in `model.publisher` as the wire has it; `sender` and `recipient` are native bytes
-of the ledgers that they are accounts of.
+`model.publisher`, `sender` and `recipient` are accounts as the ledgers write them that they are of.
 """
 
 from __future__ import annotations

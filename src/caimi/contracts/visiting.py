@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from caimi.contracts.identifiers import (
+    Account,
     InteroperableAccount,
     InteroperableLedger,
     ModelId,
-    WireAddress,
 )
 from caimi.contracts.naming import Path, model_id
 
 DIGEST_LENGTH: Final = 24
 """How long the digest over a model's licences is."""
-VISITING_TYPE: Final = (
-    "(bytes,address,string,bytes[],(uint64,uint64,string,bytes32,uint64,bytes24))"
-)
+VISITING_TYPE: Final = "(bytes,bytes,string,bytes[],(uint64,uint64,string,bytes32,uint64,bytes24))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +38,11 @@ class ModelStatement:
 class VisitingModel:
     """A model of another ledger, and how it came. Its home and its path vouch for it, nobody else.
 
-    `home` is the home registry. `publisher` has the 20 bytes of the wire, as every family reads
-    them; the publisher's account is what they stand for on the home ledger.
+    `home` is the home registry, `publisher` an account as the home ledger writes it.
     """
 
     home: InteroperableAccount
-    publisher: WireAddress
+    publisher: Account
     name: str
     path: Path
     stated: ModelStatement
@@ -60,7 +57,7 @@ class VisitingModel:
         stated = self.stated
         return (
             self.home,
-            f"0x{self.publisher.hex()}",
+            self.publisher,
             self.name,
             self.path,
             (
@@ -79,7 +76,7 @@ class VisitingModel:
         home, publisher, name, path, stated = value
         return cls(
             InteroperableAccount(home),
-            WireAddress(bytes.fromhex(publisher[2:])),
+            Account(publisher),
             name,
             tuple(InteroperableLedger(hop) for hop in path),
             ModelStatement(*stated),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from caimi.contracts.execution import Effect, Execution, require
+from caimi.contracts.execution import Effect, Execution, refuse, require
 from caimi.contracts.identifiers import Account, InteroperableAccount, TokenId
 from caimi.contracts.interoperable import ledger_of
 from caimi.contracts.known_models import KnownModel, KnownModels, KnownVoyage
-from caimi.contracts.naming import token_id
+from caimi.contracts.naming import is_publisher, token_id
 from caimi.contracts.ownership import Ownership
 from caimi.contracts.site import Site
 from caimi.contracts.visiting import VisitingModel
@@ -48,12 +48,12 @@ class Visitors:
         self._check_bridge(call)
         require(is_model_name(model.name), "InvalidName", name=model.name)
         home = ledger_of(model.home)
-        require(home is not None and home != self._site.ledger, "InvalidHome", home=model.home)
-        require(
-            any(model.publisher) and token == token_id(model.model, model.path),
-            "WrongModelId",
-            model_id=token,
-        )
+        if home is None or home == self._site.ledger:
+            refuse("InvalidHome", home=model.home)
+        publisher = model.publisher
+        require(is_publisher(home, publisher), "InvalidPublisher", publisher=publisher)
+        matching = token == token_id(model.model, model.path)
+        require(matching, "WrongModelId", model_id=token)
         require(is_version(model.stated.version), "InvalidVersion", version=model.stated.version)
         require(any(model.stated.manifest), "ZeroManifest")
         if self._known.find(call.state, token) is None:

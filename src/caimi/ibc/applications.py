@@ -26,7 +26,7 @@ class Application:
         return (port, version) == (self.port, self.version)
 
 
-MODEL: Final = Application("model", "caimi-model-2", ABI, "bridge")
+MODEL: Final = Application("model", "caimi-model-3", ABI, "bridge")
 LICENCE: Final = Application("licence", "caimi-licence-1", ABI, "market")
 MESSAGES: Final = Application("erc7786", "caimi-message-1", ABI, "messages")
 APPLICATIONS: Final = (MODEL, LICENCE, MESSAGES)

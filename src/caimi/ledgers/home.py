@@ -1,8 +1,9 @@
 """A model's home: the one ledger that says who owns it, who is licensed, and what its versions are.
 
-A model id is a hash over its home's chain, that chain's registry, the first publisher and the name
-(`Registry.model_id`). So what a ledger says of a model is believed only where the id can be made
-again from that ledger itself: no other ledger can vouch for the model, whatever it records.
+A model id is a hash over its home registry (ledger and account), the first publisher and the name,
+in one formula for ledgers of all families (`caimi.contracts.naming.model_id`). So what a ledger
+says of a model is believed only where the id can be made again from that ledger itself: no other
+ledger can vouch for the model, whatever it records.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ class VoyagesFacet(CrossingFacet):
         assert await there.ledger.bridge.came_by(model_id) == there.client
         foreign = await other.foreign(model_id)
         assert (foreign.home, foreign.name, foreign.path) == (registry.address, "tumour-mlp", ())
+        assert foreign.publisher == world.alice.account
         said = foreign.stated
         assert (said.version, said.manifest, said.version_count) == ("1.0.0", b"\x11" * 32, 1)
         await crossing.acknowledge(packet, here, delivered.height)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-/// @notice One version of one model, as published. `modelId` follows from (chain, registry, publisher, name).
+/// @notice One version of one model, as published here. `modelId` follows from (registry, publisher, name).
 struct Publication {
     address publisher;
     string name;
@@ -29,7 +29,7 @@ struct Statement {
 /// @notice A model of another ledger, and how it came.
 struct ForeignModel {
     bytes home; // ERC-7930 interoperable address of the home registry
-    address publisher;
+    bytes publisher; // as its home ledger writes the account: 20 bytes on an EVM chain, 1 to 64 elsewhere
     string name;
     bytes[] path; // ERC-7930 ledgers between home and here, in the order of the voyage; each can have lied
     Statement stated;
@@ -56,7 +56,8 @@ interface IModelRegistry {
     function publishVersion(uint256 modelId, string calldata version, bytes32 manifest) external;
 
     /// @notice Anchors the Merkle root of many publications. Open to anyone: it asserts nothing but the root's age.
-    /// @dev Leaf: OpenZeppelin standard leaf of (address publisher, uint256 modelId, bytes32 versionId, bytes32 manifest).
+    /// @dev Leaf: OpenZeppelin standard leaf of (bytes publisher, uint256 modelId, bytes32 versionId, bytes32 manifest),
+    ///      the publisher as an ERC-7930 address.
     function anchorBatch(bytes32 root, uint32 count) external returns (uint256 batchId);
     function batch(uint256 batchId) external view returns (bytes32 root, uint64 anchoredAt, uint32 count, address anchorer);
     /// @notice Whether `publication` is in the batch.
@@ -65,8 +66,8 @@ interface IModelRegistry {
         view
         returns (bool);
     /// @notice Publishes from a batch, by proof and the publisher's EIP-712 signature over the publication.
-    /// @dev EIP-712 domain: name "CAIMI ModelRegistry", version "1", chain id, this contract.
-    ///      Type: Publication(address publisher,string name,string version,bytes32 manifest)
+    /// @dev EIP-712 domain: name "CAIMI", version "1", nothing else. The ledger is "eip155:<chain id>". Type:
+    ///      Publication(string ledger,string name,string version,bytes32 modelId,bytes32 manifest)
     function publishFromBatch(
         uint256 batchId,
         Publication calldata publication,
@@ -77,10 +78,11 @@ interface IModelRegistry {
     function setAlias(uint256 modelId, string calldata name, string calldata version) external;
     function deprecate(uint256 modelId, string calldata version, string calldata reason) external;
 
+    /// @dev `publisher` as the home ledger writes the account; `home` is the ERC-7930 address of the home registry.
     function model(uint256 modelId)
         external
         view
-        returns (address publisher, string memory name, bytes memory home, uint256 versionCount);
+        returns (bytes memory publisher, string memory name, bytes memory home, uint256 versionCount);
     function versionAt(uint256 modelId, uint256 index) external view returns (string memory);
     function getVersion(uint256 modelId, bytes32 versionId) external view returns (Version memory);
     function getAlias(uint256 modelId, string calldata name) external view returns (string memory version);

@@ -10,12 +10,7 @@ library Interoperable {
 
     /// @notice This ledger, without an account.
     function thisLedger() internal view returns (bytes memory) {
-        return evmLedger(block.chainid);
-    }
-
-    /// @notice The EVM chain `chainId`, without an account.
-    function evmLedger(uint256 chainId) internal pure returns (bytes memory) {
-        return InteroperableAddress.formatEvmV1(chainId);
+        return InteroperableAddress.formatEvmV1(block.chainid);
     }
 
     /// @notice `account` on this ledger.
@@ -54,7 +49,7 @@ library Interoperable {
         return isLedger(ledger) && _chainType(ledger) == 0;
     }
 
-    /// @dev Refuses trailing bytes and, on EVM chains, a reference with leading zeros.
+    /// @dev Refuses trailing bytes and, on EVM chains, a reference with leading zeros or of more than 32 bytes.
     function _parse(bytes memory self) private pure returns (bool valid, bytes memory chain, bytes memory account) {
         if (self.length > MAX_LENGTH) return (false, chain, account);
         // The chain type is read where it is needed.
@@ -62,7 +57,8 @@ library Interoperable {
         (valid,, chain, account) = InteroperableAddress.tryParseV1(self);
         valid = valid && self.length == 6 + chain.length + account.length;
         if (valid && _chainType(self) == 0) {
-            valid = chain.length > 0 && chain[0] != 0 && (account.length == 0 || account.length == 20);
+            valid = chain.length > 0 && chain.length <= 32 && chain[0] != 0
+                && (account.length == 0 || account.length == 20);
         }
     }
 

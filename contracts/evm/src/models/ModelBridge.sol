@@ -56,7 +56,7 @@ contract ModelBridge is
     error TooDeep(uint64 minDepth);
 
     string public constant PORT = "model";
-    string public constant VERSION = "caimi-model-2";
+    string public constant VERSION = "caimi-model-3";
     /// @notice More blocks than this nobody can demand: one checkpoint covers 10,000, from the one that sent. A packet
     ///         that does not get as deep before its timeout, a day at most, ends by it, so that no depth holds a model
     ///         for ever.
@@ -209,16 +209,16 @@ contract ModelBridge is
         private
         returns (uint256 modelId)
     {
-        (bool valid, uint256 chainId, address homeRegistry) = Interoperable.evmAccount(model.home);
-        require(valid, InvalidHome(model.home));
-        modelId = ModelNames.modelId(chainId, homeRegistry, model.publisher, model.name);
+        bytes memory home = Interoperable.ledgerOf(model.home);
+        require(home.length != 0, InvalidHome(model.home));
+        modelId = ModelNames.modelId(model.home, model.publisher, model.name);
         bytes memory here = Interoperable.thisLedger();
-        if (chainId == block.chainid && homeRegistry == address(registry)) {
+        if (keccak256(model.home) == keccak256(Interoperable.here(address(registry)))) {
             require(model.path.length == 0, NotAVoyage(model.home, model.path));
         } else if (Paths.endsWith(model.path, here)) {
             modelId = Paths.tokenId(modelId, Paths.before(model.path));
         } else {
-            return _mint(clientId, modelId, Interoperable.evmLedger(chainId), here, model, recipient);
+            return _mint(clientId, modelId, home, here, model, recipient);
         }
         _unlock(clientId, modelId, recipient);
     }

@@ -4,7 +4,6 @@ pragma solidity ^0.8.37;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {AuthorityUtils} from "@openzeppelin/contracts/access/manager/AuthorityUtils.sol";
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
@@ -12,22 +11,24 @@ import {ForeignModel, IModelRegistry, Publication, Statement, Version} from "../
 import {Interoperable} from "./Interoperable.sol";
 import {ModelNames} from "./ModelNames.sol";
 import {Paths} from "./Paths.sol";
+import {PublicationStatements} from "./PublicationStatements.sol";
 
 /// @notice Ownership, versions and aliases of models; the token of a model is the right to publish under its name.
 /// @dev Invariants:
 ///      - a published version keeps its manifest and its time for ever; the lists of versions and of what an alias
 ///        meant only grow; deprecation is final;
 ///      - only the present owner adds to a model, and only on the model's home ledger;
-///      - a model id commits to its home (chain, registry), publisher and name, and a token id also to the ledgers that
-///        the model came over, so that no other ledger can mint it under another history, and a copy of this registry on a fork with another chain id can send nothing away.
+///      - a model id commits to its home (ledger, registry), publisher and name, and a token id also to the ledgers that
+///        the model came over, so that no other ledger can mint it under another history, and a copy of this registry on
+///        a fork with another chain id can send nothing away. The home is a ledger of any kind.
 ///
 ///      Restricted functions (for the bridge alone): {mintForeign}, {burnForeign}.
 ///
 ///      A signature for {publishFromBatch} has no expiry: it holds while its signer owns the model, and can take
 ///      effect once. Whoever sells a model and buys it back revives signatures that were never used.
-contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
+contract ModelRegistry is IModelRegistry, ERC721, AccessManaged {
     struct ModelRecord {
-        address publisher;
+        bytes publisher; // as the home ledger writes the account
         string name;
         bytes home; // empty for a model of this registry
         string[] versions;
@@ -78,11 +79,10 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     error NotInBatch(uint256 batchId, uint256 modelId, bytes32 versionId);
     error InvalidSignature(address publisher);
     error InvalidHome(bytes home);
+    error InvalidPublisher(bytes publisher);
     error WrongModelId(uint256 modelId);
     error NotBySending(address to, uint256 modelId);
 
-    bytes32 public constant PUBLICATION_TYPEHASH =
-        keccak256("Publication(address publisher,string name,string version,bytes32 manifest)");
     uint256 private constant MAX_REASON_LENGTH = 256;
 
     mapping(uint256 modelId => ModelRecord) private _models;
@@ -92,11 +92,7 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     mapping(uint256 batchId => Batch) private _batches;
     uint256 private _batchCount;
 
-    constructor(address authority)
-        ERC721("CAIMI Models", "CAIMI")
-        EIP712("CAIMI ModelRegistry", "1")
-        AccessManaged(authority)
-    {}
+    constructor(address authority) ERC721("CAIMI Models", "CAIMI") AccessManaged(authority) {}
 
     /// @dev Most model functions belong to the owner, on the home ledger.
     modifier onlyHomeOwner(uint256 modelId) {
@@ -109,7 +105,8 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         external
         returns (uint256 modelId)
     {
-        return _publishAs(_msgSender(), name_, version, manifest);
+        modelId = modelIdOf(_msgSender(), name_);
+        _publishAs(_msgSender(), modelId, name_, version, manifest);
     }
 
     /// @inheritdoc IModelRegistry
@@ -139,28 +136,18 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         bytes32[] calldata proof,
         bytes calldata signature
     ) external returns (uint256 modelId) {
+        address publisher = publication.publisher;
+        modelId = modelIdOf(publisher, publication.name);
         require(
-            isAnchored(batchId, publication, proof),
-            NotInBatch(
-                batchId, modelIdOf(publication.publisher, publication.name), keccak256(bytes(publication.version))
-            )
+            _isAnchored(batchId, modelId, publication, proof),
+            NotInBatch(batchId, modelId, keccak256(bytes(publication.version)))
         );
-        bytes32 digest = _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    PUBLICATION_TYPEHASH,
-                    publication.publisher,
-                    keccak256(bytes(publication.name)),
-                    keccak256(bytes(publication.version)),
-                    publication.manifest
-                )
-            )
-        );
+        bytes32 digest =
+            PublicationStatements.digest(modelId, publication.name, publication.version, publication.manifest);
         require(
-            SignatureChecker.isValidSignatureNowCalldata(publication.publisher, digest, signature),
-            InvalidSignature(publication.publisher)
+            SignatureChecker.isValidSignatureNowCalldata(publisher, digest, signature), InvalidSignature(publisher)
         );
-        return _publishAs(publication.publisher, publication.name, publication.version, publication.manifest);
+        _publishAs(publisher, modelId, publication.name, publication.version, publication.manifest);
     }
 
     /// @inheritdoc IModelRegistry
@@ -193,20 +180,21 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         bytes calldata home = foreignModel.home;
         string calldata name_ = foreignModel.name;
         require(ModelNames.isName(name_), InvalidName(name_));
-        (bool valid, uint256 chainId, address registry) = Interoperable.evmAccount(home);
-        require(valid && chainId != block.chainid, InvalidHome(home));
-        uint256 modelId = ModelNames.modelId(chainId, registry, foreignModel.publisher, name_);
+        bytes memory ledger = Interoperable.ledgerOf(home);
         require(
-            foreignModel.publisher != address(0) && tokenId == Paths.tokenId(modelId, foreignModel.path),
-            WrongModelId(tokenId)
+            ledger.length != 0 && keccak256(ledger) != keccak256(Interoperable.thisLedger()), InvalidHome(home)
         );
+        bytes calldata publisher = foreignModel.publisher;
+        require(ModelNames.isPublisher(ledger, publisher), InvalidPublisher(publisher));
+        uint256 modelId = ModelNames.modelId(home, publisher, name_);
+        require(tokenId == Paths.tokenId(modelId, foreignModel.path), WrongModelId(tokenId));
         Statement calldata stated = foreignModel.stated;
         require(ModelNames.isVersion(stated.version), InvalidVersion(stated.version));
         require(stated.manifest != bytes32(0), ZeroManifest());
 
         ModelRecord storage record = _models[tokenId];
         if (record.home.length == 0) {
-            record.publisher = foreignModel.publisher;
+            record.publisher = publisher;
             record.name = name_;
             record.home = home;
             _voyages[tokenId].path = foreignModel.path;
@@ -234,7 +222,7 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
 
     /// @inheritdoc IModelRegistry
     function modelIdOf(address publisher, string calldata name_) public view returns (uint256) {
-        return ModelNames.modelId(block.chainid, address(this), publisher, name_);
+        return ModelNames.modelId(Interoperable.here(address(this)), abi.encodePacked(publisher), name_);
     }
 
     /// @notice Whether this registry is the model's home: where versions are published and prices set.
@@ -256,24 +244,11 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
 
     /// @inheritdoc IModelRegistry
     function isAnchored(uint256 batchId, Publication calldata publication, bytes32[] calldata proof)
-        public
+        external
         view
         returns (bool)
     {
-        bytes32 root = _batches[batchId].root;
-        bytes32 leaf = keccak256(
-            bytes.concat(
-                keccak256(
-                    abi.encode(
-                        publication.publisher,
-                        modelIdOf(publication.publisher, publication.name),
-                        keccak256(bytes(publication.version)),
-                        publication.manifest
-                    )
-                )
-            )
-        );
-        return root != bytes32(0) && MerkleProof.verifyCalldata(proof, root, leaf);
+        return _isAnchored(batchId, modelIdOf(publication.publisher, publication.name), publication, proof);
     }
 
     /// @inheritdoc IModelRegistry
@@ -281,7 +256,7 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
     function model(uint256 modelId)
         external
         view
-        returns (address publisher, string memory name_, bytes memory home, uint256 versionCount)
+        returns (bytes memory publisher, string memory name_, bytes memory home, uint256 versionCount)
     {
         ModelRecord storage record = _requireModel(modelId);
         home = record.home.length == 0 ? Interoperable.here(address(this)) : record.home;
@@ -339,22 +314,20 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         return (_models[modelId].versions[entries[index].version], entries[index].time);
     }
 
-    /// @notice The model's URI, `caimi:eip155:<home chain id>:0x<model id, 64 digits>`; after it, for a model that came
-    ///         over other ledgers, `?via=0x<ERC-7930 ledger>` for each, so that it reads as nothing but what it is.
+    /// @notice The model's URI, `caimi:eip155:<home chain id>:0x<model id, 64 digits>`, or, with a home on a ledger of
+    ///         another kind, `caimi:0x<ERC-7930 ledger>:0x<model id>`; after it, for a model that came over other
+    ///         ledgers, `?via=0x<ERC-7930 ledger>` for each, so that it reads as nothing but what it is.
     function tokenURI(uint256 tokenId) public view override returns (string memory uri) {
         _requireOwned(tokenId);
-        uint256 chainId = block.chainid;
+        bytes memory home = Interoperable.here(address(this));
         uint256 modelId = tokenId;
         ModelRecord storage record = _models[tokenId];
         bytes[] storage path = _voyages[tokenId].path;
         if (record.home.length != 0) {
-            address registry;
-            // It was found valid when the model came.
-            // slither-disable-next-line unused-return
-            (, chainId, registry) = Interoperable.evmAccount(record.home);
-            modelId = ModelNames.modelId(chainId, registry, record.publisher, record.name);
+            home = record.home;
+            modelId = ModelNames.modelId(home, record.publisher, record.name);
         }
-        uri = string.concat("caimi:eip155:", Strings.toString(chainId), ":", Strings.toHexString(modelId, 32));
+        uri = string.concat("caimi:", _ledgerText(home), ":", Strings.toHexString(modelId, 32));
         for (uint256 i = 0; i < path.length; ++i) {
             uri = string.concat(uri, i == 0 ? "?via=" : "&via=", Strings.toHexString(path[i]));
         }
@@ -364,15 +337,18 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         return interfaceId == type(IModelRegistry).interfaceId || super.supportsInterface(interfaceId);
     }
 
-    function _publishAs(address publisher, string calldata name_, string calldata version, bytes32 manifest)
-        private
-        returns (uint256 modelId)
-    {
-        modelId = modelIdOf(publisher, name_);
+    /// @dev `modelId` is the one that follows from `publisher` and `name_`.
+    function _publishAs(
+        address publisher,
+        uint256 modelId,
+        string calldata name_,
+        string calldata version,
+        bytes32 manifest
+    ) private {
         ModelRecord storage record = _models[modelId];
-        if (record.publisher == address(0)) {
+        if (record.publisher.length == 0) {
             require(ModelNames.isName(name_), InvalidName(name_));
-            record.publisher = publisher;
+            record.publisher = abi.encodePacked(publisher);
             record.name = name_;
             _mint(publisher, modelId);
             emit ModelRegistered(modelId, publisher, name_);
@@ -397,9 +373,40 @@ contract ModelRegistry is IModelRegistry, ERC721, EIP712, AccessManaged {
         emit VersionPublished(modelId, versionId, publisher, version, manifest);
     }
 
+    function _isAnchored(uint256 batchId, uint256 modelId, Publication calldata publication, bytes32[] calldata proof)
+        private
+        view
+        returns (bool)
+    {
+        bytes32 root = _batches[batchId].root;
+        bytes32 leaf = keccak256(
+            bytes.concat(
+                keccak256(
+                    abi.encode(
+                        Interoperable.here(publication.publisher),
+                        modelId,
+                        keccak256(bytes(publication.version)),
+                        publication.manifest
+                    )
+                )
+            )
+        );
+        return root != bytes32(0) && MerkleProof.verifyCalldata(proof, root, leaf);
+    }
+
+    /// @dev The ledger of an account: CAIP-2 where a chain's number says all, else its ERC-7930 bytes, since which
+    ///      names other kinds go by is not for this contract to say.
+    function _ledgerText(bytes memory account) private pure returns (string memory) {
+        // Which account it is does not matter here.
+        // slither-disable-next-line unused-return
+        (bool evm, uint256 chainId,) = Interoperable.evmAccount(account);
+        if (evm) return string.concat("eip155:", Strings.toString(chainId));
+        return Strings.toHexString(Interoperable.ledgerOf(account));
+    }
+
     function _requireModel(uint256 modelId) private view returns (ModelRecord storage record) {
         record = _models[modelId];
-        require(record.publisher != address(0), UnknownModel(modelId));
+        require(record.publisher.length != 0, UnknownModel(modelId));
     }
 
     function _requireVersion(uint256 modelId, bytes32 versionId) private view returns (VersionRecord storage record) {

@@ -9,8 +9,8 @@ import {Interoperable} from "./Interoperable.sol";
 ///      out, so a token's id commits to its path: what a ledger mints is under ids that name it, and nobody takes the
 ///      id under which a model arrives another way.
 ///
-///      No id with a path is the id of a model: both hash words of the ABI encoding, and the fourth word of a path's
-///      (where its first ledger begins) is at most 32 * MAX_LENGTH, that of a model's (where its name begins) 128.
+///      No id with a path is the id of a model: both hash words of the ABI encoding, and the second word of a path's
+///      (where the list begins) is 64, that of a model's (where its publisher begins) at least 160.
 library Paths {
     /// @notice So at most four hops.
     uint256 internal constant MAX_LENGTH = 3;

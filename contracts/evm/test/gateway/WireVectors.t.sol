@@ -4,8 +4,10 @@ pragma solidity ^0.8.37;
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Payload} from "../../src/interfaces/IBCTypes.sol";
 import {Interoperable} from "../../src/models/Interoperable.sol";
+import {ModelNames} from "../../src/models/ModelNames.sol";
 import {ModelTransfers, Transfer} from "../../src/models/ModelTransfer.sol";
 import {Paths} from "../../src/models/Paths.sol";
+import {PublicationStatements} from "../../src/models/PublicationStatements.sol";
 import {Test} from "../Test.sol";
 
 /// @notice The gateway computes of the wire what contracts/vectors says (see make.py there).
@@ -99,7 +101,7 @@ contract WireVectorsTest is Test {
         string memory json = vm.readFile("../vectors/payloads.json");
         Transfer memory transfer;
         transfer.model.home = vm.parseJsonBytes(json, ".model.home");
-        transfer.model.publisher = vm.parseJsonAddress(json, ".model.publisher");
+        transfer.model.publisher = vm.parseJsonBytes(json, ".model.publisher");
         transfer.model.name = vm.parseJsonString(json, ".model.name");
         transfer.model.path = vm.parseJsonBytesArray(json, ".model.path");
         transfer.model.stated.time = uint64(vm.parseJsonUint(json, ".model.time"));
@@ -151,6 +153,32 @@ contract WireVectorsTest is Test {
             path = Paths.before(path);
         }
         assertEq(Paths.tokenId(modelId, path), modelId);
+    }
+
+    function test_models_of_all_kinds_of_ledgers_have_the_published_ids() public view {
+        string memory json = vm.readFile("../vectors/payloads.json");
+        uint256 count = 0;
+        for (; vm.keyExistsJson(json, item(".models", count, "")); ++count) {
+            bytes memory home = vm.parseJsonBytes(json, item(".models", count, ".home"));
+            bytes memory publisher = vm.parseJsonBytes(json, item(".models", count, ".publisher"));
+            string memory name = vm.parseJsonString(json, item(".models", count, ".name"));
+            bytes32 id = vm.parseJsonBytes32(json, item(".models", count, ".modelId"));
+            assertEq(ModelNames.modelId(home, publisher, name), uint256(id));
+            assertTrue(ModelNames.isPublisher(Interoperable.ledgerOf(home), publisher));
+        }
+        assertEq(count, 3);
+    }
+
+    function test_publications_are_signed_as_published() public {
+        string memory json = vm.readFile("../vectors/payloads.json");
+        vm.chainId(31337);
+        bytes32 digest = PublicationStatements.digest(
+            uint256(vm.parseJsonBytes32(json, ".publication.modelId")),
+            vm.parseJsonString(json, ".publication.name"),
+            vm.parseJsonString(json, ".publication.version"),
+            vm.parseJsonBytes32(json, ".publication.manifest")
+        );
+        assertEq(digest, vm.parseJsonBytes32(json, ".publication.digest"));
     }
 
     function test_identifiers_are_those_that_ibc_go_takes() public view {

@@ -121,8 +121,8 @@ contract HandOverTest is Network, Attestors, HandOver {
         );
         ForeignModel memory model;
         (model.home, model.publisher, model.name) =
-            (InteroperableAddress.formatEvmV1(31338, address(0x31)), STRANGER, "m");
-        uint256 modelId = ModelNames.modelId(31338, address(0x31), STRANGER, "m");
+            (InteroperableAddress.formatEvmV1(31338, address(0x31)), abi.encodePacked(STRANGER), "m");
+        uint256 modelId = ModelNames.modelId(model.home, model.publisher, model.name);
         _add(
             "mintForeign",
             address(_registry),

@@ -86,7 +86,8 @@ contract AxelarTest is Committee {
         _on(0);
         vm.prank(alice);
         sites[0].registry.publish("m", "1.0.0", bytes32(uint256(1)));
-        modelId = ModelNames.modelId(31337, address(sites[0].registry), alice, "m");
+        bytes memory home = InteroperableAddress.formatEvmV1(31337, address(sites[0].registry));
+        modelId = ModelNames.modelId(home, abi.encodePacked(alice), "m");
         vm.recordLogs();
     }
 

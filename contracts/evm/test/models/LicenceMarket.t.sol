@@ -256,7 +256,7 @@ contract LicenceMarketTest is ModelLedgers {
         LicenceMarket market = on(0).market;
         _refuse(market, context, abi.encodeWithSelector(PacketApp.UnexpectedPort.selector, "model"));
         context.payload.sourcePort = "licence";
-        _refuse(market, context, abi.encodeWithSelector(PacketApp.UnexpectedVersion.selector, "caimi-model-2"));
+        _refuse(market, context, abi.encodeWithSelector(PacketApp.UnexpectedVersion.selector, "caimi-model-3"));
         context.payload.version = "caimi-licence-1";
         context.payload.encoding = "application/json";
         _refuse(market, context, abi.encodeWithSelector(PacketApp.UnexpectedEncoding.selector, "application/json"));

@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ICS24} from "../../src/gateway/ICS24.sol";
 import {Packet} from "../../src/interfaces/IBCTypes.sol";
@@ -12,6 +13,7 @@ import {RouteLimits} from "../../src/limits/RouteLimits.sol";
 import {ILightClient} from "../../src/interfaces/ILightClient.sol";
 import {IModelBridge} from "../../src/interfaces/IModelBridge.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
+import {ModelNames} from "../../src/models/ModelNames.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
 import {ModelTransfers, Transfer} from "../../src/models/ModelTransfer.sol";
 import {PacketApp} from "../../src/models/PacketApp.sol";
@@ -33,6 +35,8 @@ contract ModelBridgeTest is ModelLedgers {
     address private constant ALICE = address(0xA11CE);
     address private constant BOB = address(0xB0B);
     bytes32 private constant MANIFEST = keccak256("manifest");
+    /// @dev ERC-7930: a ledger of chain type 0xff04 with the reference "toys".
+    bytes private constant TOYS = hex"0001ff0404746f797300";
     uint256 private model;
 
     function setUp() public {
@@ -55,8 +59,8 @@ contract ModelBridgeTest is ModelLedgers {
         assertTrue(completed);
         assertEq(on(1).registry.tokenURI(model), on(0).registry.tokenURI(model));
         vm.chainId(31338);
-        (address publisher, string memory name, bytes memory home,) = sites[1].registry.model(model);
-        assertEq(publisher, ALICE);
+        (bytes memory publisher, string memory name, bytes memory home,) = sites[1].registry.model(model);
+        assertEq(publisher, abi.encodePacked(ALICE));
         assertEq(name, "tumour-mlp");
         assertEq(home, accountOn(0, address(sites[0].registry)));
     }
@@ -216,8 +220,9 @@ contract ModelBridgeTest is ModelLedgers {
         _refuse(1, 0, value, abi.encodeWithSelector(IERC721Errors.ERC721InvalidSender.selector, address(0)));
     }
 
-    function test_a_home_that_is_no_account_of_an_evm_chain_is_refused() public {
-        bytes[3] memory homes = [
+    function test_a_home_that_is_not_the_one_encoding_of_an_account_is_refused() public {
+        bytes[4] memory homes = [
+            bytes(TOYS),
             chainOf(1),
             bytes.concat(accountOn(1, address(1)), hex"00"),
             bytes(hex"0001000002007a6914000000000000000000000000000000000000000001")
@@ -257,11 +262,8 @@ contract ModelBridgeTest is ModelLedgers {
     }
 
     function test_a_recipient_on_a_ledger_of_another_kind_has_1_to_128_bytes() public {
+        string memory route = _routeToToys();
         Site storage site = on(0);
-        (ILightClient client,,) = site.ledger.gateway.getClient(routes[0][1]);
-        // ERC-7930: a ledger of chain type 0xff04 with the reference "toys".
-        string memory route = site.ledger.gateway.addClient(client, hex"0001ff0404746f797300");
-        site.ledger.gateway.setCounterparty(route, "caimi-toys-0");
         vm.startPrank(ALICE);
         site.registry.approve(address(site.bridge), model);
         for (uint256 i = 0; i < 2; ++i) {
@@ -276,6 +278,52 @@ contract ModelBridgeTest is ModelLedgers {
             vm.revertToState(state);
         }
         vm.stopPrank();
+    }
+
+    function test_a_model_of_a_ledger_of_another_kind_comes_goes_on_and_goes_home() public {
+        string memory route = _routeToToys();
+        Transfer memory transfer = _toy("toy");
+        uint256 id = ModelNames.modelId(transfer.model.home, transfer.model.publisher, "toy");
+        _arriveBy(route, transfer);
+        Site storage site = on(0);
+        assertEq(site.registry.ownerOf(id), BOB);
+        (bytes memory publisher,, bytes memory home,) = site.registry.model(id);
+        assertEq(publisher, "geppetto");
+        assertEq(home, transfer.model.home);
+        assertEq(
+            site.registry.tokenURI(id),
+            string.concat("caimi:0x0001ff0404746f797300:", vm.toString(bytes32(id)))
+        );
+
+        moveModel(0, 1, BOB, id, ALICE);
+        uint256 beyond = tokenOf(id, pathOf(0));
+        assertEq(sites[1].registry.ownerOf(beyond), ALICE);
+        moveModel(1, 0, ALICE, beyond, BOB);
+        assertEq(sites[0].registry.ownerOf(id), BOB);
+
+        site = on(0);
+        uint64 timeout = inAnHour();
+        vm.startPrank(BOB);
+        site.registry.approve(address(site.bridge), id);
+        site.bridge.send(route, id, "geppetto", timeout, 0);
+        vm.stopPrank();
+        _assertNotLive(0, id);
+    }
+
+    /// @dev A ledger of another kind, too, cannot mint models of a third one, nor can a third mint its own.
+    function test_ids_of_models_of_other_kinds_of_ledgers_commit_to_their_way() public {
+        string memory route = _routeToToys();
+        Transfer memory transfer = _toy("toy");
+        uint256 id = ModelNames.modelId(transfer.model.home, transfer.model.publisher, "toy");
+        _arriveBy(routes[0][1], transfer);
+        assertEq(sites[0].registry.ownerOf(tokenOf(id, pathOf(1))), BOB);
+        _assertNotLive(0, id);
+        uint256 others = _publish(2, ALICE, "others");
+        _arriveBy(route, transferOf(2, ALICE, "others", new bytes[](0), abi.encodePacked(BOB)));
+        bytes[] memory path = new bytes[](1);
+        path[0] = TOYS;
+        assertEq(sites[0].registry.ownerOf(tokenOf(others, path)), BOB);
+        _assertNotLive(0, others);
     }
 
     function test_a_value_has_one_encoding() public {
@@ -299,7 +347,7 @@ contract ModelBridgeTest is ModelLedgers {
         bytes memory value = _value(0, ALICE, "tumour-mlp", abi.encodePacked(BOB));
         // Up to what is said of the model, and the sender and the recipient; of the fields before these only the height
         // that it was sent at (word 5) can have any value, when no depth is named.
-        position = bound(position, 0, 32 * 17 - 1);
+        position = bound(position, 0, 32 * 19 - 1);
         vm.assume(flip != 0 && position / 32 != 5);
         value[position] = bytes1(uint8(value[position]) ^ flip);
         PacketContext memory context = contextOf(1, 0, value);
@@ -314,9 +362,9 @@ contract ModelBridgeTest is ModelLedgers {
         context.payload.sourcePort = "licence";
         _refuseContext(context, abi.encodeWithSelector(PacketApp.UnexpectedPort.selector, "licence"));
         context.payload.sourcePort = "model";
-        context.payload.version = "caimi-model-3";
-        _refuseContext(context, abi.encodeWithSelector(PacketApp.UnexpectedVersion.selector, "caimi-model-3"));
         context.payload.version = "caimi-model-2";
+        _refuseContext(context, abi.encodeWithSelector(PacketApp.UnexpectedVersion.selector, "caimi-model-2"));
+        context.payload.version = "caimi-model-3";
         context.payload.encoding = "application/json";
         _refuseContext(context, abi.encodeWithSelector(PacketApp.UnexpectedEncoding.selector, "application/json"));
     }
@@ -600,6 +648,29 @@ contract ModelBridgeTest is ModelLedgers {
         vm.expectRevert(refusal);
         site.bridge.send(routes[0][1], id, abi.encodePacked(owner), timeout, 0);
         vm.stopPrank();
+    }
+
+    /// @dev Adds a client of a ledger of another kind to site 0.
+    function _routeToToys() private returns (string memory route) {
+        Site storage site = on(0);
+        (ILightClient client,,) = site.ledger.gateway.getClient(routes[0][1]);
+        route = site.ledger.gateway.addClient(client, TOYS);
+        site.ledger.gateway.setCounterparty(route, "caimi-toys-0");
+    }
+
+    /// @dev A model whose home is that ledger, on its way to BOB.
+    function _toy(string memory name) private view returns (Transfer memory transfer) {
+        transfer = transferOf(1, ALICE, name, new bytes[](0), abi.encodePacked(BOB));
+        transfer.model.home = InteroperableAddress.formatV1(0xff04, "toys", "registry");
+        transfer.model.publisher = "geppetto";
+    }
+
+    function _arriveBy(string memory route, Transfer memory transfer) private {
+        PacketContext memory context = contextOf(1, 0, abi.encode(uint8(1), transfer));
+        context.destClient = route;
+        Site storage site = on(0);
+        vm.prank(address(site.ledger.gateway));
+        site.bridge.onRecvPacket(context);
     }
 
     function _publish(uint256 i, address owner, string memory name) private returns (uint256) {

@@ -6,6 +6,7 @@ import {Price} from "../../src/interfaces/ILicenceMarket.sol";
 import {Publication} from "../../src/interfaces/IModelRegistry.sol";
 import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
+import {PublicationStatements} from "../../src/models/PublicationStatements.sol";
 import {ReceiptLog} from "../../src/models/ReceiptLog.sol";
 import {ModelLedgers} from "./ModelLedgers.sol";
 
@@ -43,7 +44,8 @@ contract ModelGasTest is ModelLedgers {
         ModelRegistry registry = on(0).registry;
         registry.anchorBatch(MANIFEST, 1);
         Publication memory publication = Publication(owner, "tumour-mlp", "1.0.0", MANIFEST);
-        bytes memory row = abi.encode(owner, registry.modelIdOf(owner, "tumour-mlp"), keccak256("1.0.0"), MANIFEST);
+        uint256 id = registry.modelIdOf(owner, "tumour-mlp");
+        bytes memory row = abi.encode(accountOn(0, owner), id, keccak256("1.0.0"), MANIFEST);
         bytes32 root = keccak256(bytes.concat(keccak256(row)));
         bytes32[] memory proof = new bytes32[](10);
         for (uint256 i = 0; i < proof.length; ++i) {
@@ -52,7 +54,7 @@ contract ModelGasTest is ModelLedgers {
         }
         uint256 batchId = registry.anchorBatch(root, 1024);
         assertLe(_spent("anchor a batch"), 76_000);
-        bytes memory signature = _sign(publication);
+        bytes memory signature = _sign(id, publication);
         registry.publishFromBatch(batchId, publication, proof, signature);
         assertLe(_spent("publish a model from a batch of 1024"), 225_000);
     }
@@ -112,27 +114,10 @@ contract ModelGasTest is ModelLedgers {
         vm.snapshotValue(name, spent);
     }
 
-    function _sign(Publication memory publication) private view returns (bytes memory) {
-        ModelRegistry registry = sites[0].registry;
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("CAIMI ModelRegistry"),
-                keccak256("1"),
-                block.chainid,
-                address(registry)
-            )
-        );
-        bytes32 content = keccak256(
-            abi.encode(
-                registry.PUBLICATION_TYPEHASH(),
-                publication.publisher,
-                keccak256(bytes(publication.name)),
-                keccak256(bytes(publication.version)),
-                publication.manifest
-            )
-        );
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(OWNER_KEY, keccak256(abi.encodePacked(hex"1901", domain, content)));
+    function _sign(uint256 id, Publication memory publication) private view returns (bytes memory) {
+        bytes32 digest =
+            PublicationStatements.digest(id, publication.name, publication.version, publication.manifest);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(OWNER_KEY, digest);
         return abi.encodePacked(r, s, v);
     }
 }

@@ -109,7 +109,7 @@ abstract contract ModelLedgers is Network {
         return Transfer({
             model: ForeignModel({
                 home: accountOn(home, address(sites[home].registry)),
-                publisher: publisher,
+                publisher: abi.encodePacked(publisher),
                 name: name,
                 path: path,
                 stated: Statement(uint64(block.timestamp), 1, "1.0.0", keccak256("manifest"), 0, 0)
@@ -127,7 +127,7 @@ abstract contract ModelLedgers is Network {
             routes[source][dest],
             routes[dest][source],
             9,
-            Payload("model", "model", "caimi-model-2", "application/x-solidity-abi", value),
+            Payload("model", "model", "caimi-model-3", "application/x-solidity-abi", value),
             address(this),
             0
         );

@@ -51,8 +51,9 @@ contract ModelRegistryTest is Test {
 
     // Publishing
 
-    function test_a_model_id_follows_from_chain_registry_publisher_and_name() public view {
-        assertEq(model, uint256(keccak256(abi.encode(uint256(31337), address(registry), ALICE, "tumour-mlp"))));
+    function test_a_model_id_follows_from_home_publisher_and_name() public view {
+        bytes memory home = InteroperableAddress.formatEvmV1(31337, address(registry));
+        assertEq(model, uint256(keccak256(abi.encode(home, abi.encodePacked(ALICE), "tumour-mlp"))));
         assertEq(registry.modelIdOf(ALICE, "tumour-mlp"), model);
     }
 
@@ -65,8 +66,8 @@ contract ModelRegistryTest is Test {
         vm.prank(BOB);
         assertEq(registry.publish("second", "0.1", MANIFEST), id);
         assertEq(registry.ownerOf(id), BOB);
-        (address publisher, string memory name, bytes memory home, uint256 count) = registry.model(id);
-        assertEq(publisher, BOB);
+        (bytes memory publisher, string memory name, bytes memory home, uint256 count) = registry.model(id);
+        assertEq(publisher, abi.encodePacked(BOB));
         assertEq(name, "second");
         assertEq(home, InteroperableAddress.formatEvmV1(31337, address(registry)));
         assertEq(count, 1);
@@ -264,9 +265,10 @@ contract ModelRegistryTest is Test {
         ModelRegistry fixedRegistry = ModelRegistry(address(0xCA101));
         vm.etch(address(fixedRegistry), address(registry).code);
         uint256 batchId =
-            fixedRegistry.anchorBatch(0x6342da6c05d48e1a3483a6399d2e5c11e7fcabfdd3e8464ba383f8692f524563, 3);
-        bytes32[] memory proof = new bytes32[](1);
-        proof[0] = 0xad5e666fb7a539e28a8ee345cbd34788def539c4a28a0e55a97d9bf8328e75b7;
+            fixedRegistry.anchorBatch(0xd22797a0d73459a3bd16783edfe7a2b742601ce35f4faad80c618d3e8654c045, 3);
+        bytes32[] memory proof = new bytes32[](2);
+        proof[0] = 0x6bd00924352f26edf419ce85fd562da13325b75d430c81466b29b0fbb4151a70;
+        proof[1] = 0xdbc724e1eaa2ce8b88f1f3622ad83aa05a904a8e9408b3e25430086be8eda5a9;
         Publication memory publication = Publication(ALICE, "tumour-mlp", "1.0.0", MANIFEST);
         assertTrue(fixedRegistry.isAnchored(batchId, publication, proof));
     }
@@ -328,6 +330,16 @@ contract ModelRegistryTest is Test {
         registry.publishFromBatch(batchId, publication, proof, elsewhere);
     }
 
+    /// @dev The model's id is in what is signed, and it commits to the registry.
+    function test_a_signature_for_another_registry_is_refused() public {
+        (, Publication memory publication,, bytes memory signature) = _anchored("batched", "2.0.0");
+        registry = new ModelRegistry(registry.authority());
+        (uint256 batchId, bytes32[] memory proof) = _anchor(publication);
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidSignature.selector, publication.publisher));
+        registry.publishFromBatch(batchId, publication, proof, signature);
+        registry.publishFromBatch(batchId, publication, proof, _sign(SIGNER_KEY, publication));
+    }
+
     function test_a_contract_wallet_publishes_from_a_batch() public {
         Wallet wallet = new Wallet();
         Publication memory publication = Publication(address(wallet), "walleted", "1.0.0", MANIFEST);
@@ -385,8 +397,8 @@ contract ModelRegistryTest is Test {
         vm.expectEmit(address(registry));
         emit IModelRegistry.ForeignModelBurned(id);
         registry.burnForeign(id);
-        (address publisher,, bytes memory known,) = registry.model(id);
-        assertEq(publisher, ALICE);
+        (bytes memory publisher,, bytes memory known,) = registry.model(id);
+        assertEq(publisher, abi.encodePacked(ALICE));
         assertEq(known, home);
         registry.mintForeign(id, BOB, _came(ALICE, "abroad", home));
         assertEq(registry.ownerOf(id), BOB);
@@ -412,22 +424,20 @@ contract ModelRegistryTest is Test {
         registry.mintForeign(id, BOB, _came(BOB, "abroad", home));
         vm.expectRevert(refusal);
         registry.mintForeign(id, BOB, _came(ALICE, "another", home));
-        uint256 nobodys = uint256(keccak256(abi.encode(uint256(99), address(7), address(0), "abroad")));
-        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.WrongModelId.selector, nobodys));
-        registry.mintForeign(nobodys, BOB, _came(address(0), "abroad", home));
         vm.expectRevert(refusal);
         registry.mintForeign(id, BOB, _came(ALICE, "abroad", InteroperableAddress.formatEvmV1(98, address(7))));
         vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidName.selector, "A"));
         registry.mintForeign(id, BOB, _came(ALICE, "A", home));
     }
 
-    function test_a_home_must_be_the_one_encoding_of_a_registry_on_another_evm_chain() public {
+    function test_a_home_must_be_the_one_encoding_of_a_registry_on_another_ledger() public {
         (uint256 id, bytes memory home) = _foreign(99, address(7), "abroad");
-        bytes[5] memory homes = [
+        bytes[6] memory homes = [
             bytes(""),
             bytes.concat(home, hex"00"),
             InteroperableAddress.formatEvmV1(99),
-            InteroperableAddress.formatV1(0x0002, hex"63", abi.encodePacked(address(7))),
+            InteroperableAddress.formatV1(0x0000, abi.encodePacked(keccak256("99"), hex"63"), abi.encodePacked(address(7))),
+            InteroperableAddress.formatV1(0xff03, "channel", ""),
             hex"00010000020063140000000000000000000000000000000000000007"
         ];
         vm.startPrank(BRIDGE);
@@ -438,6 +448,44 @@ contract ModelRegistryTest is Test {
         (id, home) = _foreign(31337, address(registry), "here");
         vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidHome.selector, home));
         registry.mintForeign(id, BOB, _came(ALICE, "here", home));
+    }
+
+    /// @dev Whatever the kind of the ledger that is its home.
+    function testFuzz_a_foreign_model_of_any_kind_of_ledger_is_taken_as_it_came(
+        bytes2 kind,
+        bytes memory chain,
+        bytes memory account,
+        bytes memory publisher
+    ) public {
+        vm.assume(kind != 0 && chain.length != 0 && account.length != 0 && publisher.length != 0);
+        _cut(chain, 50);
+        _cut(account, 72); // 128 bytes in all
+        _cut(publisher, 64);
+        bytes memory home = InteroperableAddress.formatV1(kind, chain, account);
+        ForeignModel memory came = _came(ALICE, "abroad", home);
+        came.publisher = publisher;
+        uint256 id = uint256(keccak256(abi.encode(home, publisher, "abroad")));
+        vm.prank(BRIDGE);
+        registry.mintForeign(id, BOB, came);
+        assertEq(abi.encode(registry.foreign(id)), abi.encode(came));
+        (bytes memory known,, bytes memory place,) = registry.model(id);
+        assertEq(known, publisher);
+        assertEq(place, home);
+        bytes memory ledger = InteroperableAddress.formatV1(kind, chain, "");
+        assertEq(
+            registry.tokenURI(id), string.concat("caimi:", vm.toString(ledger), ":", vm.toString(bytes32(id)))
+        );
+    }
+
+    function test_a_publisher_is_an_account_of_the_models_home() public {
+        (, bytes memory home) = _foreign(99, address(7), "abroad");
+        bytes memory channel = InteroperableAddress.formatV1(0xff03, "channel", "registry");
+        vm.startPrank(BRIDGE);
+        _refusePublisher(home, new bytes(20));
+        _refusePublisher(home, bytes.concat(bytes20(ALICE), hex"01"));
+        _refusePublisher(home, abi.encodePacked(bytes19(bytes20(ALICE) << 8)));
+        _refusePublisher(channel, "");
+        _refusePublisher(channel, new bytes(65));
     }
 
     function test_what_came_with_a_foreign_model_is_told_as_it_came_last() public {
@@ -511,16 +559,33 @@ contract ModelRegistryTest is Test {
         pure
         returns (ForeignModel memory)
     {
-        return ForeignModel(home, publisher, name, new bytes[](0), Statement(5, 2, "1.1.0", MANIFEST, 3, hex"04"));
+        Statement memory stated = Statement(5, 2, "1.1.0", MANIFEST, 3, hex"04");
+        return ForeignModel(home, abi.encodePacked(publisher), name, new bytes[](0), stated);
     }
 
     function _foreign(uint256 chainId, address home, string memory name)
         private
         pure
-        returns (uint256 id, bytes memory)
+        returns (uint256 id, bytes memory whole)
     {
-        id = uint256(keccak256(abi.encode(chainId, home, ALICE, name)));
-        return (id, InteroperableAddress.formatEvmV1(chainId, home));
+        whole = InteroperableAddress.formatEvmV1(chainId, home);
+        id = uint256(keccak256(abi.encode(whole, abi.encodePacked(ALICE), name)));
+    }
+
+    function _cut(bytes memory data, uint256 most) private pure {
+        if (data.length <= most) return;
+        assembly ("memory-safe") {
+            mstore(data, most)
+        }
+    }
+
+    /// @dev Under the id that it would have.
+    function _refusePublisher(bytes memory home, bytes memory publisher) private {
+        ForeignModel memory came = _came(ALICE, "abroad", home);
+        came.publisher = publisher;
+        uint256 id = uint256(keccak256(abi.encode(home, publisher, "abroad")));
+        vm.expectRevert(abi.encodeWithSelector(ModelRegistry.InvalidPublisher.selector, publisher));
+        registry.mintForeign(id, BOB, came);
     }
 
     function _anchored(string memory name, string memory version)
@@ -533,31 +598,33 @@ contract ModelRegistryTest is Test {
     }
 
     function _anchor(Publication memory publication) private returns (uint256 batchId, bytes32[] memory proof) {
-        uint256 id = registry.modelIdOf(publication.publisher, publication.name);
-        bytes memory row =
-            abi.encode(publication.publisher, id, keccak256(bytes(publication.version)), publication.manifest);
+        uint256 id = _idOf(publication);
+        bytes memory publisher = InteroperableAddress.formatEvmV1(31337, publication.publisher);
+        bytes memory row = abi.encode(publisher, id, keccak256(bytes(publication.version)), publication.manifest);
         bytes32 leaf = keccak256(bytes.concat(keccak256(row)));
         proof = new bytes32[](1);
         proof[0] = keccak256("neighbour");
         batchId = registry.anchorBatch(Hashes.commutativeKeccak256(leaf, proof[0]), 2);
     }
 
+    function _idOf(Publication memory publication) private view returns (uint256) {
+        bytes memory home = InteroperableAddress.formatEvmV1(31337, address(registry));
+        return uint256(keccak256(abi.encode(home, abi.encodePacked(publication.publisher), publication.name)));
+    }
+
     function _digest(Publication memory publication) private view returns (bytes32) {
         bytes32 domain = keccak256(
             abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("CAIMI ModelRegistry"),
-                keccak256("1"),
-                block.chainid,
-                address(registry)
+                keccak256("EIP712Domain(string name,string version)"), keccak256("CAIMI"), keccak256("1")
             )
         );
         bytes32 content = keccak256(
             abi.encode(
-                keccak256("Publication(address publisher,string name,string version,bytes32 manifest)"),
-                publication.publisher,
+                keccak256("Publication(string ledger,string name,string version,bytes32 modelId,bytes32 manifest)"),
+                keccak256("eip155:31337"),
                 keccak256(bytes(publication.name)),
                 keccak256(bytes(publication.version)),
+                _idOf(publication),
                 publication.manifest
             )
         );

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from caimi.contracts import identifiers, naming
 from caimi.errors.ledgers import TransactionReverted, UnknownModel, UnknownVersion
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi_codec import Value
@@ -11,7 +12,6 @@ from caimi.ledgers.evm.calls import Event, EvmCall
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.history import ModelHistory
 from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.publication import Publications
 from caimi.ledgers.evm.publishers import VersionPublishers
 from caimi.ledgers.evm.voyages import foreign_model, token_id
 from caimi.ledgers.port import (
@@ -55,14 +55,15 @@ class EvmRegistry:
     ) -> None:
         self.address = address
         self._contract = contract
-        self._publications = Publications(contract)
         self._events = events
         self._history = history
         self._publishers = publishers
 
     def model_id(self, publisher: Account, name: str) -> bytes:
-        """Give the id: keccak256(abi.encode(chain id, registry, publisher, name))."""
-        return self._publications.model_id(self._contract.address_of(publisher), name)
+        """Give the id of a model of this registry."""
+        home = identifiers.InteroperableAccount(self.address)
+        account = identifiers.Account(self._contract.address_of(publisher))
+        return naming.model_id(home, account, name)
 
     def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
         """Give the id under which a model is known here after it came over `path`."""
@@ -270,14 +271,6 @@ class EvmRegistry:
         """Give the account that may move the model; None when there is none."""
         (operator,) = await self._contract.read("getApproved", word(model_id))
         return self._contract.account(operator) if any(operator) else None
-
-    def publication_leaf(self, publication: Publication) -> bytes:
-        """Give a publication's leaf in a batch (OpenZeppelin standard leaf)."""
-        return self._publications.leaf(publication)
-
-    def publication_digest(self, publication: Publication) -> bytes:
-        """Give the EIP-712 digest the publisher signs."""
-        return self._publications.digest(publication)
 
     def anchor_batch(self, root: bytes, count: int) -> EvmCall[int]:
         """Anchor the Merkle root of `count` publications."""

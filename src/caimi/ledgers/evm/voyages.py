@@ -14,7 +14,7 @@ from caimi.ledgers.evm import abi
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
 from caimi.ledgers.port import ForeignModel, HomeStatement, LedgerId
 
-_FOREIGN = "(bytes,address,string,bytes[],(uint64,uint64,string,bytes32,uint64,bytes24))"
+_FOREIGN = "(bytes,bytes,string,bytes[],(uint64,uint64,string,bytes32,uint64,bytes24))"
 _TRANSFER = ("uint8", f"({_FOREIGN},bytes,bytes,uint64,uint64)")
 
 

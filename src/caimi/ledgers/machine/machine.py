@@ -17,14 +17,13 @@ from caimi.contracts.deployment import Contracts
 from caimi.contracts.execution import Effect, Executed, Execution, refuse
 from caimi.contracts.identifiers import Account as Native
 from caimi.contracts.identifiers import InteroperableLedger
-from caimi.contracts.site import SignedPublication, Site
+from caimi.contracts.site import Site
 from caimi.contracts.state import Overlay, State
 from caimi.errors.ledgers import CallInvalid, CallRefused
 from caimi.ledgers.machine.acts import ACTS, Act
 from caimi.ledgers.machine.calls import MachineCall, SignedAct
 from caimi.ledgers.machine.escrow import RelayEscrow
 from caimi.ledgers.machine.outcomes import Outcome
-from caimi.ledgers.machine.publications import publication_statement
 from caimi.ledgers.machine.typed import flat
 from caimi.ledgers.port import NEWEST, Account, AccountCodec, At, Block, Coins, LedgerId, Money
 
@@ -155,10 +154,6 @@ class Machine(ABC):
     def ever(self, kind: type[E]) -> Iterator[tuple[E, str, int]]:
         """Give all effects of a kind."""
         return self.told_of(kind, -1, self.head.height)
-
-    def publication_digest(self, publication: SignedPublication) -> bytes:
-        """Give what a publisher signs of a publication."""
-        return self.accounts.digest(publication_statement(publication))
 
     def try_out(self, call: MachineCall[object], author: bytes) -> None:
         """Do a call without effect; raises `CallRefused` as it would."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
 from caimi.contracts.identifiers import InteroperableLedger, ModelId, TokenId
-from caimi.contracts.naming import token_id, version_id, wire_address
+from caimi.contracts.naming import token_id, version_id
 from caimi.contracts.registry import ModelRegistered, VersionPublished
 from caimi.contracts.site import SignedPublication
 from caimi.errors.ledgers import UnknownModel, UnknownVersion
@@ -28,7 +28,6 @@ from caimi.ledgers.port import (
     PublicationBatch,
     VersionRecord,
 )
-from caimi.merkle import leaf_hash
 
 
 class MachineRegistry:
@@ -136,19 +135,6 @@ class MachineRegistry:
             found.count,
             self._chain.account(found.anchorer),
         )
-
-    def publication_leaf(self, publication: Publication) -> bytes:
-        publisher = self._chain.native(publication.publisher)
-        return leaf_hash(
-            bytes(12)
-            + wire_address(self._chain.site.ledger, publisher)
-            + self.model_id(publication.publisher, publication.name)
-            + version_id(publication.version)
-            + publication.manifest
-        )
-
-    def publication_digest(self, publication: Publication) -> bytes:
-        return self._chain.publication_digest(self._signed(publication))
 
     # --- writing --------------------------------------------------------------------------------
 

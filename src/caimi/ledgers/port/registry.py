@@ -48,9 +48,9 @@ class HomeStatement:
 class ForeignModel:
     """A model of another ledger, and how it came.
 
-    `path` are the ledgers between its home and here, in the order of the voyage. `publisher` is
-    what packets have for the account. Each ledger, and the home, can have lied about all of this;
-    nobody else can.
+    `path` are the ledgers between its home and here, in the order of the voyage. `publisher` is an
+    account of the home ledger, in its native bytes. Each ledger, and the home, can have lied about
+    all of this; nobody else can.
     """
 
     home: bytes
@@ -80,7 +80,10 @@ class AliasChange:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a batch leaf commits to: (publisher, model id, version id, manifest digest)."""
+    """A release that its publisher signs, for a batch and whoever brings it to the registry.
+
+    `caimi.ledgers.publications` has the leaf and the statement.
+    """
 
     publisher: Account
     name: str
@@ -117,7 +120,10 @@ class Registry(Protocol):
         """ERC-7930 interoperable address of the registry."""
         ...
 
-    def model_id(self, publisher: Account, name: str) -> bytes: ...
+    def model_id(self, publisher: Account, name: str) -> bytes:
+        """Give the id of a model of this registry (`caimi.contracts.naming.model_id`)."""
+        ...
+
     def token_id(self, model_id: bytes, path: Sequence[LedgerId]) -> bytes:
         """Give the id under which a model is known here after it came over `path`."""
         ...
@@ -168,11 +174,6 @@ class Registry(Protocol):
         """Give the account that may move the model; None when there is none."""
         ...
 
-    def publication_leaf(self, publication: Publication) -> bytes: ...
-    def publication_digest(self, publication: Publication) -> bytes:
-        """Give the digest that the publisher signs, as the ledger writes a publication down."""
-        ...
-
     def anchor_batch(self, root: bytes, count: int) -> Call[int]:
         """Anchor a root over `count` publications; its effect is the batch's id."""
         ...
@@ -180,4 +181,6 @@ class Registry(Protocol):
     async def batch(self, batch_id: int, at: At = NEWEST) -> PublicationBatch: ...
     def publish_from_batch(
         self, batch_id: int, publication: Publication, proof: Sequence[bytes], signature: bytes
-    ) -> Call[None]: ...
+    ) -> Call[None]:
+        """Publish from a batch, with the publisher's signature of the statement; open to anyone."""
+        ...
