@@ -28,9 +28,9 @@ def _set_prices(c: Contracts, call: Execution, token: bytes, prices: Sequence[An
 
 
 def _buy_remote(
-    c: Contracts, call: Execution, client: str, wanted: Any, paid: Any, timeout: int
+    c: Contracts, call: Execution, client: str, wanted: Any, paid: Any, timeout: int, reader: bytes
 ) -> object:
-    return c.market.buy_remote(call, ClientId(client), wanted, paid, timeout)
+    return c.market.buy_remote(call, ClientId(client), wanted, paid, timeout, Account(reader))
 
 
 def _packets(encoded: Sequence[bytes]) -> list[Packet]:

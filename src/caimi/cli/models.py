@@ -1,4 +1,4 @@
-"""The commands about models: publish, search, show, buy, transfer, pull, run, verify, history."""
+"""The commands about models: publish, search, show, price, buy, transfer, pull, run, verify…"""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def add_commands(app: typer.Typer) -> None:
         publish,
         search,
         show,
+        price,
         buy,
         transfer,
         pull,
@@ -83,6 +84,10 @@ def publish(
     ledger: LedgerOption = None,
     price: Annotated[
         str | None, typer.Option(help="Licence price in coins, on every ledger.")
+    ] = None,
+    payee: Annotated[
+        list[str] | None,
+        typer.Option(help="CAIP-10 account that is paid on its ledger; else your own there."),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="URI of an existing model you own, for a further version.")
@@ -120,6 +125,7 @@ def publish(
                 version=version,
                 ledger=ledger,
                 price=price,
+                payees=payee or (),
                 model=model,
                 description=said,
                 progress=progress,
@@ -217,10 +223,43 @@ def show(
     with_network(config, key, as_json, work)
 
 
+def price(
+    uri: UriArgument,
+    amount: Annotated[str, typer.Argument(help="Licence price in coins, on every ledger.")],
+    payee: Annotated[
+        list[str] | None,
+        typer.Option(help="CAIP-10 account that is paid on its ledger; else your own there."),
+    ] = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask another price for licences of a model you own.
+
+    Example: [bold]caimi price caimi:eip155:31337:0x… 7 --payee eip155:31338:0x…[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        done = await net.set_price(uri, amount, payees=payee or ())
+        if as_json:
+            print_json({"ok": True, **vars_of(done)})
+        else:
+            prices = {
+                where: f"{each}, to {done.payees[where]}" for where, each in done.prices.items()
+            }
+            facts("Priced", {"uri": done.uri, **prices})
+
+    with_network(config, key, as_json, work)
+
+
 def buy(
     uri: UriArgument,
     ledger: LedgerOption = None,
     max_price: Annotated[str | None, typer.Option(help="Refuse to pay more, in coins.")] = None,
+    reader: Annotated[
+        str | None,
+        typer.Option(help="Whose licence it is: an account there, or a key's name; else yours."),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Pay though another ledger's licence opens it already.")
     ] = False,
@@ -235,14 +274,16 @@ def buy(
 
     async def work(net: AsyncNetwork) -> None:
         try:
-            done = await net.buy(uri, ledger=ledger, max_price=max_price, again=again)
+            done = await net.buy(
+                uri, ledger=ledger, max_price=max_price, reader=reader, again=again
+            )
         except LicensedElsewhere as error:
             if as_json or not somebody_there():
                 raise
             err.print(f"[yellow]{plain(error.what)}[/yellow] {plain(error.why)}")
             if not typer.confirm("Pay for another one all the same?"):
                 raise
-            done = await net.buy(uri, ledger=ledger, max_price=max_price, again=True)
+            done = await net.buy(uri, ledger=ledger, max_price=max_price, reader=reader, again=True)
         if as_json:
             print_json({"ok": True, **vars_of(done)})
         else:

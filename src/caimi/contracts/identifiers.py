@@ -13,7 +13,7 @@ InteroperableAccount = NewType("InteroperableAccount", bytes)
 WireAddress = NewType("WireAddress", bytes)
 """What stands for an account in the 20 bytes that payloads have for it (`naming.wire_address`)."""
 Currency = NewType("Currency", bytes)
-"""What is paid in: empty for the ledger's own coin, else the 20 bytes that payloads have for it."""
+"""What is paid in on one ledger: empty for its coin, else the at most 64 bytes it has for it."""
 ClientId = NewType("ClientId", str)
 """A route of a gateway: IBC's client identifier."""
 ModelId = NewType("ModelId", bytes)
