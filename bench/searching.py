@@ -90,7 +90,8 @@ async def _publish(context: Context, ledger: EvmLedger) -> None:
             name = f"model-{number}"
             await ledger.submit(ledger.registry.publish(name, "1.0.0", bytes([1]) * 32), signer)
             model_id = ledger.registry.model_id(context.identity.account(ledger.id), name)
-            prices = [Price(ledger.coins.asset.of(COIN))]
+            payee = context.identity.account(ledger.id)
+            prices = [Price(ledger.coins.asset.of(COIN), payee)]
             await ledger.submit(ledger.market.set_prices(model_id, prices), signer)
 
     await asyncio.gather(*(publish(number) for number in range(MODELS)))

@@ -157,7 +157,7 @@ def _ibc() -> dict[str, Any]:
             7,
             1_700_003_600,
             _payload(("model", "model"), "caimi-model-3", ABI, bytes(range(256))),
-            _payload(("licence", "licence"), "caimi-licence-1", ABI, b"\x00" * 33),
+            _payload(("licence", "licence"), "caimi-licence-2", ABI, b"\x00" * 33),
             _payload(("a1", "b2"), "v", "raw", b"value"),
         ),
     ]
@@ -401,6 +401,28 @@ def _publication(home: bytes, publisher: bytes, name: str, manifest: bytes) -> d
     }
 
 
+def _licence(model: int, consumer: bytes) -> dict[str, Any]:
+    asset, payee = b"\x77" * 20, bytes.fromhex("00010000027a6a14" + "33" * 20)
+    bought = (model, keccak(b"1.0.0"), keccak(consumer))
+    licence = keccak(encode(("uint256", "bytes32", "bytes32"), bought))
+    return {
+        "modelId": _text(model.to_bytes(32, "big")),
+        "version": "1.0.0",
+        "consumer": _text(consumer),
+        "asset": _text(asset),
+        "amount": "0x" + (5 * 10**18).to_bytes(32, "big").hex(),
+        "value": _text(
+            encode(
+                ("uint8", "uint256", "string", "bytes", "bytes", "uint256"),
+                (2, model, "1.0.0", consumer, asset, 5 * 10**18),
+            )
+        ),
+        "licenceId": _text(licence),
+        "payee": _text(payee),
+        "answer": _text(encode(("uint8", "bytes32", "bytes"), (2, licence, payee))),
+    }
+
+
 def _payloads() -> dict[str, Any]:
     home = bytes.fromhex("00010000027a6914" + "11" * 20)
     consumer = bytes.fromhex("00010000027a6a14" + ACCOUNT)
@@ -445,19 +467,7 @@ def _payloads() -> dict[str, Any]:
         },
         "models": _models(),
         "publication": _publication(home, publisher, "tumour-mlp", manifest),
-        "licence": {
-            "modelId": _text(model.to_bytes(32, "big")),
-            "version": "1.0.0",
-            "consumer": _text(consumer),
-            "currency": "0x" + "00" * 20,
-            "amount": "0x" + (5 * 10**18).to_bytes(32, "big").hex(),
-            "value": _text(
-                encode(
-                    ("uint8", "uint256", "string", "bytes", "address", "uint256"),
-                    (2, model, "1.0.0", consumer, "0x" + "00" * 20, 5 * 10**18),
-                )
-            ),
-        },
+        "licence": _licence(model, consumer),
         "message": {
             "sender": _text(home),
             "recipient": _text(consumer),

@@ -1,14 +1,17 @@
-"""A price is asked in the coin of every ledger that has one."""
+"""A price is asked in the coin of every ledger that has one, and paid to an account there."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from caimi.client.publish import _prices
-from caimi.errors.ledgers import NotOffered
-from caimi.ledgers.port import Asset, LedgerId, Price
+from caimi.client.pricing import asked_prices
+from caimi.errors.ledgers import CallInvalid, NotOffered
+from caimi.errors.operations import UsageError
+from caimi.ledgers.port import Account, Asset, LedgerId, Price
 
-FINE, WHOLE = LedgerId("local:fine"), LedgerId("local:whole")
+FINE, WHOLE, NONE = LedgerId("local:fine"), LedgerId("local:whole"), LedgerId("local:none")
+MINE = {FINE: Account(FINE, b"my key"), WHOLE: Account(WHOLE, b"another of mine")}
+CAROL = Account(WHOLE, b"carol")
 
 
 def context(**decimals: int | None) -> SimpleNamespace:
@@ -17,14 +20,33 @@ def context(**decimals: int | None) -> SimpleNamespace:
         ledger = LedgerId(f"local:{name}")
         coin = SimpleNamespace(asset=Asset(ledger, b"", "coin", places or 0))
         ledgers[ledger] = SimpleNamespace(coins=None if places is None else coin)
-    return SimpleNamespace(ledgers=ledgers)
+    return SimpleNamespace(ledgers=ledgers, identity=SimpleNamespace(account=MINE.__getitem__))
 
 
-def test_each_ledger_asks_in_the_decimals_of_its_own_coin():
-    asked = _prices(context(fine=18, none=None, whole=0), "5")
-    assert asked == [Price(Asset(FINE, b"").of(5 * 10**18)), Price(Asset(WHOLE, b"").of(5))]
+def test_each_ledger_asks_in_the_decimals_of_its_own_coin_for_ones_own_account_there():
+    asked = asked_prices(context(fine=18, none=None, whole=0), "5")
+    assert asked == [
+        Price(Asset(FINE, b"").of(5 * 10**18), MINE[FINE]),
+        Price(Asset(WHOLE, b"").of(5), MINE[WHOLE]),
+    ]
+
+
+def test_a_payee_is_paid_on_its_own_ledger():
+    asked = asked_prices(context(fine=18, whole=0), "5", [CAROL])
+    assert [each.payee for each in asked] == [MINE[FINE], CAROL]
+
+
+def test_one_payee_is_named_for_a_ledger_that_has_a_coin():
+    for payees in ([CAROL, Account(WHOLE, b"dave")], [Account(NONE, b"carol")]):
+        with pytest.raises(UsageError):
+            asked_prices(context(whole=0, none=None), "5", payees)
 
 
 def test_where_no_ledger_has_a_coin_nothing_is_asked():
     with pytest.raises(NotOffered):
-        _prices(context(none=None), "5")
+        asked_prices(context(none=None), "5")
+
+
+def test_an_account_of_another_ledger_is_never_paid():
+    with pytest.raises(CallInvalid):
+        Price(Asset(FINE, b"").of(5), CAROL)

@@ -40,6 +40,17 @@ HERE, THERE = LedgerId("local:here"), LedgerId("local:there")
 ALICE, BOB = Account(HERE, b"alice"), Account(HERE, b"bob")
 COIN = Asset(HERE, b"")
 st.register_type_strategy(Money, st.builds(Money, st.from_type(Asset), st.integers(0, 2**256)))
+st.register_type_strategy(
+    Price,
+    st.builds(
+        lambda amount, native, offered: Price(
+            amount, Account(amount.asset.ledger, native), offered
+        ),
+        st.from_type(Money),
+        st.binary(),
+        st.booleans(),
+    ),
+)
 FACTS = st.one_of(*(st.from_type(kind) for kind in sorted(MODEL_KINDS, key=lambda k: k.__name__)))
 
 
@@ -72,8 +83,16 @@ def test_whatever_is_no_fact_is_refused_by_one_error(fact: ModelFact, kind: str,
         read_fact("Nothing", text)
 
 
+def test_a_price_that_is_paid_to_an_account_of_another_ledger_is_no_fact() -> None:
+    text = write_fact(ChangedPrices(model(1), ALICE, (Price(COIN.of(5), BOB),)))
+    assert text.count(HERE) == 3
+    elsewhere = text[::-1].replace(HERE[::-1], THERE[::-1], 1)[::-1]
+    with pytest.raises(ValueError, match="ChangedPrices"):
+        read_fact("ChangedPrices", elsewhere)
+
+
 def test_an_amount_below_nothing_is_no_fact() -> None:
-    opened = OpenedPurchase(b"\1" * 32, model(1), BOB, "1.0.0", "c-0", 1, COIN.of(5))
+    opened = OpenedPurchase(b"\1" * 32, model(1), BOB, ALICE, "1.0.0", "c-0", 1, COIN.of(5))
     text = write_fact(opened)
     assert text.endswith("5]]")
     with pytest.raises(ValueError, match="OpenedPurchase"):
@@ -220,9 +239,9 @@ def test_a_models_history_has_its_licences_and_purchases_in_order_and_no_others(
     licence, other, purchase = b"\7" * 32, b"\x08" * 32, b"\x09" * 32
     facts: list[ModelFact] = [
         registered(1),
-        OpenedPurchase(purchase, model(1), BOB, "1.0.0", "c-0", 1, COIN.of(5)),
-        GrantedLicence(licence, model(1), "1.0.0", BOB.interoperable, ALICE),
-        GrantedLicence(other, model(2), "1.0.0", BOB.interoperable, ALICE),
+        OpenedPurchase(purchase, model(1), BOB, ALICE, "1.0.0", "c-0", 1, COIN.of(5)),
+        GrantedLicence(licence, model(1), "1.0.0", BOB.interoperable, ALICE.interoperable),
+        GrantedLicence(other, model(2), "1.0.0", BOB.interoperable, ALICE.interoperable),
         CompletedPurchase(purchase, licence, ALICE),
         RevokedLicence(other),
         RevokedLicence(licence),
@@ -254,12 +273,16 @@ def listed(*facts: ModelFact, final: bool = True):
 def test_a_listing_has_the_newest_version_and_the_holders_prices() -> None:
     own, sold = ChangedOwner(model(1), None, ALICE), ChangedOwner(model(1), ALICE, BOB)
     first, second = (PublishedVersion(model(1), ALICE, v, b"") for v in ("1.0.0", "2.0.0"))
-    set_ = ChangedPrices(model(1), ALICE, (Price(COIN.of(5)), Price(Asset(THERE, b"token").of(6))))
+    set_ = ChangedPrices(
+        model(1),
+        ALICE,
+        (Price(COIN.of(5), ALICE), Price(Asset(THERE, b"token").of(6), Account(THERE, b"a"))),
+    )
     found = listed(own, registered(1), first, set_, second)
     assert (found.name, found.publisher, found.versions) == ("m1", ALICE, ["1.0.0", "2.0.0"])
     assert found.prices() == {HERE: COIN.of(5)}
     assert found.final
-    withdrawn = ChangedPrices(model(1), ALICE, (Price(COIN.of(5), offered=False),))
+    withdrawn = ChangedPrices(model(1), ALICE, (Price(COIN.of(5), ALICE, offered=False),))
     assert listed(own, registered(1), set_, withdrawn).prices() == {}
     assert listed(own, registered(1), set_, sold).prices() == {}
     back = ChangedOwner(model(1), BOB, ALICE)
@@ -269,7 +292,7 @@ def test_a_listing_has_the_newest_version_and_the_holders_prices() -> None:
 def test_a_listing_with_anything_that_is_not_final_is_not() -> None:
     own = KnownFact(1, 0, 1, "tx", ChangedOwner(model(1), None, ALICE))
     new = KnownFact(1, 1, 1, "tx", registered(1))
-    priced = ChangedPrices(model(1), ALICE, (Price(COIN.of(5)),))
+    priced = ChangedPrices(model(1), ALICE, (Price(COIN.of(5), ALICE),))
     deprecated = DeprecatedVersion(model(1), "1.0.0", "")
     for fact, final in ((priced, False), (deprecated, True)):
         (found,) = listings([own, new, KnownFact(2, 0, 2, "tx", fact, final=False)])

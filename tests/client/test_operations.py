@@ -134,8 +134,9 @@ async def test_prices_are_looked_at_before_anything_is_paid(world: World, tmp_pa
     with pytest.raises(PriceAboveLimit):
         await buy(world.consumer, uri, ledger=world.b.id, max_price="4.99")
     model_id = ModelUri.parse(uri).model_id
+    payee = world.publisher.identity.account(world.b.id)
     withdrawn = world.a.market.set_prices(
-        model_id, [Price(Asset(world.b.id, b"").of(0), offered=False)]
+        model_id, [Price(Asset(world.b.id, b"").of(0), payee, offered=False)]
     )
     await world.a.submit(withdrawn, world.publisher.identity.signer)
     with pytest.raises(NotForSale):
@@ -153,7 +154,13 @@ async def test_a_price_that_changed_on_the_way_refunds(world: World, tmp_path: P
         if not changed:
             changed = True
             dearer = world.a.market.set_prices(
-                model_id, [Price(Asset(world.b.id, b"").of(6 * COIN))]
+                model_id,
+                [
+                    Price(
+                        Asset(world.b.id, b"").of(6 * COIN),
+                        world.publisher.identity.account(world.b.id),
+                    )
+                ],
             )
             await world.a.submit(dearer, world.publisher.identity.signer)
         await world.carry()

@@ -27,6 +27,7 @@ from caimi.errors.operations import (
     StillInFlight,
     UsageError,
 )
+from caimi.ledgers.port import Price
 from caimi.models.card import ModelCard
 from caimi.models.package import Package
 from caimi.persistence import journal_in
@@ -229,9 +230,9 @@ async def test_a_killed_publication_asks_the_price_and_gives_the_licence_of_toda
             outcomes.add("named")
             done = await publish(resumed, package, **common, price="7")
         model_id = ModelUri.parse(done.uri).model_id
-        assert await world.a.market.price(model_id, world.b.coins.asset) == world.b.coins.asset.of(
-            7 * COIN
-        )
+        asked = await world.a.market.price(model_id, world.b.coins.asset)
+        assert asked is not None
+        assert asked.amount == world.b.coins.asset.of(7 * COIN)
         if over:
             break
     assert outcomes == {"named", "done"}
@@ -244,7 +245,8 @@ async def test_a_price_is_changed_by_publishing_again_and_changed_back(
         uri = await model(world, tmp_path, "m", price)
         for ledger in (world.a, world.b, world.c):
             asked = await world.a.market.price(ModelUri.parse(uri).model_id, ledger.coins.asset)
-            assert asked == parse_amount(price, ledger.coins.asset)
+            payee = world.publisher.identity.account(ledger.id)
+            assert asked == Price(parse_amount(price, ledger.coins.asset), payee)
 
 
 async def test_what_a_publisher_wrote_wrongly_is_told_before_anything_is_sealed(

@@ -97,7 +97,11 @@ async def transferred(world: World, uri: str, seed: int) -> None:
 
 async def refunded(world: World, uri: str, seed: int) -> None:
     market, model_id = world.a.market, ModelUri.parse(uri).model_id
-    dearer = market.set_prices(model_id, [Price(Asset(world.b.id, b"").of(9 * 10**18))])
+    amount, payee = (
+        Asset(world.b.id, b"").of(9 * 10**18),
+        world.publisher.identity.account(world.b.id),
+    )
+    dearer = market.set_prices(model_id, [Price(amount, payee)])
 
     async def carry() -> None:
         # The home ledger refuses what is paid at the price of before.

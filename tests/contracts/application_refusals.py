@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from caimi.contracts.buckets import LaneLimits
-from caimi.contracts.identifiers import COIN, Account, ClientId, Currency, TokenId
+from caimi.contracts.identifiers import (
+    COIN,
+    NOBODY,
+    Account,
+    ClientId,
+    Currency,
+    InteroperableAccount,
+    TokenId,
+)
 from caimi.contracts.offers import LicencePrice
 from caimi.contracts.orders import LicenceOrder
 from caimi.contracts.sending import PacketSent
@@ -540,7 +548,7 @@ def pricing(pair: LocalPair, *prices: LicencePrice, caller: Account = ALICE) -> 
 
 
 def price(pair: LocalPair, amount: int = 5, offered: bool = True) -> LicencePrice:
-    return LicencePrice(pair.beta.site.ledger, COIN, amount, offered)
+    return LicencePrice(pair.beta.site.here(CAROL), COIN, amount, offered)
 
 
 @case("TooManyPrices")
@@ -548,14 +556,43 @@ def thirty_three_prices(pair: LocalPair) -> Refused:
     return pricing(pair, *[price(pair)] * 33)
 
 
-@case("InvalidLedger")
-def price_on_an_account(pair: LocalPair) -> Refused:
-    return pricing(pair, replace(price(pair), ledger=pair.beta.gateway))
+def paying(pair: LocalPair, payee: bytes, asset: bytes = COIN) -> Refused:
+    return pricing(
+        pair, replace(price(pair), payee=InteroperableAccount(payee), asset=Currency(asset))
+    )
 
 
-@case("SellerNotPayable")
-def price_on_an_evm_ledger_that_cannot_pay_words(pair: LocalPair) -> Refused:
-    return pricing(pair, replace(price(pair), ledger=bytes.fromhex("00010000010100")))
+ON_EVM = bytes.fromhex("00010000010114")
+
+
+@case("InvalidPayee")
+def price_for_a_ledger(pair: LocalPair) -> Refused:
+    return paying(pair, pair.beta.site.ledger)
+
+
+@case("InvalidPayee")
+def price_for_a_word_on_an_evm_ledger(pair: LocalPair) -> Refused:
+    return paying(pair, bytes.fromhex("00010000010105") + b"alice")
+
+
+@case("InvalidPayee")
+def price_for_nobody_on_an_evm_ledger(pair: LocalPair) -> Refused:
+    return paying(pair, ON_EVM + bytes(20))
+
+
+@case("InvalidPayee")
+def price_for_what_is_no_account_here(pair: LocalPair) -> Refused:
+    return paying(pair, pair.beta.site.here(Account(b"C4R0L")))
+
+
+@case("InvalidAsset")
+def price_in_a_word_on_an_evm_ledger(pair: LocalPair) -> Refused:
+    return paying(pair, ON_EVM + b"\1" * 20, b"gold")
+
+
+@case("InvalidAsset")
+def price_in_an_asset_of_65_bytes(pair: LocalPair) -> Refused:
+    return paying(pair, pair.beta.site.here(CAROL), b"x" * 65)
 
 
 @case("NotModelOwner")
@@ -568,12 +605,14 @@ def price_below_nothing(pair: LocalPair) -> Refused:
     return pricing(pair, price(pair, -5))
 
 
-def buying(pair: LocalPair, amount: int = 5, offered: bool = True) -> Refused:
+def buying(
+    pair: LocalPair, amount: int = 5, offered: bool = True, reader: bytes = NOBODY
+) -> Refused:
     ledger, seller, act = pricing(pair, price(pair, offered=offered))
     ledger.do(seller, act)
     token = TokenId(ledger.contracts.registry.publications.model_id(ALICE, "digits"))
     market = ledger.contracts.market
-    return ledger, BOB, lambda call: market.buy(call, token, "1.0.0", COIN, amount)
+    return ledger, BOB, lambda call: market.buy(call, token, "1.0.0", (COIN, amount), reader)
 
 
 @case("PriceChanged")
@@ -589,7 +628,12 @@ def buying_what_is_not_offered(pair: LocalPair) -> Refused:
 @case("PriceChanged")
 def buying_what_nobody_offered(pair: LocalPair) -> Refused:
     market = pair.beta.contracts.market
-    return pair.beta, BOB, lambda call: market.buy(call, NO_TOKEN, "1.0.0", COIN, 0)
+    return pair.beta, BOB, lambda call: market.buy(call, NO_TOKEN, "1.0.0", (COIN, 0))
+
+
+@case("InvalidReader")
+def buying_for_what_is_no_account(pair: LocalPair) -> Refused:
+    return buying(pair, reader=Account(b"C4R0L"))
 
 
 @case("AlreadyLicensed")
@@ -615,12 +659,23 @@ def ordering(pair: LocalPair, version: str = "1.0.0", amount: int = 5, **changes
     route, timeout = changes.get("route", beta.route), changes.get("timeout", HOUR)
     token = changes.get("token", NO_TOKEN)
     paid = (changes.get("currency", COIN), amount)
+    reader = changes.get("reader", NOBODY)
     market = beta.contracts.market
     return (
         beta,
         BOB,
-        lambda call: market.buy_remote(call, route, (token, version), paid, timeout),
+        lambda call: market.buy_remote(call, route, (token, version), paid, timeout, reader),
     )
+
+
+@case("InvalidReader")
+def ordering_for_what_is_no_account(pair: LocalPair) -> Refused:
+    return ordering(pair, reader=Account(b"C4R0L"))
+
+
+@case("InvalidAsset")
+def ordering_in_what_no_ledger_has(pair: LocalPair) -> Refused:
+    return ordering(pair, currency=Currency(b"x" * 65))
 
 
 @case("InvalidVersion")
@@ -662,7 +717,7 @@ def ordering_in_a_currency_that_is_stopped(pair: LocalPair) -> Refused:
 def selling(pair: LocalPair, order: LicenceOrder | bytes, caller: Account | None = None) -> Refused:
     """Have beta's market sell what alpha's buyer ordered."""
     value = order if isinstance(order, bytes) else order.encode()
-    each = payload("licence", "caimi-licence-1", value)
+    each = payload("licence", "caimi-licence-2", value)
     context = arriving(pair.beta, pair.alpha, each)
     market = pair.beta.contracts.market
     return (
@@ -692,6 +747,11 @@ def selling_what_has_a_second_spelling(pair: LocalPair) -> Refused:
     return selling(pair, order_of(pair).encode() + bytes(32))
 
 
+@case("InvalidPayload")
+def selling_for_an_asset_of_65_bytes(pair: LocalPair) -> Refused:
+    return selling(pair, replace(order_of(pair), asset=Currency(b"x" * 65)))
+
+
 @case("ConsumerNotBehindClient")
 def selling_to_who_is_elsewhere(pair: LocalPair) -> Refused:
     return selling(pair, order_of(pair, pair.beta.site.here(BOB)))
@@ -704,40 +764,35 @@ def selling_what_is_not_offered(pair: LocalPair) -> Refused:
 
 @case("UnknownPacket")
 def end_of_what_was_not_ordered(pair: LocalPair) -> Refused:
-    context = arriving(pair.beta, pair.alpha, payload("licence", "caimi-licence-1", b"x"))
+    context = arriving(pair.beta, pair.alpha, payload("licence", "caimi-licence-2", b"x"))
     market = pair.beta.contracts.market
     return pair.beta, pair.beta.site.gateway, lambda call: market.time_out(call, context)
 
 
-def withdrawing(pair: LocalPair, caller: Account, to: bytes, currency: bytes = COIN) -> Refused:
+def withdrawing(pair: LocalPair, caller: Account, to: bytes) -> Refused:
     ledger, buyer, act = buying(pair)
     ledger.do(buyer, act)
     market = ledger.contracts.market
     return (
         ledger,
         caller,
-        lambda call: market.withdraw(call, Currency(currency), Account(to)),
+        lambda call: market.withdraw(call, COIN, Account(to)),
     )
 
 
 @case("InvalidRecipient")
 def withdrawing_to_the_market(pair: LocalPair) -> Refused:
-    return withdrawing(pair, ALICE, pair.beta.site.market)
+    return withdrawing(pair, CAROL, pair.beta.site.market)
 
 
 @case("InvalidRecipient")
 def withdrawing_to_what_is_no_account(pair: LocalPair) -> Refused:
-    return withdrawing(pair, ALICE, b"B0B")
+    return withdrawing(pair, CAROL, b"B0B")
 
 
 @case("NothingOwed")
 def withdrawing_what_is_not_owed(pair: LocalPair) -> Refused:
-    return withdrawing(pair, BOB, BOB)
-
-
-@case("MalformedCurrency")
-def withdrawing_what_is_no_currency(pair: LocalPair) -> Refused:
-    return withdrawing(pair, ALICE, ALICE, b"coin")
+    return withdrawing(pair, ALICE, ALICE)
 
 
 @case("AccessManagedUnauthorized")
@@ -778,9 +833,10 @@ def unpaid(act: str) -> Callable[[LocalPair], Refused]:
     def make(_: LocalPair) -> Refused:
         poor = LocalPair.made().alpha
         token, market = poor.publish(), poor.contracts.market
+        here = LicencePrice(poor.site.here(ALICE), COIN, 5)
         acts: dict[str, Callable[[Any], Any]] = {
-            "price": lambda call: market.set_prices(call, token, []),
-            "buy": lambda call: market.buy(call, token, "1.0.0", COIN, 0),
+            "price": lambda call: market.set_prices(call, token, [here]),
+            "buy": lambda call: market.buy(call, token, "1.0.0", (COIN, 0)),
             "order": lambda call: market.buy_remote(
                 call, poor.route, (token, "1.0.0"), (COIN, 0), HOUR
             ),
@@ -794,12 +850,3 @@ def unpaid(act: str) -> Callable[[LocalPair], Refused]:
 
 for _act in ("price", "buy", "order", "withdraw"):
     case("NoCoins")(unpaid(_act))
-
-
-@case("NoCoins")
-def selling_without_coins(pair: LocalPair) -> Refused:
-    poor = LocalPair.made()
-    each = payload("licence", "caimi-licence-1", order_of(poor).encode())
-    context = arriving(poor.alpha, poor.beta, each)
-    market = poor.alpha.contracts.market
-    return poor.alpha, poor.alpha.site.gateway, lambda call: market.receive(call, context)

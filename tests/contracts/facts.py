@@ -156,7 +156,7 @@ _FACTS: dict[type[Effect], Callable[[Any], Fact]] = {
         (
             e.token,
             e.seller,
-            [(each.ledger, each.currency, each.amount, each.offered) for each in e.prices],
+            [(each.payee, each.asset, each.amount, each.offered) for each in e.prices],
         ),
     ),
     licences.LicenceGranted: lambda e: (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from caimi.contracts.authority import AuthorityRole
-from caimi.contracts.bounds import currency, number
+from caimi.contracts.bounds import asset, number
 from caimi.contracts.identifiers import Account, InteroperableAccount, TokenId
 from caimi.contracts.naming import token_id
 from caimi.contracts.publications import publication_leaf
@@ -15,6 +15,7 @@ from contracts.local_ledgers import ADMIN, ALICE, BOB, GUARD, LocalLedger, Local
 from contracts.refusals import Refused, case
 
 MANIFEST = b"\7" * 32
+EVM_LEDGER = bytes.fromhex("00010000010100")
 NO_TOKEN = TokenId(b"\1" * 32)
 
 
@@ -421,14 +422,19 @@ def number_of_nine_bits(pair: LocalPair) -> Refused:
     return pair.alpha, ALICE, lambda call: number(256, 8, "n")
 
 
-@case("MalformedCurrency")
-def currency_of_19_bytes(pair: LocalPair) -> Refused:
-    return pair.alpha, ALICE, lambda call: currency(b"\1" * 19)
+@case("InvalidAsset")
+def asset_of_19_bytes_on_an_evm_ledger(pair: LocalPair) -> Refused:
+    return pair.alpha, ALICE, lambda call: asset(b"\1" * 19, EVM_LEDGER)
 
 
-@case("MalformedCurrency")
-def currency_of_zeros(pair: LocalPair) -> Refused:
-    return pair.alpha, ALICE, lambda call: currency(bytes(20))
+@case("InvalidAsset")
+def asset_of_zeros_on_an_evm_ledger(pair: LocalPair) -> Refused:
+    return pair.alpha, ALICE, lambda call: asset(bytes(20), EVM_LEDGER)
+
+
+@case("InvalidAsset")
+def asset_of_65_bytes(pair: LocalPair) -> Refused:
+    return pair.alpha, ALICE, lambda call: asset(bytes(65), pair.alpha.site.ledger)
 
 
 @case("ContractAccount")

@@ -15,16 +15,17 @@ from caimi.contracts.committee_proof import CommitteeProof
 from caimi.contracts.committees import KnownCommittee
 from caimi.contracts.execution import Execution
 from caimi.contracts.identifiers import (
-    COIN,
     Account,
+    Currency,
     InteroperableAccount,
     InteroperableLedger,
     ModelId,
     TokenId,
 )
 from caimi.contracts.interoperable import is_ledger, ledger_of
-from caimi.contracts.naming import is_publisher, is_voyage, model_id, token_id
-from caimi.contracts.orders import LicenceOrder
+from caimi.contracts.licences import licence_id
+from caimi.contracts.naming import is_publisher, is_voyage, model_id, token_id, version_id
+from caimi.contracts.orders import LicenceAnswer, LicenceOrder
 from caimi.contracts.packet_rules import commitment_of
 from caimi.contracts.publications import publication_leaf
 from caimi.contracts.state import MemoryState
@@ -80,11 +81,21 @@ def test_orders_have_the_published_bytes() -> None:
         TokenId(raw(said["modelId"])),
         said["version"],
         raw(said["consumer"]),
-        COIN,
+        Currency(raw(said["asset"])),
         int(said["amount"], 16),
     )
     assert order.encode() == raw(said["value"])
     assert LicenceOrder.decode(raw(said["value"])) == order
+
+
+def test_answers_to_orders_have_the_published_bytes() -> None:
+    said = PAYLOADS["licence"]
+    consumer = InteroperableAccount(raw(said["consumer"]))
+    token, version = TokenId(raw(said["modelId"])), version_id(said["version"])
+    answer = LicenceAnswer(licence_id(token, version, consumer), raw(said["payee"]))
+    assert answer.licence == raw(said["licenceId"])
+    assert answer.encode() == raw(said["answer"])
+    assert LicenceAnswer.decode(raw(said["answer"])) == answer
 
 
 def test_models_and_tokens_have_the_published_ids() -> None:

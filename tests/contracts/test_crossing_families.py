@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from caimi.contracts.bridge_effects import ModelReceived, TransferReturned
-from caimi.contracts.identifiers import COIN, Account, ClientId, TokenId
+from caimi.contracts.identifiers import COIN, Account, ClientId, Currency, TokenId
 from caimi.contracts.licences import LicenceGranted
 from caimi.contracts.offers import LicencePrice
-from caimi.contracts.purchases import PurchaseReturned
+from caimi.contracts.purchases import PurchaseCompleted
 from caimi.contracts.receiving import AcknowledgementWritten
 from caimi.contracts.sending import PacketSent
 from caimi.ibc.commitments import (
@@ -21,12 +21,22 @@ from caimi.ibc.commitments import (
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from contracts.ledgers import USERS, as_struct, ledgers
-from contracts.local_ledgers import ADMIN, ALICE, BOB, COMMITTEE, LocalLedger, WordCoins, only
+from contracts.local_ledgers import (
+    ADMIN,
+    ALICE,
+    BOB,
+    CAROL,
+    COMMITTEE,
+    LocalLedger,
+    WordCoins,
+    only,
+)
 from contracts.test_local_ledgers import Claimed, owner_of, send
-from contracts.twin import ADMINISTRATOR, Twin
+from contracts.twin import ADMINISTRATOR, DEPOSIT, Twin
 
 USER = USERS[0].account
 HOUR = 3600
+GOLD = Currency(b"gold")
 
 
 class Crossing:
@@ -186,24 +196,57 @@ def test_a_licence_of_an_evm_ledgers_model_is_granted_to_who_buys_in_words(
     crossing: Crossing,
 ) -> None:
     twin, local, token = crossing.twin, crossing.local, crossing.publish()
-    price = LicencePrice(local.site.ledger, COIN, 5)
+    price = LicencePrice(local.site.here(CAROL), GOLD, 5)
     twin.step(
         USER,
         lambda call: twin.contracts.market.set_prices(call, token, [price]),
         "LicenceMarket",
         "setPrices",
         int.from_bytes(token),
-        [(price.ledger, bytes(20), 5, True)],
+        [(price.payee, GOLD, 5, True)],
     )
     market, timeout = local.contracts.market, local.time + HOUR
-    wanted, paid = (token, "1.0.0"), (COIN, 5)
+    wanted, paid = (token, "1.0.0"), (GOLD, 5)
     sent = local.do(BOB, lambda call: market.buy_remote(call, local.route, wanted, paid, timeout))
     packet = only(sent.effects, PacketSent).packet
     effects = crossing.to_evm(packet)
     assert only(effects, LicenceGranted).consumer == local.site.here(BOB)
-    # The wire names the seller's 20 bytes, and those are nobody here: the buyer is refunded.
     given = only(effects, AcknowledgementWritten).acknowledgements
-    assert only(crossing.back_to_local(packet, given), PurchaseReturned).buyer == BOB
+    assert only(crossing.back_to_local(packet, given), PurchaseCompleted).payee == CAROL
+    assert market.treasury.owed(local.state, CAROL, GOLD) == 5
+
+
+def test_a_licence_of_a_model_at_home_among_words_is_paid_on_an_evm_ledger(
+    crossing: Crossing,
+) -> None:
+    twin, local, token = crossing.twin, crossing.local, crossing.local.publish()
+    payee, reader = USERS[1].account, USERS[2].account
+    price = LicencePrice(twin.site.here(payee), COIN, 5)
+    local.do(ALICE, lambda call: local.contracts.market.set_prices(call, token, [price]))
+    market, timeout = twin.contracts.market, twin.evm.time + HOUR
+    wanted, paid = (token, "1.0.0"), (COIN, 5)
+    sent = twin.step(
+        USER,
+        lambda call: market.buy_remote(call, crossing.route, wanted, paid, timeout, reader),
+        "LicenceMarket",
+        "buyRemote",
+        crossing.route,
+        int.from_bytes(token),
+        "1.0.0",
+        bytes(20),
+        5,
+        timeout,
+        reader,
+        value=DEPOSIT + 5,
+    )
+    assert sent is not None
+    packet = only(sent.effects, PacketSent).packet
+    effects = crossing.to_local(packet)
+    granted = only(effects, LicenceGranted)
+    assert (granted.consumer, granted.payee) == (twin.site.here(reader), twin.site.here(payee))
+    crossing.back_to_evm(packet, only(effects, AcknowledgementWritten).acknowledgements)
+    twin.read(5, "LicenceMarket", "owed", payee, bytes(20))
+    assert market.treasury.owed(twin.state, payee, COIN) == 5
 
 
 def test_a_model_of_a_ledger_of_words_visits_an_evm_ledger_and_comes_back(

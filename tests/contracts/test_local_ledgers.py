@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from caimi.contracts.bridge_effects import ModelReceived, TransferCompleted, TransferReturned
 from caimi.contracts.buckets import LaneLimits
 from caimi.contracts.execution import Effect
-from caimi.contracts.identifiers import COIN, Account, ClientId, Currency, TokenId
+from caimi.contracts.identifiers import COIN, NOBODY, Account, ClientId, Currency, TokenId
 from caimi.contracts.licences import LicenceGranted, licence_id
 from caimi.contracts.naming import version_id
 from caimi.contracts.offers import LicencePrice
+from caimi.contracts.orders import LicenceAnswer
 from caimi.contracts.passages import Whereabouts
 from caimi.contracts.purchases import PurchaseCompleted, PurchaseReturned
 from caimi.contracts.receiving import AcknowledgementWritten, ReceiveFailed
@@ -45,7 +47,7 @@ from contracts.local_ledgers import (
 from contracts.registry_refusals import batched
 
 HOUR = START + 3600
-RELAYER = Account(b"relayer")
+RELAYER, PAYEE = Account(b"relayer"), Account(b"payee")
 
 
 def deliver(packet: Packet, source: LocalLedger, dest: LocalLedger) -> tuple[Effect, ...]:
@@ -195,17 +197,25 @@ def test_receipts_are_proved_in_what_their_worker_anchored() -> None:
 
 
 def offering(pair: LocalPair, currency: Currency = COIN) -> TokenId:
-    """Publish on alpha, and offer for 5 on beta."""
+    """Publish on alpha, and offer for 5 on beta, to be paid to an account there."""
     token, market = pair.alpha.publish(), pair.alpha.contracts.market
-    prices = [LicencePrice(pair.beta.site.ledger, currency, 5)]
+    prices = [LicencePrice(pair.beta.site.here(PAYEE), currency, 5)]
     pair.alpha.do(ALICE, lambda call: market.set_prices(call, token, prices))
     return token
 
 
-def order(pair: LocalPair, token: TokenId, amount: int = 5, currency: Currency = COIN) -> Packet:
+def order(
+    pair: LocalPair,
+    token: TokenId,
+    amount: int = 5,
+    currency: Currency = COIN,
+    reader: Account = NOBODY,
+) -> Packet:
     market, route = pair.beta.contracts.market, pair.beta.route
     wanted, paid = (token, "1.0.0"), (currency, amount)
-    done = pair.beta.do(BOB, lambda call: market.buy_remote(call, route, wanted, paid, HOUR))
+    done = pair.beta.do(
+        BOB, lambda call: market.buy_remote(call, route, wanted, paid, HOUR, reader)
+    )
     return only(done.effects, PacketSent).packet
 
 
@@ -214,9 +224,9 @@ def balance(ledger: LocalLedger, account: Account, currency: Currency = COIN) ->
     return ledger.coins.balance(ledger.state, account, currency)
 
 
-@pytest.mark.parametrize("currency", [COIN, Currency(b"\x77" * 20)], ids=["coin", "token"])
+@pytest.mark.parametrize("currency", [COIN, Currency(b"gold"), Currency(b"x" * 64)], ids=repr)
 def test_a_licence_is_bought_over_a_route_and_everybody_is_paid(currency: Currency) -> None:
-    pair = LocalPair.made(coins=True)
+    pair = LocalPair.made()
     token, market = offering(pair, currency), pair.beta.contracts.market
     pair.beta.do(ADMIN, lambda call: market.treasury.set_relay_deposit(call, 2))
     packet = order(pair, token, currency=currency)
@@ -224,11 +234,11 @@ def test_a_licence_is_bought_over_a_route_and_everybody_is_paid(currency: Curren
     effects = deliver(packet, pair.beta, pair.alpha)
     granted = only(effects, LicenceGranted)
     assert granted.consumer == pair.beta.site.here(BOB)
-    assert granted.payee == ALICE
+    assert granted.payee == pair.beta.site.here(PAYEE)
     given = only(effects, AcknowledgementWritten).acknowledgements
     ended = acknowledge(packet, given, pair.beta, pair.alpha)
-    assert only(ended, PurchaseCompleted).payee == ALICE
-    pair.beta.do(ALICE, lambda call: market.withdraw(call, currency, CAROL))
+    assert only(ended, PurchaseCompleted).payee == PAYEE
+    pair.beta.do(PAYEE, lambda call: market.withdraw(call, currency, CAROL))
     pair.beta.do(RELAYER, lambda call: market.withdraw(call, COIN, RELAYER))
     assert balance(pair.beta, CAROL, currency) == FUNDS + 5
     assert balance(pair.beta, RELAYER) == FUNDS + 2
@@ -253,7 +263,11 @@ def test_an_answer_that_is_not_our_own_kinds_refunds() -> None:
     pair = LocalPair.made(coins=True)
     packet = order(pair, offering(pair))
     (given,) = only(deliver(packet, pair.beta, pair.alpha), AcknowledgementWritten).acknowledgements
-    for wrong in (b"\1", given + bytes(32), given.replace(ALICE, b"A1ice")):
+    answer = LicenceAnswer.decode(given)
+    assert answer is not None
+    elsewhere = (b"payee", pair.alpha.site.here(PAYEE), pair.beta.site.here(Account(b"P4YEE")))
+    answers = [replace(answer, payee=payee).encode() for payee in elsewhere]
+    for wrong in (b"\1", given + bytes(32), *answers):
         with pair.beta.undone():
             ended = acknowledge(packet, [wrong], pair.beta, pair.alpha)
             only(ended, PurchaseReturned)
@@ -268,20 +282,49 @@ def test_an_exit_gives_purchases_and_models_back_and_late_answers_change_nothing
     given = only(deliver(packet, pair.beta, pair.alpha), AcknowledgementWritten).acknowledgements
     ended = acknowledge(packet, given, pair.beta, pair.alpha)
     assert not [effect for effect in ended if isinstance(effect, PurchaseCompleted)]
-    assert market.treasury.owed(pair.beta.state, ALICE, COIN) == 0
+    assert market.treasury.owed(pair.beta.state, PAYEE, COIN) == 0
     assert market.limits.breaker_open(pair.beta.state, route)
 
 
-def test_a_ledger_without_coins_grants_and_sells_nothing() -> None:
+def test_a_ledger_without_coins_grants_and_sells_for_what_is_paid_elsewhere() -> None:
     pair = LocalPair.made()
-    token, market = pair.alpha.publish(), pair.alpha.contracts.market
-    consumer = pair.beta.site.here(BOB)
+    token, market = offering(pair), pair.alpha.contracts.market
+    consumer = pair.beta.site.here(CAROL)
     pair.alpha.do(ALICE, lambda call: market.licences.grant(call, token, "1.0.0", consumer))
-    price = LicencePrice(pair.beta.site.ledger, COIN, 5)
+    prices = [LicencePrice(site.here(ALICE), COIN, 5) for site in (pair.beta.site, pair.alpha.site)]
     with pytest.raises(CallRefused, match="NoCoins"):
-        pair.alpha.do(ALICE, lambda call: market.set_prices(call, token, [price]))
+        pair.alpha.do(ALICE, lambda call: market.set_prices(call, token, prices))
     ended = carry(order(pair, token), pair.beta, pair.alpha)
-    assert only(ended, PurchaseReturned).buyer == BOB
+    assert only(ended, PurchaseCompleted).payee == PAYEE
+
+
+def test_a_reader_who_did_not_buy_has_the_licence_and_the_buyer_what_comes_back() -> None:
+    pair = LocalPair.made()
+    token, market = offering(pair), pair.beta.contracts.market
+    readers = [licence_id(token, version_id("1.0.0"), pair.beta.site.here(x)) for x in (CAROL, BOB)]
+    packet = order(pair, token, reader=CAROL)
+    with pair.beta.undone():
+        given_back = pair.beta.do(
+            LEAVER, lambda call: market.refund_dead(call, pair.beta.route, packet.sequence)
+        )
+        assert only(given_back.effects, PurchaseReturned).buyer == BOB
+        assert market.treasury.owed(pair.beta.state, CAROL, COIN) == 0
+    carry(packet, pair.beta, pair.alpha)
+    licences = pair.alpha.contracts.market.licences
+    found = [licences.get(pair.alpha.state, each) for each in readers]
+    assert found[0] is not None
+    assert found[1] is None
+
+
+def test_nobody_who_buys_for_another_keeps_the_other_from_buying() -> None:
+    pair = LocalPair.made()
+    token, market, route = offering(pair), pair.beta.contracts.market, pair.beta.route
+    first = order(pair, token, reader=CAROL)
+    wanted, paid = (token, "1.0.0"), (COIN, 5)
+    done = pair.beta.do(CAROL, lambda call: market.buy_remote(call, route, wanted, paid, HOUR))
+    second = only(done.effects, PacketSent).packet
+    assert only(carry(second, pair.beta, pair.alpha), PurchaseCompleted).payee == PAYEE
+    assert only(carry(first, pair.beta, pair.alpha), PurchaseReturned).buyer == BOB
 
 
 # --- limits -------------------------------------------------------------------------------------

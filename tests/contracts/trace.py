@@ -10,13 +10,23 @@ from typing import Any
 from caimi.chains import InteroperableAddress
 from caimi.contracts.bridge_effects import ModelSent
 from caimi.contracts.buckets import LaneLimits
-from caimi.contracts.identifiers import COIN, Account, Currency, InteroperableAccount, TokenId
+from caimi.contracts.identifiers import (
+    COIN,
+    NOBODY,
+    Account,
+    ClientId,
+    Currency,
+    InteroperableAccount,
+    InteroperableLedger,
+    TokenId,
+)
+from caimi.contracts.interoperable import ledger_of
 from caimi.contracts.licences import licence_id
 from caimi.contracts.naming import version_id
 from caimi.contracts.offers import LicencePrice
 from caimi.contracts.orders import LicenceOrder
 from caimi.contracts.publications import publication_leaf
-from caimi.contracts.purchases import purchase_id
+from caimi.contracts.purchases import PurchaseRecord, purchase_id
 from caimi.contracts.sending import PacketSent
 from caimi.contracts.site import SignedPublication
 from caimi.contracts.transfers import ModelTransfer
@@ -63,6 +73,25 @@ ODD_HOMES = [
 ODD_PUBLISHERS = [b"", b"\x01", bytes(20), b"\x01" * 21, b"\x01" * 64, b"\x01" * 65]
 FORGED = 1 << 40
 """Sequences from here on are of packets that no ledger sent."""
+WORD = bytes.fromhex("0001ff0302aabb05") + b"carol"
+"""An account of a ledger that is as unlike EVM as can be."""
+WORD_LEDGER = InteroperableLedger(bytes.fromhex("0001ff0302aabb00"))
+WORD_ASSETS = [
+    COIN,
+    Currency(b"ibc/" + b"27394FB092D2ECCD56123C74F36E4C1F" + b"926001CEADA9CA97EA622B25F41E"),
+]
+NOT_HERE = bytes.fromhex("00010000010114")
+ODD_PRICES = [
+    *((WORD, paid_in) for paid_in in WORD_ASSETS * 3),
+    (WORD, Currency(b"x" * 65)),
+    (WORD_LEDGER, COIN),
+    (b"", COIN),
+    (NOT_HERE + bytes(20), COIN),
+    (NOT_HERE + b"\1" * 20, Currency(b"denom")),
+    (NOT_HERE + b"\1" * 20, Currency(bytes(20))),
+    (NOT_HERE + b"\1" * 20 + b"\0", COIN),
+]
+"""Whom a price pays and in what: on other ledgers, and nowhere."""
 PORTS = [answer.port for answer in ANSWERS]
 everyone = [key.account for key in USERS] + [ADMINISTRATOR, GUARDIAN, LEAVER]
 
@@ -144,6 +173,16 @@ class Trace:
 
     def currency(self) -> Currency:
         return self.pick([COIN] * 7 + [TOKEN_CURRENCY])
+
+    def reader(self) -> Account:
+        return self.pick([NOBODY] * 3 + [self.user()])
+
+    def price(self, twin: Twin) -> LicencePrice:
+        """Give a price on a ledger, mostly one that can be set."""
+        payee, paid_in = twin.site.here(self.user()), self.currency()
+        if self.rarely():
+            payee, paid_in = self.pick(ODD_PRICES)
+        return LicencePrice(InteroperableAccount(payee), paid_in, self.amount(), not self.rarely())
 
     def note(self, source: int, done: Any) -> None:
         """Remember the packets that a step sent, and the tokens that it made."""
@@ -369,22 +408,22 @@ class Trace:
     def set_prices(self) -> None:
         index, twin = self.ledger()
         token, owner = self.owned(twin)
-        ledgers = [other.ledger for other in self.world.twins]
-        prices = [
-            LicencePrice(ledger, self.currency(), self.amount(), not self.rarely())
-            for ledger in self.pick([ledgers] * 8 + [[b"\0\1"], [twin.ledger] * 33])
-        ]
+        twins = self.world.twins
+        prices = [self.price(each) for each in self.pick([twins] * 8 + [[twin], [twin] * 33])]
         done = twin.step(
             owner,
             lambda call: twin.contracts.market.set_prices(call, token, prices),
             "LicenceMarket",
             "setPrices",
             int.from_bytes(token),
-            [(p.ledger, p.currency or bytes(20), p.amount, p.offered) for p in prices],
+            [(p.payee, p.asset, p.amount, p.offered) for p in prices],
         )
         if done is not None:
-            for paying, each in enumerate(prices[:3]):
-                self.priced.append((index, paying, token, each.currency, each.amount))
+            ledgers = [other.ledger for other in twins]
+            for each in prices[:3]:
+                if (ledger := ledger_of(each.payee)) in ledgers:
+                    paying = ledgers.index(ledger)
+                    self.priced.append((index, paying, token, each.asset, each.amount))
 
     def grant(self) -> None:
         _, twin = self.ledger()
@@ -439,20 +478,22 @@ class Trace:
             return False
         ledger = self.world.twins[paying].ledger
         now = twin.contracts.market.offers.price(twin.state, token, ledger, paid_in)
-        return now is not None and now.offered and now.amount == amount
+        return now is not None and now.amount == amount
 
     def buy(self) -> None:
         index, _, token, paid_in, amount = self.offer(False)
         twin, version = self.world.twins[index], self.pick(VERSIONS[:3])
+        reader, paid = self.reader(), (paid_in, amount)
         done = twin.step(
             self.user(),
-            lambda call: twin.contracts.market.buy(call, token, version, paid_in, amount),
+            lambda call: twin.contracts.market.buy(call, token, version, paid, reader),
             "LicenceMarket",
             "buy",
             int.from_bytes(token),
             version,
             paid_in or bytes(20),
             amount,
+            reader or bytes(20),
             value=0 if paid_in else amount,
         )
         if done is not None:
@@ -463,12 +504,12 @@ class Trace:
         twin = self.world.twins[index]
         client_id = "caimi-nowhere-7" if self.rarely() else self.world.route[index, home]
         version = self.pick(VERSIONS[:3] * 3 + VERSIONS[:4])
-        timeout, user = self.timeout(twin), self.user()
+        timeout, user, reader = self.timeout(twin), self.user(), self.reader()
         deposit = twin.contracts.market.treasury.relay_deposit(twin.state)
         done = twin.step(
             user,
             lambda call: twin.contracts.market.buy_remote(
-                call, client_id, (token, version), (paid_in, amount), timeout
+                call, client_id, (token, version), (paid_in, amount), timeout, reader
             ),
             "LicenceMarket",
             "buyRemote",
@@ -478,6 +519,7 @@ class Trace:
             paid_in or bytes(20),
             amount,
             timeout,
+            reader or bytes(20),
             value=deposit + (0 if paid_in else amount),
         )
         self.note(index, done)
@@ -902,7 +944,7 @@ class Trace:
             payload = Payload(
                 "licence",
                 "licence",
-                "caimi-licence-1",
+                "caimi-licence-2",
                 "application/x-solidity-abi",
                 order.encode(),
             )
@@ -1100,13 +1142,18 @@ class Trace:
             number = int.from_bytes(token)
             tally = market.licences.tally(state, token)
             twin.read((tally.live, tally.digest), "LicenceMarket", "tally", number)
-            for ledger in (each.ledger for each in self.world.twins):
+            for ledger, paid_in in [
+                *((each.ledger, COIN) for each in self.world.twins),
+                *((WORD_LEDGER, each) for each in WORD_ASSETS),
+            ]:
 
-                def price(token: TokenId = token, ledger: Any = ledger) -> Any:
-                    now = market.offers.price(state, token, ledger, COIN)
-                    return (False, 0) if now is None else (now.offered, now.amount)
+                def price(
+                    token: TokenId = token, ledger: Any = ledger, paid_in: Currency = paid_in
+                ) -> Any:
+                    now = market.offers.price(state, token, ledger, paid_in)
+                    return (False, 0, b"") if now is None else (True, now.amount, now.payee)
 
-                twin.read(price, "LicenceMarket", "price", number, ledger, bytes(20))
+                twin.read(price, "LicenceMarket", "price", number, ledger, paid_in)
             for user in (key.account for key in USERS):
                 consumer = twin.site.here(user)
                 licence = licence_id(token, version_id(VERSIONS[0]), consumer)
@@ -1134,10 +1181,11 @@ class Trace:
                 purchase = purchase_id(self.world.route[index, other], sequence)
                 bought = market.purchases.get(state, purchase)
                 found = (
-                    (bytes(20), 0, False, 0, 0, bytes(32), bytes(20), 0)
+                    (bytes(20), bytes(20), 0, False, 0, 0, bytes(32), bytes(20), 0)
                     if bought is None
                     else (
                         bought.buyer,
+                        bought.reader,
                         bought.stage,
                         bought.counted,
                         bought.deposit,
@@ -1148,6 +1196,24 @@ class Trace:
                     )
                 )
                 twin.read(found, "LicenceMarket", "purchase", purchase)
+                if bought is not None:
+                    self._compare_live(twin, self.world.route[index, other], bought)
+
+    def _compare_live(self, twin: Twin, client_id: ClientId, bought: PurchaseRecord) -> None:
+        parties = (bought.buyer, bought.reader)
+        live = twin.contracts.market.purchases.of(
+            twin.state, client_id, bought.token, (bought.version, *parties)
+        )
+        number = int.from_bytes(bought.token)
+        twin.read(
+            live or bytes(32),
+            "LicenceMarket",
+            "purchaseOf",
+            client_id,
+            number,
+            bought.version,
+            *parties,
+        )
 
 
 def as_foreign(model: VisitingModel) -> tuple[Any, ...]:

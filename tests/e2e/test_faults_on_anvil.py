@@ -65,7 +65,10 @@ class Traffic:
 
     async def publish(self) -> None:
         home = self.ledgers[0]
-        prices = [Price(Asset(ledger.id, b"").of(PRICE)) for ledger in self.ledgers]
+        prices = [
+            Price(Asset(ledger.id, b"").of(PRICE), Account(ledger.id, self.alice.account))
+            for ledger in self.ledgers
+        ]
         names = [f"m-{number}" for number in range(MODELS)]
         self.models = [
             home.registry.model_id(Account(home.id, self.alice.account), name) for name in names

@@ -217,7 +217,10 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
             model_id = ledger.registry.model_id(
                 Account(ledger.id, owner.account), f"model-{number}"
             )
-            prices = [Price(Asset(each, b"").of(PRICE + place)) for each in names]
+            prices = [
+                Price(Asset(each, b"").of(PRICE + place), Account(each, owner.account))
+                for each in names
+            ]
             await ledger.submit(ledger.market.set_prices(model_id, prices), owner)
             models.append(Model(model_id, name))
     for chain in ledgers.values():

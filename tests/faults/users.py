@@ -75,7 +75,8 @@ class UserActor(Actor):
                             )
                     case "price":
                         home = self._ledgers[model.home]
-                        price = Price(Asset(ledger, b"").of(PRICE * self.rng.randint(1, 2)))
+                        amount = Asset(ledger, b"").of(PRICE * self.rng.randint(1, 2))
+                        price = Price(amount, Account(ledger, self.key.account))
                         call = home.market.set_prices(model.model_id, [price])
                         await self._submit(home, call, key)
             except CaimiError:
@@ -117,9 +118,10 @@ class UserActor(Actor):
 
     async def _buy(self, key: str, model: Model, ledger: LedgerId, lasts: int) -> None:
         here, home = self._ledgers[ledger], self._ledgers[model.home]
-        amount = await home.market.price(model.model_id, Asset(ledger, b""))
-        if amount is None:
+        price = await home.market.price(model.model_id, Asset(ledger, b""))
+        if price is None:
             return
+        amount = price.amount
         if ledger == model.home:
             call = here.market.buy(model.model_id, VERSION, amount)
         else:

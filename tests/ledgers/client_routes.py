@@ -84,7 +84,10 @@ class Joined:
                 self.alice,
             )
         await self.a.submit(
-            self.a.market.set_prices(self.model_id, [Price(Asset(self.b.id, b"").of(500))]),
+            self.a.market.set_prices(
+                self.model_id,
+                [Price(Asset(self.b.id, b"").of(500), Account(self.b.id, self.alice.account))],
+            ),
             self.alice,
         )
 

@@ -69,7 +69,10 @@ class EvmConformance(Facet):
         await world.ledger.submit(
             world.ledger.market.set_prices(
                 model_id,
-                [Price(world.coin.of(amount)), Price(Asset(ELSEWHERE, b"").of(7))],
+                [
+                    Price(world.coin.of(amount), world.account(world.alice)),
+                    Price(Asset(ELSEWHERE, b"").of(7), Account(ELSEWHERE, b"\1" * 20)),
+                ],
             ),
             world.alice,
         )

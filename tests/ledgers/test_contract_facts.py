@@ -50,7 +50,7 @@ from caimi.ledgers.port import (
 from caimi.messaging.proof import Tree, absence_facts
 
 A, B = 31501, 31502
-A_LEDGER_OF_NO_KNOWN_KIND = bytes.fromhex("00017f7f016100")
+AN_ACCOUNT_OF_NO_KNOWN_KIND = bytes.fromhex("00017f7f01610162")
 
 
 @pytest.fixture(scope="module")
@@ -85,21 +85,21 @@ async def test_prices_purchases_and_their_ends_are_told_on_both_ledgers(crossing
     done, packet, height = await c.buy()
     delivered = await c.deliver([packet], height)
     await c.acknowledge(packet, delivered.height)
-    consumer, seller = Account(c.b.id, c.bob.account), Account(c.b.id, c.alice.account)
+    consumer = Account(c.b.id, c.bob.account)
     licence = (await c.a.market.licence(c.model_id, "1.0.0", consumer)).licence_id
     (granted,) = await told(c.a, on_a, GrantedLicence)
     assert granted == GrantedLicence(
-        licence, c.model_id, "1.0.0", consumer.interoperable, granted.payee
+        licence, c.model_id, "1.0.0", consumer.interoperable, c.payee.interoperable
     )
-    assert granted.payee == Account(c.a.id, c.alice.account)
+    paid = coin_of(c.b.id).of(500)
     opened = OpenedPurchase(
-        done, c.model_id, consumer, "1.0.0", c.on_b, packet.sequence, coin_of(c.b.id).of(500)
+        done, c.model_id, consumer, consumer, "1.0.0", c.on_b, packet.sequence, paid
     )
-    ended = CompletedPurchase(done, licence, seller)
+    ended = CompletedPurchase(done, licence, c.payee)
     assert await told(c.b, on_b, OpenedPurchase, CompletedPurchase) == [opened, ended]
     priced = (await told(c.a, 0, ChangedPrices))[-1]
     assert priced == ChangedPrices(
-        c.model_id, Account(c.a.id, c.alice.account), (Price(coin_of(c.b.id).of(500)),)
+        c.model_id, Account(c.a.id, c.alice.account), (Price(coin_of(c.b.id).of(500), c.payee),)
     )
 
 
@@ -196,10 +196,12 @@ async def test_a_price_on_a_ledger_of_no_known_kind_is_left_out(crossing: Crossi
     on_a, _ = await heights(c)
     interface = artifact("LicenceMarket").interface
     market = Contract(c.a.chain, c.a.deployment.contracts["market"], interface)
-    known = Account(c.b.id, bytes(20)).interoperable[:-21] + b"\0"
-    entries = [(A_LEDGER_OF_NO_KNOWN_KIND, bytes(20), 3, True), (known, b"\7" * 20, 4, False)]
+    entries = [
+        (AN_ACCOUNT_OF_NO_KNOWN_KIND, b"", 3, True),
+        (c.payee.interoperable, b"\7" * 20, 4, False),
+    ]
     await c.a.submit(market.call("Pricing", "setPrices", word(c.model_id), entries), c.alice)
-    prices = (Price(Asset(c.b.id, b"\7" * 20).of(4), offered=False),)
+    prices = (Price(Asset(c.b.id, b"\7" * 20).of(4), c.payee, offered=False),)
     assert await told(c.a, on_a) == []
     assert await told(c.a, on_a, ChangedPrices) == [
         ChangedPrices(c.model_id, Account(c.a.id, c.alice.account), prices)

@@ -113,6 +113,7 @@ class Crossing:
         self.a, self.b = pair.ledger(A), pair.ledger(B)
         self.on_a, self.on_b = pair.routes
         self.alice, self.bob = LocalSigner.generate(), LocalSigner.generate()
+        self.payee = Account(self.b.id, LocalSigner.generate().account)
         self.model_id = self.a.registry.model_id(Account(self.a.id, self.alice.account), "m")
 
     async def prepare(self) -> None:
@@ -127,17 +128,23 @@ class Crossing:
                 )
         await self.a.submit(self.a.registry.publish("m", "1.0.0", b"\1" * 32), self.alice)
         await self.a.submit(
-            self.a.market.set_prices(self.model_id, [Price(Asset(self.b.id, b"").of(500))]),
+            self.a.market.set_prices(
+                self.model_id, [Price(Asset(self.b.id, b"").of(500), self.payee)]
+            ),
             self.alice,
         )
 
     async def buy(
-        self, amount: int = 500, seconds: int = 3600, buyer: LocalSigner | None = None
+        self,
+        amount: int = 500,
+        seconds: int = 3600,
+        buyer: LocalSigner | None = None,
+        reader: Account | None = None,
     ) -> tuple[bytes, Packet, int]:
         timeout = (await self.b.head()).time + seconds
         receipt = await self.b.submit(
             await self.b.market.buy_remote(
-                self.on_b, self.model_id, "1.0.0", Asset(self.b.id, b"").of(amount), timeout
+                self.on_b, self.model_id, "1.0.0", Asset(self.b.id, b"").of(amount), timeout, reader
             ),
             buyer or self.bob,
         )
@@ -216,10 +223,27 @@ async def test_a_remote_purchase_ends_in_a_licence_at_home(crossing: Crossing):
     )
     assert found is not None
     assert (found.purchase_id, found.state) == (purchase_id, PurchaseState.COMPLETED)
-    assert (await c.b.market.owed(Account(c.b.id, c.alice.account))).units == 500
+    assert (await c.b.market.owed(c.payee)).units == 500
     assert await c.b.gateway.commitments([path]) == [bytes(32)]
     with pytest.raises(AlreadyBought):
         await c.buy()
+
+
+async def test_a_purchase_for_a_reader_is_the_readers_licence(crossing: Crossing):
+    c = crossing
+    buyer, reader = Account(c.b.id, c.bob.account), Account(c.b.id, c.alice.account)
+    purchase_id, packet, height = await c.buy(reader=reader)
+    found = await c.b.market.purchase_of(c.on_b, c.model_id, "1.0.0", buyer, reader)
+    assert found is not None
+    assert (found.purchase_id, found.buyer, found.reader) == (purchase_id, buyer, reader)
+    assert await c.b.market.purchase_of(c.on_b, c.model_id, "1.0.0", buyer) is None
+    assert await c.b.market.purchase_of(c.on_b, c.model_id, "1.0.0", reader) is None
+    delivered = await c.deliver([packet], height)
+    assert (await c.a.market.licence(c.model_id, "1.0.0", reader)).live
+    assert not (await c.a.market.licence(c.model_id, "1.0.0", buyer)).live
+    await c.acknowledge(packet, delivered.height)
+    assert (await c.b.market.purchase(purchase_id)).state is PurchaseState.COMPLETED
+    assert (await c.b.market.owed(c.payee)).units == 500
 
 
 async def test_a_replayed_packet_has_no_second_effect(crossing: Crossing):

@@ -27,7 +27,7 @@ from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Asset, Ledger, LedgerId, Price
+from caimi.ledgers.port import Account, Asset, Ledger, LedgerId, Price
 from caimi.uri import ModelUri
 from memory_ledger import MemorySite
 
@@ -309,17 +309,18 @@ async def test_prices_are_those_that_the_ledger_asks_for(selling: World, tmp_pat
         assert found.prices == await prices(context, ledger.id, model_id) == offered
 
     await check({})
-    dear = [Price(coin_of(ledger.id).of(5 * COIN)), Price(there.of(COIN))]
-    dear.append(Price(Asset(ledger.id, b"\7" * 20).of(COIN)))
+    here, payee = selling.account(selling.alice), Account(ELSEWHERE, b"\1" * 20)
+    dear = [Price(coin_of(ledger.id).of(5 * COIN), here), Price(there.of(COIN), payee)]
+    dear.append(Price(Asset(ledger.id, b"\7" * 20).of(COIN), here))
     await ledger.submit(market.set_prices(model_id, dear), selling.alice)
     await check({ledger.id: "5", ELSEWHERE: "1"})
-    withdrawn = market.set_prices(model_id, [Price(there.of(0), offered=False)])
+    withdrawn = market.set_prices(model_id, [Price(there.of(0), payee, offered=False)])
     await ledger.submit(withdrawn, selling.alice)
     await check({ledger.id: "5"})
     alice, bob = selling.account(selling.alice), selling.account(selling.bob)
     await ledger.submit(registry.transfer(model_id, alice, bob), selling.alice)
     await check({})
-    await ledger.submit(market.set_prices(model_id, [Price(there.of(COIN))]), selling.bob)
+    await ledger.submit(market.set_prices(model_id, [Price(there.of(COIN), payee)]), selling.bob)
     await check({ELSEWHERE: "1"})
     await ledger.submit(registry.transfer(model_id, bob, alice), selling.bob)
     await check({ledger.id: "5"})

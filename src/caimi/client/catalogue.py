@@ -126,11 +126,11 @@ async def prices(context: Context, home: str, model_id: bytes) -> dict[str, str]
     market = context.ledger(home).market
     offered = {}
     for paying, ledger in context.ledgers.items():
-        amount = None
+        price = None
         if ledger.coins is not None:
-            amount = await market.price(model_id, ledger.coins.asset)
-        if amount is not None:
-            offered[str(paying)] = format_amount(amount)
+            price = await market.price(model_id, ledger.coins.asset)
+        if price is not None:
+            offered[str(paying)] = format_amount(price.amount)
     return offered
 
 

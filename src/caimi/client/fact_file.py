@@ -20,7 +20,7 @@ from caimi.ledgers.telling import link, subject
 
 _SURROUNDINGS: Final = ("BUSY", "LOCKED", "CANTOPEN", "FULL", "IOERR", "READONLY", "PERM")
 """What SQLite says of others, the disk and its permissions, and not of the file's content."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 _REGISTRATION: Final = RegisteredModel.__name__
 _SCHEMA: Final = f"""
 CREATE TABLE reached (

@@ -9,7 +9,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from caimi.errors.ledgers import AmountInvalid
+from caimi.errors.ledgers import AmountInvalid, CallInvalid
 from caimi.ledgers.port import MODEL_KINDS, FactKind, ModelFact
 
 KINDS: Final[dict[str, FactKind]] = {kind.__name__: kind for kind in MODEL_KINDS}
@@ -29,7 +29,7 @@ def read_fact(kind: str, text: str) -> ModelFact:
     try:
         known: Any = KINDS[kind]
         fact: ModelFact = _reader(known)(json.loads(text))
-    except (KeyError, TypeError, RecursionError, AmountInvalid) as error:
+    except (KeyError, TypeError, RecursionError, AmountInvalid, CallInvalid) as error:
         raise ValueError(f"No {kind:.40} reads {text:.80}.") from error
     return fact
 

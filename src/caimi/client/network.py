@@ -11,12 +11,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from caimi.chains import AccountId
-from caimi.client import aliases, catalogue, deprecation, publish, pull, purchase, transfer
+from caimi.client import (
+    aliases,
+    catalogue,
+    deprecation,
+    pricing,
+    publish,
+    pull,
+    purchase,
+    transfer,
+)
 from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
 from caimi.client.catalogue import FoundModel, HistoryLine, Shown
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
+from caimi.client.pricing import Priced
 from caimi.client.publish import Description, Published
 from caimi.client.pull import Pulled
 from caimi.client.purchase import Bought
@@ -104,11 +114,15 @@ class AsyncNetwork:
         version: str,
         ledger: str | None = None,
         price: str | None = None,
+        payees: Sequence[str] = (),
         model: str | None = None,
         description: Description | None = None,
         progress: Progress = no_progress,
     ) -> Published:
-        """Publish a file, a directory or a package; see `caimi.client.publish.publish`."""
+        """Publish a file, a directory or a package; see `caimi.client.publish.publish`.
+
+        `payees` are CAIP-10 ids of accounts on ledgers where the price is paid.
+        """
         package = (
             path
             if isinstance(path, Package)
@@ -121,6 +135,7 @@ class AsyncNetwork:
             name=name,
             version=version,
             price=price,
+            payees=[self._account_named(each) for each in payees],
             model=model,
             description=description,
             progress=progress,
@@ -152,18 +167,36 @@ class AsyncNetwork:
         """List a model's events on all ledgers."""
         return await catalogue.history(self.context, uri, progress)
 
+    async def set_price(self, uri: str, price: str, *, payees: Sequence[str] = ()) -> Priced:
+        """Ask another price, in coins, on every ledger that has one.
+
+        It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.
+        """
+        named = [self._account_named(each) for each in payees]
+        return await pricing.set_price(self.context, uri, price, named)
+
     async def buy(
         self,
         uri: str,
         *,
         ledger: str | None = None,
         max_price: str | None = None,
+        reader: str | None = None,
         again: bool = False,
     ) -> Bought:
-        """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told."""
+        """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told.
+
+        It is for oneself, or for `reader`: an account of the paying ledger (its address or CAIP-10
+        id), or the name of a key in the keyring.
+        """
         paying = self._ledger(ledger) if ledger is not None else self._home(uri)
         return await purchase.buy(
-            self.context, uri, ledger=paying, max_price=max_price, again=again
+            self.context,
+            uri,
+            ledger=paying,
+            max_price=max_price,
+            reader=None if reader is None else self._account(paying, reader),
+            again=again,
         )
 
     async def transfer(
@@ -314,12 +347,21 @@ class AsyncNetwork:
     def _account(self, ledger: LedgerId, text: str) -> Account:
         accounts = self.context.ledger(ledger).accounts
         try:
-            return accounts.parse(AccountId.parse(text).address if ":" in text else text)
+            if ":" not in text:
+                return accounts.parse(text)
+            named = self._account_named(text)
+            if named.ledger != ledger:
+                raise UsageError(f"{text!r} is an account of {named.ledger}, and not of {ledger}.")
+            return named
         except InvalidAccountId as error:
             keyring = Keyring(self.config)
             if text in keyring.names():
                 return keyring.account_on(ledger, text)
             raise UsageError(f"{text!r} is neither an account nor the name of a key.") from error
+
+    def _account_named(self, text: str) -> Account:
+        named = AccountId.parse(text)
+        return self.context.ledger(named.ledger).accounts.parse(named.address)
 
 
 def make_context(

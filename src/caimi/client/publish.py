@@ -14,16 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caimi.client.amounts import parse_amount
 from caimi.client.context import Context, Progress, no_progress
+from caimi.client.pricing import asked_prices, offer
 from caimi.client.resolve import as_uri, resolve
 from caimi.custody import tdh2
 from caimi.custody.label import label_for
-from caimi.errors.ledgers import NotOffered
 from caimi.errors.operations import BegunOtherwise, ConfigInvalid, NotTheOwner, VersionTaken
 from caimi.journal import Operation
 from caimi.ledgers.home import find_home_model
-from caimi.ledgers.port import Done, Ledger, Price
+from caimi.ledgers.port import Account, Done, Ledger
 from caimi.models.ancestry import Ancestry, Contributor
 from caimi.models.card import Dataset, ModelCard
 from caimi.models.licence import check_licence
@@ -35,9 +34,6 @@ from caimi.names import check_model_name, check_version
 from caimi.uri import ModelUri
 
 _PUBLISH = "publish"
-_OFFER = "offer"
-_OFFERS = 3
-"""How often a price is set before it is as wanted: an interrupted run's own, then this one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +90,16 @@ async def publish(
     name: str,
     version: str,
     price: str | None = None,
+    payees: Sequence[Account] = (),
     model: str | ModelUri | None = None,
     description: Description | None = None,
     progress: Progress = no_progress,
 ) -> Published:
     """Publish a version; running it again after a crash finishes it.
 
-    `price`, in coins, is asked on every configured ledger. `model` names an existing model whose
-    owner, though not its publisher, releases a further version.
+    `price`, in coins, is asked on every configured ledger that has one, and paid to the payee
+    there, or to the account of one's own key. `model` names an existing model whose owner, though
+    not its publisher, releases a further version.
 
     Raises:
         InvalidName, UsageError, ManifestMalformed: the name, version, price, licence, parents or
@@ -117,7 +115,7 @@ async def publish(
     check_model_name(name)
     check_version(version)
     check_licence(described.licence)
-    asked = [] if price is None else _prices(context, price)
+    asked = [] if price is None else asked_prices(context, price, payees)
     said = await _Said.of(context, described)
     where = context.ledger(ledger)
     account = context.identity.account(where.id)
@@ -132,7 +130,7 @@ async def publish(
         progress("publish", 0, 1)
         receipt = await _anchor(context, operation, where, manifest)
         if asked:
-            await _offer(context, operation, where, model_id, asked)
+            await offer(context, operation, where, model_id, asked)
         await operation.finish()
         progress("publish", 1, 1)
     uri = ModelUri(ledger, model_id, version)
@@ -317,32 +315,6 @@ async def _anchor(
     receipt = await context.submit(operation, _PUBLISH, call)
     await operation.note(tx=receipt.tx)
     return receipt
-
-
-def _prices(context: Context, price: str) -> list[Price]:
-    """Give one price on every ledger that has a coin.
-
-    Raises:
-        UsageError: it is no amount.
-        NotOffered: none has a coin.
-    """
-    coins = [each.coins.asset for each in context.ledgers.values() if each.coins is not None]
-    if not coins:
-        raise NotOffered("None of the configured ledgers has a coin to ask a price in.")
-    return [Price(parse_amount(price, coin)) for coin in coins]
-
-
-async def _offer(
-    context: Context, operation: Operation, ledger: Ledger, model_id: bytes, wanted: Sequence[Price]
-) -> None:
-    """Ask these prices, whatever an earlier run of this publication asked."""
-    for _ in range(_OFFERS):
-        asked = [await ledger.market.price(model_id, each.amount.asset) for each in wanted]
-        if asked == [each.amount for each in wanted]:
-            return
-        # Under one step an earlier run's transaction, of another price perhaps, ends first.
-        await context.submit(operation, _OFFER, ledger.market.set_prices(model_id, wanted))
-        await operation.forget(_OFFER)
 
 
 def package_from(path: str | Path) -> Package:

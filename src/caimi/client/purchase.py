@@ -48,7 +48,15 @@ class _Terms:
 
     most: Money | None
     timeout_seconds: int
-    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is bought, where it is paid, and for whom."""
+
+    resolved: Resolved
+    paying: Ledger
+    reader: Account
 
 
 async def buy(
@@ -57,10 +65,14 @@ async def buy(
     *,
     ledger: str,
     max_price: str | None = None,
+    reader: Account | None = None,
     timeout_seconds: int = PACKET_SECONDS,
     again: bool = False,
 ) -> Bought:
     """Buy a licence of the version `uri` names, paying on `ledger`; running it again finishes it.
+
+    It is for the `reader`, an account of the paying ledger, or for oneself; what comes back is
+    one's own. Where a reader who is somebody else has licences elsewhere is not looked up.
 
     A second licence of a version, paid on another ledger, is bought only `again`. All of it holds
     for what an interrupted run began, too.
@@ -68,7 +80,7 @@ async def buy(
     Raises:
         NotForSale: no price is set for that ledger.
         PriceAboveLimit: the price is above `max_price`.
-        AlreadyLicensed: this account already holds a licence.
+        AlreadyLicensed: the reader already holds a licence.
         LicensedElsewhere: it holds one on another ledger, or is buying one there.
         BegunOtherwise: an interrupted run signed a purchase that these terms do not allow.
         PurchaseRefunded: the purchase failed and the money is back.
@@ -77,21 +89,23 @@ async def buy(
     """
     paying = context.ledger(ledger)
     most = None if max_price is None else parse_amount(max_price, context.coin(ledger))
-    terms = _Terms(most, timeout_seconds, again)
+    terms = _Terms(most, timeout_seconds)
     resolved = await resolve(context, uri)
     account = context.identity.account(paying.id)
-    async with context.journal.operation(*_intent(resolved, account)) as op:
-        if not again:
+    wanted = _Wanted(resolved, paying, account if reader is None else reader)
+    async with context.journal.operation(*intent(resolved, account, wanted.reader)) as op:
+        if not again and wanted.reader == account:
             await _check_elsewhere(context, resolved, paying)
         try:
-            return await _buy(context, op, resolved, paying, terms)
+            return await _buy(context, op, wanted, terms)
         except TransactionReverted:
             await op.reopen()
             raise
 
 
-def _intent(resolved: Resolved, account: Account) -> tuple[str, ...]:
-    return ("buy", str(resolved.uri), account.ledger, account.native.hex())
+def intent(resolved: Resolved, buyer: Account, reader: Account) -> tuple[str, ...]:
+    """Give what a purchase is in the journal: of a version, by an account, for a reader."""
+    return ("buy", str(resolved.uri), buyer.ledger, buyer.native.hex(), reader.native.hex())
 
 
 async def _check_elsewhere(context: Context, resolved: Resolved, paying: Ledger) -> None:
@@ -119,7 +133,7 @@ async def _check_elsewhere(context: Context, resolved: Resolved, paying: Ledger)
 
 async def _is_buying(context: Context, resolved: Resolved, ledger: Ledger) -> bool:
     account = context.identity.account(ledger.id)
-    key = operation_key(*_intent(resolved, account))
+    key = operation_key(*intent(resolved, account, account))
     record = await context.journal.find(key)
     signed = await context.journal.sent(f"{key}/{_BUY}") is not None
     if record is not None and not record.finished and signed:
@@ -136,11 +150,9 @@ async def _is_buying(context: Context, resolved: Resolved, ledger: Ledger) -> bo
     return known is not None and known.state is PurchaseState.PENDING
 
 
-async def _buy(
-    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
-) -> Bought:
+async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _Terms) -> Bought:
+    resolved, paying, consumer = wanted.resolved, wanted.paying, wanted.reader
     home = resolved.ledger
-    consumer = context.identity.account(paying.id)
     signed = await operation.sent(_BUY)
     licence = await home.market.licence(resolved.model.model_id, resolved.version.version, consumer)
     if licence.live and (operation.finished or not signed):
@@ -158,9 +170,9 @@ async def _buy(
         await operation.note(amount=str(agreed.units), timeout=deadline)
     amount = _noted(operation, context, paying)
     if home.id == paying.id:
-        tx = await _buy_at_home(context, operation, resolved, amount)
+        tx = await _buy_at_home(context, operation, wanted, amount)
     else:
-        tx = await _buy_from_afar(context, operation, resolved, paying, terms)
+        tx = await _buy_from_afar(context, operation, wanted, terms)
     amount = _noted(operation, context, paying)
     await operation.finish()
     licence = await home.market.licence(resolved.model.model_id, resolved.version.version, consumer)
@@ -202,9 +214,10 @@ def _check_amount(amount: Money, resolved: Resolved, paying: Ledger, terms: _Ter
 
 
 async def _agreed_price(resolved: Resolved, coin: Asset, terms: _Terms) -> Money:
-    amount = await resolved.ledger.market.price(resolved.model.model_id, coin)
-    if amount is None:
+    price = await resolved.ledger.market.price(resolved.model.model_id, coin)
+    if price is None:
         raise NotForSale(f"{resolved.uri} is not for sale on {coin.ledger}.")
+    amount = price.amount
     if terms.most is not None and amount > terms.most:
         raise PriceAboveLimit(
             f"{resolved.uri} costs {format_amount(amount)} on {coin.ledger}, "
@@ -214,23 +227,27 @@ async def _agreed_price(resolved: Resolved, coin: Asset, terms: _Terms) -> Money
 
 
 async def _buy_at_home(
-    context: Context, operation: Operation, resolved: Resolved, amount: Money
+    context: Context, operation: Operation, wanted: _Wanted, amount: Money
 ) -> str:
-    call = resolved.ledger.market.buy(resolved.model.model_id, resolved.version.version, amount)
+    model_id, version = wanted.resolved.model.model_id, wanted.resolved.version.version
+    call = wanted.paying.market.buy(model_id, version, amount, wanted.reader)
     receipt = await context.submit(operation, _BUY, call)
     return receipt.tx
 
 
 async def _buy_from_afar(
-    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
+    context: Context, operation: Operation, wanted: _Wanted, terms: _Terms
 ) -> str:
+    resolved, paying, reader = wanted.resolved, wanted.paying, wanted.reader
     route = await context.route(paying.id, resolved.ledger.id)
     model_id, version = resolved.model.model_id, resolved.version.version
     account = context.identity.account(paying.id)
-    purchase = await paying.market.purchase_of(route.client_id, model_id, version, account)
+    purchase = await paying.market.purchase_of(route.client_id, model_id, version, account, reader)
     if purchase is None or await operation.sent(_BUY):
         amount, timeout = _noted(operation, context, paying), int(str(operation.facts["timeout"]))
-        call = await paying.market.buy_remote(route.client_id, model_id, version, amount, timeout)
+        call = await paying.market.buy_remote(
+            route.client_id, model_id, version, amount, timeout, reader
+        )
         receipt = await context.submit(operation, _BUY, call)
         await operation.note(purchase=receipt.effect.hex(), tx=receipt.tx)
     else:  # made from here by this key, and not by this journal

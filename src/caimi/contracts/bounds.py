@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from caimi.contracts.execution import refuse
 from caimi.contracts.identifiers import Currency
+from caimi.contracts.interoperable import EVM_ACCOUNT_LENGTH, evm_number
 
 WORD = 32
+MAX_ASSET = 64
 
 
 def number(value: int, bits: int, name: str) -> int:
@@ -33,8 +35,14 @@ def utf8(value: str, name: str) -> bytes:
         refuse("MalformedText", name=name)
 
 
-def currency(value: bytes) -> Currency:
-    """Give a currency back: nothing, or 20 bytes that are not all zero (which is nothing)."""
-    if value and (len(value) != 20 or not any(value)):
-        refuse("MalformedCurrency", currency=value)
+def asset(value: bytes, ledger: bytes) -> Currency:
+    """Give back what a ledger has for an asset: nothing for its coin, else at most 64 bytes.
+
+    On an EVM ledger those are a token's 20, not all zero. Refuses ``InvalidAsset``.
+    """
+    fits = len(value) <= MAX_ASSET
+    if value and evm_number(ledger) is not None:
+        fits = len(value) == EVM_ACCOUNT_LENGTH and any(value)
+    if not fits:
+        refuse("InvalidAsset", asset=value)
     return Currency(value)

@@ -11,7 +11,7 @@ InteroperableLedger = NewType("InteroperableLedger", bytes)
 InteroperableAccount = NewType("InteroperableAccount", bytes)
 """An account of some ledger: an ERC-7930 address."""
 Currency = NewType("Currency", bytes)
-"""What is paid in: empty for the ledger's own coin, else the 20 bytes that payloads have for it."""
+"""What is paid in on one ledger: empty for its coin, else the at most 64 bytes it has for it."""
 ClientId = NewType("ClientId", str)
 """A route of a gateway: IBC's client identifier."""
 ModelId = NewType("ModelId", bytes)

@@ -12,8 +12,6 @@ from typing import Final
 from caimi.contracts.bounds import word
 from caimi.contracts.execution import Effect, Execution, refuse, require
 from caimi.contracts.identifiers import (
-    NOBODY,
-    Account,
     InteroperableAccount,
     LicenceId,
     TokenId,
@@ -30,13 +28,13 @@ from caimi.hashing import keccak256
 
 @dataclass(frozen=True, slots=True)
 class LicenceGranted(Effect):
-    """A consumer may use a version. `payee` is nobody where nothing was paid."""
+    """A consumer may use a version. `payee` is empty where nothing was paid."""
 
     licence: LicenceId
     token: TokenId
     version: str
     consumer: InteroperableAccount
-    payee: Account
+    payee: InteroperableAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,7 @@ class LicenceTally:
     digest: bytes = bytes(DIGEST_LENGTH)
 
 
+_UNPAID: Final = InteroperableAccount(b"")
 _LICENCES: Final[Table[tuple[LicenceId], LicenceRecord]] = Table("market/licences", LicenceRecord)
 _TALLIES: Final[Table[tuple[TokenId], LicenceTally]] = Table("market/tallies", LicenceTally)
 
@@ -87,7 +86,7 @@ class Licences:
         self.require_home_owner(call, token)
         known = ledger_of(consumer) is not None
         require(known, "InvalidConsumer", consumer=consumer)
-        return self.issue(call, token, version, (InteroperableAccount(consumer), NOBODY))
+        return self.issue(call, token, version, (InteroperableAccount(consumer), _UNPAID))
 
     def revoke(self, call: Execution, licence: LicenceId) -> None:
         """Take a licence back; nothing is refunded. The model's owner only, at home."""
@@ -115,7 +114,7 @@ class Licences:
         call: Execution,
         token: TokenId,
         version: str,
-        parties: tuple[InteroperableAccount, Account],
+        parties: tuple[InteroperableAccount, InteroperableAccount],
     ) -> LicenceId:
         """Give a consumer a licence for which a payee is paid."""
         consumer, payee = parties

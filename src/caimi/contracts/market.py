@@ -1,6 +1,6 @@
 """Sells licences to versions of models; the home ledger decides, any ledger pays. Port "licence".
 
-- A purchase ends once: completed and owed to the seller, or refunded and owed to the buyer.
+- A purchase ends once: completed and owed to the payee, or refunded and owed to the buyer.
 - A licence is granted only by the model's owner, or at the price that the present owner set.
 - Over a route as much is paid, and as many licences are bought, as its limits allow: sending
   refuses what is over them or over the buyer's share, and what arrives over them is refunded.
@@ -9,9 +9,9 @@
 Each purchase from another ledger also pays the relay deposit, in the ledger's coin, to whoever
 brings its end.
 
-On a ledger without coins the market grants and revokes; it refuses every price, payment and
-purchase as ``NoCoins``. A call names no value to be sent along: `Coins` takes exactly what is due,
-so there is no ``WrongValue``.
+On a ledger without coins the market grants, revokes, and sells for what is paid elsewhere; it
+refuses what would be paid there as ``NoCoins``. A call names no value to be sent along: `Coins`
+takes exactly what is due, so there is no ``WrongValue``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from collections.abc import Sequence
 
 from caimi.contracts.applications import PacketContext
 from caimi.contracts.authority import Authority, AuthorityRole
-from caimi.contracts.bounds import currency, number, word
+from caimi.contracts.bounds import asset, number, word
 from caimi.contracts.execution import Execution, require
 from caimi.contracts.identifiers import (
     COIN,
+    NOBODY,
     Account,
     ClientId,
     Currency,
@@ -32,7 +33,7 @@ from caimi.contracts.identifiers import (
     PurchaseId,
     TokenId,
 )
-from caimi.contracts.interoperable import ledger_of
+from caimi.contracts.interoperable import ledger_of, native_of
 from caimi.contracts.licences import Licences, licence_id
 from caimi.contracts.limits import RouteLimits
 from caimi.contracts.naming import version_id
@@ -70,7 +71,7 @@ class LicenceMarket:
         self.limits = RouteLimits("market", authority)
         self._paying = Paying(self.limits)
         self.licences = Licences(registry)
-        self.offers = Offers(registry, self.licences)
+        self.offers = Offers(registry, self.licences, port.site.ledger, accounts)
         self.purchases = Purchases()
         self.treasury = treasury
         self._port = port
@@ -81,21 +82,32 @@ class LicenceMarket:
 
     def set_prices(self, call: Execution, token: TokenId, prices: Sequence[LicencePrice]) -> None:
         """Set prices. The model's owner only, at home."""
-        self.treasury.require_coins()
+        here = self._port.site.ledger
+        if any(ledger_of(price.payee) == here for price in prices):
+            self.treasury.require_coins()
         self.offers.set_prices(call, token, prices)
 
     def buy(
-        self, call: Execution, token: TokenId, version: str, paid_in: Currency, amount: int
+        self,
+        call: Execution,
+        token: TokenId,
+        version: str,
+        paid: tuple[Currency, int],
+        reader: Account = NOBODY,
     ) -> LicenceId:
-        """Buy where the model lives, at the present price."""
+        """Buy where the model lives, at the present price, for a reader or for oneself.
+
+        `paid` are the currency and the amount.
+        """
         self.treasury.require_coins()
+        paid_in, amount = paid
         with call.locked("market"):
             site = self._port.site
-            paid = (site.ledger, currency(paid_in), number(amount, 256, "amount"))
-            seller = self.offers.require_price(call.state, token, paid)
-            consumer = site.here(call.caller)
-            licence = self.licences.issue(call, token, version, (consumer, seller))
-            self.treasury.owe(call, seller, paid_in, amount)
+            offered = (site.ledger, paid_in, number(amount, 256, "amount"))
+            payee = self.offers.require_price(call.state, token, offered)
+            consumer = site.here(self._reader(call, reader))
+            licence = self.licences.issue(call, token, version, (consumer, payee))
+            self.treasury.owe(call, native_of(payee), paid_in, amount)
             self.treasury.take(call, paid_in, amount, 0)
         return licence
 
@@ -106,11 +118,12 @@ class LicenceMarket:
         wanted: tuple[TokenId, str],
         paid: tuple[Currency, int],
         timeout: int,
+        reader: Account = NOBODY,
     ) -> PurchaseId:
         """Buy from here a licence of a model that lives behind a client.
 
         `wanted` are the model and the version, `paid` the currency and the amount, which is held
-        until the home ledger answers. `timeout` is in seconds.
+        until the home ledger answers. `timeout` is in seconds. It is for a reader, or for oneself.
         """
         self.treasury.require_coins()
         (token, version), (paid_in, amount) = wanted, paid
@@ -118,19 +131,22 @@ class LicenceMarket:
             word(token, "token")
             require(is_version(version), "InvalidVersion", version=version)
             identity = version_id(version)
-            self.purchases.check_new(call.state, client_id, token, (identity, call.caller))
-            currency(paid_in)
+            reader = self._reader(call, reader)
+            bought = (identity, call.caller, reader)
+            self.purchases.check_new(call.state, client_id, token, bought)
+            asset(paid_in, self._port.site.ledger)
             number(amount, 256, "amount")
             counted = self._paying.send(call, client_id, paid_in, amount)
             deposit = self.treasury.relay_deposit(call.state)
             self.treasury.hold(call, paid_in, amount)
             self.treasury.hold(call, COIN, deposit)
             self.treasury.take(call, paid_in, amount, deposit)
-            consumer = self._port.site.here(call.caller)
+            consumer = self._port.site.here(reader)
             order = LicenceOrder(token, version, consumer, paid_in, amount)
             sequence = self._port.send(call, self.account, client_id, timeout, order.encode())
             record = PurchaseRecord(
                 call.caller,
+                reader,
                 PurchaseStage.PENDING,
                 counted,
                 deposit,
@@ -143,7 +159,7 @@ class LicenceMarket:
             call.emit(
                 PurchaseOpened(
                     purchase,
-                    (call.caller, token, version),
+                    (call.caller, token, reader, version),
                     client_id,
                     sequence,
                     (paid_in, amount),
@@ -179,7 +195,6 @@ class LicenceMarket:
         """Grant the licence at the seller's present price, or refuse, which refunds the buyer."""
         self._port.check_caller(call)
         self._port.check_envelope(context)
-        self.treasury.require_coins()
         self.limits.receive(call, context.dest_client, 0)
         order = LicenceOrder.decode(context.payload.value)
         ledger = self._port.gateway.routes.get(call.state, context.dest_client).ledger
@@ -189,18 +204,19 @@ class LicenceMarket:
             consumer=order.consumer,
             client_id=context.dest_client,
         )
-        paid = (ledger, order.currency, order.amount)
-        seller = self.offers.require_price(call.state, order.token, paid)
-        parties = (InteroperableAccount(order.consumer), seller)
+        paid = (ledger, order.asset, order.amount)
+        payee = self.offers.require_price(call.state, order.token, paid)
+        parties = (InteroperableAccount(order.consumer), payee)
         licence = self.licences.issue(call, order.token, order.version, parties)
-        return LicenceAnswer(licence, seller).encode()
+        return LicenceAnswer(licence, payee).encode()
 
     def acknowledge(self, call: Execution, context: PacketContext, acknowledgement: bytes) -> None:
-        """Credit the seller whom the home ledger names.
+        """Credit the payee whom the home ledger names.
 
-        An acknowledgement that is neither an error nor exactly what our own kind answers refunds
-        the buyer: nobody knows whom to pay, holding the money for ever would punish a buyer who
-        did nothing wrong, and only the seller's own ledger can have written it.
+        An acknowledgement that is neither an error nor exactly what our own kind answers, with an
+        account of this ledger, refunds the buyer: nobody knows whom to pay, holding the money for
+        ever would punish a buyer who did nothing wrong, and only the seller's own ledger can have
+        written it.
         """
         self._port.check_caller(call)
         client_id = ClientId(context.source_client)
@@ -209,16 +225,12 @@ class LicenceMarket:
             return
         self.treasury.release(call, context.relayer, COIN, record.deposit)
         answer = LicenceAnswer.decode(acknowledgement)
-        consumer = self._port.site.here(record.buyer)
+        consumer = self._port.site.here(record.reader)
         expected = licence_id(record.token, record.version, consumer)
-        if (
-            answer is None
-            or answer.licence != expected
-            or not self._accounts.is_account(answer.payee)
-        ):
+        payee = None if answer is None else self._account_here(answer.payee)
+        if answer is None or answer.licence != expected or payee is None:
             self._refund(call, client_id, purchase, record)
             return
-        payee = Account(answer.payee)
         self.purchases.complete(call, purchase, record)
         self._paying.end(call, client_id, record, refunded=False)
         self.treasury.release(call, payee, record.currency, record.amount)
@@ -235,6 +247,18 @@ class LicenceMarket:
         self._refund(call, client_id, purchase, record)
 
     # --- parts ----------------------------------------------------------------------------------
+
+    def _reader(self, call: Execution, reader: Account) -> Account:
+        if reader == NOBODY:
+            return call.caller
+        require(self._accounts.is_account(reader), "InvalidReader", reader=reader)
+        return reader
+
+    def _account_here(self, interoperable: bytes) -> Account | None:
+        if ledger_of(interoperable) != self._port.site.ledger:
+            return None
+        native = native_of(InteroperableAccount(interoperable))
+        return native if self._accounts.is_account(native) else None
 
     def _refund(
         self, call: Execution, client_id: ClientId, purchase: PurchaseId, record: PurchaseRecord

@@ -1,11 +1,10 @@
 """What packets of the port "licence" say, and what answers them.
 
-The order is abi.encode(uint8 tag = 2, uint256 model, string version, bytes consumer, address
-currency, uint256 amount), the answer abi.encode(uint8 tag = 2, bytes32 licence, bytes payee).
+The order is abi.encode(uint8 tag = 2, uint256 model, string version, bytes consumer, bytes
+asset, uint256 amount), the answer abi.encode(uint8 tag = 2, bytes32 licence, bytes payee).
 
-A currency is the 20 bytes that it has on the ledger that pays, zero for that ledger's coin. The
-payee is the seller's native bytes on the home ledger, and is paid where the buyer paid: at the
-account of the same bytes. An EVM ledger takes 20 bytes only.
+The asset is what the ledger that pays has for it, empty for its coin and at most 64 bytes. The
+payee is an ERC-7930 account of that ledger.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Final
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 
+from caimi.contracts.bounds import MAX_ASSET
 from caimi.contracts.execution import refuse
 from caimi.contracts.identifiers import Currency, LicenceId, TokenId
 
 _TAG: Final = 2
-_ORDER: Final = ("uint8", "bytes32", "string", "bytes", "address", "uint256")
+_ORDER: Final = ("uint8", "bytes32", "string", "bytes", "bytes", "uint256")
 _ANSWER: Final = ("uint8", "bytes32", "bytes")
-_NO_CURRENCY: Final = bytes(20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +31,22 @@ class LicenceOrder:
     token: TokenId
     version: str
     consumer: bytes
-    currency: Currency
+    asset: Currency
     amount: int
 
     def encode(self) -> bytes:
         """Give the payload's value."""
-        currency = f"0x{(self.currency or _NO_CURRENCY).hex()}"
         return encode(
-            _ORDER, (_TAG, self.token, self.version, self.consumer, currency, self.amount)
+            _ORDER, (_TAG, self.token, self.version, self.consumer, self.asset, self.amount)
         )
 
     @classmethod
     def decode(cls, value: bytes) -> LicenceOrder:
         """Read a payload's value, which has one encoding; refuses ``InvalidPayload``."""
         try:
-            tag, token, version, consumer, currency, amount = decode(_ORDER, value)
-            paid_in = bytes.fromhex(currency[2:])
-            order = cls(
-                TokenId(token),
-                version,
-                consumer,
-                Currency(paid_in if any(paid_in) else b""),
-                amount,
-            )
-            strict = tag == _TAG and order.encode() == value
+            tag, token, version, consumer, asset, amount = decode(_ORDER, value)
+            order = cls(TokenId(token), version, consumer, Currency(asset), amount)
+            strict = tag == _TAG and len(asset) <= MAX_ASSET and order.encode() == value
         except (DecodingError, OverflowError, ValueError):
             strict = False
         if not strict:
@@ -65,7 +56,7 @@ class LicenceOrder:
 
 @dataclass(frozen=True, slots=True)
 class LicenceAnswer:
-    """What the home ledger answers: the licence it gave, and whom the payment is for."""
+    """What the home ledger answers: the licence it gave, and whom the payment is for (ERC-7930)."""
 
     licence: LicenceId
     payee: bytes

@@ -34,10 +34,13 @@ class PurchaseStage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PurchaseOpened(Effect):
-    """A purchase goes over a route, and its money is held."""
+    """A purchase goes over a route, and its money is held.
+
+    `order` are the buyer, the model, whose licence it is to be, and the version.
+    """
 
     purchase: PurchaseId
-    order: tuple[Account, TokenId, str]
+    order: tuple[Account, TokenId, Account, str]
     client_id: ClientId
     sequence: int
     paid: tuple[Currency, int]
@@ -62,9 +65,13 @@ class PurchaseReturned(Effect):
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRecord:
-    """A purchase. `counted` against a limit of value; `deposit` is for whoever brings its end."""
+    """A purchase. `counted` against a limit of value; `deposit` is for whoever brings its end.
+
+    The licence is for the reader; what comes back is the buyer's.
+    """
 
     buyer: Account
+    reader: Account
     stage: PurchaseStage
     counted: bool
     deposit: int
@@ -77,7 +84,13 @@ class PurchaseRecord:
 _PURCHASES: Final[Table[tuple[PurchaseId], PurchaseRecord]] = Table(
     "market/purchases", PurchaseRecord
 )
-_LIVE: Final[Table[tuple[str, TokenId, VersionId, Account], bytes]] = Table(
+Bought = tuple[VersionId, Account, Account]
+"""What is bought once over a route: a version, by a buyer, for a reader.
+
+Not once for each reader: else anybody's purchase that never arrives would keep the reader from
+buying.
+"""
+_LIVE: Final[Table[tuple[str, TokenId, VersionId, Account, Account], bytes]] = Table(
     "market/live-purchases", bytes
 )
 
@@ -96,16 +109,12 @@ class Purchases:
         """Give a purchase, or None."""
         return _PURCHASES.get(state, (purchase,))
 
-    def of(
-        self, state: State, client_id: str, token: TokenId, bought: tuple[VersionId, Account]
-    ) -> PurchaseId | None:
-        """Give the open or completed purchase of a version by a buyer, or None."""
+    def of(self, state: State, client_id: str, token: TokenId, bought: Bought) -> PurchaseId | None:
+        """Give the open or completed purchase of a version by a buyer for a reader, or None."""
         found = _LIVE.get(state, (client_id, token, *bought))
         return None if found is None else PurchaseId(found)
 
-    def check_new(
-        self, state: State, client_id: str, token: TokenId, bought: tuple[VersionId, Account]
-    ) -> None:
+    def check_new(self, state: State, client_id: str, token: TokenId, bought: Bought) -> None:
         """Let a purchase pass that its buyer has not made yet; refuses ``AlreadyPurchased``."""
         found = self.of(state, client_id, token, bought)
         require(found is None, "AlreadyPurchased", purchase_id=found)
@@ -115,8 +124,7 @@ class Purchases:
     ) -> PurchaseId:
         """Note a purchase that is on its way."""
         purchase = purchase_id(client_id, sequence)
-        key = (client_id, record.token, record.version, record.buyer)
-        _LIVE.put(call.state, key, purchase)
+        _LIVE.put(call.state, _key(client_id, record), purchase)
         _PURCHASES.put(call.state, (purchase,), record)
         return purchase
 
@@ -143,5 +151,11 @@ class Purchases:
         self, call: Execution, client_id: str, purchase: PurchaseId, record: PurchaseRecord
     ) -> None:
         """Note that it came to nothing, so that the buyer may try again."""
-        _LIVE.delete(call.state, (client_id, record.token, record.version, record.buyer))
+        _LIVE.delete(call.state, _key(client_id, record))
         _PURCHASES.put(call.state, (purchase,), replace(record, stage=PurchaseStage.REFUNDED))
+
+
+def _key(
+    client_id: str, record: PurchaseRecord
+) -> tuple[str, TokenId, VersionId, Account, Account]:
+    return (client_id, record.token, record.version, record.buyer, record.reader)

@@ -27,6 +27,6 @@ class Application:
 
 
 MODEL: Final = Application("model", "caimi-model-3", ABI, "bridge")
-LICENCE: Final = Application("licence", "caimi-licence-1", ABI, "market")
+LICENCE: Final = Application("licence", "caimi-licence-2", ABI, "market")
 MESSAGES: Final = Application("erc7786", "caimi-message-1", ABI, "messages")
 APPLICATIONS: Final = (MODEL, LICENCE, MESSAGES)

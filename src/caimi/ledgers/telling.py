@@ -102,7 +102,7 @@ def _text(value: object, accounts: AccountCodec) -> str:
 
 
 def _named(value: object, accounts: AccountCodec) -> str:
-    if value is None:
+    if value is None or value == b"":
         return "nobody"
     if isinstance(value, Account):
         return accounts.text(value)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from caimi.client.context import Context
+from caimi.client.purchase import intent
 from caimi.client.resolve import Resolved
 from caimi.errors.inference import ModelNotWanted
 from caimi.errors.operations import ConfigInvalid, NoRoute
@@ -54,8 +55,9 @@ class Consent:
 
     async def _is_bought(self, resolved: Resolved) -> bool:
         for name, ledger in self._context.ledgers.items():
-            intent = (str(resolved.uri), name, self._account(ledger).native.hex())
-            bought = await self._context.journal.find(operation_key("buy", *intent))
+            account = self._account(ledger)
+            key = operation_key(*intent(resolved, account, account))
+            bought = await self._context.journal.find(key)
             if bought is not None and bought.finished:
                 return True
             if name != resolved.ledger.id and await self._is_bought_from(ledger, resolved):
@@ -63,7 +65,7 @@ class Consent:
         return False
 
     async def _is_bought_from(self, paying: Ledger, resolved: Resolved) -> bool:
-        """Whether a purchase of ours ended well there: only the key that buys makes one."""
+        """Whether we bought there for ourselves: only the key that buys makes such a purchase."""
         try:
             route = await self._context.route(paying.id, resolved.ledger.id)
         except NoRoute:

@@ -12,13 +12,16 @@ from caimi.errors.ledgers import TransactionReverted
 from caimi.ledgers.port import (
     EVERY_KIND,
     MODEL_KINDS,
+    Account,
     AnchoredPublications,
     AnchoredReceipts,
     ApprovedMover,
     ArrivedModel,
+    Asset,
     BlockFacts,
     ChangedAlias,
     ChangedOwner,
+    ChangedPrices,
     DeferredPacket,
     DepartedModel,
     DeprecatedVersion,
@@ -26,6 +29,7 @@ from caimi.ledgers.port import (
     Fact,
     GrantedLicence,
     Ledger,
+    Price,
     PublishedVersion,
     ReceivedModel,
     RefundedTransfer,
@@ -37,10 +41,22 @@ from caimi.ledgers.port import (
 )
 from caimi.ledgers.telling import history_entry, link, subject
 from conformance.crossing import Crossing
+from conformance.facet import ELSEWHERE
 from conformance.packets import CrossingFacet
 from conformance.site import World
 
-ACTS = ("publish", "release", "alias", "deprecate", "sell", "entrust", "grant", "revoke", "anchor")
+ACTS = (
+    "publish",
+    "release",
+    "alias",
+    "deprecate",
+    "sell",
+    "entrust",
+    "price",
+    "grant",
+    "revoke",
+    "anchor",
+)
 _few = settings(
     max_examples=6,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
@@ -93,6 +109,7 @@ class Busy:
             return
         market, model_id = ledger.market, self.models[which % len(self.models)]
         consumer, version = buyer, f"{number}.0.0"
+        priced = Price(Asset(ELSEWHERE, b"gold").of(number), Account(ELSEWHERE, b"carol"))
         licence = (await market.licence(model_id, "1.0.0", consumer)).licence_id
         call, fact = {
             "release": (
@@ -117,7 +134,11 @@ class Busy:
             ),
             "grant": (
                 market.grant(model_id, "1.0.0", consumer),
-                GrantedLicence(licence, model_id, "1.0.0", consumer.interoperable, None),
+                GrantedLicence(licence, model_id, "1.0.0", consumer.interoperable, b""),
+            ),
+            "price": (
+                market.set_prices(model_id, [priced]),
+                ChangedPrices(model_id, seller, (priced,)),
             ),
             "revoke": (market.revoke(licence), RevokedLicence(licence)),
         }[name]

@@ -79,7 +79,7 @@ class NoPastFacet(Facet):
             lambda: ledger.registry.batch(1, past),
             lambda: ledger.market.tally(model_id, past),
             lambda: ledger.market.purchase(b"\1" * 32, past),
-            lambda: ledger.market.purchase_of("c-0", model_id, "1.0.0", account, past),
+            lambda: ledger.market.purchase_of("c-0", model_id, "1.0.0", account, at=past),
             lambda: ledger.bridge.came_by(model_id, past),
             lambda: ledger.gateway.committee("c-0", past),
             lambda: ledger.market.licence(model_id, "1.0.0", account, past),

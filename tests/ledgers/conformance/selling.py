@@ -8,14 +8,17 @@ from caimi.errors.ledgers import (
     AlreadyBought,
     CallInvalid,
     InsufficientFunds,
+    NotAllowed,
     NotOffered,
     PriceChanged,
 )
-from caimi.ledgers.port import Asset, LedgerId, Price, offered
+from caimi.ledgers.port import Account, Asset, LedgerId, Price, Signer, offered
 from conformance.facet import ELSEWHERE, Facet
 from conformance.site import MemoryOutbox, World
 
 PRICE = 5_000
+PAID_ELSEWHERE = Account(ELSEWHERE, b"carol")
+TOKEN = Asset(ELSEWHERE, b"gold of elsewhere")
 
 
 class SellingFacet(Facet):
@@ -24,28 +27,53 @@ class SellingFacet(Facet):
     async def offered(self, world: World, amount: int = PRICE) -> bytes:
         assert world.site.has_coin
         model_id = await world.published()
-        prices = [Price(world.coin.of(amount)), Price(Asset(ELSEWHERE, b"").of(7))]
-        # On ledgers whose accounts are of one shape, one can be paid elsewhere only in theirs.
+        prices = [
+            Price(world.coin.of(amount), world.account(await self.payee(world))),
+            Price(Asset(ELSEWHERE, b"").of(7), PAID_ELSEWHERE),
+            Price(TOKEN.of(8), PAID_ELSEWHERE),
+        ]
         await world.ledger.submit(world.ledger.market.set_prices(model_id, prices), world.alice)
         return model_id
 
+    async def payee(self, world: World) -> Signer:
+        """Give who is paid: neither who sells nor who buys."""
+        return await world.site.wallet("carol")
+
     async def test_a_price_holds_per_ledger_until_it_is_withdrawn(self, world: World):
-        market = world.ledger.market
-        model_id = await self.offered(world)
-        assert await market.price(model_id, world.coin) == world.coin.of(PRICE)
-        assert await market.price(model_id, Asset(ELSEWHERE, b"")) == Asset(ELSEWHERE, b"").of(7)
+        market, there = world.ledger.market, Asset(ELSEWHERE, b"")
+        model_id, payee = await self.offered(world), world.account(await self.payee(world))
+        assert await market.price(model_id, world.coin) == Price(world.coin.of(PRICE), payee)
+        assert await market.price(model_id, there) == Price(there.of(7), PAID_ELSEWHERE)
+        assert await market.price(model_id, TOKEN) == Price(TOKEN.of(8), PAID_ELSEWHERE)
         assert await market.price(model_id, Asset(LedgerId("local:nowhere"), b"")) is None
-        await world.ledger.submit(
-            market.set_prices(model_id, [Price(Asset(ELSEWHERE, b"").of(0), offered=False)]),
-            world.alice,
-        )
-        assert await market.price(model_id, Asset(ELSEWHERE, b"")) is None
+        withdrawn = Price(there.of(0), PAID_ELSEWHERE, offered=False)
+        await world.ledger.submit(market.set_prices(model_id, [withdrawn]), world.alice)
+        assert await market.price(model_id, there) is None
+        assert await market.price(model_id, TOKEN) is not None
+
+    async def test_a_reader_who_did_not_buy_has_the_licence(self, world: World):
+        market, ledger = world.ledger.market, world.ledger
+        model_id, reader = await self.offered(world), world.account(world.alice)
+        buy = market.buy(model_id, "1.0.0", world.coin.of(PRICE), reader)
+        done = await ledger.submit(buy, world.bob)
+        licence = await market.licence(model_id, "1.0.0", reader)
+        assert licence.live
+        assert done.effect == licence.licence_id
+        assert not (await market.licence(model_id, "1.0.0", world.account(world.bob))).live
+        assert (await market.owed(world.account(await self.payee(world)))).units == PRICE
+
+    async def test_a_reader_elsewhere_is_nobody_here(self, world: World):
+        model_id = await self.offered(world)
+        with pytest.raises(CallInvalid):
+            world.ledger.market.buy(model_id, "1.0.0", world.coin.of(PRICE), PAID_ELSEWHERE)
 
     async def test_a_bought_licence_is_live_and_its_price_is_paid_out(self, world: World):
         market = world.ledger.market
         model_id = await self.offered(world)
         consumer = world.account(world.bob)
-        assert not await market.owed(world.account(world.alice))
+        payee = await self.payee(world)
+        paid_to = world.account(payee)
+        assert not await market.owed(paid_to)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live
         done = await world.ledger.submit(
             market.buy(model_id, "1.0.0", world.coin.of(PRICE)), world.bob
@@ -54,13 +82,13 @@ class SellingFacet(Facet):
         assert licence.live
         assert licence.granted_at == done.time
         assert done.effect == licence.licence_id
-        assert (await market.owed(world.account(world.alice))).units == PRICE
-        held = (await world.ledger.coins.balance(world.account(world.alice))).units
-        paid = await world.ledger.submit(market.withdraw(world.account(world.alice)), world.alice)
-        assert (
-            await world.ledger.coins.balance(world.account(world.alice))
-        ).units == held + PRICE - paid.fee.units
         assert (await market.owed(world.account(world.alice))).units == 0
+        assert (await market.owed(paid_to)).units == PRICE
+        held = (await world.ledger.coins.balance(paid_to)).units
+        paid = await world.ledger.submit(market.withdraw(paid_to), payee)
+        balance = await world.ledger.coins.balance(paid_to)
+        assert balance.units == held + PRICE - paid.fee.units
+        assert (await market.owed(paid_to)).units == 0
         await world.ledger.submit(market.revoke(licence.licence_id), world.alice)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live
 
@@ -102,7 +130,8 @@ class SellingFacet(Facet):
         await self.reprice(world, model_id, PRICE)
         done = await world.ledger.submit(buy, world.bob, outbox=outbox, key="buy")
         assert done.tx == outbox.entries["buy#1"].tx
-        assert (await world.ledger.market.owed(world.account(world.alice))).units == PRICE
+        payee = world.account(await self.payee(world))
+        assert (await world.ledger.market.owed(payee)).units == PRICE
 
     async def test_coins_change_hands_and_never_more_than_there_are(self, world: World):
         ledger, alice, bob = world.ledger, world.alice, world.bob
@@ -129,7 +158,8 @@ class SellingFacet(Facet):
                 build()
 
     async def reprice(self, world: World, model_id: bytes, amount: int) -> None:
-        call = world.ledger.market.set_prices(model_id, [Price(world.coin.of(amount))])
+        price = Price(world.coin.of(amount), world.account(await self.payee(world)))
+        call = world.ledger.market.set_prices(model_id, [price])
         await world.ledger.submit(call, world.alice)
 
 
@@ -147,10 +177,9 @@ class CoinlessFacet(Facet):
     async def test_nothing_is_priced_bought_or_paid_out(self, world: World):
         ledger, market = world.ledger, world.ledger.market
         model_id = await world.published()
-        price = Asset(ledger.id, b"").of(5)
+        price, seller = Asset(ledger.id, b"").of(5), world.account(world.alice)
         for who, call in (
-            (world.alice, market.set_prices(model_id, [Price(price)])),
-            (world.alice, market.set_prices(model_id, [Price(Asset(ELSEWHERE, b"").of(5))])),
+            (world.alice, market.set_prices(model_id, [Price(price, seller)])),
             (world.bob, market.buy(model_id, "1.0.0", price)),
             (world.bob, await market.buy_remote("c-0", model_id, "1.0.0", price, 2**40)),
             (world.alice, market.withdraw(world.account(world.alice))),
@@ -164,3 +193,16 @@ class CoinlessFacet(Facet):
         assert await market.price(model_id, price.asset) is None
         consumer = world.account(world.bob)
         assert not (await market.licence(model_id, "1.0.0", consumer)).live
+
+    async def test_what_is_paid_elsewhere_is_sold_all_the_same(self, world: World):
+        assert not world.site.has_coin
+        ledger, market = world.ledger, world.ledger.market
+        model_id = await world.published()
+        prices = [Price(TOKEN.of(5), PAID_ELSEWHERE)]
+        with pytest.raises(NotAllowed):
+            await ledger.submit(market.set_prices(model_id, prices), world.bob)
+        await ledger.submit(market.set_prices(model_id, prices), world.alice)
+        assert await market.price(model_id, TOKEN) == prices[0]
+        withdrawn = [Price(TOKEN.of(5), PAID_ELSEWHERE, offered=False)]
+        await ledger.submit(market.set_prices(model_id, withdrawn), world.alice)
+        assert await market.price(model_id, TOKEN) is None

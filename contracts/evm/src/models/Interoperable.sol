@@ -49,6 +49,25 @@ library Interoperable {
         return isLedger(ledger) && _chainType(ledger) == 0;
     }
 
+    /// @notice Takes the one encoding of an account apart: its ledger, empty when it is no such encoding, what that
+    ///         ledger itself has for the account, and whether it is an EVM chain.
+    function parts(bytes memory interoperable)
+        internal
+        pure
+        returns (bytes memory ledger, bytes memory account, bool evm)
+    {
+        (bool valid, bytes memory chain, bytes memory found) = _parse(interoperable);
+        if (!valid || chain.length == 0 || found.length == 0) return ("", "", false);
+        bytes2 chainType = _chainType(interoperable);
+        return (InteroperableAddress.formatV1(chainType, chain, ""), found, chainType == 0);
+    }
+
+    /// @notice The account that `ledger`, the one encoding of a ledger, itself has as `account`.
+    function accountOn(bytes memory ledger, bytes memory account) internal pure returns (bytes memory interoperable) {
+        interoperable = bytes.concat(ledger, account);
+        interoperable[ledger.length - 1] = bytes1(uint8(account.length));
+    }
+
     /// @dev Refuses trailing bytes and, on EVM chains, a reference with leading zeros or of more than 32 bytes.
     function _parse(bytes memory self) private pure returns (bool valid, bytes memory chain, bytes memory account) {
         if (self.length > MAX_LENGTH) return (false, chain, account);

@@ -123,10 +123,16 @@ contract WireVectorsTest is Test {
                 uint256(vm.parseJsonBytes32(json, ".licence.modelId")),
                 vm.parseJsonString(json, ".licence.version"),
                 vm.parseJsonBytes(json, ".licence.consumer"),
-                vm.parseJsonAddress(json, ".licence.currency"),
+                vm.parseJsonBytes(json, ".licence.asset"),
                 uint256(vm.parseJsonBytes32(json, ".licence.amount"))
             ),
             vm.parseJsonBytes(json, ".licence.value")
+        );
+        assertEq(
+            abi.encode(
+                uint8(2), vm.parseJsonBytes32(json, ".licence.licenceId"), vm.parseJsonBytes(json, ".licence.payee")
+            ),
+            vm.parseJsonBytes(json, ".licence.answer")
         );
         assertEq(
             abi.encode(

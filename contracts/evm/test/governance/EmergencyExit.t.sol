@@ -219,7 +219,7 @@ contract EmergencyExitTest is ModelLedgers, HandOver {
         uint64 timeout = inAnHour();
         vm.prank(BOB);
         vm.expectRevert(abi.encodeWithSelector(RouteLimits.BreakerOpen.selector, keccak256(bytes(_route))));
-        market.buyRemote{value: PRICE + DEPOSIT}(_route, 7, "1.0.0", address(0), PRICE, timeout);
+        market.buyRemote{value: PRICE + DEPOSIT}(_route, 7, "1.0.0", address(0), PRICE, timeout, address(0));
         vm.expectRevert(abi.encodeWithSelector(RouteLimits.RouteDead.selector, keccak256(bytes(_route))));
         market.closeBreaker(_route);
     }
@@ -525,7 +525,7 @@ contract EmergencyExitTest is ModelLedgers, HandOver {
         LicenceMarket market = on(0).market;
         vm.deal(buyer, PRICE + DEPOSIT);
         vm.prank(buyer);
-        market.buyRemote{value: PRICE + DEPOSIT}(routes[0][site], 7, "1.0.0", address(0), PRICE, inAnHour());
+        market.buyRemote{value: PRICE + DEPOSIT}(routes[0][site], 7, "1.0.0", address(0), PRICE, inAnHour(), address(0));
         return latest();
     }
 

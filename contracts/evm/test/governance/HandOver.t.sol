@@ -25,6 +25,7 @@ import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelNames} from "../../src/models/ModelNames.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
+import {Payments} from "../../src/models/Payments.sol";
 import {Network} from "../Network.sol";
 import {Attestors} from "../clients/Attestors.sol";
 import {PuppetApp} from "../gateway/PuppetApp.sol";
@@ -94,7 +95,7 @@ contract HandOverTest is Network, Attestors, HandOver {
         _add("open", address(_exit), abi.encodeCall(EmergencyExit.open, (route)));
         _add("unlockDead", address(_bridge), abi.encodeCall(ModelBridge.unlockDead, (1, route, STRANGER)));
         _add("refundDead", address(market), abi.encodeCall(LicenceMarket.refundDead, (route, 1)));
-        _add("setRelayDeposit", address(market), abi.encodeCall(LicenceMarket.setRelayDeposit, (1)));
+        _add("setRelayDeposit", address(market), abi.encodeCall(Payments.setRelayDeposit, (1)));
         _add("unpauseRoute", gateway, abi.encodeCall(IGateway.unpauseRoute, (route)));
         _add("addClient", gateway, abi.encodeCall(IGateway.addClient, (_substitute, ledgerBytes(there))));
         _add("setCounterparty", gateway, abi.encodeCall(IGateway.setCounterparty, ("caimi-31337-1", "caimi-31338-1")));

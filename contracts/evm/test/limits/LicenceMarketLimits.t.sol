@@ -23,8 +23,8 @@ contract LicenceMarketLimitsTest is ModelLedgers {
         coin = new Coin();
         route = routes[1][0];
         Price[] memory prices = new Price[](2);
-        prices[0] = Price(chainOf(1), NATIVE, AMOUNT, true);
-        prices[1] = Price(chainOf(1), address(coin), AMOUNT, true);
+        prices[0] = Price(accountOn(1, SELLER), "", AMOUNT, true);
+        prices[1] = Price(accountOn(1, SELLER), assetOf(address(coin)), AMOUNT, true);
         vm.startPrank(SELLER);
         model = on(0).registry.publish("tumour-mlp", "1.0.0", keccak256("manifest"));
         on(0).market.setPrices(model, prices);
@@ -107,10 +107,10 @@ contract LicenceMarketLimitsTest is ModelLedgers {
         uint64 timeout = inAnHour();
         vm.startPrank(address(0xBAD));
         for (uint256 i = 0; i < places; ++i) {
-            market.buyRemote(route, i, "1.0.0", NATIVE, 0, timeout);
+            market.buyRemote(route, i, "1.0.0", NATIVE, 0, timeout, address(0));
         }
         vm.expectRevert(abi.encodeWithSelector(RouteLimits.ShareExceeded.selector, _hash(route), address(0xBAD)));
-        market.buyRemote(route, places, "1.0.0", NATIVE, 0, timeout);
+        market.buyRemote(route, places, "1.0.0", NATIVE, 0, timeout, address(0));
         vm.stopPrank();
         (uint256 left,) = market.available(route, false);
         assertEq(left, 950);
@@ -127,12 +127,12 @@ contract LicenceMarketLimitsTest is ModelLedgers {
             own.mint(address(0xBAD), 1);
             vm.startPrank(address(0xBAD));
             own.approve(address(market), 1);
-            market.buyRemote(route, i, "1.0.0", address(own), 1, timeout);
+            market.buyRemote(route, i, "1.0.0", address(own), 1, timeout, address(0));
             vm.stopPrank();
         }
         vm.prank(address(0xBAD));
         vm.expectRevert(abi.encodeWithSelector(RouteLimits.ShareExceeded.selector, _hash(route), address(0xBAD)));
-        market.buyRemote(route, 99, "1.0.0", address(coin), 0, timeout);
+        market.buyRemote(route, 99, "1.0.0", address(coin), 0, timeout, address(0));
         (uint256 left,) = market.available(route, false);
         assertEq(left, 950);
     }
@@ -194,7 +194,7 @@ contract LicenceMarketLimitsTest is ModelLedgers {
         uint256 value = currency == NATIVE ? AMOUNT : 0;
         vm.recordLogs();
         vm.prank(buyer);
-        bytes32 id = market.buyRemote{value: value}(route, model, "1.0.0", currency, AMOUNT, inAnHour());
+        bytes32 id = market.buyRemote{value: value}(route, model, "1.0.0", currency, AMOUNT, inAnHour(), address(0));
         assertTrue(market.purchase(id).state == PurchaseState.Pending);
         return latest();
     }
@@ -205,7 +205,7 @@ contract LicenceMarketLimitsTest is ModelLedgers {
         uint64 timeout = inAnHour();
         vm.prank(buyer);
         vm.expectRevert(refusal);
-        market.buyRemote{value: value}(route, model, "1.0.0", currency, AMOUNT, timeout);
+        market.buyRemote{value: value}(route, model, "1.0.0", currency, AMOUNT, timeout, address(0));
     }
 
     function _prepare(address buyer, address currency) private returns (LicenceMarket market) {

@@ -68,6 +68,11 @@ contract InteroperableTest is Test {
         bool good = !evm || (chain[0] != 0 && chain.length < 33 && (account.length == 0 || account.length == 20));
         assertEq(Interoperable.isLedger(whole), good && account.length == 0);
         assertEq(Interoperable.ledgerOf(whole), good && account.length != 0 ? ledger : bytes(""));
+        (bytes memory on, bytes memory named, bool isEvm) = Interoperable.parts(whole);
+        assertEq(on, good && account.length != 0 ? ledger : bytes(""));
+        assertEq(named, good ? account : bytes(""));
+        assertEq(isEvm, evm && good && account.length != 0);
+        if (account.length != 0) assertEq(Interoperable.accountOn(ledger, account), whole);
         check(whole);
     }
 

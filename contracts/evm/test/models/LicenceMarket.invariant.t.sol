@@ -13,7 +13,9 @@ import {BlockingCoin, Coin, ReenteringCoin, SilentCoin, TaxedCoin} from "./Token
 ///         blocks accounts and time, in any order, in six currencies.
 contract MarketHandler is ModelLedgers {
     address private constant SELLER = address(0x5E11E4);
+    address private constant PAYEE = address(0x9A1D);
     uint256 private constant BUYERS = 3;
+    uint256 private constant CREDITORS = BUYERS + 2;
     uint256 private constant VERSIONS = 3;
     uint256 public constant CURRENCIES = 6;
 
@@ -57,28 +59,37 @@ contract MarketHandler is ModelLedgers {
 
     function setPrice(uint256 site, uint256 currency, uint256 amount) public {
         Price[] memory prices = new Price[](1);
-        prices[0] = Price(chainOf(bound(site, 0, SITES - 1)), _currency(currency), bound(amount, 999, 1002), true);
+        address payee = amount % 2 == 0 ? SELLER : PAYEE;
+        prices[0] = Price(
+            accountOn(bound(site, 0, SITES - 1), payee), assetOf(_currency(currency)), bound(amount, 999, 1002), true
+        );
         LicenceMarket market = on(0).market;
         vm.prank(SELLER);
         market.setPrices(_model, prices);
     }
 
-    /// @dev At the price of now, which may be another when the packet arrives.
-    function buy(uint256 site, uint256 who, uint256 currency, uint256 version) external {
+    /// @dev At the price of now, which may be another when the packet arrives; for oneself, or for somebody else.
+    function buy(uint256 site, uint256 who, uint256 currency, uint256 version, uint256 whose) external {
         site = bound(site, 0, SITES - 1);
         address paid = _currency(currency);
         string memory wanted = vm.toString(bound(version, 0, VERSIONS - 1));
-        (, uint256 amount) = on(0).market.price(_model, chainOf(site), paid);
+        (, uint256 amount,) = on(0).market.price(_model, chainOf(site), assetOf(paid));
         uint256 value = paid == address(0) ? amount : 0;
         LicenceMarket market = on(site).market;
         uint256 deposit = site == 0 ? 0 : market.relayDeposit();
-        vm.prank(_buyer(who));
+        address reader = whose % 2 == 0 ? address(0) : _buyer(whose);
+        address buyer = _buyer(who);
         if (site == 0) {
-            try market.buy{value: value}(_model, wanted, paid, amount) {
+            vm.prank(buyer);
+            try market.buy{value: value}(_model, wanted, paid, amount, reader) {
                 paidIn[site][paid] += amount;
             } catch {}
         } else {
-            try market.buyRemote{value: value + deposit}(routes[site][0], _model, wanted, paid, amount, inAnHour()) {
+            uint64 timeout = inAnHour();
+            vm.prank(buyer);
+            try market.buyRemote{value: value + deposit}(
+                routes[site][0], _model, wanted, paid, amount, timeout, reader
+            ) {
                 paidIn[site][paid] += amount;
                 paidIn[site][address(0)] += deposit;
             } catch {}
@@ -88,7 +99,7 @@ contract MarketHandler is ModelLedgers {
 
     function withdraw(uint256 site, uint256 who, uint256 currency) external {
         site = bound(site, 0, SITES - 1);
-        address account = bound(who, 0, BUYERS) == BUYERS ? SELLER : _buyer(who);
+        address account = _creditor(bound(who, 0, CREDITORS - 1));
         address paid = _currency(currency);
         uint256 before = _balance(account, paid);
         LicenceMarket market = on(site).market;
@@ -143,9 +154,9 @@ contract MarketHandler is ModelLedgers {
             for (uint256 c = 0; c < CURRENCIES; ++c) {
                 address currency = currencies[c];
                 LicenceMarket market = sites[i].market;
-                uint256 owed = market.owed(SELLER, currency) + market.owed(address(this), currency);
-                for (uint256 b = 0; b < BUYERS; ++b) {
-                    owed += market.owed(_buyer(b), currency);
+                uint256 owed = market.owed(address(this), currency);
+                for (uint256 b = 0; b < CREDITORS; ++b) {
+                    owed += market.owed(_creditor(b), currency);
                 }
                 uint256 inside = market.held(currency) + owed;
                 assertEq(paidIn[i][currency], paidOut[i][currency] + inside, "in = out + held + owed");
@@ -169,8 +180,8 @@ contract MarketHandler is ModelLedgers {
                 sites[i].market.withdraw(address(0), address(0xE15E));
             }
             for (uint256 c = 0; c < CURRENCIES; ++c) {
-                for (uint256 who = 0; who <= BUYERS; ++who) {
-                    address account = who == BUYERS ? SELLER : _buyer(who);
+                for (uint256 who = 0; who < CREDITORS; ++who) {
+                    address account = _creditor(who);
                     LicenceMarket market = sites[i].market;
                     if (market.owed(account, currencies[c]) == 0) continue;
                     vm.prank(account);
@@ -199,6 +210,12 @@ contract MarketHandler is ModelLedgers {
     function _buyer(uint256 i) private view returns (address) {
         i = bound(i, 0, BUYERS - 1);
         return i == 0 ? currencies[3] : address(uint160(0xB000 + i));
+    }
+
+    /// @dev Buyers, and those whom prices name.
+    function _creditor(uint256 i) private view returns (address) {
+        if (i < BUYERS) return _buyer(i);
+        return i == BUYERS ? SELLER : PAYEE;
     }
 
     function _currency(uint256 i) private view returns (address) {

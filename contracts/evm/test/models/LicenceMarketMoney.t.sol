@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {ILicenceMarket, Price, PurchaseState} from "../../src/interfaces/ILicenceMarket.sol";
 import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
+import {Payments} from "../../src/models/Payments.sol";
 import {ModelLedgers} from "./ModelLedgers.sol";
 import {BlockingCoin, CallingCoin, Coin, ShrinkingCoin, SilentCoin, SurchargingCoin} from "./Tokens.sol";
 
@@ -14,7 +15,7 @@ contract Stranded {
     }
 
     function buy(LicenceMarket market, string calldata route, uint256 model, uint64 timeout) external payable {
-        market.buyRemote{value: msg.value}(route, model, "1.0.0", address(0), msg.value, timeout);
+        market.buyRemote{value: msg.value}(route, model, "1.0.0", address(0), msg.value, timeout, address(0));
     }
 }
 
@@ -74,8 +75,8 @@ contract LicenceMarketMoneyTest is ModelLedgers {
         vm.assume(value != DEPOSIT);
         LicenceMarket market = on(1).market;
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(LicenceMarket.WrongValue.selector, DEPOSIT, value));
-        market.buyRemote{value: value}(routes[1][0], 7, "1.0.0", NATIVE, 0, inAnHour());
+        vm.expectRevert(abi.encodeWithSelector(Payments.WrongValue.selector, DEPOSIT, value));
+        market.buyRemote{value: value}(routes[1][0], 7, "1.0.0", NATIVE, 0, inAnHour(), address(0));
     }
 
     function test_a_purchase_in_a_token_pays_its_deposit_in_coin() public {
@@ -138,7 +139,7 @@ contract LicenceMarketMoneyTest is ModelLedgers {
         address[2] memory nowhere = [address(0), address(market)];
         for (uint256 i = 0; i < 2; ++i) {
             vm.prank(BUYER);
-            vm.expectRevert(abi.encodeWithSelector(LicenceMarket.InvalidRecipient.selector, nowhere[i]));
+            vm.expectRevert(abi.encodeWithSelector(Payments.InvalidRecipient.selector, nowhere[i]));
             market.withdraw(address(coin), nowhere[i]);
         }
         assertEq(market.owed(BUYER, address(coin)), AMOUNT);
@@ -193,7 +194,7 @@ contract LicenceMarketMoneyTest is ModelLedgers {
         LicenceMarket market = on(1).market;
         vm.prank(BUYER);
         vm.expectRevert(
-            abi.encodeWithSelector(LicenceMarket.PaymentMismatch.selector, coin, AMOUNT, AMOUNT + AMOUNT / 100)
+            abi.encodeWithSelector(Payments.PaymentMismatch.selector, coin, AMOUNT, AMOUNT + AMOUNT / 100)
         );
         market.withdraw(address(coin), BUYER);
         assertEq(market.owed(RELAYER, address(coin)), AMOUNT);
@@ -272,7 +273,7 @@ contract LicenceMarketMoneyTest is ModelLedgers {
 
     function _offer(address currency, uint256 amount) private {
         Price[] memory prices = new Price[](1);
-        prices[0] = Price(chainOf(1), currency, amount, true);
+        prices[0] = Price(accountOn(1, SELLER), assetOf(currency), amount, true);
         LicenceMarket market = on(0).market;
         vm.prank(SELLER);
         market.setPrices(model, prices);
@@ -292,7 +293,7 @@ contract LicenceMarketMoneyTest is ModelLedgers {
         vm.deal(buyer, value);
         vm.startPrank(buyer);
         if (currency != NATIVE) SilentCoin(currency).approve(address(market), amount);
-        id = market.buyRemote{value: value}(routes[1][0], model, "1.0.0", currency, amount, inAnHour());
+        id = market.buyRemote{value: value}(routes[1][0], model, "1.0.0", currency, amount, inAnHour(), address(0));
         vm.stopPrank();
         packet = latest();
     }

@@ -62,18 +62,18 @@ contract ModelGasTest is ModelLedgers {
     function test_gas_of_buying() public {
         LicenceMarket market = on(0).market;
         Price[] memory prices = new Price[](2);
-        prices[0] = Price(chainOf(0), address(0), 5, true);
-        prices[1] = Price(chainOf(1), address(0), 5, true);
+        prices[0] = Price(accountOn(0, owner), "", 5, true);
+        prices[1] = Price(accountOn(1, owner), "", 5, true);
         vm.prank(owner);
         market.setPrices(model, prices);
         _spent("set two prices");
         vm.prank(BUYER);
-        market.buy{value: 5}(model, "1.0.0", address(0), 5);
+        market.buy{value: 5}(model, "1.0.0", address(0), 5, address(0));
         assertLe(_spent("buy where the model lives"), 138_000);
         market = on(1).market;
         market.setRelayDeposit(0.0001 ether);
         vm.prank(BUYER);
-        market.buyRemote{value: 0.0001 ether + 5}(routes[1][0], model, "1.0.0", address(0), 5, inAnHour());
+        market.buyRemote{value: 0.0001 ether + 5}(routes[1][0], model, "1.0.0", address(0), 5, inAnHour(), address(0));
         assertLe(_spent("buy from another ledger"), 278_000);
         uint256 packet = latest();
         deliver(packet);

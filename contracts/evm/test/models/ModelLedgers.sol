@@ -69,6 +69,11 @@ abstract contract ModelLedgers is Network {
         return InteroperableAddress.formatEvmV1(sites[i].ledger.chainId, account);
     }
 
+    /// @dev A currency of an EVM chain as prices and payloads have it.
+    function assetOf(address currency) internal pure returns (bytes memory) {
+        return currency == address(0) ? bytes("") : abi.encodePacked(currency);
+    }
+
     /// @dev Asked of the machine: the compiler takes it that time stands still within a transaction.
     function inAnHour() internal view returns (uint64) {
         return uint64(vm.getBlockTimestamp()) + 1 hours;

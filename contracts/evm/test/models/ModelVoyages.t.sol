@@ -8,6 +8,7 @@ import {IGateway} from "../../src/interfaces/IGateway.sol";
 import {IIBCApp, PacketContext} from "../../src/interfaces/IIBCApp.sol";
 import {ForeignModel} from "../../src/interfaces/IModelRegistry.sol";
 import {LicenceMarket} from "../../src/models/LicenceMarket.sol";
+import {Licences} from "../../src/models/Licences.sol";
 import {ModelBridge} from "../../src/models/ModelBridge.sol";
 import {ModelRegistry} from "../../src/models/ModelRegistry.sol";
 import {Transfer} from "../../src/models/ModelTransfer.sol";
@@ -310,10 +311,10 @@ contract ModelVoyagesTest is ModelLedgers {
         for (uint256 i = 0; i < owners.length; ++i) {
             vm.startPrank(owners[i]);
             vm.chainId(sites[A].ledger.chainId);
-            vm.expectRevert(abi.encodeWithSelector(LicenceMarket.NotModelOwner.selector, model, owners[i]));
+            vm.expectRevert(abi.encodeWithSelector(Licences.NotModelOwner.selector, model, owners[i]));
             market.revoke(licence);
             vm.chainId(sites[C].ledger.chainId);
-            vm.expectRevert(abi.encodeWithSelector(LicenceMarket.UnknownLicence.selector, licence));
+            vm.expectRevert(abi.encodeWithSelector(Licences.UnknownLicence.selector, licence));
             sites[C].market.revoke(licence);
             vm.stopPrank();
         }

@@ -156,7 +156,7 @@ contract GreedyCreditor {
         external
         payable
     {
-        _market.buyRemote{value: msg.value}(clientId, modelId, version, address(0), msg.value, timeout);
+        _market.buyRemote{value: msg.value}(clientId, modelId, version, address(0), msg.value, timeout, address(0));
     }
 
     function withdraw() external {

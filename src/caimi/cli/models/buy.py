@@ -26,6 +26,10 @@ def buy(
     uri: UriArgument,
     ledger: LedgerOption = None,
     max_price: Annotated[str | None, typer.Option(help="Refuse to pay more, in coins.")] = None,
+    reader: Annotated[
+        str | None,
+        typer.Option(help="Whose licence it is: an account there, or a key's name; else yours."),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Pay though another ledger's licence opens it already.")
     ] = False,
@@ -40,14 +44,16 @@ def buy(
 
     async def work(net: AsyncNetwork) -> None:
         try:
-            done = await net.buy(uri, ledger=ledger, max_price=max_price, again=again)
+            done = await net.buy(
+                uri, ledger=ledger, max_price=max_price, reader=reader, again=again
+            )
         except LicensedElsewhere as error:
             if as_json or not somebody_there():
                 raise
             err.print(f"[yellow]{plain(error.what)}[/yellow] {plain(error.why)}")
             if not typer.confirm("Pay for another one all the same?"):
                 raise
-            done = await net.buy(uri, ledger=ledger, max_price=max_price, again=True)
+            done = await net.buy(uri, ledger=ledger, max_price=max_price, reader=reader, again=True)
         if as_json:
             print_json({"ok": True, **fields_of(done)})
         else:

@@ -25,6 +25,10 @@ def publish(
     price: Annotated[
         str | None, typer.Option(help="Licence price in coins, on every ledger.")
     ] = None,
+    payee: Annotated[
+        list[str] | None,
+        typer.Option(help="CAIP-10 account that is paid on its ledger; else your own there."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="URI of an existing model you own, for a further version.")
     ] = None,
@@ -74,6 +78,7 @@ def publish(
                 version=version,
                 ledger=ledger,
                 price=price,
+                payees=payee or (),
                 model=model,
                 description=said,
                 progress=progress,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from caimi.chains import InteroperableAddress
 from caimi.errors.ids import InvalidInteroperableAddress, InvalidLedgerId
 from caimi.ibc.protobuf import decode_acknowledgements, decode_packet
 from caimi.ledgers.evm.abi_codec import Value
@@ -32,7 +31,6 @@ from caimi.ledgers.port import (
     Fact,
     FactKind,
     GrantedLicence,
-    LedgerId,
     OpenedPurchase,
     Price,
     PublishedVersion,
@@ -77,12 +75,12 @@ def _prices(v: Mapping[str, Value], client: str, log: RawLog) -> ChangedPrices:
     return ChangedPrices(v["modelId"], v["seller"], tuple(each for each in prices if each))
 
 
-def _price(ledger: bytes, currency: bytes, amount: int, offered: bool) -> Price | None:
+def _price(payee: bytes, asset: bytes, amount: int, offered: bool) -> Price | None:
     try:
-        paying = InteroperableAddress.from_bytes(ledger).ledger
+        paid = Account.from_interoperable(payee)
     except (InvalidLedgerId, InvalidInteroperableAddress):
         return None
-    return Price(_asset(Account(LedgerId(paying), currency)).of(amount), offered)
+    return Price(Asset(paid.ledger, asset).of(amount), paid, offered)
 
 
 def _purchase(v: Mapping[str, Value], client: str, log: RawLog) -> OpenedPurchase:
@@ -90,6 +88,7 @@ def _purchase(v: Mapping[str, Value], client: str, log: RawLog) -> OpenedPurchas
         v["purchaseId"],
         v["modelId"],
         v["buyer"],
+        v["reader"],
         v["version"],
         v["clientId"],
         v["sequence"],
@@ -174,7 +173,7 @@ EVENTS: Final[Mapping[str, Mapping[str, tuple[FactKind, Make]]]] = {
         "LicenceGranted": (
             GrantedLicence,
             lambda v, *_: GrantedLicence(
-                v["licenceId"], v["modelId"], v["version"], v["consumer"], _nobody(v["payee"])
+                v["licenceId"], v["modelId"], v["version"], v["consumer"], v["payee"]
             ),
         ),
         "LicenceRevoked": (RevokedLicence, lambda v, *_: RevokedLicence(v["licenceId"])),

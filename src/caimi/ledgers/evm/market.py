@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
-from caimi.errors.ledgers import CallInvalid
+from caimi.errors.ids import InvalidInteroperableAddress, InvalidLedgerId
+from caimi.errors.ledgers import CallInvalid, LedgerAnswerInvalid
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.calls import EvmCall, Included
-from caimi.ledgers.evm.contract import Contract, coin, word
+from caimi.ledgers.evm.contract import NO_ADDRESS, Contract, coin, word
 from caimi.ledgers.evm.registry import version_id
 from caimi.ledgers.port import (
     NEWEST,
@@ -47,14 +48,25 @@ class EvmMarket:
         entries = [_entry(price) for price in prices]
         return self._contract.call("Setting prices", "setPrices", word(model_id), entries)
 
-    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Money | None:
-        """Give the price payable in `asset`, or None when it is not for sale for that."""
-        offered, amount = await self._contract.read(
-            "price", word(model_id), ledger_address(asset.ledger), coin(asset.native), at=at
-        )
-        return asset.of(amount) if offered else None
+    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Price | None:
+        """Give the price payable in `asset`, or None when it is not for sale for that.
 
-    def buy(self, model_id: bytes, version: str, price: Money) -> EvmCall[bytes]:
+        Raises:
+            LedgerAnswerInvalid: the contract names a payee that is no account.
+        """
+        offered, amount, payee = await self._contract.read(
+            "price", word(model_id), ledger_address(asset.ledger), asset.native, at=at
+        )
+        if not offered:
+            return None
+        try:
+            return Price(asset.of(amount), Account.from_interoperable(payee))
+        except (InvalidInteroperableAddress, InvalidLedgerId, CallInvalid) as error:
+            raise LedgerAnswerInvalid(f"0x{payee.hex()} is paid on no {asset.ledger}.") from error
+
+    def buy(
+        self, model_id: bytes, version: str, price: Money, reader: Account | None = None
+    ) -> EvmCall[bytes]:
         """Buy a licence where the model lives."""
         call = self._contract.call(
             f"Buying a licence of version {version}",
@@ -63,6 +75,7 @@ class EvmMarket:
             version,
             self._native(price.asset),
             price.units,
+            self._reader(reader),
             value=0 if price.asset.native else price.units,
         )
         return call.giving(_licence_id)
@@ -79,6 +92,7 @@ class EvmMarket:
         version: str,
         price: Money,
         expiry: int,
+        reader: Account | None = None,
     ) -> EvmCall[bytes]:
         """Buy from here a licence of a model that lives behind `client_id`.
 
@@ -94,6 +108,7 @@ class EvmMarket:
             self._native(price.asset),
             price.units,
             expiry,
+            self._reader(reader),
             value=deposit if price.asset.native else deposit + price.units,
         )
         return call.giving(lambda included: included.value("PurchaseOpened", "purchaseId", bytes))
@@ -137,12 +152,19 @@ class EvmMarket:
         return self._purchase(purchase_id, fields)
 
     async def purchase_of(
-        self, client_id: str, model_id: bytes, version: str, buyer: Account, at: At = NEWEST
+        self,
+        client_id: str,
+        model_id: bytes,
+        version: str,
+        buyer: Account,
+        reader: Account | None = None,
+        at: At = NEWEST,
     ) -> Purchase | None:
-        """Read the buyer's pending or completed purchase of a version, if any, at one height."""
+        """Read the buyer's pending or completed purchase for a reader, if any, at one height."""
         if at is NEWEST:
             at = Exactly(await self._contract.chain.head_height())
-        named = (client_id, word(model_id), version_id(version), self._contract.address_of(buyer))
+        parties = [self._contract.address_of(each) for each in (buyer, reader or buyer)]
+        named = (client_id, word(model_id), version_id(version), *parties)
         (purchase_id,) = await self._contract.read("purchaseOf", *named, at=at)
         return None if purchase_id == _NONE else await self.purchase(purchase_id, at)
 
@@ -165,13 +187,17 @@ class EvmMarket:
             raise CallInvalid(f"The {asset} is not of {self._coin.ledger}.")
         return coin(asset.native)
 
+    def _reader(self, reader: Account | None) -> bytes:
+        return NO_ADDRESS if reader is None else self._contract.address_of(reader)
+
     def _purchase(self, purchase_id: bytes, fields: Value) -> Purchase:
-        buyer, state, _, _, model_id, version, currency, amount = fields
+        buyer, reader, state, _, _, model_id, version, currency, amount = fields
         ledger = self._contract.chain.ledger
         paid = Asset(ledger, currency) if any(currency) else self._coin
         return Purchase(
             purchase_id=purchase_id,
             buyer=self._contract.account(buyer) if any(buyer) else None,
+            reader=self._contract.account(reader) if any(reader) else None,
             state=PurchaseState(state),
             model_id=int(model_id).to_bytes(32, "big"),
             version_id=version,
@@ -180,8 +206,8 @@ class EvmMarket:
 
 
 def _entry(price: Price) -> tuple[bytes, bytes, int, bool]:
-    asset = price.amount.asset
-    return ledger_address(asset.ledger), coin(asset.native), price.amount.units, price.offered
+    amount = price.amount
+    return price.payee.interoperable, amount.asset.native, amount.units, price.offered
 
 
 def _licence_id(included: Included) -> bytes:

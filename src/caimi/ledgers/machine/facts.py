@@ -15,6 +15,7 @@ from caimi.contracts.bridge_effects import (
 from caimi.contracts.ending import PacketAcknowledged, PacketTimedOut
 from caimi.contracts.execution import Effect
 from caimi.contracts.licences import LicenceGranted, LicenceRevoked
+from caimi.contracts.offers import LicencePrice, PricesSet
 from caimi.contracts.ownership import OwnershipApproved, OwnershipMoved
 from caimi.contracts.publications import BatchAnchored
 from caimi.contracts.receipts import ReceiptsAnchored
@@ -23,14 +24,17 @@ from caimi.contracts.registry import AliasSet, ModelRegistered, VersionDeprecate
 from caimi.contracts.sending import PacketSent
 from caimi.contracts.transfers import ModelTransfer
 from caimi.contracts.visitors import VisitorBurned, VisitorMinted
+from caimi.errors.ids import InvalidInteroperableAddress, InvalidLedgerId
 from caimi.ledgers.port import (
     Account,
     AnchoredPublications,
     AnchoredReceipts,
     ApprovedMover,
     ArrivedModel,
+    Asset,
     ChangedAlias,
     ChangedOwner,
+    ChangedPrices,
     CompletedTransfer,
     DeferredPacket,
     DepartedModel,
@@ -39,6 +43,7 @@ from caimi.ledgers.port import (
     Fact,
     GrantedLicence,
     LedgerId,
+    Price,
     PublishedVersion,
     ReceivedModel,
     RefundedTransfer,
@@ -68,6 +73,14 @@ def written_acknowledgement(
     return WrittenAcknowledgement(told.client_id, told.sequence, told.acknowledgements, tx, height)
 
 
+def _price(told: LicencePrice) -> Price | None:
+    try:
+        payee = Account.from_interoperable(told.payee)
+    except (InvalidLedgerId, InvalidInteroperableAddress):
+        return None
+    return Price(Asset(payee.ledger, told.asset).of(told.amount), payee, told.offered)
+
+
 Named = Callable[[bytes], Account]
 """Gives the account of native bytes."""
 
@@ -90,8 +103,9 @@ _FACTS: Mapping[type[Effect], Callable[[Any, Named], Fact]] = {
     VisitorBurned: lambda e, a: DepartedModel(e.token),
     BatchAnchored: lambda e, a: AnchoredPublications(e.batch, a(e.anchorer), e.root, e.count),
     ReceiptsAnchored: lambda e, a: AnchoredReceipts(a(e.worker), e.index, e.root, e.count),
-    LicenceGranted: lambda e, a: GrantedLicence(
-        e.licence, e.token, e.version, e.consumer, _any(a, e.payee)
+    LicenceGranted: lambda e, a: GrantedLicence(e.licence, e.token, e.version, e.consumer, e.payee),
+    PricesSet: lambda e, a: ChangedPrices(
+        e.token, a(e.seller), tuple(price for each in e.prices if (price := _price(each)))
     ),
     LicenceRevoked: lambda e, a: RevokedLicence(e.licence),
     ModelSent: lambda e, a: SentModel(e.token, e.client_id, e.sequence, a(e.sender), e.recipient),

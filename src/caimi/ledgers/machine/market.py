@@ -1,11 +1,16 @@
-"""Licences (port `Market`): granted and shown; nothing is paid, for there is no coin."""
+"""Licences (port `Market`): granted, and sold elsewhere; nothing is paid here without a coin."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from caimi.chains import InteroperableAddress
-from caimi.contracts.identifiers import InteroperableAccount, TokenId
+from caimi.contracts.identifiers import (
+    Currency,
+    InteroperableAccount,
+    InteroperableLedger,
+    TokenId,
+)
 from caimi.contracts.licences import licence_id
 from caimi.contracts.naming import version_id
 from caimi.errors.ledgers import NotOffered
@@ -53,12 +58,12 @@ class MachineMarket:
         tally = self._licences.tally(self._chain.at(at), TokenId(model_id))
         return tally.live, tally.digest
 
-    # --- what takes a coin: the contracts refuse it ---------------------------------------------
+    # --- selling --------------------------------------------------------------------------------
 
     def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> MachineCall[None]:
         entries = tuple(
             (
-                InteroperableAddress.from_caip(each.amount.asset.ledger).to_bytes(),
+                each.payee.interoperable,
                 each.amount.asset.native,
                 each.amount.units,
                 each.offered,
@@ -68,13 +73,23 @@ class MachineMarket:
         what = "Setting prices"
         return MachineCall(self._chain.id, what, "set prices", (model_id, entries), nothing)
 
-    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Money | None:
-        self._chain.at(at)
-        return None
+    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Price | None:
+        offers, token = self._chain.contracts.market.offers, TokenId(model_id)
+        ledger = InteroperableAddress.from_caip(asset.ledger).to_bytes()
+        paying, paid_in = InteroperableLedger(ledger), Currency(asset.native)
+        with named("The price"):
+            now = offers.price(self._chain.at(at), token, paying, paid_in)
+        if now is None:
+            return None
+        return Price(asset.of(now.amount), Account.from_interoperable(now.payee))
 
-    def buy(self, model_id: bytes, version: str, price: Money) -> MachineCall[bytes]:
+    # --- what takes a coin: the contracts refuse it ---------------------------------------------
+
+    def buy(
+        self, model_id: bytes, version: str, price: Money, reader: Account | None = None
+    ) -> MachineCall[bytes]:
         paid = price.asset.native, price.units
-        return self._call("Buying a licence", "buy", model_id, version, *paid)
+        return self._call("Buying a licence", "buy", model_id, version, paid, self._reader(reader))
 
     async def relay_deposit(self) -> Money:
         raise self._no_coin()
@@ -86,16 +101,24 @@ class MachineMarket:
         version: str,
         price: Money,
         expiry: int,
+        reader: Account | None = None,
     ) -> MachineCall[bytes]:
         wanted, paid = (model_id, version), (price.asset.native, price.units)
-        return self._call("Buying a licence", "buy remote", client_id, wanted, paid, expiry)
+        arguments = (client_id, wanted, paid, expiry, self._reader(reader))
+        return self._call("Buying a licence", "buy remote", *arguments)
 
     async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase:
         self._chain.at(at)
-        return Purchase(purchase_id, None, PurchaseState.NONE, b"", b"", None)
+        return Purchase(purchase_id, None, None, PurchaseState.NONE, b"", b"", None)
 
     async def purchase_of(
-        self, client_id: str, model_id: bytes, version: str, buyer: Account, at: At = NEWEST
+        self,
+        client_id: str,
+        model_id: bytes,
+        version: str,
+        buyer: Account,
+        reader: Account | None = None,
+        at: At = NEWEST,
     ) -> Purchase | None:
         self._chain.at(at)
         return None
@@ -107,6 +130,9 @@ class MachineMarket:
     def withdraw(self, to: Account, asset: Asset | None = None) -> MachineCall[None]:
         arguments = (asset.native if asset else b"", self._chain.native(to))
         return MachineCall(self._chain.id, "Withdrawing", "withdraw", arguments, nothing)
+
+    def _reader(self, reader: Account | None) -> bytes:
+        return b"" if reader is None else self._chain.native(reader)
 
     def _no_coin(self) -> NotOffered:
         return NotOffered(f"{self._chain.id} has no coin.")

@@ -140,13 +140,13 @@ class ChangedPrices:
 
 @dataclass(frozen=True, slots=True)
 class GrantedLicence:
-    """A consumer (ERC-7930) may use a version. `payee` is nobody where nothing was paid."""
+    """A consumer may use a version; `payee` is empty where nothing was paid. Both are ERC-7930."""
 
     licence_id: bytes
     model_id: bytes
     version: str
     consumer: bytes
-    payee: Account | None
+    payee: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +158,12 @@ class RevokedLicence:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPurchase:
-    """A purchase goes over a route, and its money is held."""
+    """A purchase goes over a route, and its money is held; the licence is for the reader."""
 
     purchase_id: bytes
     model_id: bytes
     buyer: Account
+    reader: Account
     version: str
     client_id: str
     sequence: int

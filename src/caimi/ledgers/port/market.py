@@ -1,7 +1,7 @@
 """Licences: prices and grants at home, payment anywhere.
 
-A market on a ledger without a coin grants and revokes; what sets a price, pays or pays out is
-refused there as `NotOffered`.
+A market on a ledger without a coin grants, revokes, and sells for what is paid elsewhere; what
+would be paid or paid out on that ledger itself is refused as `NotOffered`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
@@ -19,10 +20,18 @@ from caimi.ledgers.port.money import Asset, Money
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One price, in an asset of the ledger that it is paid on."""
+    """One price: how much in an asset of the ledger that it is paid on, and to whom there.
+
+    Construction raises `CallInvalid` where the payee is of another ledger than the asset.
+    """
 
     amount: Money
+    payee: Account
     offered: bool = True
+
+    def __post_init__(self) -> None:
+        if self.payee.ledger != self.amount.asset.ledger:
+            raise CallInvalid(f"The {self.amount.asset} is not paid to {self.payee}.")
 
 
 class PurchaseState(Enum):
@@ -38,11 +47,13 @@ class PurchaseState(Enum):
 class Purchase:
     """A purchase as the paying ledger's market knows it; one that it does not know has no buyer.
 
-    `paid` is None on ledgers where nothing is.
+    The licence is for the reader; what comes back is the buyer's. `paid` is None on ledgers where
+    nothing is.
     """
 
     purchase_id: bytes
     buyer: Account | None
+    reader: Account | None
     state: PurchaseState
     model_id: bytes
     version_id: bytes
@@ -64,14 +75,22 @@ class Licence:
 
 
 class Market(Protocol):
-    """Licences: prices and grants at home, payment anywhere. A consumer is of any ledger."""
+    """Licences: prices and grants at home, payment anywhere. A consumer is of any ledger.
 
-    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call[None]: ...
-    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Money | None:
+    Who buys names the reader, whose licence it is to be, or buys for themselves.
+    """
+
+    def set_prices(self, model_id: bytes, prices: Sequence[Price]) -> Call[None]:
+        """Set or withdraw prices. Each is paid to its payee, whom this ledger cannot look up."""
+        ...
+
+    async def price(self, model_id: bytes, asset: Asset, at: At = NEWEST) -> Price | None:
         """Give the price payable in `asset`, or None when it is not for sale for that."""
         ...
 
-    def buy(self, model_id: bytes, version: str, price: Money) -> Call[bytes]:
+    def buy(
+        self, model_id: bytes, version: str, price: Money, reader: Account | None = None
+    ) -> Call[bytes]:
         """Buy a licence where the model lives; the effect is the licence's id."""
         ...
 
@@ -90,6 +109,7 @@ class Market(Protocol):
         version: str,
         price: Money,
         expiry: int,
+        reader: Account | None = None,
     ) -> Call[bytes]:
         """Buy a licence of a model behind `client_id`; the call pays the relay deposit too.
 
@@ -111,9 +131,15 @@ class Market(Protocol):
 
     async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase: ...
     async def purchase_of(
-        self, client_id: str, model_id: bytes, version: str, buyer: Account, at: At = NEWEST
+        self,
+        client_id: str,
+        model_id: bytes,
+        version: str,
+        buyer: Account,
+        reader: Account | None = None,
+        at: At = NEWEST,
     ) -> Purchase | None:
-        """Give the buyer's pending or completed purchase of this version, if any."""
+        """Give the buyer's pending or completed purchase of a version for a reader, if any."""
         ...
 
     async def owed(self, account: Account, asset: Asset | None = None, at: At = NEWEST) -> Money:
