@@ -16,6 +16,7 @@ from caimi.contracts.naming import version_id
 from caimi.errors.ledgers import NotOffered
 from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.machine import Machine
+from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import (
     NEWEST,
     Account,
