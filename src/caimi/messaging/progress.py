@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
 
 from caimi.errors.base import CaimiError
-from caimi.errors.messaging import RangeTooLarge
-from caimi.ledgers.port import Done, LedgerId, Route, SentPacket
-from caimi.messaging.open_packets import AnsweredPacket, EarnedFee
-
-Entry: TypeAlias = SentPacket | AnsweredPacket | EarnedFee
-E = TypeVar("E", SentPacket, AnsweredPacket, EarnedFee)
-
-
-def last_block(entry: Entry) -> int:
-    """Give the height that a statement about the entry must reach: deeper where that is asked."""
-    return max(entry.height, entry.ready) if isinstance(entry, SentPacket) else entry.height
+from caimi.ledgers.port import Done, LedgerId, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +45,5 @@ class Progress:
         """Do `work`; its failure is noted and stops nothing else."""
         try:
             await work()
-        except CaimiError as error:
-            self.failures.append(error)
-
-    async def attempt_in_parts(
-        self, batch: Sequence[E], work: Callable[[Sequence[E]], Awaitable[None]]
-    ) -> None:
-        """Do `work` on `batch`, or on its halves when too much else is in the blocks it spans.
-
-        `batch` is in the order of its blocks.
-        """
-        try:
-            await work(batch)
-        except RangeTooLarge as error:
-            if batch[0].height == batch[-1].height:
-                self.failures.append(error)
-                return
-            half = len(batch) // 2
-            await self.attempt_in_parts(batch[:half], work)
-            await self.attempt_in_parts(batch[half:], work)
         except CaimiError as error:
             self.failures.append(error)
