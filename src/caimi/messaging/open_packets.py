@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from caimi.errors.ledgers import HistoryGone
+from caimi.errors.ledgers import HistoryGone, LedgerBehind
 from caimi.errors.messaging import EventsMissing
 from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
 from caimi.ibc.path import Path
@@ -15,7 +16,9 @@ from caimi.ledgers.port import (
     FINAL,
     Account,
     Block,
+    BlockFacts,
     Exactly,
+    FactKind,
     Ledger,
     LedgerId,
     RelayFee,
@@ -29,6 +32,7 @@ from caimi.messaging.waiting_fees import WaitingFees
 SCAN_BLOCKS = 5_000
 MAX_UNTOLD = 1_000
 _ENDED = bytes(32)
+_TRAFFIC: Final[frozenset[FactKind]] = frozenset({SentPacket, WrittenAcknowledgement})
 
 
 @dataclass(slots=True)
@@ -76,7 +80,11 @@ class OpenPackets:
         return self.final is not None and self.scanned < self.final.height
 
     async def scan(self) -> None:
-        """Read the routes, and the blocks that became final since, some thousands at most."""
+        """Read the routes, and the blocks that became final since, some thousands at most.
+
+        Raises:
+            LedgerBehind: the ledger's node tells of fewer blocks than are final.
+        """
         block = await self.ledger.finalized()
         # A node that lags behind the one asked before must not take anything back.
         if self.final is None or block.height > self.final.height:
@@ -87,19 +95,25 @@ class OpenPackets:
         if upto <= self.scanned:
             return
         clients = {route.client_id for route in self.routes}
-        (sent, written), _ = await asyncio.gather(
-            self.ledger.gateway.traffic(self.scanned, upto), self._fees.read(self.final.height)
+        told, _ = await asyncio.gather(
+            self._follow(self.scanned, upto), self._fees.read(self.final.height)
         )
         for client in clients:
             self._newest.setdefault(client, 0)
-        for entry in sent:
-            if entry.packet.source_client in clients:
-                self._note(entry)
-        for ack in written:
-            if ack.dest_client in clients:
-                self.written[ack.dest_client, ack.sequence] = ack
-                self._received_by.pop((ack.dest_client, ack.sequence), None)
-        self.scanned = upto
+        for fact in (each.fact for block in told for each in block.facts):
+            match fact:
+                case SentPacket(packet) if packet.source_client in clients:
+                    self._note(fact)
+                case WrittenAcknowledgement(client, sequence) if client in clients:
+                    self.written[client, sequence] = fact
+                    self._received_by.pop((client, sequence), None)
+        if told:
+            self.scanned = told[-1].height
+        if self.scanned < upto:
+            raise LedgerBehind(f"{self.ledger.id} tells of no block {upto} yet.")
+
+    async def _follow(self, after: int, upto: int) -> list[BlockFacts]:
+        return [told async for told in self.ledger.feed(after, upto, _TRAFFIC)]
 
     @property
     def fees(self) -> dict[tuple[str, int], dict[Account, RelayFee]]:
