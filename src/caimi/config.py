@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
 from caimi.families import find_family
 from caimi.json_text import check_depth
+from caimi.logs import LogFormat
 from caimi.names import NAME
 
 CONFIG_NAME = "caimi.toml"
@@ -122,6 +123,12 @@ class DatabaseSection(Section):
 
     url: Annotated[DatabaseUrl, Field(repr=False)]
     prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "caimi"
+
+
+class LoggingSection(Section):
+    """How services log: lines for people, or JSON lines."""
+
+    format: LogFormat = "text"
 
 
 class RelaySection(Section):
@@ -235,6 +242,7 @@ class Config(TopSection):
     relayer: RelayerSection = RelayerSection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
     worker: ServingSection = ServingSection()
+    logging: LoggingSection = LoggingSection()
     state: PathText = "state"
 
     @property

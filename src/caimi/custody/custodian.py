@@ -7,7 +7,6 @@ view of the ledger.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,8 +20,9 @@ from caimi.custody.tdh2 import Ciphertext, decryption_share, verify_ciphertext
 from caimi.custody.tombstones import Tombstones
 from caimi.errors.custody import InvalidRequestSignature, LabelMismatch, ModelErased
 from caimi.ledgers.port import Statement
+from caimi.logs import about, logger
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +105,17 @@ class Custodian:
             account, request.nonce, until=request.issued_at + FRESHNESS_SECONDS, now=now
         )
         share = decryption_share(ciphertext, self.key_share)
-        _log.info(
-            "custodian %d gives a share of model 0x%s version %r to %s: grant of %s at height %d",
-            self.index,
-            request.model_id.hex(),
-            request.version,
-            grant.consumer,
-            grant.ledger,
-            grant.height,
-        )
+        with about(request=request.nonce.hex()):
+            _log.info(
+                "custodian %d gives a share of model 0x%s version %r to %s: "
+                "grant of %s at height %d",
+                self.index,
+                request.model_id.hex(),
+                request.version,
+                grant.consumer,
+                grant.ledger,
+                grant.height,
+            )
         info = delivery_info(ciphertext.label, request.consumer, self.index, request.nonce)
         return ShareResponse(self.index, seal(request.hpke_public_key, share.to_bytes(), info))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, Self, TypeAlias
+from typing import Any, ClassVar, Generic, Self, TypeAlias
 
 from caimi.ibc.commitments import acknowledgement_commitment
 from caimi.ibc.path import Path
@@ -70,7 +70,19 @@ class Action(ABC, Generic[E]):
     @property
     def names(self) -> list[Name]:
         """What the backlog calls each entry of the batch."""
-        return [(self.what, self.way.source, *packet_name(entry)) for entry in self.batch]
+        packets = [packet_name(each) for each in self.batch]
+        return [(self.what, self.way.source, client, number) for client, number in packets]
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What lines in a log say of it: the packets as (client, sequence) where they were sent."""
+        numbers = tuple(number for _, number in map(packet_name, self.batch))
+        return {
+            "action": self.what,
+            "ledger": self.way.source,
+            "client": self.way.route.client_id,
+            "sequences": numbers,
+        }
 
     @property
     def income(self) -> int:
@@ -193,7 +205,7 @@ class Collect(_Shown[EarnedFee]):
         return escrow.claim(self.client, [each.fee for each in entries], values, proof.data)
 
 
-AnyAction: TypeAlias = Deliver | Acknowledge | TimeOut | Collect
+AnyAction: TypeAlias = Action[Any]
 
 
 def _destined(entry: SentPacket) -> tuple[str, int]:

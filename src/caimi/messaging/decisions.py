@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from caimi.ledgers.port import SentPacket
-from caimi.messaging.actions import Acknowledge, AnyAction, Collect, Deliver, TimeOut, Way
+from caimi.messaging.actions import Acknowledge, Collect, Deliver, TimeOut, Way
 from caimi.messaging.entries import AnsweredPacket, EarnedFee, Sorted, packet_name
 from caimi.messaging.policy import RoutePolicy
 
@@ -25,7 +25,7 @@ def decide(
     policy: RoutePolicy,
     paid: Callable[[tuple[str, int]], int],
     work_price: int,
-) -> tuple[AnyAction, ...]:
+) -> tuple[Deliver, Acknowledge, TimeOut, Collect]:
     """Give what is worth doing about the packets `found` on a route, each as one whole action.
 
     `paid` tells what is escrowed for this relayer under a packet's name, and `work_price` what a

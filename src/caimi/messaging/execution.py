@@ -6,17 +6,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import CallInvalid, FeeAboveCap, LedgerRefused, TransactionReverted
 from caimi.errors.messaging import ClaimPending, InvalidProof, RangeTooLarge
 from caimi.ledgers.port import Account, Ledger, LedgerId, SentPacket, Signer, offered
 from caimi.ledgers.port.clients import LightClient
-from caimi.messaging.actions import Action, AnyAction, Proving, Way
+from caimi.logs import about
+from caimi.messaging.actions import AnyAction, Proving, Way
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.backlog import Backlog, Name
-from caimi.messaging.entries import E, packet_name
+from caimi.messaging.entries import packet_name
 from caimi.messaging.open_packets import OpenPackets
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.progress import Carried, Progress
@@ -77,7 +78,7 @@ class Executor:
 
     # --- what goes now --------------------------------------------------------------------------
 
-    async def take(self, look: Look, action: Action[E], policy: RoutePolicy) -> None:
+    async def take(self, look: Look, action: AnyAction, policy: RoutePolicy) -> None:
         """Take up an action, in the batches that go now, unless work is too dear there."""
         batches = self._batches(action, policy)
         if not batches or await self._too_dear(look.progress, action.at):
@@ -87,7 +88,7 @@ class Executor:
             self._under_way.update(part.names)
             look.actions.append(part)
 
-    def _batches(self, action: Action[E], policy: RoutePolicy) -> list[list[E]]:
+    def _batches(self, action: AnyAction, policy: RoutePolicy) -> list[list[Any]]:
         if not action.batch:
             return []
         most = self._batch if policy.packets is None else min(policy.packets, MAX_ABSENCES)
@@ -123,14 +124,15 @@ class Executor:
         await asyncio.gather(*(self._in_turn(look, each) for each in look.actions))
         return look.progress
 
-    async def _in_turn(self, look: Look, action: Action[E]) -> None:
+    async def _in_turn(self, look: Look, action: AnyAction) -> None:
         try:
-            async with look.turns[action.way]:
-                await self._in_parts(look, action, action.names)
+            with about(**action.fields):
+                async with look.turns[action.way]:
+                    await self._in_parts(look, action, action.names)
         finally:
             self._under_way.difference_update(action.names)
 
-    async def _in_parts(self, look: Look, action: Action[E], names: Sequence[Name]) -> None:
+    async def _in_parts(self, look: Look, action: AnyAction, names: Sequence[Name]) -> None:
         """Carry out an action, or its halves when too much else is in the blocks it spans.
 
         `names` are those of the whole batch: all of it waits for a claim.
@@ -141,14 +143,14 @@ class Executor:
             self._backlog.retries.postpone(names, pending.seconds)
         except RangeTooLarge as error:
             if action.batch[0].height == action.batch[-1].height:
-                look.progress.failures.append(error)
+                look.progress.fail(error)
                 return
             for half in action.halves():
                 await self._in_parts(look, half, names)
         except CaimiError as error:
-            look.progress.failures.append(error)
+            look.progress.fail(error)
 
-    async def _carry_out(self, look: Look, action: Action[E]) -> None:
+    async def _carry_out(self, look: Look, action: AnyAction) -> None:
         prover = await self._prover(self._known[action.at].ledger, action.client)
         prove = await action.prove(prover, self._case(look, action))
         await self._send(look.progress, action, prove)
@@ -159,7 +161,7 @@ class Executor:
             self._provers[client] = prover_for(client)
         return self._provers[client]
 
-    def _case(self, look: Look, action: Action[E]) -> Case:
+    def _case(self, look: Look, action: AnyAction) -> Case:
         source, ledger = self._known[action.about], self._known[action.at].ledger
         assert source.final is not None
         proposer = None
@@ -171,7 +173,7 @@ class Executor:
             source.ledger, ledger, source.final, self._validators, proposer, look.signatures
         )
 
-    async def _send(self, progress: Progress, action: Action[E], prove: Proving[E]) -> None:
+    async def _send(self, progress: Progress, action: AnyAction, prove: Proving[Any]) -> None:
         """Send one transaction for an action; when it is refused, one for each half, and so on."""
         self._backlog.retries.tried(action.names)
         ledger = self._known[action.at].ledger
@@ -190,7 +192,8 @@ class Executor:
                 return
             except _MAY_BE_ONE_PACKET as error:
                 if count == 1:
-                    progress.failures.append(error)
+                    with about(**part.fields):
+                        progress.fail(error)
                     await self._doubt(part, error)
                 else:
                     parts += reversed(part.halves())
@@ -198,9 +201,10 @@ class Executor:
             self._workload.took(action.kind, count, receipt.work)
             carried = Carried(part.what, part.way.route, count, receipt, part.income)
             progress.carried.append(carried)
-            self._observe(carried)
+            with about(**part.fields):
+                self._observe(carried)
 
-    async def _doubt(self, action: Action[E], refusal: CaimiError) -> None:
+    async def _doubt(self, action: AnyAction, refusal: CaimiError) -> None:
         """Find out whether a refused entry is what its ledgers keep; if not, it is read again."""
         (entry,) = action.batch
         source, way = packet_name(entry), action.way

@@ -7,14 +7,14 @@ keeps in memory is read again after a restart, and everything it sends has no ef
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from caimi.errors.messaging import RangeTooLarge
 from caimi.ledgers.port import Account, Ledger, LedgerId, Signer
+from caimi.logs import about, logger
 from caimi.messaging.actions import Way
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.backlog import Backlog, Name
@@ -26,7 +26,7 @@ from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.retries import Retries
 from caimi.messaging.validator import MAX_ABSENCES
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 # What was found by so many looks may be under way at once.
 _LOOKS_AT_ONCE: Final = 4
 _OF_PACKETS: Final = ("deliver", "acknowledge", "time out")
@@ -107,8 +107,9 @@ class Relayer:
                 reports = [task.result() for task in ended] + ([] if work else [progress])
                 for each in reports:
                     stepped(each)
-                    for failure in each.failures:
-                        _log.warning("%s", failure)
+                    for failure, said in zip(each.failures, each.about, strict=True):
+                        with about(**said):
+                            _log.warning("%s", failure)
                 if any(each.did_anything for each in reports):
                     delay = poll_seconds
                 elif any(each.failures for each in reports):
@@ -134,12 +135,17 @@ class Relayer:
     async def _look(self, progress: Progress) -> Look:
         """Read what is new, and choose what to carry; what is being carried is left out."""
         known, look = self._open.values(), Look(progress)
-        await asyncio.gather(*(progress.attempt(each.scan) for each in known))
+        await asyncio.gather(*(_at(each, progress, each.scan) for each in known))
         await asyncio.gather(
-            *(progress.attempt(partial(each.forget_ended, self._open)) for each in known)
+            *(_at(each, progress, partial(each.forget_ended, self._open)) for each in known)
         )
         ways = [Way(name, route) for name, each in self._open.items() for route in each.routes]
-        await asyncio.gather(*(progress.attempt(partial(self._choose, look, way)) for way in ways))
+        await asyncio.gather(
+            *(
+                _at(self._open[way.source], progress, partial(self._choose, look, way))
+                for way in ways
+            )
+        )
         names: set[Name] = set()
         for name, each in self._open.items():
             names.update((what, name, *packet) for what in _OF_PACKETS for packet in each.sent)
@@ -160,7 +166,13 @@ class Relayer:
     def _read_again_where_events_are_missing(self, progress: Progress) -> None:
         for name, each in self._open.items():
             if each.missing is not None and self._rereadings.due(name):
-                progress.failures.append(each.missing)
+                with about(ledger=name):
+                    progress.fail(each.missing)
                 self._rereadings.tried([name])
                 each.read_again()
         progress.behind = any(each.behind for each in self._open.values())
+
+
+async def _at(known: OpenPackets, progress: Progress, work: Callable[[], Awaitable[None]]) -> None:
+    with about(ledger=known.ledger.id):
+        await progress.attempt(work)

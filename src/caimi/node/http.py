@@ -16,6 +16,7 @@ from caimi.errors.inference import ModelStillOpening
 from caimi.errors.node import AskedTooMuch, BodyTooSlow, LedgerTooSlow, RequestInvalid, RoleMissing
 from caimi.json_text import read_json
 from caimi.node.received import BoundBodies
+from caimi.node.request_names import NamedRequests
 
 MAX_BODY_BYTES = 4 << 20
 
@@ -53,6 +54,7 @@ def service(
         return error_response(error)
 
     app.add_middleware(BoundBodies, most=max_body_bytes, refuse=refuse)
+    app.add_middleware(NamedRequests)
 
     @app.exception_handler(CaimiError)
     async def answer_error(request: Request, error: Exception) -> Response:

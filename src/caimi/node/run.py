@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -33,6 +32,7 @@ from caimi.inference.worker import Worker
 from caimi.ledgers.evm.remote_signer import RemoteSigner
 from caimi.ledgers.evm.signer import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
+from caimi.logs import logger
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.watcher import PATIENCE_SECONDS, Watcher
@@ -52,7 +52,7 @@ from caimi.persistence import open_receipt_store, open_signed_store
 from caimi.services.endpoint import Endpoint
 from caimi.services.validators import HttpValidator
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 RELAY_POLL_SECONDS = 0.25
 LOOK_BACK_SECONDS = 10.0
 MEASURE_SECONDS = 5.0

@@ -6,7 +6,15 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from caimi.config import DatabaseSection, HexAddress, HttpUrl, LedgerSection, Section, TopSection
+from caimi.config import (
+    DatabaseSection,
+    HexAddress,
+    HttpUrl,
+    LedgerSection,
+    LoggingSection,
+    Section,
+    TopSection,
+)
 
 PublicKeyText = Annotated[str, StringConstraints(pattern=r"^0x0[23][0-9a-f]{64}$")]
 
@@ -51,6 +59,7 @@ class NodeSettings(TopSection):
     coordinator: HexAddress | None = None
     signed: str = "signed.sqlite"
     database: DatabaseSection | None = None
+    logging: LoggingSection = LoggingSection()
     tombstones: str = "tombstones.log"
     epoch: Annotated[int, Field(ge=0)] = 0
     threshold: Annotated[int, Field(ge=2, le=256)]
