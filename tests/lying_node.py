@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,22 +18,26 @@ from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ledgers.port import (
+    EVERY_KIND,
     FINAL,
     NEWEST,
     Account,
     Asset,
     At,
     Block,
+    BlockFacts,
     Call,
     Committee,
     Done,
     Exactly,
+    FactKind,
     Ledger,
     Money,
     RelayFee,
     Route,
     SentPacket,
     Signer,
+    ToldFact,
     WrittenAcknowledgement,
 )
 from caimi.ledgers.port.clients import LightClient
@@ -163,6 +167,21 @@ class LyingNode:
                 blocks,
             ),
         )
+
+    async def feed(
+        self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
+    ) -> AsyncIterator[BlockFacts]:
+        await self._asked("feed")
+        final = await self._final_height()
+        last = final if until is None else min(until, final)
+        async for block in self.truth.feed(after, last, kinds):
+            forged = [
+                ToldFact(each.tx, each)
+                for each in self.forged
+                if each.height == block.height and type(each) in kinds
+            ]
+            told = [each for each in (*block.facts, *forged) if not self.omits(each.fact)]
+            yield replace(block, facts=tuple(told))
 
     async def whole_traffic(self, from_height: int, to_height: int) -> Traffic:
         shown = await self.traffic(from_height, to_height)

@@ -28,6 +28,7 @@ from caimi.chains import EIP155_REFERENCE, EVM_ADDRESS, LEDGER
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
 from caimi.families import find_family
 from caimi.json_text import check_depth
+from caimi.logs import LogFormat
 from caimi.names import NAME
 
 CONFIG_NAME = "caimi.toml"
@@ -124,6 +125,12 @@ class DatabaseSection(Section):
 
     url: Annotated[DatabaseUrl, Field(repr=False)]
     prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "caimi"
+
+
+class LoggingSection(Section):
+    """How services log: lines for people, or JSON lines."""
+
+    format: LogFormat = "text"
 
 
 class DeliverySection(Section):
@@ -242,6 +249,7 @@ class Config(TopSection):
     relayer: RelayerSection = RelayerSection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
     serving: ServingSection = ServingSection()
+    logging: LoggingSection = LoggingSection()
     state: PathText = "state"
 
     @model_validator(mode="before")

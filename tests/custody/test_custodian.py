@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from dataclasses import replace
 
 import pytest
@@ -33,6 +34,7 @@ from caimi.errors.custody import (
     StaleRequest,
 )
 from caimi.ledgers.port import account_named
+from caimi.logs import JsonFormatter, TextFormatter
 
 KEYS = deal(2, 3)
 GROUP = KEYS[0].group
@@ -323,3 +325,22 @@ def test_a_custodian_prints_no_secret(custodian):
 def test_the_ciphertext_in_a_request_is_the_one_sealed():
     request = signed_request(CIPHERTEXT, RECIPIENT).request
     assert Ciphertext.from_bytes(request.ciphertext) == CIPHERTEXT
+
+
+async def test_a_line_of_the_log_names_the_request_and_holds_no_secret(custodian, caplog):
+    caplog.set_level(logging.DEBUG)
+    signed = signed_request(CIPHERTEXT, RECIPIENT)
+    response = await custodian.answer(signed)
+    with pytest.raises(ReplayedRequest):
+        await custodian.answer(signed)
+    (record,) = [each for each in caplog.records if each.name == "caimi.custody.custodian"]
+    assert record.about == {"request": signed.request.nonce.hex()}
+    info = delivery_info(CIPHERTEXT.label, signed.request.consumer, 2, signed.request.nonce)
+    share = RECIPIENT.open(response.sealed, info)
+    secrets = {KEYS[1].to_bytes(), share, signed.signature, response.sealed}
+    said = "".join(
+        form.format(each) for form in (TextFormatter(), JsonFormatter()) for each in caplog.records
+    )
+    written = [each.hex() for each in secrets] + [repr(each) for each in secrets]
+    assert not [each for each in written if each in said]
+    assert str(KEYS[1].secret) not in said

@@ -121,6 +121,7 @@ EXCUSED = {
     "caimi.messaging.relayer": ASKS,
     "caimi.persistence": OUR_OWN,
     "caimi.messaging.validator": OUR_OWN,
+    "caimi.messaging.waiting_fees": ASKS,
     "caimi.messaging.watched_ledger": ASKS,
     "caimi.messaging.watcher": ASKS,
     "caimi.messaging.witnesses": ASKS,

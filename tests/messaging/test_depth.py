@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from caimi.ibc.packet import Packet
 from caimi.ledgers.port import LedgerId, SentPacket
 from caimi.messaging.backlog import Backlog, Name
+from caimi.messaging.entries import last_block
 from caimi.messaging.policy import RoutePolicy
-from caimi.messaging.progress import last_block
 from caimi.messaging.validator import MAX_BLOCKS
 
 MAX_DEPTH = 9_000

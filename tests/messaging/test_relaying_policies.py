@@ -153,7 +153,7 @@ async def test_claims_are_made_only_where_the_policy_says_so(
         def __getattr__(self, name):
             return getattr(self._prover, name)
 
-    monkeypatch.setattr("caimi.messaging.relayer.prover_for", Looking)
+    monkeypatch.setattr("caimi.messaging.execution.prover_for", Looking)
     a.send(b)
     await world.settle(world.relayer(policy=every_route(RoutePolicy(propose=propose))))
     assert seen

@@ -38,13 +38,17 @@ _MODELS = (
     "verification",
 )
 _MESSAGING = (
+    "actions",
     "attestations",
     "checkpoint",
+    "decisions",
+    "execution",
     "open_packets",
     "proof",
     "reading",
     "relayer",
     "validator",
+    "waiting_fees",
     "witnesses",
 )
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caimi.cli.options import ConfigOption, ask_passphrase, guarded, somebody_there
 from caimi.cli.output import say
+
+if TYPE_CHECKING:
+    from caimi.config import Config
 
 MetricsPort = Annotated[
     int | None,
@@ -20,24 +22,19 @@ MetricsPort = Annotated[
 app = typer.Typer(help="Run a node, a relayer, a watcher or a worker.", no_args_is_help=True)
 
 
-def _log() -> None:
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
 @app.command()
 def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]) -> None:
     """Run a validator and custodian. The passphrase comes from standard input or a prompt.
 
     Example: [bold]caimi service node node-1/node.toml < passphrase[/bold]
     """
+    from caimi.config import read_toml
+    from caimi.logs import set_up
     from caimi.node.roles.committee_member import run_node
-
-    _log()
+    from caimi.node.settings import NodeSettings
 
     def serve() -> None:
+        set_up(read_toml(settings, NodeSettings).logging.format)
         if somebody_there():
             passphrase = ask_passphrase("Passphrase of the node's key").encode()
         else:
@@ -77,11 +74,9 @@ def relayer(
 
     Example: [bold]caimi service relayer -k relayer[/bold]
     """
-    from caimi.config import load_config
     from caimi.node.roles.relayer import run_relayer
 
-    _log()
-    guarded(False, lambda: asyncio.run(run_relayer(load_config(config), key, metrics_port)))
+    guarded(False, lambda: asyncio.run(run_relayer(_logging(config), key, metrics_port)))
 
 
 @app.command()
@@ -99,13 +94,11 @@ def watcher(
 
     Example: [bold]caimi service watcher -k guardian --metrics-port 9300[/bold]
     """
-    from caimi.config import load_config
     from caimi.node.roles.watcher import run_watcher
 
-    _log()
     guarded(
         False,
-        lambda: asyncio.run(run_watcher(load_config(config), key, patience, metrics_port)),
+        lambda: asyncio.run(run_watcher(_logging(config), key, patience, metrics_port)),
     )
 
 
@@ -130,15 +123,21 @@ def worker(
 
     Example: [bold]caimi service worker -k worker --port 9100[/bold]
     """
-    from caimi.config import load_config
     from caimi.node.roles.worker import run_worker
 
-    _log()
     guarded(
         False,
         lambda: asyncio.run(
-            run_worker(
-                load_config(config), key, host, port, anchor_seconds, grpc_port, engine=engine
-            )
+            run_worker(_logging(config), key, host, port, anchor_seconds, grpc_port, engine=engine)
         ),
     )
+
+
+def _logging(path: Path | None) -> Config:
+    """Read the configuration, and log as it says from here on."""
+    from caimi.config import load_config
+    from caimi.logs import set_up
+
+    config = load_config(path)
+    set_up(config.logging.format)
+    return config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 
@@ -11,8 +10,9 @@ from caimi.errors.ledgers import LedgerUnavailable
 from caimi.errors.operations import FamilyUnusable
 from caimi.families import find_family
 from caimi.ledgers.port import Family, Ledger, LedgerId, LedgerPlace
+from caimi.logs import logger
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 def family_of(section: LedgerSection | LedgerPlace) -> Family:

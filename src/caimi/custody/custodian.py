@@ -8,7 +8,6 @@ view of the ledger. What it gives it signs, and that it gave it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -30,8 +29,9 @@ from caimi.errors.custody import (
     PolicyUnsupported,
 )
 from caimi.ledgers.port import AttestationKey, Statement
+from caimi.logs import about, logger
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +120,17 @@ class Custodian:
         self.replays.remember(
             account, request.nonce, until=request.issued_at + FRESHNESS_SECONDS, now=now
         )
-        _log.info(
-            "custodian %d gives a share of model 0x%s version %r to %s: grant of %s at height %d",
-            self.index,
-            request.model_id.hex(),
-            request.version,
-            grant.consumer,
-            grant.ledger,
-            grant.height,
-        )
+        with about(request=request.nonce.hex()):
+            _log.info(
+                "custodian %d gives a share of model 0x%s version %r to %s: "
+                "grant of %s at height %d",
+                self.index,
+                request.model_id.hex(),
+                request.version,
+                grant.consumer,
+                grant.ledger,
+                grant.height,
+            )
         return answer
 
     def _answer(self, request: ShareRequest, ciphertext: Ciphertext, time: int) -> ShareResponse:

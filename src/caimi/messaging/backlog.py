@@ -7,8 +7,8 @@ from typing import Final, TypeAlias
 
 from caimi.ibc.path import Path
 from caimi.ledgers.port import LedgerId, SentPacket
+from caimi.messaging.entries import E, last_block
 from caimi.messaging.policy import RoutePolicy
-from caimi.messaging.progress import E, last_block
 from caimi.messaging.retries import Retries
 from caimi.messaging.turns import RelayerSchedule
 from caimi.messaging.validator import MAX_BLOCKS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,9 +10,10 @@ from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import TransactionReverted
 from caimi.ledgers.past import at_final
 from caimi.ledgers.port import Ledger, LedgerId, Signer, offered
+from caimi.logs import about, logger
 from caimi.messaging.conflicts import Conflict
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class Countermeasures:
         if 0 <= final < self._included[measure]:
             return
         work = self._pause if measure.conflict is None else self._report
-        height = await work(ledger, measure, final)
+        with about(ledger=measure.ledger, client=measure.client):
+            height = await work(ledger, measure, final)
         if height is None:
             del self._included[measure]
         else:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Final
 
-from caimi.errors.ledgers import HistoryGone
+from caimi.errors.ledgers import HistoryGone, LedgerBehind
 from caimi.errors.messaging import EventsMissing
 from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
-from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ledgers.past import at_final
 from caimi.ledgers.port import (
     FINAL,
     Account,
     Block,
+    BlockFacts,
     Exactly,
+    FactKind,
     Ledger,
     LedgerId,
     RelayFee,
@@ -24,48 +26,20 @@ from caimi.ledgers.port import (
     SentPacket,
     WrittenAcknowledgement,
 )
+from caimi.messaging.entries import AnsweredPacket, Sorted
+from caimi.messaging.waiting_fees import WaitingFees
 
 SCAN_BLOCKS = 5_000
 MAX_UNTOLD = 1_000
-_FEES_AGAIN_BLOCKS = 256
 _ENDED = bytes(32)
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredPacket:
-    """A packet with the acknowledgements that the other ledger wrote for it at `height`."""
-
-    packet: Packet
-    acknowledgements: tuple[bytes, ...]
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class EarnedFee:
-    """A fee that can be collected: the other ledger acknowledged its packet at `height`."""
-
-    fee: RelayFee
-    acknowledgements: tuple[bytes, ...]
-    dest_client: str
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sorted:
-    """A route's open packets by what can be done with them now."""
-
-    deliver: tuple[SentPacket, ...] = ()
-    acknowledge: tuple[AnsweredPacket, ...] = ()
-    time_out: tuple[SentPacket, ...] = ()
-    collect: tuple[EarnedFee, ...] = ()
+_TRAFFIC: Final[frozenset[FactKind]] = frozenset({SentPacket, WrittenAcknowledgement})
 
 
 @dataclass(slots=True)
 class OpenPackets:
     """Open packets and unrelayed acknowledgements of one ledger, towards the ledgers in `within`.
 
-    With them go the fees that wait here for the account `earner`: (client, sequence) to payer to
-    fee.
+    With them go the fees that wait here for the account `earner`.
 
     It holds what the ledger shows in its final blocks so far; after a restart it is read again.
     `sent` is by (source client, sequence), `written` by (destination client, sequence): each of
@@ -83,20 +57,20 @@ class OpenPackets:
     routes: tuple[Route, ...] = field(default=(), init=False)
     sent: dict[tuple[str, int], SentPacket] = field(default_factory=dict, init=False)
     written: dict[tuple[str, int], WrittenAcknowledgement] = field(default_factory=dict, init=False)
-    fees: dict[tuple[str, int], dict[Account, RelayFee]] = field(default_factory=dict, init=False)
     missing: EventsMissing | None = field(default=None, init=False)
-    _fees_scanned: int = field(init=False)
+    _fees: WaitingFees = field(init=False)
     _newest: dict[str, int] = field(default_factory=dict, init=False)
     _untold: set[tuple[str, int]] = field(default_factory=set, init=False)
     _received_by: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self._fees = WaitingFees(self.ledger, self.earner)
         self.read_again()
 
     def read_again(self) -> None:
         """Read all blocks again in the scans to come; what is known stays known."""
         self.scanned = max(0, self.ledger.deployed_at - 1)
-        self._fees_scanned = self.scanned
+        self._fees.read_again()
         self.missing = None
         self._received_by.clear()
 
@@ -106,7 +80,11 @@ class OpenPackets:
         return self.final is not None and self.scanned < self.final.height
 
     async def scan(self) -> None:
-        """Read the routes, and the blocks that became final since, some thousands at most."""
+        """Read the routes, and the blocks that became final since, some thousands at most.
+
+        Raises:
+            LedgerBehind: the ledger's node tells of fewer blocks than are final.
+        """
         block = await self.ledger.finalized()
         # A node that lags behind the one asked before must not take anything back.
         if self.final is None or block.height > self.final.height:
@@ -117,42 +95,34 @@ class OpenPackets:
         if upto <= self.scanned:
             return
         clients = {route.client_id for route in self.routes}
-        (sent, written), _ = await asyncio.gather(
-            self.ledger.gateway.traffic(self.scanned, upto), self._read_fees(self.final.height)
+        told, _ = await asyncio.gather(
+            self._follow(self.scanned, upto), self._fees.read(self.final.height)
         )
         for client in clients:
             self._newest.setdefault(client, 0)
-        for entry in sent:
-            if entry.packet.source_client in clients:
-                self._note(entry)
-        for ack in written:
-            if ack.dest_client in clients:
-                self.written[ack.dest_client, ack.sequence] = ack
-                self._received_by.pop((ack.dest_client, ack.sequence), None)
-        self.scanned = upto
+        for fact in (each.fact for block in told for each in block.facts):
+            match fact:
+                case SentPacket(packet) if packet.source_client in clients:
+                    self._note(fact)
+                case WrittenAcknowledgement(client, sequence) if client in clients:
+                    self.written[client, sequence] = fact
+                    self._received_by.pop((client, sequence), None)
+        if told:
+            self.scanned = told[-1].height
+        if self.scanned < upto:
+            raise LedgerBehind(f"{self.ledger.id} tells of no block {upto} yet.")
 
-    async def _read_fees(self, height: int) -> None:
-        """Read what was escrowed for the earner, ahead of the packets: these logs are few.
+    async def _follow(self, after: int, upto: int) -> list[BlockFacts]:
+        return [told async for told in self.ledger.feed(after, upto, _TRAFFIC)]
 
-        The newest blocks are read over and over, for a node may have left something out.
-        """
-        escrow = self.ledger.fees
-        if self.earner is None or escrow is None:
-            return
-        start = max(0, self.ledger.deployed_at - 1, self._fees_scanned - _FEES_AGAIN_BLOCKS)
-        found = await escrow.escrowed(self.earner, start, height)
-        held = []
-        if found:
-            held = await at_final(height, lambda at: escrow.held(found, at))
-        for fee, amount in zip(found, held, strict=True):
-            if amount:
-                known = self.fees.setdefault((fee.client_id, fee.sequence), {})
-                known[fee.payer] = replace(fee, amount=amount)
-        self._fees_scanned = height
+    @property
+    def fees(self) -> dict[tuple[str, int], dict[Account, RelayFee]]:
+        """Fees that wait here for the earner: (client, sequence) to payer to fee."""
+        return self._fees.known
 
     def paid(self, name: tuple[str, int]) -> int:
         """Tell what the earner gets for carrying a packet, in the smallest coin."""
-        return sum(fee.amount.units for fee in self.fees.get(name, {}).values())
+        return self._fees.paid(name)
 
     def _note(self, entry: SentPacket) -> None:
         client, sequence = entry.packet.source_client, entry.packet.sequence
@@ -213,30 +183,13 @@ class OpenPackets:
         self, others: Mapping[LedgerId, OpenPackets], final: Block
     ) -> None:
         """Drop fees that were collected or given back, and those of packets that timed out."""
-        ending = []
+        ending: list[RelayFee] = []
         for route in self.routes:
             other = others[route.counterparty]
-            for name, fees in list(self.fees.items()):
-                if name[0] != route.client_id or name in self.sent:
-                    continue
-                if (route.counterparty_client_id, name[1]) in other.written:
-                    ending += list(fees.values())
-                elif (
-                    not (self.behind or other.behind)
-                    and other.final is not None
-                    and other.final.time >= max(fee.timeout for fee in fees.values())
-                ):
-                    del self.fees[name]  # it ended, and was never received
-        held = []
-        escrow = self.ledger.fees
-        if ending and escrow is not None:
-            held = await at_final(final.height, lambda at: escrow.held(ending, at))
-        for fee, amount in zip(ending, held, strict=True):
-            if not amount:
-                name = (fee.client_id, fee.sequence)
-                del self.fees[name][fee.payer]
-                if not self.fees[name]:
-                    del self.fees[name]
+            read = not (self.behind or other.behind)
+            expired = other.final.time if read and other.final is not None else 0
+            ending += self._fees.ended(route, other.written, self.sent, expired)
+        await self._fees.forget_paid(ending, final)
 
     async def find_missing(self, received: Sequence[tuple[str, int]]) -> None:
         """Notice when an acknowledgement in the blocks read was not in their events."""
@@ -298,7 +251,7 @@ class OpenPackets:
 
     async def sort(self, route: Route, other: OpenPackets) -> Sorted:
         """Sort this ledger's open packets towards `route` by what the other ledger has done."""
-        collect = await self._earned(route, other)
+        collect = await self._fees.earned(route, other.written, self.sent)
         names = sorted(name for name in self.sent if name[0] == route.client_id)
         if not names or other.final is None:
             return Sorted(collect=collect)
@@ -330,21 +283,3 @@ class OpenPackets:
             elif entry.packet.timeout <= other.final.time:
                 time_out.append(entry)
         return Sorted(tuple(deliver), tuple(acknowledge), tuple(time_out), collect)
-
-    async def _earned(self, route: Route, other: OpenPackets) -> tuple[EarnedFee, ...]:
-        """List the fees of packets that ended acknowledged, one for each: a proof names it once."""
-        found = []
-        for (client, sequence), fees in self.fees.items():
-            answer = other.written.get((route.counterparty_client_id, sequence))
-            if (client, sequence) in self.sent or client != route.client_id:
-                continue
-            if answer is not None:
-                fee = max(fees.values(), key=lambda each: (each.amount.units, each.payer.native))
-                found.append(
-                    EarnedFee(fee, answer.acknowledgements, answer.dest_client, answer.height)
-                )
-        escrow = self.ledger.fees
-        if not found or escrow is None:
-            return ()
-        held = await escrow.held([each.fee for each in found])
-        return tuple(each for each, amount in zip(found, held, strict=True) if amount)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -21,6 +20,7 @@ from caimi.errors.messaging import (
 )
 from caimi.ibc.statements import Kind
 from caimi.ledgers.port import AttestationKey, Block, Committee, Ledger, LedgerId
+from caimi.logs import about, logger
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.pinning import Pinning
 from caimi.messaging.proof import Tree, absence_facts, statement_of
@@ -30,7 +30,7 @@ from caimi.messaging.witnesses import Witnesses
 
 __all__ = ["MAX_ABSENCES", "MAX_BLOCKS", "MAX_FACTS", "Validator", "read_tree"]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 MAX_BLOCKS: Final = 10_000
 MAX_ABSENCES: Final = 1_000
 _ALARMING = (EndpointsDisagree, AlreadySignedOtherwise)
@@ -38,7 +38,8 @@ _ALARMING = (EndpointsDisagree, AlreadySignedOtherwise)
 
 def log_alarm(ledger: LedgerId, error: CaimiError) -> None:
     """Write an alarm to the log."""
-    _log.critical("%s: %s", ledger, error)
+    with about(ledger=ledger):
+        _log.critical("%s: %s", ledger, error)
 
 
 class Validator:
@@ -158,7 +159,8 @@ class Validator:
                     block = await source.block(pin.height)
                     await pinning.check(pin, block.hash)
         except (NotFinal, TooFewEndpoints, SigningStopped, *_ALARMING) as error:
-            _log.info("%s: %s", name, error)
+            with about(ledger=name):
+                _log.info("%s: %s", name, error)
 
     async def stopped(self) -> dict[LedgerId, str]:
         """Tell which ledgers are not signed any more, and why."""

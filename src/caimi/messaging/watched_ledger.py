@@ -9,7 +9,7 @@ from caimi.errors.messaging import EventsMissing
 from caimi.ibc.commitments import packet_commitment
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
-from caimi.ledgers.port import Delivery, Ending, Ledger, Route, offered
+from caimi.ledgers.port import Delivery, Ending, Ledger, Route, SentPacket, offered
 
 SCAN_BLOCKS: Final = 5_000
 Name = tuple[str, int]
@@ -59,16 +59,23 @@ class View:
         }
 
     async def read_sent(self) -> None:
-        """Read what was sent since `read`, up to the newest block there is now."""
-        top = min((await self.ledger.head()).height, self.read + SCAN_BLOCKS)
-        sent = await self.ledger.gateway.sent(self.read, top)
+        """Read what was sent since `read`, up to the newest block there is now.
+
+        Of a long past some thousands of blocks are read, as of arrivals.
+        """
+        until = self.read + SCAN_BLOCKS
+        if until <= self.final:
+            told = [each async for each in self.ledger.feed(self.read, until, {SentPacket})]
+        else:
+            told = await self.ledger.recent(self.read, {SentPacket})
         # A reorganisation may have put other packets in the place of those that were not final.
         self.sent = {name: each for name, each in self.sent.items() if each.height <= self.read}
-        for entry in sent:
-            packet = entry.packet
-            self.sent[packet.source_client, packet.sequence] = Sent(
-                packet_commitment(packet), packet.timeout, entry.height
-            )
+        for fact in (each.fact for block in told for each in block.facts):
+            if isinstance(fact, SentPacket):
+                packet = fact.packet
+                self.sent[packet.source_client, packet.sequence] = Sent(
+                    packet_commitment(packet), packet.timeout, fact.height
+                )
 
     async def find_sent(self, name: Name, delivered: Packet | None) -> Sent | None:
         """Give a packet that was sent; where no log tells of it, as the ledger's state has it.

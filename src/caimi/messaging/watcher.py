@@ -9,7 +9,6 @@ a false alarm costs time and never a packet. It keeps no state: after a restart 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,11 +26,12 @@ from caimi.errors.messaging import (
 from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
 from caimi.ibc.path import Path
 from caimi.ledgers.port import Delivery, Ending, Ledger, LedgerId, Route, Signer, offered
+from caimi.logs import about, logger
 from caimi.messaging.conflicts import Conflicts
 from caimi.messaging.countermeasures import Countermeasures, Measure
 from caimi.messaging.watched_ledger import Name, Sent, View
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 PATIENCE_SECONDS: Final = 15.0
 # What a gateway keeps of a packet that it did not receive, and of one that is not answered yet.
 _ABSENT: Final = bytes(32)
@@ -170,7 +170,8 @@ class Watcher:
         self._judged.add((name, "delivery", key))
         if delivery.deferred:
             self._views[name].deferred.add(key)
-        self._conclude(watched, name, route, finding)
+        with about(sequences=(delivery.sequence,)):
+            self._conclude(watched, name, route, finding)
 
     async def _judge_endings(
         self,
@@ -198,7 +199,8 @@ class Watcher:
                 continue
             self._judged.add((name, "ending", key))
             self._compare_statements(watched, name, route, ending.tx, ending.proof)
-            self._conclude(watched, name, route, finding)
+            with about(sequences=(ending.sequence,)):
+                self._conclude(watched, name, route, finding)
 
     def _timeout(self, name: LedgerId, key: Name) -> int:
         """Give the time before which a packet cannot have timed out; 0 when it is not known."""
@@ -211,7 +213,8 @@ class Watcher:
         if finding is None:
             return
         watched.findings.append(finding)
-        _log.critical("%s", finding)
+        with about(ledger=name, client=route.client_id):
+            _log.critical("%s", finding)
         self._observe(name, route.client_id, finding)
         if not isinstance(finding, DeliveryUnreadable):
             self._measures.want(Measure(name, route.client_id))

@@ -17,6 +17,7 @@ from caimi.errors.node import AskedTooMuch, BodyTooSlow, LedgerTooSlow, RequestI
 from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
 from caimi.node.received import BoundBodies
+from caimi.node.request_names import NamedRequests
 
 MAX_BODY_BYTES = 4 << 20
 
@@ -54,6 +55,7 @@ def service(
         return error_response(error)
 
     app.add_middleware(BoundBodies, most=max_body_bytes, refuse=refuse)
+    app.add_middleware(NamedRequests)
 
     @app.exception_handler(CaimiError)
     async def answer_error(request: Request, error: Exception) -> Response:

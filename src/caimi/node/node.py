@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from caimi.errors.node import RoleMissing, SignerShared
 from caimi.hex_text import read_either_case, read_hex
 from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId, Signer
+from caimi.logs import logger
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.ibc_attestor import IbcAttestor
 from caimi.messaging.validator import Validator, log_alarm
@@ -30,7 +30,7 @@ from caimi.node.metrics import NodeMetrics
 from caimi.node.settings import NodeSettings
 from caimi.persistence import open_signed_store
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class Node:

@@ -6,7 +6,6 @@ expand to would not be), requests at a time too, and no connection is kept for e
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote
@@ -34,11 +33,13 @@ from caimi.inference.oip.wire import (
     model_info_message,
     parse_message,
 )
+from caimi.logs import about, logger
 from caimi.node.bodies import Bodies
 from caimi.node.connections import peer_of
 from caimi.node.oip_http import error_text
+from caimi.node.request_names import new_name
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 MAX_CONNECTION_MS: Final = 60_000
 """After so long a connection takes no more calls, and after `MAX_CALL_MS` more it is ended."""
 MAX_CALL_MS: Final = 90_000
@@ -150,20 +151,21 @@ def _told(handler: _Handler, bodies: Bodies) -> Callable[[Any, _Context], Awaita
     """Answer a `CaimiError` as a status with our code; of other errors nothing is told."""
 
     async def handle(_messages: object, context: _Context) -> bytes:
-        try:
-            data = await bodies.receive(context.read(), _peer(context))
-            if not isinstance(data, bytes):
-                raise RequestInvalid("A call without a message is not accepted.")
-            return await handler(data)
-        except CaimiError as error:
-            status = next(
-                (code for kind, code in _STATUS.items() if isinstance(error, kind)),
-                grpc.StatusCode.INVALID_ARGUMENT,
-            )
-            text = error_text(error)
-        except Exception:
-            _log.exception("A request over gRPC failed")
-            status, text = grpc.StatusCode.INTERNAL, "The worker failed."
+        with about(request=new_name()):
+            try:
+                data = await bodies.receive(context.read(), _peer(context))
+                if not isinstance(data, bytes):
+                    raise RequestInvalid("A call without a message is not accepted.")
+                return await handler(data)
+            except CaimiError as error:
+                status = next(
+                    (code for kind, code in _STATUS.items() if isinstance(error, kind)),
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                )
+                text = error_text(error)
+            except Exception:
+                _log.exception("A request over gRPC failed")
+                status, text = grpc.StatusCode.INTERNAL, "The worker failed."
         await context.abort(status, text)
         raise AssertionError("abort raises")
 

@@ -6,7 +6,15 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from caimi.config import DatabaseSection, HexAddress, HttpUrl, LedgerSection, Section, TopSection
+from caimi.config import (
+    DatabaseSection,
+    HexAddress,
+    HttpUrl,
+    LedgerSection,
+    LoggingSection,
+    Section,
+    TopSection,
+)
 
 PUBLIC_KEY: Final = r"0x0[23][0-9a-f]{64}"
 """A compressed public key of secp256k1, as an expression."""
@@ -53,6 +61,7 @@ class NodeSettings(TopSection):
     coordinator: HexAddress | None = None
     signed: str = "signed.sqlite"
     database: DatabaseSection | None = None
+    logging: LoggingSection = LoggingSection()
     tombstones: str = "tombstones.log"
     epoch: Annotated[int, Field(ge=0)] = 0
     threshold: Annotated[int, Field(ge=2, le=256)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,11 +12,12 @@ from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import optimistic_proof
 from caimi.ledgers.port import Account
 from caimi.ledgers.port.clients import Claim
+from caimi.logs import logger
 from caimi.messaging.proof import Proof, Tree, absence_facts, block_key
 from caimi.messaging.provers.prover import Name, ProofRequest, Prove
 from caimi.messaging.reading import read_tree
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 MAX_LEAVES: Final = 1_024
 """How many leaves one claim may have: its client's MAX_SIZE."""
 MAX_CLAIMS: Final = 128

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 from fastapi import FastAPI
 
 from caimi.errors.base import CaimiError
+from caimi.logs import logger
 from caimi.node.connections import make_server
 
 MEASURE_SECONDS: Final = 5.0
 METRICS_HOST: Final = "127.0.0.1"
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 async def run_all(*works: Coroutine[None, None, None]) -> None:

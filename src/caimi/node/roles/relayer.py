@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
@@ -12,6 +11,7 @@ from caimi.client.network import AsyncNetwork
 from caimi.composition.committee import reach_nodes
 from caimi.config import Config
 from caimi.hex_text import read_either_case
+from caimi.logs import logger
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
 from caimi.node.http import service
@@ -22,7 +22,7 @@ from caimi.services.validators import HttpValidator
 
 POLL_SECONDS: Final = 0.25
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 async def run_relayer(config: Config, key: str, metrics_port: int | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import time
 
@@ -23,6 +22,7 @@ from caimi.inference.prices import PriceList
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.ledgers.port import LedgerId
+from caimi.logs import logger
 from caimi.node.bodies import Bodies
 from caimi.node.consent import Consent
 from caimi.node.roles.processes import serve
@@ -30,7 +30,7 @@ from caimi.node.serving import LicensedModels, ServingOptions
 from caimi.node.worker_app import create_worker_app, grpc_beside
 from caimi.persistence import open_receipt_store
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 async def run_worker(

@@ -1,0 +1,99 @@
+"""Logs, for people or as JSON lines: each line has what it is about as fields of its own.
+
+What is being done says so once, and every line on the way carries it, whoever writes it::
+
+    with about(client="caimi-1-0", sequences=(7,)):
+        await carry()
+
+The fields are names and numbers that anyone may know; a secret is never one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
+
+LogFormat: TypeAlias = Literal["text", "json"]
+Fields: TypeAlias = Mapping[str, object]
+_NOTHING: Final[Fields] = MappingProxyType({})
+_about: ContextVar[Fields] = ContextVar("caimi_about", default=_NOTHING)
+
+
+@contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """Say what is being done here, besides what was said around it."""
+    token = _about.set({**_about.get(), **fields})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def fields() -> Fields:
+    """Give what is being done, as `about` was told."""
+    return _about.get()
+
+
+class _Logger(logging.LoggerAdapter[logging.Logger]):
+    """Gives each record what it is about, as its attribute `about`."""
+
+    def process(
+        self, msg: object, kwargs: MutableMapping[str, Any]
+    ) -> tuple[object, MutableMapping[str, Any]]:
+        return msg, {**kwargs, "extra": {**(kwargs.get("extra") or {}), "about": fields()}}
+
+
+def logger(name: str) -> logging.LoggerAdapter[logging.Logger]:
+    """Give the logger of a module."""
+    return _Logger(logging.getLogger(name))
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people, with the fields in brackets at its end."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        said = " ".join(f"{name}={_word(value)}" for name, value in _of(record).items())
+        return super().formatMessage(record) + (f" [{said}]" if said else "")
+
+
+class JsonFormatter(logging.Formatter):
+    """A JSON object a line: time (UTC), level, logger, message, then the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps({**_of(record), **line}, default=str, ensure_ascii=False)
+
+
+def set_up(form: LogFormat) -> None:
+    """Have this process log to standard error, in this format."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _of(record: logging.LogRecord) -> Fields:
+    said = getattr(record, "about", _NOTHING)
+    return said if isinstance(said, Mapping) else _NOTHING
+
+
+def _word(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return str(value)
