@@ -105,7 +105,7 @@ class LicenceMarket:
             site = self._port.site
             offered = (site.ledger, paid_in, number(amount, 256, "amount"))
             payee = self.offers.require_price(call.state, token, offered)
-            consumer = site.here(self._reader(call, reader))
+            consumer = site.here(self._licensee(call, reader))
             licence = self.licences.issue(call, token, version, (consumer, payee))
             self.treasury.owe(call, native_of(payee), paid_in, amount)
             self.treasury.take(call, paid_in, amount, 0)
@@ -131,7 +131,7 @@ class LicenceMarket:
             word(token, "token")
             require(is_version(version), "InvalidVersion", version=version)
             identity = version_id(version)
-            reader = self._reader(call, reader)
+            reader = self._licensee(call, reader)
             bought = (identity, call.caller, reader)
             self.purchases.check_new(call.state, client_id, token, bought)
             asset(paid_in, self._port.site.ledger)
@@ -248,7 +248,7 @@ class LicenceMarket:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _reader(self, call: Execution, reader: Account) -> Account:
+    def _licensee(self, call: Execution, reader: Account) -> Account:
         if reader == NOBODY:
             return call.caller
         require(self._accounts.is_account(reader), "InvalidReader", reader=reader)

@@ -14,7 +14,8 @@ import {
 import {AttestationsClient} from "../../src/clients/AttestationsClient.sol";
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
 import {OptimisticClient} from "../../src/clients/OptimisticClient.sol";
-import {IGateway} from "../../src/interfaces/IGateway.sol";
+import {Applications} from "../../src/gateway/Applications.sol";
+import {Routes} from "../../src/gateway/Routes.sol";
 import {AxelarAdapter} from "../../src/interop/AxelarAdapter.sol";
 import {MessageGateway} from "../../src/interop/MessageGateway.sol";
 import {EmergencyExit} from "../../src/governance/EmergencyExit.sol";
@@ -82,7 +83,7 @@ contract HandOverTest is Network, Attestors, HandOver {
         string memory route = _end.clientId;
         address gateway = address(_here.gateway);
         RouteLimits.Limits memory limits = RouteLimits.Limits(1, 1, 0, 0, 0);
-        _stop("pauseRoute", gateway, abi.encodeCall(IGateway.pauseRoute, (route)));
+        _stop("pauseRoute", gateway, abi.encodeCall(Routes.pauseRoute, (route)));
         _exit = new EmergencyExit(_here.gateway, _bridge, 30 days, address(manager));
         _stop("stop", address(_exit), abi.encodeCall(EmergencyExit.stop, (route)));
         _stop("freeze", address(_end.client), abi.encodeCall(CommitteeClient.freeze, ()));
@@ -96,12 +97,12 @@ contract HandOverTest is Network, Attestors, HandOver {
         _add("unlockDead", address(_bridge), abi.encodeCall(ModelBridge.unlockDead, (1, route, STRANGER)));
         _add("refundDead", address(market), abi.encodeCall(LicenceMarket.refundDead, (route, 1)));
         _add("setRelayDeposit", address(market), abi.encodeCall(Payments.setRelayDeposit, (1)));
-        _add("unpauseRoute", gateway, abi.encodeCall(IGateway.unpauseRoute, (route)));
-        _add("addClient", gateway, abi.encodeCall(IGateway.addClient, (_substitute, ledgerBytes(there))));
-        _add("setCounterparty", gateway, abi.encodeCall(IGateway.setCounterparty, ("caimi-31337-1", "caimi-31338-1")));
-        _add("recoverClient", gateway, abi.encodeCall(IGateway.recoverClient, (route, _substitute)));
-        _add("migrateClient", gateway, abi.encodeCall(IGateway.migrateClient, (route, _substitute)));
-        _add("addApplication", gateway, abi.encodeCall(IGateway.addApplication, ("port", application)));
+        _add("unpauseRoute", gateway, abi.encodeCall(Routes.unpauseRoute, (route)));
+        _add("addClient", gateway, abi.encodeCall(Routes.addClient, (_substitute, ledgerBytes(there))));
+        _add("setCounterparty", gateway, abi.encodeCall(Routes.setCounterparty, ("caimi-31337-1", "caimi-31338-1")));
+        _add("recoverClient", gateway, abi.encodeCall(Routes.recoverClient, (route, _substitute)));
+        _add("migrateClient", gateway, abi.encodeCall(Routes.migrateClient, (route, _substitute)));
+        _add("addApplication", gateway, abi.encodeCall(Applications.addApplication, ("port", application)));
         _add("unpause", address(_bridge), abi.encodeCall(ModelBridge.unpause, ()));
         _add("closeBreaker", address(_bridge), abi.encodeCall(RouteLimits.closeBreaker, (route)));
         _add("closeBreaker", address(market), abi.encodeCall(RouteLimits.closeBreaker, (route)));
@@ -164,7 +165,7 @@ contract HandOverTest is Network, Attestors, HandOver {
 
     function test_roles_and_functions_are_out_of_everyones_reach() public {
         bytes4[] memory selectors = new bytes4[](1);
-        selectors[0] = IGateway.migrateClient.selector;
+        selectors[0] = Routes.migrateClient.selector;
         bytes[10] memory calls = [
             abi.encodeCall(IAccessManager.labelRole, (7, "x")),
             abi.encodeCall(IAccessManager.grantRole, (0, STRANGER, 0)),
@@ -203,7 +204,7 @@ contract HandOverTest is Network, Attestors, HandOver {
     function test_a_change_waits_its_whole_delay_and_then_anyone_carries_it_out() public {
         vm.prank(GUARDIAN);
         _here.gateway.pauseRoute(_end.clientId);
-        bytes memory data = abi.encodeCall(IGateway.unpauseRoute, (_end.clientId));
+        bytes memory data = abi.encodeCall(Routes.unpauseRoute, (_end.clientId));
         propose(address(_here.gateway), data);
         vm.warp(block.timestamp + DELAY);
         carryOut(address(_here.gateway), data);
@@ -211,7 +212,7 @@ contract HandOverTest is Network, Attestors, HandOver {
     }
 
     function test_a_change_is_on_chain_while_it_waits_and_can_be_cancelled() public {
-        bytes memory data = abi.encodeCall(IGateway.migrateClient, (_end.clientId, _substitute));
+        bytes memory data = abi.encodeCall(Routes.migrateClient, (_end.clientId, _substitute));
         bytes32 id = timelock.hashOperation(address(_here.gateway), 0, data, 0, 0);
         vm.expectEmit(address(timelock));
         emit TimelockController.CallScheduled(id, 0, address(_here.gateway), 0, data, 0, DELAY);

@@ -74,27 +74,37 @@ contract MarketHandler is ModelLedgers {
         address paid = _currency(currency);
         string memory wanted = vm.toString(bound(version, 0, VERSIONS - 1));
         (, uint256 amount,) = on(0).market.price(_model, chainOf(site), assetOf(paid));
-        uint256 value = paid == address(0) ? amount : 0;
-        LicenceMarket market = on(site).market;
-        uint256 deposit = site == 0 ? 0 : market.relayDeposit();
         address reader = whose % 2 == 0 ? address(0) : _buyer(whose);
-        address buyer = _buyer(who);
-        if (site == 0) {
-            vm.prank(buyer);
-            try market.buy{value: value}(_model, wanted, paid, amount, reader) {
-                paidIn[site][paid] += amount;
-            } catch {}
-        } else {
-            uint64 timeout = inAnHour();
-            vm.prank(buyer);
-            try market.buyRemote{value: value + deposit}(
-                routes[site][0], _model, wanted, paid, amount, timeout, reader
-            ) {
-                paidIn[site][paid] += amount;
-                paidIn[site][address(0)] += deposit;
-            } catch {}
-        }
+        if (site == 0) _buyHere(_buyer(who), wanted, paid, amount, reader);
+        else _buyElsewhere(site, _buyer(who), wanted, paid, amount, reader);
         observe();
+    }
+
+    function _buyHere(address buyer, string memory wanted, address paid, uint256 amount, address reader) private {
+        LicenceMarket market = on(0).market;
+        vm.prank(buyer);
+        try market.buy{value: paid == address(0) ? amount : 0}(_model, wanted, paid, amount, reader) {
+            paidIn[0][paid] += amount;
+        } catch {}
+    }
+
+    function _buyElsewhere(
+        uint256 site,
+        address buyer,
+        string memory wanted,
+        address paid,
+        uint256 amount,
+        address reader
+    ) private {
+        LicenceMarket market = on(site).market;
+        uint256 deposit = market.relayDeposit();
+        string memory route = routes[site][0];
+        uint256 value = paid == address(0) ? amount + deposit : deposit;
+        vm.prank(buyer);
+        try market.buyRemote{value: value}(route, _model, wanted, paid, amount, inAnHour(), reader) {
+            paidIn[site][paid] += amount;
+            paidIn[site][address(0)] += deposit;
+        } catch {}
     }
 
     function withdraw(uint256 site, uint256 who, uint256 currency) external {

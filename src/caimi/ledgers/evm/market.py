@@ -75,7 +75,7 @@ class EvmMarket:
             version,
             self._native(price.asset),
             price.units,
-            self._reader(reader),
+            self._licensee(reader),
             value=0 if price.asset.native else price.units,
         )
         return call.giving(_licence_id)
@@ -108,7 +108,7 @@ class EvmMarket:
             self._native(price.asset),
             price.units,
             expiry,
-            self._reader(reader),
+            self._licensee(reader),
             value=deposit if price.asset.native else deposit + price.units,
         )
         return call.giving(lambda included: included.value("PurchaseOpened", "purchaseId", bytes))
@@ -187,7 +187,7 @@ class EvmMarket:
             raise CallInvalid(f"The {asset} is not of {self._coin.ledger}.")
         return coin(asset.native)
 
-    def _reader(self, reader: Account | None) -> bytes:
+    def _licensee(self, reader: Account | None) -> bytes:
         return NO_ADDRESS if reader is None else self._contract.address_of(reader)
 
     def _purchase(self, purchase_id: bytes, fields: Value) -> Purchase:

@@ -90,7 +90,9 @@ class MachineMarket:
         self, model_id: bytes, version: str, price: Money, reader: Account | None = None
     ) -> MachineCall[bytes]:
         paid = price.asset.native, price.units
-        return self._call("Buying a licence", "buy", model_id, version, paid, self._reader(reader))
+        return self._call(
+            "Buying a licence", "buy", model_id, version, paid, self._licensee(reader)
+        )
 
     async def relay_deposit(self) -> Money:
         raise self._no_coin()
@@ -105,7 +107,7 @@ class MachineMarket:
         reader: Account | None = None,
     ) -> MachineCall[bytes]:
         wanted, paid = (model_id, version), (price.asset.native, price.units)
-        arguments = (client_id, wanted, paid, expiry, self._reader(reader))
+        arguments = (client_id, wanted, paid, expiry, self._licensee(reader))
         return self._call("Buying a licence", "buy remote", *arguments)
 
     async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase:
@@ -132,7 +134,7 @@ class MachineMarket:
         arguments = (asset.native if asset else b"", self._chain.native(to))
         return MachineCall(self._chain.id, "Withdrawing", "withdraw", arguments, nothing)
 
-    def _reader(self, reader: Account | None) -> bytes:
+    def _licensee(self, reader: Account | None) -> bytes:
         return b"" if reader is None else self._chain.native(reader)
 
     def _no_coin(self) -> NotOffered:
