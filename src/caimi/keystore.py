@@ -6,7 +6,6 @@ Whoever attests has one, whatever ledgers it is about; EVM ledgers take it as an
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from math import prod
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Any, Final
 from coincurve import PrivateKey
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json, normalize_keys
 
-from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
+from caimi.errors.operations import KeyLocked
 from caimi.json_text import read_json
 from caimi.signatures import account_of
+from caimi.stored_keys import read_key, write_key
 
-MAX_KEYSTORE_BYTES = 1 << 16
 _SCRYPT_N = 1 << 17
 _MAX_SCRYPT = 1 << 23
 """Of scrypt's n, r and p together: 128 times that is the memory it takes."""
@@ -90,18 +89,7 @@ class LocalSigner:
         document = create_keyfile_json(
             self._key.secret, passphrase, kdf="scrypt", iterations=scrypt_n
         )
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError as error:
-            raise KeyExists(f"There is already a key {path}.") from error
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(document, file)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            path.unlink(missing_ok=True)  # half a key opens nothing, and takes the name
-            raise
+        write_key(path, json.dumps(document).encode())
 
     @property
     def account(self) -> bytes:
@@ -147,14 +135,8 @@ KEYSTORES: Final = Keystores()
 
 
 def _read(path: Path) -> dict[str, Any]:
+    text = read_key(path)
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_KEYSTORE_BYTES + 1)
-    except OSError as error:
-        raise KeyMissing(f"The key {path} cannot be read: {error.strerror}.") from error
-    try:
-        if len(text) > MAX_KEYSTORE_BYTES:
-            raise ValueError("too large")
         document = read_json(text)
     except (ValueError, RecursionError) as error:
         raise KeyLocked(f"The key {path} is not a V3 keystore.") from error

@@ -21,12 +21,12 @@ from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.machine.administration import MachineAdministered
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import LedgerId, LedgerPlace, SignedCall
 from caimi.messaging.checkpoint import make_committee
 from embedded_node import node_of
 from memory_ledger.chain import MemoryChain
-from memory_ledger.sandbox import MemorySandbox
-from memory_ledger.site import MemorySite
 
 T = TypeVar("T")
 COINS = 1000 * 10**18
@@ -70,11 +70,19 @@ async def again_and_again(work: Callable[[], Awaitable[T]]) -> tuple[T, int]:
         await asyncio.gather(*others, return_exceptions=True)
 
 
+async def over_evm(number: int) -> EvmAdministered:
+    chain = embedded_chain(EmbeddedChain(number, {ADMIN.account: COINS}))
+    return EvmAdministered(EvmLedger(chain, await deploy(chain, ADMIN)), ADMIN)
+
+
+def over_machine(name: str) -> MachineAdministered:
+    chain = MemoryChain(name)
+    return MachineAdministered(MachineLedger(chain), chain.admin)
+
+
 async def test_unlike_ledgers_are_joined_by_a_route_each_way() -> None:
-    chain = embedded_chain(EmbeddedChain(31337, {ADMIN.account: COINS}))
-    here = EvmAdministered(EvmLedger(chain, await deploy(chain, ADMIN)), ADMIN)
-    site = MemorySite(MemoryChain("far"))
-    there = MemorySandbox(site, site.open(), {})
+    here = await over_evm(31337)
+    there = over_machine("far")
     on_here, on_there = await join_ledgers(here, there, COMMITTEE)
     for one, client, other, far in (
         (here, on_here, there, on_there),
@@ -88,10 +96,7 @@ async def test_unlike_ledgers_are_joined_by_a_route_each_way() -> None:
 
 @pytest.mark.parametrize("every", [1, 3])
 async def test_joining_goes_on_where_it_was_killed(every: int) -> None:
-    ends = []
-    for number in (31337, 31338):
-        chain = embedded_chain(EmbeddedChain(number, {ADMIN.account: COINS}))
-        ends.append(EvmAdministered(EvmLedger(chain, await deploy(chain, ADMIN)), ADMIN))
+    ends = await over_evm(31337), await over_evm(31338)
     outbox = DyingOutbox(every)
     clients, deaths = await again_and_again(lambda: join_ledgers(*ends, COMMITTEE, outbox=outbox))
     assert len(outbox.entries) == 8
@@ -99,6 +104,20 @@ async def test_joining_goes_on_where_it_was_killed(every: int) -> None:
     for end, client in zip(ends, clients, strict=True):
         (route,) = await end.ledger.gateway.routes()
         assert route.client_id == client
+
+
+@pytest.mark.parametrize("every", [1, 3])
+async def test_joining_ledgers_whose_contracts_run_here_goes_on_where_it_was_killed(
+    every: int,
+) -> None:
+    ends, outbox = (over_machine("near"), over_machine("far")), DyingOutbox(every)
+    clients, deaths = await again_and_again(lambda: join_ledgers(*ends, COMMITTEE, outbox=outbox))
+    assert len(outbox.entries) == 6
+    assert deaths >= 2
+    for end, client, other in zip(ends, clients, ends[::-1], strict=True):
+        (route,) = await end.ledger.gateway.routes()
+        assert (route.client_id, route.counterparty) == (client, other.ledger.id)
+        assert (await end.ledger.gateway.committee(client)).members == COMMITTEE.members
 
 
 async def test_deploying_goes_on_where_it_was_killed_and_gives_a_section() -> None:

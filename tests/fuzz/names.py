@@ -13,6 +13,8 @@ from caimi.hex_text import read_either_case, read_hex
 from caimi.json_text import read_json
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
+from caimi.ledgers.machine.ed25519_keys import ED25519_KEYS, Ed25519Key
 from caimi.ledgers.port import Account, Asset, LedgerId, Money
 from caimi.models.licence import check_licence
 from caimi.models.paths import check_path
@@ -63,6 +65,7 @@ public_key = "0x03{"cd" * 32}"
 """
 COIN = Asset(LedgerId("eip155:1"), b"", "coin", 18)
 EVM = EvmAccounts(COIN.ledger)
+ED25519, ED25519_ACCOUNTS = Ed25519Key(), Ed25519Accounts(LedgerId("local:near"))
 KEYSTORE = (Path(__file__).parent / "corpus" / "key.json").read_text()
 
 
@@ -88,6 +91,13 @@ def _amount(text: str) -> Money:
 def _ledger_of(data: bytes) -> Any:
     address = InteroperableAddress.from_bytes(data)
     return address.ledger, address.chain
+
+
+def _ed25519_file() -> str:
+    file = _file("new.ed25519", "")
+    file.unlink()
+    ED25519.save(file, b"passphrase")
+    return file.read_text()
 
 
 DECODERS = (
@@ -171,6 +181,15 @@ DECODERS = (
         EVM.parse,
         EVM.text,
         Law.SETTLES,
+        share=2,
+    ),
+    Decoder(
+        "account-ed25519",
+        ("caimi.ledgers.machine.ed25519_accounts",),
+        lambda: [ED25519.account.decode(), "gateway"],
+        ED25519_ACCOUNTS.parse,
+        ED25519_ACCOUNTS.text,
+        Law.ONE_SPELLING,
         share=2,
     ),
     Decoder(
@@ -260,5 +279,12 @@ DECODERS = (
         lambda: [KEYSTORE],
         lambda text: LocalSigner.load(_file("key.json", text), b"passphrase"),
         share=0.05,
+    ),
+    Decoder(
+        "ed25519-key",
+        ("caimi.ledgers.machine.ed25519_keys", "caimi.stored_keys"),
+        lambda: [_ed25519_file()],
+        lambda text: ED25519_KEYS.load(_file("key.ed25519", text), b"passphrase"),
+        share=0.1,
     ),
 )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
-from caimi.ledgers.machine.joining import add_client
+from caimi.ledgers.machine.administration import MachineAdministered
+from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.machine.sending import LAPSES_AFTER
 from caimi.ledgers.port import Committee, Ledger, LedgerId, Signer
 from memory_ledger.failing import Failing
-from sqlite_ledger.accounts import SqliteKey
 from sqlite_ledger.machine import SqliteMachine
 
 
@@ -22,20 +21,19 @@ class SqliteSite:
 
     file: Path
     id: LedgerId
-    admin: SqliteKey = field(default_factory=SqliteKey)
+    admin: Ed25519Key = field(default_factory=Ed25519Key)
     depth: int = 0
     has_coin = False
     keeps_past = True
-    _clients: count[int] = field(default_factory=count)
 
     @classmethod
     def named(cls, name: str, folder: Path) -> SqliteSite:
         site = cls(folder / f"{name}.sqlite", LedgerId(f"local:{name}"))
-        SqliteMachine.found(site.id, site.file, site.admin.account, site.admin.account)
+        site.machine().found(site.admin.account, site.admin.account)
         return site
 
     @property
-    def guardian(self) -> SqliteKey:
+    def guardian(self) -> Ed25519Key:
         return self.admin
 
     def machine(self) -> SqliteMachine:
@@ -51,8 +49,8 @@ class SqliteSite:
         self.depth = blocks
         return self.open()
 
-    async def wallet(self, name: str) -> SqliteKey:
-        return SqliteKey()
+    async def wallet(self, name: str) -> Ed25519Key:
+        return Ed25519Key()
 
     async def advance(self, seconds: int = 0, blocks: int = 1) -> None:
         self.machine().advance(seconds, blocks)
@@ -68,10 +66,8 @@ class SqliteSite:
         return found
 
     async def add_client(self, of: Ledger, committee: Committee) -> str:
-        name = f"client-{next(self._clients)}".encode()
-        return await add_client(self.open(), name, of, committee, self.admin)
+        return await MachineAdministered(self.open(), self.admin).add_client(of, committee)
 
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
-        here = self.open()
-        call = here.gateway.set_counterparty(client_id, other)
-        await here.submit(call, by or self.admin)
+        here = MachineAdministered(self.open(), by or self.admin)
+        await here.join(client_id, other)

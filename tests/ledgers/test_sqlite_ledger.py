@@ -11,12 +11,18 @@ import pytest
 from conformance.site import World
 from sqlite_site import SqliteSite
 
-from caimi.composition.ledgers import prepare_ledger
-from caimi.config import LedgerSection
+from caimi.client.keyring import Keyring
+from caimi.composition.joining import administration_of
+from caimi.composition.ledgers import family_of, prepare_ledger
+from caimi.config import Config, LedgerSection
+from caimi.contracts.deployment import Contracts
 from caimi.errors.ids import InvalidAccountId
 from caimi.errors.ledgers import CallInvalid, LedgerUnavailable, TransactionReverted, WrongLedger
+from caimi.errors.operations import ConfigInvalid
+from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import LedgerId, LedgerPlace
+from caimi.messaging.checkpoint import make_committee
 from conformance import (
     CoinlessFacet,
     KeyAccountsFacet,
@@ -28,10 +34,10 @@ from conformance import (
 from memory_ledger import MemorySite
 from offered_example import EXAMPLE, offer_example
 from sqlite_ledger import machine
-from sqlite_ledger.accounts import SqliteKey
 from sqlite_ledger.machine import SqliteMachine
 
 ROOT = b"\1" * 32
+COMMITTEE = make_committee(0, 2, [bytes([at]) * 20 for at in (1, 2, 3)])
 
 
 @pytest.fixture
@@ -87,7 +93,7 @@ class TestSqliteLedger(
         assert after == {**before, "blocks": before["blocks"] + 1, "acts": before["acts"] + 1}
 
     async def test_an_account_is_only_its_own_keys(self, world: World):
-        other = SqliteKey()
+        other = Ed25519Key()
         other.account = world.alice.account
         with pytest.raises(CallInvalid, match="did not sign"):
             await world.ledger.submit(world.ledger.receipts.anchor(ROOT, 1), other)
@@ -122,6 +128,56 @@ async def test_a_section_of_the_configuration_opens_the_file(
     await ledger.aclose()
 
 
+async def test_a_person_has_a_key_of_its_kind_and_founds_a_ledger_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    offer_example(tmp_path, monkeypatch)
+    monkeypatch.setenv("CAIMI_PASSPHRASE", "correct horse")
+    place = LedgerPlace(LedgerId("local:shelf"), "shelf", {"file": str(tmp_path / "a"), "depth": 1})
+    office, key = administration_of(place), family_of(place).keys.generate("alice")
+    section = await office.deploy(place, key)
+    config = Config(ledgers=[section], home=tmp_path)
+    Keyring(config).new("alice")
+    identity = Keyring(config).open("alice")
+    ledger = prepare_ledger(section)
+    await ledger.check()
+    account = identity.account(ledger.id)
+    assert family_of(section).accounts(section).parse(account.native.decode()) == account
+    done = await ledger.submit(
+        ledger.registry.publish("m", "1.0.0", ROOT), identity.signer_on(ledger.id)
+    )
+    assert (await ledger.registry.model(ledger.registry.model_id(account, "m"))).owner == account
+    assert (await ledger.finalized()).height == done.height - 1
+    await ledger.aclose()
+
+
+async def test_a_ledger_is_deployed_on_once_by_whoever_administers_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    offer_example(tmp_path, monkeypatch)
+    place = LedgerPlace(LedgerId("local:shelf"), "shelf", {"file": str(tmp_path / "a")})
+    office, admin, guardian = administration_of(place), Ed25519Key(), Ed25519Key()
+    with monkeypatch.context() as dying:
+        dying.setattr(Contracts, "found", None)
+        with pytest.raises(TypeError):
+            await office.deploy(place, admin, guardian=guardian.account)
+    sections = [await office.deploy(place, admin, guardian=guardian.account) for _ in range(2)]
+    assert sections[0] == sections[1]
+    ledger = prepare_ledger(sections[0])
+    here = office.administered(ledger, admin)
+    await here.join(await here.add_client(MemorySite.named("far").open(), COMMITTEE), "caimi-far-0")
+    assert len(await ledger.gateway.routes()) == 1
+    await ledger.aclose()
+    with pytest.raises(ConfigInvalid, match="is in its file already"):
+        await office.deploy(place, guardian)
+    with pytest.raises(WrongLedger, match="holds the ledger local:shelf"):
+        await office.deploy(replace(place, id=LedgerId("local:other")), admin)
+    with pytest.raises(LedgerUnavailable, match="cannot be in"):
+        await office.deploy(replace(place, told={"file": str(tmp_path / "no" / "a")}), admin)
+    with pytest.raises(ConfigInvalid, match="file"):
+        await office.deploy(replace(place, told={}), admin)
+
+
 async def test_a_file_that_is_not_there_or_is_anothers_is_named(tmp_path: Path):
     missing = MachineLedger(SqliteMachine(LedgerId("local:near"), tmp_path / "none.sqlite"))
     with pytest.raises(LedgerUnavailable, match="local:near is not in"):
@@ -136,7 +192,7 @@ async def test_a_file_that_others_hold_too_long_is_named(
     site: SqliteSite, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(machine, "BUSY", 0.01)
-    ledger, alice = site.open(), SqliteKey()
+    ledger, alice = site.open(), Ed25519Key()
     with closing(sqlite3.connect(site.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerUnavailable, match="held by others"):
@@ -147,7 +203,7 @@ async def test_a_file_that_others_hold_too_long_is_named(
 
 def test_a_ledger_is_founded_once(site: SqliteSite):
     with pytest.raises(FileExistsError):
-        SqliteSite.named("near", site.file.parent)
+        site.machine().found(site.admin.account, site.admin.account)
 
 
 def test_the_example_is_short():

@@ -7,44 +7,28 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Committee, Ledger, Outbox, Signer
+from caimi.ledgers.port import Signer
 from memory_ledger.chain import MemoryChain
-from memory_ledger.site import MemorySite
 from memory_ledger.words import Wallet
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
-class MemorySandbox:
+class MemorySandbox(MachineAdministered):
     """A chain in memory; its people have words of their own there."""
 
-    site: MemorySite
-    ledger: MachineLedger
+    chain: MemoryChain
     keys: dict[bytes, Wallet]
 
     def key_of(self, person: Signer) -> Wallet:
         return self.keys[person.account]
 
     async def pass_time(self, seconds: int) -> None:
-        chain = self.site.chain
+        chain = self.chain
         chain.advance(max(0, int(time.time()) - chain.clock) + seconds)  # its clock stands still
-
-    async def add_client(
-        self, of: Ledger, committee: Committee, *, outbox: Outbox | None = None, key: str = "route"
-    ) -> str:
-        return await self.site.add_client(of, committee)
-
-    async def join(
-        self,
-        client_id: str,
-        counterparty: str,
-        *,
-        outbox: Outbox | None = None,
-        key: str = "route",
-    ) -> None:
-        await self.site.join(client_id, counterparty)
 
 
 class MemorySandboxes:
@@ -54,11 +38,10 @@ class MemorySandboxes:
         self, stack: AsyncExitStack, place: int, people: Sequence[Signer]
     ) -> MemorySandbox:
         chain = MemoryChain(f"memory{place}", clock=int(time.time()))
-        site = MemorySite(chain)
         keys = {
             person.account: chain.enrol(f"person{_LETTERS[at]}") for at, person in enumerate(people)
         }
-        return MemorySandbox(site, site.open(), keys)
+        return MemorySandbox(MachineLedger(chain, patience=20.0), chain.admin, chain, keys)
 
 
 MEMORY = MemorySandboxes()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 
-from caimi.ledgers.machine.joining import add_client
+from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.machine.sending import LAPSES_AFTER
 from caimi.ledgers.port import Committee, Ledger, Signer
 from memory_ledger.chain import MemoryChain
 from memory_ledger.failing import Failing
 from memory_ledger.words import Wallet
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass
@@ -22,7 +19,6 @@ class MemorySite:
 
     chain: MemoryChain
     has_coin = False
-    _clients: count[int] = field(default_factory=count)
 
     @property
     def keeps_past(self) -> bool:
@@ -61,10 +57,8 @@ class MemorySite:
         return self.chain.count(who)
 
     async def add_client(self, of: Ledger, committee: Committee) -> str:
-        word = f"client{_LETTERS[next(self._clients)]}".encode()
-        return await add_client(self.open(), word, of, committee, self.chain.admin)
+        return await MachineAdministered(self.open(), self.chain.admin).add_client(of, committee)
 
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
-        here = self.open()
-        call = here.gateway.set_counterparty(client_id, other)
-        await here.submit(call, by or self.chain.admin)
+        here = MachineAdministered(self.open(), by or self.chain.admin)
+        await here.join(client_id, other)

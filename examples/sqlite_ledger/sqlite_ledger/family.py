@@ -1,35 +1,34 @@
-"""The family: what a ledger's section of caimi.toml says, and how a ledger is made of it."""
+"""The family: how people's keys and accounts are, and how ledgers are made of their sections."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from caimi.config import LedgerSection, Section
+from caimi.config import LedgerSection
+from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
+from caimi.ledgers.machine.ed25519_keys import ED25519_KEYS
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Ledger, LedgerId
-from sqlite_ledger.machine import SqliteMachine
-
-
-class SqliteSettings(Section):
-    """Where the file is, and how many blocks must lie on one that is final."""
-
-    file: str
-    depth: Annotated[int, Field(ge=0)] = 0
+from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId
+from sqlite_ledger.administration import SqliteAdministration
+from sqlite_ledger.settings import SqliteSettings, machine_of
 
 
 class SqliteFamily:
     """Opens ledgers in files (port `Family`)."""
 
     settings: type[BaseModel] = SqliteSettings
+    keys: KeyFiles = ED25519_KEYS
+    administration: Administration | None = SqliteAdministration()
+
+    def accounts(self, section: LedgerSection) -> Ed25519Accounts:
+        """Tell how a ledger writes its accounts."""
+        return Ed25519Accounts(LedgerId(section.id))
 
     def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> MachineLedger:
         """Make a ledger ready to be asked; its work costs nothing."""
-        said = section.settings
-        assert isinstance(said, SqliteSettings), "the section is of this family"
-        return MachineLedger(SqliteMachine(LedgerId(section.id), Path(said.file), said.depth))
+        return MachineLedger(machine_of(section))
 
     def views(self, section: LedgerSection) -> dict[str, Ledger]:
         """Make one connection: there is one file."""

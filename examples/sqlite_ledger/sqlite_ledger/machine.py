@@ -16,23 +16,23 @@ from caimi.contracts.identifiers import Account as Native
 from caimi.errors.ledgers import LedgerBehind, LedgerUnavailable, WrongLedger
 from caimi.hashing import sha256
 from caimi.ledgers.machine.calls import SignedAct
+from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
 from caimi.ledgers.machine.machine import Included, Machine, Told, site_of
 from caimi.ledgers.machine.outcomes import Outcome, decode_effect, effect_kind, encode_effect
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
-from sqlite_ledger.accounts import SqliteAccounts
 
 E = TypeVar("E", bound=Effect)
 BUSY: Final = 30.0
 """How long a program waits while others write, in seconds."""
-_TABLES: Final = """
-CREATE TABLE ledger (id TEXT NOT NULL, shift INTEGER NOT NULL);
-CREATE TABLE blocks (height INTEGER PRIMARY KEY, time INTEGER NOT NULL, hash BLOB NOT NULL);
-CREATE TABLE state (key BLOB, height INTEGER, value BLOB, PRIMARY KEY (key, height)) WITHOUT ROWID;
-CREATE TABLE acts (tx TEXT PRIMARY KEY, height INTEGER, author BLOB, outcome BLOB) WITHOUT ROWID;
-CREATE TABLE effects (height INTEGER, tx TEXT, kind TEXT, said BLOB);
-CREATE INDEX effects_by_kind ON effects (kind, height);
-CREATE INDEX effects_by_height ON effects (height);
-"""
+_TABLES: Final = (
+    "TABLE ledger (id TEXT NOT NULL, shift INTEGER NOT NULL)",
+    "TABLE blocks (height INTEGER PRIMARY KEY, time INTEGER NOT NULL, hash BLOB NOT NULL)",
+    "TABLE state (key BLOB, height INTEGER, value BLOB, PRIMARY KEY (key, height)) WITHOUT ROWID",
+    "TABLE acts (tx TEXT PRIMARY KEY, height INTEGER, author BLOB, outcome BLOB) WITHOUT ROWID",
+    "TABLE effects (height INTEGER, tx TEXT, kind TEXT, said BLOB)",
+    "INDEX effects_by_kind ON effects (kind, height)",
+    "INDEX effects_by_height ON effects (height)",
+)
 
 
 class StateAt:
@@ -63,30 +63,15 @@ class SqliteMachine(Machine):
 
     def __init__(self, ledger: LedgerId, file: Path, depth: int = 0) -> None:
         self.id = ledger
-        self._accounts = SqliteAccounts(ledger)
+        self._accounts = Ed25519Accounts(ledger)
         self.contracts = Contracts.over(site_of(ledger), self._accounts)
         self._file = file
         self._depth = depth
 
-    @classmethod
-    def found(
-        cls, ledger: LedgerId, file: Path, administrator: bytes, guardian: bytes
-    ) -> SqliteMachine:
-        """Make a new ledger in a file that is not there yet."""
-        file.touch(exist_ok=False)
-        machine = cls(ledger, file)
-        machine._db.executescript(_TABLES)
-        with machine._writing() as db:
-            db.execute("INSERT INTO ledger VALUES (?, 0)", (ledger,))
-            block = machine._close(Block(-1, 0, b""), ledger)
-            call = Execution(StateAt(db, 0), 0, block.time, Native(administrator))
-            machine.contracts.found(call, call.caller, Native(guardian))
-        return machine
-
     # --- reading --------------------------------------------------------------------------------
 
     @property
-    def accounts(self) -> SqliteAccounts:
+    def accounts(self) -> Ed25519Accounts:
         return self._accounts
 
     @property
@@ -144,6 +129,27 @@ class SqliteMachine(Machine):
             del self._db
 
     # --- writing --------------------------------------------------------------------------------
+
+    def found(self, administrator: bytes, guardian: bytes) -> None:
+        """Make a new ledger, whole or not at all.
+
+        Raises:
+            FileExistsError: something is in the file.
+            LedgerUnavailable: there can be no such file.
+        """
+        try:
+            self._file.touch()
+        except OSError as error:
+            raise LedgerUnavailable(f"{self.id} cannot be in {self._file}: {error}.") from error
+        with self._writing() as db:
+            if db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise FileExistsError(self._file)
+            for table in _TABLES:
+                db.execute(f"CREATE {table}")
+            db.execute("INSERT INTO ledger VALUES (?, 0)", (self.id,))
+            block = self._close(Block(-1, 0, b""), self.id)
+            call = Execution(StateAt(db, 0), 0, block.time, Native(administrator))
+            self.contracts.found(call, call.caller, Native(guardian))
 
     async def carry_out(self, signed: SignedAct) -> Included:
         with self._writing() as db:

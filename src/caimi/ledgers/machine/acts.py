@@ -78,8 +78,8 @@ def _rotate(
 
 def _add_client(
     contracts: Contracts, call: Execution, account: Account, gateway: bytes, known: KnownCommittee
-) -> None:
-    contracts.clients.add(call, account, gateway, known)
+) -> Account:
+    return contracts.clients.add(call, account, gateway, known).account
 
 
 ACTS: Final[Mapping[str, Act]] = {

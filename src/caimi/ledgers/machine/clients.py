@@ -9,7 +9,7 @@ from caimi.contracts.committees import KnownCommittee
 from caimi.contracts.execution import refuse
 from caimi.contracts.state import State
 from caimi.errors.ledgers import NotOffered
-from caimi.ledgers.machine.calls import MachineCall, nothing
+from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import COMMITTEE, Account, Claim, Committee, LightClient
@@ -58,13 +58,13 @@ class MachineClients:
         arguments = (self._chain.native(account), committee, signers, signatures)
         return MachineCall(self._chain.id, "Handing over", "rotate", arguments, nothing)
 
-    def add(self, word: bytes, gateway: bytes, committee: Committee) -> MachineCall[None]:
-        """Make a client; administrators only."""
+    def add(self, account: bytes, gateway: bytes, committee: Committee) -> MachineCall[bytes]:
+        """Make a client that goes by `account`, and give that; administrators only."""
         known = KnownCommittee(
             committee.epoch, committee.threshold, committee.members, committee.operators
         )
-        arguments = (word, gateway, known)
-        return MachineCall(self._chain.id, "Adding a client", "add client", arguments, nothing)
+        arguments = (account, gateway, known)
+        return MachineCall(self._chain.id, "Adding a client", "add client", arguments, same)
 
     async def claims(self, account: Account, most: int) -> list[Claim]:
         raise self._not_offered()

@@ -1,11 +1,14 @@
-"""Accounts: an Ed25519 key, in the 52 small letters and digits that base32 writes it with."""
+"""Accounts that are Ed25519 keys, in the 52 small letters and digits that base32 writes them with.
+
+A key signs the hash of a statement's one encoding (RFC 8032; base32 as RFC 4648, without padding).
+"""
 
 from __future__ import annotations
 
 from base64 import b32decode, b32encode
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from caimi.contracts.site import SignedPublication
 from caimi.errors.ids import InvalidAccountId
@@ -17,19 +20,12 @@ from caimi.ledgers.port import Account, LedgerId, Signer, Statement
 from caimi.ledgers.publications import statement_signed
 
 
-class SqliteKey:
-    """The key of an account (port `Signer`)."""
-
-    def __init__(self, secret: Ed25519PrivateKey | None = None) -> None:
-        self._secret = secret or Ed25519PrivateKey.generate()
-        self.account = _written(self._secret.public_key().public_bytes_raw())
-
-    def sign_digest(self, digest: bytes) -> bytes:
-        """Sign 32 bytes with Ed25519."""
-        return self._secret.sign(digest)
+def account_of_key(public: bytes) -> bytes:
+    """Give the native bytes of a key's account."""
+    return b32encode(public).rstrip(b"=").lower()
 
 
-class SqliteAccounts:
+class Ed25519Accounts:
     """What a ledger knows of accounts (port `AccountCodec`, and the contracts' `Accounts`)."""
 
     def __init__(self, ledger: LedgerId) -> None:
@@ -52,7 +48,7 @@ class SqliteAccounts:
 
     def verify(self, statement: Statement, account: Account, signature: bytes) -> bool:
         """Tell whether the account's key signed a statement."""
-        public = _read(account.native)
+        public = _public_of(account.native)
         if account.ledger != self._ledger or public is None:
             return False
         try:
@@ -67,7 +63,7 @@ class SqliteAccounts:
 
     def is_account(self, native: bytes) -> bool:
         """Tell whether it is a key, or one of the contracts."""
-        return native in CONTRACTS or _read(native) is not None
+        return native in CONTRACTS or _public_of(native) is not None
 
     def signed(self, publication: SignedPublication, signature: bytes) -> bool:
         """Tell whether its publisher signed a publication."""
@@ -75,14 +71,10 @@ class SqliteAccounts:
         return self.verify(statement_signed(publication), publisher, signature)
 
 
-def _written(public: bytes) -> bytes:
-    return b32encode(public).rstrip(b"=").lower()
-
-
-def _read(native: bytes) -> bytes | None:
+def _public_of(native: bytes) -> bytes | None:
     """Give the 32 bytes of a key; None where it is not written in their one form."""
     try:
         public = b32decode(native.upper() + b"====")
     except ValueError:
         return None
-    return public if len(public) == 32 and _written(public) == native else None
+    return public if len(public) == 32 and account_of_key(public) == native else None
