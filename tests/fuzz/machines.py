@@ -8,7 +8,7 @@ from caimi.contracts.sending import PacketSent
 from caimi.errors.ledgers import CallRefused
 from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.machine.calls import MachineCall, SignedAct, nothing, read, sign
-from caimi.ledgers.machine.outcomes import Outcome, decode_effect, encode_effect
+from caimi.ledgers.machine.outcomes import ActOutcome, decode_effect, encode_effect
 from caimi.ledgers.machine.values import decode_value, encode_value
 from caimi.ledgers.port import LedgerId, SignedCall
 from fuzz.decoder import Decoder, Law
@@ -37,7 +37,7 @@ def _effects() -> list[bytes]:
 
 def _outcomes() -> list[bytes]:
     refusal = CallRefused("TooManyPrices", {"length": 33, "of": b"\1" * 32})
-    return [Outcome((5, "a"), (), None).encode(), Outcome(None, (), refusal).encode()]
+    return [ActOutcome((5, "a"), (), None).encode(), ActOutcome(None, (), refusal).encode()]
 
 
 DECODERS = (
@@ -70,10 +70,10 @@ DECODERS = (
     ),
     Decoder(
         "machine-outcome",
-        ("caimi.ledgers.machine.outcomes.Outcome.decode",),
+        ("caimi.ledgers.machine.outcomes.ActOutcome.decode",),
         _outcomes,
-        lambda data: Outcome.decode(data, ()),
-        Outcome.encode,
+        lambda data: ActOutcome.decode(data, ()),
+        ActOutcome.encode,
         Law.ONE_SPELLING,
         (ValueError,),
     ),

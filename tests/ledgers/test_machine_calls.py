@@ -19,7 +19,7 @@ from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.machine.acts import ACTS
 from caimi.ledgers.machine.calls import MachineCall, nothing, read, sign
 from caimi.ledgers.machine.machine import site_of
-from caimi.ledgers.machine.outcomes import Outcome, decode_effect, encode_effect
+from caimi.ledgers.machine.outcomes import ActOutcome, decode_effect, encode_effect
 from caimi.ledgers.machine.typed import fitted, flat
 from caimi.ledgers.machine.values import MAX_BYTES, decode_value, encode_value
 from caimi.ledgers.port import LedgerId
@@ -123,10 +123,10 @@ def test_what_is_no_effect_is_refused(wrong: object):
 
 def test_an_outcome_is_read_as_it_was_written():
     effects: tuple[Effect, ...] = (PricesSet(b"\1" * 32, Account(b"a"), ()),)
-    done = Outcome((1, b"x"), effects, None)
-    assert Outcome.decode(done.encode(), effects) == done
-    refused = Outcome(None, (), CallRefused("TooMany", {"length": 3, "what": b"x"}))
-    again = Outcome.decode(refused.encode(), ())
+    done = ActOutcome((1, b"x"), effects, None)
+    assert ActOutcome.decode(done.encode(), effects) == done
+    refused = ActOutcome(None, (), CallRefused("TooMany", {"length": 3, "what": b"x"}))
+    again = ActOutcome.decode(refused.encode(), ())
     assert again.refusal is not None
     assert (again.refusal.reason, again.refusal.arguments) == (
         "TooMany",
@@ -140,7 +140,7 @@ def test_an_outcome_is_read_as_it_was_written():
         (None, ("R", *[("x", 1)] * 2)),
     ):
         with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
-            Outcome.decode(encode_value(wrong), ())
+            ActOutcome.decode(encode_value(wrong), ())
 
 
 @pytest.mark.parametrize("name", ACTS)

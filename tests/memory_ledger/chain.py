@@ -16,7 +16,7 @@ from caimi.hashing import sha256
 from caimi.ledgers.machine.acts import ACTS, own_act
 from caimi.ledgers.machine.calls import SignedAct
 from caimi.ledgers.machine.escrow import RelayEscrow, escrow_acts
-from caimi.ledgers.machine.machine import Included, Machine, Told, site_of
+from caimi.ledgers.machine.machine import IncludedAct, Machine, ToldEffect, site_of
 from caimi.ledgers.machine.typed import flat
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId, Signer
 from memory_ledger.mailbox import PORT, Mailbox
@@ -46,7 +46,7 @@ class MemoryChain(Machine):
     work_price: int | None = None
     book: WordBook = field(default_factory=WordBook)
     blocks: list[Block] = field(default_factory=list)
-    included: dict[str, Included] = field(default_factory=dict)
+    included: dict[str, IncludedAct] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.id = LedgerId(f"local:{self.name}")
@@ -105,13 +105,13 @@ class MemoryChain(Machine):
             raise LedgerBehind(f"{self.id} has no block {height}.")
         return self.blocks[height]
 
-    def told(self, after: int, last: int) -> Iterator[Told]:
+    def told(self, after: int, last: int) -> Iterator[ToldEffect]:
         return self._told.between(after, last)
 
     def told_of(self, kind: type[E], after: int, last: int) -> Iterator[tuple[E, str, int]]:
         return self._told.of(kind, after, last)
 
-    def find(self, tx: str) -> Included | None:
+    def find(self, tx: str) -> IncludedAct | None:
         return self.included.get(tx)
 
     async def check(self) -> None:
@@ -122,10 +122,10 @@ class MemoryChain(Machine):
 
     # --- writing --------------------------------------------------------------------------------
 
-    async def carry_out(self, signed: SignedAct) -> Included:
+    async def carry_out(self, signed: SignedAct) -> IncludedAct:
         return self.take(signed)
 
-    def take(self, signed: SignedAct) -> Included:
+    def take(self, signed: SignedAct) -> IncludedAct:
         """Include a call in a block of its own, once; raises `CallInvalid` as `admit` does."""
         known = self.included.get(signed.tx)
         if known is not None:
@@ -134,11 +134,11 @@ class MemoryChain(Machine):
         block = self._close(signed.tx.encode())
         outcome = self.perform(signed, self.state, block)
         fee = None if self.coins is None else self.coins.price
-        included = Included(signed.tx, block, outcome, fee)
+        included = IncludedAct(signed.tx, block, outcome, fee)
         self.included[signed.tx] = included
         self._counted[signed.envelope.author].append(block.height)
         for effect in outcome.effects:
-            self._told.add(Told(effect, signed.tx, block.height))
+            self._told.add(ToldEffect(effect, signed.tx, block.height))
         return included
 
     def advance(self, seconds: int = 0, blocks: int = 1) -> None:

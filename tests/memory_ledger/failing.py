@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from caimi.ledgers.machine.calls import SignedAct
-from caimi.ledgers.machine.machine import Included, Machine
+from caimi.ledgers.machine.machine import IncludedAct, Machine
 
 
 class Failing:
@@ -18,7 +18,7 @@ class Failing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._machine, name)
 
-    async def carry_out(self, signed: SignedAct) -> Included:
+    async def carry_out(self, signed: SignedAct) -> IncludedAct:
         included = await self._machine.carry_out(signed)
         if self._failure is not None:
             failure, self._failure = self._failure, None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar, cast
 
 from caimi.contracts.execution import Effect
-from caimi.ledgers.machine.machine import Told
+from caimi.ledgers.machine.machine import ToldEffect
 
 E = TypeVar("E", bound=Effect)
 
@@ -17,15 +17,15 @@ class Tellings:
     """All effects of a ledger's calls."""
 
     def __init__(self) -> None:
-        self._all: list[Told] = []
-        self._of: defaultdict[type[Effect], list[Told]] = defaultdict(list)
+        self._all: list[ToldEffect] = []
+        self._of: defaultdict[type[Effect], list[ToldEffect]] = defaultdict(list)
 
-    def add(self, told: Told) -> None:
+    def add(self, told: ToldEffect) -> None:
         """Take one in; none is of an earlier block than the one before."""
         self._all.append(told)
         self._of[type(told.effect)].append(told)
 
-    def between(self, from_height: int, to_height: int) -> Iterator[Told]:
+    def between(self, from_height: int, to_height: int) -> Iterator[ToldEffect]:
         """Give all effects of blocks (from_height, to_height]."""
         return iter(self._all[_after(self._all, from_height) : _after(self._all, to_height)])
 
@@ -41,5 +41,5 @@ class Tellings:
             del each[_after(each, height) :]
 
 
-def _after(told: Sequence[Told], height: int) -> int:
+def _after(told: Sequence[ToldEffect], height: int) -> int:
     return bisect_right(told, height, key=lambda each: each.height)

@@ -17,8 +17,8 @@ from caimi.errors.ledgers import LedgerBehind, LedgerUnavailable, WrongLedger
 from caimi.hashing import sha256
 from caimi.ledgers.machine.calls import SignedAct
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
-from caimi.ledgers.machine.machine import Included, Machine, Told, site_of
-from caimi.ledgers.machine.outcomes import Outcome, decode_effect, effect_kind, encode_effect
+from caimi.ledgers.machine.machine import IncludedAct, Machine, ToldEffect, site_of
+from caimi.ledgers.machine.outcomes import ActOutcome, decode_effect, effect_kind, encode_effect
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
 
 E = TypeVar("E", bound=Effect)
@@ -99,10 +99,10 @@ class SqliteMachine(Machine):
             return StateAt(self._db, self.block(at.height).height)
         return StateAt(self._db, (self.head if at is NEWEST else self.final).height)
 
-    def told(self, after: int, last: int) -> Iterator[Told]:
+    def told(self, after: int, last: int) -> Iterator[ToldEffect]:
         rows = "SELECT said, tx, height FROM effects WHERE height > ? AND height <= ?"
         for said, tx, height in self._db.execute(f"{rows} ORDER BY rowid", (after, last)):
-            yield Told(decode_effect(said), tx, height)
+            yield ToldEffect(decode_effect(said), tx, height)
 
     def told_of(self, kind: type[E], after: int, last: int) -> Iterator[tuple[E, str, int]]:
         rows = "SELECT said, tx, height FROM effects WHERE kind = ? AND height > ? AND height <= ?"
@@ -110,13 +110,13 @@ class SqliteMachine(Machine):
         for said, tx, height in self._db.execute(f"{rows} ORDER BY rowid", asked):
             yield cast("E", decode_effect(said)), tx, height
 
-    def find(self, tx: str) -> Included | None:
+    def find(self, tx: str) -> IncludedAct | None:
         act = self._db.execute("SELECT height, outcome FROM acts WHERE tx = ?", (tx,)).fetchone()
         if act is None:
             return None
         rows = self._db.execute("SELECT said FROM effects WHERE tx = ? ORDER BY rowid", (tx,))
         effects = tuple(decode_effect(said) for (said,) in rows)
-        return Included(tx, self.block(act[0]), Outcome.decode(act[1], effects))
+        return IncludedAct(tx, self.block(act[0]), ActOutcome.decode(act[1], effects))
 
     async def check(self) -> None:
         (named,) = self._one("SELECT id FROM ledger")
@@ -151,7 +151,7 @@ class SqliteMachine(Machine):
             call = Execution(StateAt(db, 0), 0, block.time, Native(administrator))
             self.contracts.found(call, call.caller, Native(guardian))
 
-    async def carry_out(self, signed: SignedAct) -> Included:
+    async def carry_out(self, signed: SignedAct) -> IncludedAct:
         with self._writing() as db:
             known = self.find(signed.tx)
             if known is not None:
@@ -165,7 +165,7 @@ class SqliteMachine(Machine):
             for effect in outcome.effects:
                 told = (block.height, signed.tx, effect_kind(effect), encode_effect(effect))
                 db.execute("INSERT INTO effects VALUES (?, ?, ?, ?)", told)
-        return Included(signed.tx, block, outcome)
+        return IncludedAct(signed.tx, block, outcome)
 
     def advance(self, seconds: int = 0, blocks: int = 1) -> None:
         """Move the ledger's clock, and make empty blocks."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
 from caimi.ledgers.machine.facts import fact_of
-from caimi.ledgers.machine.machine import Machine, Told
+from caimi.ledgers.machine.machine import Machine, ToldEffect
 from caimi.ledgers.port import BlockFacts, FactKind, HistoryEntry, ModelFact, ToldFact
 from caimi.ledgers.telling import history_entry, link, subject
 
@@ -36,7 +36,9 @@ def history_of(chain: Machine, model_id: bytes) -> list[HistoryEntry]:
     return found
 
 
-def _facts(chain: Machine, told: Iterable[Told], kinds: Collection[FactKind]) -> Iterator[ToldFact]:
+def _facts(
+    chain: Machine, told: Iterable[ToldEffect], kinds: Collection[FactKind]
+) -> Iterator[ToldFact]:
     for each in told:
         fact = fact_of(chain.id, each.effect, each.tx, each.height)
         if fact is not None and type(fact) in kinds:

@@ -13,7 +13,7 @@ from caimi.ledgers.machine.clients import MachineClients
 from caimi.ledgers.machine.feed import blocks_after
 from caimi.ledgers.machine.fees import MachineFees
 from caimi.ledgers.machine.gateway import MachineGateway
-from caimi.ledgers.machine.machine import Included, Machine
+from caimi.ledgers.machine.machine import IncludedAct, Machine
 from caimi.ledgers.machine.market import MachineMarket
 from caimi.ledgers.machine.receipts import MachineReceipts
 from caimi.ledgers.machine.registry import MachineRegistry
@@ -131,7 +131,7 @@ class MachineLedger:
             raise CallInvalid(f"{call.what}: the call is for {call.ledger}, not for {self.id}.")
         return call
 
-    def _done(self, included: Included, effect: R) -> Done[R]:
+    def _done(self, included: IncludedAct, effect: R) -> Done[R]:
         """Say what a call did; where work is paid for each call is a unit of it."""
         block, fee = included.block, included.fee
         work = 0 if fee is None else 1

@@ -23,7 +23,7 @@ from caimi.errors.ledgers import CallInvalid, CallRefused
 from caimi.ledgers.machine.acts import ACTS, Act
 from caimi.ledgers.machine.calls import MachineCall, SignedAct
 from caimi.ledgers.machine.escrow import RelayEscrow
-from caimi.ledgers.machine.outcomes import Outcome
+from caimi.ledgers.machine.outcomes import ActOutcome
 from caimi.ledgers.machine.typed import flat
 from caimi.ledgers.port import NEWEST, Account, AccountCodec, At, Block, Coins, LedgerId, Money
 
@@ -34,17 +34,17 @@ CONTRACTS: Final = tuple(map(Native, (b"gateway", b"registry", b"bridge", b"mark
 
 
 @dataclass(frozen=True, slots=True)
-class Included:
+class IncludedAct:
     """What became of a call in its block; `fee` is None where nobody pays for work."""
 
     tx: str
     block: Block
-    outcome: Outcome
+    outcome: ActOutcome
     fee: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldEffect:
     """One effect, and where it came about."""
 
     effect: Effect
@@ -96,7 +96,7 @@ class Machine(ABC):
         """
 
     @abstractmethod
-    def told(self, after: int, last: int) -> Iterator[Told]:
+    def told(self, after: int, last: int) -> Iterator[ToldEffect]:
         """Give all effects of blocks (after, last], in order."""
 
     @abstractmethod
@@ -104,11 +104,11 @@ class Machine(ABC):
         """Give the effects of a kind in those blocks, with tx and height."""
 
     @abstractmethod
-    def find(self, tx: str) -> Included | None:
+    def find(self, tx: str) -> IncludedAct | None:
         """Give what became of a call, or None where it is in no block."""
 
     @abstractmethod
-    async def carry_out(self, signed: SignedAct) -> Included:
+    async def carry_out(self, signed: SignedAct) -> IncludedAct:
         """Include a call in a block, once however often it comes.
 
         Raises:
@@ -176,15 +176,15 @@ class Machine(ABC):
         if height > said.until:
             raise CallInvalid(f"{signed.tx} lapsed after block {said.until}.")
 
-    def perform(self, signed: SignedAct, state: State, block: Block) -> Outcome:
+    def perform(self, signed: SignedAct, state: State, block: Block) -> ActOutcome:
         """Carry out a call that was admitted: what it does is in `state`, or nothing is."""
         said = signed.envelope
         call = Execution(state, block.height, block.time, Native(said.author))
         try:
             done = self._do(call, said.act, _arguments(signed))
         except CallRefused as refusal:
-            return Outcome(None, (), refusal)
-        return Outcome(flat(done.result), done.effects, None)
+            return ActOutcome(None, (), refusal)
+        return ActOutcome(flat(done.result), done.effects, None)
 
     def _do(self, call: Execution, name: str, arguments: tuple[Any, ...]) -> Executed[Any]:
         act = self.acts.get(name)

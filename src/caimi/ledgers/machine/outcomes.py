@@ -13,7 +13,7 @@ from caimi.ledgers.machine.values import Value, decode_value, encode_value
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ActOutcome:
     """What a call gave and told. One that was refused gave and told nothing."""
 
     result: Value
@@ -27,7 +27,7 @@ class Outcome:
         return encode_value((self.result, why))
 
     @classmethod
-    def decode(cls, data: bytes, effects: tuple[Effect, ...]) -> Outcome:
+    def decode(cls, data: bytes, effects: tuple[Effect, ...]) -> ActOutcome:
         """Read the one encoding; raises `ValueError` where it is none."""
         match decode_value(data):
             case (result, None):

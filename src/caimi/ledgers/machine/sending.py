@@ -13,7 +13,7 @@ from typing import Final
 
 from caimi.errors.ledgers import CallRefused, TransactionStuck
 from caimi.ledgers.machine.calls import MachineCall, SignedAct, read, sign
-from caimi.ledgers.machine.machine import Included, Machine
+from caimi.ledgers.machine.machine import IncludedAct, Machine
 from caimi.ledgers.machine.refusing import refused
 from caimi.ledgers.port import Outbox, SignedCall, Signer
 
@@ -37,14 +37,14 @@ class Sending:
         chain = self._chain
         return sign(call, signer, chain.head.height + LAPSES_AFTER, chain.accounts)
 
-    async def send(self, signed: SignedCall) -> Included:
+    async def send(self, signed: SignedCall) -> IncludedAct:
         """Hand a call over; raises what it was refused with when it was included."""
         await asyncio.sleep(0)
         return _taken(signed, await self._chain.carry_out(self._read(signed)))
 
     async def submit(
         self, call: MachineCall[object], signer: Signer, outbox: Outbox | None, key: str
-    ) -> Included:
+    ) -> IncludedAct:
         """Carry a call out once under `key`."""
         if outbox is None:
             return await self.send(self.sign(call, signer))
@@ -79,7 +79,7 @@ class Sending:
         return read(signed, self._chain.accounts)
 
 
-def _taken(signed: SignedCall, included: Included) -> Included:
+def _taken(signed: SignedCall, included: IncludedAct) -> IncludedAct:
     refusal = included.outcome.refusal
     if refusal is not None:
         raise refused(signed.what, refusal, tx=included.tx)
