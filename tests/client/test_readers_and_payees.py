@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from caimi.ledgers.evm.signer import LocalSigner
 
 from caimi.client.network import AsyncNetwork
 from caimi.client.pricing import set_price
@@ -20,6 +19,7 @@ from caimi.demo.world import World, start_world
 from caimi.errors.custody import NotEnoughShares
 from caimi.errors.ledgers import NotAllowed
 from caimi.errors.operations import AlreadyLicensed, PurchaseRefunded, UsageError
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Account, LedgerId, Price
 from caimi.models.package import Package
 from caimi.uri import ModelUri

@@ -26,7 +26,7 @@ from caimi.client.catalogue import FoundModel, HistoryLine, Shown
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
-from caimi.client.pricing import Priced
+from caimi.client.pricing import PricedModel
 from caimi.client.publish import Description, Published
 from caimi.client.pull import Pulled
 from caimi.client.purchase import Bought
@@ -167,7 +167,7 @@ class AsyncNetwork:
         """List a model's events on all ledgers."""
         return await catalogue.history(self.context, uri, progress)
 
-    async def set_price(self, uri: str, price: str, *, payees: Sequence[str] = ()) -> Priced:
+    async def set_price(self, uri: str, price: str, *, payees: Sequence[str] = ()) -> PricedModel:
         """Ask another price, in coins, on every ledger that has one.
 
         It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.

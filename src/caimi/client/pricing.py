@@ -25,7 +25,7 @@ _OFFERS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
+class PricedModel:
     """What a licence of a model costs now: by ledger the coins, and who is paid (CAIP-10)."""
 
     uri: str
@@ -71,7 +71,7 @@ async def offer(
 
 async def set_price(
     context: Context, uri: str | ModelUri, price: str, payees: Sequence[Account] = ()
-) -> Priced:
+) -> PricedModel:
     """Ask another price for licences of a model, from its owner's key.
 
     Raises:
@@ -87,7 +87,7 @@ async def set_price(
     whole = str(model.with_selector(None))
     async with context.journal.once("price", whole, who) as operation:
         await offer(context, operation, ledger, model.model_id, wanted)
-    return Priced(
+    return PricedModel(
         whole,
         {str(each.payee.ledger): format_amount(each.amount) for each in wanted},
         {str(each.payee.ledger): context.name(each.payee) for each in wanted},
