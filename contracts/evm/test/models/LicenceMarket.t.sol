@@ -265,7 +265,7 @@ contract LicenceMarketTest is ModelLedgers {
         for (uint256 i = 0; i < payees.length; ++i) {
             _refusePrice(Price(payees[i], "", 1, true), abi.encodeWithSelector(Offers.InvalidPayee.selector, payees[i]));
         }
-        bytes memory tooLong = bytes.concat(hex"0001ff030161", hex"79", new bytes(121));
+        bytes memory tooLong = bytes.concat(hex"0001ff030161", hex"7a", new bytes(122));
         _refusePrice(Price(tooLong, "", 1, true), abi.encodeWithSelector(Offers.InvalidPayee.selector, tooLong));
     }
 
