@@ -37,7 +37,7 @@ class SellingFacet(Facet):
 
     async def payee(self, world: World) -> Signer:
         """Give who is paid: neither who sells nor who buys."""
-        return await world.site.wallet("carol")
+        return await world.person("carol")
 
     async def test_a_price_holds_per_ledger_until_it_is_withdrawn(self, world: World):
         market, there = world.ledger.market, Asset(ELSEWHERE, b"")

@@ -57,12 +57,19 @@ class Site(Protocol):
 
 @dataclass
 class World:
-    """What one test has: the ledger, and two accounts of its own."""
+    """What one test has: the ledger, and accounts of its own."""
 
     site: Site
     ledger: Ledger
     alice: Signer
     bob: Signer
+    others: dict[str, Signer] = field(default_factory=dict)
+
+    async def person(self, name: str) -> Signer:
+        """Give somebody else, the same for one name."""
+        if name not in self.others:
+            self.others[name] = await self.site.wallet(name)
+        return self.others[name]
 
     @property
     def coin(self) -> Asset:
