@@ -11,7 +11,7 @@ import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 from oip_world import NAME, Served
 from tritonclient.utils import InferenceServerException
-from worker_world import rows
+from worker_world import ACCOUNTS, rows
 
 from caimi.inference.receipt import SignedReceipt
 from caimi.inference.receipt_json import receipt_from_json
@@ -145,7 +145,7 @@ def test_a_receipt_comes_to_those_who_give_a_nonce(stock):
     inputs, nonce = rows(3), secrets.token_bytes(32)
     result = stock.infer(PERCEPTRON, inputs, parameters={"caimi_nonce": f"0x{nonce.hex()}"})
     signed = stock.receipt(result)
-    signed.verify()
+    signed.verify(ACCOUNTS)
     outputs = {name: result.as_numpy(name) for name in ("scores", "label")}
     said = signed.receipt
     assert said.nonce == nonce
@@ -154,7 +154,7 @@ def test_a_receipt_comes_to_those_who_give_a_nonce(stock):
 
 def test_a_receipt_comes_to_those_who_ask_and_to_nobody_else(stock):
     signed = stock.receipt(stock.infer(PERCEPTRON, rows(1), parameters={"caimi_receipt": True}))
-    signed.verify()
+    signed.verify(ACCOUNTS)
     assert stock.receipt(stock.infer(PERCEPTRON, rows(1))) is None
 
 
