@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trusted_dealer import deal
 
-from caimi.custody import keyshare_file
+from caimi import passphrases
 from caimi.custody.group import scalar_to_bytes
 from caimi.custody.keyshare_file import load_key_share, save_key_share
 from caimi.errors.custody import KeyShareFileError, WrongPassphrase
@@ -85,6 +85,12 @@ def test_a_file_of_another_length_is_told_so(saved, tmp_path):
             load_key_share(written(path, wrong), b"passphrase")
 
 
+def test_a_file_of_another_version_is_told_so(saved, tmp_path):
+    content = saved.read_bytes().replace(b"/v1", b"/v2", 1)
+    with pytest.raises(KeyShareFileError, match="another format or version"):
+        load_key_share(written(tmp_path / "share.key", content), b"passphrase")
+
+
 def test_a_key_share_may_be_saved_at_the_greatest_cost(tmp_path, monkeypatch):
     costs = []
 
@@ -92,7 +98,7 @@ def test_a_key_share_may_be_saved_at_the_greatest_cost(tmp_path, monkeypatch):
         costs.append(n)
         return Scrypt(n=2, **rest)
 
-    monkeypatch.setattr(keyshare_file, "Scrypt", cheap)  # the real one would take 1 GiB
+    monkeypatch.setattr(passphrases, "Scrypt", cheap)  # the real one would take 1 GiB
     save_key_share(tmp_path / "share.key", SHARE, b"passphrase", cost=20)
     assert load_key_share(tmp_path / "share.key", b"passphrase") == SHARE
     assert costs == [2**20] * 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from hashlib import scrypt
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def _order() -> Order:
 
 def _share_file() -> list[bytes]:
     header = keyshare_file._TAG + bytes([14]) + b"\6" * 16 + b"\7" * 12
-    key = keyshare_file._derive(PASSPHRASE, b"\6" * 16, 14)
+    key = scrypt(PASSPHRASE, salt=b"\6" * 16, n=1 << 14, r=8, p=1, maxmem=1 << 26, dklen=32)
     return [header + AESGCM(key).encrypt(b"\7" * 12, key_share().to_bytes(), header)]
 
 

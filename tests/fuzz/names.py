@@ -69,9 +69,11 @@ ED25519, ED25519_ACCOUNTS = Ed25519Key(), Ed25519Accounts(LedgerId("local:near")
 KEYSTORE = (Path(__file__).parent / "corpus" / "key.json").read_text()
 
 
-def _file(name: str, text: str) -> Path:
+def _file(name: str, content: str | bytes) -> Path:
     path = Path(_FOLDER.name) / name
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    if isinstance(content, str):
+        content = content.encode("utf-8", "surrogatepass")
+    path.write_bytes(content)
     return path
 
 
@@ -93,11 +95,11 @@ def _ledger_of(data: bytes) -> Any:
     return address.ledger, address.chain
 
 
-def _ed25519_file() -> str:
+def _ed25519_file() -> bytes:
     file = _file("new.ed25519", "")
     file.unlink()
-    ED25519.save(file, b"passphrase")
-    return file.read_text()
+    ED25519.save(file, b"passphrase", cost=14)
+    return file.read_bytes()
 
 
 DECODERS = (
@@ -282,9 +284,9 @@ DECODERS = (
     ),
     Decoder(
         "ed25519-key",
-        ("caimi.ledgers.machine.ed25519_keys", "caimi.stored_keys"),
+        ("caimi.ledgers.machine.ed25519_keys", "caimi.passphrases", "caimi.stored_keys"),
         lambda: [_ed25519_file()],
-        lambda text: ED25519_KEYS.load(_file("key.ed25519", text), b"passphrase"),
-        share=0.1,
+        lambda data: ED25519_KEYS.load(_file("key.ed25519", data), b"passphrase"),
+        share=0.005,
     ),
 )

@@ -1,37 +1,28 @@
 """A key share at rest: one file, encrypted with a passphrase, never in plain.
 
-scrypt (RFC 7914) derives the key, AES-256-GCM encrypts; the header is authenticated. Layout: tag,
-log2 of scrypt's cost (one byte; block size 8, parallelisation 1), salt (16), nonce (12), ciphertext
+It is a tag, and behind it the share in the form of `caimi.passphrases`.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from caimi.custody.encoding import Reader
 from caimi.custody.keys import KeyShare
 from caimi.custody.tombstones import sync_directory
-from caimi.errors.custody import KeyShareFileError, MalformedEncoding, WrongPassphrase
+from caimi.errors.custody import KeyShareFileError, WrongPassphrase
+from caimi.passphrases import COST, seal, unseal
 
 _TAG: Final = b"caimi/key-share-file/v1"
-_COST: Final = 17
-_MIN_COST: Final = 14
-_MAX_COST: Final = 20
-_SALT_BYTES: Final = 16
-_NONCE_BYTES: Final = 12
 _MAX_FILE_BYTES: Final = 8_192
 
 
-def save_key_share(path: Path, share: KeyShare, passphrase: bytes, *, cost: int = _COST) -> None:
+def save_key_share(path: Path, share: KeyShare, passphrase: bytes, *, cost: int = COST) -> None:
     """Write `share` to `path` (mode 0600), whole or not at all, durable when this returns.
 
     `cost` is log2 of scrypt's cost, 14 to 20; 17 takes about 128 MiB and 0.4 s. Blocking.
@@ -39,16 +30,12 @@ def save_key_share(path: Path, share: KeyShare, passphrase: bytes, *, cost: int 
     Raises:
         KeyShareFileError: the passphrase is empty, `cost` is out of range, or writing failed.
     """
-    if not passphrase:
-        raise KeyShareFileError("A key share is not saved with an empty passphrase.")
-    if not _MIN_COST <= cost <= _MAX_COST:
-        raise KeyShareFileError(f"Scrypt's cost must be {_MIN_COST} to {_MAX_COST}, not {cost}.")
-    salt = secrets.token_bytes(_SALT_BYTES)
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    header = _TAG + bytes([cost]) + salt + nonce
-    key = _derive(passphrase, salt, cost)
     try:
-        _write_atomically(path, header + AESGCM(key).encrypt(nonce, share.to_bytes(), header))
+        sealed = seal(_TAG, share.to_bytes(), passphrase, cost)
+    except ValueError as error:
+        raise KeyShareFileError(f"A key share is not saved so: {error}.") from error
+    try:
+        _write_atomically(path, sealed)
     except OSError as error:
         raise KeyShareFileError(f"The key share cannot be written to {path}: {error}.") from error
 
@@ -72,34 +59,20 @@ def load_key_share(path: Path, passphrase: bytes) -> KeyShare:
             next_step=f"Run `chmod 600 {path}`.",
         )
     try:
-        header, sealed = _split(data)
-    except MalformedEncoding as error:
-        raise KeyShareFileError(f"{path} is not a key share file: {error.what}") from error
-    cost = header[len(_TAG)]
-    salt, nonce = header[len(_TAG) + 1 : -_NONCE_BYTES], header[-_NONCE_BYTES:]
-    try:
-        plain = AESGCM(_derive(passphrase, salt, cost)).decrypt(nonce, sealed, header)
+        plain = _unsealed(data, passphrase)
+    except ValueError as error:
+        raise KeyShareFileError(f"{path} is not a key share file: {error}.") from error
     except InvalidTag as error:
         raise WrongPassphrase(f"The key share in {path} does not open.") from error
     return KeyShare.from_bytes(plain)
 
 
-def _split(data: bytes) -> tuple[bytes, bytes]:
-    reader = Reader(data, "the file")
+def _unsealed(data: bytes, passphrase: bytes) -> bytes:
     if len(data) > _MAX_FILE_BYTES:
-        reader.refuse(f"is longer than {_MAX_FILE_BYTES} bytes")
-    reader.expect(_TAG)
-    if reader.number(1, _MAX_COST) < _MIN_COST:
-        reader.refuse("asks for too weak a key derivation")
-    reader.take(_SALT_BYTES + _NONCE_BYTES)
-    length = len(_TAG) + 1 + _SALT_BYTES + _NONCE_BYTES
-    if len(data) <= length + 16:
-        reader.refuse("ends before its ciphertext")
-    return data[:length], data[length:]
-
-
-def _derive(passphrase: bytes, salt: bytes, cost: int) -> bytes:
-    return Scrypt(salt=salt, length=32, n=2**cost, r=8, p=1).derive(passphrase)
+        raise ValueError(f"it is longer than {_MAX_FILE_BYTES} bytes")
+    if not data.startswith(_TAG):
+        raise ValueError("it is of another format or version")
+    return unseal(data, len(_TAG), passphrase)
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
