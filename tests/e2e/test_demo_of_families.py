@@ -55,3 +55,11 @@ def test_a_model_that_is_sold_visits_a_ledger_without_a_coin(installed: Path) ->
     steps = demo(installed, "embedded+embedded+sqlite")
     assert "the publisher is owed" in steps["3 license"]["proved"]
     assert steps["6 move"]["ledger"].endswith("local:sqlite2")
+
+
+@pytest.mark.e2e
+def test_a_model_whose_home_has_no_coin_is_sold_on_a_ledger_that_has_one(installed: Path) -> None:
+    steps = demo(installed, "sqlite+embedded")
+    said = steps["3 license"]["proved"]
+    assert "is on local:sqlite0: one IBC v2 packet" in said
+    assert "the publisher is owed" in said
