@@ -73,6 +73,7 @@ def test_every_command_can_print_json(path: tuple[str, ...], command: click.Comm
 @example("[bold]x[/bold]")
 @example("a\x1b[2Jb")
 @example("\\[x]\\")
+@example("\\[")
 def test_what_others_wrote_is_shown_and_not_obeyed(text: str) -> None:
     told = shown(text).plain
     assert Text.from_markup(f"[bold]{plain(text)}[/bold]").plain == told

@@ -108,7 +108,7 @@ async def test_what_the_operator_lists_is_served_and_nothing_else(
         with pytest.raises(ModelNotWanted):
             await models_of(world, tmp_path / "models", wanted).serve(uri)
     for text in ("anything", "eip155:1:0x12", ""):
-        with pytest.raises(ConfigInvalid, match=r"Models of \[worker\]"):
+        with pytest.raises(ConfigInvalid, match=r"Models of \[serving\]"):
             Consent(world.working, [text])
 
 

@@ -36,6 +36,7 @@ err = Console(file=cast("IO[str]", STDERR), stderr=True)
 
 _Report: TypeAlias = Callable[[str, int, int | None], None]
 
+_ESCAPED_BRACKET: Final = re.compile(r"\\+\[(?![a-z#/@][^[]*?\])")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -78,7 +79,9 @@ def plain(value: object) -> str:
     """Give a value as `shown` does, to stand between tags of our own markup."""
     text = shown(value).plain
     body = text.rstrip("\\")
-    return escape(body) + "\\" * 2 * (len(text) - len(body))  # or the next tag would be escaped
+    # Rich escapes tags alone, and takes a backslash from before any other bracket.
+    kept = _ESCAPED_BRACKET.sub(r"\\\g<0>", body)
+    return escape(kept) + "\\" * 2 * (len(text) - len(body))  # or the next tag would be escaped
 
 
 def say(text: str, *values: object) -> None:
