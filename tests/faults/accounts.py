@@ -60,7 +60,7 @@ class _Route:
 
 @dataclass(slots=True)
 class Accounts:
-    """Replays a bridge's events; what it breaks is a breach whoever signed it.
+    """Replays an EVM bridge's events; what it breaks is a breach whoever signed it.
 
     L1: no more passes than the buckets hold. L2: nothing passes an open breaker. L3: no more home
     models come back over a route than left over it. L4: no more leave than the supply cap allows.
@@ -69,7 +69,7 @@ class Accounts:
     world: World
 
     def end(self) -> None:
-        for name, chain in self.world.genesis.chains.items():
+        for name, chain in self.world.genesis.evm.items():
             self._replay(name, chain)
 
     def _replay(self, name: LedgerId, chain: Chain) -> None:

@@ -201,17 +201,18 @@ class RelayerActor(Actor):
         fast = self.rng.uniform(-5.0, 5.0)
         now = asyncio.get_running_loop().time
         turns = RelayerSchedule(self.key.account, accounts, clock=lambda: now() + fast)
-        caps = dict.fromkeys(self.world.genesis.chains, _DEAR)
+        caps = dict.fromkeys(self.world.genesis.evm, _DEAR)
         return Policy(price_caps=caps, turns=turns)
 
     async def run(self) -> None:
+        begin = self.world.genesis
         while True:
             fuse = self.rng.randint(1, 700) if self.world.crashes(self.rng) else None
             self.next_life(None if self.healthy else fuse)
             relayer = Relayer(
                 self.open_all(),  # type: ignore[arg-type]
                 [Link(self.world, each, self.rng) for each in self.world.validators],
-                self.key,
+                {name: begin.signer(name, self.key) for name in self.faults},
                 batch=self.rng.choice([1, 2, 100]),
                 policy=self.policy,
                 clock=asyncio.get_running_loop().time,

@@ -34,6 +34,7 @@ from caimi.messaging.validator import Validator, read_tree
 from faults.actors import Link, ValidatorActor
 from faults.node import NodeFaults
 from faults.process import Process
+from faults.unlike_chain import UnlikeChain
 
 if TYPE_CHECKING:
     from faults.world import RouteEnd, World
@@ -104,7 +105,8 @@ class Adversary:
         return Attestation(said, validator.key.sign_digest(said.digest))
 
     async def _submit(self, call: Call[None]) -> Done[None]:
-        receipt = await self.ledgers[call.ledger].submit(call, self.key)
+        signer = self.world.genesis.signer(call.ledger, self.key)
+        receipt = await self.ledgers[call.ledger].submit(call, signer)
         self.won += 1
         return receipt
 
@@ -289,6 +291,9 @@ class Adversary:
         """Repeat something that a gateway accepted before, word for word."""
         name = self.rng.choice([route.source, route.dest])
         chain = self.world.genesis.chains[name]
+        if isinstance(chain, UnlikeChain):
+            chain.replay(self.rng)
+            return
         gateway = self.world.genesis.deployments[name].contracts["gateway"]
         accepted = [
             outcome.transaction.data
@@ -375,6 +380,8 @@ class Adversary:
 
     async def _call_directly(self, route: RouteEnd) -> None:
         """Call the bridge as if one were its gateway."""
+        if route.dest not in self.world.genesis.evm:
+            return  # contracts there are called by nobody but each other
         packet = await self._false_packet(route)
         (payload,) = packet.payloads
         bridge = self.ledgers[route.dest].bridge.account.native

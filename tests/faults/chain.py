@@ -37,6 +37,7 @@ class Chain:
     def __init__(self, number: int, now: Callable[[], float]) -> None:
         self.number = number
         self.id = LedgerId(f"eip155:{number}")
+        self.client_prefix = f"caimi-{number}"
         self.now = now
         self.interval = 12
         self.skew = 0

@@ -24,11 +24,22 @@ from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import RetryPolicy, Rpc
 from caimi.ledgers.evm.transactions import Patience
 from caimi.ledgers.evm.voyages import token_id
-from caimi.ledgers.port import Account, Asset, Committee, LedgerId, Price
+from caimi.ledgers.port import Account, Asset, Committee, LedgerId, Price, Signer
 from caimi.messaging.checkpoint import make_committee
 from faults.chain import Chain
 from faults.node import Node, NodeFaults
 from faults.process import Process
+from faults.unlike_chain import UnlikeChain, wallet
+from faults.unlike_genesis import (
+    UNLIKE,
+    UNLIKE_CLIENTS,
+    Joined,
+    Words,
+    beginning,
+    empty,
+    model_of,
+)
+from faults.unlike_node import UnlikeNode
 from faults.virtual_time import VirtualLoop, run
 
 NUMBERS = (101, 102, 103)
@@ -45,6 +56,7 @@ class Key:
     """A key in memory (port `Signer`), made from a name."""
 
     def __init__(self, name: str) -> None:
+        self.name = name
         self._key = PrivateKey(keccak256(name.encode()))
         self.account = keccak256(self._key.public_key.format(compressed=False)[1:])[12:]
 
@@ -101,10 +113,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """The frozen beginning. When it is split, the pair `weak` trusts a committee of its own."""
+    """The frozen beginning. When it is split, the pair `weak` trusts a committee of its own.
 
-    chains: Mapping[LedgerId, Chain]
-    deployments: Mapping[LedgerId, Deployment]
+    `evm` are those of the `chains` that are EVM ledgers: all, or all but the last one.
+    """
+
+    chains: Mapping[LedgerId, Chain | UnlikeChain]
+    evm: Mapping[LedgerId, Chain]
+    deployments: Mapping[LedgerId, Deployment | Words]
     committees: Mapping[frozenset[LedgerId], Committee]
     weak: frozenset[LedgerId]
     keys: Mapping[bytes, Key]
@@ -143,10 +159,21 @@ class Genesis:
         faults: NodeFaults,
         rng: Random,
         patience: Patience = PATIENCE,
-    ) -> EvmLedger:
+    ) -> EvmLedger | UnlikeNode:
         """Connect a process to a ledger by a node of its own."""
-        chain = self.chains[ledger]
-        return open_ledger(chain, self.deployments[ledger], process, faults, rng, patience)
+        chain, deployment = self.chains[ledger], self.deployments[ledger]
+        if isinstance(chain, UnlikeChain):
+            return UnlikeNode(chain, process, faults, rng)
+        assert isinstance(deployment, Deployment)
+        return open_ledger(chain, deployment, process, faults, rng, patience)
+
+    def signer(self, ledger: LedgerId, key: Key) -> Signer:
+        """Give somebody's key on a ledger."""
+        return key if ledger in self.evm else wallet(key.name)
+
+    def account(self, ledger: LedgerId, key: Key) -> Account:
+        """Give somebody's account on a ledger."""
+        return Account(ledger, self.signer(ledger, key).account)
 
 
 def connect(chain: Chain, process: Process, faults: NodeFaults, rng: Random) -> EvmChain:
@@ -170,14 +197,14 @@ def open_ledger(
 
 
 @cache
-def genesis(split: bool = False) -> Genesis:
-    """Make the beginning, once in this process."""
-    return run(lambda loop: _make(loop, split))
+def genesis(split: bool = False, unlike: bool = False) -> Genesis:
+    """Make the beginning, once in this process; the last ledger may be the unlike one."""
+    return run(lambda loop: _make(loop, split, unlike))
 
 
-async def _make(loop: VirtualLoop, split: bool) -> Genesis:
+async def _make(loop: VirtualLoop, split: bool, unlike: bool) -> Genesis:
     clock = Clock(loop.time)
-    chains = {f"eip155:{n}": Chain(n, clock) for n in NUMBERS}
+    chains = {f"eip155:{n}": Chain(n, clock) for n in NUMBERS[: len(NUMBERS) - unlike]}
     ledgers = {LedgerId(name): chain for name, chain in chains.items()}
     deployer, attacker, guardian = Key("deployer"), Key("attacker"), Key("guardian")
     users = tuple(Key(f"user {number}") for number in range(4))
@@ -186,15 +213,17 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
         for key in (deployer, attacker, guardian, *users, *relayers):
             for machine in (chain.head_machine, chain.past_machine):
                 machine.fund(key.account, COINS)
-    deployments, opened = {}, {}
+    deployments: dict[LedgerId, Deployment | Words] = {}
+    opened: dict[LedgerId, EvmLedger] = {}
     for name, chain in ledgers.items():
         process, rng = Process("deployer"), Random(0)
         reached = connect(chain, process, NodeFaults(), rng)
-        deployments[name] = await deploy(reached, deployer, guardian=guardian.account)
-        opened[name] = open_ledger(chain, deployments[name], process, NodeFaults(), rng, PATIENCE)
+        deployed = await deploy(reached, deployer, guardian=guardian.account)
+        deployments[name] = deployed
+        opened[name] = open_ledger(chain, deployed, process, NodeFaults(), rng, PATIENCE)
     keys: dict[bytes, Key] = {}
     committees: dict[frozenset[LedgerId], Committee] = {}
-    names = list(ledgers)
+    names, joined = [*ledgers, *([UNLIKE] if unlike else [])], list[Joined]()
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             weak = split and i + names.index(b) == 1
@@ -203,11 +232,13 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
             keys.update({member.account: member for member in members})
             committee = make_committee(0, THRESHOLD, [member.account for member in members])
             committees[frozenset((a, b))] = committee
-            await join_ledgers(
-                EvmAdministered(opened[a], deployer),
-                EvmAdministered(opened[b], deployer),
-                committee,
-            )
+            admin = EvmAdministered(opened[a], deployer)
+            if b in opened:
+                await join_ledgers(admin, EvmAdministered(opened[b], deployer), committee)
+                continue
+            theirs = await admin.add_client(empty(), committee)
+            await admin.join(theirs, f"{UNLIKE_CLIENTS}-{i}")
+            joined.append(Joined(a, opened[a].gateway.address, theirs, committee))
     models = []
     for place, (name, ledger) in enumerate(opened.items()):
         for number in range(2 - (place == 2)):
@@ -219,7 +250,7 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
             )
             prices = [
                 Price(Asset(each, b"").of(PRICE + place), Account(each, owner.account))
-                for each in names
+                for each in ledgers
             ]
             await ledger.submit(ledger.market.set_prices(model_id, prices), owner)
             models.append(Model(model_id, name))
@@ -232,8 +263,21 @@ async def _make(loop: VirtualLoop, split: bool) -> Genesis:
         while chain.past_machine.applied < len(chain.changed):
             chain.past_machine.apply(chain.blocks[chain.changed[chain.past_machine.applied]])
         chain.freeze()
+    every: dict[LedgerId, Chain | UnlikeChain] = {**ledgers}
+    if unlike:
+        people = [key.name for key in (deployer, attacker, *users, *relayers)]
+        owner = users[2]
+        prices = [
+            Price(Asset(each, b"").of(PRICE), Account(each, owner.account)) for each in ledgers
+        ]
+        every[UNLIKE] = UnlikeChain(
+            UNLIKE, clock, lambda: beginning(joined, people, owner.name, prices)
+        )
+        deployments[UNLIKE] = Words.of()
+        models.append(Model(model_of(owner.name), UNLIKE))
     return Genesis(
-        chains=ledgers,
+        chains=every,
+        evm=ledgers,
         deployments=deployments,
         committees=committees,
         weak=frozenset(names[:2]) if split else frozenset(),

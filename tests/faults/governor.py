@@ -76,6 +76,8 @@ class Governor:
 
     async def _pause(self, route: RouteEnd) -> None:
         """Stop a route for nothing, as a guardian; it is for governance to open it again."""
+        if route.source not in self.world.genesis.evm:
+            return  # nobody can pause there
         self.paused.add(route)
         ledger = self.ledgers[route.source]
         await self._try(ledger.watching.pause_route(route.client), guardian=True)
@@ -84,7 +86,8 @@ class Governor:
         """Set small limits and caps on some routes, stolen ones too."""
         rng = self.rng
         count = self.world.settings.limits
-        self.limited = rng.sample(self.world.routes, min(count, len(self.world.routes)))
+        chosen = rng.sample(self.world.routes, min(count, len(self.world.routes)))
+        self.limited = [route for route in chosen if route.source in self.world.genesis.evm]
         calls: list[Call] = []
         for route in self.limited:
             ledger = self.ledgers[route.source]
@@ -171,8 +174,7 @@ class Governor:
     async def _try(self, call: Call[None], *, guardian: bool = False) -> None:
         begin = self.world.genesis
         try:
-            await self.ledgers[call.ledger].submit(
-                call, begin.guardian if guardian else begin.governor
-            )
+            key = begin.guardian if guardian else begin.governor
+            await self.ledgers[call.ledger].submit(call, begin.signer(call.ledger, key))
         except CaimiError as error:
             self.world.note(f"governance: {error.code} {call.what}")

@@ -15,13 +15,14 @@ from caimi.errors.messaging import AlreadySignedOtherwise, LedgerReorganised, Si
 from caimi.hashing import keccak256
 from caimi.ibc.statements import Kind
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Block, LedgerId
 from caimi.messaging.checkpoint import Attestation
 from faults.accounts import Accounts
 from faults.chain import Chain, Refused
 from faults.genesis import COINS, Model, Token
 from faults.machine import Message
 from faults.transaction import Log, SimBlock
+from faults.unlike_chain import UnlikeChain
 from faults.vigilance import Vigilance
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _REGISTRY = artifact("ModelRegistry").interface
 _MARKET = artifact("LicenceMarket").interface
 _BRIDGE = artifact("ModelBridge").interface
 NATIVE = bytes(20)
+Ledger = Chain | UnlikeChain
 PENDING = 1
 
 
@@ -66,7 +68,7 @@ class Law:
 
     # --- at every step ----------------------------------------------------------------------------
 
-    def block(self, chain: Chain, block: SimBlock) -> None:
+    def block(self, chain: Ledger, block: SimBlock | Block) -> None:
         """I1 and I7, as far as they must hold at every moment."""
         self.checks += 1
         self.vigilance.block(chain, block)
@@ -117,6 +119,8 @@ class Law:
 
     def _has_owner(self, token: Token) -> bool:
         chain = self.world.genesis.chains[token.ledger]
+        if isinstance(chain, UnlikeChain):
+            return chain.is_owned(token.token_id)
         places = self.world.genesis.deployments[token.ledger].contracts
         data = _REGISTRY["ownerOf"].encode(int.from_bytes(token.token_id))
         try:
@@ -125,8 +129,10 @@ class Law:
             return False
         return owner not in (NATIVE, places["bridge"])
 
-    def market_is_covered(self, chain: Chain) -> None:
+    def market_is_covered(self, chain: Ledger) -> None:
         """I7: what the market holds is what it owes and keeps, to the last unit."""
+        if isinstance(chain, UnlikeChain):
+            return  # there is nothing to pay with
         market = self.world.genesis.deployments[chain.id].contracts["market"]
         accounts = {each.account for each in self.world.genesis.users}
         accounts |= {each.account for each in self.world.genesis.relayers}  # their deposits
@@ -218,7 +224,7 @@ class Law:
                 what = f"model {model.model_id.hex()[:8]} has no holder, or several"
                 self._breach_or_harm(model.home in self.world.genesis.weak, "I1", what)
 
-    def _once(self, name: LedgerId, chain: Chain) -> None:
+    def _once(self, name: LedgerId, chain: Ledger) -> None:
         """I2: nothing takes effect, is answered or ends twice."""
         for place, event, first in (
             ("gateway", "AcknowledgementWritten", 1),
@@ -263,7 +269,7 @@ class Law:
                         stolen, "I2", f"packet {sequence} of {route.client} {what}"
                     )
 
-    def _purchases(self, name: LedgerId, chain: Chain) -> None:
+    def _purchases(self, name: LedgerId, chain: Ledger) -> None:
         """I7: a purchase ends once, is paid to the seller or back, and only a grant is paid for."""
         ends: defaultdict[bytes, list[str]] = defaultdict(list)
         for event in ("PurchaseCompleted", "PurchaseRefunded"):
@@ -284,8 +290,9 @@ class Law:
         for chain in self.world.genesis.chains.values():
             gateway = self.world.genesis.deployments[chain.id].contracts["gateway"]
             for log in self._events(chain, "market", "LicenceGranted"):
-                # What was bought where it is granted needs no packet.
-                if chain.receipts[log.tx].transaction.to == gateway:
+                # What was bought where it is granted needs no packet: nothing is without a coin.
+                coinless = isinstance(chain, UnlikeChain)
+                if coinless or chain.receipts[log.tx].transaction.to == gateway:
                     granted[log.topics[1]] += 1
         paid = Counter(
             log.topics[2]
@@ -297,22 +304,24 @@ class Law:
                 what = f"licence {licence.hex()[:8]} was granted {granted[licence]} times"
                 self._breach_or_harm(bool(weak), "I7", f"{what} and paid {paid[licence]} times")
 
-    def money_is_conserved(self, chain: Chain) -> None:
+    def money_is_conserved(self, chain: Ledger) -> None:
         """I7: no coin comes into being or is lost; fees are not charged here."""
+        if isinstance(chain, UnlikeChain):
+            return
         begin = self.world.genesis
         contracts = begin.deployments[chain.id].contracts.values()
         total = sum(map(chain.head_machine.balance, (*begin.rich, *contracts)))
         if total != len(begin.rich) * COINS:
             self.breach("I7", f"{chain.id} has {total} wei, of {len(begin.rich)} times {COINS}")
 
-    def _sequences(self, chain: Chain, event: str, client: bytes) -> set[int]:
+    def _sequences(self, chain: Ledger, event: str, client: bytes) -> set[int]:
         return {
             int.from_bytes(log.topics[2])
             for log in self._events(chain, "gateway", event)
             if log.topics[1] == client
         }
 
-    def _events(self, chain: Chain, place: str, event: str) -> list[Log]:
+    def _events(self, chain: Ledger, place: str, event: str) -> list[Log]:
         address = self.world.genesis.deployments[chain.id].contracts[place]
         interface = {"gateway": _GATEWAY, "bridge": _BRIDGE, "market": _MARKET}[place]
         topic = interface.events[event].topic

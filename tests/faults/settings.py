@@ -15,7 +15,8 @@ class Settings:
 
     `limits` is how many routes have small limits, `pauses` how many are stopped for nothing.
     `evil` and `misled` are members by place: the first sign anything, the second have nodes that
-    lie. Together they are fewer than the threshold, unless one more is asked for.
+    lie. Together they are fewer than the threshold, unless one more is asked for. With `unlike` one
+    of the ledgers is the one in memory, which is no EVM; that is drawn apart from all else.
     """
 
     seed: int
@@ -34,6 +35,7 @@ class Settings:
     limits: int
     pauses: int
     rotates: bool
+    unlike: bool
 
     @classmethod
     def draw(cls, seed: int, kind: Kind, threshold: int, members: int) -> Settings:
@@ -59,4 +61,5 @@ class Settings:
             limits=rng.randint(2, 6) if rng.random() < (0.6 if kind == "one-more" else 0.25) else 0,
             pauses=rng.choice([0, 0, 0, 1]) if kind == "tolerated" else 0,
             rotates=kind != "beyond-finality" and rng.random() < 0.15,
+            unlike=Random(f"{seed}/{kind}/unlike").random() < 0.5,
         )

@@ -53,6 +53,8 @@ async def _one(world: World) -> None:
             disk.full = False
         case "lag":
             actor = rng.choice([*world.validators, *world.relayers, *world.watchers])
+            if chain.id not in actor.faults:
+                return  # a watcher follows no ledger that offers no watching
             # A watcher believes a node that lags no more than its patience and finality.
             watches = actor in world.watchers
             actor.faults[chain.id].lag = rng.randint(1, chain.depth if watches else 12)

@@ -56,7 +56,7 @@ class UserActor(Actor):
         ledger = self.rng.choice(list(self.faults))
         lasts = self.rng.choice([25, 60, 120, 400])
         target = self.rng.choice([name for name in self.faults if name != ledger])
-        recipient = self.rng.choice(self.world.genesis.users).account
+        recipient = self.rng.choice(self.world.genesis.users)
         for _ in range(4):
             fuse = self.rng.randint(1, 40) if self.world.crashes(self.rng) else None
             self.next_life(fuse)
@@ -69,14 +69,14 @@ class UserActor(Actor):
                         await self._buy(key, model, ledger, lasts)
                     case "withdraw":
                         here = self._ledgers[ledger]
-                        if (await here.market.owed(Account(here.id, self.key.account))).units:
+                        if (await here.market.owed(self._account(here.id))).units:
                             await self._submit(
-                                here, here.market.withdraw(Account(here.id, self.key.account)), key
+                                here, here.market.withdraw(self._account(here.id)), key
                             )
                     case "price":
                         home = self._ledgers[model.home]
                         amount = Asset(ledger, b"").of(PRICE * self.rng.randint(1, 2))
-                        price = Price(amount, Account(ledger, self.key.account))
+                        price = Price(amount, self._account(ledger))
                         call = home.market.set_prices(model.model_id, [price])
                         await self._submit(home, call, key)
             except CaimiError:
@@ -87,19 +87,19 @@ class UserActor(Actor):
             return
 
     async def _submit(self, ledger: EvmLedger, call: object, key: str) -> None:
-        await ledger.submit(call, self.key, outbox=self.outbox, key=key)  # type: ignore[arg-type]
+        signer = self.world.genesis.signer(ledger.id, self.key)
+        await ledger.submit(call, signer, outbox=self.outbox, key=key)  # type: ignore[arg-type]
+
+    def _account(self, ledger: LedgerId) -> Account:
+        return self.world.genesis.account(ledger, self.key)
 
     async def _transfer(
-        self, key: str, model: Model, to: LedgerId, recipient: bytes, lasts: int
+        self, key: str, model: Model, to: LedgerId, recipient: Key, lasts: int
     ) -> None:
         for token in model.tokens(self._ledgers):
             ledger = self._ledgers[token.ledger]
             found = await ledger.registry.find(token.token_id)
-            if (
-                found is not None
-                and found.owner == Account(ledger.id, self.key.account)
-                and ledger.id != to
-            ):
+            if found is not None and found.owner == self._account(ledger.id) and ledger.id != to:
                 break
         else:
             return
@@ -113,7 +113,8 @@ class UserActor(Actor):
         )
         timeout = (await ledger.head()).time + lasts
         depth = self.rng.choice([0, 0, 0, 1, 4, 200])
-        call = ledger.bridge.send(client, token.token_id, Account(to, recipient), timeout, depth)
+        whom = self.world.genesis.account(to, recipient)
+        call = ledger.bridge.send(client, token.token_id, whom, timeout, depth)
         await self._submit(ledger, call, f"{key}/send")
 
     async def _buy(self, key: str, model: Model, ledger: LedgerId, lasts: int) -> None:

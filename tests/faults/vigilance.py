@@ -10,10 +10,11 @@ from caimi.errors.messaging import MessagingError
 from caimi.hashing import keccak256
 from caimi.ibc.commitments import UNIVERSAL_ERROR_ACKNOWLEDGEMENT
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Block, LedgerId
 from faults.chain import Chain
 from faults.machine import Message
 from faults.transaction import Log, SimBlock
+from faults.unlike_chain import UnlikeChain
 
 if TYPE_CHECKING:
     from faults.world import RouteEnd, World
@@ -42,7 +43,7 @@ class Vigilance:
     noticed_at: dict[frozenset[LedgerId], float] = field(default_factory=dict)
     _seen_at: dict[bytes, float] = field(default_factory=dict)
 
-    def block(self, chain: Chain, block: SimBlock) -> None:
+    def block(self, chain: Chain | UnlikeChain, block: SimBlock | Block) -> None:
         """Remember since when a block could be seen."""
         self._seen_at[block.hash] = self.world.loop.now
 
@@ -88,7 +89,7 @@ class Vigilance:
         return [route for route in self.world.routes if {route.source, route.dest} == weak]
 
     def _paused(self, route: RouteEnd) -> bool:
-        chain = self.world.genesis.chains[route.source]
+        chain = self.world.genesis.evm[route.source]
         gateway = self.world.genesis.deployments[route.source].contracts["gateway"]
         asked = Message(gateway, _GATEWAY["routePaused"].encode(route.client))
         return any(chain.call(asked, chain.final_height))
@@ -96,7 +97,7 @@ class Vigilance:
     def _forgeries(self) -> Iterator[Forgery]:
         forged = {bytes.fromhex(tx[2:]) for tx in self.world.adversary.forged}
         for route in self._weak():
-            source, dest = (self.world.genesis.chains[x] for x in (route.source, route.dest))
+            source, dest = (self.world.genesis.evm[x] for x in (route.source, route.dest))
             sent = self._logs(source, "PacketSent", route.client)
             written = self._logs(dest, "AcknowledgementWritten", route.counterparty)
             for number, log in written.items():
@@ -124,7 +125,7 @@ class Vigilance:
     def _pause(self, route: RouteEnd) -> int | None:
         """Give the height of the route's last pause on its source."""
         topic = _GATEWAY.events["RoutePauseChanged"].topic
-        logs = self.world.genesis.chains[route.source].logs
+        logs = self.world.genesis.evm[route.source].logs
         heights = [
             log.height
             for log in logs

@@ -17,10 +17,13 @@ POLL_SECONDS = 15.0
 
 
 class WatcherActor(Actor):
-    """A watcher with nodes of its own, which lag and fail but do not lie; it may be killed."""
+    """A watcher with nodes of its own, which lag and fail but do not lie; it may be killed.
+
+    It watches the ledgers that offer that: the unlike one does not.
+    """
 
     def __init__(self, world: World) -> None:
-        super().__init__(world, "watcher", list(world.genesis.chains))
+        super().__init__(world, "watcher", list(world.genesis.evm))
 
     async def run(self) -> None:
         while True:

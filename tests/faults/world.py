@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caimi.ledgers.port import Committee, LedgerId
+from caimi.ledgers.port import Block, Committee, LedgerId
 from faults.actors import Actor, RelayerActor, ValidatorActor, clear
 from faults.adversary import Adversary
 from faults.chain import Chain
@@ -22,6 +22,7 @@ from faults.law import Law
 from faults.settings import Kind, Settings
 from faults.strikes import strike
 from faults.transaction import SimBlock
+from faults.unlike_chain import UnlikeChain
 from faults.users import UserActor
 from faults.virtual_time import VirtualLoop, run
 from faults.watching import WatcherActor
@@ -108,7 +109,7 @@ class World:
         for name in names:
             others = [other for other in names if other != name]
             for place, other in enumerate(others):
-                numbered[name, other] = f"caimi-{self.genesis.chains[name].number}-{place}"
+                numbered[name, other] = f"{self.genesis.chains[name].client_prefix}-{place}"
         return [RouteEnd(a, b, c, numbered[b, a]) for (a, b), c in numbered.items()]
 
     def _make_validators(self, directory: Path) -> list[ValidatorActor]:
@@ -151,7 +152,7 @@ class World:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _on_block(self, chain: Chain, block: SimBlock) -> None:
+    def _on_block(self, chain: Chain | UnlikeChain, block: SimBlock | Block) -> None:
         self.note(f"block {chain.id} {block.height} {block.hash.hex()}")
         self.law.block(chain, block)
 
@@ -243,8 +244,8 @@ class World:
 
 def play(seed: int, kind: Kind = "tolerated") -> Report:
     """Play the schedule of one seed."""
-    begin = genesis(kind == "one-more")
     settings = Settings.draw(seed, kind, THRESHOLD, MEMBERS)
+    begin = genesis(kind == "one-more", settings.unlike)
     random.seed(seed)  # the adapter spreads its retries by it
     room = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
     directory = Path(tempfile.mkdtemp(prefix="caimi-faults-", dir=room))

@@ -177,6 +177,12 @@ class TestSigning:
     def test_two_equal_calls_are_two(self):
         assert self.signed().tx != self.signed().tx
 
+    def test_with_one_salt_they_are_one(self):
+        call = MachineCall(HERE, "Trying", "receive", (), nothing)
+        one, other = (sign(call, self.alice, 9, self.accounts, b"salt") for _ in range(2))
+        assert one == other
+        assert read(one, self.accounts).envelope.salt == b"salt"
+
     def test_whoever_signs_a_call_it_goes_by_one_name(self):
         act = read(self.signed(), self.accounts)
         other = encode_value((flat(act.envelope), b"\0" * 64))

@@ -100,10 +100,19 @@ class SignedAct:
         return accounts.verify(said.statement, author, self.signature)
 
 
+def random_salt() -> bytes:
+    """Give 16 bytes that no other call has."""
+    return secrets.token_bytes(16)
+
+
 def sign(
-    call: MachineCall[object], signer: Signer, until: int, accounts: AccountCodec
+    call: MachineCall[object],
+    signer: Signer,
+    until: int,
+    accounts: AccountCodec,
+    salt: bytes | None = None,
 ) -> SignedCall:
-    """Sign a call that lapses after the block `until`.
+    """Sign a call that lapses after the block `until`; `salt` is random by default.
 
     Raises:
         CallInvalid: its arguments cannot be written down.
@@ -112,8 +121,8 @@ def sign(
         arguments = encode_value(flat(call.arguments))
     except ValueError as error:
         raise CallInvalid(f"{call.what}: {error}.") from error
-    salt = secrets.token_bytes(16)
-    said = Envelope(str(call.ledger), signer.account, call.act, arguments, until, salt)
+    own = random_salt() if salt is None else salt
+    said = Envelope(str(call.ledger), signer.account, call.act, arguments, until, own)
     signature = signer.sign_digest(accounts.digest(said.statement))
     raw = encode_value((flat(said), signature))
     return SignedCall(LedgerId(call.ledger), call.what, _name(said, accounts), raw)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import count
 from typing import Final
 
 from caimi.errors.ledgers import CallRefused, TransactionStuck
-from caimi.ledgers.machine.calls import MachineCall, SignedAct, read, sign
+from caimi.ledgers.machine.calls import MachineCall, SignedAct, random_salt, read, sign
 from caimi.ledgers.machine.machine import IncludedAct, Machine
 from caimi.ledgers.machine.refusing import refused
 from caimi.ledgers.port import Outbox, SignedCall, Signer
@@ -22,10 +23,11 @@ LAPSES_AFTER: Final = 50
 
 
 class Sending:
-    """One connection's way to its ledger."""
+    """One connection's way to its ledger; `salt` gives each call its own."""
 
-    def __init__(self, chain: Machine) -> None:
+    def __init__(self, chain: Machine, salt: Callable[[], bytes] = random_salt) -> None:
         self._chain = chain
+        self._salt = salt
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def sign(self, call: MachineCall[object], signer: Signer) -> SignedCall:
@@ -35,7 +37,8 @@ class Sending:
         except CallRefused as refusal:
             raise refused(call.what, refusal) from refusal
         chain = self._chain
-        return sign(call, signer, chain.head.height + LAPSES_AFTER, chain.accounts)
+        until = chain.head.height + LAPSES_AFTER
+        return sign(call, signer, until, chain.accounts, self._salt())
 
     async def send(self, signed: SignedCall) -> IncludedAct:
         """Hand a call over; raises what it was refused with when it was included."""
