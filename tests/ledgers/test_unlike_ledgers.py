@@ -119,15 +119,19 @@ async def test_what_is_not_delivered_in_time_comes_back_on_either_side(
     assert (await start.ledger.registry.model(model_id)).owner == start.account(owner)
 
 
-async def test_a_model_of_a_ledger_that_solidity_does_not_know_comes_back(world: World, pair: Pair):
+async def test_a_model_at_home_on_an_unlike_ledger_is_taken_and_its_home_keeps_it_locked(
+    world: World, pair: Pair
+):
     memory, carol = pair.memory.ledger, await pair.memory.site.wallet("carol")
     await memory.submit(memory.registry.publish("digits", "1.0.0", b"\7" * 32), carol)
     model_id = memory.registry.model_id(pair.memory.account(carol), "digits")
     sequence = await pair.send(pair.memory, carol, model_id, world.account(world.bob))
     await pair.settle(pair.relayer())
-    assert await memory.bridge.outcome(model_id, pair.memory.client, sequence) == "refunded"
-    assert (await memory.registry.model(model_id)).owner == pair.memory.account(carol)
-    assert await pair.evm.ledger.registry.find(model_id) is None
+    assert await memory.bridge.outcome(model_id, pair.memory.client, sequence) == "completed"
+    assert (await memory.registry.model(model_id)).owner != pair.memory.account(carol)
+    taken = await pair.evm.ledger.registry.model(model_id)
+    assert taken.owner == world.account(world.bob)
+    assert taken.home == memory.registry.address
 
 
 async def test_what_is_not_final_where_it_was_sent_is_not_carried(world: World, pair: Pair):
