@@ -12,6 +12,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from caimi.contracts.transfers import ModelTransfer
 from caimi.errors.base import CaimiError
 from caimi.errors.node import NodeUnreachable
 from caimi.hashing import keccak256
@@ -38,8 +39,6 @@ from faults.unlike_chain import UnlikeChain
 
 if TYPE_CHECKING:
     from faults.world import RouteEnd, World
-
-_LENGTH = (20).to_bytes(32)
 
 
 class Adversary:
@@ -164,10 +163,9 @@ class Adversary:
         if not transfers:
             raise NodeUnreachable("Nothing was transferred yet.")
         sample = self.rng.choice(transfers)
-        value = sample.value
-        for user in self.world.genesis.users:
-            # Only byte strings of 20 bytes: the publisher is part of the model's name.
-            value = value.replace(_LENGTH + user.account, _LENGTH + self.key.account)
+        transfer = ModelTransfer.decode(sample.value)
+        mine = self.key.account  # the publisher is part of the id of the model
+        value = replace(transfer, sender=mine, recipient=mine).encode()
         now = (await self.ledgers[route.dest].head()).time
         sequence = self.rng.choice([self.rng.randint(1, 6), self.rng.randint(50, 1_000_000)])
         payload = replace(sample, value=value)
