@@ -152,12 +152,11 @@ def crossing() -> Iterator[Crossing]:
         end()
 
 
-def test_a_model_of_an_evm_ledger_visits_a_ledger_of_words_and_comes_back(
-    crossing: Crossing,
-) -> None:
-    twin, local, token = crossing.twin, crossing.local, crossing.publish()
-    bridge, ownership = twin.site.bridge, twin.contracts.registry.ownership
-    number, timeout = int.from_bytes(token), twin.evm.time + HOUR
+def send_from_evm(crossing: Crossing, token: TokenId, recipient: Account) -> Packet:
+    """Have its owner approve the bridge for a token, and send it."""
+    twin, timeout = crossing.twin, crossing.twin.evm.time + HOUR
+    bridge, number = twin.site.bridge, int.from_bytes(token)
+    ownership = twin.contracts.registry.ownership
     twin.step(
         USER,
         lambda call: ownership.approve(call, bridge, token),
@@ -168,17 +167,26 @@ def test_a_model_of_an_evm_ledger_visits_a_ledger_of_words_and_comes_back(
     )
     sent = twin.step(
         USER,
-        lambda call: twin.contracts.bridge.send(call, crossing.route, token, (ALICE, 0), timeout),
+        lambda call: twin.contracts.bridge.send(
+            call, crossing.route, token, (recipient, 0), timeout
+        ),
         "ModelBridge",
         "send",
         crossing.route,
         number,
-        ALICE,
+        recipient,
         timeout,
         0,
     )
     assert sent is not None
-    packet = only(sent.effects, PacketSent).packet
+    return only(sent.effects, PacketSent).packet
+
+
+def test_a_model_of_an_evm_ledger_visits_a_ledger_of_words_and_comes_back(
+    crossing: Crossing,
+) -> None:
+    twin, local, token = crossing.twin, crossing.local, crossing.publish()
+    packet = send_from_evm(crossing, token, ALICE)
     effects = crossing.to_local(packet)
     assert only(effects, ModelReceived).recipient == ALICE
     assert owner_of(local, token) == ALICE
@@ -189,7 +197,7 @@ def test_a_model_of_an_evm_ledger_visits_a_ledger_of_words_and_comes_back(
     assert only(effects, ModelReceived).recipient == USERS[1].account
     crossing.back_to_local(back, only(effects, AcknowledgementWritten).acknowledgements)
     assert owner_of(local, token) == b""
-    twin.read(USERS[1].account, "ModelRegistry", "ownerOf", number)
+    twin.read(USERS[1].account, "ModelRegistry", "ownerOf", int.from_bytes(token))
 
 
 def test_a_licence_of_an_evm_ledgers_model_is_granted_to_who_buys_in_words(
@@ -253,7 +261,7 @@ def test_a_model_of_a_ledger_of_words_visits_an_evm_ledger_and_comes_back(
     crossing: Crossing,
 ) -> None:
     twin, local, token = crossing.twin, crossing.local, crossing.local.publish()
-    number, bridge = int.from_bytes(token), twin.site.bridge
+    number = int.from_bytes(token)
     packet = send(local, ALICE, token, USER)
     effects = crossing.to_evm(packet)
     assert only(effects, ModelReceived).recipient == USER
@@ -262,28 +270,7 @@ def test_a_model_of_a_ledger_of_words_visits_an_evm_ledger_and_comes_back(
     given = only(effects, AcknowledgementWritten).acknowledgements
     crossing.back_to_local(packet, given)
 
-    ownership, timeout = twin.contracts.registry.ownership, twin.evm.time + HOUR
-    twin.step(
-        USER,
-        lambda call: ownership.approve(call, bridge, token),
-        "ModelRegistry",
-        "approve",
-        bridge,
-        number,
-    )
-    sent = twin.step(
-        USER,
-        lambda call: twin.contracts.bridge.send(call, crossing.route, token, (BOB, 0), timeout),
-        "ModelBridge",
-        "send",
-        crossing.route,
-        number,
-        BOB,
-        timeout,
-        0,
-    )
-    assert sent is not None
-    back = only(sent.effects, PacketSent).packet
+    back = send_from_evm(crossing, token, BOB)
     effects = crossing.to_local(back)
     assert owner_of(local, token) == BOB
     crossing.back_to_evm(back, only(effects, AcknowledgementWritten).acknowledgements)

@@ -42,7 +42,7 @@ from caimi.errors.ids import InvalidAccountId
 from caimi.errors.machine import SystemRefused
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import UsageError
-from caimi.hex_text import read_hex
+from caimi.hex_text import read_either_case, read_hex
 from caimi.inference.engine import Session
 from caimi.inference.engines import DEFAULT_ENGINE
 from caimi.inference.inclusion import Inclusion
@@ -392,7 +392,7 @@ def make_context(
         identity=identity,
         group=group,
         custodians=[
-            HttpCustodian(each.index, bytes.fromhex(each.account[2:]), nodes[each.index])
+            HttpCustodian(each.index, read_either_case(each.account), nodes[each.index])
             for each in (config.committee.custodians if config.committee else ())
         ],
         carry=carry,
