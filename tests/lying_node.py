@@ -198,6 +198,10 @@ class LyingNode:
         await self._asked("commitments")
         return await self.truth.gateway.commitments(paths, await self._at(at))
 
+    async def newest_sent(self, clients: Sequence[str], at: At = NEWEST) -> list[int]:
+        await self._asked("newest_sent")
+        return await self.truth.gateway.newest_sent(clients, await self._at(at))
+
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         await self._asked("receipts")
         return await self.truth.gateway.receipts(packets, await self._at(at))

@@ -102,6 +102,12 @@ class _Gateway(_Facet):
             for path, value in zip(paths, found, strict=True)
         ]
 
+    async def newest_sent(self, clients: Sequence[str], at: At = NEWEST) -> list[int]:
+        await self._node.travel()
+        found = await self._facet.newest_sent(clients, self._node.at(at))
+        self._node.come_back()
+        return found
+
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         await self._node.travel()
         found = await self._facet.receipts(packets, self._node.at(at))

@@ -9,6 +9,7 @@ from world import RELAYER, World
 
 from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
 from caimi.errors.messaging import EventsMissing, NotEnoughAttestations, RangeTooLarge
+from caimi.ibc.path import Path
 from caimi.ledgers.port import NEWEST, At, Exactly, SentPacket, WrittenAcknowledgement
 from caimi.messaging.open_packets import MAX_UNTOLD, OpenPackets
 from caimi.messaging.relayer import Relayer
@@ -553,15 +554,17 @@ async def test_a_state_shown_under_an_older_height_is_no_missing_event(
 
     async def early(keys: list[bytes], at: At = NEWEST) -> list[bytes]:
         asked.append(at)
-        return await ask(keys, NEWEST if len(asked) == 1 else at)
+        return await ask(keys, NEWEST if len(asked) <= 2 else at)
 
+    count = view.newest_sent
+    monkeypatch.setattr(view, "newest_sent", lambda clients, at=NEWEST: count(clients))
     monkeypatch.setattr(view, "commitments", early)
     known, other = (OpenPackets(views[each.id], views) for each in (a, b))
     await known.scan()
     await other.scan()
     await known.forget_ended({a.id: known, b.id: other})
     assert known.missing is None
-    assert asked == [Exactly(a.final_height), Exactly(a.final_height)]
+    assert asked == [Exactly(a.final_height)] * 3
 
 
 async def test_a_packet_that_goes_while_its_ledger_is_asked_is_sorted_all_the_same(
@@ -643,6 +646,54 @@ async def test_an_acknowledgement_that_a_node_told_otherwise_is_read_again_and_c
     views[b.id].omits, views[b.id].forged = lambda entry: False, []
     await world.settle(relayer)
     assert len(a.state.ended) == 1
+
+
+async def test_the_newest_packet_left_out_is_noticed_behind_others_that_ended(
+    world: World,
+) -> None:
+    a, b = world.chains
+    a.send(b)
+    a.send(b)
+    await world.settle(world.relayer())
+    assert len(a.state.ended) == 2
+    a.send(b)
+    views = world.views()
+    views[a.id].omits = lambda entry: isinstance(entry, SentPacket) and sequence_of(entry) > 1
+    relayer = world.relayer(views=views)
+    done = await world.settle(relayer, steps=2)
+    assert any("packet 3 of" in str(error) for error in done.failures)
+    views[a.id].omits = lambda entry: False
+    await world.settle(relayer)
+    assert len(a.state.ended) == 3
+
+
+async def test_a_node_that_makes_up_how_many_were_sent_is_asked_about_the_last_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = world.chains
+    a.send(b)
+    views = world.views()
+
+    async def many(clients: list[str], at: At = NEWEST) -> list[int]:
+        return [1 << 63] * len(clients)
+
+    monkeypatch.setattr(views[a.id], "newest_sent", many)
+    world.finalize()
+    known, other = (OpenPackets(views[each.id], views) for each in (a, b))
+    await known.scan()
+    await other.scan()
+    asked: list[int] = []
+    ask = views[a.id].commitments
+
+    async def counted(keys: list[Path], at: At = NEWEST) -> list[bytes]:
+        asked.append(len(keys))
+        return await ask(keys, at)
+
+    monkeypatch.setattr(views[a.id], "commitments", counted)
+    await known.forget_ended({a.id: known, b.id: other})
+    assert max(asked) == MAX_UNTOLD
+    assert known.missing is None
+    assert list(known.sent) == [(a.routes[0].client_id, 1)]
 
 
 async def test_a_node_that_always_leaves_out_an_event_is_read_again_ever_more_rarely(

@@ -183,6 +183,11 @@ class Routes:
         require(not route.paused, "RoutePaused", client_id=client_id)
         return route
 
+    def newest_sent(self, state: State, client_id: str) -> int:
+        """Give the sequence of the packet sent last; 0 when there is none, or no such route."""
+        route = _ROUTES.get(state, (client_id,))
+        return 0 if route is None else route.next_sequence - 1
+
     def default(self, state: State, ledger: InteroperableLedger) -> ClientId | None:
         """Give the first client added for a ledger, or None."""
         found = _DEFAULTS.get(state, (ledger,))

@@ -140,11 +140,10 @@ class OpenPackets:
         """
         if self.final is None:
             return
-        untold = list(self._untold)
-        if not self.behind:
-            untold += [(client, newest + 1) for client, newest in self._newest.items()]
-        names = [*self.sent, *untold]
-        live = await self._committed(names)
+        names = [*self.sent, *self._untold]
+        unread, live = await asyncio.gather(self._unread(), self._committed(names))
+        names += unread
+        live += await self._committed(unread)
         unseen = []
         for name, commitment in zip(names, live, strict=True):
             if commitment == _ENDED:
@@ -170,6 +169,18 @@ class OpenPackets:
                     and (route.client_id, sequence) not in self.fees
                 ):
                     del written[client, sequence]
+
+    async def _unread(self) -> list[tuple[str, int]]:
+        """Name the packets after the newest that an event told of, once all blocks are read."""
+        if self.final is None or self.behind or not self._newest:
+            return []
+        gateway, clients = self.ledger.gateway, list(self._newest)
+        counts = await at_final(self.final.height, lambda at: gateway.newest_sent(clients, at))
+        return [
+            (client, sequence)
+            for client, count in zip(clients, counts, strict=True)
+            for sequence in range(max(self._newest[client], count - MAX_UNTOLD) + 1, count + 1)
+        ]
 
     async def _committed(self, names: Sequence[tuple[str, int]]) -> list[bytes]:
         """Give what the final state holds for packets sent."""

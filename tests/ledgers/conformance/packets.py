@@ -59,7 +59,11 @@ class PacketsFacet(CrossingFacet):
     async def test_a_sent_packet_is_committed_to_and_found(self, world: World, crossing: Crossing):
         gateway, here = world.ledger.gateway, crossing.here
         model_id = await world.published()
+        clients = [here.client, "caimi-none-7"]
+        (before, _) = await gateway.newest_sent(clients)
         packet, height = await crossing.send(here, world.alice, model_id, self.carol)
+        assert packet.sequence == before + 1
+        assert await gateway.newest_sent(clients) == [packet.sequence, 0]
         path = Path.commitment(here.client, packet.sequence)
         others = [
             Path.commitment(here.client, packet.sequence + 1),

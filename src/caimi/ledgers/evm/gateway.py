@@ -169,6 +169,19 @@ class EvmGateway:
             found += values
         return found
 
+    async def newest_sent(self, clients: Sequence[str], at: At = NEWEST) -> list[int]:
+        """Give the sequence of the packet sent last over each route; 0 when there is none."""
+        reads = [self._contract.reading("nextSequenceSend", client) for client in clients]
+        newest: list[int] = []
+        for answer in await self._contract.chain.try_reads(reads, at):
+            if not isinstance(answer, TransactionReverted):
+                newest.append(answer[0] - 1)
+            elif answer.error == "UnknownClient":
+                newest.append(0)
+            else:
+                raise answer
+        return newest
+
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         """Tell which (destination client, sequence) have been received here."""
         answers = [Path.acknowledgement(client, sequence) for client, sequence in packets]

@@ -76,6 +76,10 @@ class MachineGateway:
         state = self._chain.at(at)
         return [self._gateway.commitments.get(state, path) or bytes(32) for path in paths]
 
+    async def newest_sent(self, clients: Sequence[str], at: At = NEWEST) -> list[int]:
+        state = self._chain.at(at)
+        return [self._gateway.routes.newest_sent(state, client) for client in clients]
+
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         state = self._chain.at(at)
         return [self._gateway.commitments.has_receipt(state, *name) for name in packets]

@@ -142,6 +142,10 @@ class Gateway(Protocol):
         """
         ...
 
+    async def newest_sent(self, clients: Sequence[str], at: At = NEWEST) -> list[int]:
+        """Give the sequence of the packet sent last over each route; 0 when there is none."""
+        ...
+
     async def receipts(self, packets: Sequence[tuple[str, int]], at: At = NEWEST) -> list[bool]:
         """Whether each (destination client, sequence) has been received here."""
         ...
