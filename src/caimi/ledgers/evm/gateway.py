@@ -32,6 +32,7 @@ from caimi.ledgers.port import (
 )
 
 _MAX_ROUTES = 10_000
+_ROUTES_AT_ONCE = 4
 # Reading a commitment takes some three thousand gas, and a node lends a call tens of millions.
 _KEYS = 1_000
 _NOTHING = bytes(32)
@@ -62,18 +63,24 @@ class EvmGateway:
     async def routes(self) -> list[Route]:
         """List the routes that have a counterparty; ids count up, so no log is searched."""
         routes: list[Route] = []
-        for number in range(_MAX_ROUTES):
-            client_id = f"caimi-{self._contract.chain.number}-{number}"
-            try:
-                _, counterparty, ledger = await self._contract.read("getClient", client_id)
-            except TransactionReverted as refusal:
-                if refusal.error == "UnknownClient":
-                    break
-                raise
-            self._client_ids[keccak256(client_id.encode())] = client_id
-            if counterparty:
-                known = InteroperableAddress.from_bytes(ledger).ledger
-                routes.append(Route(client_id, counterparty, LedgerId(known)))
+        for first in range(0, _MAX_ROUTES, _ROUTES_AT_ONCE):
+            names = [
+                f"caimi-{self._contract.chain.number}-{number}"
+                for number in range(first, first + _ROUTES_AT_ONCE)
+            ]
+            reads = [self._contract.reading("getClient", name) for name in names]
+            for name, answer in zip(
+                names, await self._contract.chain.try_reads(reads), strict=True
+            ):
+                if isinstance(answer, TransactionReverted):
+                    if answer.error == "UnknownClient":
+                        return routes
+                    raise answer
+                _, counterparty, ledger = answer
+                self._client_ids[keccak256(name.encode())] = name
+                if counterparty:
+                    known = InteroperableAddress.from_bytes(ledger).ledger
+                    routes.append(Route(name, counterparty, LedgerId(known)))
         return routes
 
     async def client_named(self, client_hash: bytes) -> str | None:
