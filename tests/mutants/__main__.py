@@ -40,17 +40,16 @@ class Suspect:
 
 def find(language: Language, *, relaxed: bool) -> Iterator[Suspect]:
     """Give every mutant of a language, in order; `relaxed` as `solidity_mutants.find`."""
-    for target in TARGETS:
-        if target.language != language:
-            continue
+    targets = [target for target in TARGETS if target.language == language]
+    sources = {path: (ROOT / path).read_bytes() for each in targets for path in each.files()}
+    if language == "python":
+        mutants = {path: python_mutants.find(path, source) for path, source in sources.items()}
+    else:
+        mutants = solidity_mutants.find_all(sources, EVM / "solc", relaxed=relaxed)
+    for target in targets:
         for path in target.files():
-            source = (ROOT / path).read_bytes()
-            if language == "python":
-                mutants = python_mutants.find(path, source)
-            else:
-                mutants = solidity_mutants.find(path, source, EVM / "solc", relaxed=relaxed)
             seen = Files.of(target, path)
-            yield from (Suspect(mutant, target, seen) for mutant in mutants)
+            yield from (Suspect(mutant, target, seen) for mutant in mutants[path])
 
 
 def sample(suspects: list[Suspect], count: int, seed: int) -> list[Suspect]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,14 +26,19 @@ _ARITHMETIC = {"+": "-", "-": "+", "*": "+", "/": "*", "%": "+", "<<": ">>", ">>
 
 
 def parse(solc: Path, source: str) -> Node:
-    """Give the syntax tree of one file.
+    """Give the syntax tree of one file; raises as `parse_all`."""
+    return parse_all(solc, {"it": source})["it"]
+
+
+def parse_all(solc: Path, sources: Mapping[str, str]) -> dict[str, Node]:
+    """Give the syntax trees of files by their names; starting solc takes the most of it.
 
     Raises:
-        ValueError: it is not Solidity.
+        ValueError: one is not Solidity.
     """
     question = {
         "language": "Solidity",
-        "sources": {"it": {"content": source}},
+        "sources": {name: {"content": source} for name, source in sources.items()},
         "settings": {"stopAfter": "parsing", "outputSelection": {"*": {"": ["ast"]}}},
     }
     ran = subprocess.run(
@@ -46,8 +51,7 @@ def parse(solc: Path, source: str) -> Node:
     answer = json.loads(ran.stdout)
     if errors := [each for each in answer.get("errors", ()) if each["severity"] == "error"]:
         raise ValueError(errors[0]["formattedMessage"])
-    tree: Node = answer["sources"]["it"]["ast"]
-    return tree
+    return {name: answer["sources"][name]["ast"] for name in sources}
 
 
 def find(path: str, source: bytes, solc: Path, *, relaxed: bool = False) -> list[Mutant]:
@@ -58,7 +62,18 @@ def find(path: str, source: bytes, solc: Path, *, relaxed: bool = False) -> list
     Raises:
         ValueError: it is not Solidity.
     """
-    return numbered(_Finder(path, source, relaxed=relaxed).walk(parse(solc, source.decode())))
+    return find_all({path: source}, solc, relaxed=relaxed)[path]
+
+
+def find_all(
+    sources: Mapping[str, bytes], solc: Path, *, relaxed: bool = False
+) -> dict[str, list[Mutant]]:
+    """Give the mutants of each file, as `find` does."""
+    trees = parse_all(solc, {path: source.decode() for path, source in sources.items()})
+    return {
+        path: numbered(_Finder(path, source, relaxed=relaxed).walk(trees[path]))
+        for path, source in sources.items()
+    }
 
 
 class _Finder:

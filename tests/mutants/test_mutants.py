@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,30 @@ def test_every_python_mutant_of_the_trust_core_can_be_read_and_is_another_progra
     for target in TARGETS:
         for path in target.files() if target.language == "python" else ():
             source = (ROOT / path).read_bytes()
+            parts = statements(source)
+            dumped = {start: tree(source[start:end]) for start, end in parts}
             for mutant in python_mutants.find(path, source):
-                assert ast.dump(ast.parse(mutant.apply(source))) != ast.dump(ast.parse(source))
+                ((start, end),) = (p for p in parts if p[0] <= mutant.start < p[1])
+                placed = replace(mutant, start=mutant.start - start, end=mutant.end - start)
+                assert tree(placed.apply(source[start:end])) != dumped[start], mutant
+
+
+def statements(source: bytes) -> list[tuple[int, int]]:
+    """Give where each statement of a module begins and ends, and of its classes each of theirs."""
+    lines = [0]
+    for line in source.splitlines(keepends=True):
+        lines.append(lines[-1] + len(line))
+    found = [
+        inner
+        for outer in ast.parse(source).body
+        for inner in (outer.body if isinstance(outer, ast.ClassDef) else [outer])
+    ]
+    return [(lines[each.lineno - 1], lines[each.end_lineno or 0]) for each in found]
+
+
+def tree(statement: bytes) -> str:
+    block = b"if 1:\n" if statement.startswith(b" ") else b""
+    return ast.dump(ast.parse(block + statement))
 
 
 def test_every_target_has_files_and_every_mutant_a_name_of_its_own() -> None:
