@@ -13,7 +13,7 @@ from caimi.journal import Journal
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.anvil import AnvilOptions, running_anvil
 from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Ledger, LedgerId

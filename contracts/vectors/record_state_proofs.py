@@ -18,7 +18,7 @@ from caimi.keystore import LocalSigner
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
 from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
 from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.quantities import hexed
 from caimi.ledgers.evm.state_proofs import read_state_proof

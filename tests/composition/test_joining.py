@@ -17,9 +17,9 @@ from caimi.errors.ledgers import NotOffered
 from caimi.errors.operations import ConfigInvalid
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.in_process import embedded_chain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ledger import MachineLedger

@@ -17,7 +17,8 @@ from caimi.composition.joining import join_ledgers
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.chain import Chain as EvmChain
-from caimi.ledgers.evm.deployment import Deployment, deploy
+from caimi.ledgers.evm.deploying import deploy
+from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.fees import FeePolicy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger

@@ -22,7 +22,8 @@ from caimi.ibc.protobuf import (
     encode_packet,
 )
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm import abi, voyages
+from caimi.ledgers.evm import voyages
+from caimi.ledgers.evm.abi import decode, encode
 from caimi.ledgers.evm.abi_codec import DecodingError
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.calls import EvmCall, nothing
@@ -81,17 +82,17 @@ def _rpc(answers: dict[str, Any]) -> Rpc:
 
 
 def _abi_valid() -> list[bytes]:
-    return [bytes([at]) + abi.encode(*shape) for at, shape in enumerate(SHAPES)]
+    return [bytes([at]) + encode(*shape) for at, shape in enumerate(SHAPES)]
 
 
 def _abi_decode(data: bytes) -> Any:
     types = SHAPES[data[0] % len(SHAPES) if data else 0][0]
-    return data[:1], types, abi.decode(types, data[1:])
+    return data[:1], types, decode(types, data[1:])
 
 
 def _abi_encode(value: Any) -> bytes:
     first, types, values = value
-    return bytes(first + abi.encode(types, values))
+    return bytes(first + encode(types, values))
 
 
 @cache
@@ -129,7 +130,7 @@ def _samples(types: Sequence[str]) -> tuple[Any, ...]:
 
 def _method_valid() -> list[bytes]:
     return [
-        at.to_bytes(2) + abi.encode(method.outputs, _samples(method.outputs))
+        at.to_bytes(2) + encode(method.outputs, _samples(method.outputs))
         for at, (_, method) in enumerate(_outputs())
     ]
 
@@ -162,8 +163,8 @@ def _event_valid() -> list[bytes]:
     for at, event in enumerate(_EVENTS):
         indexed = [kind for _, kind, in_topic in event.parameters if in_topic]
         plain = [kind for _, kind, in_topic in event.parameters if not in_topic]
-        topics = b"".join(abi.encode((kind,), _samples((kind,))) for kind in indexed)
-        made.append(bytes([at, len(indexed)]) + topics + abi.encode(plain, _samples(plain)))
+        topics = b"".join(encode((kind,), _samples((kind,))) for kind in indexed)
+        made.append(bytes([at, len(indexed)]) + topics + encode(plain, _samples(plain)))
     return made
 
 
@@ -179,12 +180,12 @@ def _packets() -> list[bytes]:
 
 
 def _voyages() -> list[bytes]:
-    return [abi.encode(voyages._TRANSFER, _samples(voyages._TRANSFER))]
+    return [encode(voyages._TRANSFER, _samples(voyages._TRANSFER))]
 
 
 def _revert_valid() -> list[bytes]:
     return [
-        error.selector + abi.encode(kinds, _samples(kinds))
+        error.selector + encode(kinds, _samples(kinds))
         for error in known_errors().values()
         for kinds in [[kind for _, kind in error.parameters]]
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ledger_site import COIN, IMPATIENT
 
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.in_process import embedded_chain
 from caimi.ledgers.evm.ledger import EvmLedger
 
 DEPLOYER, GUARDIAN, PROPOSER, CANCELLER, STRANGER = (LocalSigner.generate() for _ in range(5))

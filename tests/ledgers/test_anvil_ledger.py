@@ -23,7 +23,7 @@ from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, running_anvil
 from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.outgoing import read_signed, sign_call

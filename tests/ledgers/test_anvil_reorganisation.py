@@ -16,7 +16,8 @@ from caimi.errors.messaging import EndpointsDisagree, LedgerReorganised, NotFina
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.anvil import AnvilOptions
 from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import Deployment, deploy
+from caimi.ledgers.evm.deploying import deploy
+from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import LedgerId

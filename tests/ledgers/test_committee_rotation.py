@@ -16,9 +16,9 @@ from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.in_process import embedded_chain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Account, Committee
 from caimi.messaging.checkpoint import make_committee

@@ -24,9 +24,9 @@ from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.assets import coin_of
 from caimi.ledgers.evm.calls import EvmCall, nothing
-from caimi.ledgers.evm.connect import embedded_chain
 from caimi.ledgers.evm.contract import Contract, word
 from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.in_process import embedded_chain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.logs import parse_log
 from caimi.ledgers.port import (

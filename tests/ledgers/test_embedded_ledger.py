@@ -11,9 +11,9 @@ from ledger_site import COIN, EvmSite
 
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.calls import EvmCall, nothing
-from caimi.ledgers.evm.connect import embedded_chain, new_embedded_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.in_process import embedded_chain, new_embedded_chain
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.evm.nonces import FEW
 from caimi.ledgers.evm.outgoing import read_signed, sign_call

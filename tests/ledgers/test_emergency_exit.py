@@ -12,7 +12,7 @@ from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import ExitInvalid, NotAllowed, TransactionReverted
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.deployment import EXIT_DELAY
+from caimi.ledgers.evm.deploying import EXIT_DELAY
 from caimi.ledgers.evm.exits import (
     NOBODY,
     Beneficiaries,

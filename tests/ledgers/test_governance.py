@@ -32,7 +32,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.changes import set_limits, set_supply_cap, unpause_bridge, unpause_route
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import GUARDIAN_ROLE
+from caimi.ledgers.evm.deploying import GUARDIAN_ROLE
 from caimi.ledgers.evm.governance import ANYONE, DAY, hand_over, read_governance, timelock_of
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.roles import ADMIN_ROLE, authority_of

@@ -31,10 +31,11 @@ from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.anvil import AnvilOptions
 from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.connect import embedded_chain, http_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.in_process import embedded_chain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc import Rpc
 from caimi.ledgers.port import Account, Asset, Exactly, Price, PurchaseState

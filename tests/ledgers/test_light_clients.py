@@ -15,9 +15,9 @@ from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import contract_creation
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.in_process import embedded_chain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.port import Account

@@ -25,10 +25,11 @@ from caimi.ledgers.evm.administration import EvmAdministered
 from caimi.ledgers.evm.anvil import AnvilOptions
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
-from caimi.ledgers.evm.connect import embedded_chain, http_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.in_process import embedded_chain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Account, Asset, Block, LedgerId
 from caimi.loopback import free_port

@@ -14,7 +14,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import contract_creation
 from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import GUARDIAN_ROLE, deploy
+from caimi.ledgers.evm.deploying import GUARDIAN_ROLE, deploy
 from caimi.ledgers.evm.finality import parse_finality
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.market import ledger_address
@@ -99,7 +99,7 @@ class EvmAdministered:
 
 
 class EvmAdministration:
-    """Deploys with `caimi.ledgers.evm.deployment`."""
+    """Deploys with `caimi.ledgers.evm.deploying`."""
 
     async def deploy(
         self,
@@ -110,7 +110,7 @@ class EvmAdministration:
         outbox: Outbox | None = None,
         key: str = "deploy",
     ) -> LedgerSection:
-        """See `Administration.deploy`; raises as `deployment.deploy`, too."""
+        """See `Administration.deploy`; raises as `deploying.deploy`, too."""
         try:
             settings = EvmPlace.model_validate(dict(place.told))
         except ValidationError as error:

@@ -26,7 +26,7 @@ from caimi.ledgers.evm.abi import encode
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.calls import EvmCall, contract_creation
 from caimi.ledgers.evm.contract import NO_ADDRESS, Contract, account
-from caimi.ledgers.evm.deployment import BRIDGE_ROLE, GUARDIAN_ROLE
+from caimi.ledgers.evm.deploying import BRIDGE_ROLE, GUARDIAN_ROLE
 from caimi.ledgers.evm.exits import EmergencyExit, Exit
 from caimi.ledgers.evm.roles import ADMIN_ROLE, Roles, authority_of, read_roles
 from caimi.ledgers.evm.timelock import (

@@ -61,7 +61,7 @@ CONTRACTS = {
 
 
 class EvmLedger:
-    """One EVM ledger; made by `caimi.ledgers.evm.connect`. `clock` gives seconds that only grow."""
+    """One EVM ledger. `clock` gives seconds that only grow."""
 
     def __init__(
         self,

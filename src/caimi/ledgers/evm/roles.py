@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from caimi.ledgers.evm.abi_codec import Value
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import BRIDGE_ROLE, EXIT_ROLE, GUARDIAN_ROLE
+from caimi.ledgers.evm.deploying import BRIDGE_ROLE, EXIT_ROLE, GUARDIAN_ROLE
 from caimi.ledgers.evm.logs import EventReader
 from caimi.ledgers.port import Exactly
 

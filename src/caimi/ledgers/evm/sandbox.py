@@ -18,9 +18,10 @@ from caimi.ledgers.evm.anvil import (
     wait_ready,
 )
 from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.connect import http_chain, new_embedded_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.deploying import deploy
 from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.in_process import new_embedded_chain
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import LedgerId, LedgerPlace, Signer
 from caimi.loopback import free_port

@@ -10,7 +10,7 @@ from caimi.errors.ledgers import CallInvalid, LedgerAnswerInvalid
 from caimi.hashing import keccak256
 from caimi.ibc.applications import MODEL
 from caimi.ibc.packet import Packet
-from caimi.ledgers.evm import abi
+from caimi.ledgers.evm.abi import decode, encode
 from caimi.ledgers.evm.abi_codec import DecodingError, Value
 from caimi.ledgers.port import ForeignModel, HomeStatement, LedgerId
 
@@ -33,7 +33,7 @@ def token_id(model_id: bytes, path: Sequence[LedgerId]) -> bytes:
         hops = [InteroperableAddress.from_caip(ledger).to_bytes() for ledger in path]
     except (InvalidLedgerId, InvalidInteroperableAddress) as error:
         raise CallInvalid(f"{', '.join(path)} is no path of ledgers: {error}") from error
-    return keccak256(abi.encode(("bytes32", "bytes[]"), (model_id, hops)))
+    return keccak256(encode(("bytes32", "bytes[]"), (model_id, hops)))
 
 
 def foreign_model(found: Value) -> ForeignModel:
@@ -73,7 +73,7 @@ def ready_height(packet: Packet) -> int:
         if not MODEL.speaks(payload.dest_port, payload.version):
             continue
         try:
-            _, (_, _, _, sent_at, min_depth) = abi.decode(_TRANSFER, payload.value)
+            _, (_, _, _, sent_at, min_depth) = decode(_TRANSFER, payload.value)
         except DecodingError:
             continue
         if min_depth:
