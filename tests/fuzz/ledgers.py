@@ -22,26 +22,26 @@ from caimi.ibc.protobuf import (
     encode_packet,
 )
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm import voyages
-from caimi.ledgers.evm.abi import decode, encode
-from caimi.ledgers.evm.abi_codec import DecodingError
+from caimi.ledgers.evm.abi.calls import EvmCall, nothing
+from caimi.ledgers.evm.abi.codec import DecodingError
+from caimi.ledgers.evm.abi.interface import decode, encode
+from caimi.ledgers.evm.abi.quantities import hexed
+from caimi.ledgers.evm.administration.exits import read_heirs
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
-from caimi.ledgers.evm.calls import EvmCall, nothing
-from caimi.ledgers.evm.chain import Chain, parse_block
-from caimi.ledgers.evm.completeness import Completeness
 from caimi.ledgers.evm.deployment import NAMES, Deployment
-from caimi.ledgers.evm.exits import read_heirs
-from caimi.ledgers.evm.fees import Fees
-from caimi.ledgers.evm.finality import Depth, parse_finality
-from caimi.ledgers.evm.http import in_order
-from caimi.ledgers.evm.logs import EventReader, parse_log
-from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
-from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
-from caimi.ledgers.evm.reverts import known_errors, reverted
-from caimi.ledgers.evm.rpc import RetryPolicy, Rpc, RpcRefusal
-from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
-from caimi.ledgers.evm.voyages import ready_height
+from caimi.ledgers.evm.facets import voyages
+from caimi.ledgers.evm.facets.voyages import ready_height
+from caimi.ledgers.evm.proofs.completeness import Completeness
+from caimi.ledgers.evm.proofs.receipts_root import TransactionReceipt, bloom, receipts_root
+from caimi.ledgers.evm.proofs.state_proofs import block_header, read_state_proof
+from caimi.ledgers.evm.rpc.chain import Chain, parse_block
+from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc, RpcRefusal
+from caimi.ledgers.evm.rpc.finality import Depth, parse_finality
+from caimi.ledgers.evm.rpc.http import in_order
+from caimi.ledgers.evm.rpc.logs import EventReader, parse_log
+from caimi.ledgers.evm.rpc.reverts import known_errors, reverted
+from caimi.ledgers.evm.transactions.fees import Fees
+from caimi.ledgers.evm.transactions.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.port import LedgerId, SignedCall
 from caimi.services.remote_signer import read_answer
 from caimi.signatures import MalformedSignature, completed, recover_account
@@ -321,7 +321,7 @@ def _deployment() -> dict[str, object]:
 DECODERS = (
     Decoder(
         "abi",
-        ("caimi.ledgers.evm.abi.decode", "caimi.ledgers.evm.abi_codec"),
+        ("caimi.ledgers.evm.abi.interface.decode", "caimi.ledgers.evm.abi.codec"),
         _abi_valid,
         _abi_decode,
         _abi_encode,
@@ -332,21 +332,21 @@ DECODERS = (
     ),
     Decoder(
         "abi-method",
-        ("caimi.ledgers.evm.abi.Method.decode",),
+        ("caimi.ledgers.evm.abi.interface.Method.decode",),
         _method_valid,
         _method_decode,
         share=2,
     ),
     Decoder(
         "abi-event",
-        ("caimi.ledgers.evm.abi.EventType.decode",),
+        ("caimi.ledgers.evm.abi.interface.EventType.decode",),
         _event_valid,
         _event_decode,
         share=2,
     ),
     Decoder(
         "abi-revert",
-        ("caimi.ledgers.evm.abi.ErrorType.decode", "caimi.ledgers.evm.reverts"),
+        ("caimi.ledgers.evm.abi.interface.ErrorType.decode", "caimi.ledgers.evm.rpc.reverts"),
         _revert_valid,
         lambda data: str(reverted("A test", data)),
         share=2,
@@ -371,7 +371,7 @@ DECODERS = (
     ),
     Decoder(
         "voyage",
-        ("caimi.ledgers.evm.voyages.ready_height",),
+        ("caimi.ledgers.evm.facets.voyages.ready_height",),
         _voyages,
         lambda data: ready_height(
             Packet(1, "a", "b", 5, (Payload("model", "model", "caimi-model-3", _ABI, data),))
@@ -380,7 +380,7 @@ DECODERS = (
     ),
     Decoder(
         "rpc-answer",
-        ("caimi.ledgers.evm.rpc",),
+        ("caimi.ledgers.evm.rpc.client",),
         lambda: _documents(
             {"jsonrpc": "2.0", "id": 1, "result": "0x5"},
             {"id": 1, "error": {"code": -32000, "message": "no", "data": "0x08c379a0"}},
@@ -392,7 +392,7 @@ DECODERS = (
     ),
     Decoder(
         "rpc-batch",
-        ("caimi.ledgers.evm.http.in_order",),
+        ("caimi.ledgers.evm.rpc.http.in_order",),
         lambda: _documents(
             [{"id": 3, "result": 1}, {"id": 1, "result": 2}, {"id": 2, "result": 3}]
         ),
@@ -401,7 +401,7 @@ DECODERS = (
     ),
     Decoder(
         "block",
-        ("caimi.ledgers.evm.chain.parse_block", "caimi.ledgers.evm.quantities"),
+        ("caimi.ledgers.evm.rpc.chain.parse_block", "caimi.ledgers.evm.abi.quantities"),
         lambda: _documents(
             MAINNET["block"], {"number": "0x1", "timestamp": "0x2", "hash": "0x" + "ab" * 32}
         ),
@@ -409,7 +409,7 @@ DECODERS = (
     ),
     Decoder(
         "log",
-        ("caimi.ledgers.evm.logs.parse_log",),
+        ("caimi.ledgers.evm.rpc.logs.parse_log",),
         lambda: _documents(_log()),
         parse_log,
         share=2,
@@ -417,23 +417,23 @@ DECODERS = (
     Decoder(
         "log-page",
         (
-            "caimi.ledgers.evm.logs.EventReader.decode",
-            "caimi.ledgers.evm.logs.EventReader._decode",
+            "caimi.ledgers.evm.rpc.logs.EventReader.decode",
+            "caimi.ledgers.evm.rpc.logs.EventReader._decode",
         ),
         lambda: _documents([_log(), _log(logIndex="0x1")]),
         _logs_decode,
     ),
     Decoder(
         "block-header",
-        ("caimi.ledgers.evm.state_proofs.block_header",),
+        ("caimi.ledgers.evm.proofs.state_proofs.block_header",),
         lambda: _documents(MAINNET["block"]),
         block_header,
     ),
     Decoder(
         "state-proof",
         (
-            "caimi.ledgers.evm.state_proofs.read_state_proof",
-            "caimi.ledgers.evm.state_proofs._slot",
+            "caimi.ledgers.evm.proofs.state_proofs.read_state_proof",
+            "caimi.ledgers.evm.proofs.state_proofs._slot",
         ),
         _state_proofs,
         _state_proof_decode,
@@ -441,20 +441,20 @@ DECODERS = (
     ),
     Decoder(
         "block-receipts",
-        ("caimi.ledgers.evm.completeness", "caimi.ledgers.evm.receipts_root"),
+        ("caimi.ledgers.evm.proofs.completeness", "caimi.ledgers.evm.proofs.receipts_root"),
         _block_receipts,
         _receipts_decode,
         share=0.3,
     ),
     Decoder(
         "recorded-transaction",
-        ("caimi.ledgers.evm.outgoing.read_signed",),
+        ("caimi.ledgers.evm.transactions.outgoing.read_signed",),
         _signed_calls,
         _read_recorded,
     ),
     Decoder(
         "transaction-sender",
-        ("caimi.ledgers.evm.outgoing.sender_of",),
+        ("caimi.ledgers.evm.transactions.outgoing.sender_of",),
         _signed_calls,
         lambda raw: sender_of(_recorded(raw)),
         share=0.1,
@@ -497,7 +497,7 @@ DECODERS = (
     ),
     Decoder(
         "heirs",
-        ("caimi.ledgers.evm.exits.read_heirs",),
+        ("caimi.ledgers.evm.administration.exits.read_heirs",),
         lambda: _documents(
             [{"model": f"0x{at:064x}", "sequence": at, "to": hexed(HERE)} for at in (1, 2, 3)]
         ),
@@ -505,7 +505,7 @@ DECODERS = (
     ),
     Decoder(
         "finality",
-        ("caimi.ledgers.evm.finality.parse_finality",),
+        ("caimi.ledgers.evm.rpc.finality.parse_finality",),
         lambda: ["finalized", "depth:12", "depth:0"],
         parse_finality,
         str,

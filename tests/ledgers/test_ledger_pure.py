@@ -23,16 +23,16 @@ from caimi.errors.ledgers import (
 )
 from caimi.hashing import keccak256
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.abi import decode, encode
+from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation, nothing
+from caimi.ledgers.evm.abi.interface import decode, encode
+from caimi.ledgers.evm.abi.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
-from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
-from caimi.ledgers.evm.connect import evm_ledger
 from caimi.ledgers.evm.deployment import NAMES, Deployment
-from caimi.ledgers.evm.fees import FeePolicy, Fees
-from caimi.ledgers.evm.finality import Depth, Finalized, parse_finality
-from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
-from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
-from caimi.ledgers.evm.reverts import NAMED, known_errors, reverted
+from caimi.ledgers.evm.rpc.connect import evm_ledger
+from caimi.ledgers.evm.rpc.finality import Depth, Finalized, parse_finality
+from caimi.ledgers.evm.rpc.reverts import NAMED, known_errors, reverted
+from caimi.ledgers.evm.transactions.fees import FeePolicy, Fees
+from caimi.ledgers.evm.transactions.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.port import LedgerId, SignedCall
 
 WEI = st.integers(0, 10**12)

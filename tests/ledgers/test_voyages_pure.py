@@ -10,8 +10,8 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import CallInvalid
 from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet, Payload
-from caimi.ledgers.evm.abi import encode
-from caimi.ledgers.evm.voyages import ready_height, token_id
+from caimi.ledgers.evm.abi.interface import encode
+from caimi.ledgers.evm.facets.voyages import ready_height, token_id
 from caimi.ledgers.port import LedgerId
 
 MODEL = bytes(range(32))
