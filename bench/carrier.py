@@ -17,11 +17,11 @@ from pathlib import Path
 
 from bench.messages import relayer_of
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.connect import http_chain
 from caimi.ledgers.evm.deployment import Deployment
-from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.transactions import Patience
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.transactions.sender import Patience
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.progress import Carried
 

@@ -15,13 +15,13 @@ from bench.network import start_anvil
 from bench.result import Result
 from caimi.composition.joining import join_ledgers
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.abi import Value
-from caimi.ledgers.evm.administration import EvmAdministered
+from caimi.ledgers.evm.abi.calls import contract_creation
+from caimi.ledgers.evm.abi.interface import Value
+from caimi.ledgers.evm.abi.quantities import hexed
+from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.calls import contract_creation
-from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.quantities import hexed
+from caimi.ledgers.evm.rpc.contract import Contract
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.relayer import Relayer

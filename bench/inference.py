@@ -28,7 +28,7 @@ from caimi.inference.receipt import NONCE_BYTES
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId
 from caimi.persistence import open_receipt_store
 from caimi.uri import ModelUri

@@ -16,9 +16,9 @@ from pathlib import Path
 from bench.messages import Pair, joined_anvils
 from bench.plot import Line, Plot
 from bench.result import Result
-from caimi.ledgers.evm.fees import GWEI
-from caimi.ledgers.evm.http import HttpProvider
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.http import HttpProvider
+from caimi.ledgers.evm.transactions.fees import GWEI
 
 MESSAGES, WARM, OPEN, EACH = 100_000, 10_000, 2_000, 200
 BLOCK_SECONDS = 0.5

@@ -14,12 +14,12 @@ from bench.network import start_anvil
 from caimi.composition.joining import join_ledgers
 from caimi.hashing import keccak256
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
-from caimi.ledgers.evm.fees import GWEI, Fees
+from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation, nothing
+from caimi.ledgers.evm.abi.quantities import hexed, quantity
+from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.outgoing import sign_call
-from caimi.ledgers.evm.quantities import hexed, quantity
+from caimi.ledgers.evm.transactions.fees import GWEI, Fees
+from caimi.ledgers.evm.transactions.outgoing import sign_call
 from caimi.ledgers.port import Account, Call, Committee, Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Carried

@@ -11,11 +11,11 @@ from caimi.client.context import Context
 from caimi.client.keyring import Identity
 from caimi.journal import Journal
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.anvil import AnvilOptions, running_anvil
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.anvil import AnvilOptions, running_anvil
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.loopback import free_port
 from caimi.models.signing import PackageSigner

@@ -15,8 +15,8 @@ from web3.types import RPCEndpoint, RPCResponse
 from bench.messages import Pair, joined_anvils
 from bench.result import Result
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.http import HttpProvider, Json
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.http import HttpProvider, Json
 from caimi.messaging.progress import Carried
 
 PACKETS, BLOCK = 4_000, 100

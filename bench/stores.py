@@ -20,7 +20,7 @@ from caimi.inference.receipt import Receipt
 from caimi.inference.receipt_store import KeptReceipt
 from caimi.journal import OperationRecord
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.checkpoint import LedgerStatement
 from caimi.persistence import journal_in, open_receipt_store, open_signed_store

@@ -1,6 +1,6 @@
 """Contract accounts, assembled by hand: a wallet with an owner's key, and some that misbehave."""
 
-from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
+from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation, nothing
 
 OPS = {
     name: code

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from caimi.ledgers.evm.embedded import EmbeddedChain
-from caimi.ledgers.evm.embedded_rpc import EmbeddedProvider
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.embedded_rpc import EmbeddedProvider
 
 
 @contextmanager

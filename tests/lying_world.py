@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from caimi.errors.ledgers import HistoryGone, UnknownModel, UnknownVersion
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import (
     FINAL,
     NEWEST,

@@ -14,8 +14,8 @@ from caimi.ibc.path import Path as IbcPath
 from caimi.ibc.statements import Kind, committee_hash
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.receipt_json import receipt_from_json
-from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.voyages import ready_height, token_id
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
+from caimi.ledgers.evm.facets.voyages import ready_height, token_id
 from caimi.ledgers.port import Account, LedgerId, Publication
 from caimi.ledgers.publications import publication_leaf, publication_statement
 from caimi.ledgers.typed_data import typed_data_digest

@@ -16,12 +16,13 @@ from pathlib import Path
 from caimi.ibc.path import Path as IbcPath
 from caimi.keystore import LocalSigner
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
-from caimi.ledgers.evm.anvil import AnvilOptions, free_port, running_anvil
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.state_proofs import read_state_proof
+from caimi.ledgers.evm.abi.quantities import hexed
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.local.anvil import AnvilOptions, running_anvil
+from caimi.ledgers.evm.proofs.state_proofs import read_state_proof
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.loopback import free_port
 
 CLIENT = "caimi-1-0"
 RECEIVED = 9

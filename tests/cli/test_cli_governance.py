@@ -18,11 +18,11 @@ from caimi.composition.joining import join_ledgers
 from caimi.config import load_config
 from caimi.errors.ledgers import ExitInvalid
 from caimi.errors.operations import UsageError
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.messaging.checkpoint import make_committee
 from embedded_node import node_of
 

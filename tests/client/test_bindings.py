@@ -10,7 +10,7 @@ import pytest
 from caimi.client.bindings import Binding, bind, bound_with
 from caimi.errors.operations import BindingInvalid
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import Account, AccountCodec, LedgerId
 from memory_ledger.words import MemoryAccounts, Wallet, WordBook
 

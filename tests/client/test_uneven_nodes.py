@@ -17,9 +17,9 @@ from caimi.client.transfer import transfer
 from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
 from caimi.errors.operations import PurchaseRefunded
-from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.rpc import Rpc
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.client import Rpc
 from caimi.ledgers.port import Asset, Price
 from caimi.models.package import Package
 from caimi.uri import ModelUri

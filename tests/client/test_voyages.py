@@ -16,8 +16,8 @@ from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
 from caimi.errors.ledgers import ModelAway, NotAllowed, TransactionReverted
 from caimi.errors.operations import NotTheWay, StillInFlight, TransferRefunded
+from caimi.ledgers.evm.facets.voyages import licence_digest
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.voyages import licence_digest
 from caimi.ledgers.port import Account
 from caimi.models.package import Package
 from caimi.uri import ModelUri

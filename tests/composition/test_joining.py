@@ -16,11 +16,11 @@ from caimi.composition.ledgers import open_ledger
 from caimi.errors.ledgers import NotOffered
 from caimi.errors.operations import ConfigInvalid
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import LedgerId, LedgerPlace, SignedCall

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from caimi.ledgers.evm.abi import EventType, encode
-from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.abi.codec import Value
+from caimi.ledgers.evm.abi.interface import EventType, encode
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.reverts import known_errors
+from caimi.ledgers.evm.rpc.reverts import known_errors
 from faults.machine import Machine, Message, hexed
 from faults.transaction import SimBlock
 

@@ -29,7 +29,7 @@ from caimi.contracts.execution import Effect
 from caimi.contracts.naming import version_id
 from caimi.hashing import keccak256
 from caimi.ibc.protobuf import encode_acknowledgements, encode_packet
-from caimi.ledgers.evm.reverts import known_errors
+from caimi.ledgers.evm.rpc.reverts import known_errors
 
 Fact = tuple[str, tuple[Any, ...]]
 

@@ -18,7 +18,7 @@ from caimi.contracts.identifiers import Account, ClientId, InteroperableLedger
 from caimi.contracts.site import Site
 from caimi.contracts.state import MemoryState, Overlay, State
 from caimi.errors.ledgers import CallRefused
-from caimi.ledgers.evm.abi_codec import Value
+from caimi.ledgers.evm.abi.codec import Value
 from contracts.evm_accounts import FUNDS, EvmAccounts, Key, NativeCoins
 from contracts.evm_contracts import EvmContracts, Said
 from contracts.facts import UNREAD, fact_of, same

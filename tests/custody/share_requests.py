@@ -6,7 +6,7 @@ from caimi.custody.delivery import RecipientKey
 from caimi.custody.request import ShareRequest, SignedShareRequest
 from caimi.errors.ids import InvalidAccountId
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId, account_named
 
 NOW = 1_800_000_000

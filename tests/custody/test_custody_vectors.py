@@ -24,7 +24,7 @@ from caimi.custody.tdh2 import (
     verify_share,
 )
 from caimi.errors.custody import InvalidCiphertext, NotEnoughShares, WrongShare
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId, account_named
 
 FOLDER = Path(__file__).parents[2] / "contracts" / "vectors"

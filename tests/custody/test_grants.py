@@ -12,7 +12,7 @@ from caimi.custody.grants import LedgerGrants
 from caimi.errors.custody import GrantRefused, MalformedEncoding
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import FINAL, Exactly, FieldType, StatementDomain, StatementType
 from lying_world import LyingLedger, address
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from caimi.ledgers.evm.roles import STOPS
+from caimi.ledgers.evm.administration.roles import STOPS
 
 FUNCTION = re.compile(r"function (\w+)\([^{;]*?\brestricted\b[^{;]*\{")
 

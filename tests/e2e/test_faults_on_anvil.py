@@ -28,8 +28,8 @@ from caimi.errors.base import CaimiError
 from caimi.hashing import keccak256
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.contract import Contract
 from caimi.ledgers.port import Account, Asset, LedgerId, Price, PurchaseState
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil, pytest.mark.timeout(600)]

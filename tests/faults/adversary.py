@@ -24,8 +24,8 @@ from caimi.ibc.commitments import (
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
+from caimi.ledgers.evm.abi.calls import EvmCall, nothing
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.calls import EvmCall, nothing
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Call, Done, LedgerId, SentPacket
 from caimi.messaging.attestations import gather_signatures

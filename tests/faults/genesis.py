@@ -15,15 +15,16 @@ from coincurve import PrivateKey
 
 from caimi.composition.joining import join_ledgers
 from caimi.hashing import keccak256
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.chain import Chain as EvmChain
-from caimi.ledgers.evm.deployment import Deployment, deploy
-from caimi.ledgers.evm.fees import FeePolicy
-from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.administration.founding import EvmAdministered
+from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.facets.voyages import token_id
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.rpc import RetryPolicy, Rpc
-from caimi.ledgers.evm.transactions import Patience
-from caimi.ledgers.evm.voyages import token_id
+from caimi.ledgers.evm.rpc.chain import Chain as EvmChain
+from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc
+from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.transactions.fees import FeePolicy
+from caimi.ledgers.evm.transactions.sender import Patience
 from caimi.ledgers.port import Account, Asset, Committee, LedgerId, Price, Signer
 from caimi.messaging.checkpoint import make_committee
 from faults.chain import Chain

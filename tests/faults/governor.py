@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 from caimi.errors.base import CaimiError
 from caimi.hashing import keccak256
+from caimi.ledgers.evm.administration.changes import (
+    close_breaker,
+    set_limits,
+    set_supply_cap,
+    unpause_route,
+)
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.changes import close_breaker, set_limits, set_supply_cap, unpause_route
-from caimi.ledgers.evm.contract import Contract
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.contract import Contract
 from caimi.ledgers.port import Call, Committee, Exactly, LedgerId
 from caimi.messaging.rotation import Rotation
 from faults.node import NodeFaults

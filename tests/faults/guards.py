@@ -17,7 +17,7 @@ _PACKET_APP = "contracts/evm/src/models/PacketApp.sol"
 _WITNESSES = "src/caimi/messaging/witnesses.py"
 _VALIDATOR = "src/caimi/messaging/validator.py"
 _OPEN = "src/caimi/messaging/open_packets.py"
-_NONCES = "src/caimi/ledgers/evm/nonces.py"
+_NONCES = "src/caimi/ledgers/evm/transactions/nonces.py"
 _RELAYER = "src/caimi/messaging/relayer.py"
 _ATTESTATIONS = "src/caimi/messaging/attestations.py"
 

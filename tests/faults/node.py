@@ -14,9 +14,9 @@ from web3.types import RPCEndpoint, RPCResponse
 from caimi.ibc.path import Path
 from caimi.ibc.protobuf import decode_packet
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.http import HttpInterrupted
-from caimi.ledgers.evm.logs import parse_log
-from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
+from caimi.ledgers.evm.proofs.receipts_root import TransactionReceipt, bloom, receipts_root
+from caimi.ledgers.evm.rpc.http import HttpInterrupted
+from caimi.ledgers.evm.rpc.logs import parse_log
 from faults.chain import Chain, Refused
 from faults.machine import Message, hexed
 from faults.process import Process

@@ -6,7 +6,7 @@ from collections import defaultdict
 from types import SimpleNamespace
 from typing import cast
 
-from caimi.ledgers.evm.abi import encode
+from caimi.ledgers.evm.abi.interface import encode
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.port import LedgerId
 from faults.accounts import Accounts, _Route

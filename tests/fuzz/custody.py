@@ -39,7 +39,7 @@ from caimi.custody.response import SEALED_BYTES, ShareResponse
 from caimi.custody.tdh2 import Ciphertext, DecryptionShare
 from caimi.custody.tombstones import FileTombstones
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId
 from fuzz.decoder import Decoder, Document, Law
 

@@ -22,7 +22,7 @@ from caimi.inference.wasm.metadata import Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.inference.wire import shapes_from_json, tensors_from_json, tensors_to_json
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId
 from caimi.models.tensor import Tensor
 from fuzz.decoder import Decoder, Document, Law

@@ -22,25 +22,26 @@ from caimi.ibc.protobuf import (
     encode_packet,
 )
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm import abi, voyages
-from caimi.ledgers.evm.abi_codec import DecodingError
+from caimi.ledgers.evm.abi.calls import EvmCall, nothing
+from caimi.ledgers.evm.abi.codec import DecodingError
+from caimi.ledgers.evm.abi.interface import decode, encode
+from caimi.ledgers.evm.abi.quantities import hexed
+from caimi.ledgers.evm.administration.exits import read_heirs
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
-from caimi.ledgers.evm.calls import EvmCall, nothing
-from caimi.ledgers.evm.chain import Chain, parse_block
-from caimi.ledgers.evm.completeness import Completeness
 from caimi.ledgers.evm.deployment import NAMES, Deployment
-from caimi.ledgers.evm.exits import read_heirs
-from caimi.ledgers.evm.fees import Fees
-from caimi.ledgers.evm.finality import Depth, parse_finality
-from caimi.ledgers.evm.http import in_order
-from caimi.ledgers.evm.logs import EventReader, parse_log
-from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
-from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
-from caimi.ledgers.evm.reverts import known_errors, reverted
-from caimi.ledgers.evm.rpc import RetryPolicy, Rpc, RpcRefusal
-from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
-from caimi.ledgers.evm.voyages import ready_height
+from caimi.ledgers.evm.facets import voyages
+from caimi.ledgers.evm.facets.voyages import ready_height
+from caimi.ledgers.evm.proofs.completeness import Completeness
+from caimi.ledgers.evm.proofs.receipts_root import TransactionReceipt, bloom, receipts_root
+from caimi.ledgers.evm.proofs.state_proofs import block_header, read_state_proof
+from caimi.ledgers.evm.rpc.chain import Chain, parse_block
+from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc, RpcRefusal
+from caimi.ledgers.evm.rpc.finality import Depth, parse_finality
+from caimi.ledgers.evm.rpc.http import in_order
+from caimi.ledgers.evm.rpc.logs import EventReader, parse_log
+from caimi.ledgers.evm.rpc.reverts import known_errors, reverted
+from caimi.ledgers.evm.transactions.fees import Fees
+from caimi.ledgers.evm.transactions.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.port import LedgerId, SignedCall
 from caimi.services.remote_signer import read_answer
 from caimi.signatures import MalformedSignature, completed, recover_account
@@ -81,17 +82,17 @@ def _rpc(answers: dict[str, Any]) -> Rpc:
 
 
 def _abi_valid() -> list[bytes]:
-    return [bytes([at]) + abi.encode(*shape) for at, shape in enumerate(SHAPES)]
+    return [bytes([at]) + encode(*shape) for at, shape in enumerate(SHAPES)]
 
 
 def _abi_decode(data: bytes) -> Any:
     types = SHAPES[data[0] % len(SHAPES) if data else 0][0]
-    return data[:1], types, abi.decode(types, data[1:])
+    return data[:1], types, decode(types, data[1:])
 
 
 def _abi_encode(value: Any) -> bytes:
     first, types, values = value
-    return bytes(first + abi.encode(types, values))
+    return bytes(first + encode(types, values))
 
 
 @cache
@@ -129,7 +130,7 @@ def _samples(types: Sequence[str]) -> tuple[Any, ...]:
 
 def _method_valid() -> list[bytes]:
     return [
-        at.to_bytes(2) + abi.encode(method.outputs, _samples(method.outputs))
+        at.to_bytes(2) + encode(method.outputs, _samples(method.outputs))
         for at, (_, method) in enumerate(_outputs())
     ]
 
@@ -162,8 +163,8 @@ def _event_valid() -> list[bytes]:
     for at, event in enumerate(_EVENTS):
         indexed = [kind for _, kind, in_topic in event.parameters if in_topic]
         plain = [kind for _, kind, in_topic in event.parameters if not in_topic]
-        topics = b"".join(abi.encode((kind,), _samples((kind,))) for kind in indexed)
-        made.append(bytes([at, len(indexed)]) + topics + abi.encode(plain, _samples(plain)))
+        topics = b"".join(encode((kind,), _samples((kind,))) for kind in indexed)
+        made.append(bytes([at, len(indexed)]) + topics + encode(plain, _samples(plain)))
     return made
 
 
@@ -179,12 +180,12 @@ def _packets() -> list[bytes]:
 
 
 def _voyages() -> list[bytes]:
-    return [abi.encode(voyages._TRANSFER, _samples(voyages._TRANSFER))]
+    return [encode(voyages._TRANSFER, _samples(voyages._TRANSFER))]
 
 
 def _revert_valid() -> list[bytes]:
     return [
-        error.selector + abi.encode(kinds, _samples(kinds))
+        error.selector + encode(kinds, _samples(kinds))
         for error in known_errors().values()
         for kinds in [[kind for _, kind in error.parameters]]
     ]
@@ -320,7 +321,7 @@ def _deployment() -> dict[str, object]:
 DECODERS = (
     Decoder(
         "abi",
-        ("caimi.ledgers.evm.abi.decode", "caimi.ledgers.evm.abi_codec"),
+        ("caimi.ledgers.evm.abi.interface.decode", "caimi.ledgers.evm.abi.codec"),
         _abi_valid,
         _abi_decode,
         _abi_encode,
@@ -331,21 +332,21 @@ DECODERS = (
     ),
     Decoder(
         "abi-method",
-        ("caimi.ledgers.evm.abi.Method.decode",),
+        ("caimi.ledgers.evm.abi.interface.Method.decode",),
         _method_valid,
         _method_decode,
         share=2,
     ),
     Decoder(
         "abi-event",
-        ("caimi.ledgers.evm.abi.EventType.decode",),
+        ("caimi.ledgers.evm.abi.interface.EventType.decode",),
         _event_valid,
         _event_decode,
         share=2,
     ),
     Decoder(
         "abi-revert",
-        ("caimi.ledgers.evm.abi.ErrorType.decode", "caimi.ledgers.evm.reverts"),
+        ("caimi.ledgers.evm.abi.interface.ErrorType.decode", "caimi.ledgers.evm.rpc.reverts"),
         _revert_valid,
         lambda data: str(reverted("A test", data)),
         share=2,
@@ -370,7 +371,7 @@ DECODERS = (
     ),
     Decoder(
         "voyage",
-        ("caimi.ledgers.evm.voyages.ready_height",),
+        ("caimi.ledgers.evm.facets.voyages.ready_height",),
         _voyages,
         lambda data: ready_height(
             Packet(1, "a", "b", 5, (Payload("model", "model", "caimi-model-3", _ABI, data),))
@@ -379,7 +380,7 @@ DECODERS = (
     ),
     Decoder(
         "rpc-answer",
-        ("caimi.ledgers.evm.rpc",),
+        ("caimi.ledgers.evm.rpc.client",),
         lambda: _documents(
             {"jsonrpc": "2.0", "id": 1, "result": "0x5"},
             {"id": 1, "error": {"code": -32000, "message": "no", "data": "0x08c379a0"}},
@@ -391,7 +392,7 @@ DECODERS = (
     ),
     Decoder(
         "rpc-batch",
-        ("caimi.ledgers.evm.http.in_order",),
+        ("caimi.ledgers.evm.rpc.http.in_order",),
         lambda: _documents(
             [{"id": 3, "result": 1}, {"id": 1, "result": 2}, {"id": 2, "result": 3}]
         ),
@@ -400,7 +401,7 @@ DECODERS = (
     ),
     Decoder(
         "block",
-        ("caimi.ledgers.evm.chain.parse_block", "caimi.ledgers.evm.quantities"),
+        ("caimi.ledgers.evm.rpc.chain.parse_block", "caimi.ledgers.evm.abi.quantities"),
         lambda: _documents(
             MAINNET["block"], {"number": "0x1", "timestamp": "0x2", "hash": "0x" + "ab" * 32}
         ),
@@ -408,7 +409,7 @@ DECODERS = (
     ),
     Decoder(
         "log",
-        ("caimi.ledgers.evm.logs.parse_log",),
+        ("caimi.ledgers.evm.rpc.logs.parse_log",),
         lambda: _documents(_log()),
         parse_log,
         share=2,
@@ -416,23 +417,23 @@ DECODERS = (
     Decoder(
         "log-page",
         (
-            "caimi.ledgers.evm.logs.EventReader.decode",
-            "caimi.ledgers.evm.logs.EventReader._decode",
+            "caimi.ledgers.evm.rpc.logs.EventReader.decode",
+            "caimi.ledgers.evm.rpc.logs.EventReader._decode",
         ),
         lambda: _documents([_log(), _log(logIndex="0x1")]),
         _logs_decode,
     ),
     Decoder(
         "block-header",
-        ("caimi.ledgers.evm.state_proofs.block_header",),
+        ("caimi.ledgers.evm.proofs.state_proofs.block_header",),
         lambda: _documents(MAINNET["block"]),
         block_header,
     ),
     Decoder(
         "state-proof",
         (
-            "caimi.ledgers.evm.state_proofs.read_state_proof",
-            "caimi.ledgers.evm.state_proofs._slot",
+            "caimi.ledgers.evm.proofs.state_proofs.read_state_proof",
+            "caimi.ledgers.evm.proofs.state_proofs._slot",
         ),
         _state_proofs,
         _state_proof_decode,
@@ -440,20 +441,20 @@ DECODERS = (
     ),
     Decoder(
         "block-receipts",
-        ("caimi.ledgers.evm.completeness", "caimi.ledgers.evm.receipts_root"),
+        ("caimi.ledgers.evm.proofs.completeness", "caimi.ledgers.evm.proofs.receipts_root"),
         _block_receipts,
         _receipts_decode,
         share=0.3,
     ),
     Decoder(
         "recorded-transaction",
-        ("caimi.ledgers.evm.outgoing.read_signed",),
+        ("caimi.ledgers.evm.transactions.outgoing.read_signed",),
         _signed_calls,
         _read_recorded,
     ),
     Decoder(
         "transaction-sender",
-        ("caimi.ledgers.evm.outgoing.sender_of",),
+        ("caimi.ledgers.evm.transactions.outgoing.sender_of",),
         _signed_calls,
         lambda raw: sender_of(_recorded(raw)),
         share=0.1,
@@ -496,7 +497,7 @@ DECODERS = (
     ),
     Decoder(
         "heirs",
-        ("caimi.ledgers.evm.exits.read_heirs",),
+        ("caimi.ledgers.evm.administration.exits.read_heirs",),
         lambda: _documents(
             [{"model": f"0x{at:064x}", "sequence": at, "to": hexed(HERE)} for at in (1, 2, 3)]
         ),
@@ -504,7 +505,7 @@ DECODERS = (
     ),
     Decoder(
         "finality",
-        ("caimi.ledgers.evm.finality.parse_finality",),
+        ("caimi.ledgers.evm.rpc.finality.parse_finality",),
         lambda: ["finalized", "depth:12", "depth:0"],
         parse_finality,
         str,

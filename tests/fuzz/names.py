@@ -12,7 +12,7 @@ from caimi.config import EXAMPLE, Config, read_toml
 from caimi.hex_text import read_either_case, read_hex
 from caimi.json_text import read_json
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
 from caimi.ledgers.machine.ed25519_keys import ED25519_KEYS, Ed25519Key
 from caimi.ledgers.port import Account, Asset, LedgerId, Money
@@ -178,7 +178,7 @@ DECODERS = (
     ),
     Decoder(
         "account-evm",
-        ("caimi.ledgers.evm.accounts.EvmAccounts.parse",),
+        ("caimi.ledgers.evm.abi.accounts.EvmAccounts.parse",),
         lambda: [f"0x{'ab' * 20}", f"0x{'AB' * 20}", EVM.text(Account(COIN.ledger, b"\xab" * 20))],
         EVM.parse,
         EVM.text,

@@ -19,9 +19,9 @@ from caimi.custody.encoding import hex_text
 from caimi.ibc.path import Path, PathKind
 from caimi.ibc.statements import Kind
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.assets import coin_of
-from caimi.ledgers.evm.quantities import hexed
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.assets import coin_of
+from caimi.ledgers.evm.abi.quantities import hexed
 from caimi.ledgers.port import LedgerId, Route
 from caimi.messaging.checkpoint import Attestation, LedgerStatement, make_committee
 from caimi.messaging.handover import Handover, Planned

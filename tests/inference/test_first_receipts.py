@@ -11,7 +11,7 @@ from caimi.inference.receipt import SignedReceipt
 from caimi.inference.receipt_json import receipt_from_document, receipt_from_json
 from caimi.inference.receipt_store import KeptReceipt
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId
 
 HERE = Path(__file__).parent

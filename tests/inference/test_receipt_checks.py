@@ -25,11 +25,12 @@ from caimi.inference.verification import (
     check_receipt,
 )
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import Deployment, deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.port import Account, LedgerId
 from caimi.merkle import MerkleTree, leaf_hash
 from lying_world import LyingLedger

@@ -11,9 +11,9 @@ from caimi.errors.inference import ReceiptMalformed
 from caimi.inference.batch import anchor_receipts
 from caimi.inference.inclusion import Inclusion
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.connect import new_embedded_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.in_process import new_embedded_chain
 from caimi.ledgers.port import Account, LedgerId
 from caimi.persistence import open_receipt_store
 from caimi.persistence.place import SqliteFile

@@ -13,7 +13,7 @@ from caimi.inference.receipt import Receipt, SignedReceipt
 from caimi.inference.receipt_store import KeptReceipt, ReceiptStore
 from caimi.inference.worker import ServedModel, Worker
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId, Wallet
 from caimi.uri import ModelUri
 

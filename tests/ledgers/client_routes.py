@@ -11,10 +11,10 @@ from test_ledger_crossing import A, B, Pair
 
 from caimi.ibc.packet import Packet
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.abi.calls import contract_creation
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.calls import contract_creation
+from caimi.ledgers.evm.facets.market import ledger_address
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.market import ledger_address
 from caimi.ledgers.port import Account, Asset, LedgerId, Price, Signer
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Progress

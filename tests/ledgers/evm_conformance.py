@@ -18,10 +18,10 @@ from caimi.errors.ledgers import (
     WrongLedger,
 )
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.chain import Chain
 from caimi.ledgers.evm.deployment import Deployment
-from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.port import Account, Asset, Exactly, LedgerId, Price, Publication
 from caimi.ledgers.publications import publication_leaf, publication_statement
 from caimi.merkle import MerkleTree

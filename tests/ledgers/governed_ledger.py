@@ -5,10 +5,10 @@ from __future__ import annotations
 from ledger_site import COIN, IMPATIENT
 
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
 
 DEPLOYER, GUARDIAN, PROPOSER, CANCELLER, STRANGER = (LocalSigner.generate() for _ in range(5))
 EVERYBODY = (DEPLOYER, GUARDIAN, PROPOSER, CANCELLER, STRANGER)

@@ -9,12 +9,12 @@ from typing import Any
 from conformance.site import Killed, MemoryOutbox
 
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.chain import Chain
+from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.deployment import Deployment
-from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.transactions import Patience
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.transactions.sender import Patience
 from caimi.ledgers.port import Account, Committee, Ledger, Signer
 
 __all__ = ["COIN", "IMPATIENT", "EvmSite", "Killed", "MemoryOutbox"]

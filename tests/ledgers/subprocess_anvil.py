@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from caimi.ledgers.evm.anvil import AnvilOptions, anvil_command, fund, wait_ready
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.local.anvil import AnvilOptions, anvil_command, fund, wait_ready
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
 
 
 @contextmanager

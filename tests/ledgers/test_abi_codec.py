@@ -8,7 +8,7 @@ from eth_abi.abi import encode as reference_encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caimi.ledgers.evm.abi_codec import DecodingError, EncodingError, Value, codec_of
+from caimi.ledgers.evm.abi.codec import DecodingError, EncodingError, Value, codec_of
 
 _LEAVES: dict[str, st.SearchStrategy[Value]] = {
     "uint8": st.integers(0, 255),

@@ -10,8 +10,8 @@ from caimi.chains import PROVISIONAL_CHAIN_TYPES
 from caimi.errors.base import CaimiError
 from caimi.errors.ids import InvalidAccountId, InvalidInteroperableAddress
 from caimi.errors.ledgers import CallInvalid
-from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.contract import address_on
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
+from caimi.ledgers.evm.rpc.contract import address_on
 from caimi.ledgers.port import Account, LedgerId
 
 REFERENCES = st.from_regex(r"[-_a-zA-Z0-9]{1,32}", fullmatch=True)

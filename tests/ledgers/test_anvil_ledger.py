@@ -20,15 +20,15 @@ from caimi.errors.ledgers import (
     TransactionStuck,
 )
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.anvil import AnvilOptions, find_anvil, running_anvil
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.outgoing import read_signed, sign_call
-from caimi.ledgers.evm.rpc import RetryPolicy
-from caimi.ledgers.evm.transactions import Patience
+from caimi.ledgers.evm.local.anvil import AnvilOptions, find_anvil, running_anvil
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.client import RetryPolicy
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.transactions.outgoing import read_signed, sign_call
+from caimi.ledgers.evm.transactions.sender import Patience
 from caimi.ledgers.port import Account, Call
 from caimi.loopback import free_port
 from conformance import (

@@ -14,11 +14,12 @@ from subprocess_anvil import anvil_process
 
 from caimi.errors.messaging import EndpointsDisagree, LedgerReorganised, NotFinal, SigningStopped
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.anvil import AnvilOptions
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.deployment import Deployment, deploy
-from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.anvil import AnvilOptions
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.port import LedgerId
 from caimi.loopback import free_port
 from caimi.messaging.checkpoint import make_committee

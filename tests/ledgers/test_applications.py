@@ -6,12 +6,12 @@ import pytest
 
 from caimi.ibc.applications import APPLICATIONS
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.connect import new_embedded_chain
-from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.evm.local.in_process import new_embedded_chain
+from caimi.ledgers.evm.rpc.contract import Contract
+from caimi.ledgers.evm.rpc.logs import EventReader
 
 ARTIFACTS = {"bridge": "ModelBridge", "market": "LicenceMarket", "messages": "MessagePort"}
 

@@ -15,11 +15,11 @@ from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.port import Account, Committee
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.proof import SignedStatement, statement_of

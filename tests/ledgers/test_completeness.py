@@ -11,12 +11,12 @@ from web3.providers.async_base import AsyncBaseProvider
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerBehind
 from caimi.errors.messaging import EventsMissing
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.completeness import Completeness
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.logs import RawLog
-from caimi.ledgers.evm.receipts_root import TransactionReceipt, bloom, receipts_root
-from caimi.ledgers.evm.rpc import Rpc
+from caimi.ledgers.evm.proofs.completeness import Completeness
+from caimi.ledgers.evm.proofs.receipts_root import TransactionReceipt, bloom, receipts_root
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.client import Rpc
+from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.rpc.logs import RawLog
 from caimi.ledgers.port import LedgerId
 
 HERE, ELSEWHERE = b"\x42" * 20, b"\x43" * 20

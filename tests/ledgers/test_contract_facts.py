@@ -20,15 +20,15 @@ from caimi.hashing import keccak256
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.abi import encode
+from caimi.ledgers.evm.abi.assets import coin_of
+from caimi.ledgers.evm.abi.calls import EvmCall, nothing
+from caimi.ledgers.evm.abi.interface import encode
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.assets import coin_of
-from caimi.ledgers.evm.calls import EvmCall, nothing
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.contract import Contract, word
-from caimi.ledgers.evm.embedded import EmbeddedChain
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.logs import parse_log
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
+from caimi.ledgers.evm.rpc.contract import Contract, word
+from caimi.ledgers.evm.rpc.logs import parse_log
 from caimi.ledgers.port import (
     Account,
     Asset,

@@ -10,15 +10,15 @@ from evm_conformance import EvmConformance
 from ledger_site import COIN, EvmSite
 
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.calls import EvmCall, nothing
-from caimi.ledgers.evm.connect import embedded_chain, new_embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
-from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.nonces import FEW
-from caimi.ledgers.evm.outgoing import read_signed, sign_call
-from caimi.ledgers.evm.rpc import RpcRefusal
-from caimi.ledgers.evm.transactions import Sender
+from caimi.ledgers.evm.abi.calls import EvmCall, nothing
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain, new_embedded_chain
+from caimi.ledgers.evm.rpc.client import RpcRefusal
+from caimi.ledgers.evm.rpc.logs import EventReader
+from caimi.ledgers.evm.transactions.nonces import FEW
+from caimi.ledgers.evm.transactions.outgoing import read_signed, sign_call
+from caimi.ledgers.evm.transactions.sender import Sender
 from conformance import (
     ContractAccountsFacet,
     FeesFacet,

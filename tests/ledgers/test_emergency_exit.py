@@ -11,9 +11,8 @@ from governed_ledger import DEPLOYER, GUARDIAN, STRANGER, new_ledger, wait
 from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import ExitInvalid, NotAllowed, TransactionReverted
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.deployment import EXIT_DELAY
-from caimi.ledgers.evm.exits import (
+from caimi.ledgers.evm.administration.deploying import EXIT_DELAY
+from caimi.ledgers.evm.administration.exits import (
     NOBODY,
     Beneficiaries,
     Beneficiary,
@@ -21,7 +20,8 @@ from caimi.ledgers.evm.exits import (
     EmergencyExit,
     needed,
 )
-from caimi.ledgers.evm.governance import read_governance
+from caimi.ledgers.evm.administration.founding import EvmAdministered
+from caimi.ledgers.evm.administration.governance import read_governance
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Account, Asset
 from caimi.messaging.checkpoint import make_committee

@@ -27,16 +27,27 @@ from caimi.errors.ledgers import (
     TransactionReverted,
 )
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
+from caimi.ledgers.evm.abi.calls import EvmCall, nothing
+from caimi.ledgers.evm.administration.changes import (
+    set_limits,
+    set_supply_cap,
+    unpause_bridge,
+    unpause_route,
+)
+from caimi.ledgers.evm.administration.deploying import GUARDIAN_ROLE
+from caimi.ledgers.evm.administration.founding import EvmAdministered
+from caimi.ledgers.evm.administration.governance import (
+    ANYONE,
+    DAY,
+    hand_over,
+    read_governance,
+    timelock_of,
+)
+from caimi.ledgers.evm.administration.roles import ADMIN_ROLE, authority_of
+from caimi.ledgers.evm.administration.timelock import OWNER, Timelock
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.calls import EvmCall, nothing
-from caimi.ledgers.evm.changes import set_limits, set_supply_cap, unpause_bridge, unpause_route
-from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.deployment import GUARDIAN_ROLE
-from caimi.ledgers.evm.governance import ANYONE, DAY, hand_over, read_governance, timelock_of
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.roles import ADMIN_ROLE, authority_of
-from caimi.ledgers.evm.timelock import OWNER, Timelock
+from caimi.ledgers.evm.rpc.contract import Contract
 from caimi.ledgers.port import Call
 from caimi.messaging.checkpoint import make_committee
 

@@ -7,7 +7,7 @@ import pytest
 from caimi.cli.exits import heirs_in
 from caimi.errors.ledgers import ExitInvalid
 from caimi.errors.operations import UsageError
-from caimi.ledgers.evm.exits import read_heirs
+from caimi.ledgers.evm.administration.exits import read_heirs
 
 HEIR = {"model": "0x" + "01" * 32, "sequence": 1, "to": "0x" + "42" * 20}
 

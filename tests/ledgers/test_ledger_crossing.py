@@ -28,15 +28,16 @@ from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.anvil import AnvilOptions
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.connect import embedded_chain, http_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
-from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.rpc import Rpc
+from caimi.ledgers.evm.local.anvil import AnvilOptions
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.client import Rpc
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.port import Account, Asset, Exactly, Price, PurchaseState
 from caimi.loopback import free_port
 from caimi.messaging.checkpoint import make_committee

@@ -8,11 +8,11 @@ from web3.providers.async_base import AsyncBaseProvider
 
 from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, LedgerUnavailable
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.rpc import Rpc
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.client import Rpc
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.rpc.logs import EventReader
 from caimi.ledgers.port import LedgerId
 
 LOG = artifact("ReceiptLog").interface

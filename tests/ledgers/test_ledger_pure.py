@@ -23,16 +23,16 @@ from caimi.errors.ledgers import (
 )
 from caimi.hashing import keccak256
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm import abi
+from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation, nothing
+from caimi.ledgers.evm.abi.interface import decode, encode
+from caimi.ledgers.evm.abi.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
-from caimi.ledgers.evm.calls import EvmCall, contract_creation, nothing
-from caimi.ledgers.evm.connect import evm_ledger
 from caimi.ledgers.evm.deployment import NAMES, Deployment
-from caimi.ledgers.evm.fees import FeePolicy, Fees
-from caimi.ledgers.evm.finality import Depth, Finalized, parse_finality
-from caimi.ledgers.evm.outgoing import read_signed, sender_of, sign_call
-from caimi.ledgers.evm.quantities import data, fields, hexed, quantity
-from caimi.ledgers.evm.reverts import NAMED, known_errors, reverted
+from caimi.ledgers.evm.rpc.connect import evm_ledger
+from caimi.ledgers.evm.rpc.finality import Depth, Finalized, parse_finality
+from caimi.ledgers.evm.rpc.reverts import NAMED, known_errors, reverted
+from caimi.ledgers.evm.transactions.fees import FeePolicy, Fees
+from caimi.ledgers.evm.transactions.outgoing import read_signed, sender_of, sign_call
 from caimi.ledgers.port import LedgerId, SignedCall
 
 WEI = st.integers(0, 10**12)
@@ -139,18 +139,18 @@ PACKET = st.tuples(
 @given(TEXT, st.lists(PACKET, max_size=3), st.binary(max_size=50))
 def test_packets_are_encoded_as_the_reference_does_and_read_back(client, packets, proof):
     values = [client, packets, proof]
-    encoded = abi.encode(PACKETS, values)
+    encoded = encode(PACKETS, values)
     assert encoded == reference_encode(PACKETS, values)
-    decoded = abi.decode(PACKETS, encoded)
+    decoded = decode(PACKETS, encoded)
     assert decoded[0] == client
     assert decoded[1] == tuple((*p[:4], tuple(p[4])) for p in packets)
 
 
 @given(st.binary(min_size=20, max_size=20))
 def test_addresses_are_twenty_bytes_both_ways(address: bytes):
-    encoded = abi.encode(["address"], [address])
+    encoded = encode(["address"], [address])
     assert encoded == reference_encode(["address"], [address])
-    assert abi.decode(["address"], encoded) == (address,)
+    assert decode(["address"], encoded) == (address,)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_addresses_are_twenty_bytes_both_ways(address: bytes):
 )
 def test_a_value_that_does_not_fit_is_refused(kind: str, value: object):
     with pytest.raises(CallInvalid):
-        abi.encode([kind], [value])
+        encode([kind], [value])
 
 
 def test_selectors_and_topics_are_the_standard_ones():
@@ -196,7 +196,7 @@ def test_every_contract_is_shipped_and_another_is_not():
 def test_a_custom_error_is_named_with_its_arguments():
     (error,) = [e for e in known_errors().values() if e.name == "PriceChanged"]
     kinds = [kind for _, kind in error.parameters]
-    output = error.selector + abi.encode(kinds, [5, True, 6])
+    output = error.selector + encode(kinds, [5, True, 6])
     refusal = reverted("Buying", output)
     assert isinstance(refusal, PriceChanged)
     assert refusal.arguments == (5, True, 6)
@@ -213,8 +213,8 @@ def test_every_named_error_is_one_of_the_contracts():
     [
         (b"", "no reason given"),
         (b"\1\2\3\4\5", "0x0102030405"),
-        (bytes.fromhex("08c379a0") + abi.encode(["string"], ["too late"]), "too late"),
-        (bytes.fromhex("4e487b71") + abi.encode(["uint256"], [17]), "Panic(code 17)"),
+        (bytes.fromhex("08c379a0") + encode(["string"], ["too late"]), "too late"),
+        (bytes.fromhex("4e487b71") + encode(["uint256"], [17]), "Panic(code 17)"),
         (bytes.fromhex("08c379a0") + b"\xff" * 10, "malformed arguments"),
     ],
 )
@@ -225,7 +225,7 @@ def test_other_reverts_say_what_they_can(output: bytes, said: str):
 
 
 def test_a_long_reason_is_cut():
-    output = bytes.fromhex("08c379a0") + abi.encode(["string"], ["x" * 100_000])
+    output = bytes.fromhex("08c379a0") + encode(["string"], ["x" * 100_000])
     assert len(reverted("Buying", output).what) < 300
 
 

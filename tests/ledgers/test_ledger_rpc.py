@@ -18,11 +18,11 @@ from caimi.errors.ledgers import (
     TransactionReverted,
     WrongLedger,
 )
-from caimi.ledgers.evm import http
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.rpc import RetryPolicy, RpcRefusal
+from caimi.ledgers.evm.rpc import http
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.client import RetryPolicy, RpcRefusal
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
 
 QUICK = RetryPolicy(attempts=3, first=0.01, longest=0.02)
 

@@ -12,14 +12,14 @@ from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.errors.messaging import UnprovableClient
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
+from caimi.ledgers.evm.abi.calls import contract_creation
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.calls import contract_creation
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.facets.market import ledger_address
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.market import ledger_address
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.port import Account
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE
 from caimi.messaging.checkpoint import make_committee

@@ -22,10 +22,10 @@ from caimi.client.catalogue import FoundModel, history, prices, search
 from caimi.client.context import Context
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.assets import coin_of
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.abi.assets import coin_of
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Account, Asset, Ledger, LedgerId, Price
 from caimi.uri import ModelUri

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caimi.errors.ledgers import AmountInvalid, CallInvalid
-from caimi.ledgers.evm.assets import coin_of
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.coins import EvmCoins
-from caimi.ledgers.evm.finality import Depth
+from caimi.ledgers.evm.abi.assets import coin_of
+from caimi.ledgers.evm.facets.coins import EvmCoins
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.port import Account, Asset, LedgerId
 
 HERE = LedgerId("eip155:31337")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from caimi.errors.ledgers import HistoryGone, LedgerBehind
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.rpc import Rpc, RpcRefusal
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.client import Rpc, RpcRefusal
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.past import at_final
 from caimi.ledgers.port import FINAL, At, Exactly, LedgerId
 

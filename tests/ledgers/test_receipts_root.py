@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from caimi.ledgers.evm.logs import RawLog
-from caimi.ledgers.evm.receipts_root import (
+from caimi.ledgers.evm.proofs.receipts_root import (
     TransactionReceipt,
     bloom,
     may_hold,
     receipts_root,
     trie_root,
 )
+from caimi.ledgers.evm.rpc.logs import RawLog
 
 topics = st.lists(st.binary(min_size=32, max_size=32), max_size=4).map(tuple)
 logs = st.builds(

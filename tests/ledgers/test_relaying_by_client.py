@@ -15,14 +15,14 @@ from caimi.client.fees import escrow, refund
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.messaging import TooFewProofs, UnknownPacket, UnprovableClient
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.anvil import AnvilOptions
+from caimi.ledgers.evm.abi.calls import contract_creation
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.calls import contract_creation
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.finality import Depth
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.logs import EventReader
+from caimi.ledgers.evm.local.anvil import AnvilOptions
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.contract import Contract
+from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.rpc.logs import EventReader
 from caimi.ledgers.port import Account, Asset, LedgerId, PurchaseState, Route
 from caimi.ledgers.port.clients import COMMITTEE, COMPOSITE, STORAGE_PROOF, Claim
 from caimi.loopback import free_port

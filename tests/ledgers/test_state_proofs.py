@@ -17,12 +17,12 @@ from web3.types import RPCEndpoint, RPCResponse
 from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerRefused
 from caimi.hashing import keccak256
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
-from caimi.ledgers.evm.anvil import AnvilOptions, running_anvil
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.quantities import hexed
-from caimi.ledgers.evm.rpc import Rpc
-from caimi.ledgers.evm.state_proofs import block_header, read_state_proof
+from caimi.ledgers.evm.abi.quantities import hexed
+from caimi.ledgers.evm.local.anvil import AnvilOptions, running_anvil
+from caimi.ledgers.evm.proofs.state_proofs import block_header, read_state_proof
+from caimi.ledgers.evm.rpc.client import Rpc
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.loopback import free_port
 
 MAINNET = json.loads(

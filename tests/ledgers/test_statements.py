@@ -11,7 +11,7 @@ from hypothesis import given
 
 from caimi.hashing import keccak256
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import FieldType, LedgerId, Statement, StatementDomain, StatementType
 from caimi.signatures import ORDER
 

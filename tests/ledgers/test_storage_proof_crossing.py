@@ -19,13 +19,13 @@ from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.keystore import LocalSigner
 from caimi.ledgers.client_proofs import StateProof, commitment_slot
-from caimi.ledgers.evm.anvil import AnvilOptions
+from caimi.ledgers.evm.abi.calls import contract_creation
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.calls import contract_creation
-from caimi.ledgers.evm.connect import http_chain
-from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.state_proofs import read_state_proof
+from caimi.ledgers.evm.local.anvil import AnvilOptions
+from caimi.ledgers.evm.proofs.state_proofs import read_state_proof
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.contract import Contract
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.loopback import free_port
 from caimi.messaging.proof import block_key
 from caimi.messaging.validator import read_tree

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from ledger_site import MemoryOutbox
 
 from caimi.errors.base import CaimiError
-from caimi.ledgers.evm.calls import EvmCall, nothing
-from caimi.ledgers.evm.fees import GWEI, FeePolicy
-from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.nonces import Nonces
-from caimi.ledgers.evm.transactions import Patience, Sender
+from caimi.ledgers.evm.abi.calls import EvmCall, nothing
+from caimi.ledgers.evm.rpc.logs import EventReader
+from caimi.ledgers.evm.transactions.fees import GWEI, FeePolicy
+from caimi.ledgers.evm.transactions.nonces import Nonces
+from caimi.ledgers.evm.transactions.sender import Patience, Sender
 from caimi.ledgers.port import Call, LedgerId
 from faults.chain import Chain
 from faults.genesis import Key, connect

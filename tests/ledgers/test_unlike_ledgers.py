@@ -15,9 +15,9 @@ from ledger_site import COIN, EvmSite
 from caimi.inference.batch import ReceiptWriter, anchor_receipts
 from caimi.inference.verification import FAILED, PASSED, Evidence
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.connect import embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.embedded import EmbeddedChain
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.port import Account, Signer
 from caimi.messaging.relayer import Relayer
 from caimi.messaging.validator import Validator

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caimi.errors.ledgers import LedgerAnswerInvalid
-from caimi.ledgers.evm.publishers import VersionPublishers
+from caimi.ledgers.evm.facets.publishers import VersionPublishers
 
 MODEL, VERSION, ALICE = b"\x01" * 32, b"\x02" * 32, b"\x03" * 20
 

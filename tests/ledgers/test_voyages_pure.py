@@ -10,8 +10,8 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.ledgers import CallInvalid
 from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet, Payload
-from caimi.ledgers.evm import abi
-from caimi.ledgers.evm.voyages import ready_height, token_id
+from caimi.ledgers.evm.abi.interface import encode
+from caimi.ledgers.evm.facets.voyages import ready_height, token_id
 from caimi.ledgers.port import LedgerId
 
 MODEL = bytes(range(32))
@@ -23,7 +23,7 @@ heights = st.integers(0, 2**64 - 1)
 def transfer(sent_at: int, min_depth: int, *, version: str = "caimi-model-3") -> Packet:
     stated = (5, 1, "1.0.0", bytes(31) + b"\1", 0, bytes(24))
     model = (b"\0\1", bytes(20), "m", [b"\0"], stated)
-    value = abi.encode(
+    value = encode(
         (
             "uint8",
             "((bytes,bytes,string,bytes[],(uint64,uint64,string,bytes32,uint64,bytes24)),bytes,bytes,uint64,uint64)",

@@ -12,7 +12,7 @@ from caimi.errors.ledgers import LedgerRefused
 from caimi.errors.messaging import InvalidProof, TooFewProofs, UnprovableClient
 from caimi.ibc.path import Path
 from caimi.ledgers.client_proofs import StateProof
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import Account, Block, LedgerId
 from caimi.ledgers.port.clients import COMPOSITE, OPTIMISTIC, STORAGE_PROOF, LightClient
 from caimi.messaging.proof import Proof

@@ -18,9 +18,9 @@ from caimi.errors.base import CaimiError
 from caimi.errors.custody import CeremonyRecordDamaged, CeremonyStuck
 from caimi.errors.node import NodeRefused, NodeUnreachable, RoleMissing
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.connect import new_embedded_chain
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.in_process import new_embedded_chain
 from caimi.ledgers.port import Account, Ledger
 from caimi.node import ceremony_records
 from caimi.node.app import create_app

@@ -15,8 +15,8 @@ from caimi.config import Config, load_config
 from caimi.errors.messaging import InvalidTurns
 from caimi.errors.node import NodeRefused
 from caimi.errors.operations import ConfigInvalid, UnknownLedger
-from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.assets import coin_of
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.assets import coin_of
 from caimi.ledgers.port import Account, Done, LedgerId, Money, Route
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import Tariff

@@ -18,7 +18,7 @@ from caimi.inference.receipt import Receipt
 from caimi.inference.receipt_json import receipt_from_json
 from caimi.inference.receipt_store import KeptReceipt
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId, SignedCall
 from caimi.persistence import receipt_store
 from caimi.persistence.receipt_store import SqlReceiptStore

@@ -24,7 +24,7 @@ from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
 
 if TYPE_CHECKING:
-    from caimi.ledgers.evm.exits import Beneficiaries
+    from caimi.ledgers.evm.administration.exits import Beneficiaries
     from caimi.ledgers.evm.ledger import EvmLedger
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ ModelOption = Annotated[str, typer.Option("--model", help="The model's id on thi
 
 def heirs_in(file: Path) -> Beneficiaries:
     """Read a list of heirs from a file."""
-    from caimi.ledgers.evm.exits import read_heirs
+    from caimi.ledgers.evm.administration.exits import read_heirs
 
     try:
         return read_heirs(read_json(file.read_bytes()))
@@ -63,7 +63,7 @@ def stop(
 
     Example: [bold]caimi governance exit stop --route caimi-31337-0 -k guardian[/bold]
     """
-    from caimi.ledgers.evm.exits import EmergencyExit
+    from caimi.ledgers.evm.administration.exits import EmergencyExit
 
     async def work(at: EvmLedger) -> dict[str, object]:
         return await send(at, EmergencyExit(at).stop(route), config, key, unsigned=unsigned)
@@ -89,7 +89,7 @@ def sign(
 
     Example: [bold]caimi governance exit sign heirs.json -r caimi-1-0 --height 99[/bold]
     """
-    from caimi.ledgers.evm.exits import EmergencyExit
+    from caimi.ledgers.evm.administration.exits import EmergencyExit
 
     async def work(at: EvmLedger) -> dict[str, object]:
         death = await EmergencyExit(at).death(route, height, heirs_in(heirs))
@@ -121,7 +121,7 @@ def declare(
 
     Example: [bold]caimi governance exit declare heirs.json -r caimi-1-0 --height 99[/bold]
     """
-    from caimi.ledgers.evm.exits import EmergencyExit
+    from caimi.ledgers.evm.administration.exits import EmergencyExit
 
     async def work(at: EvmLedger) -> dict[str, object]:
         leaving = EmergencyExit(at)
@@ -153,7 +153,7 @@ def unlock(
 
     Example: [bold]caimi governance exit unlock heirs.json -r caimi-1-0 --model 0x…[/bold]
     """
-    from caimi.ledgers.evm.exits import EmergencyExit
+    from caimi.ledgers.evm.administration.exits import EmergencyExit
 
     async def work(at: EvmLedger) -> dict[str, object]:
         call = EmergencyExit(at).unlock(route, heirs_in(heirs), id_of(model))
@@ -182,7 +182,7 @@ def refund_purchase(
 
     Example: [bold]caimi governance exit refund-purchase -r caimi-1-0 --packet 7[/bold]
     """
-    from caimi.ledgers.evm.exits import EmergencyExit
+    from caimi.ledgers.evm.administration.exits import EmergencyExit
 
     async def work(at: EvmLedger) -> dict[str, object]:
         call = EmergencyExit(at).refund_purchase(route, packet)
@@ -210,7 +210,7 @@ def refund(
 
     Example: [bold]caimi governance exit refund -r caimi-1-0 --model 0x… --sender 0x…[/bold]
     """
-    from caimi.ledgers.evm.exits import EmergencyExit
+    from caimi.ledgers.evm.administration.exits import EmergencyExit
 
     async def work(at: EvmLedger) -> dict[str, object]:
         call = EmergencyExit(at).refund(route, id_of(model), account_of(sender))

@@ -24,9 +24,9 @@ from caimi.cli.options import ConfigOption, JsonOption, KeyOption
 from caimi.cli.output import facts, out, print_json, say, table
 
 if TYPE_CHECKING:
-    from caimi.ledgers.evm.governance import Governance
+    from caimi.ledgers.evm.administration.governance import Governance
+    from caimi.ledgers.evm.administration.timelock import Timelock, TimelockOperation
     from caimi.ledgers.evm.ledger import EvmLedger
-    from caimi.ledgers.evm.timelock import Timelock, TimelockOperation
 
 app = typer.Typer(
     help="Who may change what on a ledger, and changes through its timelock.", no_args_is_help=True
@@ -47,7 +47,7 @@ def show(
 
     Example: [bold]caimi governance show --ledger eip155:31337[/bold]
     """
-    from caimi.ledgers.evm.governance import read_governance
+    from caimi.ledgers.evm.administration.governance import read_governance
 
     async def work(opened: EvmLedger) -> tuple[Governance, int]:
         return await read_governance(opened), (await opened.head()).time
@@ -156,7 +156,7 @@ def hand_over(
     Example: [bold]caimi governance hand-over --delay 3d --proposer 0x… -l eip155:1[/bold]
     """
     from caimi.config import load_config
-    from caimi.ledgers.evm import governance
+    from caimi.ledgers.evm.administration import governance
     from caimi.persistence import open_journal
 
     async def work(opened: EvmLedger) -> Governance:
@@ -247,7 +247,7 @@ def cancel(
 
 
 async def _found(ledger: EvmLedger, operation: str) -> tuple[Timelock, TimelockOperation]:
-    from caimi.ledgers.evm.governance import timelock_of
+    from caimi.ledgers.evm.administration.governance import timelock_of
 
     timelock = await timelock_of(ledger)
     return timelock, await timelock.operation(id_of(operation))

@@ -23,7 +23,7 @@ from caimi.cli.one_ledger import (
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
 
 if TYPE_CHECKING:
-    from caimi.ledgers.evm.calls import EvmCall
+    from caimi.ledgers.evm.abi.calls import EvmCall
     from caimi.ledgers.evm.ledger import EvmLedger
 
 app = typer.Typer(
@@ -55,7 +55,7 @@ def _proposes(name: str) -> Callable[[Callable[..., Change]], Callable[..., Chan
             **options: object,
         ) -> None:
             async def work(opened: EvmLedger) -> dict[str, object]:
-                from caimi.ledgers.evm.governance import timelock_of
+                from caimi.ledgers.evm.administration.governance import timelock_of
 
                 timelock = await timelock_of(opened)
                 operation, call = await timelock.propose(change(**options)(opened))
@@ -86,7 +86,7 @@ def unpause_route(route: RouteOption) -> Change:
 
     Example: [bold]caimi governance propose unpause-route --route caimi-31337-0[/bold]
     """
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.unpause_route(at, route)
 
@@ -97,7 +97,7 @@ def unpause_bridge() -> Change:
 
     Example: [bold]caimi governance propose unpause-bridge[/bold]
     """
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return changes.unpause_bridge
 
@@ -113,7 +113,7 @@ def close_breaker(
 
     Example: [bold]caimi governance propose close-breaker --route caimi-31337-0[/bold]
     """
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.close_breaker(at, route, licences=licences)
 
@@ -131,7 +131,7 @@ def set_limits(
 
     Example: [bold]caimi governance propose set-limits -r caimi-1-0 --count 2 --per-day 9 --sending[/bold]
     """  # noqa: E501 - an example is one line
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.set_limits(
         at, route, receiving=receiving, count=count, per_day=per_day
@@ -150,7 +150,7 @@ def set_sales(
 
     Example: [bold]caimi governance propose set-sales -r caimi-1-0 --count 100 --per-day 500[/bold]
     """
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.set_sales(at, route, count=count, per_day=per_day)
 
@@ -174,7 +174,7 @@ def set_payments(
     Example: [bold]caimi governance propose set-payments -r caimi-1-0 --count 100 --per-day 500 --most 10 --amount 100 --amount-per-day 200[/bold]
     """  # noqa: E501 - an example is one line
     from caimi.client.amounts import parse_amount
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.set_payments(
         at,
@@ -198,7 +198,7 @@ def set_supply_cap(
 
     Example: [bold]caimi governance propose set-supply-cap -r caimi-31337-0 --cap 50[/bold]
     """
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.set_supply_cap(at, route, cap)
 
@@ -209,7 +209,7 @@ def recover_client(route: RouteOption, client: ClientOption) -> Change:
 
     Example: [bold]caimi governance propose recover-client -r caimi-31337-0 --client 0x…[/bold]
     """
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.recover_client(at, route, account_of(client))
 
@@ -220,7 +220,7 @@ def migrate_client(route: RouteOption, client: ClientOption) -> Change:
 
     Example: [bold]caimi governance propose migrate-client -r caimi-31337-0 --client 0x…[/bold]
     """
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.migrate_client(at, route, account_of(client))
 
@@ -231,6 +231,6 @@ def open_exit(route: RouteOption) -> Change:
 
     Example: [bold]caimi governance propose open-exit --route caimi-31337-0[/bold]
     """
-    from caimi.ledgers.evm import changes
+    from caimi.ledgers.evm.administration import changes
 
     return lambda at: changes.open_exit(at, route)

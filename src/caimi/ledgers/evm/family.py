@@ -9,14 +9,14 @@ from pydantic import BaseModel
 
 from caimi.config import LedgerSection
 from caimi.keystore import KEYSTORES
-from caimi.ledgers.evm.accounts import EvmAccounts
-from caimi.ledgers.evm.administration import EvmAdministration
-from caimi.ledgers.evm.connect import http_chain
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
+from caimi.ledgers.evm.administration.founding import EvmAdministration
 from caimi.ledgers.evm.deployment import Deployment
-from caimi.ledgers.evm.fees import FeePolicy
-from caimi.ledgers.evm.finality import parse_finality
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import parse_finality
 from caimi.ledgers.evm.settings import EvmSettings
+from caimi.ledgers.evm.transactions.fees import FeePolicy
 from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId
 
 

@@ -8,30 +8,30 @@ from collections.abc import AsyncIterator, Callable, Collection
 from typing import TypeVar
 
 from caimi.errors.ledgers import CallInvalid, ContractMissing, NotYetFinal
-from caimi.ledgers.evm.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.calls import EvmCall, done, nothing
 from caimi.ledgers.evm.artifacts import artifact
-from caimi.ledgers.evm.bridge import EvmBridge
-from caimi.ledgers.evm.calls import EvmCall, done, nothing
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.coins import EvmCoins
-from caimi.ledgers.evm.contract import Contract
-from caimi.ledgers.evm.contract_accounts import EvmContractAccounts
 from caimi.ledgers.evm.deployment import Deployment
-from caimi.ledgers.evm.fact_decoder import FactDecoder
-from caimi.ledgers.evm.feed import EvmFeed
-from caimi.ledgers.evm.fees import FeePolicy
-from caimi.ledgers.evm.gateway import EvmGateway
-from caimi.ledgers.evm.history import ModelHistory
-from caimi.ledgers.evm.light_clients import EvmLightClients
-from caimi.ledgers.evm.logs import EventReader
-from caimi.ledgers.evm.market import EvmMarket
-from caimi.ledgers.evm.outgoing import sender_of
-from caimi.ledgers.evm.publishers import VersionPublishers
-from caimi.ledgers.evm.receipts import EvmReceiptLog
-from caimi.ledgers.evm.registry import EvmRegistry
-from caimi.ledgers.evm.relay_fees import EvmRelayFees
-from caimi.ledgers.evm.transactions import Patience, Sender
-from caimi.ledgers.evm.watching import EvmWatching
+from caimi.ledgers.evm.facets.bridge import EvmBridge
+from caimi.ledgers.evm.facets.coins import EvmCoins
+from caimi.ledgers.evm.facets.contract_accounts import EvmContractAccounts
+from caimi.ledgers.evm.facets.fact_decoder import FactDecoder
+from caimi.ledgers.evm.facets.feed import EvmFeed
+from caimi.ledgers.evm.facets.gateway import EvmGateway
+from caimi.ledgers.evm.facets.history import ModelHistory
+from caimi.ledgers.evm.facets.light_clients import EvmLightClients
+from caimi.ledgers.evm.facets.market import EvmMarket
+from caimi.ledgers.evm.facets.publishers import VersionPublishers
+from caimi.ledgers.evm.facets.receipts import EvmReceiptLog
+from caimi.ledgers.evm.facets.registry import EvmRegistry
+from caimi.ledgers.evm.facets.relay_fees import EvmRelayFees
+from caimi.ledgers.evm.facets.watching import EvmWatching
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.contract import Contract
+from caimi.ledgers.evm.rpc.logs import EventReader
+from caimi.ledgers.evm.transactions.fees import FeePolicy
+from caimi.ledgers.evm.transactions.outgoing import sender_of
+from caimi.ledgers.evm.transactions.sender import Patience, Sender
 from caimi.ledgers.port import (
     EVERY_KIND,
     Block,
@@ -61,7 +61,7 @@ CONTRACTS = {
 
 
 class EvmLedger:
-    """One EVM ledger; made by `caimi.ledgers.evm.connect`. `clock` gives seconds that only grow."""
+    """One EVM ledger. `clock` gives seconds that only grow."""
 
     def __init__(
         self,

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.administration import EvmAdministered
-from caimi.ledgers.evm.anvil import (
+from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.administration.founding import EvmAdministered
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.anvil import (
     AnvilOptions,
     anvil_command,
     find_anvil,
@@ -17,11 +19,10 @@ from caimi.ledgers.evm.anvil import (
     running_anvil,
     wait_ready,
 )
-from caimi.ledgers.evm.chain import Chain
-from caimi.ledgers.evm.connect import http_chain, new_embedded_chain
-from caimi.ledgers.evm.deployment import deploy
-from caimi.ledgers.evm.finality import Depth
-from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.in_process import new_embedded_chain
+from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.port import LedgerId, LedgerPlace, Signer
 from caimi.loopback import free_port
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from caimi.errors.ledgers import ArtifactMissing
-from caimi.ledgers.evm.abi import Interface
+from caimi.ledgers.evm.abi.interface import Interface
 
 CONTRACTS = (
     "AccessManager",

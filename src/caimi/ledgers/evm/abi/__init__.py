@@ -1,0 +1,1 @@
+"""How an EVM ledger writes values: the contract ABI, hexadecimal, accounts, coins and calls."""
