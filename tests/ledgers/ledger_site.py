@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.site import Killed, MemoryOutbox
 
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration.changes import recover_client
 from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.chain import Chain
+from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc
 from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.evm.transactions.sender import Patience
 from caimi.ledgers.port import Account, Committee, Ledger, Signer
@@ -20,7 +22,7 @@ from caimi.ledgers.port import Account, Committee, Ledger, Signer
 __all__ = ["COIN", "IMPATIENT", "EvmSite", "Killed", "MemoryOutbox"]
 
 COIN = 10**18
-IMPATIENT = Patience(stuck_after=5.0, give_up_after=20.0)
+IMPATIENT = Patience(stuck_after=5.0, give_up_after=20.0, displaced_after=1.0)
 
 
 @dataclass
@@ -32,6 +34,7 @@ class EvmSite:
     deployment: Deployment
     has_coin = True
     keeps_past = True
+    fork = None
 
     @property
     def guardian(self) -> LocalSigner:
@@ -41,7 +44,13 @@ class EvmSite:
         return EvmLedger(self.reach(), self.deployment, patience=patience)
 
     def open(self, patience: float = 20.0) -> EvmLedger:
-        return self.ledger(Patience(stuck_after=5.0, give_up_after=patience))
+        chain = self.reach()
+        rpc = Rpc(chain.rpc.provider, chain.rpc.name, RetryPolicy(within=patience))
+        return EvmLedger(
+            Chain(rpc, chain.ledger, chain.finality),
+            self.deployment,
+            patience=replace(IMPATIENT, give_up_after=patience),
+        )
 
     def failing(self, failure: Exception) -> EvmLedger:
         ledger = self.ledger()
@@ -106,4 +115,14 @@ class EvmSite:
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
         here = self.ledger()
         await here.submit(here.gateway.set_counterparty(client_id, other), by or self.rich)
+        await here.aclose()
+
+    async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
+        here = self.ledger()
+        await here.submit(await here.watching.report_conflict(client_id, first, second), by)
+        await here.aclose()
+
+    async def recover(self, client_id: str, substitute: Account, by: Signer | None = None) -> None:
+        here = self.ledger()
+        await here.submit(recover_client(here, client_id, substitute.native), by or self.rich)
         await here.aclose()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.machine.sending import LAPSES_AFTER
-from caimi.ledgers.port import Committee, Ledger, LedgerId, Signer
+from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Signer
 from memory_ledger.failing import Failing
 from sqlite_ledger.machine import SqliteMachine
 
@@ -25,6 +27,7 @@ class SqliteSite:
     depth: int = 0
     has_coin = False
     keeps_past = True
+    fork = None
 
     @classmethod
     def named(cls, name: str, folder: Path) -> SqliteSite:
@@ -40,7 +43,9 @@ class SqliteSite:
         return SqliteMachine(self.id, self.file, self.depth)
 
     def open(self, patience: float = 20.0) -> MachineLedger:
-        return MachineLedger(self.machine(), patience=patience)
+        machine = self.machine()
+        machine.busy = min(machine.busy, patience)
+        return MachineLedger(machine, patience=patience)
 
     def failing(self, failure: Exception) -> MachineLedger:
         return MachineLedger(Failing(self.machine(), failure))
@@ -48,6 +53,14 @@ class SqliteSite:
     def deep(self, blocks: int) -> MachineLedger:
         self.depth = blocks
         return self.open()
+
+    @asynccontextmanager
+    async def halted(self) -> AsyncIterator[None]:
+        """Be another program that writes to the file."""
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
 
     async def wallet(self, name: str) -> Ed25519Key:
         return Ed25519Key()
@@ -71,3 +84,12 @@ class SqliteSite:
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
         here = MachineAdministered(self.open(), by or self.admin)
         await here.join(client_id, other)
+
+    async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
+        here = self.open()
+        account = (await here.clients.of(client_id)).account
+        await here.submit(here.clients.report_conflict(account, first, second), by)
+
+    async def recover(self, client_id: str, substitute: Account, by: Signer | None = None) -> None:
+        here = self.open()
+        await here.submit(here.gateway.recover_client(client_id, substitute), by or self.admin)

@@ -13,7 +13,11 @@ from caimi.ledgers.evm.rpc.finality import Depth
 
 
 @contextmanager
-def anvil_process(options: AnvilOptions, accounts: Mapping[bytes, int]) -> Iterator[None]:
+def anvil_process(
+    options: AnvilOptions, accounts: Mapping[bytes, int], group: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one; with 0 as its `group` it and what it starts are a group of processes apart."""
+
     async def ready() -> None:
         await wait_ready(options)
         chain = http_chain(f"eip155:{options.number}", options.url, Depth(0))
@@ -21,11 +25,14 @@ def anvil_process(options: AnvilOptions, accounts: Mapping[bytes, int]) -> Itera
         await chain.rpc.aclose()
 
     process = subprocess.Popen(
-        anvil_command(options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        anvil_command(options),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=group,
     )
     try:
         asyncio.run(ready())
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(5)

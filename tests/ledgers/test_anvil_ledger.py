@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 from evm_conformance import EvmConformance
+from evm_sites import AnvilSite, SilentAnvilSite
 from ledger_site import COIN, EvmSite, Killed, MemoryOutbox
 from subprocess_anvil import anvil_process
 
@@ -21,6 +22,7 @@ from caimi.errors.ledgers import (
 )
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration.deploying import deploy
+from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.local.anvil import AnvilOptions, find_anvil, running_anvil
 from caimi.ledgers.evm.rpc.chain import Chain
@@ -34,8 +36,11 @@ from caimi.loopback import free_port
 from conformance import (
     ContractAccountsFacet,
     FeesFacet,
+    ForkingFacet,
+    HaltingFacet,
     LedgerConformance,
     PastFacet,
+    ProofsFacet,
     SellingFacet,
     WatchingFacet,
 )
@@ -47,25 +52,25 @@ HASTY = Patience(stuck_after=0.3, give_up_after=8.0, longest_look=0.1)
 
 
 @contextmanager
-def anvil_site(number: int) -> Iterator[EvmSite]:
+def anvil_site(number: int) -> Iterator[AnvilSite]:
     rich = LocalSigner.generate()
     options = AnvilOptions(number, free_port())
 
     def reach() -> Chain:
         return http_chain(f"eip155:{number}", options.url, Depth(0))
 
-    async def prepare() -> EvmSite:
+    async def prepare() -> Deployment:
         chain = reach()
         deployment = await deploy(chain, rich)
         await chain.rpc.aclose()
-        return EvmSite(reach, rich, deployment)
+        return deployment
 
-    with anvil_process(options, {rich.account: 1_000_000 * COIN}):
-        yield asyncio.run(prepare())
+    with anvil_process(options, {rich.account: 1_000_000 * COIN}, group=0) as process:
+        yield AnvilSite(reach, rich, asyncio.run(prepare()), process)
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[EvmSite]:
+def site() -> Iterator[AnvilSite]:
     with anvil_site(31338) as place:
         yield place
 
@@ -82,9 +87,19 @@ class TestAnvilLedger(
     ContractAccountsFacet,
     FeesFacet,
     WatchingFacet,
+    ForkingFacet,
+    ProofsFacet,
     EvmConformance,
 ):
     """The whole suite over HTTP."""
+
+
+class TestSilentAnvil(HaltingFacet):
+    """A node that hangs."""
+
+    @pytest.fixture
+    def site(self, site: AnvilSite) -> SilentAnvilSite:
+        return SilentAnvilSite(site.reach, site.rich, site.deployment, site.process)
 
 
 @asynccontextmanager

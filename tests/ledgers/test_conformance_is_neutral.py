@@ -34,6 +34,10 @@ def test_every_facet_is_in_the_suite_or_is_a_choice():
         conformance.NoFeesFacet,
         conformance.WatchingFacet,
         conformance.NoWatchingFacet,
+        conformance.ForkingFacet,
+        conformance.NoForkFacet,
+        conformance.ProofsFacet,
+        conformance.NoProofsFacet,
     )
     choices = (*whole, *past, *optional)
     tested = [each for each in _descendants(Facet) if any(n.startswith("test") for n in vars(each))]

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from conformance.site import World
 from evm_conformance import EvmConformance
-from ledger_site import COIN, EvmSite
+from evm_sites import EmbeddedSite
+from ledger_site import COIN
 
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import EvmCall, nothing
@@ -23,6 +24,8 @@ from conformance import (
     ContractAccountsFacet,
     FeesFacet,
     LedgerConformance,
+    NoForkFacet,
+    NoProofsFacet,
     PastFacet,
     SellingFacet,
     WatchingFacet,
@@ -31,11 +34,11 @@ from memory_ledger import MemorySite
 
 
 @pytest.fixture(scope="module")
-def site() -> EvmSite:
+def site() -> EmbeddedSite:
     rich = LocalSigner.generate()
     chain = EmbeddedChain(31337, {rich.account: 1_000_000 * COIN})
     deployment = asyncio.run(deploy(embedded_chain(chain), rich))
-    return EvmSite(lambda: embedded_chain(chain), rich, deployment)
+    return EmbeddedSite(lambda: embedded_chain(chain), rich, deployment, chain)
 
 
 @pytest.fixture
@@ -50,6 +53,8 @@ class TestEmbeddedLedger(
     ContractAccountsFacet,
     FeesFacet,
     WatchingFacet,
+    NoForkFacet,
+    NoProofsFacet,
     EvmConformance,
 ):
     async def test_time_moves_forward_on_request(self, world: World):

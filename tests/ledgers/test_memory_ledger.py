@@ -9,14 +9,16 @@ from conformance.site import Killed, MemoryOutbox, World
 
 from caimi.errors.ledgers import CallInvalid, LedgerBehind, TransactionReverted, TransactionStuck
 from caimi.ledgers.machine.sending import LAPSES_AFTER
-from caimi.ledgers.port import Exactly
+from caimi.ledgers.port import Exactly, SignedCall
 from conformance import (
     CoinlessFacet,
     FeesFacet,
+    ForkingFacet,
     KeyAccountsFacet,
     LedgerConformance,
     NoFeesFacet,
     NoPastFacet,
+    NoProofsFacet,
     NoWatchingFacet,
     PastFacet,
 )
@@ -40,6 +42,8 @@ class TestMemoryLedger(
     KeyAccountsFacet,
     NoFeesFacet,
     NoWatchingFacet,
+    ForkingFacet,
+    NoProofsFacet,
 ):
     """The whole suite in memory, and what only such a ledger does."""
 
@@ -62,6 +66,15 @@ class TestMemoryLedger(
         with pytest.raises(CallInvalid, match="lapsed"):
             await deep.broadcast(outbox.entries["k"])
         assert await site.sent(world.alice) == 1
+
+    async def test_an_outbox_that_runs_out_of_time_is_not_taken_for_the_ledger(self, world: World):
+        class Slow(MemoryOutbox):
+            async def record(self, key: str, call: SignedCall) -> None:
+                raise TimeoutError
+
+        call = world.ledger.receipts.anchor(b"\1" * 32, 1)
+        with pytest.raises(TimeoutError):
+            await world.ledger.submit(call, world.alice, outbox=Slow(), key="k")
 
     async def test_a_word_is_only_its_own_keys(self, world: World):
         call = world.ledger.registry.publish("m", "1.0.0", b"\1" * 32)
@@ -109,7 +122,14 @@ class TestMemoryLedger(
 
 
 class TestMemoryLedgerWithMore(
-    LedgerConformance, CoinlessFacet, PastFacet, FeesFacet, NoWatchingFacet, KeyAccountsFacet
+    LedgerConformance,
+    CoinlessFacet,
+    PastFacet,
+    FeesFacet,
+    NoWatchingFacet,
+    KeyAccountsFacet,
+    ForkingFacet,
+    NoProofsFacet,
 ):
     """One that keeps its past, and has points to pay relayers with."""
 

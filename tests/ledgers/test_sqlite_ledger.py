@@ -28,6 +28,8 @@ from conformance import (
     KeyAccountsFacet,
     LedgerConformance,
     NoFeesFacet,
+    NoForkFacet,
+    NoProofsFacet,
     NoWatchingFacet,
     PastFacet,
 )
@@ -51,7 +53,14 @@ def far() -> MemorySite:
 
 
 class TestSqliteLedger(
-    LedgerConformance, CoinlessFacet, PastFacet, KeyAccountsFacet, NoFeesFacet, NoWatchingFacet
+    LedgerConformance,
+    CoinlessFacet,
+    PastFacet,
+    KeyAccountsFacet,
+    NoFeesFacet,
+    NoWatchingFacet,
+    NoForkFacet,
+    NoProofsFacet,
 ):
     """The whole suite in a file, and what only such a ledger does."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -11,7 +13,7 @@ from caimi.contracts.deployment import Contracts
 from caimi.contracts.execution import Effect, Execution
 from caimi.contracts.identifiers import Account
 from caimi.contracts.state import State
-from caimi.errors.ledgers import HistoryGone, LedgerBehind
+from caimi.errors.ledgers import CallInvalid, HistoryGone, LedgerBehind
 from caimi.hashing import sha256
 from caimi.ledgers.machine.acts import ACTS, own_act
 from caimi.ledgers.machine.calls import SignedAct
@@ -57,6 +59,8 @@ class MemoryChain(Machine):
         self.acts = {**ACTS, **escrow_acts(self.escrow), "post": own_act(self.mailbox.post)}
         self._told, self._counted = Tellings(), defaultdict[bytes, list[int]](list)
         self._states, self._final, self._forks = States(), 0, 0
+        self._going, self._waiting = asyncio.Event(), list[SignedAct]()
+        self._going.set()
         self.blocks.append(Block(0, self.clock, sha256(self.id.encode())))
         self.admin, self.guardian = self.enrol("admin"), self.enrol("guardian")
         founder, guardian = Account(self.admin.account), Account(self.guardian.account)
@@ -123,7 +127,22 @@ class MemoryChain(Machine):
     # --- writing --------------------------------------------------------------------------------
 
     async def carry_out(self, signed: SignedAct) -> IncludedAct:
+        if not self._going.is_set():
+            self._waiting.append(signed)
+            await self._going.wait()
         return self.take(signed)
+
+    def halt(self) -> None:
+        """Make no more blocks: what is to be carried out waits, whoever waits for it or not."""
+        self._going.clear()
+
+    def go_on(self) -> None:
+        """Make blocks again, of what waits first; what cannot be taken any more is left out."""
+        for signed in self._waiting:
+            with suppress(CallInvalid):
+                self.take(signed)
+        self._waiting.clear()
+        self._going.set()
 
     def take(self, signed: SignedAct) -> IncludedAct:
         """Include a call in a block of its own, once; raises `CallInvalid` as `admit` does."""

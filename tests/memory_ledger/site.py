@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.machine.sending import LAPSES_AFTER
-from caimi.ledgers.port import Committee, Ledger, Signer
+from caimi.ledgers.port import Account, Committee, Ledger, Signer
 from memory_ledger.chain import MemoryChain
 from memory_ledger.failing import Failing
 from memory_ledger.words import Wallet
@@ -43,6 +45,16 @@ class MemorySite:
         self.chain.depth = blocks
         return self.open()
 
+    @asynccontextmanager
+    async def halted(self) -> AsyncIterator[None]:
+        self.chain.halt()
+        yield
+        self.chain.go_on()
+
+    async def fork(self, blocks: int) -> None:
+        self.chain.undo(blocks)
+        self.chain.advance(blocks=blocks)
+
     async def wallet(self, name: str) -> Wallet:
         return self.chain.enrol(name)
 
@@ -62,3 +74,14 @@ class MemorySite:
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
         here = MachineAdministered(self.open(), by or self.chain.admin)
         await here.join(client_id, other)
+
+    async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
+        here = self.open()
+        account = (await here.clients.of(client_id)).account
+        await here.submit(here.clients.report_conflict(account, first, second), by)
+
+    async def recover(self, client_id: str, substitute: Account, by: Signer | None = None) -> None:
+        here = self.open()
+        await here.submit(
+            here.gateway.recover_client(client_id, substitute), by or self.chain.admin
+        )

@@ -67,6 +67,7 @@ class SqliteMachine(Machine):
         self.contracts = Contracts.over(site_of(ledger), self._accounts)
         self._file = file
         self._depth = depth
+        self.busy = BUSY
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -184,7 +185,7 @@ class SqliteMachine(Machine):
     def _db(self) -> sqlite3.Connection:
         where = f"{self._file.absolute().as_uri()}?mode=rw"
         try:
-            db = sqlite3.connect(where, uri=True, timeout=BUSY, isolation_level=None)
+            db = sqlite3.connect(where, uri=True, timeout=self.busy, isolation_level=None)
             db.execute("PRAGMA journal_mode = WAL")
         except sqlite3.Error as error:
             raise LedgerUnavailable(f"{self.id} is not in {self._file}: {error}.") from error

@@ -2,18 +2,24 @@
 
 A test class takes `LedgerConformance` and, by what its ledger has, one of each pair:
 `SellingFacet` or `CoinlessFacet`, `PastFacet` or `NoPastFacet`, `FeesFacet` or `NoFeesFacet`,
-`WatchingFacet` or `NoWatchingFacet`, `ContractAccountsFacet` or `KeyAccountsFacet`. It gives two
-fixtures: `site`, where the ledger is, and `far`, the site of another ledger, of another family if
-there is one.
+`WatchingFacet` or `NoWatchingFacet`, `ContractAccountsFacet` or `KeyAccountsFacet`, `ForkingFacet`
+or `NoForkFacet`, `ProofsFacet` or `NoProofsFacet`. It gives two fixtures: `site`, where the ledger
+is, and `far`, the site of another ledger, of another family if there is one.
 """
 
 from conformance.accounts import AccountsFacet, ContractAccountsFacet, KeyAccountsFacet
 from conformance.anchoring import ReceiptsFacet
 from conformance.blocks import BlocksFacet
+from conformance.ending import EndingFacet
 from conformance.feed import FeedFacet
 from conformance.fees import FeesFacet, NoFeesFacet
+from conformance.forking import ForkingFacet, NoForkFacet
+from conformance.freezing import FreezingFacet
 from conformance.granting import GrantingFacet
+from conformance.halting import HaltingFacet
+from conformance.killing import KillingFacet
 from conformance.packets import PacketsFacet
+from conformance.proving import NoProofsFacet, ProofsFacet
 from conformance.publications import PublicationsFacet
 from conformance.reading import NoPastFacet, PastFacet, ReadingFacet
 from conformance.registry import RegistryFacet
@@ -27,12 +33,17 @@ __all__ = [
     "CoinlessFacet",
     "ContractAccountsFacet",
     "FeesFacet",
+    "ForkingFacet",
+    "HaltingFacet",
     "KeyAccountsFacet",
     "LedgerConformance",
     "NoFeesFacet",
+    "NoForkFacet",
     "NoPastFacet",
+    "NoProofsFacet",
     "NoWatchingFacet",
     "PastFacet",
+    "ProofsFacet",
     "SellingFacet",
     "WatchingFacet",
 ]
@@ -48,8 +59,12 @@ class LedgerConformance(
     GrantingFacet,
     ReceiptsFacet,
     SubmittingFacet,
+    KillingFacet,
     PacketsFacet,
+    EndingFacet,
+    FreezingFacet,
     VoyagesFacet,
     FeedFacet,
+    HaltingFacet,
 ):
     """What all ledgers do."""

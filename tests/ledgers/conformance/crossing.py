@@ -122,15 +122,18 @@ class Crossing:
         call = end.ledger.gateway.receive(end.client, ordered, proof.data)
         return await end.ledger.submit(call, end.carrier)
 
-    async def acknowledge(self, packet: Packet, start: End, height: int) -> Done[None]:
-        """Bring back the answer that the other ledger wrote at a height."""
+    async def acknowledge(
+        self, packet: Packet, start: End, height: int, given: Sequence[bytes] = ()
+    ) -> Done[None]:
+        """Bring back the answer that the other ledger wrote at a height, or say another."""
         end = self.other(start)
         _, written = await end.ledger.gateway.traffic(height - 1, height)
         (answer,) = (each for each in written if each.sequence == packet.sequence)
         key = Path.acknowledgement(packet.dest_client, packet.sequence).key
         proof = await self._prove_sent(end, start, height, [key])
         gateway = start.ledger.gateway
-        call = gateway.acknowledge(start.client, [packet], [answer.acknowledgements], proof.data)
+        said = given or answer.acknowledgements
+        call = gateway.acknowledge(start.client, [packet], [said], proof.data)
         return await start.ledger.submit(call, start.carrier)
 
     async def carry(self, packet: Packet, start: End, height: int) -> None:
@@ -180,9 +183,15 @@ class Crossing:
     async def _prove(
         self, of: End, at: End, kind: Kind, tree: Tree, blocks: tuple[int, int], keys
     ) -> Proof:
-        committee = await at.ledger.gateway.committee(at.client)
         time = (await of.ledger.block(blocks[1])).time
-        origin = keccak256(of.ledger.gateway.address)
+        return await self.sign(of, at, (kind, blocks, time), tree, keys)
+
+    async def sign(
+        self, of: End, at: End, what: tuple[Kind, tuple[int, int], int], tree: Tree, keys
+    ) -> Proof:
+        """Have the committee sign a statement: its kind, blocks and time; and prove keys by it."""
+        committee = await at.ledger.gateway.committee(at.client)
+        origin, (kind, blocks, time) = keccak256(of.ledger.gateway.address), what
         said = statement_of(kind, origin, committee, blocks, time, tree)
         signatures = {n: self.members[n].sign_digest(said.digest) for n in range(THRESHOLD)}
         return SignedStatement(said, signatures).prove(tree, keys)

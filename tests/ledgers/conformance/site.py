@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,6 +35,16 @@ class Site(Protocol):
     def deep(self, blocks: int) -> Ledger:
         """Make one to which a block is final once so many more lie on it."""
 
+    def halted(self) -> AbstractAsyncContextManager[None]:
+        """Have the ledger take nothing in for a while; whether it answers then is its kind's."""
+
+    @property
+    def fork(self) -> Callable[[int], Awaitable[None]] | None:
+        """What undoes so many of the newest blocks and has empty ones in their place.
+
+        None where no block is ever undone.
+        """
+
     async def wallet(self, name: str) -> Signer:
         """Make somebody an account, with coins where there are any."""
 
@@ -53,6 +65,12 @@ class Site(Protocol):
 
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
         """Name the other side's client of a route; the administrator does, unless `by` tries."""
+
+    async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
+        """Show a route's client two statements that contradict each other."""
+
+    async def recover(self, client_id: str, substitute: Account, by: Signer | None = None) -> None:
+        """Give a route another client in place of a frozen one; `by` as above."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import Final, get_type_hints
 
 from caimi.contracts.bridge import ModelBridge
+from caimi.contracts.committee_client import CommitteeClient
 from caimi.contracts.committee_clients import CommitteeClients
 from caimi.contracts.committees import KnownCommittee
 from caimi.contracts.deployment import Contracts
@@ -70,10 +71,20 @@ def _rotate(
     signers: int,
     signatures: bytes,
 ) -> None:
+    _client(contracts, call, account).rotate(call, following, signers, signatures)
+
+
+def _report_conflict(
+    contracts: Contracts, call: Execution, account: Account, first: bytes, second: bytes
+) -> None:
+    _client(contracts, call, account).report_conflict(call, first, second)
+
+
+def _client(contracts: Contracts, call: Execution, account: Account) -> CommitteeClient:
     client = contracts.clients.find(call.state, account)
     if client is None:
         refuse("InvalidLightClient", client=account)
-    client.rotate(call, following, signers, signatures)
+    return client
 
 
 def _add_client(
@@ -105,8 +116,10 @@ ACTS: Final[Mapping[str, Act]] = {
     "time out": Act(PacketEnding.time_out, lambda c: c.gateway.time_out),
     "anchor receipts": Act(ReceiptAnchors.anchor, lambda c: c.receipts.anchor),
     "rotate": Act(_rotate, lambda c: partial(_rotate, c)),
+    "report conflict": Act(_report_conflict, lambda c: partial(_report_conflict, c)),
     "add client": Act(CommitteeClients.add, lambda c: partial(_add_client, c)),
     "add route": Act(Routes.add, lambda c: c.gateway.routes.add),
     "set counterparty": Act(Routes.set_counterparty, lambda c: c.gateway.routes.set_counterparty),
+    "recover client": Act(Routes.recover, lambda c: c.gateway.routes.recover),
 }
 """What every such ledger can do; a family may add its own."""

@@ -58,6 +58,12 @@ class MachineClients:
         arguments = (self._chain.native(account), committee, signers, signatures)
         return MachineCall(self._chain.id, "Handing over", "rotate", arguments, nothing)
 
+    def report_conflict(self, account: Account, first: bytes, second: bytes) -> MachineCall[None]:
+        """Freeze a client by two statements that contradict each other; open to anyone."""
+        arguments = (self._chain.native(account), first, second)
+        what = "Reporting a conflict"
+        return MachineCall(self._chain.id, what, "report conflict", arguments, nothing)
+
     def add(self, account: bytes, gateway: bytes, committee: Committee) -> MachineCall[bytes]:
         """Make a client that goes by `account`, and give that; administrators only."""
         known = KnownCommittee(

@@ -20,6 +20,7 @@ from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import (
     NEWEST,
+    Account,
     At,
     Committee,
     LedgerId,
@@ -114,6 +115,11 @@ class MachineGateway:
 
     def set_counterparty(self, client_id: str, other: str) -> MachineCall[None]:
         return self._call("Joining", "set counterparty", client_id, other)
+
+    def recover_client(self, client_id: str, substitute: Account) -> MachineCall[None]:
+        """Give a route whose client is frozen another one; administrators only."""
+        native = self._chain.native(substitute)
+        return self._call(f"Recovering {client_id}", "recover client", client_id, native)
 
     # --- parts ----------------------------------------------------------------------------------
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Collection, Coroutine
+from typing import Any, Final, TypeVar
 
-from caimi.errors.ledgers import CallInvalid, NotYetFinal
+from caimi.errors.ledgers import CallInvalid, NotYetFinal, TransactionStuck
 from caimi.ledgers.machine.bridge import MachineBridge
 from caimi.ledgers.machine.calls import MachineCall
 from caimi.ledgers.machine.clients import MachineClients
@@ -100,13 +100,14 @@ class MachineLedger:
         return self._sending.sign(self._ours(call), signer)
 
     async def broadcast(self, call: SignedCall) -> Done[None]:
-        return self._done(await self._sending.send(call), None)
+        return self._done(await self._in_time(call.what, self._sending.send(call)), None)
 
     async def submit(
         self, call: Call[R], signer: Signer, *, outbox: Outbox | None = None, key: str = ""
     ) -> Done[R]:
         ours = self._ours(call)
-        included = await self._sending.submit(ours, signer, outbox, key)
+        sending = self._sending.submit(ours, signer, outbox, key)
+        included = await self._in_time(call.what, sending)
         return self._done(included, ours.effect(included.outcome.result))
 
     def describe(self, call: Call[object]) -> dict[str, str]:
@@ -125,6 +126,18 @@ class MachineLedger:
 
     async def aclose(self) -> None:
         await self._chain.aclose()
+
+    async def _in_time(self, what: str, sending: Coroutine[Any, Any, IncludedAct]) -> IncludedAct:
+        """Wait for what is sent; it may be taken after nobody waits for it any more."""
+        try:
+            async with asyncio.timeout(self._patience) as limit:
+                return await sending
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise TransactionStuck(
+                f"{what}: {self.id} did not take it within {self._patience:g} s."
+            ) from error
 
     def _ours(self, call: Call[R]) -> MachineCall[R]:
         if call.ledger != self.id or not isinstance(call, MachineCall):
