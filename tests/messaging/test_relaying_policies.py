@@ -362,6 +362,18 @@ async def test_a_dead_relayers_packets_are_taken_over_within_its_slots(
     assert effects(b) == 12
 
 
+async def test_where_a_ledger_has_no_turns_its_packets_go_at_once(world: World) -> None:
+    a, b = world.chains
+    accounts = [Account(a.id, each.account) for each in (ME, OTHER)]
+    schedule = RelayerSchedule(accounts[0], accounts, guard_seconds=0, clock=lambda: 0.0)
+    for _ in range(8):
+        a.send(b)
+        b.send(a)
+    await world.settle(world.relayer(policy=Policy(turns={a.id: schedule})))
+    assert effects(a) == 8
+    assert 0 < effects(b) < 8
+
+
 @given(
     st.integers(1, 9),
     st.binary(min_size=32, max_size=32),
