@@ -134,4 +134,10 @@ async def _joined(threshold: int, count: int) -> AsyncIterator[_Joined]:
             LocalValidator(Validator(member, committee, ledgers, Remembering()))
             for member in members
         ]
-        yield _Joined(a, b, client, application, Relayer(ledgers, validators, relaying, batch=100))
+        yield _Joined(
+            a,
+            b,
+            client,
+            application,
+            Relayer(ledgers, validators, dict.fromkeys(ledgers, relaying), batch=100),
+        )

@@ -110,7 +110,8 @@ async def measure(shape: str, size: int) -> Cost:
         AskedValidator(Validator(member, fleet.committee, fleet.views(validating), store))
         for member in members
     ]
-    relayer = Relayer(fleet.views(relaying), validators, signer)
+    views = fleet.views(relaying)
+    relayer = Relayer(views, validators, dict.fromkeys(views, signer))
     await relayer.step()
     looking = Stopwatch(relaying, validating)
     await relayer.step()

@@ -134,7 +134,9 @@ def relayer_of(
         LocalValidator(Validator(LocalSigner(secret), committee, ledgers, store))
         for secret in secrets[1:]
     ]
-    return Relayer(ledgers, validators, LocalSigner(secrets[0]), observe=observe)
+    return Relayer(
+        ledgers, validators, dict.fromkeys(ledgers, LocalSigner(secrets[0])), observe=observe
+    )
 
 
 @asynccontextmanager

@@ -1,4 +1,7 @@
-"""A family whose accounts are words, and whose keys no other family takes."""
+"""A family whose accounts are words, and whose keys no other family takes.
+
+Its ledgers are those in `CHAINS`, which live in this process.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,14 @@ from pydantic import BaseModel, ConfigDict
 
 from caimi.config import LedgerSection
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Ledger, LedgerId
+from memory_ledger.chain import MemoryChain
 from memory_ledger.words import MemoryAccounts, Wallet, WordBook
 
 BOOK = WordBook()
-"""Whose word is whose key, on all of the family's ledgers."""
+"""Whose word is whose key, for whoever asks no ledger."""
+CHAINS: dict[LedgerId, MemoryChain] = {}
 
 
 class WordKey(Wallet):
@@ -73,7 +79,7 @@ class Nothing(BaseModel):
 
 
 class WordFamily:
-    """Has keys and accounts, and no ledgers to connect to (port `Family`)."""
+    """Offers keys, accounts, and the ledgers there are (port `Family`)."""
 
     settings: type[BaseModel] = Nothing
     keys = WordKeys()
@@ -82,8 +88,8 @@ class WordFamily:
     def accounts(self, section: LedgerSection) -> MemoryAccounts:
         return MemoryAccounts(LedgerId(section.id), BOOK)
 
-    def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> Ledger:
-        raise NotImplementedError
+    def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> MachineLedger:
+        return MachineLedger(CHAINS[LedgerId(section.id)])
 
     def views(self, section: LedgerSection) -> dict[str, Ledger]:
         raise NotImplementedError

@@ -37,6 +37,9 @@ MAX_CONFIG_BYTES = 1 << 20
 LedgerText = Annotated[str, StringConstraints(pattern=f"^{LEDGER}$")]
 HexAddress = Annotated[str, StringConstraints(pattern=f"^{EVM_ADDRESS}$")]
 AccountText = Annotated[str, StringConstraints(pattern=r"^[-.%a-zA-Z0-9]{1,128}$")]
+ListedAccount = Annotated[
+    str, StringConstraints(pattern=rf"^({LEDGER}:[-.%a-zA-Z0-9]{{1,128}}|{EVM_ADDRESS})$")
+]
 ContractAccount = Annotated[
     str, StringConstraints(pattern=f"^eip155:{EIP155_REFERENCE}:{EVM_ADDRESS}$")
 ]
@@ -163,9 +166,13 @@ class RelayerRouteSection(Section):
 
 
 class TurnsSection(Section):
-    """Relayers that take turns: the same list, slot and guard at each of them."""
+    """Relayers that take turns: the same list, slot and guard at each of them.
 
-    accounts: Annotated[list[HexAddress], Field(min_length=1, max_length=256, strict=False)]
+    `accounts` are CAIP-10 ids, for each ledger those of all who share what it sends. An address
+    alone is of every ledger that writes accounts so.
+    """
+
+    accounts: Annotated[list[ListedAccount], Field(min_length=1, max_length=4096, strict=False)]
     slot_seconds: Annotated[float, Field(ge=1, le=3600, strict=False)] = 60.0
     guard_seconds: Annotated[float, Field(ge=0, le=3600, strict=False)] = 20.0
 
@@ -432,7 +439,7 @@ wait_seconds = 120
 # [relayer.price_caps]
 # mainnet = 80_000_000_000      # wei a gas: above it nothing is sent there
 # [relayer.turns]               # the same at each of the relayers that share the work
-# accounts = ["0x...", "0x..."]
+# accounts = ["eip155:1:0x...", "eip155:1:0x..."]  # of each of them, on each ledger
 # [[relayer.routes]]            # the first that fits a route counts; what is left out fits all
 # source = "mainnet"
 # minimum_fee = 10_000_000_000_000_000  # escrowed for this relayer, or it carries nothing

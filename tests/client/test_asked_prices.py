@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from caimi.client.keyring import Identity
 from caimi.client.pricing import asked_prices
 from caimi.errors.ledgers import CallInvalid, NotOffered
-from caimi.errors.operations import UsageError
+from caimi.errors.operations import KeyMissing, UsageError
+from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Account, Asset, LedgerId, Price
 
 FINE, WHOLE, NONE = LedgerId("local:fine"), LedgerId("local:whole"), LedgerId("local:none")
@@ -34,6 +36,14 @@ def test_each_ledger_asks_in_the_decimals_of_its_own_coin_for_ones_own_account_t
 def test_a_payee_is_paid_on_its_own_ledger():
     asked = asked_prices(context(fine=18, whole=0), "5", [CAROL])
     assert [each.payee for each in asked] == [MINE[FINE], CAROL]
+
+
+def test_who_has_no_key_on_a_ledger_names_who_is_paid_there():
+    asking = context(fine=18, whole=0)
+    asking.identity = Identity("me", LocalSigner.generate(), None, elsewhere={WHOLE: None})
+    assert asked_prices(asking, "5", [CAROL])[1].payee == CAROL
+    with pytest.raises(KeyMissing, match=f"me has no key on {WHOLE}"):
+        asked_prices(asking, "5")
 
 
 def test_one_payee_is_named_for_a_ledger_that_has_a_coin():

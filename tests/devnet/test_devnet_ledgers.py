@@ -11,9 +11,9 @@ import pytest
 import word_family
 from caimi.client.keyring import Keyring
 from caimi.composition.sandboxes import lasting_kind
-from caimi.config import Config
+from caimi.config import Config, LedgerSection
 from caimi.devnet import processes
-from caimi.devnet.ledgers import fund_people
+from caimi.devnet.ledgers import fund_people, written_account
 from caimi.devnet.network import Devnet
 from caimi.devnet.processes import Process
 from caimi.errors.operations import UsageError
@@ -74,6 +74,8 @@ async def test_people_get_keys_of_a_ledgers_own_kind_once_and_coins(
         assert empty.deployer.account == b"deployer"
     assert service.funded == [b"alice", b"guardian", b"deployer"] * 2
     assert (tmp_path / "keys" / "alice.word").exists()
+    section = LedgerSection.model_validate({"id": "local:far", "name": "far", "family": "word"})
+    assert written_account(keyring, "alice", section) == "alice"
 
 
 async def test_a_ledger_is_shown_as_running_before_all_have_started(tmp_path: Path) -> None:

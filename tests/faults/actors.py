@@ -197,11 +197,18 @@ class RelayerActor(Actor):
         """
         if Random(f"{self.world.settings.seed}/policy").random() < 0.5:
             return Policy()
-        accounts = [key.account for key in self.world.genesis.relayers]
+        begin = self.world.genesis
         fast = self.rng.uniform(-5.0, 5.0)
         now = asyncio.get_running_loop().time
-        turns = RelayerSchedule(self.key.account, accounts, clock=lambda: now() + fast)
-        caps = dict.fromkeys(self.world.genesis.evm, _DEAR)
+        turns = {
+            name: RelayerSchedule(
+                begin.account(name, self.key),
+                [begin.account(name, key) for key in begin.relayers],
+                clock=lambda: now() + fast,
+            )
+            for name in self.faults
+        }
+        caps = dict.fromkeys(begin.evm, _DEAR)
         return Policy(price_caps=caps, turns=turns)
 
     async def run(self) -> None:

@@ -13,7 +13,7 @@ from random import Random
 
 from coincurve import PrivateKey
 
-from caimi.composition.joining import join_ledgers
+from caimi.composition.joining import join_ledgers, name_counterparty
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.administration.founding import EvmAdministered
@@ -238,7 +238,7 @@ async def _make(loop: VirtualLoop, split: bool, unlike: bool) -> Genesis:
                 await join_ledgers(admin, EvmAdministered(opened[b], deployer), committee)
                 continue
             theirs = await admin.add_client(empty(), committee)
-            await admin.join(theirs, f"{UNLIKE_CLIENTS}-{i}")
+            await name_counterparty(admin, theirs, f"{UNLIKE_CLIENTS}-{i}")
             joined.append(Joined(a, opened[a].gateway.address, theirs, committee))
     models = []
     for place, (name, ledger) in enumerate(opened.items()):

@@ -28,9 +28,10 @@ class WatcherActor(Actor):
     async def run(self) -> None:
         while True:
             self.next_life(self.rng.randint(50, 900) if self.world.crashes(self.rng) else None)
+            views = self.open_all()
             watcher = Watcher(
-                self.open_all(),  # type: ignore[arg-type]
-                self.world.genesis.guardian,
+                views,  # type: ignore[arg-type]
+                dict.fromkeys(views, self.world.genesis.guardian),
                 patience_seconds=PATIENCE_SECONDS,
                 observe=self.world.law.vigilance.noticed,
                 clock=asyncio.get_running_loop().time,

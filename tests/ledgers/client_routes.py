@@ -93,7 +93,9 @@ class Joined:
 
     def relayer(self, **settings) -> Relayer:
         signer: Signer = settings.pop("signer", self.carrier)
-        return Relayer(self.ledgers, self.validators, signer, **settings)
+        return Relayer(
+            self.ledgers, self.validators, dict.fromkeys(self.ledgers, signer), **settings
+        )
 
     async def create(self, at: EvmLedger, name: str, types: list[str], *values: object) -> bytes:
         made = artifact(name)

@@ -82,8 +82,8 @@ class SqliteSite:
         return await MachineAdministered(self.open(), self.admin).add_client(of, committee)
 
     async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
-        here = MachineAdministered(self.open(), by or self.admin)
-        await here.join(client_id, other)
+        here = self.open()
+        await here.submit(here.gateway.set_counterparty(client_id, other), by or self.admin)
 
     async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
         here = self.open()

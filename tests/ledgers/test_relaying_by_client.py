@@ -402,7 +402,7 @@ class Competitors:
     def __init__(self, joined: Joined, client_id: str, *, turns: bool) -> None:
         self.now = 0.0
         signers = [joined.carrier, joined.alice]
-        accounts = [signer.account for signer in signers]
+        accounts = [Account(joined.b.id, signer.account) for signer in signers]
 
         def only(source: LedgerId, route: Route) -> RoutePolicy:
             return RoutePolicy(carry=(source, route.client_id) == (joined.b.id, client_id))
@@ -413,7 +413,9 @@ class Competitors:
                 clock=lambda: self.now,
                 policy=Policy(
                     route=only,
-                    turns=RelayerSchedule(me, accounts, clock=lambda: self.now) if turns else None,
+                    turns={joined.b.id: RelayerSchedule(me, accounts, clock=lambda: self.now)}
+                    if turns
+                    else {},
                 ),
             )
             for signer, me in zip(signers, accounts, strict=True)

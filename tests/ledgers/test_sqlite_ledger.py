@@ -12,7 +12,7 @@ from conformance.site import World
 from sqlite_site import SqliteSite
 
 from caimi.client.keyring import Keyring
-from caimi.composition.joining import administration_of
+from caimi.composition.joining import administration_of, name_counterparty
 from caimi.composition.ledgers import family_of, prepare_ledger
 from caimi.config import Config, LedgerSection
 from caimi.contracts.deployment import Contracts
@@ -174,7 +174,8 @@ async def test_a_ledger_is_deployed_on_once_by_whoever_administers_it(
     assert sections[0] == sections[1]
     ledger = prepare_ledger(sections[0])
     here = office.administered(ledger, admin)
-    await here.join(await here.add_client(MemorySite.named("far").open(), COMMITTEE), "caimi-far-0")
+    client = await here.add_client(MemorySite.named("far").open(), COMMITTEE)
+    await name_counterparty(here, client, "caimi-far-0")
     assert len(await ledger.gateway.routes()) == 1
     await ledger.aclose()
     with pytest.raises(ConfigInvalid, match="is in its file already"):

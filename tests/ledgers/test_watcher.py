@@ -62,7 +62,7 @@ class Heist:
     on_b: str
     rich: LocalSigner
     members: list[LocalSigner]
-    guardian: LocalSigner
+    guardians: dict[LedgerId, LocalSigner]
     watcher: Watcher
     now: list[float]
     found: list[tuple[LedgerId, str, MessagingError]] = field(default_factory=list)
@@ -136,11 +136,12 @@ class Heist:
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("anvil", marks=pytest.mark.anvil)])
 def reach(request) -> Iterator[tuple]:
-    rich, guardian = LocalSigner.generate(), LocalSigner.generate()
-    coins = {rich.account: 1_000_000 * COIN, guardian.account: 1_000 * COIN}
+    rich, guardians = LocalSigner.generate(), {each: LocalSigner.generate() for each in (A, B)}
+    coins = {each.account: 1_000 * COIN for each in guardians.values()}
+    coins[rich.account] = 1_000_000 * COIN
     if request.param == "embedded":
         chains = {number: EmbeddedChain(number, coins) for number in (A, B)}
-        yield lambda number: embedded_chain(chains[number]), rich, guardian
+        yield lambda number: embedded_chain(chains[number]), rich, guardians
         return
     with ExitStack() as stack:
         options = {number: AnvilOptions(number, free_port()) for number in (A, B)}
@@ -149,20 +150,20 @@ def reach(request) -> Iterator[tuple]:
         yield (
             lambda number: http_chain(f"eip155:{number}", options[number].url, Depth(0)),
             rich,
-            guardian,
+            guardians,
         )
 
 
 @pytest.fixture
 async def heist(reach) -> AsyncIterator[Heist]:
-    connect, rich, guardian = reach
+    connect, rich, guardians = reach
     members = sorted((LocalSigner.generate() for _ in range(4)), key=lambda m: m.account)
     async with AsyncExitStack() as stack:
         deployments = {}
         for number in (A, B):
             chain = connect(number)
             stack.push_async_callback(chain.rpc.aclose)
-            deployments[number] = await deploy(chain, rich, guardian=guardian.account)
+            deployments[number] = await deploy(chain, rich, guardian=guardians[number].account)
 
         def ledger(number: int) -> EvmLedger:
             made = EvmLedger(connect(number), deployments[number], patience=IMPATIENT)
@@ -174,16 +175,17 @@ async def heist(reach) -> AsyncIterator[Heist]:
         on_a, on_b = await join_ledgers(
             EvmAdministered(a, rich), EvmAdministered(b, rich), committee
         )
+        acting = {a.id: guardians[A], b.id: guardians[B]}
         now = [0.0]
         found: list[tuple[LedgerId, str, MessagingError]] = []
         watcher = Watcher(
             {a.id: ledger(A), b.id: ledger(B)},
-            guardian,
+            acting,
             patience_seconds=PATIENCE,
             observe=lambda *finding: found.append(finding),
             clock=lambda: now[0],
         )
-        yield Heist(a, b, on_a, on_b, rich, members, guardian, watcher, now, found)
+        yield Heist(a, b, on_a, on_b, rich, members, acting, watcher, now, found)
 
 
 async def test_what_a_route_may_carry_is_measured(heist: Heist) -> None:
@@ -204,7 +206,7 @@ async def test_what_a_route_may_carry_is_measured(heist: Heist) -> None:
     open_it = artifact("ModelBridge").interface["openBreaker"].encode(heist.on_a)
     target = heist.a.bridge.account.native
     await heist.a.submit(
-        EvmCall(heist.a.id, "Opening", target, open_it, 0, nothing), heist.guardian
+        EvmCall(heist.a.id, "Opening", target, open_it, 0, nothing), heist.guardians[heist.a.id]
     )
     await metrics.measure([heist.a])
     assert value("caimi_route_breaker_open", place) == 1

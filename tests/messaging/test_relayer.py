@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from chains import Chain, sequence_of
-from world import RELAYER, World
+from world import World
 
 from caimi.errors.ledgers import LedgerUnavailable, TransactionReverted
 from caimi.errors.messaging import EventsMissing, NotEnoughAttestations, RangeTooLarge
@@ -430,12 +430,12 @@ async def test_a_packet_is_reported_when_it_was_carried(world: World) -> None:
 @pytest.mark.parametrize("batch", [0, -1, 1_001])
 def test_a_batch_out_of_bounds_is_refused(world: World, batch: int) -> None:
     with pytest.raises(RangeTooLarge, match=f"A batch of {batch} packets is not 1 to 1000"):
-        Relayer({}, [], RELAYER, batch=batch)
+        Relayer({}, [], {}, batch=batch)
 
 
 @pytest.mark.parametrize("batch", [1, 1_000])
 def test_a_batch_at_its_bounds_is_taken(batch: int) -> None:
-    assert Relayer({}, [], RELAYER, batch=batch).open_packets == []
+    assert Relayer({}, [], {}, batch=batch).open_packets == []
 
 
 async def test_packets_far_apart_are_proved_in_ranges_validators_accept(

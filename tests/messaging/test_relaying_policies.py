@@ -15,7 +15,7 @@ from caimi.errors.ledgers import FeeAboveCap
 from caimi.errors.messaging import InvalidTurns
 from caimi.ibc.commitments import acknowledgement_commitment
 from caimi.ibc.path import Path
-from caimi.ledgers.port import Account, RelayFee
+from caimi.ledgers.port import Account, LedgerId, RelayFee
 from caimi.messaging.policy import Policy, RoutePolicy
 from caimi.messaging.proof import SignedStatement
 from caimi.messaging.provers.choice import prover_for
@@ -24,6 +24,7 @@ from caimi.messaging.validator import read_tree
 from memory_ledger import Wallet
 
 ME, OTHER = RELAYER, Wallet(b"other")
+HERE = LedgerId("local:here")
 
 
 def every_route(policy: RoutePolicy) -> Policy:
@@ -303,16 +304,21 @@ class Crowd:
     def __init__(self, world: World, count: int, *, turns: bool) -> None:
         self.world = world
         signers = [Wallet(b"relayer" + bytes([97 + place])) for place in range(count)]
-        accounts = [signer.account for signer in signers]
         now: Callable[[], float] = lambda: float(world.now)  # noqa: E731 - a clock
 
-        def turn(account: bytes) -> RelayerSchedule | None:
-            if not turns:
-                return None
-            return RelayerSchedule(account, accounts, slot_seconds=30, guard_seconds=10, clock=now)
+        def turn(me: Wallet, ledger: LedgerId) -> RelayerSchedule:
+            accounts = [Account(ledger, signer.account) for signer in signers]
+            mine = Account(ledger, me.account)
+            return RelayerSchedule(mine, accounts, slot_seconds=30, guard_seconds=10, clock=now)
 
         self.relayers = [
-            world.relayer(signer, policy=Policy(turns=turn(signer.account))) for signer in signers
+            world.relayer(
+                signer,
+                policy=Policy(
+                    turns={chain.id: turn(signer, chain.id) for chain in world.chains if turns}
+                ),
+            )
+            for signer in signers
         ]
 
     async def work(self, seconds: int) -> None:
@@ -356,6 +362,18 @@ async def test_a_dead_relayers_packets_are_taken_over_within_its_slots(
     assert effects(b) == 12
 
 
+async def test_where_a_ledger_has_no_turns_its_packets_go_at_once(world: World) -> None:
+    a, b = world.chains
+    accounts = [Account(a.id, each.account) for each in (ME, OTHER)]
+    schedule = RelayerSchedule(accounts[0], accounts, guard_seconds=0, clock=lambda: 0.0)
+    for _ in range(8):
+        a.send(b)
+        b.send(a)
+    await world.settle(world.relayer(policy=Policy(turns={a.id: schedule})))
+    assert effects(a) == 8
+    assert 0 < effects(b) < 8
+
+
 @given(
     st.integers(1, 9),
     st.binary(min_size=32, max_size=32),
@@ -365,7 +383,7 @@ async def test_a_dead_relayers_packets_are_taken_over_within_its_slots(
 def test_a_packet_is_never_two_relayers_turn_and_always_somebodys_soon(
     count: int, name: bytes, now: float, age: float
 ) -> None:
-    accounts = [bytes([place]) * 20 for place in range(count)]
+    accounts = [Account(HERE, bytes([place]) * 20) for place in range(count)]
     at = [now]
     turns = [RelayerSchedule(me, reversed(accounts), clock=lambda: at[0]) for me in accounts]
     assert sum(turn.mine(name, age) for turn in turns) <= 1
@@ -376,10 +394,8 @@ def test_a_packet_is_never_two_relayers_turn_and_always_somebodys_soon(
 def test_in_the_guard_nobody_takes_over_what_was_anothers_before() -> None:
     at = [600.0]  # where a slot begins
 
-    def turn(me: bytes) -> RelayerSchedule:
-        return RelayerSchedule(me, [ME.account, OTHER.account], clock=lambda: at[0])
-
-    turns = [turn(ME.account), turn(OTHER.account)]
+    accounts = [Account(HERE, each.account) for each in (ME, OTHER)]
+    turns = [RelayerSchedule(me, accounts, clock=lambda: at[0]) for me in accounts]
     name = bytes(32)
     first = next(each for each in turns if each.mine(name, age=0))
     at[0] += 59
@@ -395,7 +411,7 @@ def test_in_the_guard_nobody_takes_over_what_was_anothers_before() -> None:
 
 
 def test_turns_that_cannot_be_followed_are_refused() -> None:
-    me, other = ME.account, OTHER.account
+    me, other = (Account(HERE, each.account) for each in (ME, OTHER))
     for accounts, slot, guard in (
         ([other], 60.0, 20.0),
         ([me, me, other], 60.0, 20.0),

@@ -106,7 +106,8 @@ class World:
         for chain in self.chains:
             chain.enrol(signer)
         views = settings.pop("views", None) or self.views()
-        return Relayer(views, self.doors, signer, clock=lambda: float(self.now), **settings)
+        signers = dict.fromkeys(views, signer)
+        return Relayer(views, self.doors, signers, clock=lambda: float(self.now), **settings)
 
     def _tick(self, seconds: int = 1) -> None:
         for chain in self.chains:

@@ -53,7 +53,7 @@ def app(kind: str, tmp_path: Path):
     else:
         made = service("CAIMI", CollectorRegistry())
         if kind == "relayer":
-            serve_quotes(made, bytes(20), {}, RelayingPolicy(Config(), bytes(20)))
+            serve_quotes(made, {}, {}, RelayingPolicy(Config(), {}))
         yield made
 
 

@@ -171,7 +171,7 @@ def test_a_quote_is_answered_in_its_time(monkeypatch):
     app = service("CAIMI relayer", __import__("prometheus_client").CollectorRegistry())
     hanging = Hanging()
     hanging.routes = hanging.__call__
-    serve_quotes(app, bytes(20), {A: hanging}, RelayingPolicy(Config(), bytes(20)))
+    serve_quotes(app, {}, {A: hanging}, RelayingPolicy(Config(), {}))
     with live(app) as port:
         url = f"http://127.0.0.1:{port}/v1/quote?source={A}&client=caimi-1-0"
         assert httpx.get(url, timeout=10).json()["code"] == "CAIMI-N022"

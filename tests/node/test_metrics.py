@@ -14,15 +14,17 @@ from caimi.messaging.progress import Carried
 from caimi.messaging.watcher import Watched
 from caimi.node.metrics import RelayerMetrics, WatcherMetrics
 
-A, B = LedgerId("eip155:1"), LedgerId("eip155:2")
+A, B, C = LedgerId("eip155:1"), LedgerId("eip155:2"), LedgerId("eip155:3")
 ROUTE = Route("caimi-1-0", "caimi-2-0", B)
 
 
 class Ledger:
-    """As much of a ledger as measuring asks for."""
+    """As much of a ledger as measuring asks for; one account has coins there."""
 
-    id = A
     deployed_at = 1
+
+    def __init__(self, name: LedgerId, rich: bytes, units: int) -> None:
+        self.id, self.rich, self.units = name, rich, units
 
     async def block(self, height: int) -> Block:
         return Block(height, 1_000 + height, bytes(32))
@@ -32,8 +34,8 @@ class Ledger:
         return self
 
     async def balance(self, account: Account) -> Money:
-        assert account == Account(A, b"me")
-        return Asset(A, b"").of(7)
+        assert account == Account(self.id, self.rich)
+        return Asset(self.id, b"").of(self.units)
 
 
 class Validator:
@@ -54,7 +56,7 @@ class Validator:
 
 async def test_the_queue_and_the_age_of_its_oldest_packet_are_measured() -> None:
     metrics = RelayerMetrics(clock=lambda: 1_100.0)
-    known = OpenPackets(Ledger(), {A, B})  # type: ignore[arg-type]
+    known = OpenPackets(Ledger(A, b"me", 7), {A, B}, Account(A, b"me"))  # type: ignore[arg-type]
     known.routes = (ROUTE,)
 
     def value(name: str) -> float | None:
@@ -64,12 +66,22 @@ async def test_the_queue_and_the_age_of_its_oldest_packet_are_measured() -> None
         packet = Packet(sequence, "caimi-1-0", "caimi-2-0", 9_999, ())
         known.sent["caimi-1-0", sequence] = SentPacket(packet, "0x", height)
     known.sent["caimi-1-9", 1] = SentPacket(Packet(1, "caimi-1-9", "x", 9, ()), "0x", 1)
-    await metrics.measure([known], b"me")
+    await metrics.measure([known])
     assert (value("caimi_packets_waiting"), value("caimi_oldest_packet_seconds")) == (2.0, 60.0)
     known.sent.clear()
-    await metrics.measure([known], b"me")
+    await metrics.measure([known])
     assert (value("caimi_packets_waiting"), value("caimi_oldest_packet_seconds")) == (0.0, 0.0)
-    assert metrics.registry.get_sample_value("caimi_relayer_balance", {"ledger": A}) == 7.0
+
+
+async def test_the_balance_is_that_of_the_account_which_earns_on_each_ledger() -> None:
+    metrics, value = RelayerMetrics(), "caimi_relayer_balance"
+    known = [
+        OpenPackets(Ledger(name, me, units), {A, B}, Account(name, me))  # type: ignore[arg-type]
+        for name, me, units in ((A, b"me", 7), (B, b"another name", 8))
+    ]
+    await metrics.measure([*known, OpenPackets(Ledger(C, b"", 9), {A})])  # type: ignore[arg-type]
+    balances = [metrics.registry.get_sample_value(value, {"ledger": name}) for name in (A, B, C)]
+    assert balances == [7.0, 8.0, None]
 
 
 def test_gas_and_fees_are_counted_where_they_were_spent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+import word_family
 from caimi.client.fees import ask_quote
 from caimi.config import Config, load_config
+from caimi.errors.ids import InvalidAccountId
 from caimi.errors.messaging import InvalidTurns
 from caimi.errors.node import NodeRefused
 from caimi.errors.operations import ConfigInvalid, UnknownLedger
@@ -20,6 +23,7 @@ from caimi.ledgers.evm.abi.assets import coin_of
 from caimi.ledgers.port import Account, Done, LedgerId, Money, Route
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.quote import Tariff
+from caimi.messaging.turns import RelayerSchedule
 from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics
 from caimi.node.relaying import RelayingPolicy, serve_quotes
@@ -28,7 +32,9 @@ from caimi.services.endpoint import Endpoint
 A, B = LedgerId("eip155:1"), LedgerId("eip155:2")
 ROUTE = Route("caimi-1-0", "caimi-2-0", B)
 BACK = Route("caimi-2-0", "caimi-1-0", A)
-ME, OTHER = b"\x01" * 20, b"\x02" * 20
+ME, OTHER, THERE = b"\x01" * 20, b"\x02" * 20, b"\x03" * 20
+MINE = {A: Account(A, ME), B: Account(B, THERE)}
+FAR = LedgerId("local:far")
 LEDGERS = """
 [[ledgers]]
 id = "eip155:1"
@@ -52,10 +58,10 @@ def config(folder: Path, relayer: str) -> Config:
 
 
 def test_without_a_section_everything_is_carried_for_nothing(tmp_path: Path) -> None:
-    relaying = RelayingPolicy(config(tmp_path, ""), ME)
+    relaying = RelayingPolicy(config(tmp_path, ""), MINE)
     chosen = relaying.policy.route(A, ROUTE)
     assert (chosen.carry, chosen.minimum_fee, chosen.wait_seconds) == (True, 0, 0.0)
-    assert relaying.policy.turns is None
+    assert not relaying.policy.turns
     assert not relaying.policy.price_caps
 
 
@@ -83,7 +89,7 @@ def test_the_first_section_that_fits_a_route_counts(tmp_path: Path) -> None:
             carry = false
             """,
         ),
-        ME,
+        MINE,
     )
     chosen = relaying.policy.route(A, ROUTE)
     assert (chosen.minimum_fee, chosen.packets, chosen.work) == (7, 50, 10_000_000)
@@ -109,19 +115,47 @@ def test_the_first_section_that_fits_a_route_counts(tmp_path: Path) -> None:
         ("[[relayer.routes]]\nminimum = 1", ConfigInvalid),
         ("[relayer.turns]\naccounts = []", ConfigInvalid),
         ('[relayer.turns]\naccounts = ["0x' + "02" * 20 + '"]', InvalidTurns),
+        ('[relayer.turns]\naccounts = ["eip155:1:0x' + "01" * 20 + '"]', InvalidTurns),
+        ('[relayer.turns]\naccounts = ["eip155:1:someone"]', InvalidAccountId),
+        ('[relayer.turns]\naccounts = ["someone"]', ConfigInvalid),
     ],
 )
 def test_what_cannot_be_followed_is_refused(
     tmp_path: Path, text: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        RelayingPolicy(config(tmp_path, text), ME)
+        RelayingPolicy(config(tmp_path, text), MINE)
 
 
-def test_turns_are_taken_from_the_configuration(tmp_path: Path) -> None:
-    accounts = [f"0x{account.hex()}" for account in (OTHER, ME)]
-    made = RelayingPolicy(config(tmp_path, f"[relayer.turns]\naccounts = {accounts}"), ME)
-    assert made.policy.turns is not None
+def turns(
+    folder: Path, accounts: Sequence[str], mine: Mapping[LedgerId, Account], ledgers: str = ""
+) -> Mapping[LedgerId, RelayerSchedule]:
+    text = f"[relayer.turns]\nslot_seconds = 3600\naccounts = {list(accounts)}\n"
+    return RelayingPolicy(config(folder, text + ledgers), mine).policy.turns
+
+
+def test_who_has_one_account_on_several_ledgers_lists_it_once(tmp_path: Path) -> None:
+    listed = [f"0x{account.hex().upper()}" for account in (OTHER, ME, b"\xab" * 20)]
+    made = turns(tmp_path, listed, {name: Account(name, ME) for name in (A, B)})
+    assert set(made) == {A, B}
+
+
+def test_turns_are_by_the_accounts_that_earn_on_the_ledger_that_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two relayers one comes first on one ledger, and last on the other."""
+    word_family.install(tmp_path / "installed", monkeypatch)
+    far = f'[[ledgers]]\nid = "{FAR}"\nname = "far"\nfamily = "word"\n'
+    first = {A: Account(A, ME), FAR: Account(FAR, b"zoe")}
+    second = {A: Account(A, OTHER), FAR: Account(FAR, b"adam")}
+    listed = [f"{A}:0x{ME.hex()}", f"0x{OTHER.hex()}", f"{FAR}:zoe", f"{FAR}:adam", "cosmos:x:y"]
+    made = [turns(tmp_path, listed, mine, far) for mine in (first, second)]
+    for name in map(bytes, ([0], [1])):
+        on_a, on_far = ([each[on].mine(name, age=0.0) for each in made] for on in (A, FAR))
+        assert on_a == on_far[::-1]
+        assert sorted(on_a) == [False, True]
+    with pytest.raises(InvalidTurns, match=f"account {FAR}:eve is not listed"):
+        turns(tmp_path, listed, {**first, FAR: Account(FAR, b"eve")}, far)
 
 
 class Ledger:
@@ -148,9 +182,9 @@ def served(folder: Path, text: str = "") -> FastAPI:
     app = service("a relayer", CollectorRegistry())
     ledgers = {
         A: Ledger(A, 3, (ROUTE, Route("caimi-1-1", "x", LedgerId("eip155:3")))),
-        B: Ledger(B, 7),
+        B: Ledger(B, 7, (BACK,)),
     }
-    serve_quotes(app, ME, ledgers, RelayingPolicy(config(folder, text), ME))  # type: ignore[arg-type]
+    serve_quotes(app, MINE, ledgers, RelayingPolicy(config(folder, text), MINE))  # type: ignore[arg-type]
     return app
 
 
@@ -160,7 +194,15 @@ def endpoint(app: FastAPI) -> Endpoint:
 
 async def test_a_relayers_quote_is_what_it_asks_now(tmp_path: Path) -> None:
     quoted = await ask_quote(endpoint(served(tmp_path)), Ledger(A), ROUTE)
-    assert (quoted.relayer, quoted.amount) == (Account(A, ME), coin_of(A).of(Tariff().fee(7, 3)))
+    assert (quoted.relayer, quoted.amount) == (MINE[A], coin_of(A).of(Tariff().fee(7, 3)))
+
+
+async def test_a_quote_names_the_account_that_earns_on_the_ledger_that_sends(
+    tmp_path: Path,
+) -> None:
+    app = served(tmp_path)
+    for source, route in ((A, ROUTE), (B, BACK)):
+        assert (await ask_quote(endpoint(app), Ledger(source), route)).relayer == MINE[source]
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.one_ledger import signer_of
+from caimi.cli.one_ledger import identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import facts, out, print_json
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from caimi.client.keyring import Identity
     from caimi.node.coordinator import LedgerBroadcast
 
 LedgerOption = Annotated[
@@ -47,16 +48,16 @@ def make_key(
     from caimi.services.endpoint import Endpoint
 
     async def work() -> str | None:
-        signer = await signer_of(config, key)
+        identity = await identity_of(config, key)
         async with AsyncExitStack() as stack:
             endpoints = [Endpoint(url) for url in node]
             for endpoint in endpoints:
                 stack.push_async_callback(endpoint.aclose)
-            members = [HttpMember(endpoint, signer) for endpoint in endpoints]
+            members = [HttpMember(endpoint, identity.signer) for endpoint in endpoints]
             if abort:
                 await abandon(members, [await member.status() for member in members])
                 return None
-            said = await _broadcast(stack, config, key, ledger)
+            said = await _broadcast(stack, config, identity, ledger)
             group = await generate_group_key(members, threshold, said)
             return f"0x{group.to_bytes().hex()}"
 
@@ -74,7 +75,7 @@ def make_key(
 
 
 async def _broadcast(
-    stack: AsyncExitStack, config: Path | None, key: str | None, ledger: str | None
+    stack: AsyncExitStack, config: Path | None, identity: Identity, ledger: str | None
 ) -> LedgerBroadcast | None:
     from caimi.composition.ledgers import open_ledger
     from caimi.config import load_config
@@ -83,7 +84,7 @@ async def _broadcast(
     if ledger is None:
         return None
     opened = await open_ledger(stack, load_config(config).ledger(ledger))
-    return LedgerBroadcast(opened, await signer_of(config, key))
+    return LedgerBroadcast(opened, identity.signer_on(opened.id))
 
 
 def _bound(threshold: int, total: int, ledger: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.ceremony import make_key
-from caimi.cli.one_ledger import account_of, signer_of
+from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, ask_passphrase, guarded
 from caimi.cli.output import jsonable, print_json, say, table
 from caimi.errors.operations import UsageError
@@ -124,7 +124,9 @@ def sign(
     def work() -> list[dict[str, object]]:
         handover = Handover.from_json(_read(file))
         signer = (
-            asyncio.run(signer_of(config, key)) if keystore is None else _load(keystore, config)
+            asyncio.run(identity_of(config, key)).signer
+            if keystore is None
+            else _load(keystore, config)
         )
         signed = handover.sign(signer)
         write_result(file, signed.to_json().encode())  # whole: the others' signatures are in it
@@ -153,11 +155,11 @@ def apply(
     async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[RotationOutcome]:
         text = _read(file)
         handover = Handover.from_json(text)
-        signer = await signer_of(config, key)
+        signers = (await identity_of(config, key)).signers(ledgers)
         journal = open_journal(load_config(config))
         try:
             async with journal.operation("committee", keccak256(text).hex()) as operation:
-                return await carry_out(handover, ledgers, signer, journal, operation.key)
+                return await carry_out(handover, ledgers, signers, journal, operation.key)
         finally:
             journal.close()
 

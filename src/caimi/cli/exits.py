@@ -12,9 +12,9 @@ from caimi.cli.one_ledger import (
     UnsignedOption,
     account_of,
     id_of,
+    identity_of,
     on_governed_ledger,
     send,
-    signer_of,
     told,
 )
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
@@ -93,7 +93,7 @@ def sign(
 
     async def work(at: EvmLedger) -> dict[str, object]:
         death = await EmergencyExit(at).death(route, height, heirs_in(heirs))
-        signer = await signer_of(config, key)
+        signer = (await identity_of(config, key)).signer
         return {
             "list": f"0x{death.heirs.hex()}",
             "digest": f"0x{death.digest.hex()}",

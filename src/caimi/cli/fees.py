@@ -12,10 +12,10 @@ import typer
 from caimi.cli.one_ledger import (
     LedgerOption,
     UnsignedOption,
+    identity_of,
     on_ledger,
     send,
     send_as,
-    signer_of,
     told,
 )
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
@@ -131,11 +131,9 @@ def withdraw(
             return await send(opened, books.withdraw(payee), config, key, unsigned=unsigned)
         if unsigned:
             raise UsageError("`--unsigned` needs `--to`: no key says whose account is to be paid.")
-        from caimi.ledgers.port import Account
-
-        signer = await signer_of(config, key)
-        payee = Account(opened.id, signer.account)
-        return await send_as(opened, books.withdraw(payee), config, signer)
+        identity = await identity_of(config, key)
+        call = books.withdraw(identity.account(opened.id))
+        return await send_as(opened, call, config, identity.signer_on(opened.id))
 
     told(as_json, "Fees withdrawn", on_ledger(config, ledger, as_json, work))
 

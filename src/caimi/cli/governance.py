@@ -14,10 +14,10 @@ from caimi.cli.one_ledger import (
     UnsignedOption,
     account_of,
     id_of,
+    identity_of,
     on_governed_ledger,
     seconds_of,
     send,
-    signer_of,
     told,
 )
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption
@@ -166,7 +166,7 @@ def hand_over(
         )
         intent = [[f"0x{who.hex()}" for who in each] for each in (proposers, cancellers, executors)]
         wait = seconds_of(delay)
-        signer = await signer_of(config, key)
+        signer = (await identity_of(config, key)).signer_on(opened.id)
         journal = open_journal(load_config(config))
         try:
             async with journal.operation(

@@ -17,8 +17,9 @@ from caimi.errors.operations import UsageError
 from caimi.hex_text import read_either_case
 
 if TYPE_CHECKING:
+    from caimi.client.keyring import Identity
     from caimi.ledgers.evm.ledger import EvmLedger
-    from caimi.ledgers.port import Call, Ledger, LedgerId, Signer
+    from caimi.ledgers.port import Call, Ledger, Signer
 
 T = TypeVar("T")
 
@@ -112,14 +113,12 @@ def on_governed_ledger(
     return on_ledger(config, ledger, as_json, narrowed)
 
 
-async def signer_of(config: Path | None, key: str | None, ledger: LedgerId | None = None) -> Signer:
-    """Open the named key, or the only one: its own, or that on a ledger."""
+async def identity_of(config: Path | None, key: str | None) -> Identity:
+    """Open the keys of the name that is given, or of the only one; raises as `Keyring.open`."""
     from caimi.client.keyring import Keyring
     from caimi.config import load_config
 
-    keyring = Keyring(load_config(config), ask_passphrase)
-    identity = await asyncio.to_thread(keyring.open, key)
-    return identity.signer if ledger is None else identity.signer_on(ledger)
+    return await asyncio.to_thread(Keyring(load_config(config), ask_passphrase).open, key)
 
 
 async def send(
@@ -128,7 +127,8 @@ async def send(
     """Send a call with the named key, or only give what a multi-signature account would send."""
     if unsigned:
         return {"ledger": ledger.id, **ledger.describe(call)}
-    return await send_as(ledger, call, config, await signer_of(config, key, ledger.id))
+    signer = (await identity_of(config, key)).signer_on(ledger.id)
+    return await send_as(ledger, call, config, signer)
 
 
 async def send_as(

@@ -76,11 +76,13 @@ async def plan(
 async def carry_out(
     handover: Handover,
     ledgers: Mapping[LedgerId, Ledger],
-    signer: Signer,
+    signers: Mapping[LedgerId, Signer],
     outbox: Outbox | None = None,
     key: str = "",
 ) -> list[RotationOutcome]:
     """Bring a signed hand-over to every client that it is for; again, it goes on where it stopped.
+
+    On each ledger it is brought by its own of `signers`, whoever that is.
 
     Raises:
         NotEnoughAttestations: too few members have signed one of its rotations.
@@ -111,7 +113,7 @@ async def carry_out(
             office.client, rotation.rotation.following, rotation.signers, rotation.signatures
         )
         where = f"{key}/{office.ledger}/{office.client.native.hex()}"
-        receipt = await ledger.submit(call, signer, outbox=outbox, key=where)
+        receipt = await ledger.submit(call, signers[ledger.id], outbox=outbox, key=where)
         said.append(RotationOutcome(office.ledger, client, about, "handed over", receipt.tx))
     return said
 

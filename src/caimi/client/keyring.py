@@ -204,6 +204,11 @@ class Keyring:
             raise _lacking(name, ledger)
         return Account(ledger, kind.account_in(file))
 
+    def accounts(self, name: str) -> dict[LedgerId, Account]:
+        """Read a name's accounts on all configured ledgers; raises as `account_on`."""
+        self._check_there(name)
+        return {ledger: self.account_on(ledger, name) for ledger in self._kinds}
+
     def bindings(self, name: str) -> list[Binding]:
         """Read what binds a name's accounts together, as `save_bindings` left it.
 

@@ -39,6 +39,7 @@ def asked_prices(context: Context, price: str, payees: Sequence[Account] = ()) -
     Raises:
         UsageError: it is no amount, or a payee is one of two on a ledger, or of one without a coin.
         NotOffered: none has a coin.
+        KeyMissing: one has, and there is neither a payee nor a key of one's own.
     """
     coins = [each.coins.asset for each in context.ledgers.values() if each.coins is not None]
     if not coins:
@@ -50,7 +51,8 @@ def asked_prices(context: Context, price: str, payees: Sequence[Account] = ()) -
         raise UsageError(f"Nothing is paid on {ledger}, where a payee is named: it has no coin.")
     return [
         Price(
-            parse_amount(price, coin), paid.get(coin.ledger, context.identity.account(coin.ledger))
+            parse_amount(price, coin),
+            paid.get(coin.ledger) or context.identity.account(coin.ledger),
         )
         for coin in coins
     ]

@@ -45,7 +45,29 @@ async def join_ledgers(
         other.add_client(one.ledger, committee, outbox=outbox, key=key),
     )
     await asyncio.gather(
-        one.join(on_one, on_other, outbox=outbox, key=key),
-        other.join(on_other, on_one, outbox=outbox, key=key),
+        name_counterparty(one, on_one, on_other, outbox=outbox, key=key),
+        name_counterparty(other, on_other, on_one, outbox=outbox, key=key),
     )
     return on_one, on_other
+
+
+async def name_counterparty(
+    here: Administered,
+    client_id: str,
+    counterparty: str,
+    *,
+    outbox: Outbox | None = None,
+    key: str = "route",
+) -> None:
+    """Tell a route of `here` which client the other ledger has of it; `outbox` as above.
+
+    Raises:
+        TransactionReverted: the administrator may not, or it is told already.
+    """
+    ledger = here.ledger
+    await ledger.submit(
+        ledger.gateway.set_counterparty(client_id, counterparty),
+        here.admin,
+        outbox=outbox,
+        key=f"{key}/{ledger.id}/{client_id}/counterparty",
+    )

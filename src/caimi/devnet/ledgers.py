@@ -12,7 +12,15 @@ from caimi.client.keyring import Keyring
 from caimi.composition.joining import administration_of, join_ledgers
 from caimi.composition.ledgers import family_of, prepare_ledger
 from caimi.config import LedgerSection
-from caimi.ledgers.port import Committee, KeyFiles, LedgerPlace, LedgerService, Signer
+from caimi.ledgers.port import (
+    Account,
+    Committee,
+    KeyFiles,
+    LedgerId,
+    LedgerPlace,
+    LedgerService,
+    Signer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,13 @@ async def deploy_and_join(
         for one, other in combinations(administered, 2):
             await join_ledgers(one, other, committee)
     return sections
+
+
+def written_account(keyring: Keyring, user: str, section: LedgerSection) -> str:
+    """Give a user's account on a ledger, as that ledger writes it."""
+    family = family_of(section)
+    account = Account(LedgerId(section.id), _account(keyring, user, family.keys))
+    return family.accounts(section).text(account)
 
 
 def _account(keyring: Keyring, user: str, keys: KeyFiles) -> bytes:

@@ -25,7 +25,7 @@ from caimi.config import (
     WorkerSection,
 )
 from caimi.devnet import processes
-from caimi.devnet.ledgers import deploy_and_join, fund_people
+from caimi.devnet.ledgers import deploy_and_join, fund_people, written_account
 from caimi.devnet.processes import Process
 from caimi.errors.base import CaimiError
 from caimi.errors.node import ProcessFailed
@@ -116,7 +116,7 @@ class Start:
             workers=[
                 WorkerSection(
                     url=f"http://127.0.0.1:{port}",
-                    account=accounts["worker"],
+                    account=written_account(keyring, "worker", sections[0]),
                     ledger=sections[0].id,
                 )
             ],

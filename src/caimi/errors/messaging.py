@@ -198,7 +198,10 @@ class InvalidTurns(MessagingError):
 
     code = "CAIMI-M016"
     why = "Each relayer finds its own place in one list that all of them share."
-    next_step = "Correct [relayer.turns]: every relayer's account once, and a guard below the slot."
+    next_step = (
+        "Correct [relayer.turns]: every relayer's account on each ledger, once, and a guard below "
+        "the slot."
+    )
 
 
 class InvalidTariff(MessagingError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final, TypeAlias
 
 from caimi.ibc.path import Path
@@ -23,7 +23,9 @@ Name: TypeAlias = tuple[str, LedgerId, str, int]
 class Backlog:
     """Chooses what goes now: what is due again, is this relayer's turn, and fills a batch."""
 
-    def __init__(self, clock: Callable[[], float], turns: RelayerSchedule | None) -> None:
+    def __init__(
+        self, clock: Callable[[], float], turns: Mapping[LedgerId, RelayerSchedule]
+    ) -> None:
         self.retries = Retries(clock)
         self._clock = clock
         self._turns = turns
@@ -72,9 +74,11 @@ class Backlog:
 
     def _mine(self, name: Name, age: float) -> bool:
         # A fee is collected by whom it is for.
-        if self._turns is None or name[0] == "collect":
+        what, source, client, sequence = name
+        turns = self._turns.get(source)
+        if turns is None or what == "collect":
             return True
-        return self._turns.mine(Path.commitment(name[2], name[3]).key, age)
+        return turns.mine(Path.commitment(client, sequence).key, age)
 
 
 def _urgent(entry: E, now: int) -> bool:

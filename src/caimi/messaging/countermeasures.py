@@ -26,15 +26,17 @@ class Measure:
 
 
 class Countermeasures:
-    """What is still to be done on `ledgers` by the guardian `signer`.
+    """What is still to be done on `ledgers`, each by the guardian's own of `signers`.
 
     Each measure goes its own way, so that a ledger that stands still holds up no other; and is
     done again when a reorganisation undid it.
     """
 
-    def __init__(self, ledgers: Mapping[LedgerId, Ledger], signer: Signer) -> None:
+    def __init__(
+        self, ledgers: Mapping[LedgerId, Ledger], signers: Mapping[LedgerId, Signer]
+    ) -> None:
         self._ledgers = ledgers
-        self._signer = signer
+        self._signers = signers
         self._included: dict[Measure, int] = {}  # heights; -1 before there is one
         self._running: dict[Measure, asyncio.Task[None]] = {}
 
@@ -89,7 +91,7 @@ class Countermeasures:
         if await watching.route_paused(client):
             lasts = await at_final(final, lambda at: watching.route_paused(client, at))
             return None if lasts else -1
-        receipt = await ledger.submit(watching.pause_route(client), self._signer)
+        receipt = await ledger.submit(watching.pause_route(client), self._signers[ledger.id])
         _log.critical("Paused %s on %s.", client, ledger.id)
         return receipt.height
 
@@ -100,7 +102,7 @@ class Countermeasures:
         watching = offered(ledger.watching, ledger.id, "watching")
         call = await watching.report_conflict(measure.client, found.first, found.second)
         try:
-            receipt = await ledger.submit(call, self._signer)
+            receipt = await ledger.submit(call, self._signers[ledger.id])
         except TransactionReverted as refusal:
             _log.warning("%s", refusal)  # frozen by now, or by a committee that counts no more
             return None

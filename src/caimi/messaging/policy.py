@@ -37,8 +37,9 @@ class Policy:
     """One relayer's policy: `route` by the ledger that sends and the route at it.
 
     Nothing is sent to a ledger while a unit of work costs more there than its cap in `price_caps`.
+    In `turns` with others it carries what the ledgers there send; the rest at once.
     """
 
     route: Callable[[LedgerId, Route], RoutePolicy] = carry_everything
     price_caps: Mapping[LedgerId, int] = field(default_factory=dict)
-    turns: RelayerSchedule | None = None
+    turns: Mapping[LedgerId, RelayerSchedule] = field(default_factory=dict)

@@ -33,9 +33,10 @@ _OF_PACKETS: Final = ("deliver", "acknowledge", "time out")
 
 
 class Relayer:
-    """Carries between `ledgers`, with proofs signed by `validators`, submitting as `signer`.
+    """Carries between `ledgers`, with proofs signed by `validators`.
 
-    That is one key for all ledgers, or, where they take no common one, a key for each.
+    It submits by the key that `signers` has for the ledger, and earns what is escrowed for that
+    key's account on the ledger that sends.
 
     Without a `policy` it carries everything at once, and collects the fees that name it.
 
@@ -47,7 +48,7 @@ class Relayer:
         self,
         ledgers: Mapping[LedgerId, Ledger],
         validators: Sequence[ValidatorClient],
-        signer: Signer | Mapping[LedgerId, Signer],
+        signers: Mapping[LedgerId, Signer],
         *,
         batch: int = 100,
         policy: Policy | None = None,
@@ -56,7 +57,6 @@ class Relayer:
     ) -> None:
         if not 1 <= batch <= MAX_ABSENCES:
             raise RangeTooLarge(f"A batch of {batch} packets is not 1 to {MAX_ABSENCES}.")
-        signers = signer if isinstance(signer, Mapping) else dict.fromkeys(ledgers, signer)
         self._policy = policy or Policy()
         self._open = {
             name: OpenPackets(ledger, ledgers, Account(name, signers[name].account))

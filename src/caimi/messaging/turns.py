@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from caimi.errors.messaging import InvalidTurns
+from caimi.ledgers.port import Account
 
 MAX_RELAYERS: Final = 256
 
 
 class RelayerSchedule:
-    """The turns of the account `me` among `accounts`, which includes it; their order is no matter.
+    """The turns of the account `me` among `accounts`, for the packets that their one ledger sends.
+
+    It is one of them, and their order is no matter.
 
     A slot lasts `slot_seconds`. In its first `guard_seconds` nobody takes over a packet that was
     another's before: that one's transaction may be on its way. So a packet waits for a dead
@@ -30,20 +33,20 @@ class RelayerSchedule:
 
     def __init__(
         self,
-        me: bytes,
-        accounts: Iterable[bytes],
+        me: Account,
+        accounts: Iterable[Account],
         *,
         slot_seconds: float = 60.0,
         guard_seconds: float = 20.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        listed = sorted(accounts)
+        listed = sorted(accounts, key=lambda each: each.native)
         if len(set(listed)) != len(listed) or not 0 < len(listed) <= MAX_RELAYERS:
             raise InvalidTurns(
                 f"{len(listed)} relayers are listed, one of them twice, or too many."
             )
         if me not in listed:
-            raise InvalidTurns(f"This relayer's account 0x{me.hex()} is not among those listed.")
+            raise InvalidTurns(f"This relayer's account {me} is not among those listed.")
         if not 0 <= guard_seconds < slot_seconds:
             raise InvalidTurns(
                 f"A guard of {guard_seconds:g} s does not fit a slot of {slot_seconds:g} s."

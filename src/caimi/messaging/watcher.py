@@ -48,7 +48,9 @@ class Watched:
 
 
 class Watcher:
-    """Watches `ledgers`, pausing as the guardian `signer`; it only ever reads, pauses and reports.
+    """Watches `ledgers`, pausing as the guardian that `signers` has on each.
+
+    It only ever reads, pauses and reports.
 
     A packet that its source does not show is called forged after `patience_seconds`: as long as
     the watcher's own node of the source may lag behind that ledger's finality. `observe` is told of
@@ -58,7 +60,7 @@ class Watcher:
     def __init__(
         self,
         ledgers: Mapping[LedgerId, Ledger],
-        signer: Signer,
+        signers: Mapping[LedgerId, Signer],
         *,
         patience_seconds: float = PATIENCE_SECONDS,
         observe: Callable[[LedgerId, str, MessagingError], None] = lambda *_: None,
@@ -72,7 +74,7 @@ class Watcher:
         }
         self._first_seen: dict[tuple[LedgerId, str, Name], float] = {}
         self._judged: set[tuple[LedgerId, str, Name]] = set()
-        self._measures = Countermeasures(ledgers, signer)
+        self._measures = Countermeasures(ledgers, signers)
         self._conflicts = Conflicts()
 
     async def run(self, poll_seconds: float, after: Callable[[Watched], None]) -> None:

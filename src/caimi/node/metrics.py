@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import MessagingError
-from caimi.ledgers.port import Account, Ledger, LedgerId
+from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.attestations import ValidatorClient
 from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.open_packets import OpenPackets
@@ -141,8 +141,8 @@ class RelayerMetrics:
         """Give `validators` so that their answers are counted."""
         return [_Counted(each, self) for each in validators]
 
-    async def measure(self, known: Iterable[OpenPackets], native: bytes) -> None:
-        """Set the queue's gauges, and the balance of the account with those bytes.
+    async def measure(self, known: Iterable[OpenPackets]) -> None:
+        """Set the queue's gauges, and the balance of who earns its fees on each ledger.
 
         Raises:
             LedgerUnavailable…: a ledger does not answer.
@@ -163,8 +163,8 @@ class RelayerMetrics:
                 self.oldest.labels(ledger.id, route.client_id).set(age)
             escrowed = sum(fee.amount.units for fees in each.fees.values() for fee in fees.values())
             self.outstanding.labels(ledger.id).set(escrowed)
-            if ledger.coins is not None:
-                held = await ledger.coins.balance(Account(ledger.id, native))
+            if ledger.coins is not None and each.earner is not None:
+                held = await ledger.coins.balance(each.earner)
                 self.balance.labels(ledger.id).set(held.units)
 
 

@@ -38,19 +38,3 @@ class MachineAdministered:
             key=f"{prefix}/route",
         )
         return added.effect
-
-    async def join(
-        self,
-        client_id: str,
-        counterparty: str,
-        *,
-        outbox: Outbox | None = None,
-        key: str = "route",
-    ) -> None:
-        """Set a route's counterparty; raises as `add_client`."""
-        await self.ledger.submit(
-            self.ledger.gateway.set_counterparty(client_id, counterparty),
-            self.admin,
-            outbox=outbox,
-            key=f"{key}/{self.ledger.id}/{client_id}/counterparty",
-        )

@@ -113,8 +113,8 @@ class MachineGateway:
         arguments = (client, behind)
         return MachineCall(self._chain.id, "Adding a route", "add route", arguments, same)
 
-    def set_counterparty(self, client_id: str, other: str) -> MachineCall[None]:
-        return self._call("Joining", "set counterparty", client_id, other)
+    def set_counterparty(self, client_id: str, counterparty: str) -> MachineCall[None]:
+        return self._call("Joining", "set counterparty", client_id, counterparty)
 
     def recover_client(self, client_id: str, substitute: Account) -> MachineCall[None]:
         """Give a route whose client is frozen another one; administrators only."""

@@ -33,6 +33,8 @@ class Administered(Protocol):
 
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def admin(self) -> Signer: ...
 
     async def add_client(
         self, of: Ledger, committee: Committee, *, outbox: Outbox | None = None, key: str = "route"
@@ -41,17 +43,6 @@ class Administered(Protocol):
 
         With an `outbox`, what was killed goes on where it stopped; its entries begin with `key`.
         """
-        ...
-
-    async def join(
-        self,
-        client_id: str,
-        counterparty: str,
-        *,
-        outbox: Outbox | None = None,
-        key: str = "route",
-    ) -> None:
-        """Tell a route which client the other ledger has of this one; `outbox` as above."""
         ...
 
 

@@ -150,6 +150,10 @@ class Gateway(Protocol):
         """Whether each (destination client, sequence) has been received here."""
         ...
 
+    def set_counterparty(self, client_id: str, counterparty: str) -> Call[None]:
+        """Tell a route which client the other ledger has of this one, once; administrators only."""
+        ...
+
     async def state_proof(self, paths: Sequence[Path], height: int) -> StateProof:
         """Prove what the gateway's state of block `height` says of the commitments at `paths`.
 

@@ -10,7 +10,6 @@ from caimi.client.keyring import Keyring
 from caimi.client.network import AsyncNetwork
 from caimi.composition.committee import reach_nodes
 from caimi.config import Config
-from caimi.hex_text import read_either_case
 from caimi.logs import logger
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
@@ -29,10 +28,11 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
     """Carry packets between the configured ledgers until the process is told to stop.
 
     Raises:
+        KeyMissing: there is no such key, or it has none on one of the ledgers.
         UnknownLedger, InvalidTurns…: what `[relayer]` says cannot be followed.
     """
-    me = Keyring(config).account(key)
-    relaying = RelayingPolicy(config, read_either_case(me))
+    accounts = Keyring(config).accounts(key)
+    relaying = RelayingPolicy(config, accounts)
     caps = relaying.policy.price_caps
     async with (
         AsyncNetwork.connect(config, key=key, price_caps=caps) as network,
@@ -41,7 +41,6 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         nodes = reach_nodes(stack, config.committee).values()
         validators = [HttpValidator(endpoint) for endpoint in nodes]
         metrics = RelayerMetrics()
-        signer = network.context.identity.signer
 
         def observe(carried: Carried) -> None:
             metrics.carried(carried)
@@ -58,17 +57,17 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         relayer = Relayer(
             ledgers,
             metrics.counted(validators),
-            signer,
+            network.context.identity.signers(ledgers),
             policy=relaying.policy,
             observe=observe,
         )
 
         works = [
             relayer.run(POLL_SECONDS, partial(metrics.stepped, list(ledgers))),
-            measure_always(lambda: metrics.measure(relayer.open_packets, signer.account)),
+            measure_always(lambda: metrics.measure(relayer.open_packets)),
         ]
         if metrics_port is not None:
             app = service("CAIMI relayer", metrics.registry)
-            serve_quotes(app, signer.account, ledgers, relaying)
+            serve_quotes(app, accounts, ledgers, relaying)
             works.append(serve(app, METRICS_HOST, metrics_port))
         await run_all(*works)

@@ -9,6 +9,7 @@ from typing import Final
 from caimi.client.keyring import Keyring
 from caimi.composition.ledgers import open_ledgers
 from caimi.config import Config
+from caimi.ledgers.port import LedgerId
 from caimi.messaging.watcher import PATIENCE_SECONDS, Watcher
 from caimi.node.http import service
 from caimi.node.metrics import WatcherMetrics
@@ -23,12 +24,19 @@ async def run_watcher(
     patience_seconds: float = PATIENCE_SECONDS,
     metrics_port: int | None = None,
 ) -> None:
-    """Watch the configured ledgers, pausing routes as guardian `key`, until told to stop."""
+    """Watch the configured ledgers, pausing routes as guardian `key`, until told to stop.
+
+    Raises:
+        KeyMissing, KeyLocked: the key cannot be opened, or there is none for one of the ledgers.
+    """
+    identity = await asyncio.to_thread(Keyring(config).open, key)
+    signers = identity.signers(LedgerId(section.id) for section in config.ledgers)
     async with AsyncExitStack() as stack:
-        signer = await asyncio.to_thread(lambda: Keyring(config).open(key).signer)
         ledgers = await open_ledgers(stack, config.ledgers)
         metrics = WatcherMetrics()
-        watcher = Watcher(ledgers, signer, patience_seconds=patience_seconds, observe=metrics.found)
+        watcher = Watcher(
+            ledgers, signers, patience_seconds=patience_seconds, observe=metrics.found
+        )
         works = [
             watcher.run(POLL_SECONDS, metrics.stepped),
             measure_always(lambda: metrics.measure(ledgers.values())),

@@ -250,14 +250,10 @@ class EvmGateway:
         call = self._contract.call("Adding a route", "addClient", client, counterparty)
         return call.giving(lambda included: included.value("ClientAdded", "clientId", str))
 
-    def set_counterparty(self, client_id: str, counterparty_client_id: str) -> EvmCall[None]:
+    def set_counterparty(self, client_id: str, counterparty: str) -> EvmCall[None]:
         """Name the other side's client of a route, once; administrators only."""
-        return self._contract.call(
-            f"Joining {client_id} and {counterparty_client_id}",
-            "setCounterparty",
-            client_id,
-            counterparty_client_id,
-        )
+        what = f"Joining {client_id} and {counterparty}"
+        return self._contract.call(what, "setCounterparty", client_id, counterparty)
 
     async def _learn_clients(self, hashes: Sequence[bytes]) -> None:
         if any(each not in self._client_ids for each in hashes):
