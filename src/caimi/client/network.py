@@ -106,6 +106,12 @@ class AsyncNetwork:
             return next(iter(self.context.ledgers))
         return LedgerId(self.config.ledger(name).id)
 
+    def ledgers(self, name: str | None = None) -> list[Ledger]:
+        """Give one ledger by its id or short name, or all."""
+        if name is None:
+            return list(self.context.ledgers.values())
+        return [self.context.ledger(self._ledger(name))]
+
     async def publish(
         self,
         path: str | Path | Package,
