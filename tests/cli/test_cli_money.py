@@ -28,7 +28,9 @@ def sell(payer: Payer, units: int) -> None:
         await ledger.submit(ledger.registry.publish("mine", "1.0.0", b"\x11" * 32), signer)
         model = ledger.registry.model_id(me, "mine")
         await ledger.submit(ledger.market.set_prices(model, [Price(price, me)]), signer)
-        await ledger.submit(ledger.coins.transfer(them, ledger.coins.asset.of(units + COIN)), signer)
+        await ledger.submit(
+            ledger.coins.transfer(them, ledger.coins.asset.of(units + COIN)), signer
+        )
         await ledger.submit(ledger.market.buy(model, "1.0.0", price), buyer)
 
     asyncio.run(work())
