@@ -48,7 +48,7 @@ def balance(
     """
     from caimi.client.money import balances
 
-    found, unread = _read(config, key, ledger, account or (), as_json, balances)
+    found, unread = _asked(config, key, ledger, account or (), as_json, balances)
     if as_json:
         print_json({"ok": not unread, "balances": found, "unread": unread})
     else:
@@ -70,7 +70,7 @@ def earnings(
     """
     from caimi.client.money import dues
 
-    found, unread = _read(config, key, ledger, account or (), as_json, dues)
+    found, unread = _asked(config, key, ledger, account or (), as_json, dues)
     if as_json:
         print_json({"ok": not unread, "earnings": found, "unread": unread})
     else:
@@ -116,7 +116,7 @@ def withdraw(
     with_network(config, key, as_json, work)
 
 
-def _read(
+def _asked(
     config: Path | None,
     key: str | None,
     ledger: str | None,
