@@ -71,24 +71,24 @@ async def balances(
 ) -> tuple[list[Balance], list[Unread]]:
     """Tell what accounts have, each on its ledger; ledgers without a coin are left out."""
 
-    async def read(ledger: Ledger, who: Account) -> list[Balance]:
+    async def held(ledger: Ledger, who: Account) -> list[Balance]:
         if ledger.coins is None:
             return []
-        held = await ledger.coins.balance(who)
-        return [Balance(ledger.id, name_of(who, ledger.accounts), *_said(held))]
+        coins = await ledger.coins.balance(who)
+        return [Balance(ledger.id, name_of(who, ledger.accounts), *_said(coins))]
 
-    return await _everywhere(holders, read)
+    return await _everywhere(holders, held)
 
 
 async def dues(holders: Iterable[tuple[Ledger, Account]]) -> tuple[list[Due], list[Unread]]:
     """Tell what accounts are owed, each on its ledger; who owes nothing is left out."""
 
-    async def read(ledger: Ledger, who: Account) -> list[Due]:
+    async def owing(ledger: Ledger, who: Account) -> list[Due]:
         owed = await _owed(ledger, who)
         name = name_of(who, ledger.accounts)
         return [Due(ledger.id, source, name, *_said(money)) for source, money in owed]
 
-    return await _everywhere(holders, read)
+    return await _everywhere(holders, owing)
 
 
 async def withdraw(
