@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from coincurve import PrivateKey
-from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json, normalize_keys
 
 from caimi.errors.operations import KeyLocked
 from caimi.json_text import read_json
@@ -58,6 +57,8 @@ class LocalSigner:
             KeyMissing: there is no such file.
             KeyLocked: the passphrase is wrong, or the file is damaged.
         """
+        from eth_keyfile.keyfile import decode_keyfile_json  # noqa: PLC0415 - loads slowly
+
         document = _read(path)
         if _is_costly(document):
             raise KeyLocked(f"The key {path} asks for more work to open it than is done here.")
@@ -86,6 +87,8 @@ class LocalSigner:
         Raises:
             KeyExists: there is a file already.
         """
+        from eth_keyfile.keyfile import create_keyfile_json  # noqa: PLC0415 - loads slowly
+
         document = create_keyfile_json(
             self._key.secret, passphrase, kdf="scrypt", iterations=scrypt_n
         )
@@ -147,6 +150,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_costly(document: dict[str, Any]) -> bool:
     """Whether deriving the key would take more than some seconds or 1 GiB: a keystore may lie."""
+    from eth_keyfile.keyfile import normalize_keys  # noqa: PLC0415 - loads slowly
+
     match normalize_keys(document):
         case {"crypto": {"kdfparams": dict(asked)}}:
             work = [asked.get(name, 1) for name in ("n", "r", "p")]

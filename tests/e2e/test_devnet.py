@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from caimi.config import load_config
 from caimi.datasets import train
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
+T = TypeVar("T")
 CAIMI = [sys.executable, "-m", "caimi.cli"]
 
 
@@ -82,6 +83,18 @@ def stock_client(server: str, uri: str, rows: Path) -> dict[str, list]:
 
 
 @pytest.mark.timeout(900)
+def earned(net: Devnet, key: str) -> dict[str, str]:
+    return {each["ledger"]: each["amount"] for each in net.run("earnings", "-k", key)["earnings"]}
+
+
+def eventually(read: Callable[[], T], wanted: T, seconds: float = 60.0) -> T:
+    """Read until it is as wanted, or time is up: the relayer is at work meanwhile."""
+    deadline = time.monotonic() + seconds
+    while (found := read()) != wanted and time.monotonic() < deadline:
+        time.sleep(1.0)
+    return found
+
+
 def test_the_tour(net: Devnet) -> None:
     assert net.run("devnet", "status")["ok"] is True
     uri = net.publish("tumour-mlp")
@@ -113,6 +126,11 @@ def test_the_tour(net: Devnet) -> None:
     other = "0" if text[place] != "0" else "1"
     (net.folder / "forged.json").write_text(text[:place] + other + text[place + 1 :])
     assert net.run("verify", "forged.json", "-k", "bob", status=1)["ok"] is False
+    sold = {"eip155:31337": "5", "eip155:31338": "5"}
+    assert eventually(lambda: earned(net, "alice"), sold) == sold
+    paid = net.run("withdraw", "-k", "alice")["withdrawn"]
+    assert {each["ledger"]: each["amount"] for each in paid} == sold
+    assert earned(net, "alice") == {}
     net.run("alias", uri, "production", "-k", "alice")
     for key, recipient, ledger in (("alice", "bob", "c"), ("bob", "alice", "a")):
         net.run("transfer", bare, "--to", recipient, "-l", ledger, "-k", key)

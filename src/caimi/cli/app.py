@@ -18,6 +18,7 @@ from caimi.cli import (
     governance,
     keys,
     models,
+    money,
     services,
 )
 from caimi.cli.options import JsonOption, guarded
@@ -89,6 +90,7 @@ app.add_typer(fees.app, name="fees")
 app.add_typer(governance.app, name="governance")
 app.add_typer(committee.app, name="committee")
 models.add_commands(app)
+money.add_commands(app)
 compiling.add_commands(app)
 estimate.add_commands(app)
 demo.add_command(app)

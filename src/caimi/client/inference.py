@@ -17,7 +17,6 @@ from caimi.inference.engine import Session
 from caimi.inference.engines import DEFAULT_ENGINE, engine_named
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.oip.names import protocol_name
-from caimi.inference.oip.remote import RemoteEngine
 from caimi.inference.prices import Offer
 from caimi.inference.receipt import NONCE_BYTES, SignedReceipt
 from caimi.inference.tensors import Array, Tensors, hash_tensors
@@ -90,6 +89,8 @@ async def open_remote(
     if model is None:
         model = f"{protocol_name(resolved.uri)}@{resolved.uri.selector}"
     name, _, version = model.partition("@")
+    from caimi.inference.oip.remote import RemoteEngine  # noqa: PLC0415 - loads slowly
+
     engine = RemoteEngine(server, name, version)
     return await asyncio.to_thread(engine.open, manifest.inputs, manifest.outputs)
 

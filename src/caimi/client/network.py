@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from caimi.chains import AccountId
 from caimi.client import (
@@ -31,7 +32,6 @@ from caimi.client.publish import Description, Published
 from caimi.client.pull import Pulled
 from caimi.client.purchase import Bought
 from caimi.client.resolve import resolve
-from caimi.client.streaming import open_streamed
 from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
 from caimi.composition.committee import reach_nodes
@@ -50,7 +50,6 @@ from caimi.inference.receipt import SignedReceipt
 from caimi.inference.spread import spread_of
 from caimi.inference.tensors import Tensors
 from caimi.inference.verification import Evidence
-from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
 from caimi.messaging.relayer import Relayer
 from caimi.models.manifest import Manifest
@@ -63,6 +62,9 @@ from caimi.services.validators import HttpValidator
 from caimi.services.workers import WORKER_TIMEOUT, HttpWorker
 from caimi.storage.local import LocalStore
 from caimi.uri import ModelUri
+
+if TYPE_CHECKING:
+    from caimi.inference.wasm.hosting.host import ModuleHost
 
 SERVICE_POLL_SECONDS = 0.3
 
@@ -105,6 +107,12 @@ class AsyncNetwork:
                 raise UsageError(f"Name a ledger with --ledger; there are: {known}.")
             return next(iter(self.context.ledgers))
         return LedgerId(self.config.ledger(name).id)
+
+    def ledgers(self, name: str | None = None) -> list[Ledger]:
+        """Give one ledger by its id or short name, or all."""
+        if name is None:
+            return list(self.context.ledgers.values())
+        return [self.context.ledger(self._ledger(name))]
 
     async def publish(
         self,
@@ -251,6 +259,8 @@ class AsyncNetwork:
 
     async def open_streamed(self, uri: str, host: ModuleHost) -> Session:
         """Open a licensed version whose weights are streamed; see `open_streamed`."""
+        from caimi.client.streaming import open_streamed  # noqa: PLC0415 - loads slowly
+
         return await open_streamed(self.context, uri, host)
 
     async def ask(

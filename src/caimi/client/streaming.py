@@ -9,12 +9,12 @@ from caimi.client.context import Context
 from caimi.client.pull import licensed_account, unlock_version
 from caimi.client.resolve import fetch_manifest, resolve
 from caimi.errors.inference import ModelNotRunnable, ModuleMalformed
+from caimi.inference.wasm import SUFFIX
 from caimi.inference.wasm.engine import WasmSession
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.runner import Mode
 from caimi.inference.wasm.hosting.sealed_weights import SealedWeights
 from caimi.inference.wasm.module import CompiledModule
-from caimi.inference.wasm.rebuild import SUFFIX
 from caimi.models.content_key import ContentKey
 from caimi.models.manifest import FileEntry, Manifest
 from caimi.models.sealed_reader import SealedReader

@@ -23,7 +23,7 @@ from caimi.inference.verification import (
     Evidence,
     check_receipt,
 )
-from caimi.inference.wasm.rebuild import SUFFIX, check_module
+from caimi.inference.wasm import SUFFIX
 from caimi.models.manifest import Manifest
 from caimi.models.unsealing import fetch_bundle
 from caimi.models.verification import check_files, check_listing
@@ -120,6 +120,8 @@ async def _compiled(path: str, files: Path | None) -> Check:
     name = f"{path} is what its ONNX file compiles to"
     if files is None:
         return Check(name, UNCHECKED, "no files were given")
+
+    from caimi.inference.wasm.rebuild import check_module  # noqa: PLC0415 - loads slowly
 
     async def check() -> str:
         return f"{await asyncio.to_thread(check_module, files / path)}, byte for byte"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from caimi.errors.models import CodeExecutingFormat
 from caimi.models.files import PackageFile, is_gits_own, walk
-from caimi.models.onnx_file import check_onnx
 from caimi.models.safetensors_file import check_safetensors
 from caimi.models.secret_files import check_no_secret, stays_behind
 from caimi.models.tensor import Tensor
@@ -132,6 +131,8 @@ def _look_at(
         warnings += _check_code(file, permit)
         suffix = file.path.lower().rpartition(".")[2]
         if suffix == "onnx":
+            from caimi.models.onnx_file import check_onnx  # noqa: PLC0415 - loads slowly
+
             findings = check_onnx(file, beside)
             warnings += _non_finite(file, findings.non_finite)
             if framework != "onnx":

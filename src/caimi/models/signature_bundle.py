@@ -1,8 +1,6 @@
 """OpenSSF model-signing bundles, made from file digests that are already known.
 
-The official library (model_signing) hashes every file itself. Sealing has hashed them already, so
-its own classes are given those digests: manifest, in-toto statement, DSSE envelope and Sigstore
-bundle are what ``model_signing sign key`` writes, and ``model_signing verify key`` accepts them.
+``model_signing verify key`` accepts them.
 """
 
 from __future__ import annotations
@@ -11,17 +9,11 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from pathlib import PurePosixPath
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from model_signing._hashing.hashing import Digest
-from model_signing._signing.sign_ec_key import Signer
-from model_signing._signing.sign_sigstore_pb import Signature as SigstoreSignature
-from model_signing._signing.signing import Payload
-from model_signing.manifest import FileManifestItem, Manifest, SerializationType
 
 from caimi.errors.models import InvalidPackageSignature, SignatureMisplaced
 from caimi.json_text import read_json
@@ -31,22 +23,17 @@ MAX_BUNDLE_BYTES: Final = 16 * 1024 * 1024
 _MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 _STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+SERIALIZATION: Final = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
+"""How files were hashed, as the statement says."""
+
 _PREDICATE_TYPE: Final = "https://model_signing/signature/v1.0"
-_SERIALIZATION: Final = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
 
 
 def make_bundle(key: ec.EllipticCurvePrivateKey, name: str, files: Mapping[str, bytes]) -> bytes:
     """Sign files by path and SHA-256, under a name that says what they are."""
-    manifest = Manifest(
-        name,
-        [
-            FileManifestItem(path=PurePosixPath(path), digest=Digest("sha256", sha256))
-            for path, sha256 in files.items()
-        ],
-        SerializationType.from_args(_SERIALIZATION),
-    )
-    signature = cast(SigstoreSignature, _KeySigner(key).sign(Payload(manifest)))
-    return signature.bundle.to_json().encode()
+    from caimi.models.official_signing import sign  # noqa: PLC0415 - loads slowly
+
+    return sign(key, name, files)
 
 
 def verify_bundle(bundle: bytes, public_key: str, name: str, files: Mapping[str, bytes]) -> None:
@@ -79,13 +66,6 @@ def verify_bundle(bundle: bytes, public_key: str, name: str, files: Mapping[str,
             f"The signature does not cover {different[0][:80]!r} as it is "
             f"({len(different)} files differ)."
         )
-
-
-class _KeySigner(Signer):
-    """The official signer, given a key in memory instead of a file."""
-
-    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._private_key = key
 
 
 def load_public_key(pem: str) -> ec.EllipticCurvePublicKey:
@@ -141,7 +121,7 @@ def _signed_files(statement: Any) -> dict[str, bytes]:  # noqa: ANN401 - parsed 
     _expect(statement["_type"], _STATEMENT_TYPE, "statement type")
     _expect(statement["predicateType"], _PREDICATE_TYPE, "predicate type")
     predicate = statement["predicate"]
-    _expect(predicate["serialization"], _SERIALIZATION, "way of hashing")
+    _expect(predicate["serialization"], SERIALIZATION, "way of hashing")
     files: dict[str, bytes] = {}
     root = hashlib.sha256()
     for resource in predicate["resources"]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import Dialect, Table, bindparam
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from caimi.persistence.driver import Connection, Rows
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 T = TypeVar("T")
 
@@ -62,6 +65,8 @@ class Preparer:
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Begin an INSERT that may say what happens on a conflict, alike in both dialects."""
         if self._dialect.name == "postgresql":
+            from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - loads slowly
+
             return postgresql.insert(table)
         return sqlite.insert(table)
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Final
 
 from caimi.errors.inference import ModuleMalformed
 from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_model
 from caimi.inference.wasm.module import CompiledModule
-
-SUFFIX: Final = ".wasm"
 
 
 def check_module(file: Path) -> str:
