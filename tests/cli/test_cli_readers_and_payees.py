@@ -15,7 +15,7 @@ from caimi.cli.app import app
 from caimi.client.keyring import Identity, Keyring
 from caimi.config import load_config
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.deployment import deploy
+from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.local.in_process import embedded_chain
