@@ -64,7 +64,7 @@ def context_of(folder: Path, journal: Journal, identity: Identity, ledger: Ledge
         ledgers={LedgerId(ledger.id): ledger},
         store=LocalStore(folder / "store"),
         journal=journal,
-        identity=identity,
+        keys=identity,
         group=None,
         custodians=[],
         carry=rest,

@@ -51,11 +51,11 @@ def test_without_a_configuration_init_writes_one(here: Path) -> None:
 
 def test_a_missing_key_is_listed_or_made(here: Path) -> None:
     done("init")
-    error = refused("search", "-k", "alice")
+    error = refused("withdraw")
     assert error["code"] == "CAIMI-C004"
     done(*advised(error, 0))
     done(*(word.replace("NAME", "alice") for word in advised(error, 1)))
-    done("search", "-k", "alice")
+    done("withdraw")
 
 
 def test_a_taken_or_wrong_name_is_replaced_by_another(here: Path) -> None:
@@ -74,15 +74,15 @@ def test_a_locked_key_opens_with_the_variable_or_the_file(
     done("init")
     done("keys", "new", "alice")
     monkeypatch.setenv("CAIMI_PASSPHRASE", "wrong")
-    assert refused("search")["code"] == "CAIMI-C006"
+    assert refused("withdraw")["code"] == "CAIMI-C006"
     monkeypatch.delenv("CAIMI_PASSPHRASE")
     (here / "secret").write_text("correct horse")
     (here / "secret").chmod(0o644)
     (here / "caimi.toml").write_text('[keys]\npassphrase_file = "secret"\n')
-    error = refused("search")
+    error = refused("withdraw")
     mode, file = re.findall(r"`chmod (\d+) ([^`]+)`", error["next"])[0]
     Path(file).chmod(int(mode, 8))
-    done("search")
+    done("withdraw")
 
 
 def test_a_damaged_journal_is_left_behind_by_another_state(here: Path) -> None:

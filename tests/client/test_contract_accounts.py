@@ -34,7 +34,7 @@ class Bought:
     owner: Context
 
     def signed_by(self, signer: LocalSigner) -> Context:
-        return replace(self.owner, identity=replace(self.owner.identity, signer=signer))
+        return replace(self.owner, keys=replace(self.owner.identity, signer=signer))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -67,9 +67,7 @@ async def bought(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Boug
         consumer = Account(b.id, wallet)
         assert (await world.a.market.licence(model, "1.0.0", consumer)).live
         contract = str(AccountId(b.id, f"0x{wallet.hex()}"))
-        owner = replace(
-            world.consumer, identity=replace(world.consumer.identity, contract=contract)
-        )
+        owner = replace(world.consumer, keys=replace(world.consumer.identity, contract=contract))
         yield Bought(world, done.uri, wallet, owner)
 
 

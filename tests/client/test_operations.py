@@ -202,7 +202,7 @@ async def test_who_cannot_pay_is_told_what_is_missing(world: World, tmp_path: Pa
     uri = await published(world, tmp_path)
     poor = replace(world.consumer.identity, signer=LocalSigner.generate())
     with pytest.raises((InsufficientFunds, TransactionReverted)):
-        await buy(replace(world.consumer, identity=poor), uri, ledger=world.b.id)
+        await buy(replace(world.consumer, keys=poor), uri, ledger=world.b.id)
 
 
 async def test_only_the_owner_moves_and_releases(world: World, tmp_path: Path) -> None:

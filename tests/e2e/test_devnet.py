@@ -98,7 +98,7 @@ def eventually(read: Callable[[], T], wanted: T, seconds: float = 60.0) -> T:
 def test_the_tour(net: Devnet) -> None:
     assert net.run("devnet", "status")["ok"] is True
     uri = net.publish("tumour-mlp")
-    found = net.run("search", "tumour", "-k", "bob")["models"]
+    found = net.run("search", "tumour")["models"]
     assert [model["name"] for model in found] == ["tumour-mlp"]
     bare = found[0]["uri"]
     assert net.run("buy", uri, "-l", "b", "-k", "bob")["ledger"] == "eip155:31338"
@@ -111,12 +111,12 @@ def test_the_tour(net: Devnet) -> None:
     assert (net.folder / "opened/model.onnx").read_bytes() == (
         net.folder / "model.onnx"
     ).read_bytes()
-    assert net.run("verify", uri, "--files", "opened", "-k", "bob")["ok"] is True
+    assert net.run("verify", uri, "--files", "opened")["ok"] is True
     here = net.run("run", uri, "-i", "rows.npy", "-k", "bob")["outputs"]
     net.run("buy", uri, "-l", "a", "-k", "worker")
     asked = ("-i", "rows.npy", "--worker", "any", "--receipt", "receipt.json")
     assert net.run("run", uri, *asked, "-k", "bob")["outputs"] == here
-    assert net.run("verify", "receipt.json", "-k", "bob")["ok"] is True
+    assert net.run("verify", "receipt.json")["ok"] is True
     server = load_config(net.folder / "caimi.toml").workers[0].url
     remote = ("-i", "rows.npy", "--engine", "remote", "--server", server)
     assert net.run("run", uri, *remote, "-k", "alice")["outputs"] == here
@@ -125,7 +125,7 @@ def test_the_tour(net: Devnet) -> None:
     place = text.index('"outputHash":"0x') + len('"outputHash":"0x')
     other = "0" if text[place] != "0" else "1"
     (net.folder / "forged.json").write_text(text[:place] + other + text[place + 1 :])
-    assert net.run("verify", "forged.json", "-k", "bob", status=1)["ok"] is False
+    assert net.run("verify", "forged.json", status=1)["ok"] is False
     sold = {"eip155:31337": "5", "eip155:31338": "5"}
     assert eventually(lambda: earned(net, "alice"), sold) == sold
     paid = net.run("withdraw", "-k", "alice")["withdrawn"]
@@ -146,7 +146,7 @@ def test_a_compiled_version_runs_to_the_same_bits_streamed_or_not(net: Devnet) -
     named = ("-n", "compiled", "-v", "1.0.0", "-l", "a")
     uri = net.run("publish", "package", *named, "-k", "alice")["uri"]
     net.run("pull", uri, "compiled", "-k", "alice")
-    verified = net.run("verify", uri, "--files", "compiled", "-k", "alice")
+    verified = net.run("verify", uri, "--files", "compiled")
     (rebuilt,) = (check for check in verified["checks"] if "compiles to" in check["name"])
     assert rebuilt["state"] == "passed"
     rows = ("-i", "rows.npy", "-k", "alice")

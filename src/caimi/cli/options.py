@@ -57,13 +57,18 @@ def with_network(
     key: str | None,
     as_json: bool,
     work: Callable[[AsyncNetwork], Awaitable[T]],
+    *,
+    reading: bool = False,
 ) -> T:
-    """Connect, run `work` on the network, and disconnect."""
+    """Connect, run `work` on the network, and disconnect; for `reading` no key is opened."""
     from caimi.client.network import AsyncNetwork
     from caimi.config import load_config
 
     async def session() -> T:
-        async with AsyncNetwork.connect(load_config(config), key=key, ask=ask_passphrase) as net:
+        opening = AsyncNetwork.connect(
+            load_config(config), key=key, ask=ask_passphrase, reading=reading
+        )
+        async with opening as net:
             return await work(net)
 
     return guarded(as_json, lambda: asyncio.run(session()))

@@ -14,7 +14,7 @@ from caimi.client.keyring import Identity
 from caimi.custody.keys import GroupKey
 from caimi.custody.unlock import CustodianClient
 from caimi.errors.ledgers import LedgerBehind
-from caimi.errors.operations import NoRoute, StillInFlight, UnknownLedger
+from caimi.errors.operations import KeyMissing, NoRoute, StillInFlight, UnknownLedger
 from caimi.journal import Journal, Operation
 from caimi.ledgers.port import (
     Account,
@@ -44,21 +44,32 @@ def no_progress(stage: str, done: int, total: int | None) -> None:
 class Context:
     """The ledgers, stores, custodians and key that an operation uses.
 
-    `carry` moves packets along while an operation waits: it runs one relayer step, or just sleeps
-    where a relayer service is at work. In `index_folder` is kept what is known of ledgers' models;
-    without one it is read anew each time.
+    Without `keys` there is only reading. `carry` moves packets along while an operation waits: it
+    runs one relayer step, or just sleeps where a relayer service is at work. In `index_folder` is
+    kept what is known of ledgers' models; without one it is read anew each time.
     """
 
     ledgers: Mapping[LedgerId, Ledger]
     store: Store
     journal: Journal
-    identity: Identity
+    keys: Identity | None
     group: GroupKey | None
     custodians: Sequence[CustodianClient]
     carry: Callable[[], Awaitable[None]]
     wait_seconds: float = 120.0
     clock: Callable[[], float] = time.time
     index_folder: Path | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Who acts.
+
+        Raises:
+            KeyMissing: nobody does: this is for reading.
+        """
+        if self.keys is None:
+            raise KeyMissing("No key was opened: this network is for reading.")
+        return self.keys
 
     def ledger(self, ledger: str) -> Ledger:
         """Find a ledger by CAIP-2 id.

@@ -85,19 +85,21 @@ class AsyncNetwork:
         key: str | None = None,
         ask: Callable[[str], str] | None = None,
         price_caps: Mapping[LedgerId, int] | None = None,
+        reading: bool = False,
     ) -> AsyncIterator[AsyncNetwork]:
         """Open the key and connect to everything the configuration names.
 
-        No transaction offers more for a unit of work than the ledger's cap in `price_caps`.
+        For `reading` no key is opened, and what needs one raises `KeyMissing`. No transaction
+        offers more for a unit of work than the ledger's cap in `price_caps`.
 
         Raises:
             KeyMissing, KeyLocked: the key cannot be opened.
         """
-        identity = await asyncio.to_thread(Keyring(config, ask).open, key)
+        keys = None if reading else await asyncio.to_thread(Keyring(config, ask).open, key)
         async with AsyncExitStack() as stack:
             ledgers = await open_ledgers(stack, config.ledgers, price_caps)
             nodes = reach_nodes(stack, config.committee)
-            yield cls(make_context(config, identity, ledgers, nodes), config)
+            yield cls(make_context(config, keys, ledgers, nodes), config)
 
     def _ledger(self, name: str | None) -> LedgerId:
         """Take a ledger by id or short name; the only one when none is named."""
@@ -376,15 +378,15 @@ class AsyncNetwork:
 
 def make_context(
     config: Config,
-    identity: Identity,
+    keys: Identity | None,
     ledgers: Mapping[LedgerId, Ledger],
     nodes: Mapping[int, Endpoint],
 ) -> Context:
     """Join what operations work with. `nodes` are the committee's, by index."""
-    if config.delivery.mode == "self":
+    if config.delivery.mode == "self" and keys is not None:
         validators = [HttpValidator(endpoint) for endpoint in nodes.values()]
-        held = {name: each for name, each in ledgers.items() if identity.holds(name)}
-        relayer = Relayer(held, validators, identity.signers(held))
+        held = {name: each for name, each in ledgers.items() if keys.holds(name)}
+        relayer = Relayer(held, validators, keys.signers(held))
 
         async def carry() -> None:
             if not (await relayer.step()).did_anything:
@@ -399,7 +401,7 @@ def make_context(
         ledgers=ledgers,
         store=LocalStore(config.path(config.store.path)),
         journal=open_journal(config),
-        identity=identity,
+        keys=keys,
         group=group,
         custodians=[
             HttpCustodian(each.index, read_either_case(each.account), nodes[each.index])

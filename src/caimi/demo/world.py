@@ -161,7 +161,7 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
                 ledgers=ledgers,
                 store=store,
                 journal=journal,
-                identity=person,
+                keys=person,
                 group=group,
                 custodians=[
                     HttpCustodian(at + 1, signers[at].account, endpoint)

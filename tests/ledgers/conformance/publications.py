@@ -36,7 +36,7 @@ class PublicationsFacet(Facet):
             ledgers={world.ledger.id: world.ledger},
             store=LocalStore(tmp_path / "store"),
             journal=journal,
-            identity=Identity("alice", world.alice, PackageSigner.generate()),
+            keys=Identity("alice", world.alice, PackageSigner.generate()),
             group=None,
             custodians=[],
             carry=rest,

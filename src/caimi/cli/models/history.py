@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
+from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_network
 from caimi.cli.output import block_bars, print_json, table
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ def history(
     uri: UriArgument,
     alias: Annotated[str | None, typer.Option(help="Only this alias's history.")] = None,
     config: ConfigOption = None,
-    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List everything that happened to a model, on every ledger, or to one of its aliases.
@@ -53,7 +52,7 @@ def history(
                 ],
             )
 
-    with_network(config, key, as_json, work)
+    with_network(config, None, as_json, work, reading=True)
 
 
 def _event(line: HistoryLine) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption, with_network
+from caimi.cli.options import ConfigOption, JsonOption, LedgerOption, with_network
 from caimi.cli.output import block_bars, facts, out, print_json
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ def search(
     text: Annotated[str, typer.Argument(help="A part of the name or id.")] = "",
     ledger: LedgerOption = None,
     config: ConfigOption = None,
-    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find models, on one ledger or on all.
@@ -40,4 +39,4 @@ def search(
         if not found:
             out.print("[dim]No model has that in its name or id.[/dim]")
 
-    with_network(config, key, as_json, work)
+    with_network(config, None, as_json, work, reading=True)

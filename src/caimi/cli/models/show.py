@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
+from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_network
 from caimi.cli.output import facts, fields_of, print_json, table
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ def show(
         bool, typer.Option("--lineage", help="Also tell all versions that it was made from.")
     ] = False,
     config: ConfigOption = None,
-    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell everything about a model: owner, versions, prices, signature, files, lineage.
@@ -74,7 +73,7 @@ def show(
                 [_family_line(each) for each in family],
             )
 
-    with_network(config, key, as_json, work)
+    with_network(config, None, as_json, work, reading=True)
 
 
 def _ancestor(manifest: Manifest) -> dict[str, object]:

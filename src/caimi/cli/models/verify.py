@@ -62,7 +62,7 @@ def verify(
             )
         return result.ok
 
-    if not with_network(config, key, as_json, work):
+    if not with_network(config, key, as_json, work, reading=not rerun):
         raise typer.Exit(1)
 
 
