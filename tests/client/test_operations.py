@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from caimi.client.aliases import set_alias
-from caimi.client.catalogue import search
+from caimi.client.catalogue import Sought, search
 from caimi.client.deprecation import deprecate
 from caimi.client.publish import publish
 from caimi.client.pull import pull
@@ -320,3 +321,29 @@ async def test_a_search_finds_by_a_part_of_the_name(world: World, tmp_path: Path
     assert [found.name for found in await search(world.consumer, "M")] == ["m"]
     assert await search(world.consumer, "nothing") == []
     assert await search(world.consumer, ModelUri.parse(uri).model_id.hex()[:12])
+
+
+async def test_a_search_is_narrowed_and_marks_who_publishes_under_the_same_name(
+    world: World, tmp_path: Path
+) -> None:
+    uri = await published(world, tmp_path, price="5")
+    consumer, copied = world.consumer, world.b.registry.publish("m", "1.0.0", b"\x11" * 32)
+    await world.b.submit(copied, consumer.identity.signer_on(world.b.id))
+    await world.b.submit(
+        world.b.registry.publish("m2", "1.0.0", b"\x11" * 32),
+        consumer.identity.signer_on(world.b.id),
+    )
+
+    async def found(**sought: Any) -> list[tuple[str, str, int]]:
+        return [
+            (each.name, ModelUri.parse(each.uri).ledger, each.namesakes)
+            for each in await search(consumer, Sought(**sought))
+        ]
+
+    a, b = sorted([("m", world.a.id, 1), ("m", world.b.id, 1)])
+    assert await found(text="m") == [a, b, ("m2", world.b.id, 0)]
+    assert await found(text="m", exact=True) == [a, b]
+    assert await found(text="m", for_sale=True) == [("m", world.a.id, 1)]
+    mine = consumer.text(consumer.identity.account(world.b.id))
+    assert await found(publisher=mine.upper().replace("0X", "0x")) == [b, ("m2", world.b.id, 0)]
+    assert await found(text=ModelUri.parse(uri).model_id.hex()) == [("m", world.a.id, 1)]

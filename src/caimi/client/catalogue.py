@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from caimi.client.amounts import format_amount
 from caimi.client.context import Context, Progress, no_progress
@@ -23,7 +26,9 @@ from caimi.uri import ModelUri
 class FoundModel:
     """One line of a search; `final` unless it tells of what may still be undone.
 
-    Prices are as they were set last: whoever buys is asked for what the ledger says then.
+    Prices are as they were set last: whoever buys is asked for what the ledger says then. Anybody
+    can publish under any name: `namesakes` are other models of the same name on the ledgers that
+    were searched, so that nobody takes one publisher's model for another's.
     """
 
     uri: str
@@ -32,6 +37,34 @@ class FoundModel:
     publisher: str
     prices: dict[str, str]
     final: bool = True
+    namesakes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a search looks for: a part of the name or id, or the `exact` name.
+
+    `publisher` is an account as its ledger writes it; `for_sale` leaves out what has no price on
+    any configured ledger.
+    """
+
+    text: str = ""
+    exact: bool = False
+    publisher: str | None = None
+    for_sale: bool = False
+
+    def names(self, model: RegisteredModel) -> bool:
+        """Whether a model's name or id is sought."""
+        sought = self.text.lower()
+        if self.exact:
+            return model.name == sought
+        return sought in model.name or sought in model.model_id.hex()
+
+    def takes(self, found: FoundModel) -> bool:
+        """Whether one that is named so is sought besides."""
+        if self.publisher is not None and found.publisher.lower() != self.publisher.lower():
+            return False
+        return bool(found.prices) or not self.for_sale
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +113,36 @@ async def ancestors(context: Context, uri: str) -> tuple[Manifest, ...]:
 
 
 async def search(
-    context: Context, text: str = "", ledger: str | None = None, progress: Progress = no_progress
+    context: Context,
+    sought: Sought | str = "",
+    ledger: str | None = None,
+    progress: Progress = no_progress,
 ) -> list[FoundModel]:
-    """List the models whose name or id contains `text`, at home on one ledger or on any."""
-    sought = text.lower()
-    found = []
-    for candidate in [ledger] if ledger else list(context.ledgers):
-        where = context.ledger(candidate)
+    """List the models that are sought, at home on one ledger or on any, in the order of names."""
+    wanted = Sought(sought) if isinstance(sought, str) else sought
+    ledgers = [context.ledger(each) for each in ([ledger] if ledger else context.ledgers)]
+    found = await _everywhere(context, ledgers, wanted.names, progress)
+    alike, names = found, {each.name for each in found}
+    if any(wanted.text.lower() not in name for name in names):  # found by ids, and so not all
+        alike = await _everywhere(context, ledgers, lambda model: model.name in names, progress)
+    bearing = Counter(each.name for each in alike)
+    marked = [replace(each, namesakes=bearing[each.name] - 1) for each in found]
+    return sorted(filter(wanted.takes, marked), key=lambda each: (each.name, each.uri))
 
-        def wanted(model: RegisteredModel, where: Ledger = where) -> bool:
-            named = sought in model.name or sought in model.model_id.hex()
-            return named and _is_home(where, model)
 
-        index = ModelIndex(where, context.index_folder, progress)
-        for model in listings(await index.models(wanted)):
-            found.append(_line(context, candidate, model))
-    return found
+async def _everywhere(
+    context: Context,
+    ledgers: Iterable[Ledger],
+    names: Callable[[RegisteredModel], bool],
+    progress: Progress,
+) -> list[FoundModel]:
+    async def of(ledger: Ledger) -> list[FoundModel]:
+        index = ModelIndex(ledger, context.index_folder, progress)
+        known = await index.models(lambda model: names(model) and _is_home(ledger, model))
+        return [_line(context, ledger.id, model) for model in listings(known)]
+
+    told = await asyncio.gather(*map(of, ledgers))
+    return [each for models in told for each in models]
 
 
 def _is_home(ledger: Ledger, model: RegisteredModel) -> bool:

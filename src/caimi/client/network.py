@@ -23,7 +23,7 @@ from caimi.client import (
     transfer,
 )
 from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
-from caimi.client.catalogue import FoundModel, HistoryLine, Shown
+from caimi.client.catalogue import FoundModel, HistoryLine, Shown, Sought
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
@@ -159,11 +159,19 @@ class AsyncNetwork:
         return await asyncio.gather(*(batcher.publish(release) for release in releases))
 
     async def search(
-        self, text: str = "", ledger: str | None = None, *, progress: Progress = no_progress
+        self,
+        text: str = "",
+        ledger: str | None = None,
+        *,
+        exact: bool = False,
+        publisher: str | None = None,
+        for_sale: bool = False,
+        progress: Progress = no_progress,
     ) -> list[FoundModel]:
-        """Find models by a part of their name or id."""
+        """Find models by a part of their name or id; see `caimi.client.catalogue.Sought`."""
         where = self._ledger(ledger) if ledger is not None else None
-        return await catalogue.search(self.context, text, where, progress)
+        sought = Sought(text, exact, publisher, for_sale)
+        return await catalogue.search(self.context, sought, where, progress)
 
     async def show(self, uri: str) -> Shown:
         """Tell everything about a model."""

@@ -7,36 +7,77 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, LedgerOption, with_network
-from caimi.cli.output import block_bars, facts, out, print_json
+from caimi.cli.output import block_bars, facts, out, print_json, say
 
 if TYPE_CHECKING:
+    from caimi.client.catalogue import FoundModel
     from caimi.client.network import AsyncNetwork
 
 
 def search(
     text: Annotated[str, typer.Argument(help="A part of the name or id.")] = "",
+    exact: Annotated[bool, typer.Option("--exact", help="The text is the whole name.")] = False,
+    publisher: Annotated[
+        str | None, typer.Option(help="Only models of this account, as its ledger writes it.")
+    ] = None,
+    for_sale: Annotated[
+        bool, typer.Option("--for-sale", help="Only models that have a price.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Show so many at most.")] = 50,
+    page: Annotated[int, typer.Option(min=1, help="Which of the pages of that many.")] = 1,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find models, on one ledger or on all.
+    """Find models, on one ledger or on all. Anybody can publish under any name.
 
-    Example: [bold]caimi search tumour[/bold]
+    Example: [bold]caimi search tumour --for-sale[/bold]
     """
 
     async def work(net: AsyncNetwork) -> None:
         with block_bars(quiet=as_json) as progress:
-            found = await net.search(text, ledger, progress=progress)
-        if as_json:
-            print_json({"ok": True, "models": found})
-            return
-        for m in found:
-            sold = ", ".join(f"{price} on {where}" for where, price in m.prices.items())
-            unsettled = "" if m.final else " (not final yet)"
-            facts(
-                f"{m.name} {m.latest}{unsettled}", {"uri": m.uri, "price": sold or "not for sale"}
+            every = await net.search(
+                text,
+                ledger,
+                exact=exact,
+                publisher=publisher,
+                for_sale=for_sale,
+                progress=progress,
             )
-        if not found:
+        found = every[(page - 1) * limit : page * limit]
+        if as_json:
+            print_json({"ok": True, "models": found, "total": len(every)})
+            return
+        for model in found:
+            facts(_heading(model), _told(model))
+        if not every:
             out.print("[dim]No model has that in its name or id.[/dim]")
+        elif len(found) < len(every):
+            first = (page - 1) * limit + 1
+            last = first + len(found) - 1
+            say(
+                "[dim]{} to {} of {}; `--page {}` shows more.[/dim]",
+                first,
+                last,
+                len(every),
+                page + 1,
+            )
 
     with_network(config, None, as_json, work, reading=True)
+
+
+def _heading(model: FoundModel) -> str:
+    return f"{model.name} {model.latest}" + ("" if model.final else " (not final yet)")
+
+
+def _told(model: FoundModel) -> dict[str, object]:
+    sold = ", ".join(f"{price} on {where}" for where, price in model.prices.items())
+    others = f"{model.namesakes} other models have this name" if model.namesakes else ""
+    if model.namesakes == 1:
+        others = "another model has this name"
+    return {
+        "uri": model.uri,
+        "publisher": model.publisher,
+        "price": sold or "not for sale",
+        "beware": others,
+    }
