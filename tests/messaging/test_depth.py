@@ -31,7 +31,7 @@ def entries(draw: st.DrawFn) -> list[tuple[Name, SentPacket]]:
 def test_every_packet_goes_once_and_one_statement_covers_its_batch(
     waiting: list[tuple[Name, SentPacket]], most: int
 ) -> None:
-    batches = Backlog(lambda: 0.0, None).batches(waiting, RoutePolicy(), most, now=0)
+    batches = Backlog(lambda: 0.0, {}).batches(waiting, RoutePolicy(), most, now=0)
     gone = [entry for batch in batches for entry in batch]
     assert sorted(e.packet.sequence for e in gone) == [e.packet.sequence for _, e in waiting]
     for batch in batches:
