@@ -10,13 +10,12 @@ import asyncio
 import time
 from statistics import mean, quantiles
 
-from web3.types import RPCEndpoint, RPCResponse
-
 from bench.messages import Pair, joined_anvils
 from bench.result import Result
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.rpc.http import HttpProvider, Json
+from caimi.ledgers.evm.rpc.http import HttpProvider
+from caimi.ledgers.evm.rpc.provider import Json, RpcAnswer
 from caimi.messaging.progress import Carried
 
 PACKETS, BLOCK = 4_000, 100
@@ -38,7 +37,7 @@ class Broadcasts:
         assert isinstance(provider, HttpProvider)
         ask = provider.make_request
 
-        async def noting(method: RPCEndpoint, params: Json) -> RPCResponse:
+        async def noting(method: str, params: Json) -> RpcAnswer:
             answer = await ask(method, params)
             if method == "eth_sendRawTransaction":
                 self.raws.append(params[0])

@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from web3.providers.async_base import AsyncBaseProvider
-
 from bench.network import one_anvil
 from bench.result import Result
 from caimi.client import catalogue
 from caimi.client.context import Context
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.provider import RpcProvider
 from caimi.ledgers.home import is_home
 from caimi.ledgers.port import Price
 
@@ -28,10 +27,10 @@ MODELS, AT_ONCE = 1_000, 50
 COIN = 10**18
 
 
-class Counted(AsyncBaseProvider):
+class Counted:
     """A node of which is counted what it is asked for, and in how many round trips."""
 
-    def __init__(self, inner: AsyncBaseProvider) -> None:
+    def __init__(self, inner: RpcProvider) -> None:
         super().__init__()
         self.inner = inner
         self.requests = self.trips = 0

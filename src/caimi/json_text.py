@@ -1,8 +1,8 @@
 """Reading JSON from outside without letting it exhaust the stack.
 
-Python's parser stops at the interpreter's recursion limit, but importing py_ecc (which web3 and
-py-evm do) raises that limit to 100,000, beyond what the stack holds: 100 kB of brackets would end
-the process. The depth is therefore checked first.
+Python's parser stops at the interpreter's recursion limit, but importing py_ecc (which eth_account
+and py-evm do) raises that limit to 100,000, beyond what the stack holds: 100 kB of brackets would
+end the process. The depth is therefore checked first.
 """
 
 from __future__ import annotations

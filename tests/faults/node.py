@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from web3.providers.async_base import AsyncBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
-
 from caimi.ibc.path import Path
 from caimi.ibc.protobuf import decode_packet
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.proofs.receipts_root import TransactionReceipt, bloom, receipts_root
 from caimi.ledgers.evm.rpc.http import HttpInterrupted
 from caimi.ledgers.evm.rpc.logs import parse_log
+from caimi.ledgers.evm.rpc.provider import RpcAnswer
 from faults.chain import Chain, Refused
 from faults.machine import Message, hexed
 from faults.process import Process
@@ -56,11 +54,10 @@ class NodeFaults:
         return self.ahead > 0 or self.rewrite is not None or self.blind or self.omitted > 0
 
 
-class Node(AsyncBaseProvider):
+class Node:
     """One node. Whatever asks it is `process`, and dies at its steps."""
 
     def __init__(self, chain: Chain, process: Process, faults: NodeFaults, rng: Random) -> None:
-        super().__init__()
         self.chain = chain
         self.process = process
         self.faults = faults
@@ -82,15 +79,15 @@ class Node(AsyncBaseProvider):
             "eth_getLogs": self._logs,
         }
 
-    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+    async def make_request(self, method: str, params: Any) -> RpcAnswer:
         await self._travel()
         answer = self._answer(str(method), params)
         self._return()
         return answer
 
     async def make_batch_request(
-        self, requests: list[tuple[RPCEndpoint, Any]]
-    ) -> list[RPCResponse] | RPCResponse:
+        self, requests: list[tuple[str, Any]]
+    ) -> list[RpcAnswer] | RpcAnswer:
         await self._travel()
         answers = [self._answer(str(method), params) for method, params in requests]
         self._return()
@@ -114,7 +111,7 @@ class Node(AsyncBaseProvider):
         if self.faults.answer_lost and self.rng.random() < self.faults.answer_lost:
             raise HttpInterrupted("no answer in time")
 
-    def _answer(self, method: str, params: list[Any]) -> RPCResponse:
+    def _answer(self, method: str, params: list[Any]) -> RpcAnswer:
         self.chain.catch_up()
         run = self._methods[method]
         try:
@@ -244,7 +241,7 @@ def _matches(log: Log, topics: list[set[str] | None]) -> bool:
     )
 
 
-def _failure(code: int, message: str, data: str | None = None) -> RPCResponse:
+def _failure(code: int, message: str, data: str | None = None) -> RpcAnswer:
     error: dict[str, Any] = {"code": code, "message": message}
     if data is not None:
         error["data"] = data

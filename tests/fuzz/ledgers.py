@@ -11,8 +11,6 @@ from typing import Any
 import rlp
 from coincurve import PrivateKey
 from eth_abi.grammar import ABIType, BasicType, TupleType, parse
-from web3.providers.async_base import AsyncBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 from caimi.ibc.packet import Packet, Payload
 from caimi.ibc.protobuf import (
@@ -39,6 +37,7 @@ from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc, RpcRefusal
 from caimi.ledgers.evm.rpc.finality import Depth, parse_finality
 from caimi.ledgers.evm.rpc.http import in_order
 from caimi.ledgers.evm.rpc.logs import EventReader, parse_log
+from caimi.ledgers.evm.rpc.provider import RpcAnswer
 from caimi.ledgers.evm.rpc.reverts import known_errors, reverted
 from caimi.ledgers.evm.transactions.fees import Fees
 from caimi.ledgers.evm.transactions.outgoing import read_signed, sender_of, sign_call
@@ -66,14 +65,13 @@ SHAPES: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
 )
 
 
-class Answering(AsyncBaseProvider):
+class Answering:
     """A node that answers what it is given, method by method."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
-        super().__init__()
         self._answers = answers
 
-    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+    async def make_request(self, method: str, params: Any) -> RpcAnswer:
         return self._answers[method]  # type: ignore[no-any-return]
 
 

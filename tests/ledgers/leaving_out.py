@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from web3.providers.async_base import AsyncBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
+from caimi.ledgers.evm.rpc.provider import RpcAnswer, RpcProvider
 
 Log = dict[str, Any]
 
 
-class LeavingOut(AsyncBaseProvider):
+class LeavingOut:
     """`drops` says which logs are left out; `receipts` and `index` where.
 
     With `one_by_one` the node does not know how to give all receipts of a block.
@@ -19,14 +18,13 @@ class LeavingOut(AsyncBaseProvider):
 
     def __init__(
         self,
-        inner: AsyncBaseProvider,
+        inner: RpcProvider,
         drops: Callable[[Log], bool],
         *,
         index: bool = True,
         receipts: bool = False,
         one_by_one: bool = False,
     ) -> None:
-        super().__init__()
         self.inner = inner
         self.drops = drops
         self.index = index
@@ -39,7 +37,7 @@ class LeavingOut(AsyncBaseProvider):
         self.dropped += len(logs) - len(kept)
         return kept
 
-    def _altered(self, method: str, answer: RPCResponse) -> RPCResponse:
+    def _altered(self, method: str, answer: RpcAnswer) -> RpcAnswer:
         found: Any = answer.get("result")
         if found is None:
             return answer
@@ -51,15 +49,15 @@ class LeavingOut(AsyncBaseProvider):
             found = {**found, "logs": self._kept(found["logs"])}
         return {**answer, "result": found}
 
-    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+    async def make_request(self, method: str, params: Any) -> RpcAnswer:
         if method == "eth_getBlockReceipts" and self.one_by_one:
             error = {"code": -32601, "message": "the method does not exist"}
             return {"jsonrpc": "2.0", "id": 1, "error": error}  # type: ignore[typeddict-item]
         return self._altered(str(method), await self.inner.make_request(method, params))
 
     async def make_batch_request(
-        self, requests: list[tuple[RPCEndpoint, Any]]
-    ) -> list[RPCResponse] | RPCResponse:
+        self, requests: list[tuple[str, Any]]
+    ) -> list[RpcAnswer] | RpcAnswer:
         return [await self.make_request(method, params) for method, params in requests]
 
     async def disconnect(self) -> None:

@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from web3.providers.async_base import AsyncBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
+from caimi.ledgers.evm.rpc.provider import RpcAnswer, RpcProvider
 
 _TAGGED = {"eth_call": 1, "eth_getBalance": 1, "eth_getTransactionCount": 1, "eth_getCode": 1}
 
 
-class LoadBalanced(AsyncBaseProvider):
+class LoadBalanced:
     """The nodes behind an address: `lag` says for each request how many blocks its node is behind.
 
     As real nodes do, one that is behind refuses a state that it has not, knows no later block or
     receipt, and gives the logs of a range as far as it has them, without a word.
     """
 
-    def __init__(self, inner: AsyncBaseProvider, lag: Callable[[], int]) -> None:
-        super().__init__()
+    def __init__(self, inner: RpcProvider, lag: Callable[[], int]) -> None:
         self.inner = inner
         self.lag = lag
 
-    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        answer = await self.inner.make_request(RPCEndpoint("eth_blockNumber"), [])
+    async def make_request(self, method: str, params: Any) -> RpcAnswer:
+        answer = await self.inner.make_request("eth_blockNumber", [])
         truth = int(answer["result"], 16)
         head = max(0, truth - self.lag())
         if method == "eth_blockNumber":
@@ -49,8 +47,8 @@ class LoadBalanced(AsyncBaseProvider):
         return found
 
     async def make_batch_request(
-        self, requests: list[tuple[RPCEndpoint, Any]]
-    ) -> list[RPCResponse] | RPCResponse:
+        self, requests: list[tuple[str, Any]]
+    ) -> list[RpcAnswer] | RpcAnswer:
         # A balancer may send every part of a batch to another node.
         return [await self.make_request(method, params) for method, params in requests]
 
@@ -58,7 +56,7 @@ class LoadBalanced(AsyncBaseProvider):
         await self.inner.disconnect()
 
     @staticmethod
-    def _unknown(method: str) -> RPCResponse:
+    def _unknown(method: str) -> RpcAnswer:
         if method == "eth_getBlockByNumber":
             return {"jsonrpc": "2.0", "id": 1, "result": None}
         error = {"code": -32000, "message": "header not found"}

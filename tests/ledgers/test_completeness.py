@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from web3.providers.async_base import AsyncBaseProvider
 
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerBehind
@@ -41,7 +40,7 @@ def told(one: RawLog) -> dict[str, Any]:
 
 
 @dataclass
-class Node(AsyncBaseProvider):
+class Node:
     """A node of three blocks, one transaction each; what is in `changes` replaces what is so."""
 
     logs: dict[int, list[RawLog]]
@@ -51,7 +50,6 @@ class Node(AsyncBaseProvider):
     asked: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__()
         for height in range(1, 4):
             logs = self.logs.get(height, [])
             receipt = TransactionReceipt(self.kind, 1, 21_000, tuple(logs))

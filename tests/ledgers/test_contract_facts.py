@@ -12,7 +12,6 @@ from leaving_out import LeavingOut
 from ledger_site import COIN
 from load_balanced import LoadBalanced
 from test_ledger_crossing import Crossing, Pair, over
-from web3.providers.async_base import AsyncBaseProvider
 
 from caimi.errors.ledgers import EventInvalid, LedgerBehind
 from caimi.errors.messaging import EventsMissing
@@ -29,6 +28,7 @@ from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.evm.rpc.contract import Contract, word
 from caimi.ledgers.evm.rpc.logs import parse_log
+from caimi.ledgers.evm.rpc.provider import RpcProvider
 from caimi.ledgers.port import (
     Account,
     Asset,
@@ -208,11 +208,10 @@ async def test_a_price_on_a_ledger_of_no_known_kind_is_left_out(crossing: Crossi
     ]
 
 
-class Counting(AsyncBaseProvider):
+class Counting:
     """Counts requests by method; answers for at most `most` blocks of logs at a time."""
 
-    def __init__(self, inner: AsyncBaseProvider, most: int = 1 << 60, *, timed: bool = False):
-        super().__init__()
+    def __init__(self, inner: RpcProvider, most: int = 1 << 60, *, timed: bool = False):
         self.inner, self.most, self.timed = inner, most, timed
         self.asked: list[str] = []
 

@@ -12,7 +12,6 @@ from leaving_out import LeavingOut
 from ledger_site import COIN, IMPATIENT, MemoryOutbox
 from load_balanced import LoadBalanced
 from subprocess_anvil import anvil_process
-from web3.providers.async_base import AsyncBaseProvider
 
 from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import (
@@ -38,6 +37,7 @@ from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.client import Rpc
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.rpc.provider import RpcProvider
 from caimi.ledgers.port import Account, Asset, Exactly, Price, PurchaseState
 from caimi.loopback import free_port
 from caimi.messaging.checkpoint import make_committee
@@ -332,7 +332,7 @@ async def test_a_transfer_completes_and_its_outcome_is_known(crossing: Crossing)
     await known_however_uneven_the_nodes(c, sequence)
 
 
-def over(provider: AsyncBaseProvider, ledger: EvmLedger) -> EvmLedger:
+def over(provider: RpcProvider, ledger: EvmLedger) -> EvmLedger:
     chain = Chain(Rpc(provider, "the node"), ledger.id, ledger.chain.finality)
     return EvmLedger(chain, ledger.deployment)
 

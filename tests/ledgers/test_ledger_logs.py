@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from rpc_server import result, serving
-from web3.providers.async_base import AsyncBaseProvider
 
 from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, LedgerUnavailable
 from caimi.ledgers.evm.artifacts import artifact
@@ -13,6 +12,7 @@ from caimi.ledgers.evm.rpc.client import Rpc
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.evm.rpc.logs import EventReader
+from caimi.ledgers.evm.rpc.provider import RpcProvider
 from caimi.ledgers.port import LedgerId
 
 LOG = artifact("ReceiptLog").interface
@@ -33,11 +33,10 @@ def log(height: int, index: int = 0, **changes: object) -> dict[str, object]:
     }
 
 
-class StingyProvider(AsyncBaseProvider):
+class StingyProvider:
     """A node with one log a block that answers for at most `most` blocks."""
 
     def __init__(self, most: int) -> None:
-        super().__init__()
         self.most = most
         self.asked: list[tuple[int, int]] = []
 
@@ -49,7 +48,7 @@ class StingyProvider(AsyncBaseProvider):
         return {"id": 1, "result": [log(height) for height in range(first, last + 1)]}
 
 
-def reader(provider: AsyncBaseProvider) -> EventReader:
+def reader(provider: RpcProvider) -> EventReader:
     chain = Chain(Rpc(provider, "node"), LedgerId("eip155:7"), Depth(0))
     return EventReader(chain, {HERE: LOG})
 

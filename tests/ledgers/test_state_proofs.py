@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 import rlp
 from trie.hexary import HexaryTrie
-from web3.providers.async_base import AsyncBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerRefused
 from caimi.hashing import keccak256
@@ -23,6 +21,7 @@ from caimi.ledgers.evm.proofs.state_proofs import block_header, read_state_proof
 from caimi.ledgers.evm.rpc.client import Rpc
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.rpc.provider import RpcAnswer
 from caimi.loopback import free_port
 
 MAINNET = json.loads(
@@ -46,14 +45,13 @@ def storage_root(proof: StateProof, account: bytes) -> bytes:
     return bytes(rlp.decode(walk(state_root, account, proof.account))[STORAGE_ROOT])
 
 
-class Recorded(AsyncBaseProvider):
+class Recorded:
     """A node that answers as recorded."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
-        super().__init__()
         self._answers = answers
 
-    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+    async def make_request(self, method: str, params: Any) -> RpcAnswer:
         answer = self._answers[method]
         if isinstance(answer, Exception):
             return {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": str(answer)}}

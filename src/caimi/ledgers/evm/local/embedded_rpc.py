@@ -1,4 +1,4 @@
-"""The JSON-RPC face of an embedded ledger, as a web3 provider (Ethereum execution API).
+"""The JSON-RPC face of an embedded ledger, as Ethereum's execution API has it.
 
 Work runs in a thread, one request at a time, so that the event loop stays free for everybody else.
 """
@@ -9,11 +9,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from eth.abc import BlockHeaderAPI, SignedTransactionAPI
-from web3.providers.async_base import AsyncBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 from caimi.ledgers.evm.local.embedded import EmbeddedChain, Log, Message, Mined, Refused
-from caimi.ledgers.evm.rpc.http import Json
+from caimi.ledgers.evm.rpc.provider import Json, RpcAnswer
 
 _MAX_LOGS = 10_000
 _REVERTED = 3
@@ -23,11 +21,10 @@ _NO_METHOD = -32601
 _LIMIT_EXCEEDED = -32005
 
 
-class EmbeddedProvider(AsyncBaseProvider):
-    """A web3 provider over an `EmbeddedChain`, with anvil's time travel (``evm_increaseTime``)."""
+class EmbeddedProvider:
+    """Answers about an `EmbeddedChain` (port `RpcProvider`), with ``evm_increaseTime``."""
 
     def __init__(self, chain: EmbeddedChain) -> None:
-        super().__init__()
         self.chain = chain
         self._methods: dict[str, Callable[..., object]] = {
             "web3_clientVersion": lambda: "caimi-embedded",
@@ -51,16 +48,16 @@ class EmbeddedProvider(AsyncBaseProvider):
             "evm_mine": chain.mine,
         }
 
-    async def make_request(self, method: RPCEndpoint, params: Json) -> RPCResponse:
+    async def make_request(self, method: str, params: Json) -> RpcAnswer:
         """Answer one request."""
         return await asyncio.to_thread(self._answer, str(method), params)
 
     async def make_batch_request(
-        self, requests: list[tuple[RPCEndpoint, Json]]
-    ) -> list[RPCResponse] | RPCResponse:
+        self, requests: list[tuple[str, Json]]
+    ) -> list[RpcAnswer] | RpcAnswer:
         """Answer requests in order."""
 
-        def work() -> list[RPCResponse]:
+        def work() -> list[RpcAnswer]:
             return [self._answer(str(method), params) for method, params in requests]
 
         return await asyncio.to_thread(work)
@@ -72,7 +69,7 @@ class EmbeddedProvider(AsyncBaseProvider):
     async def disconnect(self) -> None:
         """Do nothing: others may hold the same ledger."""
 
-    def _answer(self, method: str, params: Json) -> RPCResponse:
+    def _answer(self, method: str, params: Json) -> RpcAnswer:
         run = self._methods.get(method)
         if run is None:
             return _failure(_NO_METHOD, f"the method {method} does not exist")
@@ -151,11 +148,11 @@ def _matches(log: Log, topics: list[set[bytes] | None]) -> bool:
     )
 
 
-def _failure(code: int, message: str, data: str | None = None) -> RPCResponse:
+def _failure(code: int, message: str, data: str | None = None) -> RpcAnswer:
     error: dict[str, Json] = {"code": code, "message": message}
     if data is not None:
         error["data"] = data
-    return {"jsonrpc": "2.0", "id": 1, "error": error}  # type: ignore[typeddict-item]
+    return {"jsonrpc": "2.0", "id": 1, "error": error}
 
 
 def _message(fields: dict[str, str]) -> Message:

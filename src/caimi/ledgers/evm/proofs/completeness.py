@@ -23,8 +23,8 @@ from caimi.ledgers.evm.proofs.receipts_root import (
 )
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.client import Request, RpcRefusal
-from caimi.ledgers.evm.rpc.http import Json
 from caimi.ledgers.evm.rpc.logs import RawLog, parse_log
+from caimi.ledgers.evm.rpc.provider import Json
 
 _HEADERS: Final = 500
 _LAST_TYPE: Final = 0x7F  # of a transaction (EIP-2718)

@@ -19,7 +19,7 @@ from caimi.ledgers.evm.abi.interface import Method
 from caimi.ledgers.evm.abi.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.rpc.client import Request, Rpc, RpcRefusal
 from caimi.ledgers.evm.rpc.finality import Depth, Finality
-from caimi.ledgers.evm.rpc.http import Json
+from caimi.ledgers.evm.rpc.provider import Json
 from caimi.ledgers.evm.rpc.reverts import reverted
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
 from caimi.ledgers.port.heights import Moving

@@ -8,16 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from web3.providers.async_base import AsyncBaseProvider
-from web3.types import RPCEndpoint
-
 from caimi.errors.ledgers import (
     LedgerAnswerInvalid,
     LedgerRefused,
     LedgerSilent,
     LedgerUnavailable,
 )
-from caimi.ledgers.evm.rpc.http import HttpInterrupted, HttpRefused, Json
+from caimi.ledgers.evm.rpc.http import HttpInterrupted, HttpRefused
+from caimi.ledgers.evm.rpc.provider import Json, RpcProvider
 
 T = TypeVar("T")
 
@@ -52,13 +50,13 @@ class RpcRefusal(Exception):
 
 
 class Rpc:
-    """JSON-RPC over any asynchronous web3 provider; `name` says which node in errors.
+    """JSON-RPC over any `RpcProvider`; `name` says which node in errors.
 
     Every request is safe to repeat: reads are, and a signed transaction takes effect once.
     """
 
     def __init__(
-        self, provider: AsyncBaseProvider, name: str, retries: RetryPolicy | None = None
+        self, provider: RpcProvider, name: str, retries: RetryPolicy | None = None
     ) -> None:
         self.provider = provider
         self.name = name
@@ -74,7 +72,7 @@ class Rpc:
             LedgerAnswerInvalid: the answer is not JSON-RPC.
         """
         answer = await self._insist(
-            lambda: self.provider.make_request(RPCEndpoint(method), list(params)), method
+            lambda: self.provider.make_request(method, list(params)), method
         )
         return self._result(answer, method)
 
@@ -85,7 +83,7 @@ class Rpc:
         """
         results: list[Json] = []
         for start in range(0, len(requests), _BATCH):
-            part = [(RPCEndpoint(m), p) for m, p in requests[start : start + _BATCH]]
+            part = [(m, p) for m, p in requests[start : start + _BATCH]]
             if len(part) == 1:
                 method, params = part[0]
                 try:

@@ -1,28 +1,23 @@
-"""A web3 provider over HTTP that keeps its connections and bounds what it reads.
+"""JSON-RPC over HTTP that keeps its connections and bounds what it reads.
 
-web3's own HTTP provider opens a connection a request and reads answers of any size; a node is a
-peer, and a peer's answers are bounded. httpx, which the roles' own clients use, takes ten times as
-long for a request as aiohttp: half of what a relayer computed.
+A node is a peer, and a peer's answers are bounded. httpx, which the roles' own clients use, takes
+ten times as long for a request as aiohttp: half of what a relayer computed.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from itertools import count
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
-from web3.providers.async_base import AsyncJSONBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.json_text import read_json
-
-Json: TypeAlias = Any
-"""What JSON can say."""
+from caimi.ledgers.evm.rpc.provider import Json, RpcAnswer
 
 MAX_ANSWER_BYTES = 64 << 20
 """An answer may be this large: a page of logs is far smaller."""
@@ -46,15 +41,15 @@ def place_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-class HttpProvider(AsyncJSONBaseProvider):
-    """JSON-RPC over HTTP POST, for `Rpc`.
+class HttpProvider:
+    """JSON-RPC over HTTP POST (port `RpcProvider`).
 
     `timeout` in seconds bounds how long a node may be silent, and four times that a whole answer.
     """
 
     def __init__(self, url: str, *, timeout: float = 20.0) -> None:
-        super().__init__()
         self.url = url
+        self._ids = count()
         self._name = place_of(url)
         self._timeout = aiohttp.ClientTimeout(
             total=4 * timeout, sock_connect=min(timeout, 5.0), sock_read=timeout
@@ -62,21 +57,21 @@ class HttpProvider(AsyncJSONBaseProvider):
         self._proxy = _proxy_of(url)
         self._session: aiohttp.ClientSession | None = None
 
-    async def make_request(self, method: RPCEndpoint, params: Json) -> RPCResponse:
+    async def make_request(self, method: str, params: Json) -> RpcAnswer:
         """Send one request and give the answer."""
-        answer = await self._post(json.dumps(self.form_request(method, params)).encode())
+        answer = await self._post(json.dumps(self._form(method, params)).encode())
         if not isinstance(answer, dict):
             raise LedgerAnswerInvalid(f"The node at {self._name} answered {method} with no object.")
-        return answer  # type: ignore[return-value]
+        return answer
 
     async def make_batch_request(
-        self, requests: list[tuple[RPCEndpoint, Json]]
-    ) -> list[RPCResponse] | RPCResponse:
+        self, requests: list[tuple[str, Json]]
+    ) -> list[RpcAnswer] | RpcAnswer:
         """Send requests as one JSON-RPC batch and give the answers in the order of the requests."""
-        forms = [self.form_request(method, params) for method, params in requests]
+        forms = [self._form(method, params) for method, params in requests]
         answer = await self._post(json.dumps(forms).encode())
         if isinstance(answer, dict):
-            return answer  # type: ignore[return-value]
+            return answer
         return in_order(answer, [form["id"] for form in forms], self._name)
 
     async def disconnect(self) -> None:
@@ -84,6 +79,9 @@ class HttpProvider(AsyncJSONBaseProvider):
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def _form(self, method: str, params: Json) -> dict[str, Json]:
+        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
 
     def _connected(self) -> aiohttp.ClientSession:
         # A session belongs to the event loop that it was made in.
@@ -125,7 +123,7 @@ class HttpProvider(AsyncJSONBaseProvider):
             ) from error
 
 
-def in_order(answer: Json, ids: Sequence[object], name: str) -> list[RPCResponse]:
+def in_order(answer: Json, ids: Sequence[object], name: str) -> list[RpcAnswer]:
     """Give the answers of a JSON-RPC batch in the order of the requests' `ids`.
 
     Raises:
@@ -133,8 +131,8 @@ def in_order(answer: Json, ids: Sequence[object], name: str) -> list[RPCResponse
     """
     if not isinstance(answer, list):
         raise LedgerAnswerInvalid(f"The node at {name} answered a batch with no list.")
-    by_id: dict[object, RPCResponse] = {
-        item["id"]: item  # type: ignore[misc]
+    by_id: dict[object, RpcAnswer] = {
+        item["id"]: item
         for item in answer
         # A list cannot be looked up, and JSON's true would pass for 1.
         if isinstance(item, dict) and type(item.get("id")) is int

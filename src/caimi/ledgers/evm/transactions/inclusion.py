@@ -10,8 +10,8 @@ from caimi.ledgers.evm.abi.calls import Included
 from caimi.ledgers.evm.abi.quantities import data, fields, hexed, quantity
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.client import RpcRefusal
-from caimi.ledgers.evm.rpc.http import Json
 from caimi.ledgers.evm.rpc.logs import EventReader, parse_log
+from caimi.ledgers.evm.rpc.provider import Json
 from caimi.ledgers.evm.rpc.reverts import reverted
 from caimi.ledgers.evm.transactions.outgoing import Attempt
 from caimi.ledgers.evm.transactions.pricing import message

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import rlp
-from eth_account import Account
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException
@@ -92,6 +91,8 @@ def sender_of(signed: SignedCall) -> bytes:
     Raises:
         CallInvalid: it is damaged.
     """
+    from eth_account import Account  # noqa: PLC0415 - loads slowly
+
     try:
         return bytes.fromhex(Account.recover_transaction(signed.raw)[2:])
     except (ValueError, TypeError, BadSignature, RLPException, ValidationError) as error:

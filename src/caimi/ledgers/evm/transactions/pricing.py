@@ -9,7 +9,7 @@ from caimi.ledgers.evm.abi.calls import EvmCall
 from caimi.ledgers.evm.abi.quantities import fields, hexed, quantity
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.client import Request, RpcRefusal
-from caimi.ledgers.evm.rpc.http import Json
+from caimi.ledgers.evm.rpc.provider import Json
 from caimi.ledgers.evm.transactions.fees import FeePolicy, Fees
 
 
