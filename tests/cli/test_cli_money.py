@@ -17,7 +17,7 @@ from caimi.ledgers.port import Account, Price
 STRANGER = "0x" + "77" * 20
 
 
-def sell(payer: Payer, units: int) -> None:
+def sell(payer: Payer, units: int, name: str = "mine") -> None:
     """Have the account sell a licence on the first ledger."""
     ledger, signer = payer.ledger, Keyring(load_config(payer.config)).open("a").signer
     buyer = LocalSigner.generate()
@@ -25,8 +25,8 @@ def sell(payer: Payer, units: int) -> None:
     price = ledger.coins.asset.of(units)
 
     async def work() -> None:
-        await ledger.submit(ledger.registry.publish("mine", "1.0.0", b"\x11" * 32), signer)
-        model = ledger.registry.model_id(me, "mine")
+        await ledger.submit(ledger.registry.publish(name, "1.0.0", b"\x11" * 32), signer)
+        model = ledger.registry.model_id(me, name)
         await ledger.submit(ledger.market.set_prices(model, [Price(price, me)]), signer)
         await ledger.submit(
             ledger.coins.transfer(them, ledger.coins.asset.of(units + COIN)), signer
@@ -93,8 +93,10 @@ def test_a_withdrawal_that_was_killed_is_finished_and_not_made_again(
         with pytest.raises(Killed):
             payer.run("withdraw")
     assert payer.run("earnings")["earnings"] == []
-    (finished,) = payer.run("withdraw")["withdrawn"]
-    assert finished["tx"]
+    sell(payer, 3 * COIN, "another")
+    finished, besides = payer.run("withdraw")["withdrawn"]
+    assert finished["tx"] != besides["tx"]
+    assert (finished["amount"], besides["amount"]) == ("", "3")
     assert payer.run("withdraw")["withdrawn"] == []
 
 

@@ -108,5 +108,17 @@ def test_fees_are_paid_given_back_and_withdrawn_by_the_account_of_their_ledger(
     parties = (*by, "--payer", "alice", "--abandoned")
     administrator.run("fees", "refund", *packet, *parties, *of)
     assert owed() == 7
-    administrator.run("fees", "withdraw", *of)
+    (due,) = administrator.run("earnings", "-k", "alice")["earnings"]
+    assert (due["ledger"], due["source"], due["units"]) == (FAR, "fees", "7")
+    (paid,) = administrator.run("withdraw", "-k", "alice")["withdrawn"]
+    assert (paid["ledger"], paid["source"]) == (FAR, "fees")
     assert owed() == 0
+
+
+def test_what_is_owed_elsewhere_is_paid_out_where_one_ledger_has_no_key(
+    administrator: Administrator,
+) -> None:
+    (administrator.folder / "keys" / "alice.word").unlink()
+    assert administrator.run("withdraw", "-k", "alice")["withdrawn"] == []
+    refused = administrator.run("withdraw", "-k", "alice", "-l", "far")["error"]
+    assert refused["code"] == "CAIMI-C004"

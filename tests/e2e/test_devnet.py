@@ -82,7 +82,6 @@ def stock_client(server: str, uri: str, rows: Path) -> dict[str, list]:
     return {each["name"]: answer.as_numpy(each["name"]).tolist() for each in said["outputs"]}
 
 
-@pytest.mark.timeout(900)
 def earned(net: Devnet, key: str) -> dict[str, str]:
     return {each["ledger"]: each["amount"] for each in net.run("earnings", "-k", key)["earnings"]}
 
@@ -95,6 +94,7 @@ def eventually(read: Callable[[], T], wanted: T, seconds: float = 60.0) -> T:
     return found
 
 
+@pytest.mark.timeout(900)
 def test_the_tour(net: Devnet) -> None:
     assert net.run("devnet", "status")["ok"] is True
     uri = net.publish("tumour-mlp")

@@ -22,7 +22,7 @@ from caimi.ledgers.machine.outcomes import ActOutcome, decode_effect, effect_kin
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
 
 E = TypeVar("E", bound=Effect)
-BUSY: Final = 30.0
+BUSY: Final = 5.0
 """How long a program waits while others write, in seconds."""
 _TABLES: Final = (
     "TABLE ledger (id TEXT NOT NULL, shift INTEGER NOT NULL)",

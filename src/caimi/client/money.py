@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from caimi.client.amounts import format_amount
 from caimi.client.context import Context
 from caimi.errors.base import CaimiError
+from caimi.errors.ledgers import NotOffered
 from caimi.ledgers.port import Account, Call, Ledger, Money, name_of
 
 Source: TypeAlias = Literal["licences", "fees"]
@@ -56,7 +58,10 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What was paid out, to whom, and the transaction that did it."""
+    """What was paid out, to whom, and the transaction that did it.
+
+    Of what an earlier run had begun the amount is empty: the ledger knows it.
+    """
 
     ledger: str
     source: Source
@@ -101,36 +106,49 @@ async def withdraw(
 ) -> list[Withdrawn]:
     """Have everything paid out that some ledgers owe to the key's account there.
 
-    It goes to that account, or to a `payee` of the one ledger there is. `told` is called after each
-    payment. Running it again finishes what was killed, and pays nothing twice.
+    It goes to that account, or to a `payee` of the one ledger there is. Of several ledgers those
+    where there is no key are left out. `told` is called after each payment. Running it again
+    finishes what was killed, and pays nothing twice.
 
     Raises:
+        KeyMissing: there is no key on the one ledger.
         InsufficientFunds: the account cannot pay for the transaction.
         TransactionReverted: the payee does not take the coin.
     """
     paid: list[Withdrawn] = []
     for ledger in ledgers:
-        who = context.identity.account(ledger.id)
-        to = payee or who
+        if len(ledgers) > 1 and not context.identity.holds(ledger.id):
+            continue
+        to = payee or context.identity.account(ledger.id)
         for source in sources:
-            intent = (ledger.id, source, who.native.hex(), to.native.hex())
-            async with context.journal.once("withdraw", *intent) as operation:
-                owed = dict(await _owed(ledger, who)).get(source)
-                sent = await context.journal.sent(operation.outbox_key("withdraw"))
-                if owed is None and sent is None:
-                    continue
-                done = await context.submit(operation, "withdraw", _paying(ledger, source, to))
-            amount, symbol, _ = ("", "", "") if owed is None else _said(owed)
-            name = context.name(to)
-            paid.append(Withdrawn(ledger.id, source, name, amount, symbol, done.tx))
-            told(paid[-1])
+            # First what an earlier run had begun, if any, and then what is owed besides.
+            while (done := await _pay(context, ledger, source, to)) is not None:
+                paid.append(done)
+                told(done)
+                if done.amount:
+                    break
     return paid
 
 
+async def _pay(context: Context, ledger: Ledger, source: Source, to: Account) -> Withdrawn | None:
+    """Pay out once; None when nothing is owed. What was begun before has no amount."""
+    who = context.identity.account(ledger.id)
+    intent = (ledger.id, source, who.native.hex(), to.native.hex())
+    async with context.journal.once("withdraw", *intent) as operation:
+        begun = await context.journal.sent(operation.outbox_key("withdraw")) is not None
+        owed = None if begun else dict(await _owed(ledger, who)).get(source)
+        if owed is None and not begun:
+            return None
+        done = await context.submit(operation, "withdraw", _paying(ledger, source, to))
+    amount, symbol, _ = ("", "", "") if owed is None else _said(owed)
+    return Withdrawn(ledger.id, source, context.name(to), amount, symbol, done.tx)
+
+
 async def _owed(ledger: Ledger, who: Account) -> list[tuple[Source, Money]]:
-    if ledger.coins is None:
-        return []
-    owed: list[tuple[Source, Money]] = [("licences", await ledger.market.owed(who))]
+    owed: list[tuple[Source, Money]] = []
+    if ledger.coins is not None:
+        with suppress(NotOffered):  # a ledger may have a coin and sell nothing
+            owed.append(("licences", await ledger.market.owed(who)))
     if ledger.fees is not None:
         owed.append(("fees", await ledger.fees.owed(who)))
     return [(source, money) for source, money in owed if money]

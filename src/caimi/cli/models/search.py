@@ -53,15 +53,8 @@ def search(
         if not every:
             out.print("[dim]No model has that in its name or id.[/dim]")
         elif len(found) < len(every):
-            first = (page - 1) * limit + 1
-            last = first + len(found) - 1
-            say(
-                "[dim]{} to {} of {}; `--page {}` shows more.[/dim]",
-                first,
-                last,
-                len(every),
-                page + 1,
-            )
+            more = f"; `--page {page + 1}` shows more" if page * limit < len(every) else ""
+            say("[dim]Page {} with {} of {} models{}.[/dim]", page, len(found), len(every), more)
 
     with_network(config, None, as_json, work, reading=True)
 
