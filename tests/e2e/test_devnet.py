@@ -126,6 +126,7 @@ def test_the_tour(net: Devnet) -> None:
     other = "0" if text[place] != "0" else "1"
     (net.folder / "forged.json").write_text(text[:place] + other + text[place + 1 :])
     assert net.run("verify", "forged.json", status=1)["ok"] is False
+    assert [each["live"] for each in net.run("licences", "-k", "bob")["licences"]] == [True]
     sold = {"eip155:31337": "5", "eip155:31338": "5"}
     assert eventually(lambda: earned(net, "alice"), sold) == sold
     paid = net.run("withdraw", "-k", "alice")["withdrawn"]

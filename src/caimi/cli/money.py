@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -19,10 +19,9 @@ from caimi.cli.options import (
     with_network,
 )
 from caimi.cli.output import err, print_json, say, shown, table
-from caimi.errors.operations import KeyMissing, UnknownLedger, UsageError
+from caimi.errors.operations import UnknownLedger, UsageError
 
 if TYPE_CHECKING:
-    from caimi.client.keyring import Keyring
     from caimi.client.money import Unread, Withdrawn
     from caimi.client.network import AsyncNetwork
     from caimi.ledgers.port import Account, Ledger
@@ -138,7 +137,9 @@ def _asked(
                 stack.push_async_callback(each.aclose)
             if accounts:
                 return await read([_named(ledgers, text) for text in accounts])
-            return await read(_of_key(ledgers, Keyring(settings), key))
+            keyring = Keyring(settings)
+            held = {each.ledger: each for each in keyring.accounts_held(keyring.chosen(key))}
+            return await read([(each, held[each.id]) for each in ledgers if each.id in held])
 
     return guarded(as_json, lambda: asyncio.run(session()))
 
@@ -151,19 +152,6 @@ def _named(ledgers: Sequence[Ledger], text: str) -> tuple[Ledger, Account]:
         if ledger.id == named.ledger:
             return ledger, ledger.accounts.parse(named.address)
     raise UnknownLedger(f"{text!r} is of a ledger that is not asked.")
-
-
-def _of_key(
-    ledgers: Sequence[Ledger], keyring: Keyring, key: str | None
-) -> list[tuple[Ledger, Account]]:
-    """Give a key's account on each ledger where it has one."""
-    name = keyring.chosen(key)
-    keyring.account(name)  # there is such a key
-    held: list[tuple[Ledger, Account]] = []
-    for ledger in ledgers:
-        with suppress(KeyMissing):
-            held.append((ledger, keyring.account_on(ledger.id, name)))
-    return held
 
 
 def _end(unread: Sequence[Unread], *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ before that, so that what is in it has no gap, whoever comes first.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,14 @@ from typing import Final
 
 from caimi.client.fact_text import read_fact, write_fact
 from caimi.errors.ledgers import LedgerAnswerInvalid
-from caimi.ledgers.port import BlockFacts, ModelFact, RegisteredModel
+from caimi.ledgers.port import BlockFacts, GrantedLicence, ModelFact, RegisteredModel
 from caimi.ledgers.telling import link, subject
 
 _SURROUNDINGS: Final = ("BUSY", "LOCKED", "CANTOPEN", "FULL", "IOERR", "READONLY", "PERM")
 """What SQLite says of others, the disk and its permissions, and not of the file's content."""
 _VERSION: Final = 2
 _REGISTRATION: Final = RegisteredModel.__name__
+_GRANT: Final = GrantedLicence.__name__
 _SCHEMA: Final = f"""
 CREATE TABLE reached (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -183,13 +184,30 @@ class FactFile:
             found += self._about(sorted(begun))
         return height, sorted(found, key=lambda each: (each.height, each.place))
 
+    def granted(self, consumers: Collection[bytes]) -> tuple[int, list[KnownFact]]:
+        """Give the height reached and the licences given to some accounts (ERC-7930), in order.
+
+        Each comes after the registration of its model.
+        """
+        with _named(), self._reading() as height:
+            granted = [
+                each
+                for each in self._known("WHERE kind = ? ORDER BY height, place", _GRANT)
+                if isinstance(each.fact, GrantedLicence) and each.fact.consumer in consumers
+            ]
+            ids = sorted({subject(each.fact) for each in granted})
+            registered = [
+                each for each in self._about(ids) if isinstance(each.fact, RegisteredModel)
+            ]
+        return height, registered + granted
+
     def _about(self, ids: Sequence[bytes]) -> list[KnownFact]:
         found: list[KnownFact] = []
         for each in ids:
             found += self._known("WHERE about = ? ORDER BY height, place", each)
         return found
 
-    def _known(self, where: str, *arguments: bytes) -> list[KnownFact]:
+    def _known(self, where: str, *arguments: bytes | str) -> list[KnownFact]:
         return [
             KnownFact(height, place, time, tx, read_fact(kind, body))
             for height, place, time, tx, kind, body in self._db.execute(

@@ -209,6 +209,21 @@ class Keyring:
         self._check_there(name)
         return {ledger: self.account_on(ledger, name) for ledger in self._kinds}
 
+    def accounts_held(self, name: str) -> list[Account]:
+        """Read a name's account on each configured ledger where it has one; opens no key.
+
+        Raises:
+            InvalidName: it is no name for a key.
+            KeyMissing: there is no such key.
+            KeyLocked: a file of it is damaged.
+        """
+        self._check_there(name)
+        return [
+            Account(ledger, kind.account_in(file))
+            for ledger, kind in self._kinds.items()
+            if self._is_there(file := self.file(name, kind.ending))
+        ]
+
     def bindings(self, name: str) -> list[Binding]:
         """Read what binds a name's accounts together, as `save_bindings` left it.
 

@@ -8,7 +8,7 @@ looking: whoever buys, pulls or verifies asks the ledger. What is not final yet 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from caimi.hashing import sha256
 from caimi.ledgers.port import (
     MODEL_KINDS,
     BlockFacts,
+    GrantedLicence,
     Ledger,
     ModelFact,
     RegisteredModel,
@@ -56,6 +57,22 @@ class ModelIndex:
             if isinstance(each.fact, RegisteredModel) and wanted(each.fact)
         }
         return known + [each for each in recent if subject(each.fact) in ids]
+
+    async def licences(self, consumers: Collection[bytes]) -> list[KnownFact]:
+        """Give the licences given to some accounts (ERC-7930), and their models' registrations."""
+        known, recent = await self._read(lambda file: file.granted(consumers))
+        found = {each.fact.model_id for each in known if isinstance(each.fact, RegisteredModel)}
+        fresh = [
+            each.fact
+            for each in recent
+            if isinstance(each.fact, GrantedLicence) and each.fact.consumer in consumers
+        ]
+        lacking = {fact.model_id for fact in fresh} - found
+        return [
+            *(await self.models(lambda model: model.model_id in lacking) if lacking else ()),
+            *known,
+            *(each for each in recent if each.fact in fresh),
+        ]
 
     async def history(self, model_id: bytes) -> list[KnownFact]:
         """Give all facts of a model, its licences and its purchases, in order."""

@@ -27,6 +27,7 @@ from caimi.client.catalogue import FoundModel, HistoryLine, Shown, Sought
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
+from caimi.client.licences import HeldLicence, licences
 from caimi.client.pricing import PricedModel
 from caimi.client.publish import Description, Published
 from caimi.client.pull import Pulled
@@ -145,7 +146,7 @@ class AsyncNetwork:
             name=name,
             version=version,
             price=price,
-            payees=[self._account_named(each) for each in payees],
+            payees=[self.account_named(each) for each in payees],
             model=model,
             description=description,
             progress=progress,
@@ -185,12 +186,18 @@ class AsyncNetwork:
         """List a model's events on all ledgers."""
         return await catalogue.history(self.context, uri, progress)
 
+    async def licences(
+        self, accounts: Sequence[Account], *, progress: Progress = no_progress
+    ) -> list[HeldLicence]:
+        """List the licences that some accounts hold, on all ledgers."""
+        return await licences(self.context, accounts, progress=progress)
+
     async def set_price(self, uri: str, price: str, *, payees: Sequence[str] = ()) -> PricedModel:
         """Ask another price, in coins, on every ledger that has one.
 
         It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.
         """
-        named = [self._account_named(each) for each in payees]
+        named = [self.account_named(each) for each in payees]
         return await pricing.set_price(self.context, uri, price, named)
 
     async def buy(
@@ -369,7 +376,7 @@ class AsyncNetwork:
         try:
             if ":" not in text:
                 return accounts.parse(text)
-            named = self._account_named(text)
+            named = self.account_named(text)
             if named.ledger != ledger:
                 raise UsageError(f"{text!r} is an account of {named.ledger}, and not of {ledger}.")
             return named
@@ -379,7 +386,13 @@ class AsyncNetwork:
                 return keyring.account_on(ledger, text)
             raise UsageError(f"{text!r} is neither an account nor the name of a key.") from error
 
-    def _account_named(self, text: str) -> Account:
+    def account_named(self, text: str) -> Account:
+        """Read a CAIP-10 id of an account of a configured ledger.
+
+        Raises:
+            InvalidAccountId: it is none.
+            UnknownLedger: its ledger is not configured.
+        """
         named = AccountId.parse(text)
         return self.context.ledger(named.ledger).accounts.parse(named.address)
 

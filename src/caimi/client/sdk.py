@@ -94,6 +94,7 @@ class Network:
     ask = _blocking(AsyncNetwork.ask)
     verify = _blocking(AsyncNetwork.verify)
     verify_receipt = _blocking(AsyncNetwork.verify_receipt)
+    licences = _blocking(AsyncNetwork.licences)
     set_price = _blocking(AsyncNetwork.set_price)
     set_alias = _blocking(AsyncNetwork.set_alias)
     alias_history = _blocking(AsyncNetwork.alias_history)
