@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import legacy
@@ -168,6 +169,18 @@ def test_every_commit_is_on_the_disk(store: str, file: Path) -> None:
         assert db.execute("PRAGMA synchronous").fetchone() == (2,)
         assert db.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
     made.close()
+
+
+@every_store
+def test_a_file_that_another_process_is_just_making_is_waited_for(store: str, file: Path) -> None:
+    maker = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    maker.execute("BEGIN IMMEDIATE")
+    maker.execute("CREATE TABLE begun (x)")
+    later = threading.Timer(0.5, maker.execute, ["ROLLBACK"])
+    later.start()
+    opened(store, file).close()
+    later.join()
+    maker.close()
 
 
 def test_others_cannot_read_a_journal(file: Path) -> None:

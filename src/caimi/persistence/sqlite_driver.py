@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from typing import Final
 
 from sqlalchemy import URL, Engine, create_engine, event
@@ -15,6 +16,7 @@ from caimi.persistence.place import SqliteFile
 from caimi.persistence.troubles import Trouble, said, sqlite_trouble
 
 _PATIENCE_SECONDS: Final = 10
+_PAUSE_SECONDS: Final = 0.02
 
 
 class SqliteDriver:
@@ -87,5 +89,15 @@ class SqliteDriver:
 
 
 def _write_through(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    # While another process makes the file, SQLite refuses this at once, whatever its timeout is.
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_SECONDS)
     connection.execute("PRAGMA synchronous = FULL")
