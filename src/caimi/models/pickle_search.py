@@ -1,7 +1,7 @@
 """Pickles that begin somewhere inside other bytes, where no loader begins but some can be sent.
 
 What begins at an offset by chance looks like a pickle for a few opcodes; what is meant to be loaded
-calls something, or goes on as a pickle for long.
+calls something by its name, or goes on as a pickle for long.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import IO, Final
 
 import numpy as np
 
-from caimi.models.pickle_scan import PickleSigns, scan
+from caimi.models.pickle_scan import PickleSigns, scan_hidden
 
 _WINDOW: Final = 4 * 1024 * 1024
 _AHEAD: Final = 64 * 1024
@@ -52,18 +52,18 @@ def _look_at(window: bytes, match: re.Match[bytes]) -> str | None:
     if match[1] is None:
         signs = _scan_at(window, start)
         framed = window[start + 2] == 0x95 and not any(window[start + 8 : start + 11])
-        goes_on = signs.cut_off and (signs.opcodes >= _LONG or framed)
-        return "a pickle" if signs.calls or signs.endless or goes_on else None
+        goes_on = (signs.cut_off or signs.calls) and (signs.opcodes >= _LONG or framed)
+        return "a pickle" if signs.calls_named or signs.endless or goes_on else None
     if match[1].decode() not in _MODULES:
         return None
     # What is called may stand behind its arguments, from the last mark on.
     before = window[max(start - _BACK, 0) : start]
     marks = [start - len(before) + at for at, byte in enumerate(before) if byte == ord("(")]
-    return "a pickle" if any(_scan_at(window, at).calls for at in (start, *marks)) else None
+    return "a pickle" if any(_scan_at(window, at).calls_named for at in (start, *marks)) else None
 
 
 def _scan_at(window: bytes, start: int) -> PickleSigns:
-    return scan(io.BytesIO(window[start : start + _AHEAD]))
+    return scan_hidden(io.BytesIO(window[start : start + _AHEAD]))
 
 
 def holds_objects(head: bytes) -> bool:
