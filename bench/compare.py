@@ -81,7 +81,7 @@ PYTHON = (
     Tool("Hugging Face Hub", "huggingface_hub==2.4.0", "hf", "huggingface_hub"),
     Tool(
         "MLflow",
-        "mlflow==3.18.0",
+        "mlflow==3.17.2",
         "mlflow",
         "mlflow",
         ("python", "-c", REGISTER),
