@@ -84,7 +84,7 @@ def init(
 
 
 app.add_typer(keys.app, name="keys")
-app.add_typer(devnet.app, name="devnet")
+devnet.add_commands(app)
 app.add_typer(services.app, name="service")
 app.add_typer(fees.app, name="fees")
 app.add_typer(governance.app, name="governance")

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -31,6 +31,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 LedgerOption = Annotated[
     str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or short name.")
 ]
+LEDGER_KINDS_HELP: Final = (
+    "Kind of each ledger, joined by commas, the last one for all that remain of three: embedded "
+    "(in this process), anvil (real node processes), or what a family of ledgers brings."
+)
 UriArgument = Annotated[
     str, typer.Argument(help="caimi:<CAIP-2 ledger>:<model id>[@<version or alias>]")
 ]
