@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from unicodedata import category as ud_category
 
@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from caimi.cli.app import app
 from caimi.cli.output import plain, say, shown
-from caimi.cli.root import literal
+from caimi.cli.wording import literal
 from caimi.inference.wasm.module import CompiledModule
 from caimi.zoo import named
 
@@ -64,9 +64,28 @@ def test_help_shows_brackets_as_they_are(text: str) -> None:
     assert Text.from_markup(bold).plain == f"{text} caimi"
 
 
-@pytest.mark.parametrize(("path", "command"), [entry for entry in ALL if entry[0][0] != "service"])
-def test_every_command_can_print_json(path: tuple[str, ...], command: click.Command) -> None:
-    assert any("--json" in parameter.opts for parameter in command.params)
+GO_ON: Mapping[tuple[str, ...], str] = dict.fromkeys(
+    (("service", name) for name in ("node", "relayer", "watcher", "worker")),
+    "it runs until it is told to stop, and logs as [logging] says, in JSON too",
+)
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
+def test_every_command_that_ends_can_print_json(
+    path: tuple[str, ...], command: click.Command
+) -> None:
+    can = any("--json" in parameter.opts for parameter in command.params)
+    assert can is (path not in GO_ON)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("words", [[], ["run"], ["keys", "show"], ["service", "worker"]], ids=str)
+def test_a_flag_is_told_without_a_value_and_others_in_words(words: list[str], columns: int) -> None:
+    done = runner.invoke(app, [*words, "--help"], env={"COLUMNS": str(columns)})
+    assert "--help" in done.output
+    for kind in ("<bool>", "<str>", "<int", "<float", "<list"):
+        assert kind not in done.output
+    assert max(map(len, done.output.splitlines())) <= columns
 
 
 @given(st.text(max_size=40))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli import exits, proposals
+from caimi.cli.durations import seconds_of
 from caimi.cli.one_ledger import (
     LedgerOption,
     UnsignedOption,
@@ -16,7 +17,6 @@ from caimi.cli.one_ledger import (
     id_of,
     identity_of,
     on_governed_ledger,
-    seconds_of,
     send,
     told,
 )

@@ -31,6 +31,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 LedgerOption = Annotated[
     str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or short name.")
 ]
+AccountOption = Annotated[
+    list[str] | None,
+    typer.Option("--account", help="Account to tell of (CAIP-10), and not the key's own."),
+]
 UriArgument = Annotated[
     str, typer.Argument(help="caimi:<CAIP-2 ledger>:<model id>[@<version or alias>]")
 ]

@@ -126,6 +126,12 @@ def print_error(error: CaimiError, *, as_json: bool) -> None:
     err.print(Panel(text, title=f"[red]{error.code}[/red]", title_align="left"))
 
 
+def print_usage_error(error: CaimiError) -> None:
+    """Print in JSON, on standard error, what is wrong with the words of a command."""
+    STDERR.write(json.dumps({"ok": False, "error": error.as_dict()}, indent=2) + "\n")
+    STDERR.flush()
+
+
 def progress_bars(*, quiet: bool) -> AbstractContextManager[_Report]:
     """Show one bar a stage of long work with bytes, on standard error; nothing when `quiet`."""
     return _bars(None if quiet else DownloadColumn())

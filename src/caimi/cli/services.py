@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.options import ConfigOption, ask_passphrase, guarded, somebody_there
-from caimi.cli.output import say
+from caimi.cli.options import ConfigOption, JsonOption, ask_passphrase, guarded, somebody_there
+from caimi.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from caimi.config import Config
@@ -48,6 +48,7 @@ def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]
 def clear(
     settings: Annotated[Path, typer.Argument(help="The node's node.toml.")],
     ledger: Annotated[str, typer.Argument(help="The ledger, by CAIP-2 id or name.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Let a validator sign a ledger again that was reorganised beyond its finality.
 
@@ -59,9 +60,14 @@ def clear(
 
     def work() -> None:
         why = clear_ledger(settings, ledger)
-        say("Signing had stopped: {}", why) if why else say("Signing had not stopped.")
+        if as_json:
+            print_json({"ok": True, "ledger": ledger, "stopped_because": why or None})
+        elif why:
+            say("Signing had stopped: {}", why)
+        else:
+            say("Signing had not stopped.")
 
-    guarded(False, work)
+    guarded(as_json, work)
 
 
 @app.command()
