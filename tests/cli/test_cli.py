@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 import typer
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
+from caimi.cli import output
 from caimi.cli.app import app
 from caimi.cli.output import plain, say, shown
 from caimi.cli.wording import literal
@@ -203,3 +206,44 @@ def test_the_engines_are_listed_with_their_ids() -> None:
 def test_a_server_is_for_the_remote_engine_and_needed_by_it(options: tuple[str, ...]) -> None:
     done = runner.invoke(app, ["run", "caimi:eip155:1:0x00", "-i", "rows.npy", *options])
     assert done.exit_code == 2
+
+
+ID = "caimi:eip155:31337:0x" + "ab" * 32
+ROWS = [
+    ("a model", ID, "words that can be broken where there is little room for them"),
+    ("b", ID, ""),
+]
+
+
+def printed(columns: int | None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give a table as a terminal of so many columns shows it, or else as a pipe gets it."""
+    console = Console(file=io.StringIO(), force_terminal=columns is not None, width=columns)
+    monkeypatch.setattr(output, "out", console)
+    output.table("Things", ("name", "id", "about"), ROWS)
+    written = console.file
+    assert isinstance(written, io.StringIO)
+    return Text.from_ansi(written.getvalue()).plain
+
+
+@pytest.mark.parametrize("columns", [40, 80, 110, 200, None])
+def test_an_id_is_whole_in_a_table_however_narrow_the_terminal(
+    columns: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = printed(columns, monkeypatch)
+    assert told.count(ID) == 2
+    assert told.count("Things") == 1
+    for word in ["words", "that", "can", "be", "broken"]:
+        assert word in told
+
+
+def test_a_pipe_gets_a_line_a_row_and_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    title, head, first, second = printed(None, monkeypatch).splitlines()
+    assert (title, head.split()) == ("Things", ["name", "id", "about"])
+    assert first.split("  ")[1:] == [ID, WORDS]
+    assert second.split() == ["b", ID]
+
+
+def test_where_there_is_room_a_frame_keeps_within_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = printed(130, monkeypatch)
+    assert "┃" in told
+    assert max(map(len, told.splitlines())) <= 130
