@@ -209,10 +209,8 @@ def test_a_server_is_for_the_remote_engine_and_needed_by_it(options: tuple[str, 
 
 
 ID = "caimi:eip155:31337:0x" + "ab" * 32
-ROWS = [
-    ("a model", ID, "words that can be broken where there is little room for them"),
-    ("b", ID, ""),
-]
+WORDS = "words that can be broken where there is little room for them"
+ROWS = [("a model", ID, WORDS), ("b", ID, "")]
 
 
 def printed(columns: int | None, monkeypatch: pytest.MonkeyPatch) -> str:
