@@ -11,7 +11,6 @@ import typer
 from caimi.cli import exits, proposals
 from caimi.cli.durations import seconds_of
 from caimi.cli.one_ledger import (
-    LedgerOption,
     UnsignedOption,
     account_of,
     id_of,
@@ -20,7 +19,7 @@ from caimi.cli.one_ledger import (
     send,
     told,
 )
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption
 from caimi.cli.output import facts, out, print_json, say, table
 
 if TYPE_CHECKING:

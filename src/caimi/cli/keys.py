@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caimi.cli import completing
 from caimi.cli.options import ConfigOption, JsonOption, ask_passphrase, guarded
 from caimi.cli.output import facts, print_json, say, table
 
@@ -20,12 +21,21 @@ app = typer.Typer(
 )
 
 NameArgument = Annotated[str, typer.Argument(help="A short name, such as alice.")]
+KeyArgument = Annotated[str, typer.Argument(help="Its name.", autocompletion=completing.keys)]
 ChosenArgument = Annotated[
-    str | None, typer.Argument(help="Its name; default: the configured or the only key.")
+    str | None,
+    typer.Argument(
+        help="Its name; default: the configured or the only key.", autocompletion=completing.keys
+    ),
 ]
 LedgerOption = Annotated[
     str | None,
-    typer.Option("--ledger", "-l", help="A ledger that does not take the name's other keys."),
+    typer.Option(
+        "--ledger",
+        "-l",
+        help="A ledger that does not take the name's other keys.",
+        autocompletion=completing.ledgers,
+    ),
 ]
 
 
@@ -107,7 +117,7 @@ def import_(
 
 @app.command()
 def export(
-    name: NameArgument,
+    name: KeyArgument,
     file: Annotated[Path, typer.Argument(help="A new file for it, for its owner alone.")],
     opened_by: Annotated[
         Path | None,
@@ -141,7 +151,7 @@ def export(
 
 @app.command()
 def rename(
-    name: NameArgument,
+    name: KeyArgument,
     new_name: Annotated[str, typer.Argument(help="Its new name.")],
     config: ConfigOption = None,
     as_json: JsonOption = False,

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_group
 
+from caimi.cli.profile_option import add_profile_option
 from caimi.cli.table import Entry
 from caimi.cli.wording import literal, worded
 
@@ -50,4 +51,6 @@ def _command(entry: Entry) -> Any:  # noqa: ANN401 - see above
         holder.add_typer(found, name=entry.name)
     else:
         holder.command(entry.name)(found)
-    return worded(get_group(holder).commands[entry.name])
+    command = get_group(holder).commands[entry.name]
+    add_profile_option(command)
+    return worded(command)

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LedgerOption = Annotated[
-    str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or name.")
-]
 UnsignedOption = Annotated[
     bool,
     typer.Option("--unsigned", help="Send nothing; print the call for a multi-signature account."),

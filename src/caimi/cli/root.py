@@ -38,6 +38,11 @@ class Root(TyperGroup):
         """Write the help, for which no command is imported."""
         self._outline().format_help(ctx, formatter)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401 - as above
+        """Offer commands, of which none is imported for that."""
+        outline = self._outline()
+        return outline.shell_complete(type(ctx)(outline, info_name=ctx.info_name), incomplete)
+
     def _outline(self) -> TyperGroup:
         outline = TyperGroup(
             name=self.name,

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.options import ConfigOption, JsonOption, ask_passphrase, guarded, somebody_there
+from caimi.cli.options import (
+    ConfigOption,
+    JsonOption,
+    ask_passphrase,
+    guarded,
+    key_option,
+    somebody_there,
+)
 from caimi.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -72,7 +79,7 @@ def clear(
 
 @app.command()
 def relayer(
-    key: Annotated[str, typer.Option("--key", "-k", help="Key that pays for the transactions.")],
+    key: Annotated[str, key_option("Key that pays for the transactions.")],
     metrics_port: MetricsPort = None,
     config: ConfigOption = None,
 ) -> None:
@@ -87,7 +94,7 @@ def relayer(
 
 @app.command()
 def watcher(
-    key: Annotated[str, typer.Option("--key", "-k", help="A guardian's key: it can only stop.")],
+    key: Annotated[str, key_option("A guardian's key: it can only stop.")],
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds that this watcher's nodes may lag behind.")
     ] = 15.0,
@@ -110,7 +117,7 @@ def watcher(
 
 @app.command()
 def worker(
-    key: Annotated[str, typer.Option("--key", "-k", help="Key that holds the licences.")],
+    key: Annotated[str, key_option("Key that holds the licences.")],
     port: Annotated[int, typer.Option(help="Port of the worker's URL in caimi.toml.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     anchor_seconds: Annotated[float, typer.Option(help="Time between receipt batches.")] = 5.0,
