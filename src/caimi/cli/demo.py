@@ -18,11 +18,6 @@ from caimi.demo.report import DemoStep, Report
 from caimi.errors.operations import UsageError
 
 
-def add_command(app: typer.Typer) -> None:
-    """Add `demo` to the application."""
-    app.command()(demo)
-
-
 def demo(
     dataset: Annotated[
         str, typer.Option(help="scikit-learn's data to train on: breast-cancer or digits.")

@@ -164,12 +164,6 @@ def logs(
         raise typer.Exit(0) from None
 
 
-def add_commands(root: typer.Typer) -> None:
-    """Add `devnet`, and `logs` by its short name, to the application."""
-    root.add_typer(app, name="devnet")
-    root.command()(logs)
-
-
 def _tell(as_json: bool) -> Callable[[str], None]:
     def tell(text: str) -> None:
         if not as_json:
