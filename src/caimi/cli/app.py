@@ -14,6 +14,7 @@ from caimi.cli import (
     demo,
     deploy,
     devnet,
+    doctor,
     estimate,
     fees,
     governance,
@@ -86,6 +87,7 @@ def init(
 
 
 app.command()(deploy.deploy)
+app.command()(doctor.doctor)
 app.add_typer(keys.app, name="keys")
 app.add_typer(devnet.app, name="devnet")
 app.add_typer(services.app, name="service")
