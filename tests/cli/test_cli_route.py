@@ -26,7 +26,6 @@ from embedded_node import node_of
 runner = CliRunner()
 COIN = 10**18
 A, B = "eip155:31337", "eip155:31338"
-BY_COMMITTEE = 5  # transactions at each end: the client, the route, its guard, the counterparty
 MEMBERS = [f"0x{LocalSigner.generate().account.hex()}" for _ in range(3)]
 COMMITTEE = [word for each in MEMBERS for word in ("--member", each)] + ["--signers", "2"]
 
@@ -108,7 +107,10 @@ def test_a_route_is_planned_added_at_both_ends_and_listed_without_a_key(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = office.sent()
-    one, other = office.run("add", "a", "b", "--plan", *COMMITTEE)["plans"]
+    planned = office.run("add", "a", "b", "--plan", *COMMITTEE)
+    assert planned["committee"]["threshold"] == 2
+    assert planned["committee"]["members"] == sorted(MEMBERS)
+    one, other = planned["plans"]
     assert [one["ledger"], other["ledger"]] == [A, B]
     assert one["steps"][0]["what"] == f"Deploying CommitteeClient of {B}"
     assert office.sent() == before

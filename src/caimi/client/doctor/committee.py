@@ -17,7 +17,7 @@ from caimi.services.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedNode:
     """What a node's checks found, and how far its clock is ahead of ours; None when it is mute."""
 
     findings: list[Finding]
@@ -40,7 +40,7 @@ async def check_committee(section: CommitteeSection) -> tuple[list[Finding], dic
     return [_quorum(section, asked), *found], clocks
 
 
-def _quorum(section: CommitteeSection, asked: list[Asked]) -> Finding:
+def _quorum(section: CommitteeSection, asked: list[AskedNode]) -> Finding:
     able = sum(all(each.state != "wrong" for each in one.findings) for one in asked)
     try:
         needed = GroupKey.from_bytes(bytes.fromhex(section.group_key[2:])).threshold
@@ -59,7 +59,7 @@ def _quorum(section: CommitteeSection, asked: list[Asked]) -> Finding:
     return Finding("committee", "ok", said)
 
 
-async def _ask(endpoint: Endpoint, custodian: CustodianSection, group_key: str) -> Asked:
+async def _ask(endpoint: Endpoint, custodian: CustodianSection, group_key: str) -> AskedNode:
     ahead: list[float] = []
     subject = f"node {custodian.index}"
 
@@ -72,7 +72,7 @@ async def _ask(endpoint: Endpoint, custodian: CustodianSection, group_key: str) 
         status, _ = await endpoint.exchange("GET", "/health", None)
         return _judged(subject, custodian, group_key, identity, healthy=status == 200)
 
-    return Asked(await within_time(subject, ask()), ahead[0] if ahead else None)
+    return AskedNode(await within_time(subject, ask()), ahead[0] if ahead else None)
 
 
 def _judged(
