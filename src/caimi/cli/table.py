@@ -43,6 +43,9 @@ compile    | caimi.cli.compiling:compile_command | Compile an ONNX file to one W
 estimate   | caimi.cli.estimate:estimate_command | Tell fuel, time, memory and bytes of a run on each engine, and what a worker would ask.
 calibrate  | caimi.cli.estimate:calibrate       | Measure this machine in some seconds, so that estimates tell its own times.
 # Operators
+deploy     | caimi.cli.deploy:deploy            | Put CAIMI's contracts on a ledger, and write where they are into caimi.toml.
+doctor     | caimi.cli.doctor:doctor            | Check everything that can be wrong here; exits with 1 when something is.
+route      | caimi.cli.route:app                | Routes between ledgers: adding them, listing them, and closing them.
 service    | caimi.cli.services:app             | Run a node, a relayer, a watcher or a worker.
 committee  | caimi.cli.committee:app            | Who attests for each route, handing over to the next committee, and the custodians' key.
 governance | caimi.cli.governance:app           | Who may change what on a ledger, and changes through its timelock.
