@@ -351,7 +351,8 @@ class Config(TopSection):
                 why="Its section in caimi.toml does not say where the contracts are.",
                 next_step=f"Run `caimi deploy {name}`.",
             )
-        known = ", ".join(f"{each.id} ({each.name})" for each in (*self.ledgers, *self.places))
+        listed: list[LedgerSection | PlaceSection] = [*self.ledgers, *self.places]
+        known = ", ".join(f"{each.id} ({each.name})" for each in listed)
         raise UnknownLedger(
             f"No ledger {name!r} in the configuration; there are: {known or 'none'}."
         )

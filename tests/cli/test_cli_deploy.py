@@ -21,7 +21,7 @@ runner = CliRunner()
 COIN = 10**18
 LEDGER = "eip155:31337"
 TRANSACTIONS = 13
-ENOUGH_FOR_ONE = 10**16
+ENOUGH_FOR_ONE = 2 * 10**16
 NOTE = "# a note of the operator's"
 
 
