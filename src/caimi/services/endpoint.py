@@ -24,9 +24,21 @@ class Endpoint:
         timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
         self.url = url
-        self._http = httpx.AsyncClient(
-            base_url=url, transport=transport, timeout=timeout, trust_env=False
-        )
+        self._transport = transport
+        self._timeout = timeout
+        self._opened: httpx.AsyncClient | None = None
+
+    @property
+    def _http(self) -> httpx.AsyncClient:
+        """The client: made when it is first used, since reading certificates takes time."""
+        if self._opened is None:
+            self._opened = httpx.AsyncClient(
+                base_url=self.url,
+                transport=self._transport,
+                timeout=self._timeout,
+                trust_env=False,
+            )
+        return self._opened
 
     async def get(self, path: str) -> dict[str, object]:
         """Give the JSON object at `path`; raises as `post`."""
@@ -84,7 +96,8 @@ class Endpoint:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        if self._opened is not None:
+            await self._opened.aclose()
 
 
 def read_object(text: str) -> dict[str, object] | None:
