@@ -362,8 +362,11 @@ class Config(TopSection):
                 why="Its section in caimi.toml does not say where the contracts are.",
                 next_step=f"Run `caimi deploy {name}`.",
             )
-        known = ", ".join(f"{section.id} ({section.name})" for section in self.ledgers) or "none"
-        raise UnknownLedger(f"No ledger {name!r} in the configuration; there are: {known}.")
+        listed: list[LedgerSection | PlaceSection] = [*self.ledgers, *self.places]
+        known = ", ".join(f"{each.id} ({each.name})" for each in listed)
+        raise UnknownLedger(
+            f"No ledger {name!r} in the configuration; there are: {known or 'none'}."
+        )
 
 
 def find_config(path: str | Path | None = None) -> Path:

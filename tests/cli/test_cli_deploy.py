@@ -21,6 +21,7 @@ runner = CliRunner()
 COIN = 10**18
 LEDGER = "eip155:31337"
 TRANSACTIONS = 13
+ENOUGH_FOR_ONE = 2 * 10**16
 NOTE = "# a note of the operator's"
 
 
@@ -66,8 +67,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     config = tmp_path / "caimi.toml"
     config.write_text("")
     keyring = Keyring(load_config(config))
-    accounts = {name: keyring.new(name).signer.account for name in ("deployer", "second")}
-    chain = EmbeddedChain(31337, dict.fromkeys(accounts.values(), 1000 * COIN))
+    names = ("deployer", "second", "poor")
+    accounts = {name: keyring.new(name).signer.account for name in names}
+    rich = dict.fromkeys(accounts.values(), 1000 * COIN)
+    chain = EmbeddedChain(31337, {**rich, accounts["poor"]: ENOUGH_FOR_ONE})
     with node_of(chain) as url:
         config.write_text(ledger_table(url))
         yield Bench(chain, config, accounts)
@@ -212,11 +215,12 @@ def test_a_ledger_that_was_started_anew_gets_it_again(bench: Bench, tmp_path: Pa
 def test_too_few_coins_a_wrong_ledger_and_a_silent_node_are_named_before_anything(
     bench: Bench,
 ) -> None:
-    poor = Keyring(load_config(bench.config)).new("poor").signer.account
     lacking = bench.run("a", "--yes", key="poor")["error"]
     assert lacking["code"] == "CAIMI-L007"
+    planned = bench.run("a", "--plan", key="poor")["plan"]  # which says what it takes
+    assert planned["held"] == ENOUGH_FOR_ONE < planned["likely"]
     assert "are missing" in lacking["what"]
-    assert bench.chain.nonce(poor, None) == 0
+    assert bench.sent("poor") == 0
     text = bench.config.read_text()
     bench.config.write_text(text.replace(LEDGER, "eip155:5"))
     assert bench.run("a", "--yes")["error"]["code"] == "CAIMI-L002"

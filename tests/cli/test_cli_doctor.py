@@ -125,13 +125,16 @@ def load_config_contracts(text: str) -> dict[str, str]:
 
 
 def test_a_journal_with_unfinished_work_and_a_damaged_one_are_named(patient: Patient) -> None:
-    async def begin() -> None:
+    async def begin(*, noted: bool) -> None:
         journal = open_journal(load_config(patient.config))
-        async with journal.operation("deploy", "eip155:31337"):
-            pass
+        async with journal.operation("deploy", "eip155:31337") as operation:
+            if noted:
+                await operation.note(account="alice")
         journal.close()
 
-    asyncio.run(begin())
+    asyncio.run(begin(noted=False))
+    assert patient.of("journal")["state"] == "ok"
+    asyncio.run(begin(noted=True))
     assert "1 of deploy" in patient.of("journal")["said"]
     load_config(patient.config).journal_path.write_bytes(b"no journal" * 1000)
     assert patient.of("journal")["state"] == "wrong"

@@ -81,11 +81,11 @@ def test_a_file_that_cannot_be_added_to_is_left_alone(tmp_path: Path, text: str)
 def test_the_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) -> None:
     file, link = tmp_path / "real.toml", tmp_path / "caimi.toml"
     file.write_text(TEXT)
-    file.chmod(0o600)
+    file.chmod(0o640)
     link.symlink_to(file)
     add_to_ledger(link, "eip155:1", ADDED)
     assert link.is_symlink()
-    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_mode & 0o777 == 0o640
     assert file.read_text() == with_added(TEXT, "eip155:1", ADDED)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["caimi.toml", "real.toml"]
 

@@ -10,7 +10,7 @@ import typer
 from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown
-from caimi.cli.plans import PlanOption, YesOption, agree, plan_document, show_plan
+from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def deploy(
         found = find_place(load_config(file), ledger)
         if isinstance(found, LedgerSection):
             await check_deployed(found)
-            _told(found, as_json, "is on this ledger already")
+            _told(found, as_json, "already")
             return
         await _deploy(file, found, guardian, key, (plan, yes, anew, as_json))
 
@@ -80,7 +80,7 @@ async def _deploy(
             section = await run.known()
             if section is not None:
                 await run.configure(section)
-                _told(section, as_json, "is on this ledger already")
+                _told(section, as_json, "already")
                 return
             planned = await run.plan(account, stops)
             if only_plan and as_json:
@@ -91,12 +91,13 @@ async def _deploy(
                 out.print(f"Guardian: {guardian or 'the account itself'}", highlight=False)
             if only_plan:
                 return
+            check_funds(planned)
             agree(yes=yes, as_json=as_json)
             signer = (await identity_of(file, key)).signer_on(place.id)
             section = await run.carry_out(
                 signer, stops, lambda what: err.print(shown(f"{what} …", "dim"))
             )
-            _told(section, as_json, "is on this ledger now", plan_document(planned))
+            _told(section, as_json, "now", plan_document(planned))
     finally:
         journal.close()
 
@@ -111,5 +112,5 @@ def _told(
         return
     contracts = said.get("contracts")
     shown_pairs = contracts if isinstance(contracts, dict) else {"name": section.name}
-    facts(f"CAIMI {how}, {section.id}", shown_pairs)
+    facts(f"CAIMI is on {section.id} {how}", shown_pairs)
     say("Next: [bold]caimi route add[/bold], or [bold]caimi doctor[/bold]")

@@ -12,7 +12,7 @@ from caimi.cli.durations import seconds_of
 from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
-from caimi.cli.plans import PlanOption, YesOption, agree, plan_document, show_plan
+from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
@@ -162,6 +162,8 @@ async def _add(
                 show_plan(each)
         if only_plan:
             return
+        for each in plans:
+            check_funds(each)
         agree(yes=yes, as_json=as_json)
         identity = await identity_of(file, name)
         tell = TellingOutbox(journal, _say)
@@ -283,6 +285,7 @@ async def _remove(
             stack.callback(journal.close)
             names = [f"{end.ledger}/{end.route.client_id}" for end in ends]
             async with journal.once("route-remove", *names) as operation:
+                await operation.note(ends=names)
                 await pause_routes(
                     ends,
                     ledgers,

@@ -15,7 +15,6 @@ from caimi.composition.joining import administration_of
 from caimi.composition.ledgers import family_of
 from caimi.config import Config, LedgerSection, PlaceSection
 from caimi.errors.deploying import DeploymentBegun, DeploymentDiffers
-from caimi.errors.ledgers import InsufficientFunds
 from caimi.errors.operations import BegunOtherwise, UnknownLedger
 from caimi.journal import Journal, Operation
 from caimi.ledgers.port import (
@@ -127,7 +126,6 @@ class Deploying:
         Raises:
             DeploymentBegun: another account began.
             BegunOtherwise: it was begun with another guardian.
-            InsufficientFunds: the account may not be able to pay for all of it.
             LedgerUnavailable, WrongLedger…: the ledger is not there.
         """
         plan = await self._office.plan(
@@ -145,11 +143,6 @@ class Deploying:
                 )
             raise BegunOtherwise(
                 f"The deployment on {self._place.id} was begun with {begun[1]} as its guardian."
-            )
-        if plan.missing is not None and plan.most is not None and plan.held is not None:
-            raise InsufficientFunds(
-                f"The deployment on {self._place.id} can cost {plan.most.units} of its smallest "
-                f"coins, and {account} has {plan.held.units}: {plan.missing.units} are missing."
             )
         return plan
 
