@@ -79,9 +79,10 @@ def import_(
 
     Example: [bold]caimi keys import alice UTC--2026-01-01T00-00-00Z--0123.json[/bold]
     """
-    from caimi.client.keyring import Keyring, read_secret_file
+    from caimi.client.keyring import Keyring
     from caimi.composition.ledgers import family_of
     from caimi.config import load_config
+    from caimi.credentials import read_secret_file
     from caimi.keystore import LocalSigner
     from caimi.ledgers.port import LedgerId
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from caimi.client.keyring import Keyring, read_secret_file
+from caimi.client.keyring import Keyring
 from caimi.config import (
     CONFIG_NAME,
     CommitteeSection,
@@ -24,6 +24,7 @@ from caimi.config import (
     LedgerSection,
     WorkerSection,
 )
+from caimi.credentials import read_secret_file
 from caimi.devnet import processes
 from caimi.devnet.ledgers import deploy_and_join, fund_people, written_account
 from caimi.devnet.processes import Process
