@@ -23,6 +23,7 @@ class Settings(BaseModel):
 
 class Toy:
     settings = Settings
+    places = None
     keys = None
     administration = None
     def accounts(self, section): return None

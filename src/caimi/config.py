@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from caimi.chains import EIP155_REFERENCE, EVM_ADDRESS, LEDGER
+from caimi.errors.base import CaimiError
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
 from caimi.families import find_family
 from caimi.json_text import check_depth
@@ -83,6 +84,51 @@ class LedgerSection(Section):
     def settings(self) -> BaseModel:
         """What the family is told, as its own type."""
         return self._settings
+
+
+class PlaceSection(Section):
+    """One ledger before CAIMI is on it: what its section will say but for where CAIMI is.
+
+    `caimi deploy` adds the rest.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    id: LedgerText
+    name: Name
+    family: Name | None = None
+
+    @model_validator(mode="after")
+    def _the_family_takes_the_rest(self) -> Self:
+        places = find_family(self.id, self.family).places
+        if places is None:
+            raise PydanticCustomError("of_the_family", "nothing is deployed there from here")
+        try:
+            places.model_validate(self.told)
+        except ValidationError as error:
+            raise PydanticCustomError("of_the_family", "{said}", {"said": _said(error)}) from error
+        return self
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What the family is told."""
+        return dict(self.model_extra or {})
+
+
+def _is_place(section: object) -> bool:
+    """Tell whether a ledger's table says nothing yet of where CAIMI is."""
+    if not isinstance(section, dict) or not isinstance(section.get("id"), str):
+        return False
+    named = section.get("family")
+    try:
+        family = find_family(section["id"], named if isinstance(named, str) else None)
+    except CaimiError:
+        return False  # which is said where the section is read
+    places = getattr(family, "places", None)
+    if places is None:
+        return False
+    added = family.settings.model_fields.keys() - places.model_fields.keys()
+    return bool(added) and not added & section.keys()
 
 
 class CustodianSection(Section):
@@ -276,6 +322,8 @@ class Config(TopSection):
     """Everything a command needs to know."""
 
     ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)] = []
+    places: list[PlaceSection] = Field(default=[], max_length=1000, strict=False, exclude=True)
+    """Those of the file's ledgers that CAIMI is not on yet."""
     committee: CommitteeSection | None = None
     keys: KeysSection = KeysSection()
     store: StoreSection = StoreSection()
@@ -300,6 +348,18 @@ class Config(TopSection):
                 )
         return document
 
+    @model_validator(mode="before")
+    @classmethod
+    def _ledgers_without_caimi_apart(cls, document: object) -> object:
+        listed = document.get("ledgers") if isinstance(document, dict) else None
+        if not isinstance(document, dict) or not isinstance(listed, list):
+            return document
+        places = [each for each in listed if _is_place(each)]
+        if not places:
+            return document
+        ledgers = [each for each in listed if not _is_place(each)]
+        return {**document, "ledgers": ledgers, "places": places}
+
     @property
     def journal_path(self) -> Path:
         """The journal of this user's operations."""
@@ -314,6 +374,12 @@ class Config(TopSection):
         for section in self.ledgers:
             if name in (section.id, section.name):
                 return section
+        if any(name in (place.id, place.name) for place in self.places):
+            raise UnknownLedger(
+                f"CAIMI is not on {name} yet.",
+                why="Its section in caimi.toml does not say where the contracts are.",
+                next_step=f"Run `caimi deploy {name}`.",
+            )
         known = ", ".join(f"{section.id} ({section.name})" for section in self.ledgers) or "none"
         raise UnknownLedger(f"No ledger {name!r} in the configuration; there are: {known}.")
 
@@ -387,9 +453,9 @@ def read_toml(file: Path, kind: type[SectionT]) -> SectionT:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigInvalid(f"{file} is not TOML: {error}.") from error
-    for name in ("home", "file"):
-        if name in document:
-            raise ConfigInvalid(f"{file}: {name}: unknown field.")
+    for own in ("home", "file", "places"):
+        if own in document:
+            raise ConfigInvalid(f"{file}: {own}: unknown field.")
     home = file.parent.resolve()
     try:
         return kind.model_validate({**document, "home": home, "file": home / file.name})
@@ -414,9 +480,10 @@ def load_config(path: str | Path | None = None) -> Config:
     """
     file = find_config(path)
     config = read_toml(file, Config)
+    listed: list[LedgerSection | PlaceSection] = [*config.ledgers, *config.places]
     for what, names in (
-        ("id", [section.id for section in config.ledgers]),
-        ("name", [section.name for section in config.ledgers]),
+        ("id", [section.id for section in listed]),
+        ("name", [section.name for section in listed]),
     ):
         if len(set(names)) != len(names):
             raise ConfigInvalid(f"{file}: two ledgers have the same {what}.")
@@ -455,6 +522,7 @@ wait_seconds = 120
 # endpoints = ["https://..."]    # further nodes: validators sign what none contradicts
 # quorum = 2                    # how many of all must answer; default every one
 # finality = "finalized"        # or "depth:12"
+# # `caimi deploy mainnet` writes what follows here; so did whoever put CAIMI there.
 # deployed_at = 0               # block of the deployment
 # [ledgers.contracts]
 # authority = "0x..."

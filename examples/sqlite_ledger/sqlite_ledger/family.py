@@ -19,6 +19,7 @@ class SqliteFamily:
     """Opens ledgers in files (port `Family`)."""
 
     settings: type[BaseModel] = SqliteSettings
+    places: type[BaseModel] | None = SqliteSettings
     keys: KeyFiles = ED25519_KEYS
     administration: Administration | None = SqliteAdministration()
 

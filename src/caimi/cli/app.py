@@ -12,6 +12,7 @@ from caimi.cli import (
     committee,
     compiling,
     demo,
+    deploy,
     devnet,
     estimate,
     fees,
@@ -19,6 +20,7 @@ from caimi.cli import (
     keys,
     models,
     money,
+    route,
     services,
 )
 from caimi.cli.options import JsonOption, guarded
@@ -83,12 +85,14 @@ def init(
     guarded(as_json, write)
 
 
+app.command()(deploy.deploy)
 app.add_typer(keys.app, name="keys")
 app.add_typer(devnet.app, name="devnet")
 app.add_typer(services.app, name="service")
 app.add_typer(fees.app, name="fees")
 app.add_typer(governance.app, name="governance")
 app.add_typer(committee.app, name="committee")
+app.add_typer(route.app, name="route")
 models.add_commands(app)
 money.add_commands(app)
 compiling.add_commands(app)

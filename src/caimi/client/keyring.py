@@ -73,6 +73,7 @@ class Keyring:
         contract = config.keys.contract
         self._contract = None if contract is None else str(AccountId.parse(contract))
         self._kinds = kinds_of_keys(config.ledgers)
+        self._known = {**self._kinds, **kinds_of_keys(config.places)}
 
     def names(self) -> list[str]:
         """List the names there are.
@@ -197,7 +198,7 @@ class Keyring:
             KeyLocked: its file is damaged.
         """
         self._check_there(name)
-        kind = self._kinds[ledger]
+        kind = self._known[ledger]
         file = self.file(name, kind.ending)
         if not self._is_there(file):
             raise _lacking(name, ledger)
@@ -260,7 +261,7 @@ class Keyring:
     def _others(self) -> dict[LedgerId, KeyFiles]:
         """Give the kinds of keys of those ledgers that do not take a name's own."""
         return {
-            ledger: kind for ledger, kind in self._kinds.items() if kind.ending != KEYSTORES.ending
+            ledger: kind for ledger, kind in self._known.items() if kind.ending != KEYSTORES.ending
         }
 
     def _only(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 
-from caimi.config import LedgerSection
+from caimi.config import LedgerSection, PlaceSection
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.errors.operations import FamilyUnusable
 from caimi.families import find_family
@@ -15,7 +15,7 @@ from caimi.logs import logger
 _log = logger(__name__)
 
 
-def family_of(section: LedgerSection | LedgerPlace) -> Family:
+def family_of(section: LedgerSection | PlaceSection | LedgerPlace) -> Family:
     """Give the family of a ledger.
 
     Raises:
