@@ -9,6 +9,7 @@ import typer
 
 from caimi import __version__
 from caimi.cli import (
+    certificates,
     committee,
     compiling,
     demo,
@@ -16,6 +17,7 @@ from caimi.cli import (
     devnet,
     estimate,
     fees,
+    founding,
     governance,
     keys,
     models,
@@ -92,6 +94,8 @@ app.add_typer(services.app, name="service")
 app.add_typer(fees.app, name="fees")
 app.add_typer(governance.app, name="governance")
 app.add_typer(committee.app, name="committee")
+app.add_typer(certificates.app, name="certificates")
+app.add_typer(founding.app, name="node")
 app.add_typer(route.app, name="route")
 models.add_commands(app)
 money.add_commands(app)

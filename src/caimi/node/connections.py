@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import socket
 from collections import Counter
 from typing import Any, Final, Protocol, cast
 
@@ -19,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from caimi.errors.node import AddressUnusable
 from caimi.node.tls_transport import TlsTransport
 from caimi.tls.certificates import PeerCertificate, peer_of_der
 from caimi.tls.contexts import ServerTls
@@ -207,6 +209,15 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Any:  # noqa: ANN401 - uvicorn's own
         """Capture none."""
         return contextlib.nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; raises `AddressUnusable`, and ends no process."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise AddressUnusable(
+                f"Nothing can listen on {self.config.host}, port {self.config.port}."
+            ) from None
 
 
 def make_server(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import FastAPI, Request, Response
@@ -76,7 +77,7 @@ def service(
 
     @app.get("/version")
     async def tell_version() -> Response:
-        return JSONResponse({"version": __version__})
+        return JSONResponse({"version": __version__, "time": int(time.time() * 1000)})
 
     @app.get("/metrics")
     async def expose_metrics() -> Response:

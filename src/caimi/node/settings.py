@@ -12,6 +12,7 @@ from caimi.config import (
     HttpUrl,
     LedgerSection,
     LoggingSection,
+    Name,
     PathText,
     Section,
     TopSection,
@@ -56,6 +57,18 @@ class ServingTlsSection(Section):
     key: PathText = "tls.key"
     trust: TrustedFiles = Field(default_factory=list)
     clients: Literal["optional", "required"] = "optional"
+
+
+class NodeDraft(TopSection):
+    """What a node's operator says of it before there is a committee; see `caimi.node.founding`."""
+
+    name: Name
+    organisation: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    url: HttpUrl
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    logging: LoggingSection = LoggingSection(format="json")
+    ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)]
 
 
 class NodeSettings(TopSection):

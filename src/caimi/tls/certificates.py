@@ -108,6 +108,14 @@ def hosts_of(certificate: x509.Certificate) -> list[str]:
     ]
 
 
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate may sign others."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
 def check_time(certificate: x509.Certificate, place: str, now: datetime | None = None) -> str:
     """Give what to say of when a certificate ends: nothing while that is far away.
 

@@ -23,8 +23,6 @@ from caimi.errors.certificates import CertificateExpired, CertificateInvalid
 from caimi.logs import logger
 from caimi.tls.certificates import (
     check_time,
-    fingerprint,
-    hosts_of,
     read_certificates,
     to_pem,
 )
@@ -114,15 +112,6 @@ class ServerTls:
     def warnings(self) -> list[str]:
         """Say what ends soon, or has ended since it was read."""
         return _warnings(self.own, self._trust)
-
-    def report(self) -> dict[str, object]:
-        """Tell what is shown to others: nothing secret."""
-        (own, *_) = read_certificates(self.own.certificate)
-        return {
-            "fingerprint": fingerprint(own),
-            "expires": f"{own.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
-            "hosts": hosts_of(own),
-        }
 
 
 class ClientTls:
