@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -15,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from caimi.cli.app import app
 from caimi.loopback import free_port
 
+PASSPHRASE = "correct horse"
 CLEAN = {key: value for key, value in os.environ.items() if "PASSPHRASE" not in key}
-ENVIRONMENT = CLEAN | {"CAIMI_PASSPHRASE": "correct horse"}
+ENVIRONMENT = CLEAN | {"CAIMI_PASSPHRASE": PASSPHRASE}
 
 
 def command(*words: str) -> list[str]:
@@ -27,19 +31,10 @@ def command(*words: str) -> list[str]:
 
 
 def caimi(folder: Path, *words: str) -> dict[str, Any]:
-    """Run a command that answers in JSON."""
-    done = subprocess.run(
-        command(*words, "--json"),
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+    """Run a command that answers in JSON, in this process."""
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(app, [*words, "--json"], env={"CAIMI_PASSPHRASE": PASSPHRASE})
+    answer: dict[str, Any] = json.loads(done.output)
     return answer
 
 
@@ -139,7 +134,7 @@ class World:
         return file.read_text() if file.exists() else ""
 
     def wait_for_orders(self, number: int, count: int) -> None:
-        """Wait until a node has taken so many more orders: to tell its status, to enrol, to start."""
+        """Wait until a node has taken so many more orders: of its status, to enrol, to start."""
         seen = {self.orders(number)}
         taken, deadline = 0, time.monotonic() + 90
         while taken < count:
