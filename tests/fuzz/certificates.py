@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from coincurve import PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from caimi.node.description import NodeDescription
 from caimi.tls.authority import Wanted, parse_request, read_wanted
 from caimi.tls.certificates import hosts_of, named, parse_certificates, peer_of_der
-from fuzz.decoder import Decoder
+from fuzz.decoder import Decoder, Law
 
 AUTHORITY: Final = b"""\
 -----BEGIN CERTIFICATE-----
@@ -61,11 +63,28 @@ def _der() -> list[bytes]:
     return [service.public_bytes(Encoding.DER)]
 
 
+def _described() -> list[str]:
+    key = PrivateKey((7).to_bytes(32)).public_key.format()
+    url = "https://node-1.example.org:9001"
+    return [NodeDescription("node-1", "Ours", url, key, AUTHORITY.decode()).to_json()]
+
+
 def _wanted(text: bytes) -> Wanted:
     return read_wanted(parse_request(text))
 
 
 DECODERS = (
+    Decoder(
+        "node-description",
+        (
+            "caimi.node.description.NodeDescription.from_json",
+            "caimi.node.description.read_description",
+        ),
+        _described,
+        NodeDescription.from_json,
+        lambda value: value.to_json(),
+        Law.SETTLES,
+    ),
     Decoder(
         "certificates",
         (

@@ -74,6 +74,8 @@ EXCUSED = {
     "caimi.inference.first_receipts.FirstReceipt": "an address that its JSON's decoder has parsed",
     "caimi.inference.tensor_files._write_npz": "writes",
     "caimi.devnet.processes": OUR_OWN,
+    "caimi.cli.certificates.read_request": "opens a file for `parse_request`",
+    "caimi.composition.committee_file": "adds to a configuration, whose text pydantic has matched",
     "caimi.node.tls_transport": "decrypts, with OpenSSL, and decodes nothing",
     "caimi.tls.authority.CertificateAuthority.load": "opens files for `read_certificates`",
     "caimi.tls.authority._load_key": "opens this program's own key, in bounds, for OpenSSL",
