@@ -27,6 +27,7 @@ BENCHMARKS = (
     "relaying",
     "stores",
     "searching",
+    "starting",
 )
 LONG = ("memory", "growth", "agreement", "conformance")
 

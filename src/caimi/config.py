@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
 
@@ -19,6 +20,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -31,6 +33,13 @@ from caimi.families import find_family
 from caimi.json_text import check_depth
 from caimi.logs import LogFormat, LogLevel
 from caimi.names import NAME
+from caimi.profiles import (
+    chosen_profile,
+    profile_file,
+    profile_files,
+    unknown_profile,
+    with_own_state,
+)
 
 CONFIG_NAME = "caimi.toml"
 MAX_CONFIG_BYTES = 1 << 20
@@ -49,6 +58,7 @@ HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,500}$")]
 DatabaseUrl = Annotated[str, StringConstraints(pattern=r"^postgresql(\+psycopg)?://[^\s]{1,2000}$")]
 PathText = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=4096)]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+Profiles = Annotated[dict[Name, dict[str, object]], Field(max_length=100)]
 
 
 class Section(BaseModel):
@@ -335,6 +345,7 @@ class Config(TopSection):
     logging: LoggingSection = LoggingSection()
     tls: TlsSection = TlsSection()
     state: PathText = "state"
+    profiles: Profiles = Field(default={}, exclude=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -435,6 +446,10 @@ def read_toml(file: Path, kind: type[SectionT]) -> SectionT:
         ConfigUnreadable: it is not a plain file, or cannot be read.
         ConfigInvalid: it is too large, not TOML, or says something it may not.
     """
+    return _checked(file, _document(file), kind)
+
+
+def _document(file: Path) -> dict[str, object]:
     kind_of_file = _kind(file)
     if not kind_of_file:
         raise ConfigMissing(f"There is no configuration file {file}.")
@@ -450,9 +465,12 @@ def read_toml(file: Path, kind: type[SectionT]) -> SectionT:
     try:
         text = data.decode()
         check_depth(text)
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigInvalid(f"{file} is not TOML: {error}.") from error
+
+
+def _checked(file: Path, document: Mapping[str, object], kind: type[SectionT]) -> SectionT:
     for own in ("home", "file", "places"):
         if own in document:
             raise ConfigInvalid(f"{file}: {own}: unknown field.")
@@ -471,15 +489,21 @@ def _said(error: ValidationError) -> str:
     )
 
 
-def load_config(path: str | Path | None = None) -> Config:
-    """Read and check the configuration.
+def load_config(path: str | Path | None = None, profile: str | None = None) -> Config:
+    """Read and check the configuration, or a profile: see `caimi.profiles`.
 
     Raises:
         ConfigMissing: there is no such file.
         ConfigInvalid: it is too large, not TOML, or says something it may not.
+        UnknownProfile, InvalidName: there is no such profile.
     """
-    file = find_config(path)
-    config = read_toml(file, Config)
+    name = chosen_profile(profile)
+    if name is None:
+        file = find_config(path)
+        config = read_toml(file, Config)
+    else:
+        file, said = _profile(path, name)
+        config = _checked(file, said, Config)
     listed: list[LedgerSection | PlaceSection] = [*config.ledgers, *config.places]
     for what, names in (
         ("id", [section.id for section in listed]),
@@ -488,6 +512,62 @@ def load_config(path: str | Path | None = None) -> Config:
         if len(set(names)) != len(names):
             raise ConfigInvalid(f"{file}: two ledgers have the same {what}.")
     return config
+
+
+def _profile(path: str | Path | None, name: str) -> tuple[Path, dict[str, object]]:
+    file, tables = _profiles_in_file(path)
+    if file is not None and name in tables:
+        said = tables[name]
+    else:
+        file = None if _is_named(path) else profile_file(name)
+        if file is None:
+            raise unknown_profile(name, profile_names(path))
+        said = _document(file)
+    if "profiles" in said:
+        raise ConfigInvalid(f"{file}: profiles.{name}: a profile has no profiles.")
+    return file, with_own_state(name, said)
+
+
+def profile_names(path: str | Path | None = None) -> list[str]:
+    """Name the profiles there are, in the configuration file and in the user's folder.
+
+    Raises:
+        ConfigMissing, ConfigUnreadable, ConfigInvalid: a named file has none to read.
+    """
+    _, tables = _profiles_in_file(path)
+    return sorted({*tables, *(() if _is_named(path) else profile_files())})
+
+
+def raw_config(path: str | Path | None = None) -> tuple[Path, Mapping[str, object]]:
+    """Give what the configuration, or the chosen profile, says, and its folder: unchecked.
+
+    Raises:
+        CaimiError: there is none to read.
+    """
+    name = chosen_profile()
+    if name is None:
+        file = find_config(path)
+        return file.parent, _document(file)
+    file, said = _profile(path, name)
+    return file.parent, said
+
+
+def _profiles_in_file(path: str | Path | None) -> tuple[Path | None, dict[str, dict[str, object]]]:
+    try:
+        file = find_config(path)
+    except ConfigMissing:
+        if _is_named(path):
+            raise
+        return None, {}
+    tables = _document(file).get("profiles", {})
+    try:
+        return file, TypeAdapter(Profiles).validate_python(tables, strict=True)
+    except ValidationError as error:
+        raise ConfigInvalid(f"{file}: profiles: {_said(error)}.") from error
+
+
+def _is_named(path: str | Path | None) -> bool:
+    return bool(path or os.environ.get("CAIMI_CONFIG"))
 
 
 EXAMPLE = """\
@@ -567,6 +647,8 @@ wait_seconds = 120
 # trust = ["org-a.pem"]         # authorities or single certificates; without it, the public ones
 # certificate = "relayer.pem"   # shown to services that ask; a worker serves TLS with it
 # key = "relayer.key"           # of mode 0600
+# [profiles.test]               # another network, for `--profile test`: all that a file can say,
+# state = "state-test"          # and nothing of what is above; or a file ~/.config/caimi/test.toml
 
 # [committee]
 # group_key = "0x..."

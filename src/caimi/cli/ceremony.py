@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from caimi.client.keyring import Identity
+    from caimi.config import Config
     from caimi.node.coordinator import LedgerBroadcast
 
 LedgerOption = Annotated[
@@ -52,7 +53,8 @@ def make_key(
     async def work() -> str | None:
         identity = await identity_of(config, key)
         async with AsyncExitStack() as stack:
-            trust = Trust(load_config(config))
+            settings = load_config(config)
+            trust = Trust(settings)
             endpoints = [Endpoint(url, tls=trust.of(url)) for url in node]
             for endpoint in endpoints:
                 stack.push_async_callback(endpoint.aclose)
@@ -60,7 +62,7 @@ def make_key(
             if abort:
                 await abandon(members, [await member.status() for member in members])
                 return None
-            public = await broadcast_on(stack, config, identity, ledger)
+            public = await broadcast_on(stack, settings, identity, ledger)
             group = await generate_group_key(members, threshold, public)
             return f"0x{group.to_bytes().hex()}"
 
@@ -78,16 +80,15 @@ def make_key(
 
 
 async def broadcast_on(
-    stack: AsyncExitStack, config: Path | None, identity: Identity, ledger: str | None
+    stack: AsyncExitStack, settings: Config, identity: Identity, ledger: str | None
 ) -> LedgerBroadcast | None:
     """Give where each round is written down: on a ledger of the configuration, or nowhere."""
     from caimi.composition.ledgers import open_ledger
-    from caimi.config import load_config
     from caimi.node.coordinator import LedgerBroadcast
 
     if ledger is None:
         return None
-    opened = await open_ledger(stack, load_config(config).ledger(ledger))
+    opened = await open_ledger(stack, settings.ledger(ledger))
     return LedgerBroadcast(opened, identity.signer_on(opened.id))
 
 

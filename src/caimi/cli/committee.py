@@ -161,7 +161,10 @@ def apply(
         journal = open_journal(load_config(config))
         try:
             async with journal.operation("committee", keccak256(text).hex()) as operation:
-                return await carry_out(handover, ledgers, signers, journal, operation.key)
+                outcomes = await carry_out(handover, ledgers, signers, journal, operation.key)
+                if all(each.outcome in ("handed over", "already") for each in outcomes):
+                    await operation.finish()
+                return outcomes
         finally:
             journal.close()
 

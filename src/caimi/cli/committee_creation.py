@@ -67,51 +67,64 @@ def create(
             show_members(terms.members)
             facts("The committee", said)
             out.print(bound(threshold, len(described), ledger))
-        await _create(settings, identity, terms, said)
-
-    async def _create(
-        settings: Config, identity: Identity, terms: CommitteeTerms, said: dict[str, str]
-    ) -> None:
-        from contextlib import AsyncExitStack
-
-        from caimi.node.coordinator import NamedMember, generate_group_key
-        from caimi.node.readiness import check_ready, look_at
-
-        async with AsyncExitStack() as stack:
-            reached = _reach(stack, settings, identity, terms)
-            found = await look_at(reached)
-            if not as_json:
-                _show(found)
-            check_ready(found)
-            if plan:
-                if as_json:
-                    print_json({"ok": True, "plan": said, "members": _rows(found)})
-                return
-            agree(yes=yes, as_json=as_json)
-            members = [NamedMember(each.ordered, each.description.said) for each in reached]
-            public = await broadcast_on(stack, config, identity, ledger)
-            group = await generate_group_key(members, threshold, public)
-        await asyncio.to_thread(_write, settings, terms, group.to_bytes())
-
-    def _write(settings: Config, terms: CommitteeTerms, group: bytes) -> None:
-        from caimi.composition.committee_file import add_committee, committee_text
-        from caimi.node.joining import TRUST, committee_section, write_trust
-        from caimi.places import write_result
-
-        section = committee_section(terms, group)
-        authorities = [each.authority for each in terms.members]
-        for folder in dict.fromkeys((output.parent.resolve(), settings.home)):
-            write_trust(folder / TRUST, authorities)
-        write_result(output, committee_text(section).encode())
-        add_committee(settings.file, section)
-        if as_json:
-            print_json({"ok": True, "group_key": section.group_key, "committee": output})
-            return
-        facts("The committee has a key", {"group_key": section.group_key, "committee": output})
-        say("Give {} and trust/ to users: it belongs into their caimi.toml.", output)
-        say("Next: [bold]caimi route add[/bold], which lets two ledgers believe this committee.")
+        group = await _create(settings, identity, terms, said, (plan, yes, as_json, ledger))
+        if group is not None:
+            await asyncio.to_thread(_write, settings, terms, group, output, as_json=as_json)
 
     guarded(as_json, lambda: asyncio.run(work()))
+
+
+async def _create(
+    settings: Config,
+    identity: Identity,
+    terms: CommitteeTerms,
+    said: dict[str, str],
+    how: tuple[bool, bool, bool, str | None],
+) -> bytes | None:
+    """Give the group's key once all have made it; None where only the plan was wanted."""
+    from contextlib import AsyncExitStack
+
+    from caimi.node.coordinator import NamedMember, generate_group_key
+    from caimi.node.readiness import check_ready, look_at
+
+    plan, yes, as_json, ledger = how
+    async with AsyncExitStack() as stack:
+        reached = _reach(stack, settings, identity, terms)
+        found = await look_at(reached)
+        if not as_json:
+            _show(found)
+        check_ready(found)
+        if plan:
+            if as_json:
+                print_json({"ok": True, "plan": said, "members": _rows(found)})
+            return None
+        agree(yes=yes, as_json=as_json)
+        members = [NamedMember(each.ordered, each.description.said) for each in reached]
+        public = await broadcast_on(stack, settings, identity, ledger)
+        return (await generate_group_key(members, terms.threshold, public)).to_bytes()
+
+
+def _write(
+    settings: Config, terms: CommitteeTerms, group: bytes, output: Path, *, as_json: bool
+) -> None:
+    from caimi.composition.committee_file import add_committee, committee_text
+    from caimi.node.joining import TRUST, committee_section, write_trust
+    from caimi.places import write_result
+    from caimi.profiles import chosen_profile
+
+    section = committee_section(terms, group)
+    authorities = [each.authority for each in terms.members]
+    for folder in dict.fromkeys((output.parent.resolve(), settings.home)):
+        write_trust(folder / TRUST, authorities)
+    write_result(output, committee_text(section).encode())
+    if chosen_profile() is None:  # a profile's table is its owner's to write
+        add_committee(settings.file, section)
+    if as_json:
+        print_json({"ok": True, "group_key": section.group_key, "committee": output})
+        return
+    facts("The committee has a key", {"group_key": section.group_key, "committee": output})
+    say("Give {} and trust/ to users: it belongs into their caimi.toml.", output)
+    say("Next: [bold]caimi route add[/bold], which lets two ledgers believe this committee.")
 
 
 def _reach(

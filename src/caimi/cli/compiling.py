@@ -14,12 +14,6 @@ from caimi.places import check_file_place, write_result
 _MEGABYTE = 1_000_000
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands of this module."""
-    app.command("compile")(compile_command)
-    app.command()(engines)
-
-
 def compile_command(
     model: Annotated[Path, typer.Argument(help="An ONNX file.")],
     output: Annotated[

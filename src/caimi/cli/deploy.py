@@ -9,7 +9,7 @@ import typer
 
 from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
-from caimi.cli.output import err, facts, print_json, say, shown
+from caimi.cli.output import err, facts, out, print_json, say, shown
 from caimi.cli.plans import PlanOption, YesOption, agree, plan_document, show_plan
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ async def _deploy(
                 return
             if not as_json:
                 show_plan(planned)
+                out.print(f"Guardian: {guardian or 'the account itself'}", highlight=False)
             if only_plan:
                 return
             agree(yes=yes, as_json=as_json)

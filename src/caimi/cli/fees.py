@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.one_ledger import (
-    LedgerOption,
     UnsignedOption,
     identity_of,
     on_ledger,
@@ -18,7 +17,7 @@ from caimi.cli.one_ledger import (
     send_as,
     told,
 )
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption, guarded
 from caimi.cli.output import facts, print_json
 from caimi.errors.operations import UsageError
 

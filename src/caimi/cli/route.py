@@ -152,10 +152,12 @@ async def _add(
             return
         plans = await run.plan([keyring.account_on(ledger, name) for ledger in ids])
         if only_plan and as_json:
-            print_json({"ok": True, "plans": [plan_document(each) for each in plans]})
+            documents = [plan_document(each) for each in plans]
+            print_json({"ok": True, "committee": committee, "plans": documents})
             return
-        for each in plans:
-            if not as_json:
+        if not as_json:
+            _show_committee(committee)
+            for each in plans:
                 show_plan(each)
         if only_plan:
             return
@@ -292,6 +294,14 @@ async def _remove(
         print_json({"ok": True, "paused": closed, "changed": bool(open_ends)})
     else:
         out.print("It is closed at both ends; what was sent over it ends as it would have.")
+
+
+def _show_committee(committee: Committee) -> None:
+    facts(
+        f"The committee that both ends believe, {committee.threshold} of "
+        f"{len(committee.members)}, epoch {committee.epoch}",
+        {f"member {n}": f"0x{who.hex()}" for n, who in enumerate(committee.members, start=1)},
+    )
 
 
 def _say(what: str) -> None:

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from caimi.cli.options import ConfigOption, ask_passphrase, guarded, somebody_there
-from caimi.cli.output import say
+from caimi.cli.options import (
+    ConfigOption,
+    JsonOption,
+    ask_passphrase,
+    guarded,
+    key_option,
+    somebody_there,
+)
+from caimi.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -49,6 +56,7 @@ def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]
 def clear(
     settings: Annotated[Path, typer.Argument(help="The node's node.toml.")],
     ledger: Annotated[str, typer.Argument(help="The ledger, by CAIP-2 id or name.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Let a validator sign a ledger again that was reorganised beyond its finality.
 
@@ -60,14 +68,19 @@ def clear(
 
     def work() -> None:
         why = clear_ledger(settings, ledger)
-        say("Signing had stopped: {}", why) if why else say("Signing had not stopped.")
+        if as_json:
+            print_json({"ok": True, "ledger": ledger, "stopped_because": why or None})
+        elif why:
+            say("Signing had stopped: {}", why)
+        else:
+            say("Signing had not stopped.")
 
-    guarded(False, work)
+    guarded(as_json, work)
 
 
 @app.command()
 def relayer(
-    key: Annotated[str, typer.Option("--key", "-k", help="Key that pays for the transactions.")],
+    key: Annotated[str, key_option("Key that pays for the transactions.")],
     metrics_port: MetricsPort = None,
     config: ConfigOption = None,
 ) -> None:
@@ -82,7 +95,7 @@ def relayer(
 
 @app.command()
 def watcher(
-    key: Annotated[str, typer.Option("--key", "-k", help="A guardian's key: it can only stop.")],
+    key: Annotated[str, key_option("A guardian's key: it can only stop.")],
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds that this watcher's nodes may lag behind.")
     ] = 15.0,
@@ -105,7 +118,7 @@ def watcher(
 
 @app.command()
 def worker(
-    key: Annotated[str, typer.Option("--key", "-k", help="Key that holds the licences.")],
+    key: Annotated[str, key_option("Key that holds the licences.")],
     port: Annotated[int, typer.Option(help="Port of the worker's URL in caimi.toml.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     anchor_seconds: Annotated[float, typer.Option(help="Time between receipt batches.")] = 5.0,

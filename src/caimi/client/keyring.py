@@ -10,6 +10,7 @@ from pathlib import Path
 
 from caimi.chains import AccountId
 from caimi.client.bindings import Binding
+from caimi.client.renaming import rename_files
 from caimi.composition.keys import kinds_of_keys
 from caimi.config import Config
 from caimi.credentials import given_passphrase, read_secret_file
@@ -145,6 +146,38 @@ class Keyring:
             raise self._unusable(error) from error
         return made
 
+    def export(
+        self, name: str, kind: KeyFiles, place: Path, passphrase: bytes | None = None
+    ) -> Signer:
+        """Write a name's key of one kind to a new file, which `passphrase` opens, or else its own.
+
+        Raises:
+            KeyMissing: there is no such name, or it has no key of that kind.
+            KeyExists: something is at the place.
+            KeyLocked: the passphrase does not open it.
+        """
+        self._check_there(name)
+        own = self.passphrase(f"Passphrase for key {name}")
+        key = kind.load(self.file(name, kind.ending), own)
+        key.save(place, own if passphrase is None else passphrase)
+        return key
+
+    def rename(self, name: str, new: str) -> None:
+        """Give all that is kept under a name another one; run again, it finishes what was killed.
+
+        Raises:
+            InvalidName: one of them is no name for a key.
+            KeyMissing: there is no such name.
+            KeyExists: the new one is taken.
+            KeysUnusable: the directory cannot be written, or takes no hard links.
+        """
+        for each in (name, new):
+            check_name(each, "a key")
+        try:
+            rename_files(self._directory, name, new, KEYSTORES.ending)
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def open(self, name: str | None = None) -> Identity:
         """Open the named key, or the default one, or the only one.
 
@@ -204,12 +237,7 @@ class Keyring:
             raise _lacking(name, ledger)
         return Account(ledger, kind.account_in(file))
 
-    def accounts(self, name: str) -> dict[LedgerId, Account]:
-        """Read a name's accounts on all configured ledgers; raises as `account_on`."""
-        self._check_there(name)
-        return {ledger: self.account_on(ledger, name) for ledger in self._kinds}
-
-    def accounts_held(self, name: str) -> list[Account]:
+    def accounts(self, name: str) -> list[Account]:
         """Read a name's account on each configured ledger where it has one; opens no key.
 
         Raises:

@@ -44,7 +44,7 @@ class NodeUnreachable(CaimiError):
     why = "The process is not running, or the network is down."
     next_step = (
         "Check its address and that it runs. On a local network `caimi devnet status` shows what "
-        "is down; `caimi devnet down`, then `caimi devnet up`, starts all of it anew."
+        "is down, and `caimi devnet up` starts that again."
     )
 
 
@@ -57,7 +57,7 @@ class NodeRefused(CaimiError):
 
 
 class DevnetRunning(CaimiError):
-    """A local network is already up here."""
+    """A local network is up here, and what was asked needs it to be down."""
 
     code = "CAIMI-N007"
     why = "Two networks in one directory would share keys and ports."
@@ -68,7 +68,7 @@ class DevnetMissing(CaimiError):
     """There is no local network here."""
 
     code = "CAIMI-N008"
-    why = "`caimi devnet up` has not been run in this directory."
+    why = "`caimi devnet up` has not been run in this directory, or it was taken down since."
     next_step = "Run `caimi devnet up`."
 
 
@@ -163,6 +163,22 @@ class ProcessListDamaged(CaimiError):
         "Remove the file, end what is left of the network by hand (`ps ax` shows caimi.cli and "
         "anvil), then run `caimi devnet up`."
     )
+
+
+class PortTaken(CaimiError):
+    """A port that the local network is to listen on is taken."""
+
+    code = "CAIMI-N034"
+    why = "Another program listens there, or another local network."
+    next_step = "Choose other ports with `caimi devnet up --ports N`."
+
+
+class DevnetBusy(CaimiError):
+    """Another program is just starting or ending this local network, or looks after it."""
+
+    code = "CAIMI-N035"
+    why = "Two at once would start everything twice."
+    next_step = "Wait until the other one is done; `caimi devnet status` shows how far it is."
 
 
 class DemoFailed(CaimiError):

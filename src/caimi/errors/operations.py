@@ -290,3 +290,11 @@ class BindingInvalid(CaimiError):
     code = "CAIMI-C060"
     why = "Each of the two keys signs for the other's account; what is changed later is not signed."
     next_step = "Have the person whose accounts they are run `caimi keys bind` again."
+
+
+class UnknownProfile(CaimiError):
+    """No profile of that name is configured."""
+
+    code = "CAIMI-C075"
+    why = "A profile is a table [profiles.NAME] of caimi.toml, or a file ~/.config/caimi/NAME.toml."
+    next_step = "Name one that there is with --profile or CAIMI_PROFILE, or write it."

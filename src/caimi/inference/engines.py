@@ -9,10 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.engine import Engine
+from caimi.inference.engine import DEFAULT_ENGINE, Engine
 from caimi.inference.receipt import Receipt
-
-DEFAULT_ENGINE: Final = "onnx"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,8 @@ class Node:
         group = self._custodian.key_share.group if self._custodian else None
         return {
             "index": self.settings.index,
+            "version": __version__,
+            "time": time.time(),
             "account": f"0x{self.validator.account.hex()}",
             "key": f"0x{self.signer.private_key.public_key.format().hex()}",
             "roles": roles,

@@ -34,12 +34,22 @@ class Endpoint:
         tls: ClientTls | None = None,
     ) -> None:
         self.url = url
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            transport=transport or _network(url, tls),
-            timeout=timeout,
-            trust_env=False,
-        )
+        self._transport = transport
+        self._tls = tls
+        self._timeout = timeout
+        self._opened: httpx.AsyncClient | None = None
+
+    @property
+    def _http(self) -> httpx.AsyncClient:
+        """The client: made when it is first used, since reading certificates takes time."""
+        if self._opened is None:
+            self._opened = httpx.AsyncClient(
+                base_url=self.url,
+                transport=self._transport or _network(self.url, self._tls),
+                timeout=self._timeout,
+                trust_env=False,
+            )
+        return self._opened
 
     async def get(self, path: str) -> dict[str, object]:
         """Give the JSON object at `path`; raises as `post`."""
@@ -104,7 +114,8 @@ class Endpoint:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        if self._opened is not None:
+            await self._opened.aclose()
 
 
 def _network(url: str, tls: ClientTls | None) -> httpx.AsyncBaseTransport:

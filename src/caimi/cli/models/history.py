@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caimi.cli import completing
 from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_network
 from caimi.cli.output import block_bars, print_json, table
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 def history(
     uri: UriArgument,
-    alias: Annotated[str | None, typer.Option(help="Only this alias's history.")] = None,
+    alias: Annotated[
+        str | None,
+        typer.Option(help="Only this alias's history.", autocompletion=completing.aliases),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

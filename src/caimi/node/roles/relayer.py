@@ -10,6 +10,7 @@ from caimi.client.keyring import Keyring
 from caimi.client.network import AsyncNetwork
 from caimi.composition.committee import reach_nodes
 from caimi.config import Config, load_config
+from caimi.ledgers.port import LedgerId
 from caimi.logs import logger
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
@@ -31,7 +32,8 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         KeyMissing: there is no such key, or it has none on one of the ledgers.
         UnknownLedger, InvalidTurns…: what `[relayer]` says cannot be followed.
     """
-    accounts = Keyring(config).accounts(key)
+    keyring, ids = Keyring(config), [LedgerId(section.id) for section in config.ledgers]
+    accounts = {ledger: keyring.account_on(ledger, key) for ledger in ids}
     relaying = RelayingPolicy(config, accounts)
     caps = relaying.policy.price_caps
     async with (

@@ -16,8 +16,8 @@ from caimi.errors.operations import ConfigInvalid
 from caimi.inference.batch import ReceiptWriter, anchor_receipts
 from caimi.inference.batching import BatchLimits
 from caimi.inference.confined.limits import OnnxLimits
-from caimi.inference.engine import Engine
-from caimi.inference.engines import DEFAULT_ENGINE, engine_named
+from caimi.inference.engine import DEFAULT_ENGINE, Engine
+from caimi.inference.engines import engine_named
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.prices import PriceList
 from caimi.inference.receipt_store import ReceiptStore
