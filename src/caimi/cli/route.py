@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.one_ledger import account_of, identity_of, seconds_of
+from caimi.cli.durations import seconds_of
+from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
 from caimi.cli.plans import PlanOption, YesOption, agree, plan_document, show_plan

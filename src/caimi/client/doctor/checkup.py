@@ -82,7 +82,7 @@ def _accounts(
     chosen = [*names, *([config.keys.default] if config.keys.default else [])]
     for name in dict.fromkeys(chosen):
         try:
-            for account in keyring.accounts_held(name):
+            for account in keyring.accounts(name):
                 add(account)
         except CaimiError as error:
             wrong.append(failed(f"key {name}", error))
