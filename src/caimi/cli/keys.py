@@ -133,9 +133,9 @@ def export(
     Example: [bold]caimi keys export alice alice-wallet.json[/bold]
     """
     from caimi.client.keyring import Keyring
-    from caimi.credentials import read_secret_file
     from caimi.composition.ledgers import family_of
     from caimi.config import load_config
+    from caimi.credentials import read_secret_file
     from caimi.keystore import KEYSTORES
 
     def write() -> None:
