@@ -31,7 +31,7 @@ def add_to_ledger(file: Path, ledger: str, added: Mapping[str, object]) -> None:
     place = Path(os.path.realpath(file))
     try:
         text = place.read_bytes().decode()
-        _replace(place, with_added(text, ledger, added).encode())
+        replace_file(place, with_added(text, ledger, added).encode())
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or error
         lines = "".join(_written(added))
@@ -101,7 +101,8 @@ def _written(added: Mapping[str, object]) -> list[str]:
     return lines
 
 
-def _replace(place: Path, data: bytes) -> None:
+def replace_file(place: Path, data: bytes) -> None:
+    """Write a file whole or not at all, in the mode that it had."""
     descriptor, name = tempfile.mkstemp(prefix=".caimi-", dir=place.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

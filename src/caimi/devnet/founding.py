@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from caimi.client.keyring import Keyring, read_secret_file
+from caimi.client.keyring import Keyring
 from caimi.config import (
     CONFIG_NAME,
     CommitteeSection,
@@ -22,6 +22,7 @@ from caimi.config import (
     LedgerSection,
     WorkerSection,
 )
+from caimi.credentials import read_secret_file
 from caimi.devnet import processes
 from caimi.devnet.ledgers import deploy_and_join, fund_people, written_account
 from caimi.devnet.plan import NODES, THRESHOLD, NetworkPlan

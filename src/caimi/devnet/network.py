@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from caimi.client.keyring import Keyring, read_secret_file
+from caimi.client.keyring import Keyring
 from caimi.composition.sandboxes import kinds_in, lasting_kind
 from caimi.config import CONFIG_NAME, Config, load_config
+from caimi.credentials import read_secret_file
 from caimi.devnet import processes
 from caimi.devnet.founding import PASSPHRASE, READY_SECONDS, Founding
 from caimi.devnet.health import Health, health_of
