@@ -21,7 +21,7 @@ from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.weights import FileWeights
-from caimi.zoo import MODELS, OPERATORS, ZooModel
+from zoo import MODELS, OPERATORS, ZooModel
 
 PAGE = Path(__file__).parent.parent / "docs" / "engines-agreement.md"
 SEED = 1

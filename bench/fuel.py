@@ -25,7 +25,7 @@ from caimi.inference.wasm import fuel
 from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.fuel.schedule import SLACK, Schedule, published
 from caimi.inference.wasm.fuel.work import Work
-from caimi.zoo import MODELS
+from zoo import MODELS
 
 PLOT = Path(__file__).parent.parent / "docs" / "fuel-error.svg"
 PAGE = PLOT.with_name("gas.md")

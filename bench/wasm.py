@@ -24,7 +24,7 @@ from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.weights import FileWeights
-from caimi.zoo import named
+from zoo import named
 
 ROUNDS = {"resnet50": 11, "mobilenet_v2": 25, "transformer": 25}
 MIB = 1 << 20

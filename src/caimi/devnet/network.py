@@ -19,6 +19,7 @@ from caimi.devnet.start import NAMES, Start, Started
 from caimi.errors.base import CaimiError
 from caimi.errors.node import DevnetMissing, DevnetRunning
 from caimi.errors.operations import UsageError
+from caimi.extras import check_extras
 from caimi.services.endpoint import Endpoint
 
 FOLDER: Final = ".caimi"
@@ -54,7 +55,7 @@ class Devnet:
             UsageError: there is no such kind, its ledgers do not last, or there are too many.
             DevnetRunning: a network is up here already.
             ProcessFailed: a process did not become ready; its log's end is in the message.
-            AnvilMissing…: what a kind of ledgers needs is not installed.
+            ExtraMissing, AnvilMissing…: what it needs is not installed.
         """
         if not 1 <= len(ledgers) <= len(NAMES):
             raise UsageError(f"A network has 1 to {len(NAMES)} ledgers, not {len(ledgers)}.")
@@ -68,6 +69,7 @@ class Devnet:
                 why="It would be overwritten.",
                 next_step="Choose another --directory.",
             )
+        check_extras("service", "wasm")  # which its nodes and its worker need
         for kind in kinds:
             kind.check()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
