@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterable
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 from caimi.errors.operations import ExtraMissing
 from caimi.extras import EXTRAS, check_extras, extra_named
+from distributions import needed
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -32,27 +32,6 @@ class Refusing:
 
 sys.meta_path.insert(0, Refusing())
 """
-
-
-def needed(lines: Iterable[str]) -> set[str]:
-    """Give the distributions that requirements come to, by what is installed here."""
-    found: set[str] = set()
-    pending = [Requirement(line) for line in lines]
-    done = set()
-    while pending:
-        one = pending.pop()
-        name = canonicalize_name(one.name)
-        if (name, *one.extras) in done:
-            continue
-        done.add((name, *one.extras))
-        found.add(name)
-        for line in distribution(name).requires or ():
-            inner = Requirement(line)
-            if inner.marker is None or any(
-                inner.marker.evaluate({"extra": extra}) for extra in ("", *one.extras)
-            ):
-                pending.append(inner)
-    return found
 
 
 BASE = needed(PROJECT["dependencies"])
