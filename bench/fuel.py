@@ -22,7 +22,7 @@ from bench.fuel_runs import StepFuel, step_fuel
 from bench.plot import Line, Plot
 from bench.result import Result
 from caimi.inference.wasm import fuel
-from caimi.inference.wasm.compiling.compiler import VARIANTS
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.fuel.schedule import SLACK, Schedule, published
 from caimi.inference.wasm.fuel.work import Work
 from zoo import MODELS

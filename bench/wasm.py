@@ -20,8 +20,8 @@ from bench.result import Result
 from bench.web_peer import OnnxRuntimeWeb
 from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.weights import FileWeights
 from zoo import named

@@ -13,7 +13,8 @@ from onnx import helper
 
 from caimi.errors.inference import ScheduleMalformed
 from caimi.inference.metering import fuel_of
-from caimi.inference.wasm.compiling.compiler import VARIANTS, translate
+from caimi.inference.wasm.compiling.compiler import translate
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.fuel.convolutions import Convolution
 from caimi.inference.wasm.fuel.kernels import kernel_work

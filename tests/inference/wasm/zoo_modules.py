@@ -9,8 +9,8 @@ import numpy as np
 
 from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.module import CompiledModule
 from zoo import ZooModel, named
 
