@@ -28,8 +28,10 @@ EXTRAS: Final[Mapping[str, str]] = {
 
 
 @contextmanager
-def extra_named() -> Iterator[None]:
+def extra_named(whole: str | None = None) -> Iterator[None]:
     """Say which extra is missing, where an import within finds no package of one.
+
+    It is the one that brings the package, or the `whole` that brings it with others.
 
     Raises:
         ExtraMissing: an extra is not installed.
@@ -40,7 +42,7 @@ def extra_named() -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
             raise
-        raise missing(package) from error
+        raise missing(package, whole or EXTRAS[package]) from error
 
 
 def check_extras(*extras: str) -> None:
@@ -51,12 +53,11 @@ def check_extras(*extras: str) -> None:
     """
     for package, extra in EXTRAS.items():
         if extra in extras and find_spec(package) is None:
-            raise missing(package)
+            raise missing(package, extra)
 
 
-def missing(package: str) -> ExtraMissing:
+def missing(package: str, extra: str) -> ExtraMissing:
     """Give the error for a package of an extra that is not installed."""
-    extra = EXTRAS[package]
     return ExtraMissing(
         f"This needs {package}, which is not installed.",
         why=f"It comes with the extra {extra!r}: not everybody needs it, and it is large.",
