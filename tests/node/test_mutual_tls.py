@@ -367,6 +367,9 @@ def test_a_stock_client_is_served(ours: Organisation) -> None:
     with live(app(), tls=ours.server()) as port:
         context = ssl.create_default_context(cafile=ours.trust)
         with httpx.Client(verify=context) as http:
-            assert http.get(f"https://127.0.0.1:{port}/version").json().keys() == {"version", "time"}
+            assert http.get(f"https://127.0.0.1:{port}/version").json().keys() == {
+                "version",
+                "time",
+            }
         with socket.create_connection(("127.0.0.1", port)) as raw:
             raw.close()

@@ -29,6 +29,7 @@ from caimi.devnet.supervisor import orders
 from caimi.errors.base import CaimiError
 from caimi.errors.node import DevnetMissing, DevnetRunning, ProcessFailed, ProcessListDamaged
 from caimi.errors.operations import UsageError
+from caimi.extras import check_extras
 from caimi.ledgers.port import LastingKind
 
 FOLDER: Final = ".caimi"
@@ -78,7 +79,7 @@ class Devnet:
             DevnetBusy: another command is just starting or ending it.
             DevnetRunning: it is up, and what was asked needs it to be down.
             ProcessFailed: a process did not become ready; its log's end is in the message.
-            AnvilMissing…: what a kind of ledgers needs is not installed.
+            ExtraMissing, AnvilMissing…: what it needs is not installed.
         """
         if ledgers is not None:
             for name in ledgers:
@@ -103,6 +104,7 @@ class Devnet:
         self, tell: Callable[[str], None], ledgers: Sequence[str], base: int | None
     ) -> None:
         plan, kinds = NetworkPlan.of(ledgers, base), _kinds(ledgers)
+        check_extras("service", "wasm")  # which its nodes and its worker need
         self._end_all()
         check_ports(plan.ports)
         self._forget()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from caimi.extras import extra_named
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.administration.founding import EvmAdministered
@@ -19,7 +20,6 @@ from caimi.ledgers.evm.local.anvil import (
     running_anvil,
     wait_ready,
 )
-from caimi.ledgers.evm.local.in_process import new_embedded_chain
 from caimi.ledgers.evm.local.keeper import keeper_command
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.connect import http_chain
@@ -108,6 +108,9 @@ class AnvilService:
 
 
 async def _embedded(_: AsyncExitStack, number: int, rich: Mapping[bytes, int]) -> Chain:
+    with extra_named():
+        from caimi.ledgers.evm.local.in_process import new_embedded_chain  # noqa: PLC0415 - an extra
+
     return new_embedded_chain(number, rich)
 
 
