@@ -79,7 +79,7 @@ class AnvilSandboxes(EvmSandboxes):
 
 
 class AnvilService:
-    """An anvil that makes a block a second, each kept in `folder` (port `LedgerService`)."""
+    """An anvil that makes a block a second, or sooner for transactions, each kept in `folder` (port `LedgerService`)."""
 
     def __init__(self, name: str, number: int, port: int, folder: Path) -> None:
         self._options = AnvilOptions(number, port)

@@ -35,8 +35,11 @@ from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.loopback import free_port
 
 BLOCK_SECONDS: Final = 1.0
+SOON_SECONDS: Final = 0.25
+"""Between blocks while there are transactions; the block after theirs comes as soon."""
 IDLE_BLOCK_SECONDS: Final = 5.0
 """Between blocks once there was no transaction for some time: every block stays for ever."""
+_LOOK_SECONDS: Final = 0.1
 _ACTIVE_SECONDS: Final = 60.0
 _RPC_SECONDS: Final = 120.0
 
@@ -75,6 +78,7 @@ class Keeper:
 
     async def make_block(self) -> None:
         """Make one, and keep it."""
+        made = time.monotonic()
         with self._gate.closed():
             await self._rpc.ask("evm_mine")
             block = await self._newest()
@@ -88,21 +92,23 @@ class Keeper:
                 await asyncio.to_thread(self._chain.keep_block, block)
             else:  # transactions, or calls that only an anvil knows
                 await self._keep_state(head)
-                self._active = time.monotonic()
-            self._head = head
-        self._made = time.monotonic()
+                self._active = made
+            self._head, self._made = head, made
 
     async def run(self) -> None:
         """Make blocks for ever."""
         while True:
-            await asyncio.sleep(max(0.0, self._made + BLOCK_SECONDS - time.monotonic()))
+            await asyncio.sleep(_LOOK_SECONDS)
+            passed = time.monotonic() - self._made
             idle = time.monotonic() - self._active > _ACTIVE_SECONDS
-            if idle and time.monotonic() - self._made < IDLE_BLOCK_SECONDS:
-                (pending,) = fields(await self._rpc.ask("txpool_status"), "pending")
-                if quantity(pending) == 0:
-                    await asyncio.sleep(BLOCK_SECONDS / 4)
-                    continue
-            await self.make_block()
+            if passed >= (IDLE_BLOCK_SECONDS if idle else BLOCK_SECONDS) or (
+                passed >= SOON_SECONDS and (self._active == self._made or await self._pending())
+            ):
+                await self.make_block()
+
+    async def _pending(self) -> bool:
+        (count,) = fields(await self._rpc.ask("txpool_status"), "pending")
+        return quantity(count) > 0
 
     async def _keep_state(self, head: ChainHead) -> None:
         dump = data(await self._rpc.ask("anvil_dumpState"))
