@@ -103,6 +103,16 @@ def test_a_supervisor_takes_over_what_runs_and_is_alone(net: Net) -> None:
     assert net.until("kept", runs).pid == kept.pid
 
 
+def test_of_programs_that_are_killed_together_each_end_is_told(net: Net) -> None:
+    names = ("one", "two", "three")
+    supervisor = net.supervise([python(name, SLEEP) for name in names])
+    for each in [net.until(name, runs) for name in names]:
+        os.kill(each.pid, signal.SIGKILL)
+    for name in names:
+        net.until(name, lambda each: each.restarts == 1)
+        assert f"{name} was killed by signal 9" in supervisor.log_tail()
+
+
 def test_what_a_killed_program_had_started_is_ended_before_it_comes_back(net: Net) -> None:
     net.supervise([python("parent", CHILD), python("other", CHILD)])
     parent, other = net.until("parent", runs), net.until("other", runs)

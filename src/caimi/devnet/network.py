@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +28,13 @@ from caimi.devnet.processes import Process
 from caimi.devnet.programs import LEDGER, NODE, SUPERVISOR, all_programs, ledger_services
 from caimi.devnet.supervisor import orders
 from caimi.errors.base import CaimiError
-from caimi.errors.node import DevnetMissing, DevnetRunning, ProcessFailed, ProcessListDamaged
+from caimi.errors.node import (
+    DevnetFolderUnsafe,
+    DevnetMissing,
+    DevnetRunning,
+    ProcessFailed,
+    ProcessListDamaged,
+)
 from caimi.errors.operations import UsageError
 from caimi.ledgers.port import LastingKind
 
@@ -75,6 +83,7 @@ class Devnet:
                 network that is here has others.
             PortTaken: somebody listens on one of its ports.
             DevnetBusy: another command is just starting or ending it.
+            DevnetFolderUnsafe: others can write to its folder.
             DevnetRunning: it is up, and what was asked needs it to be down.
             ProcessFailed: a process did not become ready; its log's end is in the message.
             AnvilMissing…: what a kind of ledgers needs is not installed.
@@ -265,7 +274,13 @@ class Devnet:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(FileExistsError):
+            self.folder.mkdir(parents=True, mode=0o700)
+        found = self.folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise DevnetFolderUnsafe(
+                f"{self.folder} is no directory of this user's that nobody else can write to."
+            )
         with locked(self.folder / _LOCK, "`caimi devnet` command"):
             yield
 
@@ -323,10 +338,13 @@ class Devnet:
             file.unlink(missing_ok=True)
         try:
             config = load_config(self.directory / CONFIG_NAME)
-            state = config.path(config.state).resolve()
         except CaimiError:
-            state = self.directory / Config().state
-        if self.directory in state.parents:
+            config = Config(home=self.directory)
+        state = config.path(config.state)
+        kept = [config.path(config.keys.directory), config.path(config.store.path), self.folder]
+        apart = not any(each == state or state in each.parents for each in kept)
+        ours = self.directory in state.parents and state.resolve() == state  # no link leads away
+        if ours and apart:
             shutil.rmtree(state, ignore_errors=True)
 
     def _missing(self) -> DevnetMissing:

@@ -79,7 +79,10 @@ class AnvilSandboxes(EvmSandboxes):
 
 
 class AnvilService:
-    """An anvil that makes a block a second, or sooner for transactions, each kept in `folder` (port `LedgerService`)."""
+    """An anvil with a block a second, and sooner for transactions (port `LedgerService`).
+
+    Each block is kept in `folder`.
+    """
 
     def __init__(self, name: str, number: int, port: int, folder: Path) -> None:
         self._options = AnvilOptions(number, port)
