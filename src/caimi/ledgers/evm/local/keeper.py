@@ -52,7 +52,7 @@ class Keeper:
         self._gate = gate
         self._chain = chain
         self._head: ChainHead | None = None
-        self._made = 0.0
+        self._made = self._took = 0.0
         self._active = time.monotonic()
 
     async def begin(self, expected: ChainHead | None) -> None:
@@ -93,7 +93,7 @@ class Keeper:
             else:  # transactions, or calls that only an anvil knows
                 await self._keep_state(head)
                 self._active = made
-            self._head, self._made = head, made
+            self._head, self._made, self._took = head, made, time.monotonic() - made
 
     async def run(self) -> None:
         """Make blocks for ever."""
@@ -102,7 +102,8 @@ class Keeper:
             passed = time.monotonic() - self._made
             idle = time.monotonic() - self._active > _ACTIVE_SECONDS
             if passed >= (IDLE_BLOCK_SECONDS if idle else BLOCK_SECONDS) or (
-                passed >= SOON_SECONDS and (self._active == self._made or await self._pending())
+                passed >= max(SOON_SECONDS, 3 * self._took)  # a long chain's state takes long
+                and (self._active == self._made or await self._pending())
             ):
                 await self.make_block()
 
