@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from caimi.config import Config
+from caimi.devnet import processes
 from caimi.devnet.locking import locked
 from caimi.devnet.network import Devnet
 from caimi.devnet.plan import NetworkPlan
@@ -80,6 +81,22 @@ def test_a_network_with_other_ledgers_is_named(here: Path) -> None:
     plan.save(here / ".caimi" / "network.json")
     with pytest.raises(UsageError, match="has the ledgers anvil,anvil"):
         up(here)
+
+
+def test_processes_that_nobody_looks_after_are_named_as_such(here: Path) -> None:
+    """As a kill of `up` leaves them; while it is at work itself, that is as it should be."""
+    folder = here / ".caimi"
+    NetworkPlan.of(["anvil"], 9_000).save(folder / "network.json")
+    process = processes.start("relayer", ["sleep", "60"], folder)
+    processes.save(folder / "processes.json", [process])
+    try:
+        told = asyncio.run(Devnet(here).status())
+        assert [(each.name, each.ok) for each in told] == [("supervisor", False), ("relayer", True)]
+        with locked(folder / "lock", "test"):
+            assert [each.name for each in asyncio.run(Devnet(here).status())] == ["relayer"]
+    finally:
+        Devnet(here).down()
+    assert not process.alive
 
 
 @pytest.mark.parametrize(

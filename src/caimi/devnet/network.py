@@ -20,7 +20,7 @@ from caimi.composition.sandboxes import kinds_in, lasting_kind
 from caimi.config import CONFIG_NAME, Config, load_config
 from caimi.devnet import processes
 from caimi.devnet.founding import PASSPHRASE, READY_SECONDS, Founding
-from caimi.devnet.health import Health, health_of
+from caimi.devnet.health import NO_SUPERVISOR, Health, health_of
 from caimi.devnet.locking import locked
 from caimi.devnet.moving import follow_plan
 from caimi.devnet.plan import NetworkPlan, check_ports
@@ -29,6 +29,7 @@ from caimi.devnet.programs import LEDGER, NODE, SUPERVISOR, all_programs, ledger
 from caimi.devnet.supervisor import orders
 from caimi.errors.base import CaimiError
 from caimi.errors.node import (
+    DevnetBusy,
     DevnetFolderUnsafe,
     DevnetMissing,
     DevnetRunning,
@@ -250,7 +251,10 @@ class Devnet:
         known = self._known()
         if not known:
             raise self._missing()
-        return await health_of(known, self.directory)
+        health = await health_of(known, self.directory)
+        if self._supervisor() is None and self._plan.exists() and not self._busy():
+            return [NO_SUPERVISOR, *health]
+        return health
 
     def running(self) -> list[str]:
         """Name the processes that run."""
@@ -283,6 +287,13 @@ class Devnet:
             )
         with locked(self.folder / _LOCK, "`caimi devnet` command"):
             yield
+
+    def _busy(self) -> bool:
+        try:
+            with self._alone():
+                return False
+        except DevnetBusy:
+            return True
 
     def _known(self, *, damaged: bool = False) -> list[Process]:
         try:

@@ -94,7 +94,7 @@ class AnvilService:
 
     @property
     def command(self) -> list[str]:
-        """The program that makes the anvil's blocks and keeps them."""
+        """The program that makes the anvil's blocks; raises `AnvilMissing` without an anvil."""
         return keeper_command(self._options.number, self._options.port, self._folder)
 
     async def wait_ready(self) -> None:

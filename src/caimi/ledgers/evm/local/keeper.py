@@ -26,7 +26,7 @@ from typing import Any, Final
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import AnvilFailed, LedgerStateDamaged
 from caimi.ledgers.evm.abi.quantities import data, fields, quantity
-from caimi.ledgers.evm.local.anvil import AnvilOptions, anvil_beside
+from caimi.ledgers.evm.local.anvil import ANVIL_VARIABLE, AnvilOptions, anvil_beside, find_anvil
 from caimi.ledgers.evm.local.gate import Gate
 from caimi.ledgers.evm.local.kept_chain import ChainHead, KeptChain
 from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc
@@ -121,8 +121,13 @@ class Keeper:
 
 
 def keeper_command(number: int, port: int, folder: Path) -> list[str]:
-    """Give the command line that runs `keep` until SIGTERM."""
-    told = [f"--number={number}", f"--port={port}", f"--folder={folder}"]
+    """Give the command line that runs `keep` until SIGTERM.
+
+    Raises:
+        AnvilMissing: there is no anvil for it.
+    """
+    anvil = find_anvil().absolute()  # the program is found from here, whatever its directory is
+    told = [f"--number={number}", f"--port={port}", f"--folder={folder}", f"--anvil={anvil}"]
     return [sys.executable, "-m", "caimi.ledgers.evm.local.keeper", *told]
 
 
@@ -208,12 +213,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run as a program: ``--number``, ``--port``, ``--folder``."""
+    """Run as a program: ``--number``, ``--port``, ``--folder``, ``--anvil``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--anvil", required=True)
     told = parser.parse_args(arguments)
+    os.environ[ANVIL_VARIABLE] = told.anvil
 
     async def until_ended() -> None:
         work = asyncio.create_task(keep(told.number, told.port, told.folder))
