@@ -79,7 +79,10 @@ class AnvilSandboxes(EvmSandboxes):
 
 
 class AnvilService:
-    """An anvil that makes a block a second, each kept in `folder` (port `LedgerService`)."""
+    """An anvil with a block a second, and sooner for transactions (port `LedgerService`).
+
+    Each block is kept in `folder`.
+    """
 
     def __init__(self, name: str, number: int, port: int, folder: Path) -> None:
         self._options = AnvilOptions(number, port)
@@ -91,7 +94,7 @@ class AnvilService:
 
     @property
     def command(self) -> list[str]:
-        """The program that makes the anvil's blocks and keeps them."""
+        """The program that makes the anvil's blocks; raises `AnvilMissing` without an anvil."""
         return keeper_command(self._options.number, self._options.port, self._folder)
 
     async def wait_ready(self) -> None:
