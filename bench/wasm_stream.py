@@ -27,9 +27,14 @@ from caimi.inference.wasm.hosting.runner import Mode
 from caimi.inference.wasm.hosting.sealed_weights import SealedWeights
 from caimi.inference.wasm.hosting.session import ModuleSession
 from caimi.inference.wasm.hosting.weights import FileWeights
-from caimi.models import ContentKey, Manifest, Package, PackageSigner, build_manifest, seal
+from caimi.models.content_key import ContentKey
+from caimi.models.manifest import Manifest
+from caimi.models.package import Package
+from caimi.models.publication import build_manifest
+from caimi.models.sealing import seal
+from caimi.models.signing import PackageSigner
 from caimi.storage import LocalStore
-from caimi.zoo.resnet import resnet50
+from zoo.resnet import resnet50
 
 CHUNK_BYTES = 1024 * 1024
 ROUNDS = 15

@@ -1,6 +1,5 @@
 """CAIMI: publish an AI model once, use it from any chain."""
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,7 +8,8 @@ if TYPE_CHECKING:
     from caimi.client.sdk import Network, connect, connect_async
     from caimi.errors import CaimiError
 
-__version__ = version("caimi")
+    __version__: str
+
 __all__ = [
     "AsyncNetwork",
     "CaimiError",
@@ -32,6 +32,10 @@ _PLACES = {
 
 def __getattr__(name: str) -> object:
     # Imported on first use: most commands need nothing of it, and start in a fraction of the time.
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("caimi")
     if name in _PLACES:
         from importlib import import_module  # noqa: PLC0415
 

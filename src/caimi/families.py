@@ -15,7 +15,8 @@ from typing import Final, Protocol, cast
 
 from pydantic import BaseModel
 
-from caimi.errors.operations import FamilyUnusable, UnknownFamily
+from caimi.errors.operations import ExtraMissing, FamilyUnusable, UnknownFamily
+from caimi.extras import extra_named
 
 FAMILIES: Final = "caimi.families"
 NAMESPACES: Final = "caimi.namespaces"
@@ -28,6 +29,13 @@ class TakingSettings(Protocol):
     @property
     def settings(self) -> type[BaseModel]:
         """What a ledger's section says to the family; strict."""
+
+    @property
+    def places(self) -> type[BaseModel] | None:
+        """What it says before CAIMI is on the ledger, strict; None where that is never so.
+
+        Where it is less than `settings`, a section without what is left out is a place still.
+        """
 
 
 def family_names() -> list[str]:
@@ -83,7 +91,10 @@ def _only(name: str, found: tuple[EntryPoint, ...]) -> EntryPoint:
 @cache
 def _load(entry: EntryPoint) -> object:
     try:
-        found: object = entry.load()
+        with extra_named():
+            found: object = entry.load()
+    except ExtraMissing:
+        raise
     except Exception as error:  # whatever another distribution's import does
         raise FamilyUnusable(f"{entry.value} cannot be imported: {error}.") from error
     return found

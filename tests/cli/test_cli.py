@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from unicodedata import category as ud_category
 
@@ -12,14 +13,16 @@ import pytest
 import typer
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
+from caimi.cli import output
 from caimi.cli.app import app
 from caimi.cli.output import plain, say, shown
-from caimi.cli.root import literal
+from caimi.cli.wording import literal
 from caimi.inference.wasm.module import CompiledModule
-from caimi.zoo import named
+from zoo import named
 
 runner = CliRunner()
 
@@ -64,9 +67,28 @@ def test_help_shows_brackets_as_they_are(text: str) -> None:
     assert Text.from_markup(bold).plain == f"{text} caimi"
 
 
-@pytest.mark.parametrize(("path", "command"), [entry for entry in ALL if entry[0][0] != "service"])
-def test_every_command_can_print_json(path: tuple[str, ...], command: click.Command) -> None:
-    assert any("--json" in parameter.opts for parameter in command.params)
+GO_ON: Mapping[tuple[str, ...], str] = dict.fromkeys(
+    (("service", name) for name in ("node", "relayer", "watcher", "worker")),
+    "it runs until it is told to stop, and logs as [logging] says, in JSON too",
+)
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
+def test_every_command_that_ends_can_print_json(
+    path: tuple[str, ...], command: click.Command
+) -> None:
+    can = any("--json" in parameter.opts for parameter in command.params)
+    assert can is (path not in GO_ON)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("words", [[], ["run"], ["keys", "show"], ["service", "worker"]], ids=str)
+def test_a_flag_is_told_without_a_value_and_others_in_words(words: list[str], columns: int) -> None:
+    done = runner.invoke(app, [*words, "--help"], env={"COLUMNS": str(columns)})
+    assert "--help" in done.output
+    for kind in ("<bool>", "<str>", "<int", "<float", "<list"):
+        assert kind not in done.output
+    assert max(map(len, done.output.splitlines())) <= columns
 
 
 @given(st.text(max_size=40))
@@ -184,3 +206,42 @@ def test_the_engines_are_listed_with_their_ids() -> None:
 def test_a_server_is_for_the_remote_engine_and_needed_by_it(options: tuple[str, ...]) -> None:
     done = runner.invoke(app, ["run", "caimi:eip155:1:0x00", "-i", "rows.npy", *options])
     assert done.exit_code == 2
+
+
+ID = "caimi:eip155:31337:0x" + "ab" * 32
+WORDS = "words that can be broken where there is little room for them"
+ROWS = [("a model", ID, WORDS), ("b", ID, "")]
+
+
+def printed(columns: int | None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give a table as a terminal of so many columns shows it, or else as a pipe gets it."""
+    console = Console(file=io.StringIO(), force_terminal=columns is not None, width=columns)
+    monkeypatch.setattr(output, "out", console)
+    output.table("Things", ("name", "id", "about"), ROWS)
+    written = console.file
+    assert isinstance(written, io.StringIO)
+    return Text.from_ansi(written.getvalue()).plain
+
+
+@pytest.mark.parametrize("columns", [40, 80, 110, 200, None])
+def test_an_id_is_whole_in_a_table_however_narrow_the_terminal(
+    columns: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = printed(columns, monkeypatch)
+    assert told.count(ID) == 2
+    assert told.count("Things") == 1
+    for word in ["words", "that", "can", "be", "broken"]:
+        assert word in told
+
+
+def test_a_pipe_gets_a_line_a_row_and_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    title, head, first, second = printed(None, monkeypatch).splitlines()
+    assert (title, head.split()) == ("Things", ["name", "id", "about"])
+    assert first.split("  ")[1:] == [ID, WORDS]
+    assert second.split() == ["b", ID]
+
+
+def test_where_there_is_room_a_frame_keeps_within_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = printed(130, monkeypatch)
+    assert "┃" in told
+    assert max(map(len, told.splitlines())) <= 130

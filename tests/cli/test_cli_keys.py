@@ -107,3 +107,25 @@ def test_a_ledgers_own_kind_of_key_is_taken_from_its_file(run: Run, tmp_path: Pa
     (tmp_path / "keys" / "alice.word").unlink()
     taken = run("import", "alice", str(tmp_path / "w"), "--ledger", "far")
     assert taken["account"] == "local:far:wonderland"
+
+
+def test_a_key_is_exported_and_taken_in_again_under_another_name(run: Run, tmp_path: Path) -> None:
+    own = run("new", "alice")["account"]
+    secret = tmp_path / "secret"
+    secret.write_text("another passphrase")
+    secret.chmod(0o600)
+    file = tmp_path / "wallet.json"
+    run("export", "alice", str(file), "--opened-by", str(secret))
+    assert run("import", "carol", str(file), "--opened-by", str(secret))["account"] == own
+    assert run("export", "alice", str(file), status=1)["error"]["code"] == "CAIMI-C005"
+    word = tmp_path / "alice.key"
+    run("export", "alice", str(word), "--ledger", "far")
+    assert b"ENCRYPTED" in word.read_bytes()
+
+
+def test_a_key_is_renamed_without_its_passphrase(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = run("new", "alice")["account"]
+    monkeypatch.delenv("CAIMI_PASSPHRASE")
+    assert run("rename", "alice", "seller")["default_names_it"] is False
+    assert run("show", "seller")["account"] == own
+    assert run("rename", "alice", "buyer", status=1)["error"]["code"] == "CAIMI-C004"

@@ -90,20 +90,20 @@ def test_a_damaged_journal_is_left_behind_by_another_state(here: Path) -> None:
     done("keys", "new", "alice")
     (here / "state").mkdir()
     (here / "state" / "journal.sqlite").write_bytes(b"no database " * 100)
-    error = refused("search")
+    error = refused("withdraw")
     assert error["code"] == "CAIMI-C007"
     assert "set state in caimi.toml" in error["next"]
     (here / "caimi.toml").write_text('state = "another"\n')
-    done("search")
+    done("withdraw")
 
 
 def test_a_state_that_cannot_be_written_is_another_directory_too(here: Path) -> None:
     done("init")
     done("keys", "new", "alice")
     (here / "state").write_text("a file")
-    assert refused("search")["code"] == "CAIMI-C055"
+    assert refused("withdraw")["code"] == "CAIMI-C055"
     (here / "caimi.toml").write_text('state = "another"\n')
-    done("search")
+    done("withdraw")
 
 
 def test_a_network_that_was_taken_down_or_failed_can_be_started_again(here: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from caimi.client.catalogue import Sought, search
 from caimi.client.deprecation import deprecate
 from caimi.client.publish import publish
 from caimi.client.pull import pull
@@ -29,7 +30,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     offer = "[caimi.sandboxes]\nmemory = memory_ledger.sandbox:MEMORY\n"
     (about / "entry_points.txt").write_text(offer)
     monkeypatch.syspath_prepend(str(about.parent))
-    async with start_world("embedded+memory", tmp_path) as started:
+    async with start_world("embedded,memory", tmp_path) as started:
         yield started
 
 
@@ -94,3 +95,17 @@ async def test_a_model_that_comes_late_to_an_unlike_ledger_is_given_back(
         await transfer(stalled, model, to=world.c.id, recipient=recipient, timeout_seconds=60)
     voyage = await follow(world.consumer, model)
     assert voyage.last.owner == world.publisher.identity.account(world.a.id)
+
+
+async def test_a_publisher_is_the_account_that_its_ledger_reads_and_no_other_word(
+    world: World,
+) -> None:
+    signer = world.publisher.identity.signer_on(world.b.id)
+    await world.b.submit(world.b.registry.publish("worded", "1.0.0", b"\x11" * 32), signer)
+    word = world.publisher.text(world.publisher.identity.account(world.b.id))
+
+    async def found(publisher: str) -> list[str]:
+        return [each.name for each in await search(world.consumer, Sought(publisher=publisher))]
+
+    assert await found(word) == ["worded"]
+    assert await found(word.swapcase()) == []

@@ -23,26 +23,19 @@ from onnx import TensorProto
 from safetensors.numpy import save
 
 from caimi.inference.wasm.compiling.graph import open_model
-from caimi.models import (
-    Capsule,
-    Dataset,
-    FileEntry,
-    Manifest,
-    ModelCard,
-    SealedForm,
-    SignatureRecord,
-    Tensor,
-)
 from caimi.models.ancestry import Contributor
+from caimi.models.card import Dataset, ModelCard
 from caimi.models.files import PackageFile
+from caimi.models.manifest import FileEntry, Manifest
 from caimi.models.onnx_file import check_onnx
 from caimi.models.package import Package
 from caimi.models.safetensors_file import check_safetensors
-from caimi.models.sealed_form import MIN_CHUNK_BYTES
+from caimi.models.sealed_form import MIN_CHUNK_BYTES, Capsule, SealedForm, SignatureRecord
 from caimi.models.sealing_journal import SealingJournal
 from caimi.models.signature_bundle import load_public_key, pem_of, verify_bundle
 from caimi.models.signing import PackageSigner
 from caimi.models.strict_json import decode, encode
+from caimi.models.tensor import Tensor
 from caimi.models.unsafe_formats import find_code
 from caimi.storage.cid import Cid
 from fuzz.decoder import Decoder, Document, Law

@@ -263,7 +263,7 @@ DECODERS = (
     ),
     Decoder(
         "configuration",
-        ("caimi.config.read_toml", "caimi.config.load_config"),
+        ("caimi.config.read_toml", "caimi.config.load_config", "caimi.config._document"),
         lambda: [EXAMPLE, SECTION],
         lambda text: read_toml(_file("caimi.toml", text), Config),
         share=0.1,

@@ -6,8 +6,13 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caimi.models import ContentKey, Manifest, Package, PackageSigner, build_manifest, seal
+from caimi.models.content_key import ContentKey
+from caimi.models.manifest import Manifest
+from caimi.models.package import Package
+from caimi.models.publication import build_manifest
 from caimi.models.sealed_form import MIN_CHUNK_BYTES
+from caimi.models.sealing import seal
+from caimi.models.signing import PackageSigner
 from caimi.storage import LocalStore
 
 CHUNK = MIN_CHUNK_BYTES

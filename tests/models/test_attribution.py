@@ -10,8 +10,8 @@ from sealed_world import MODEL_ID, PUBLISHER, SIGNER, World
 
 from caimi.errors.ids import InvalidAccountId
 from caimi.errors.models import InvalidPackageSignature, SignatureMisplaced
-from caimi.models import PackageSigner
 from caimi.models.attribution import signed_name
+from caimi.models.signing import PackageSigner
 from caimi.models.verification import verify_signature
 
 STRANGER = PackageSigner.generate()

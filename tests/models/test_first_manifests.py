@@ -9,8 +9,8 @@ import rfc8785
 from test_manifest import EXAMPLE
 
 from caimi.errors.models import ManifestMalformed
-from caimi.models import Manifest
 from caimi.models.ancestry import FIRST_SCHEMA, SCHEMA, Contributor
+from caimi.models.manifest import Manifest
 
 RECORDED = (Path(__file__).parent / "first_manifest.json").read_bytes()
 DIGEST = "b2f360c25d305e7eab36a2044f6b13a73807d181719fa768d8cf6e8f814bb730"

@@ -4,7 +4,7 @@ import pytest
 from test_manifest import EXAMPLE
 
 from caimi.errors.models import BrokenLineage, PackageError
-from caimi.models import lineage
+from caimi.models.lineage import lineage
 from caimi.storage import Cid, LocalStore
 
 

@@ -19,20 +19,18 @@ from caimi.errors.models import (
     PackageError,
     UnsafePath,
 )
-from caimi.models import (
+from caimi.models.ancestry import Contributor
+from caimi.models.card import Dataset, ModelCard
+from caimi.models.manifest import FileEntry, Manifest
+from caimi.models.sealed_form import (
+    MIN_CHUNK_BYTES,
     Capsule,
-    Dataset,
-    FileEntry,
-    Manifest,
-    ModelCard,
     SealedForm,
     SignatureRecord,
-    Tensor,
+    chunk_count,
 )
-from caimi.models.ancestry import Contributor
-from caimi.models.sealed_form import MIN_CHUNK_BYTES, chunk_count
 from caimi.models.strict_json import encode
-from caimi.models.tensor import DTYPES
+from caimi.models.tensor import DTYPES, Tensor
 from caimi.storage import Cid, HashFunction
 
 TEXT = st.text(

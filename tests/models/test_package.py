@@ -22,7 +22,8 @@ from caimi.errors.models import (
     UnsafePath,
     UnsupportedEstimator,
 )
-from caimi.models import Package, Tensor
+from caimi.models.package import Package
+from caimi.models.tensor import Tensor
 
 
 def onnx_model(weights=None, *, name="W", shape=("N", 3)):

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sealed_world import CHUNK, SIGNER, World, write_files
 
 from caimi.errors.models import InvalidPackageSignature, SigningKeyUnusable
-from caimi.models import PackageSigner, unseal, verify_bundle
-from caimi.models.signature_bundle import make_bundle
+from caimi.models.signature_bundle import make_bundle, verify_bundle
+from caimi.models.signing import PackageSigner
+from caimi.models.unsealing import unseal
 
 FILES = {
     "model.bin": os.urandom(CHUNK + 1),

@@ -18,9 +18,9 @@ from caimi.errors.storage import (
     SourceChanged,
     StoreFull,
 )
-from caimi.models import ContentKey, unseal
-from caimi.models.content_key import OVERHEAD
+from caimi.models.content_key import OVERHEAD, ContentKey
 from caimi.models.sealing_journal import SealingJournal
+from caimi.models.unsealing import unseal
 from caimi.storage import Cid, HashFunction, LocalStore
 
 SIZES = st.one_of(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_world import CHUNK, MODEL_ID, SIGNER, World
 
-from caimi.models import ContentKey
+from caimi.models.content_key import ContentKey
 from caimi.models.sealed_form import DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MAX_CHUNKS, MAX_FILES
 
 KEY = ContentKey(b"k" * 32)

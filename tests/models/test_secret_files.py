@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sealed_world import write_files
 
 from caimi.errors.models import EmptyPackage, SecretFile
-from caimi.models import Package
+from caimi.models.package import Package
 from caimi.models.secret_files import is_named, stays_behind
 
 

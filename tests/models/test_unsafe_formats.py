@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save as save_safetensors
 
 from caimi.errors.models import CodeExecutingFormat
-from caimi.models import Package
 from caimi.models.files import PackageFile
+from caimi.models.package import Package
 from caimi.models.unsafe_formats import find_code
 
 

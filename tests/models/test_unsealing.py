@@ -27,9 +27,14 @@ from caimi.errors.storage import (
     UnknownSealedFile,
     WrongContentKey,
 )
-from caimi.models import ContentKey, FileEntry, Package, PackageSigner, SealedReader, unseal
 from caimi.models.attribution import signed_name
+from caimi.models.content_key import ContentKey
+from caimi.models.manifest import FileEntry
+from caimi.models.package import Package
+from caimi.models.sealed_reader import SealedReader
 from caimi.models.signature_bundle import make_bundle
+from caimi.models.signing import PackageSigner
+from caimi.models.unsealing import unseal
 from caimi.models.verification import verify_files
 from caimi.storage import Cid, LocalStore
 
@@ -258,7 +263,9 @@ PULL = """
 import asyncio, pathlib, sys
 sys.path[:0] = {path!r}
 from test_unsealing import Killed
-from caimi.models import ContentKey, Manifest, unseal
+from caimi.models.content_key import ContentKey
+from caimi.models.manifest import Manifest
+from caimi.models.unsealing import unseal
 root = pathlib.Path({root!r})
 store = Killed(root / "store")
 manifest = Manifest.parse((root / "manifest").read_bytes())

@@ -14,12 +14,6 @@ from caimi.places import check_file_place, write_result
 _MEGABYTE = 1_000_000
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands of this module."""
-    app.command("compile")(compile_command)
-    app.command()(engines)
-
-
 def compile_command(
     model: Annotated[Path, typer.Argument(help="An ONNX file.")],
     output: Annotated[
@@ -47,8 +41,8 @@ def compile_command(
         from time import perf_counter
 
         from caimi.inference.wasm.compiling.apart import compile_apart
-        from caimi.inference.wasm.compiling.compiler import VARIANTS
         from caimi.inference.wasm.compiling.sizes import sizes_of
+        from caimi.inference.wasm.compiling.variants import VARIANTS
 
         if variant not in VARIANTS:
             raise typer.BadParameter(f"{variant!r} is none of {', '.join(VARIANTS)}")

@@ -12,15 +12,11 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from caimi.cli.options import JsonOption, guarded
+from caimi.cli.options import LEDGER_KINDS_HELP, JsonOption, guarded
 from caimi.cli.output import err, out, print_json
 from caimi.demo.report import DemoStep, Report
 from caimi.errors.operations import UsageError
-
-
-def add_command(app: typer.Typer) -> None:
-    """Add `demo` to the application."""
-    app.command()(demo)
+from caimi.extras import extra_named
 
 
 def demo(
@@ -34,12 +30,7 @@ def demo(
         Path | None,
         typer.Option("--input", "-i", help="What --model runs on: .npy, .npz or .json."),
     ] = None,
-    ledgers: Annotated[
-        str,
-        typer.Option(
-            help="embedded (in this process) or anvil (real node processes); A+B+C for each one's."
-        ),
-    ] = "embedded",
+    ledgers: Annotated[str, typer.Option(help=LEDGER_KINDS_HELP)] = "embedded",
     as_json: JsonOption = False,
 ) -> None:
     """Carry one real model all the way: publish, license, unlock, run, check, move, roll back.
@@ -65,9 +56,10 @@ def demo(
     async def prove() -> Report:
         if inputs is not None and model is None:
             raise UsageError("--input goes with --model: the trained model has its own data.")
-        from caimi.demo.steps import run_steps
-        from caimi.demo.subject import own_subject, trained_subject
-        from caimi.demo.world import start_world
+        with extra_named("demo"):
+            from caimi.demo.steps import run_steps
+            from caimi.demo.subject import own_subject, trained_subject
+            from caimi.demo.world import start_world
 
         with tempfile.TemporaryDirectory(prefix="caimi-demo-") as temporary:
             folder = Path(temporary)

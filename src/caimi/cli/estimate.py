@@ -13,12 +13,6 @@ from caimi.cli.output import err, facts, out, print_json, say, table
 _MEGABYTE = 1_000_000
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands of this module."""
-    app.command("estimate")(estimate_command)
-    app.command()(calibrate)
-
-
 def estimate_command(
     model: Annotated[Path, typer.Argument(help="An ONNX file.")],
     rows: Annotated[int, typer.Option(min=1, max=1_000_000, help="Rows of the input.")] = 1,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.one_ledger import (
-    LedgerOption,
     UnsignedOption,
     account_of,
     id_of,
@@ -17,7 +16,7 @@ from caimi.cli.one_ledger import (
     send,
     told,
 )
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption
 from caimi.cli.proposals import RouteOption
 from caimi.errors.operations import UsageError
 from caimi.hex_text import read_either_case

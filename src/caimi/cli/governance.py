@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli import exits, proposals
+from caimi.cli.durations import seconds_of
 from caimi.cli.one_ledger import (
-    LedgerOption,
     UnsignedOption,
     account_of,
     id_of,
     identity_of,
     on_governed_ledger,
-    seconds_of,
     send,
     told,
 )
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption
 from caimi.cli.output import facts, out, print_json, say, table
 
 if TYPE_CHECKING:
@@ -172,7 +171,8 @@ def hand_over(
             async with journal.operation(
                 "hand-over", opened.id, str(wait), *(" ".join(each) for each in intent)
             ) as operation:
-                return await governance.hand_over(
+                await operation.note(ledger=opened.id)
+                found = await governance.hand_over(
                     opened,
                     signer,
                     proposers=proposers,
@@ -182,6 +182,8 @@ def hand_over(
                     outbox=journal,
                     key=operation.key,
                 )
+                await operation.finish()
+                return found
         finally:
             journal.close()
 

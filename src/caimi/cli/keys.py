@@ -1,4 +1,4 @@
-"""`caimi keys`: make, import, list, show and bind keys."""
+"""`caimi keys`: make, import, export, rename, list, show and bind keys."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caimi.cli import completing
 from caimi.cli.options import ConfigOption, JsonOption, ask_passphrase, guarded
 from caimi.cli.output import facts, print_json, say, table
 
@@ -15,17 +16,26 @@ if TYPE_CHECKING:
     from caimi.ledgers.port import LedgerId
 
 app = typer.Typer(
-    help="Make, import, list, show and bind keys (encrypted files; never plain text).",
+    help="Make, import, export, list and bind keys (encrypted files; never plain text).",
     no_args_is_help=True,
 )
 
 NameArgument = Annotated[str, typer.Argument(help="A short name, such as alice.")]
+KeyArgument = Annotated[str, typer.Argument(help="Its name.", autocompletion=completing.keys)]
 ChosenArgument = Annotated[
-    str | None, typer.Argument(help="Its name; default: the configured or the only key.")
+    str | None,
+    typer.Argument(
+        help="Its name; default: the configured or the only key.", autocompletion=completing.keys
+    ),
 ]
 LedgerOption = Annotated[
     str | None,
-    typer.Option("--ledger", "-l", help="A ledger that does not take the name's other keys."),
+    typer.Option(
+        "--ledger",
+        "-l",
+        help="A ledger that does not take the name's other keys.",
+        autocompletion=completing.ledgers,
+    ),
 ]
 
 
@@ -79,9 +89,10 @@ def import_(
 
     Example: [bold]caimi keys import alice UTC--2026-01-01T00-00-00Z--0123.json[/bold]
     """
-    from caimi.client.keyring import Keyring, read_secret_file
+    from caimi.client.keyring import Keyring
     from caimi.composition.ledgers import family_of
     from caimi.config import load_config
+    from caimi.credentials import read_secret_file
     from caimi.keystore import LocalSigner
     from caimi.ledgers.port import LedgerId
 
@@ -103,6 +114,69 @@ def import_(
         _told(as_json, name, _accounts(settings, name)[LedgerId(section.id)])
 
     guarded(as_json, take)
+
+
+@app.command()
+def export(
+    name: KeyArgument,
+    file: Annotated[Path, typer.Argument(help="A new file for it, for its owner alone.")],
+    opened_by: Annotated[
+        Path | None,
+        typer.Option(help="File with a passphrase for that file; default: the same as for yours."),
+    ] = None,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an account key to a new file (a V3 keystore, or what --ledger has), never plain.
+
+    Example: [bold]caimi keys export alice alice-wallet.json[/bold]
+    """
+    from caimi.client.keyring import Keyring
+    from caimi.composition.ledgers import family_of
+    from caimi.config import load_config
+    from caimi.credentials import read_secret_file
+    from caimi.keystore import KEYSTORES
+
+    def write() -> None:
+        settings = load_config(config)
+        kind = KEYSTORES if ledger is None else family_of(settings.ledger(ledger)).keys
+        secret = None if opened_by is None else read_secret_file(opened_by)
+        Keyring(settings, ask_passphrase).export(name, kind, file, secret)
+        if as_json:
+            print_json({"ok": True, "name": name, "file": file})
+        else:
+            say("Key [bold]{}[/bold] is in {} too, encrypted.", name, file)
+
+    guarded(as_json, write)
+
+
+@app.command()
+def rename(
+    name: KeyArgument,
+    new_name: Annotated[str, typer.Argument(help="Its new name.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a key, with all that is kept under its name, another name. No passphrase is asked for.
+
+    Example: [bold]caimi keys rename alice seller[/bold]
+    """
+    from caimi.client.keyring import Keyring
+    from caimi.config import load_config
+
+    def work() -> None:
+        settings = load_config(config)
+        Keyring(settings).rename(name, new_name)
+        stale = settings.keys.default == name
+        if as_json:
+            print_json({"ok": True, "name": new_name, "was": name, "default_names_it": stale})
+            return
+        say("Key [bold]{}[/bold] is now [bold]{}[/bold].", name, new_name)
+        if stale:
+            say('Next: under \\[keys] in caimi.toml, write default = "{}".', new_name)
+
+    guarded(as_json, work)
 
 
 @app.command("list")

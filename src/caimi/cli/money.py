@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
 from caimi.cli.options import (
+    AccountOption,
     ConfigOption,
     JsonOption,
     KeyOption,
@@ -19,19 +21,28 @@ from caimi.cli.options import (
     with_network,
 )
 from caimi.cli.output import err, print_json, say, shown, table
-from caimi.errors.operations import UnknownLedger, UsageError
+from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
-    from caimi.client.money import Unread, Withdrawn
+    from caimi.client.money import Balance, Due, Unread, Withdrawn
     from caimi.client.network import AsyncNetwork
     from caimi.ledgers.port import Account, Ledger
 
-T = TypeVar("T")
+    _Reading: TypeAlias = Callable[
+        [Iterable[tuple[Ledger, Account]]], Awaitable[tuple[list["T"], list[Unread]]]
+    ]
 
-AccountOption = Annotated[
-    list[str] | None,
-    typer.Option("--account", help="Account to tell of (CAIP-10), and not the key's own."),
-]
+T = TypeVar("T", bound="Balance | Due")
+
+
+@dataclass(frozen=True, slots=True)
+class _Holders:
+    """Whose money is asked about: accounts, or else those of a key, which is not opened."""
+
+    config: Path | None
+    key: str | None
+    ledger: str | None
+    accounts: Sequence[str]
 
 
 def balance(
@@ -47,13 +58,8 @@ def balance(
     """
     from caimi.client.money import balances
 
-    found, unread = _asked(config, key, ledger, account or (), as_json, balances)
-    if as_json:
-        print_json({"ok": not unread, "balances": found, "unread": unread})
-    else:
-        rows = [(each.ledger, each.account, f"{each.amount} {each.symbol}") for each in found]
-        table("Balances", ("ledger", "account", "coins"), rows)
-    _end(unread, as_json=as_json)
+    asked = _Holders(config, key, ledger, account or ())
+    _tell("balances", asked, balances, as_json, ("account",), lambda each: (each.account,))
 
 
 def earnings(
@@ -69,15 +75,9 @@ def earnings(
     """
     from caimi.client.money import dues
 
-    found, unread = _asked(config, key, ledger, account or (), as_json, dues)
-    if as_json:
-        print_json({"ok": not unread, "earnings": found, "unread": unread})
-    else:
-        rows = [(each.ledger, each.source, f"{each.amount} {each.symbol}") for each in found]
-        table("Owed", ("ledger", "by", "coins"), rows)
-        if found:
-            say("Next: [bold]caimi withdraw[/bold]")
-    _end(unread, as_json=as_json)
+    asked = _Holders(config, key, ledger, account or ())
+    columns = ("account", "by")
+    _tell("earnings", asked, dues, as_json, columns, lambda each: (each.account, each.source))
 
 
 def withdraw(
@@ -115,54 +115,45 @@ def withdraw(
     with_network(config, key, as_json, work)
 
 
-def _asked(
-    config: Path | None,
-    key: str | None,
-    ledger: str | None,
-    accounts: Sequence[str],
+def _tell(
+    name: str,
+    holders: _Holders,
+    read: _Reading[T],
     as_json: bool,
-    read: Callable[[list[tuple[Ledger, Account]]], Awaitable[tuple[list[T], list[Unread]]]],
-) -> tuple[list[T], list[Unread]]:
-    """Ask ledgers about accounts, or else about those of a key, which is not opened."""
-    from caimi.client.keyring import Keyring
-    from caimi.composition.ledgers import prepare_ledger
-    from caimi.config import load_config
-
-    async def session() -> tuple[list[T], list[Unread]]:
-        settings = load_config(config)
-        sections = settings.ledgers if ledger is None else [settings.ledger(ledger)]
-        async with AsyncExitStack() as stack:
-            ledgers = [prepare_ledger(section) for section in sections]
-            for each in ledgers:
-                stack.push_async_callback(each.aclose)
-            if accounts:
-                return await read([_named(ledgers, text) for text in accounts])
-            keyring = Keyring(settings)
-            held = {each.ledger: each for each in keyring.accounts_held(keyring.chosen(key))}
-            return await read([(each, held[each.id]) for each in ledgers if each.id in held])
-
-    return guarded(as_json, lambda: asyncio.run(session()))
-
-
-def _named(ledgers: Sequence[Ledger], text: str) -> tuple[Ledger, Account]:
-    from caimi.chains import AccountId
-
-    named = AccountId.parse(text)
-    for ledger in ledgers:
-        if ledger.id == named.ledger:
-            return ledger, ledger.accounts.parse(named.address)
-    raise UnknownLedger(f"{text!r} is of a ledger that is not asked.")
-
-
-def _end(unread: Sequence[Unread], *, as_json: bool) -> None:
-    """Name the ledgers that could not be read, and end with status 1 if there are any."""
-    for each in () if as_json else unread:
-        err.print(shown(f"{each.ledger}: {each.error}", "red"))
+    columns: tuple[str, ...],
+    of: Callable[[T], tuple[str, ...]],
+) -> None:
+    """Print what is read; then name the ledgers that could not be, and end with 1 if any."""
+    found, unread = guarded(as_json, lambda: asyncio.run(_ask(holders, read)))
+    if as_json:
+        print_json({"ok": not unread, name: found, "unread": unread})
+    else:
+        rows = [(*of(each), f"{each.amount} {each.symbol}") for each in found]
+        table(name.capitalize(), (*columns, "coins"), rows)
+        if found and name == "earnings":
+            say("Next: [bold]caimi withdraw[/bold]")
+        for each in unread:
+            err.print(shown(f"{each.ledger}: {each.error}", "red"))
     if unread:
         raise typer.Exit(1)
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    for command in (balance, earnings, withdraw):
-        app.command()(command)
+async def _ask(holders: _Holders, read: _Reading[T]) -> tuple[list[T], list[Unread]]:
+    from caimi.client.keyring import Keyring
+    from caimi.composition.ledgers import account_among, prepare_ledger
+    from caimi.config import load_config
+    from caimi.ledgers.port import LedgerId
+
+    settings = load_config(holders.config)
+    named = holders.ledger
+    sections = settings.ledgers if named is None else [settings.ledger(named)]
+    async with AsyncExitStack() as stack:
+        ledgers = {LedgerId(section.id): prepare_ledger(section) for section in sections}
+        for each in ledgers.values():
+            stack.push_async_callback(each.aclose)
+        if holders.accounts:
+            accounts = [account_among(text, ledgers) for text in holders.accounts]
+        else:
+            keyring = Keyring(settings)
+            accounts = keyring.accounts(keyring.chosen(holders.key))
+        return await read([(ledgers[who.ledger], who) for who in accounts if who.ledger in ledgers])

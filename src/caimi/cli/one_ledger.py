@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -23,28 +22,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LedgerOption = Annotated[
-    str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or name.")
-]
 UnsignedOption = Annotated[
     bool,
     typer.Option("--unsigned", help="Send nothing; print the call for a multi-signature account."),
 ]
-
-_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def seconds_of(text: str) -> int:
-    """Read a duration such as 3d, 36h or 90m.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise UsageError(f"{text!r:.40} is no duration; write 3d, 36h or 90m.")
-    return int(found[1]) * _SECONDS[found[2]]
 
 
 def account_of(text: str) -> bytes:

@@ -6,33 +6,57 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
+from caimi.cli import completing
 from caimi.cli.output import print_error
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import SystemRefused
 from caimi.errors.operations import KeyLocked
+from caimi.extras import extra_named
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
 
 T = TypeVar("T")
 
+
+def key_option(said: str) -> Any:  # noqa: ANN401 - what typer has as an option
+    """Give the option of a key's name, with what is said of it."""
+    return typer.Option("--key", "-k", help=said, autocompletion=completing.keys)
+
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Configuration file; default $CAIMI_CONFIG or caimi.toml."),
 ]
-KeyOption = Annotated[
-    str | None, typer.Option("--key", "-k", help="Name of the key to act with; see `caimi keys`.")
-]
+KeyOption = Annotated[str | None, key_option("Name of the key to act with; see `caimi keys`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 LedgerOption = Annotated[
-    str | None, typer.Option("--ledger", "-l", help="Ledger, by CAIP-2 id or short name.")
+    str | None,
+    typer.Option(
+        "--ledger",
+        "-l",
+        help="Ledger, by CAIP-2 id or short name.",
+        autocompletion=completing.ledgers,
+    ),
 ]
+AccountOption = Annotated[
+    list[str] | None,
+    typer.Option("--account", help="Account to tell of (CAIP-10), and not the key's own."),
+]
+LEDGER_KINDS_HELP: Final = (
+    "Kind of each ledger, joined by commas, the last one for all that remain of three: embedded "
+    "(in this process), anvil (real node processes), or what a family of ledgers brings."
+)
 UriArgument = Annotated[
-    str, typer.Argument(help="caimi:<CAIP-2 ledger>:<model id>[@<version or alias>]")
+    str,
+    typer.Argument(
+        help="caimi:<CAIP-2 ledger>:<model id>[@<version or alias>]",
+        autocompletion=completing.uris,
+    ),
 ]
 
 
@@ -42,7 +66,8 @@ def guarded(as_json: bool, work: Callable[[], T]) -> T:
     What the operating system refuses is an error of the user's surroundings, and named like ours.
     """
     try:
-        return work()
+        with extra_named():
+            return work()
     except CaimiError as error:
         print_error(error, as_json=as_json)
     except OSError as error:

@@ -10,6 +10,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias, cast
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -37,6 +38,8 @@ err = Console(file=cast("IO[str]", STDERR), stderr=True)
 _Report: TypeAlias = Callable[[str, int, int | None], None]
 
 _ESCAPED_BRACKET: Final = re.compile(r"\\+\[(?![a-z#/@][^[]*?\])")
+_TEXT_WIDTH: Final = 16
+"""Of a column of words at least: narrower ones are hard to read."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -90,21 +93,60 @@ def say(text: str, *values: object) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; an empty one says so."""
+    """Print a table; an empty one says so.
+
+    An id is never broken over lines, since it is for copying: in too narrow a terminal each
+    row is a block of lines. Where nobody looks (a pipe) it is a line, without a frame.
+    """
+    cells = [[shown(cell).plain for cell in row] for row in rows]
     if not rows:
         out.print(shown(f"{title}: nothing.", "dim"))
-        return
-    drawn = Table(title=shown(title), title_justify="left", header_style="bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
+    elif not out.is_terminal:
+        _lines(title, columns, cells)
+    elif _fits(columns, cells):
+        _framed(title, columns, cells)
+    else:
+        _blocks(title, columns, cells)
+
+
+def _fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a frame has room for all ids, and some words a line of each text."""
+    parts = [_across(column) for column in zip(columns, *rows, strict=True)]
+    return sum(parts) + 3 * len(parts) + 1 <= out.width
+
+
+def _across(cells: Sequence[str]) -> int:
+    words = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+    return max(words, min(max(map(cell_len, cells)), _TEXT_WIDTH))
+
+
+def _framed(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    out.print(shown(title, "italic"), soft_wrap=True)
+    drawn = Table(header_style="bold")
+    for column, *cells in zip(columns, *rows, strict=True):
+        # Rich takes room from the widest column, also where it holds ids.
+        drawn.add_column(column, overflow="fold", no_wrap=not any(" " in cell for cell in cells))
     for row in rows:
         drawn.add_row(*map(shown, row))
     out.print(drawn)
 
 
+def _blocks(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    for number, row in enumerate(rows):
+        facts("" if number else title, dict(zip(columns, row, strict=True)))
+
+
+def _lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    out.print(shown(title), soft_wrap=True)
+    widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        padded = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+        out.print(shown("  ".join(padded).rstrip()), soft_wrap=True)
+
+
 def facts(title: str, pairs: Mapping[str, object]) -> None:
     """Print names and values under a title, a line each, never broken: they are for copying."""
-    out.print(shown(title, "bold"))
+    out.print(shown(title, "bold"), soft_wrap=True)
     width = max(map(len, pairs), default=0)
     for key, value in pairs.items():
         if str(value):
@@ -124,6 +166,12 @@ def print_error(error: CaimiError, *, as_json: bool) -> None:
         lines.append(shown(f"Next: {error.next_step}"))
     text = Text("\n").join(lines)
     err.print(Panel(text, title=f"[red]{error.code}[/red]", title_align="left"))
+
+
+def print_usage_error(error: CaimiError) -> None:
+    """Print in JSON, on standard error, what is wrong with the words of a command."""
+    STDERR.write(json.dumps({"ok": False, "error": error.as_dict()}, indent=2) + "\n")
+    STDERR.flush()
 
 
 def progress_bars(*, quiet: bool) -> AbstractContextManager[_Report]:
@@ -149,6 +197,7 @@ def _bars(amount: ProgressColumn | None) -> Iterator[_Report]:
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     )
     tasks: dict[str, Any] = {}
     with bars:

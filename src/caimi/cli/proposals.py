@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from caimi.cli.one_ledger import (
-    LedgerOption,
     UnsignedOption,
     account_of,
     on_governed_ledger,
     send,
     told,
 )
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.abi.calls import EvmCall

@@ -1,53 +1,96 @@
-"""The command `caimi` itself: help without lost words, and no error without a name."""
+"""The command `caimi` itself: what it is made of, and no error without a name."""
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from rich.markup import escape
+import typer
 from typer.core import TyperGroup
 
-from caimi.cli.output import print_error
+from caimi.cli.lazy import LazyCommands
+from caimi.cli.output import print_error, print_usage_error
+from caimi.cli.table import entries
+from caimi.cli.wording import literal, unvalued
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import SystemRefused
+from caimi.errors.operations import UsageError
+from caimi.extras import extra_named
 
-_KEPT: Final = re.compile(r"\\(\[/?bold\])")
+T = TypeVar("T")
 
 
 class Root(TyperGroup):
-    """The whole tree of commands: built once, when all of them are in it."""
+    """The whole tree of commands, of which is imported what is called."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - typer's own
-        super().__init__(*args, **kwargs)
-        for command in _tree(self):
-            command.help = literal(command.help)
-            for parameter in command.params:
-                if getattr(parameter, "help", None):
-                    parameter.help = literal(parameter.help)
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**settings)
+        self._lazy = LazyCommands(entries())
+        self.commands = self._lazy  # type: ignore[assignment]
+        self.help = literal(self.help)
+        self._as_json = False
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer carries its own click
+        """Give the options of the program itself."""
+        return [unvalued(parameter) for parameter in super().get_params(ctx)]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the help, for which no command is imported."""
+        self._outline().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401 - as above
+        """Offer commands, of which none is imported for that."""
+        outline = self._outline()
+        return outline.shell_complete(type(ctx)(outline, info_name=ctx.info_name), incomplete)
+
+    def _outline(self) -> TyperGroup:
+        outline = TyperGroup(
+            name=self.name,
+            commands=self._lazy.outlines(),
+            rich_markup_mode=self.rich_markup_mode,
+            help=self.help,
+            params=self.params,
+        )
+        outline.get_params = self.get_params  # type: ignore[method-assign]
+        return outline
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - typer's own
         """Run the command line; what the system refuses outside of a command's work is named."""
         given = kwargs.get("args") or (args[0] if args else None) or sys.argv[1:]
+        self._as_json = "--json" in given
         try:
-            return super().main(*args, **kwargs)
+            with extra_named():
+                return super().main(*args, **kwargs)
         except CaimiError as error:
-            print_error(error, as_json="--json" in given)
+            print_error(error, as_json=self._as_json)
         except OSError as error:
             if error.errno is None:
                 raise
-            print_error(SystemRefused.of(error), as_json="--json" in given)
+            print_error(SystemRefused.of(error), as_json=self._as_json)
         sys.exit(1)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - typer's own
+        """Read the program's own options."""
+        return self._told(lambda: super(Root, self).make_context(*args, **kwargs))
 
-def literal(text: str | None) -> str | None:
-    """Give help as rich shows it word for word: only ``[bold]`` is markup, no other bracket is."""
-    return None if text is None else _KEPT.sub(r"\1", escape(text))
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
+        """Read a command's words, and run it."""
+        return self._told(lambda: super(Root, self).invoke(ctx))
 
-
-def _tree(command: Any) -> Iterator[Any]:  # noqa: ANN401 - typer carries its own click
-    yield command
-    for child in getattr(command, "commands", {}).values():
-        yield from _tree(child)
+    def _told(self, work: Callable[[], T]) -> T:
+        """Where JSON was asked for, tell in JSON what is wrong with the words of the command."""
+        try:
+            return work()
+        except typer.TyperException as error:
+            if not self._as_json:
+                raise
+            at: Any = getattr(error, "ctx", None)
+            print_usage_error(
+                UsageError(
+                    error.format_message(),
+                    why=at and at.get_usage(),
+                    next_step=at and f"Run `{at.command_path} --help`.",
+                )
+            )
+            raise typer.Exit(error.exit_code) from error

@@ -14,9 +14,10 @@ from caimi.client.listing import Listing, listings
 from caimi.client.model_index import ModelIndex
 from caimi.client.resolve import as_uri, fetch_manifest, resolve
 from caimi.client.voyage import follow
+from caimi.errors.ids import InvalidAccountId
 from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.home import find_home_model
-from caimi.ledgers.port import Ledger, RegisteredModel
+from caimi.ledgers.port import AccountCodec, Ledger, RegisteredModel
 from caimi.ledgers.telling import history_entry
 from caimi.models.lineage import Lineage, lineage
 from caimi.models.manifest import Manifest
@@ -45,8 +46,8 @@ class FoundModel:
 class Sought:
     """What a search looks for: a part of the name or id, or the `exact` name.
 
-    `publisher` is an account as its ledger writes it; `for_sale` leaves out what has no price on
-    any configured ledger.
+    `publisher` is an account in a writing that its ledger reads; `for_sale` leaves out what has no
+    price on any configured ledger.
     """
 
     text: str = ""
@@ -61,9 +62,9 @@ class Sought:
             return model.name == sought
         return sought in model.name or sought in model.model_id.hex()
 
-    def takes(self, found: FoundModel) -> bool:
-        """Whether one that is named so is sought besides."""
-        if self.publisher is not None and found.publisher.lower() != self.publisher.lower():
+    def takes(self, found: FoundModel, accounts: AccountCodec) -> bool:
+        """Whether one that is named so is sought besides; `accounts` are of its home ledger."""
+        if self.publisher is not None and not _is(found.publisher, self.publisher, accounts):
             return False
         return bool(found.prices) or not self.for_sale
 
@@ -141,7 +142,20 @@ async def search(
         alike = await _everywhere(context, ledgers, lambda model: model.name in names, progress)
     bearing = Counter(each.name for each in alike)
     marked = [replace(each, namesakes=bearing[each.name] - 1) for each in found]
-    return sorted(filter(wanted.takes, marked), key=lambda each: (each.name, each.uri))
+    taken = [each for each in marked if wanted.takes(each, _home(context, each).accounts)]
+    return sorted(taken, key=lambda each: (each.name, each.uri))
+
+
+def _home(context: Context, found: FoundModel) -> Ledger:
+    return context.ledger(ModelUri.parse(found.uri).ledger)
+
+
+def _is(written: str, sought: str, accounts: AccountCodec) -> bool:
+    """Whether two writings are one account of a ledger; where one is none, they are not."""
+    try:
+        return accounts.parse(written) == accounts.parse(sought)
+    except InvalidAccountId:
+        return False
 
 
 async def _everywhere(

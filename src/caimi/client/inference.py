@@ -13,8 +13,8 @@ from caimi.client.context import Context
 from caimi.client.pull import Pulled
 from caimi.client.resolve import fetch_manifest, resolve
 from caimi.errors.inference import ModelNotRunnable, PriceTooHigh, ReceiptInvalid
-from caimi.inference.engine import Session
-from caimi.inference.engines import DEFAULT_ENGINE, engine_named
+from caimi.inference.engine import DEFAULT_ENGINE, Session
+from caimi.inference.engines import engine_named
 from caimi.inference.inclusion import Inclusion
 from caimi.inference.oip.names import protocol_name
 from caimi.inference.prices import Offer

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from caimi.chains import AccountId
 from caimi.client.bindings import Binding
+from caimi.client.renaming import rename_files
 from caimi.composition.keys import kinds_of_keys
 from caimi.config import Config
+from caimi.credentials import given_passphrase, read_secret_file
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
 from caimi.keystore import KEYSTORES, LocalSigner
 from caimi.ledgers.port import Account, KeyFiles, LedgerId, Signer, StoredKey
@@ -19,8 +21,6 @@ from caimi.models.signing import PackageSigner
 from caimi.names import check_name, is_name
 from caimi.places import write_result
 from caimi.signatures import account_text
-
-PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Keyring:
         contract = config.keys.contract
         self._contract = None if contract is None else str(AccountId.parse(contract))
         self._kinds = kinds_of_keys(config.ledgers)
+        self._known = {**self._kinds, **kinds_of_keys(config.places)}
 
     def names(self) -> list[str]:
         """List the names there are.
@@ -145,6 +146,38 @@ class Keyring:
             raise self._unusable(error) from error
         return made
 
+    def export(
+        self, name: str, kind: KeyFiles, place: Path, passphrase: bytes | None = None
+    ) -> Signer:
+        """Write a name's key of one kind to a new file, which `passphrase` opens, or else its own.
+
+        Raises:
+            KeyMissing: there is no such name, or it has no key of that kind.
+            KeyExists: something is at the place.
+            KeyLocked: the passphrase does not open it.
+        """
+        self._check_there(name)
+        own = self.passphrase(f"Passphrase for key {name}")
+        key = kind.load(self.file(name, kind.ending), own)
+        key.save(place, own if passphrase is None else passphrase)
+        return key
+
+    def rename(self, name: str, new: str) -> None:
+        """Give all that is kept under a name another one; run again, it finishes what was killed.
+
+        Raises:
+            InvalidName: one of them is no name for a key.
+            KeyMissing: there is no such name.
+            KeyExists: the new one is taken.
+            KeysUnusable: the directory cannot be written, or takes no hard links.
+        """
+        for each in (name, new):
+            check_name(each, "a key")
+        try:
+            rename_files(self._directory, name, new, KEYSTORES.ending)
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def open(self, name: str | None = None) -> Identity:
         """Open the named key, or the default one, or the only one.
 
@@ -198,18 +231,13 @@ class Keyring:
             KeyLocked: its file is damaged.
         """
         self._check_there(name)
-        kind = self._kinds[ledger]
+        kind = self._known[ledger]
         file = self.file(name, kind.ending)
         if not self._is_there(file):
             raise _lacking(name, ledger)
         return Account(ledger, kind.account_in(file))
 
-    def accounts(self, name: str) -> dict[LedgerId, Account]:
-        """Read a name's accounts on all configured ledgers; raises as `account_on`."""
-        self._check_there(name)
-        return {ledger: self.account_on(ledger, name) for ledger in self._kinds}
-
-    def accounts_held(self, name: str) -> list[Account]:
+    def accounts(self, name: str) -> list[Account]:
         """Read a name's account on each configured ledger where it has one; opens no key.
 
         Raises:
@@ -261,7 +289,7 @@ class Keyring:
     def _others(self) -> dict[LedgerId, KeyFiles]:
         """Give the kinds of keys of those ledgers that do not take a name's own."""
         return {
-            ledger: kind for ledger, kind in self._kinds.items() if kind.ending != KEYSTORES.ending
+            ledger: kind for ledger, kind in self._known.items() if kind.ending != KEYSTORES.ending
         }
 
     def _only(self) -> str:
@@ -272,14 +300,14 @@ class Keyring:
         return names[0]
 
     def passphrase(self, prompt: str) -> bytes:
-        """Find the passphrase: ``$CAIMI_PASSPHRASE``, the configured file, or a prompt.
+        """Find the passphrase: what `given_passphrase` gives, the configured file, or a prompt.
 
         Raises:
             KeyLocked: none is given, or others can read the file.
         """
-        given = os.environ.get(PASSPHRASE_VARIABLE)
-        if given:
-            return given.encode()
+        given = given_passphrase()
+        if given is not None:
+            return given
         if self._passphrase_file is not None:
             return read_secret_file(self._passphrase_file)
         if self._ask is None:
@@ -315,30 +343,3 @@ def _lacking(name: str, ledger: LedgerId) -> KeyMissing:
         why="Ledgers of that kind do not take its other keys.",
         next_step=f"Run `caimi keys new {name} --ledger {ledger}`.",
     )
-
-
-def read_secret_file(path: Path) -> bytes:
-    """Read a passphrase file, refusing one that others can read.
-
-    Raises:
-        KeyLocked: it is missing, empty, or its mode lets others in.
-    """
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device has no end
-            raise KeyLocked(f"The passphrase file {path} is not a plain file.")
-        mode = stat.S_IMODE(found.st_mode)
-        text = path.read_bytes().strip()
-    except OSError as error:
-        raise KeyLocked(
-            f"The passphrase file {path} cannot be read: {error.strerror or error}."
-        ) from error
-    if mode & 0o077:
-        raise KeyLocked(
-            f"The passphrase file {path} has mode {mode:03o}.",
-            why="Others on this machine can read it.",
-            next_step=f"Run `chmod 600 {path}`.",
-        )
-    if not text:
-        raise KeyLocked(f"The passphrase file {path} is empty.")
-    return text

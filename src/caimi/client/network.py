@@ -1,6 +1,7 @@
 """A connected network: every operation as a method, asynchronous.
 
-`caimi.connect` gives the same synchronously, for scripts and notebooks.
+`caimi.connect` gives the same synchronously, for scripts and notebooks. An operation imports what
+it needs when it is called: reading needs a third of it, and is to be quick.
 """
 
 from __future__ import annotations
@@ -9,63 +10,50 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from caimi.chains import AccountId
-from caimi.client import (
-    aliases,
-    catalogue,
-    deprecation,
-    pricing,
-    publish,
-    pull,
-    purchase,
-    transfer,
-)
-from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
-from caimi.client.catalogue import FoundModel, HistoryLine, Shown, Sought
 from caimi.client.context import Context, Progress, no_progress
-from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
-from caimi.client.licences import HeldLicence, licences
-from caimi.client.pricing import PricedModel
-from caimi.client.publish import Description, Published
-from caimi.client.pull import Pulled
-from caimi.client.purchase import Bought
-from caimi.client.resolve import resolve
-from caimi.client.transfer import Transferred
-from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
 from caimi.composition.committee import reach_nodes
-from caimi.composition.ledgers import open_ledgers
+from caimi.composition.ledgers import account_among, open_ledgers
+from caimi.composition.trust import Trust
 from caimi.config import Config
 from caimi.custody.keys import GroupKey
 from caimi.errors.ids import InvalidAccountId
 from caimi.errors.machine import SystemRefused
 from caimi.errors.node import NodeRefused, NodeUnreachable
-from caimi.errors.operations import UsageError
+from caimi.errors.operations import KeyMissing, UsageError
+from caimi.extras import extra_named
 from caimi.hex_text import read_either_case, read_hex
-from caimi.inference.engine import Session
-from caimi.inference.engines import DEFAULT_ENGINE
-from caimi.inference.inclusion import Inclusion
-from caimi.inference.receipt import SignedReceipt
-from caimi.inference.spread import spread_of
-from caimi.inference.tensors import Tensors
-from caimi.inference.verification import Evidence
+from caimi.inference.engine import DEFAULT_ENGINE
+from caimi.journal import Journal, JournalStore
 from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
-from caimi.messaging.relayer import Relayer
-from caimi.models.manifest import Manifest
-from caimi.models.package import Package
-from caimi.persistence import open_journal
 from caimi.places import cache_folder
 from caimi.services.custodians import HttpCustodian
 from caimi.services.endpoint import Endpoint
-from caimi.services.validators import HttpValidator
-from caimi.services.workers import WORKER_TIMEOUT, HttpWorker
 from caimi.storage.local import LocalStore
+from caimi.tls.contexts import ClientTls
 from caimi.uri import ModelUri
 
 if TYPE_CHECKING:
+    from caimi.client.batch import AnchoredPublication, Release
+    from caimi.client.catalogue import FoundModel, HistoryLine, Shown
+    from caimi.client.inference import WorkerAnswer
+    from caimi.client.licences import HeldLicence
+    from caimi.client.pricing import PricedModel
+    from caimi.client.publish import Description, Published
+    from caimi.client.pull import Pulled
+    from caimi.client.purchase import Bought
+    from caimi.client.transfer import Transferred
+    from caimi.client.verify import Verified
+    from caimi.inference.engine import Session
+    from caimi.inference.inclusion import Inclusion
+    from caimi.inference.receipt import SignedReceipt
+    from caimi.inference.tensors import Tensors
     from caimi.inference.wasm.hosting.host import ModuleHost
+    from caimi.models.manifest import Manifest
+    from caimi.models.package import Package
 
 SERVICE_POLL_SECONDS = 0.3
 
@@ -99,7 +87,7 @@ class AsyncNetwork:
         keys = None if reading else await asyncio.to_thread(Keyring(config, ask).open, key)
         async with AsyncExitStack() as stack:
             ledgers = await open_ledgers(stack, config.ledgers, price_caps)
-            nodes = reach_nodes(stack, config.committee)
+            nodes = reach_nodes(stack, config)
             yield cls(make_context(config, keys, ledgers, nodes), config)
 
     def _ledger(self, name: str | None) -> LedgerId:
@@ -134,6 +122,9 @@ class AsyncNetwork:
 
         `payees` are CAIP-10 ids of accounts on ledgers where the price is paid.
         """
+        from caimi.client import publish
+        from caimi.models.package import Package
+
         package = (
             path
             if isinstance(path, Package)
@@ -156,6 +147,8 @@ class AsyncNetwork:
         self, releases: Sequence[Release], *, ledger: str
     ) -> list[AnchoredPublication]:
         """Anchor many publications by one transaction a batch, each with its proof."""
+        from caimi.client.batch import PublicationBatcher
+
         batcher = PublicationBatcher(self.context, self._ledger(ledger))
         return await asyncio.gather(*(batcher.publish(release) for release in releases))
 
@@ -170,26 +163,36 @@ class AsyncNetwork:
         progress: Progress = no_progress,
     ) -> list[FoundModel]:
         """Find models by a part of their name or id; see `caimi.client.catalogue.Sought`."""
+        from caimi.client import catalogue
+
         where = self._ledger(ledger) if ledger is not None else None
-        sought = Sought(text, exact, publisher, for_sale)
+        sought = catalogue.Sought(text, exact, publisher, for_sale)
         return await catalogue.search(self.context, sought, where, progress)
 
     async def show(self, uri: str) -> Shown:
         """Tell everything about a model."""
+        from caimi.client import catalogue
+
         return await catalogue.show(self.context, uri)
 
     async def lineage(self, uri: str) -> tuple[Manifest, ...]:
         """Give a version and all that it was made from, each once and before its parents."""
+        from caimi.client import catalogue
+
         return await catalogue.ancestors(self.context, uri)
 
     async def history(self, uri: str, *, progress: Progress = no_progress) -> list[HistoryLine]:
         """List a model's events on all ledgers."""
+        from caimi.client import catalogue
+
         return await catalogue.history(self.context, uri, progress)
 
     async def licences(
         self, accounts: Sequence[Account], *, progress: Progress = no_progress
     ) -> list[HeldLicence]:
         """List the licences that some accounts hold, on all ledgers."""
+        from caimi.client.licences import licences
+
         return await licences(self.context, accounts, progress=progress)
 
     async def set_price(self, uri: str, price: str, *, payees: Sequence[str] = ()) -> PricedModel:
@@ -197,6 +200,8 @@ class AsyncNetwork:
 
         It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.
         """
+        from caimi.client import pricing
+
         named = [self.account_named(each) for each in payees]
         return await pricing.set_price(self.context, uri, price, named)
 
@@ -214,6 +219,8 @@ class AsyncNetwork:
         It is for oneself, or for `reader`: an account of the paying ledger (its address or CAIP-10
         id), or the name of a key in the keyring.
         """
+        from caimi.client import purchase
+
         paying = self._ledger(ledger) if ledger is not None else self._home(uri)
         return await purchase.buy(
             self.context,
@@ -237,6 +244,8 @@ class AsyncNetwork:
 
         `recipient` is an account's address, CAIP-10 id, or the name of a key in the keyring.
         """
+        from caimi.client import transfer
+
         ledger = self._ledger(to) if to is not None else self._home(uri)
         wait = transfer.PACKET_SECONDS if timeout_seconds is None else timeout_seconds
         return await transfer.transfer(
@@ -257,6 +266,8 @@ class AsyncNetwork:
         progress: Progress = no_progress,
     ) -> Pulled:
         """Unlock, fetch and check a licensed version; by default into the private cache."""
+        from caimi.client import pull
+
         target = Path(directory) if directory is not None else await self._cached(uri)
         return await pull.pull(self.context, uri, target, permit=permit, progress=progress)
 
@@ -264,6 +275,8 @@ class AsyncNetwork:
         self, uri: str, *, engine: str = DEFAULT_ENGINE, progress: Progress = no_progress
     ) -> Session:
         """Pull a licensed version and open it in an engine: ``onnx``, ``wasm``, ``wasm-int8``…"""
+        from caimi.client.inference import open_session
+
         pulled = await self.pull(uri, progress=progress)
         progress("open", 0, None)
         session = await asyncio.to_thread(open_session, pulled, engine)
@@ -272,11 +285,14 @@ class AsyncNetwork:
 
     async def open_remote(self, uri: str, server: str, model: str | None = None) -> Session:
         """Open a version that a server runs; see `caimi.client.inference.open_remote`."""
+        from caimi.client.inference import open_remote
+
         return await open_remote(self.context, uri, server, model)
 
     async def open_streamed(self, uri: str, host: ModuleHost) -> Session:
         """Open a licensed version whose weights are streamed; see `open_streamed`."""
-        from caimi.client.streaming import open_streamed  # noqa: PLC0415 - loads slowly
+        with extra_named():
+            from caimi.client.streaming import open_streamed
 
         return await open_streamed(self.context, uri, host)
 
@@ -298,10 +314,13 @@ class AsyncNetwork:
             PriceTooHigh, ReceiptInvalid, NodeUnreachable, NodeRefused: see
                 `caimi.client.inference.ask_worker`.
         """
+        from caimi.client.inference import ask_worker
+        from caimi.services.workers import WORKER_TIMEOUT, HttpWorker
+
         url = worker or next((entry.url for entry in self.config.workers), None)
         if url is None:
             raise UsageError("No worker is configured; name one with --worker URL.")
-        endpoint = Endpoint(url, timeout=WORKER_TIMEOUT)
+        endpoint = Endpoint(url, timeout=WORKER_TIMEOUT, tls=self._tls(url))
         try:
             client = HttpWorker(endpoint)
             return await ask_worker(self.context, client, uri, inputs, max_price=max_price)
@@ -310,6 +329,8 @@ class AsyncNetwork:
 
     async def verify(self, uri: str, directory: str | Path | None = None) -> Verified:
         """Check a version: ledger, manifest, stored chunks, and plain files where given."""
+        from caimi.client.verify import verify_version
+
         return await verify_version(
             self.context, uri, Path(directory) if directory is not None else None
         )
@@ -329,6 +350,10 @@ class AsyncNetwork:
         for the receipt's model in an engine of the answer id `answer`, also that running the model
         again gives the same answer.
         """
+        from caimi.client.verify import read_receipt, verify_receipt
+        from caimi.inference.spread import spread_of
+        from caimi.inference.verification import Evidence
+
         signed = await asyncio.to_thread(read_receipt, Path(path))
         inclusion = await self._inclusion(signed)
         spread = spread_of(session, inputs)
@@ -337,11 +362,13 @@ class AsyncNetwork:
 
     async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
         """Ask the worker that signed for the inclusion proof; None when it has none to give."""
+        from caimi.services.workers import HttpWorker
+
         said = signed.receipt
         for entry in self.config.workers:
             if str(AccountId(entry.ledger, entry.account)) == said.worker:
                 digest = said.digest(self.context.ledger(said.worker_ledger).accounts)
-                endpoint = Endpoint(entry.url)
+                endpoint = Endpoint(entry.url, tls=self._tls(entry.url))
                 try:
                     return await HttpWorker(endpoint).inclusion(digest)
                 except (NodeRefused, NodeUnreachable):
@@ -350,22 +377,34 @@ class AsyncNetwork:
                     await endpoint.aclose()
         return None
 
+    def _tls(self, url: str) -> ClientTls | None:
+        listed = (entry.trust for entry in self.config.workers if entry.url == url)
+        return Trust(self.config).of(url, next(listed, None))
+
     async def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""
+        from caimi.client import aliases
+
         return await aliases.set_alias(self.context, uri, alias)
 
     async def alias_history(self, uri: str, alias: str) -> list[AliasChange]:
         """List what an alias pointed at over time."""
+        from caimi.client import aliases
+
         return await aliases.alias_history(self.context, uri, alias)
 
     async def deprecate(self, uri: str, reason: str) -> Done[None]:
         """Mark a version as deprecated."""
+        from caimi.client import deprecation
+
         return await deprecation.deprecate(self.context, uri, reason)
 
     def _home(self, uri: str) -> LedgerId:
         return LedgerId(ModelUri.parse(uri).ledger)
 
     async def _cached(self, uri: str) -> Path:
+        from caimi.client.resolve import resolve
+
         resolved = await resolve(self.context, uri)
         folder = self.config.path(self.config.state) / "models"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -393,8 +432,7 @@ class AsyncNetwork:
             InvalidAccountId: it is none.
             UnknownLedger: its ledger is not configured.
         """
-        named = AccountId.parse(text)
-        return self.context.ledger(named.ledger).accounts.parse(named.address)
+        return account_among(text, self.context.ledgers)
 
 
 def make_context(
@@ -405,6 +443,9 @@ def make_context(
 ) -> Context:
     """Join what operations work with. `nodes` are the committee's, by index."""
     if config.delivery.mode == "self" and keys is not None:
+        from caimi.messaging.relayer import Relayer
+        from caimi.services.validators import HttpValidator
+
         validators = [HttpValidator(endpoint) for endpoint in nodes.values()]
         held = {name: each for name, each in ledgers.items() if keys.holds(name)}
         relayer = Relayer(held, validators, keys.signers(held))
@@ -421,7 +462,7 @@ def make_context(
     return Context(
         ledgers=ledgers,
         store=LocalStore(config.path(config.store.path)),
-        journal=open_journal(config),
+        journal=_journal(config, keys),
         keys=keys,
         group=group,
         custodians=[
@@ -432,6 +473,22 @@ def make_context(
         wait_seconds=config.delivery.wait_seconds,
         index_folder=_index_folder(),
     )
+
+
+def _journal(config: Config, keys: Identity | None) -> Journal:
+    """Open the user's journal; whoever only reads decides nothing, and needs no file for it."""
+    if keys is None:
+        return Journal(cast("JournalStore", _NoStore()), config.journal_path)
+    from caimi.persistence import open_journal
+
+    return open_journal(config)
+
+
+class _NoStore:
+    """Keeps nothing: whatever it is asked for raises `KeyMissing`."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise KeyMissing("No key was opened: this network is for reading.")
 
 
 def _index_folder() -> Path | None:

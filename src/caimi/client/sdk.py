@@ -106,19 +106,20 @@ def connect(
     *,
     key: str | None = None,
     ask: Callable[[str], str] | None = None,
+    profile: str | None = None,
 ) -> Network:
-    """Connect with a configuration file; `key` names the key to act with.
+    """Connect with a configuration file, or a profile; `key` names the key to act with.
 
     `config` is a file or the folder that it is in; without it, ``$CAIMI_CONFIG`` or the
     `caimi.toml` of this folder or one above it. `ask` is called for a passphrase that neither
     ``$CAIMI_PASSPHRASE`` nor the file gives.
 
     Raises:
-        ConfigMissing, ConfigInvalid: there is no usable configuration.
+        ConfigMissing, ConfigInvalid, UnknownProfile: there is no usable configuration.
         KeyMissing, KeyLocked: the key cannot be opened.
         LedgerUnavailable, WrongLedger: a ledger does not answer, or is another one.
     """
-    return Network(AsyncNetwork.connect(load_config(config), key=key, ask=ask))
+    return Network(AsyncNetwork.connect(load_config(config, profile), key=key, ask=ask))
 
 
 def connect_async(
@@ -126,12 +127,13 @@ def connect_async(
     *,
     key: str | None = None,
     ask: Callable[[str], str] | None = None,
+    profile: str | None = None,
 ) -> AbstractAsyncContextManager[AsyncNetwork]:
     """Connect as `connect` does, for ``async with``: operations are awaited.
 
     Raises:
-        ConfigMissing, ConfigInvalid: there is no usable configuration.
+        ConfigMissing, ConfigInvalid, UnknownProfile: there is no usable configuration.
         KeyMissing, KeyLocked: the key cannot be opened, when the network is entered.
         LedgerUnavailable, WrongLedger: a ledger does not answer, or is another one; likewise.
     """
-    return AsyncNetwork.connect(load_config(config), key=key, ask=ask)
+    return AsyncNetwork.connect(load_config(config, profile), key=key, ask=ask)

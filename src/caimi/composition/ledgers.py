@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 
-from caimi.config import LedgerSection
+from caimi.chains import AccountId
+from caimi.config import LedgerSection, PlaceSection
 from caimi.errors.ledgers import LedgerUnavailable
-from caimi.errors.operations import FamilyUnusable
+from caimi.errors.operations import FamilyUnusable, UnknownLedger
 from caimi.families import find_family
-from caimi.ledgers.port import Family, Ledger, LedgerId, LedgerPlace
+from caimi.ledgers.port import Account, Family, Ledger, LedgerId, LedgerPlace
 from caimi.logs import logger
 
 _log = logger(__name__)
 
 
-def family_of(section: LedgerSection | LedgerPlace) -> Family:
+def family_of(section: LedgerSection | PlaceSection | LedgerPlace) -> Family:
     """Give the family of a ledger.
 
     Raises:
@@ -82,3 +83,18 @@ async def open_views(stack: AsyncExitStack, section: LedgerSection) -> dict[str,
                 raise
             _log.warning("%s", error)
     return views
+
+
+def account_among(text: str, ledgers: Mapping[LedgerId, Ledger]) -> Account:
+    """Read a CAIP-10 id of an account of one of some ledgers.
+
+    Raises:
+        InvalidAccountId: it is none.
+        UnknownLedger: its ledger is none of these.
+    """
+    named = AccountId.parse(text)
+    ledger = ledgers.get(LedgerId(named.ledger))
+    if ledger is None:
+        known = ", ".join(ledgers) or "none"
+        raise UnknownLedger(f"{text!r} is of none of these ledgers: {known}.")
+    return ledger.accounts.parse(named.address)

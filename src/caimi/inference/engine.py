@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from caimi.inference.tensors import Array, Tensors
-from caimi.models.tensor import Tensor
+if TYPE_CHECKING:
+    from caimi.inference.tensors import Array, Tensors
+    from caimi.models.tensor import Tensor
+
+DEFAULT_ENGINE: Final = "onnx"
 
 
 class Session(Protocol):

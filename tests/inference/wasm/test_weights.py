@@ -24,7 +24,7 @@ from caimi.inference.wasm.hosting.runner import Limits, Mode
 from caimi.inference.wasm.hosting.sealed_weights import SealedWeights
 from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.metadata import Weight
-from caimi.models import ContentKey
+from caimi.models.content_key import ContentKey
 
 
 class TestFileWeights(WeightConformance):

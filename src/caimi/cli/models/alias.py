@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caimi.cli import completing
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
 from caimi.cli.output import print_json, say
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 def set_alias(
     uri: UriArgument,
-    alias: Annotated[str, typer.Argument(help="Such as production.")],
+    alias: Annotated[
+        str, typer.Argument(help="Such as production.", autocompletion=completing.aliases)
+    ],
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption, with_network
+from caimi.cli.options import AccountOption, ConfigOption, JsonOption, KeyOption, with_network
 from caimi.cli.output import block_bars, print_json, table
 
 if TYPE_CHECKING:
@@ -15,10 +13,7 @@ if TYPE_CHECKING:
 
 
 def licences(
-    account: Annotated[
-        list[str] | None,
-        typer.Option("--account", help="Account to tell of (CAIP-10), and not the key's own."),
-    ] = None,
+    account: AccountOption = None,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -34,7 +29,7 @@ def licences(
         held = (
             [net.account_named(each) for each in account]
             if account
-            else keyring.accounts_held(keyring.chosen(key))
+            else keyring.accounts(keyring.chosen(key))
         )
         with block_bars(quiet=as_json) as progress:
             found = await net.licences(held, progress=progress)

@@ -58,8 +58,8 @@ def publish(
 
     async def work(net: AsyncNetwork) -> None:
         from caimi.client.publish import Description
-        from caimi.models import Package
         from caimi.models.card import ModelCard
+        from caimi.models.package import Package
         from caimi.names import check_alias
 
         if alias is not None:

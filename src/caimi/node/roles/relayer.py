@@ -9,14 +9,15 @@ from typing import Final
 from caimi.client.keyring import Keyring
 from caimi.client.network import AsyncNetwork
 from caimi.composition.committee import reach_nodes
-from caimi.config import Config
+from caimi.config import Config, load_config
+from caimi.ledgers.port import LedgerId
 from caimi.logs import logger
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
 from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics
 from caimi.node.relaying import RelayingPolicy, serve_quotes
-from caimi.node.roles.processes import METRICS_HOST, measure_always, run_all, serve
+from caimi.node.roles.processes import METRICS_HOST, measure_always, told_by_signals
 from caimi.services.validators import HttpValidator
 
 POLL_SECONDS: Final = 0.25
@@ -31,14 +32,16 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         KeyMissing: there is no such key, or it has none on one of the ledgers.
         UnknownLedger, InvalidTurns…: what `[relayer]` says cannot be followed.
     """
-    accounts = Keyring(config).accounts(key)
+    keyring, ids = Keyring(config), [LedgerId(section.id) for section in config.ledgers]
+    accounts = {ledger: keyring.account_on(ledger, key) for ledger in ids}
     relaying = RelayingPolicy(config, accounts)
     caps = relaying.policy.price_caps
     async with (
+        told_by_signals(lambda: load_config(config.file).logging) as told,
         AsyncNetwork.connect(config, key=key, price_caps=caps) as network,
         AsyncExitStack() as stack,
     ):
-        nodes = reach_nodes(stack, config.committee).values()
+        nodes = reach_nodes(stack, config).values()
         validators = [HttpValidator(endpoint) for endpoint in nodes]
         metrics = RelayerMetrics()
 
@@ -69,5 +72,5 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         if metrics_port is not None:
             app = service("CAIMI relayer", metrics.registry)
             serve_quotes(app, accounts, ledgers, relaying)
-            works.append(serve(app, METRICS_HOST, metrics_port))
-        await run_all(*works)
+            works.append(told.serve(app, METRICS_HOST, metrics_port))
+        await told.run_all(*works)
