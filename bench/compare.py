@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -50,6 +51,11 @@ class Tool:
     first: Sequence[str] = ()
     result: str = ""
 
+    @property
+    def folder(self) -> str:
+        """The name of the folder that it is installed in."""
+        return re.sub(r"[^a-z]+", "-", self.name.lower()).strip("-")
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -69,15 +75,18 @@ mlflow.sklearn.log_model(model, name="m", registered_model_name="m")
 print(mlflow.sklearn.load_model("models:/m/1").predict(rows[:2]))
 """
 
-PYTHON = (
+OURS = (
+    Tool("CAIMI", str(ROOT), "caimi", "caimi"),
     Tool(
-        "CAIMI",
-        str(ROOT),
+        "CAIMI with `[demo]`",
+        f"{ROOT}[demo]",
         "caimi",
         "caimi",
         ("caimi", "demo", "--json"),
         "published, paid on another ledger, unlocked, run, checked, moved (`caimi demo`)",
     ),
+)
+PYTHON = (
     Tool("Hugging Face Hub", "huggingface_hub==2.4.0", "hf", "huggingface_hub"),
     Tool(
         "MLflow",
@@ -100,7 +109,9 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(arguments[0] if arguments else temporary).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        rows = [_python(tool, folder) for tool in PYTHON] + [_node(tool, folder) for tool in NODE]
+        rows = [_python(tool, folder) for tool in (*OURS, *PYTHON)] + [
+            _node(tool, folder) for tool in NODE
+        ]
     head = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
     when = datetime.datetime.now(datetime.UTC).strftime("%-d %B %Y")
     said = f"On {when}, Python {platform.python_version()} on {platform.machine()}:"
@@ -112,7 +123,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _python(tool: Tool, folder: Path) -> str:
-    place = folder / tool.program
+    place = folder / tool.folder
     programs = place / "bin"
     if not programs.is_dir():
         _run([sys.executable, "-m", "venv", str(place)])
@@ -134,7 +145,7 @@ def _python(tool: Tool, folder: Path) -> str:
 
 
 def _node(tool: Tool, folder: Path) -> str:
-    place = folder / tool.program
+    place = folder / tool.folder
     if not place.is_dir():
         place.mkdir()
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]

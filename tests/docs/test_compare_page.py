@@ -34,8 +34,8 @@ def test_what_was_measured_is_dated_and_of_the_versions_that_are_installed(
     measured = page[page.index(compare.BEGIN) : page.index(compare.END)]
     assert re.search(r"^On \d{1,2} \w+ 20\d\d, Python 3\.\d+", measured, re.MULTILINE)
     rows = {row[0]: row[1] for row in _rows(measured)[1:]}
-    assert list(rows) == [tool.name for tool in (*compare.PYTHON, *compare.NODE)]
-    for tool in (*compare.PYTHON[1:], *compare.NODE):
+    assert list(rows) == [tool.name for tool in (*compare.OURS, *compare.PYTHON, *compare.NODE)]
+    for tool in (*compare.PYTHON, *compare.NODE):
         assert tool.package.endswith(rows[tool.name])
 
 
