@@ -186,6 +186,9 @@ def test_another_account_does_not_go_on_with_it(
     guarded = bench.run("a", "--yes", "--guardian", "0x" + "11" * 20)["error"]
     assert guarded["code"] == "CAIMI-C054"
     assert bench.sent("second") == 0
+    declined = bench.run("a", "--anew", key="second")["error"]
+    assert declined["code"] == "CAIMI-C071"  # and what was begun is not forgotten
+    assert sum(step["begun"] for step in bench.run("a", "--plan")["plan"]["steps"]) == 5
     assert bench.run("a", "--yes", "--anew", key="second")["deployed"]
     assert bench.sent("second") == TRANSACTIONS
 

@@ -74,15 +74,13 @@ async def _deploy(
     journal = open_journal(load_config(file))
     try:
         async with journal.operation(KIND, place.id) as operation:
-            if anew and not only_plan:
-                await operation.reopen()
             run = Deploying(operation, journal, place, file)
-            section = await run.known()
+            section = None if anew else await run.known()
             if section is not None:
                 await run.configure(section)
                 _told(section, as_json, "already")
                 return
-            planned = await run.plan(account, stops)
+            planned = await run.plan_anew(account) if anew else await run.plan(account, stops)
             if only_plan and as_json:
                 print_json({"ok": True, "plan": plan_document(planned)})
                 return
@@ -93,6 +91,8 @@ async def _deploy(
                 return
             check_funds(planned)
             agree(yes=yes, as_json=as_json)
+            if anew:
+                await operation.reopen()
             signer = (await identity_of(file, key)).signer_on(place.id)
             section = await run.carry_out(
                 signer, stops, lambda what: err.print(shown(f"{what} …", "dim"))

@@ -144,14 +144,13 @@ async def _add(
         journal = open_journal(settings)
         stack.callback(journal.close)
         operation = await stack.enter_async_context(journal.operation(KIND, *ids))
-        if anew and not only_plan:
-            await operation.reopen()
         run = Routing(operation, journal, ends)
         found = None if anew else await run.there()
         if found is not None:
             _told(found, as_json, "There is a route of these terms already", added=False)
             return
-        plans = await run.plan([keyring.account_on(ledger, name) for ledger in ids])
+        accounts = [keyring.account_on(ledger, name) for ledger in ids]
+        plans = await (run.plan_anew(accounts) if anew else run.plan(accounts))
         if only_plan and as_json:
             documents = [plan_document(each) for each in plans]
             print_json({"ok": True, "committee": committee, "plans": documents})
@@ -165,6 +164,8 @@ async def _add(
         for each in plans:
             check_funds(each)
         agree(yes=yes, as_json=as_json)
+        if anew:
+            await operation.reopen()
         identity = await identity_of(file, name)
         tell = TellingOutbox(journal, _say)
         joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)

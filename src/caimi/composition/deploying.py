@@ -146,6 +146,10 @@ class Deploying:
             )
         return plan
 
+    async def plan_anew(self, account: Account) -> LedgerPlan:
+        """Tell what a deployment takes that leaves what was begun; raises as ledgers do."""
+        return await self._office.plan(self._place, account.native)
+
     async def carry_out(
         self, signer: Signer, guardian: bytes | None, tell: Callable[[str], None]
     ) -> LedgerSection:
