@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from typer.testing import CliRunner
 from caimi.cli.app import app
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
-from caimi.journal import Journal
+from caimi.journal import Journal, Operation
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.persistence import open_journal
 from embedded_node import node_of
 
 runner = CliRunner()
@@ -170,6 +172,24 @@ def test_a_run_that_is_killed_before_it_writes_the_file_is_finished(
     assert not bench.run("a")["deployed"]  # no key, no yes: nothing is left to be sent
     assert bench.sent() == TRANSACTIONS
     assert load_config(bench.config).ledgers
+
+
+def test_a_run_that_is_killed_after_it_wrote_the_file_is_ended_by_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(_: Operation) -> None:
+        raise KilledHere
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Operation, "finish", killed)
+        with pytest.raises(KilledHere):
+            bench.run("a", "--yes")
+    assert load_config(bench.config).ledgers
+    assert not bench.run("a")["deployed"]
+    journal = open_journal(load_config(bench.config))
+    (known,) = asyncio.run(journal.operations())
+    journal.close()
+    assert known.finished
 
 
 def test_another_account_does_not_go_on_with_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,14 +41,19 @@ def deploy(
 
     Example: [bold]caimi deploy mainnet -k deployer[/bold]
     """
-    from caimi.composition.deploying import check_deployed, find_place
+    from caimi.composition.deploying import check_deployed, end_deployment, find_place
     from caimi.config import LedgerSection, find_config, load_config
+    from caimi.persistence import open_journal
 
     async def work() -> None:
         file = find_config(config)
-        found = find_place(load_config(file), ledger)
+        settings = load_config(file)
+        found = find_place(settings, ledger)
         if isinstance(found, LedgerSection):
             await check_deployed(found)
+            if settings.journal_path.exists() or settings.database is not None:
+                with closing(open_journal(settings)) as journal:
+                    await end_deployment(journal, found)
             _told(found, as_json, "already")
             return
         await _deploy(file, found, guardian, key, (plan, yes, anew, as_json))

@@ -16,7 +16,7 @@ from caimi.composition.ledgers import family_of
 from caimi.config import Config, LedgerSection, PlaceSection
 from caimi.errors.deploying import DeploymentBegun, DeploymentDiffers
 from caimi.errors.operations import BegunOtherwise, UnknownLedger
-from caimi.journal import Journal, Operation
+from caimi.journal import Journal, Operation, operation_key
 from caimi.ledgers.port import (
     Account,
     LedgerId,
@@ -84,6 +84,15 @@ async def check_deployed(section: LedgerSection) -> None:
     wrong = await administration_of(section).audit(section)
     if wrong:
         raise DeploymentDiffers(f"On {section.id} {'; '.join(wrong)}.")
+
+
+async def end_deployment(journal: Journal, section: LedgerSection) -> None:
+    """End a deployment that was killed after it was configured, or was configured by hand."""
+    known = await journal.find(operation_key(KIND, section.id))
+    if known is None or known.finished:
+        return
+    async with journal.operation(KIND, section.id) as operation:
+        await operation.finish()
 
 
 class Deploying:
