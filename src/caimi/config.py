@@ -525,6 +525,22 @@ def raw_config(path: str | Path | None = None) -> tuple[Path, Mapping[str, objec
     return file.parent, said
 
 
+def config_source(path: str | Path | None = None) -> tuple[Path, tuple[str, ...]]:
+    """Give the file that holds the configuration, or the chosen profile, and in which table.
+
+    Raises:
+        ConfigMissing, ConfigUnreadable, ConfigInvalid: there is none to read.
+        UnknownProfile, InvalidName: there is no such profile.
+    """
+    name = chosen_profile()
+    if name is None:
+        return find_config(path), ()
+    file, tables = _profiles_in_file(path)
+    if file is not None and name in tables:
+        return file, ("profiles", name)
+    return _profile(path, name)[0], ()
+
+
 def _profiles_in_file(path: str | Path | None) -> tuple[Path | None, dict[str, dict[str, object]]]:
     try:
         file = find_config(path)

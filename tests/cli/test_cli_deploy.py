@@ -235,6 +235,20 @@ def test_a_ledger_that_was_started_anew_gets_it_again(bench: Bench, tmp_path: Pa
         assert chain.nonce(bench.accounts["deployer"], None) == TRANSACTIONS
 
 
+def test_a_profiles_ledger_is_written_down_in_the_profile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = bench.config.read_text()  # whose ledger has the same id and is no profile's
+    table = text.replace("[[ledgers]]", "[[profiles.test.ledgers]]")
+    bench.config.write_text(text + table)
+    monkeypatch.setenv("CAIMI_PROFILE", "test")
+    assert bench.run("a", "--yes")["deployed"]
+    assert load_config(bench.config).ledgers
+    monkeypatch.delenv("CAIMI_PROFILE")
+    assert not load_config(bench.config).ledgers
+    assert bench.config.read_text().startswith(text + table)
+
+
 def test_too_few_coins_a_wrong_ledger_and_a_silent_node_are_named_before_anything(
     bench: Bench,
 ) -> None:

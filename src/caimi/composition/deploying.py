@@ -96,15 +96,22 @@ async def end_deployment(journal: Journal, section: LedgerSection) -> None:
 
 
 class Deploying:
-    """One deployment, while its operation is held: planned, carried out, and written down."""
+    """One deployment, while its operation is held: planned, carried out, and written down.
+
+    `source` is the configuration's, as `config_source` gives it.
+    """
 
     def __init__(
-        self, operation: Operation, journal: Journal, place: LedgerPlace, file: Path
+        self,
+        operation: Operation,
+        journal: Journal,
+        place: LedgerPlace,
+        source: tuple[Path, tuple[str, ...]],
     ) -> None:
         self._operation = operation
         self._journal = journal
         self._place = place
-        self._file = file
+        self._source = source
         self._office = administration_of(place)
 
     async def known(self) -> LedgerSection | None:
@@ -192,7 +199,8 @@ class Deploying:
         known = {"id", "name", "family", *self._place.told}
         added = {name: value for name, value in said.items() if name not in known}
         if added:
-            add_to_ledger(self._file, section.id, added)
+            file, within = self._source
+            add_to_ledger(file, section.id, added, within)
         await self._operation.finish()
 
 
