@@ -31,7 +31,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
 from caimi.families import find_family
 from caimi.json_text import check_depth
-from caimi.logs import LogFormat
+from caimi.logs import LogFormat, LogLevel
 from caimi.names import NAME
 from caimi.profiles import (
     chosen_profile,
@@ -142,11 +142,12 @@ def _is_place(section: object) -> bool:
 
 
 class CustodianSection(Section):
-    """One member of the committee."""
+    """One member of the committee; `trust` is a PEM file of whom alone its https URL may be."""
 
     index: Annotated[int, Field(ge=1, le=256)]
     url: HttpUrl
     account: HexAddress
+    trust: PathText | None = None
 
 
 class CommitteeSection(Section):
@@ -168,6 +169,27 @@ class KeysSection(Section):
     contract: ContractAccount | None = None
 
 
+TrustedFiles = Annotated[list[PathText], Field(max_length=100, strict=False)]
+"""PEM files of authorities, or of single certificates, that are believed."""
+
+
+class TlsSection(Section):
+    """Whom this program believes behind https URLs, and what it shows to who asks.
+
+    Without `trust` the public authorities are believed. A worker serves TLS with its certificate.
+    """
+
+    certificate: PathText | None = None
+    key: PathText | None = None
+    trust: TrustedFiles = []
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together")
+        return self
+
+
 class StoreSection(Section):
     """Where sealed bytes live."""
 
@@ -187,9 +209,10 @@ class DatabaseSection(Section):
 
 
 class LoggingSection(Section):
-    """How services log: lines for people, or JSON lines."""
+    """How services log: lines for people, or JSON lines; and from which level on."""
 
     format: LogFormat = "text"
+    level: LogLevel = "info"
 
 
 class DeliverySection(Section):
@@ -242,11 +265,15 @@ class RelayerSection(Section):
 
 
 class WorkerSection(Section):
-    """A worker that answers inference requests, and its account, as the ledger writes it."""
+    """A worker that answers inference requests, and its account, as the ledger writes it.
+
+    `trust` is a PEM file of whom alone its https URL may be.
+    """
 
     url: HttpUrl
     account: AccountText
     ledger: LedgerText
+    trust: PathText | None = None
 
 
 class ServingSection(Section):
@@ -272,9 +299,10 @@ class ServingSection(Section):
 
 
 class TopSection(Section):
-    """A whole file; `home` is the directory it lies in."""
+    """A whole `file`; `home` is the directory it lies in."""
 
     home: Path = Field(default=Path(), exclude=True)
+    file: Path = Field(default=Path(CONFIG_NAME), exclude=True)
 
     def path(self, text: str) -> Path:
         """Resolve a path of the file against the file's directory.
@@ -315,6 +343,7 @@ class Config(TopSection):
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
     serving: ServingSection = ServingSection()
     logging: LoggingSection = LoggingSection()
+    tls: TlsSection = TlsSection()
     state: PathText = "state"
     profiles: Profiles = Field(default={}, exclude=True)
 
@@ -445,11 +474,12 @@ def _document(file: Path) -> dict[str, object]:
 
 
 def _checked(file: Path, document: Mapping[str, object], kind: type[SectionT]) -> SectionT:
-    for own in ("home", "places"):
+    for own in ("home", "file", "places"):
         if own in document:
             raise ConfigInvalid(f"{file}: {own}: unknown field.")
+    home = file.parent.resolve()
     try:
-        return kind.model_validate({**document, "home": file.parent.resolve()})
+        return kind.model_validate({**document, "home": home, "file": home / file.name})
     except ValidationError as error:
         raise ConfigInvalid(f"{file}: {_said(error)}.") from error
 
@@ -568,7 +598,7 @@ state = "state"                 # journal of your own operations
 [keys]
 directory = "keys"              # V3 keystores; make one with `caimi keys new alice`
 # default = "alice"
-# passphrase_file = "passphrase"  # or CAIMI_PASSPHRASE, or the prompt
+# passphrase_file = "passphrase"  # or CAIMI_PASSPHRASE, CAIMI_PASSPHRASE_FILE, or the prompt
 # contract = "eip155:1:0x…"     # a contract account that holds licences and takes your signatures
 
 [store]
@@ -632,6 +662,10 @@ wait_seconds = 120
 # memory_mib = 8192             # of one model's process; without it, 3/4 of the machine's
 # arena_mib = 4096              # of that, for what runs of one model need
 
+# [tls]                         # whom it believes, and how services know it
+# trust = ["org-a.pem"]         # authorities or single certificates; without it, the public ones
+# certificate = "relayer.pem"   # shown to services that ask; a worker serves TLS with it
+# key = "relayer.key"           # of mode 0600
 # [profiles.test]               # another network, for `--profile test`: all that a file can say,
 # state = "state-test"          # and nothing of what is above; or a file ~/.config/caimi/test.toml
 
@@ -641,4 +675,5 @@ wait_seconds = 120
 # index = 1
 # url = "http://127.0.0.1:9001"
 # account = "0x..."             # of the key that it attests and signs shares with
+# trust = "org-a.pem"           # whom alone this node may be
 """

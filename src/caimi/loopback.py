@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import random
 import socket
 from typing import Final
@@ -41,3 +42,11 @@ def free_ports(count: int) -> range:
         if all(is_free(port) for port in ports):
             return ports
     raise OSError(f"no {count} free ports in a row were found")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is of this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -22,7 +22,7 @@ from caimi.cli.app import app
 from caimi.cli.output import plain, say, shown
 from caimi.cli.wording import literal
 from caimi.inference.wasm.module import CompiledModule
-from caimi.zoo import named
+from zoo import named
 
 runner = CliRunner()
 

@@ -16,6 +16,7 @@ from caimi.cli.wording import literal, unvalued
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import SystemRefused
 from caimi.errors.operations import UsageError
+from caimi.extras import extra_named
 
 T = TypeVar("T")
 
@@ -59,7 +60,8 @@ class Root(TyperGroup):
         given = kwargs.get("args") or (args[0] if args else None) or sys.argv[1:]
         self._as_json = "--json" in given
         try:
-            return super().main(*args, **kwargs)
+            with extra_named():
+                return super().main(*args, **kwargs)
         except CaimiError as error:
             print_error(error, as_json=self._as_json)
         except OSError as error:

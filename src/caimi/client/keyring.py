@@ -13,6 +13,7 @@ from caimi.client.bindings import Binding
 from caimi.client.renaming import rename_files
 from caimi.composition.keys import kinds_of_keys
 from caimi.config import Config
+from caimi.credentials import given_passphrase, read_secret_file
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
 from caimi.keystore import KEYSTORES, LocalSigner
 from caimi.ledgers.port import Account, KeyFiles, LedgerId, Signer, StoredKey
@@ -20,8 +21,6 @@ from caimi.models.signing import PackageSigner
 from caimi.names import check_name, is_name
 from caimi.places import write_result
 from caimi.signatures import account_text
-
-PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,14 +300,14 @@ class Keyring:
         return names[0]
 
     def passphrase(self, prompt: str) -> bytes:
-        """Find the passphrase: ``$CAIMI_PASSPHRASE``, the configured file, or a prompt.
+        """Find the passphrase: what `given_passphrase` gives, the configured file, or a prompt.
 
         Raises:
             KeyLocked: none is given, or others can read the file.
         """
-        given = os.environ.get(PASSPHRASE_VARIABLE)
-        if given:
-            return given.encode()
+        given = given_passphrase()
+        if given is not None:
+            return given
         if self._passphrase_file is not None:
             return read_secret_file(self._passphrase_file)
         if self._ask is None:
@@ -344,30 +343,3 @@ def _lacking(name: str, ledger: LedgerId) -> KeyMissing:
         why="Ledgers of that kind do not take its other keys.",
         next_step=f"Run `caimi keys new {name} --ledger {ledger}`.",
     )
-
-
-def read_secret_file(path: Path) -> bytes:
-    """Read a passphrase file, refusing one that others can read.
-
-    Raises:
-        KeyLocked: it is missing, empty, or its mode lets others in.
-    """
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device has no end
-            raise KeyLocked(f"The passphrase file {path} is not a plain file.")
-        mode = stat.S_IMODE(found.st_mode)
-        text = path.read_bytes().strip()
-    except OSError as error:
-        raise KeyLocked(
-            f"The passphrase file {path} cannot be read: {error.strerror or error}."
-        ) from error
-    if mode & 0o077:
-        raise KeyLocked(
-            f"The passphrase file {path} has mode {mode:03o}.",
-            why="Others on this machine can read it.",
-            next_step=f"Run `chmod 600 {path}`.",
-        )
-    if not text:
-        raise KeyLocked(f"The passphrase file {path} is empty.")
-    return text

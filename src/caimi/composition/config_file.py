@@ -34,7 +34,7 @@ def add_to_ledger(
     place = Path(os.path.realpath(file))
     try:
         text = place.read_bytes().decode()
-        _replace(place, with_added(text, ledger, added, within).encode())
+        replace_file(place, with_added(text, ledger, added, within).encode())
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or error
         lines = "".join(_written(added, within))
@@ -117,7 +117,8 @@ def _written(added: Mapping[str, object], within: Sequence[str]) -> list[str]:
     return lines
 
 
-def _replace(place: Path, data: bytes) -> None:
+def replace_file(place: Path, data: bytes) -> None:
+    """Write a file whole or not at all, in the mode that it had."""
     descriptor, name = tempfile.mkstemp(prefix=".caimi-", dir=place.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -114,6 +114,46 @@ class LedgerTooSlow(CaimiError):
     next_step = "Ask another node, or ask again later; its operator sees it in /health."
 
 
+class DescriptionInvalid(CaimiError):
+    """What describes a node to others cannot be used."""
+
+    code = "CAIMI-N023"
+    why = "Its file is damaged or changed, or does not fit the others'."
+    next_step = "Ask its operator for the file that `caimi node init` wrote, and compare both."
+
+
+class NodeBegunOtherwise(CaimiError):
+    """A node's directory holds something else than what would be written there."""
+
+    code = "CAIMI-N024"
+    why = "Nothing that is there is written over: it may be a running node's."
+    next_step = "Give the options it was begun with, or name another directory."
+
+
+class CommitteeNotReady(CaimiError):
+    """Nodes of a committee to be are not as they must be to make a key."""
+
+    code = "CAIMI-N025"
+    why = "All members take part in making the key, so all are looked at before it begins."
+    next_step = "Have each operator mend what is named, then run the same command again."
+
+
+class MemberGone(CaimiError):
+    """A member went away in the middle of a key generation."""
+
+    code = "CAIMI-N026"
+    why = "Its process ended, or the network to it is down. No key was lost: none is of use yet."
+    next_step = "Once it is back, run the same command again: it goes on, or begins anew safely."
+
+
+class AddressUnusable(CaimiError):
+    """A service cannot listen where its settings say."""
+
+    code = "CAIMI-N027"
+    why = "Another process listens there, or the address is not this machine's."
+    next_step = "End the other process (`ss -ltnp` shows it), or set another host or port."
+
+
 class ProcessListDamaged(CaimiError):
     """The list of the local network's processes cannot be read."""
 
@@ -139,6 +179,14 @@ class DevnetBusy(CaimiError):
     code = "CAIMI-N035"
     why = "Two at once would start everything twice."
     next_step = "Wait until the other one is done; `caimi devnet status` shows how far it is."
+
+
+class DevnetFolderUnsafe(CaimiError):
+    """The folder of the local network's files is not this user's alone."""
+
+    code = "CAIMI-N036"
+    why = "Who can write there says what is run, ended and removed here, and reads the keys."
+    next_step = "Choose another --directory, or remove that folder."
 
 
 class DemoFailed(CaimiError):

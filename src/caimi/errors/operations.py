@@ -52,7 +52,10 @@ class KeyLocked(CaimiError):
 
     code = "CAIMI-C006"
     why = "The passphrase is wrong, or the key file is damaged."
-    next_step = "Set CAIMI_PASSPHRASE or passphrase_file in caimi.toml, or type it at the prompt."
+    next_step = (
+        "Set CAIMI_PASSPHRASE, or CAIMI_PASSPHRASE_FILE or passphrase_file in caimi.toml to a file "
+        "of mode 0600, or type it at the prompt."
+    )
 
 
 class JournalDamaged(CaimiError):
@@ -295,3 +298,13 @@ class UnknownProfile(CaimiError):
     code = "CAIMI-C075"
     why = "A profile is a table [profiles.NAME] of caimi.toml, or a file ~/.config/caimi/NAME.toml."
     next_step = "Name one that there is with --profile or CAIMI_PROFILE, or write it."
+
+
+class ExtraMissing(CaimiError):
+    """What was asked for needs packages that a plain installation does not bring."""
+
+    code = "CAIMI-C076"
+    why = (
+        "Running models as WebAssembly, services and the demonstration are extras: they are large."
+    )
+    next_step = "Run `pip install 'caimi[all]'`, or with the one extra that the message names."

@@ -189,6 +189,7 @@ class Node:
         ledgers = await self._health.look()
         return {
             "ok": all(entry["ok"] for entry in ledgers.values()),
+            "version": __version__,
             "custodian": self._custodian is not None,
             "signing_stopped": list(await self.validator.stopped()),
             "ledgers": ledgers,

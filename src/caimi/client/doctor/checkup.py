@@ -48,7 +48,7 @@ async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> li
     ]
     committee = config.committee
     asked, (nodes, clocks) = await asyncio.gather(
-        asyncio.gather(*checks), check_committee(committee) if committee else _nobody()
+        asyncio.gather(*checks), check_committee(config, committee) if committee else _nobody()
     )
     return [
         Finding("version", "ok", f"caimi {__version__}, Python {sys.version.split()[0]}."),

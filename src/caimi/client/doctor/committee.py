@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from caimi import __version__
 from caimi.client.doctor.finding import Finding, failed, within_time
 from caimi.composition.committee import reach_nodes
-from caimi.config import CommitteeSection, CustodianSection
+from caimi.config import CommitteeSection, Config, CustodianSection
 from caimi.custody.keys import GroupKey
 from caimi.errors.base import CaimiError
 from caimi.services.endpoint import Endpoint
@@ -24,10 +24,12 @@ class AskedNode:
     ahead: float | None
 
 
-async def check_committee(section: CommitteeSection) -> tuple[list[Finding], dict[str, float]]:
+async def check_committee(
+    config: Config, section: CommitteeSection
+) -> tuple[list[Finding], dict[str, float]]:
     """Check every node, and that enough of them answer; give the clocks of those that do too."""
     async with AsyncExitStack() as stack:
-        nodes = reach_nodes(stack, section)
+        nodes = reach_nodes(stack, config)
         asked = await asyncio.gather(
             *(_ask(nodes[each.index], each, section.group_key) for each in section.custodians)
         )

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from caimi.client.doctor.finding import Finding, failed
-from caimi.client.keyring import Keyring, read_secret_file
+from caimi.client.keyring import Keyring
 from caimi.config import Config
+from caimi.credentials import read_secret_file
 from caimi.errors.base import CaimiError
 from caimi.journal import OperationRecord
 from caimi.persistence import open_journal
