@@ -86,9 +86,8 @@ def test_a_narrow_terminal_cuts_no_option_in_two(
     path: tuple[str, ...], command: click.Command
 ) -> None:
     told = runner.invoke(app, [*path, "--help"], env={"COLUMNS": "40"}).output
-    for line in told.splitlines():
-        words = len(line.split())
-        assert len(line.rstrip()) <= 40 or words == 1 or line.startswith("Usage: ")
+    for line in told.splitlines():  # what is said of an option has ten columns at least
+        assert len(line.rstrip()) <= 42 or line.startswith("Usage: ")
     for parameter in command.params:
         assert all(name in told for name in parameter.opts)
 
