@@ -23,6 +23,7 @@ class Settings(BaseModel):
 
 class Toy:
     settings = Settings
+    places = None
     keys = None
     administration = None
     def accounts(self, section): return None
@@ -152,7 +153,7 @@ def test_two_distributions_never_start_ledgers_of_one_kind(install):
 
 async def test_a_demonstration_has_no_more_kinds_than_ledgers(tmp_path):
     with pytest.raises(UsageError, match="3 ledgers, and 4 kinds"):
-        async with start_world("anvil+anvil+anvil+anvil", tmp_path):
+        async with start_world("anvil,anvil,anvil,anvil", tmp_path):
             pass
 
 

@@ -82,6 +82,7 @@ class WordFamily:
     """Offers keys, accounts, and the ledgers there are (port `Family`)."""
 
     settings: type[BaseModel] = Nothing
+    places = None
     keys = WordKeys()
     administration = None
 

@@ -27,10 +27,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from caimi.chains import EIP155_REFERENCE, EVM_ADDRESS, LEDGER
+from caimi.errors.base import CaimiError
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable, UnknownLedger
 from caimi.families import find_family
 from caimi.json_text import check_depth
-from caimi.logs import LogFormat
+from caimi.logs import LogFormat, LogLevel
 from caimi.names import NAME
 from caimi.profiles import (
     chosen_profile,
@@ -95,12 +96,58 @@ class LedgerSection(Section):
         return self._settings
 
 
+class PlaceSection(Section):
+    """One ledger before CAIMI is on it: what its section will say but for where CAIMI is.
+
+    `caimi deploy` adds the rest.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    id: LedgerText
+    name: Name
+    family: Name | None = None
+
+    @model_validator(mode="after")
+    def _the_family_takes_the_rest(self) -> Self:
+        places = find_family(self.id, self.family).places
+        if places is None:
+            raise PydanticCustomError("of_the_family", "nothing is deployed there from here")
+        try:
+            places.model_validate(self.told)
+        except ValidationError as error:
+            raise PydanticCustomError("of_the_family", "{said}", {"said": _said(error)}) from error
+        return self
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What the family is told."""
+        return dict(self.model_extra or {})
+
+
+def _is_place(section: object) -> bool:
+    """Tell whether a ledger's table says nothing yet of where CAIMI is."""
+    if not isinstance(section, dict) or not isinstance(section.get("id"), str):
+        return False
+    named = section.get("family")
+    try:
+        family = find_family(section["id"], named if isinstance(named, str) else None)
+    except CaimiError:
+        return False  # which is said where the section is read
+    places = getattr(family, "places", None)
+    if places is None:
+        return False
+    added = family.settings.model_fields.keys() - places.model_fields.keys()
+    return bool(added) and not added & section.keys()
+
+
 class CustodianSection(Section):
-    """One member of the committee."""
+    """One member of the committee; `trust` is a PEM file of whom alone its https URL may be."""
 
     index: Annotated[int, Field(ge=1, le=256)]
     url: HttpUrl
     account: HexAddress
+    trust: PathText | None = None
 
 
 class CommitteeSection(Section):
@@ -122,6 +169,27 @@ class KeysSection(Section):
     contract: ContractAccount | None = None
 
 
+TrustedFiles = Annotated[list[PathText], Field(max_length=100, strict=False)]
+"""PEM files of authorities, or of single certificates, that are believed."""
+
+
+class TlsSection(Section):
+    """Whom this program believes behind https URLs, and what it shows to who asks.
+
+    Without `trust` the public authorities are believed. A worker serves TLS with its certificate.
+    """
+
+    certificate: PathText | None = None
+    key: PathText | None = None
+    trust: TrustedFiles = []
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together")
+        return self
+
+
 class StoreSection(Section):
     """Where sealed bytes live."""
 
@@ -141,9 +209,10 @@ class DatabaseSection(Section):
 
 
 class LoggingSection(Section):
-    """How services log: lines for people, or JSON lines."""
+    """How services log: lines for people, or JSON lines; and from which level on."""
 
     format: LogFormat = "text"
+    level: LogLevel = "info"
 
 
 class DeliverySection(Section):
@@ -196,11 +265,15 @@ class RelayerSection(Section):
 
 
 class WorkerSection(Section):
-    """A worker that answers inference requests, and its account, as the ledger writes it."""
+    """A worker that answers inference requests, and its account, as the ledger writes it.
+
+    `trust` is a PEM file of whom alone its https URL may be.
+    """
 
     url: HttpUrl
     account: AccountText
     ledger: LedgerText
+    trust: PathText | None = None
 
 
 class ServingSection(Section):
@@ -226,9 +299,10 @@ class ServingSection(Section):
 
 
 class TopSection(Section):
-    """A whole file; `home` is the directory it lies in."""
+    """A whole `file`; `home` is the directory it lies in."""
 
     home: Path = Field(default=Path(), exclude=True)
+    file: Path = Field(default=Path(CONFIG_NAME), exclude=True)
 
     def path(self, text: str) -> Path:
         """Resolve a path of the file against the file's directory.
@@ -258,6 +332,8 @@ class Config(TopSection):
     """Everything a command needs to know."""
 
     ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)] = []
+    places: list[PlaceSection] = Field(default=[], max_length=1000, strict=False, exclude=True)
+    """Those of the file's ledgers that CAIMI is not on yet."""
     committee: CommitteeSection | None = None
     keys: KeysSection = KeysSection()
     store: StoreSection = StoreSection()
@@ -267,6 +343,7 @@ class Config(TopSection):
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
     serving: ServingSection = ServingSection()
     logging: LoggingSection = LoggingSection()
+    tls: TlsSection = TlsSection()
     state: PathText = "state"
     profiles: Profiles = Field(default={}, exclude=True)
 
@@ -282,6 +359,18 @@ class Config(TopSection):
                 )
         return document
 
+    @model_validator(mode="before")
+    @classmethod
+    def _ledgers_without_caimi_apart(cls, document: object) -> object:
+        listed = document.get("ledgers") if isinstance(document, dict) else None
+        if not isinstance(document, dict) or not isinstance(listed, list):
+            return document
+        places = [each for each in listed if _is_place(each)]
+        if not places:
+            return document
+        ledgers = [each for each in listed if not _is_place(each)]
+        return {**document, "ledgers": ledgers, "places": places}
+
     @property
     def journal_path(self) -> Path:
         """The journal of this user's operations."""
@@ -296,8 +385,17 @@ class Config(TopSection):
         for section in self.ledgers:
             if name in (section.id, section.name):
                 return section
-        known = ", ".join(f"{section.id} ({section.name})" for section in self.ledgers) or "none"
-        raise UnknownLedger(f"No ledger {name!r} in the configuration; there are: {known}.")
+        if any(name in (place.id, place.name) for place in self.places):
+            raise UnknownLedger(
+                f"CAIMI is not on {name} yet.",
+                why="Its section in caimi.toml does not say where the contracts are.",
+                next_step=f"Run `caimi deploy {name}`.",
+            )
+        listed: list[LedgerSection | PlaceSection] = [*self.ledgers, *self.places]
+        known = ", ".join(f"{each.id} ({each.name})" for each in listed)
+        raise UnknownLedger(
+            f"No ledger {name!r} in the configuration; there are: {known or 'none'}."
+        )
 
 
 def find_config(path: str | Path | None = None) -> Path:
@@ -376,10 +474,12 @@ def _document(file: Path) -> dict[str, object]:
 
 
 def _checked(file: Path, document: Mapping[str, object], kind: type[SectionT]) -> SectionT:
-    if "home" in document:
-        raise ConfigInvalid(f"{file}: home: unknown field.")
+    for own in ("home", "file", "places"):
+        if own in document:
+            raise ConfigInvalid(f"{file}: {own}: unknown field.")
+    home = file.parent.resolve()
     try:
-        return kind.model_validate({**document, "home": file.parent.resolve()})
+        return kind.model_validate({**document, "home": home, "file": home / file.name})
     except ValidationError as error:
         raise ConfigInvalid(f"{file}: {_said(error)}.") from error
 
@@ -407,9 +507,10 @@ def load_config(path: str | Path | None = None, profile: str | None = None) -> C
     else:
         file, said = _profile(path, name)
         config = _checked(file, said, Config)
+    listed: list[LedgerSection | PlaceSection] = [*config.ledgers, *config.places]
     for what, names in (
-        ("id", [section.id for section in config.ledgers]),
-        ("name", [section.name for section in config.ledgers]),
+        ("id", [section.id for section in listed]),
+        ("name", [section.name for section in listed]),
     ):
         if len(set(names)) != len(names):
             raise ConfigInvalid(f"{file}: two ledgers have the same {what}.")
@@ -481,7 +582,7 @@ state = "state"                 # journal of your own operations
 [keys]
 directory = "keys"              # V3 keystores; make one with `caimi keys new alice`
 # default = "alice"
-# passphrase_file = "passphrase"  # or CAIMI_PASSPHRASE, or the prompt
+# passphrase_file = "passphrase"  # or CAIMI_PASSPHRASE, CAIMI_PASSPHRASE_FILE, or the prompt
 # contract = "eip155:1:0x…"     # a contract account that holds licences and takes your signatures
 
 [store]
@@ -504,6 +605,7 @@ wait_seconds = 120
 # endpoints = ["https://..."]    # further nodes: validators sign what none contradicts
 # quorum = 2                    # how many of all must answer; default every one
 # finality = "finalized"        # or "depth:12"
+# # `caimi deploy mainnet` writes what follows here; so did whoever put CAIMI there.
 # deployed_at = 0               # block of the deployment
 # [ledgers.contracts]
 # authority = "0x..."
@@ -544,6 +646,10 @@ wait_seconds = 120
 # memory_mib = 8192             # of one model's process; without it, 3/4 of the machine's
 # arena_mib = 4096              # of that, for what runs of one model need
 
+# [tls]                         # whom it believes, and how services know it
+# trust = ["org-a.pem"]         # authorities or single certificates; without it, the public ones
+# certificate = "relayer.pem"   # shown to services that ask; a worker serves TLS with it
+# key = "relayer.key"           # of mode 0600
 # [profiles.test]               # another network, for `--profile test`: all that a file can say,
 # state = "state-test"          # and nothing of what is above; or a file ~/.config/caimi/test.toml
 
@@ -553,4 +659,5 @@ wait_seconds = 120
 # index = 1
 # url = "http://127.0.0.1:9001"
 # account = "0x..."             # of the key that it attests and signs shares with
+# trust = "org-a.pem"           # whom alone this node may be
 """

@@ -30,6 +30,13 @@ class TakingSettings(Protocol):
     def settings(self) -> type[BaseModel]:
         """What a ledger's section says to the family; strict."""
 
+    @property
+    def places(self) -> type[BaseModel] | None:
+        """What it says before CAIMI is on the ledger, strict; None where that is never so.
+
+        Where it is less than `settings`, a section without what is left out is a place still.
+        """
+
 
 def family_names() -> list[str]:
     """Name the families that are installed."""

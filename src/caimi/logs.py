@@ -20,7 +20,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
 LogFormat: TypeAlias = Literal["text", "json"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 Fields: TypeAlias = Mapping[str, object]
+_CHATTY: Final = ("httpx", "httpcore", "asyncio", "alembic")
 _NOTHING: Final[Fields] = MappingProxyType({})
 _about: ContextVar[Fields] = ContextVar("caimi_about", default=_NOTHING)
 
@@ -80,12 +82,19 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({**_of(record), **line}, default=str, ensure_ascii=False)
 
 
-def set_up(form: LogFormat) -> None:
-    """Have this process log to standard error, in this format."""
+def set_up(form: LogFormat, level: LogLevel = "info") -> None:
+    """Have this process log to standard error, in this format, from this level on."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[handler])
+    set_level(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def set_level(level: LogLevel) -> None:
+    """Have this process log from this level on."""
+    logging.getLogger().setLevel(level.upper())
 
 
 def _of(record: logging.LogRecord) -> Fields:

@@ -46,6 +46,8 @@ TEXTS = {
     "ledger": "a",
     "source": "a",
     "destination": "b",
+    "one": "a",
+    "other": "b",
     "key": "alice",
     "most": "1",
     "amount": "1",

@@ -20,7 +20,7 @@ WRITES = [
     for parameter in command.params
     if parameter.name in ("output", "receipt", "bundle", "directory")
     # `verify` reads what it names so; a network's directory and a new project's are no results.
-    and path[0] not in {"verify", "devnet", "init"}
+    and path[0] not in {"verify", "devnet", "logs", "init"}
 ]
 
 

@@ -30,7 +30,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     offer = "[caimi.sandboxes]\nmemory = memory_ledger.sandbox:MEMORY\n"
     (about / "entry_points.txt").write_text(offer)
     monkeypatch.syspath_prepend(str(about.parent))
-    async with start_world("embedded+memory", tmp_path) as started:
+    async with start_world("embedded,memory", tmp_path) as started:
         yield started
 
 

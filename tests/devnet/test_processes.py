@@ -51,5 +51,5 @@ def test_a_secret_goes_to_standard_input_and_not_to_the_command_line(tmp_path: P
     code = "import sys; print(len(sys.stdin.readline()))"
     process = processes.start("s", [sys.executable, "-c", code], tmp_path, secret=b"hush")
     while process.alive:
-        processes._reap([process])
+        processes.reap([process])
     assert process.log_tail().strip() == "5"

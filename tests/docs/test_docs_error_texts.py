@@ -31,7 +31,7 @@ SECTION = re.compile(r"(docs/[\w-]+\.md), section (\w+)")
 VARIABLE = re.compile(r"\$?\b(CAIMI_[A-Z]+)\b")
 MODULE = re.compile(r"python -m ([a-z.]+)")
 EXTRA = re.compile(r"\bcaimi\[(\w+)\]")
-PROGRAMS = {"chmod", "df", "ls", "pip", "ps", "ulimit", "unset"}
+PROGRAMS = {"chmod", "df", "ls", "pip", "ps", "ss", "ulimit", "unset"}
 """What every system and Python has, besides ours and what a checkout has by `make`."""
 PROSE = {"address", "addresses", "ledger", "path", "provider", "route"}
 """What else may stand before "in caimi.toml"."""

@@ -43,7 +43,7 @@ def demo(installed: Path, kinds: str) -> dict[str, dict]:
 def test_where_nothing_can_be_paid_a_licence_is_granted_and_every_step_is_proved(
     installed: Path,
 ) -> None:
-    steps = demo(installed, "embedded+sqlite")
+    steps = demo(installed, "embedded,sqlite")
     said = steps["3 license"]["proved"]
     assert said.startswith("no coin on local:sqlite1: paying is refused (CAIMI-")
     assert "the publisher granted" in said
@@ -52,14 +52,14 @@ def test_where_nothing_can_be_paid_a_licence_is_granted_and_every_step_is_proved
 
 @pytest.mark.e2e
 def test_a_model_that_is_sold_visits_a_ledger_without_a_coin(installed: Path) -> None:
-    steps = demo(installed, "embedded+embedded+sqlite")
+    steps = demo(installed, "embedded+embedded,sqlite")
     assert "the publisher is owed" in steps["3 license"]["proved"]
     assert steps["6 move"]["ledger"].endswith("local:sqlite2")
 
 
 @pytest.mark.e2e
 def test_a_model_whose_home_has_no_coin_is_sold_on_a_ledger_that_has_one(installed: Path) -> None:
-    steps = demo(installed, "sqlite+embedded")
+    steps = demo(installed, "sqlite,embedded")
     said = steps["3 license"]["proved"]
     assert "is on local:sqlite0: one IBC v2 packet" in said
     assert "the publisher is owed" in said

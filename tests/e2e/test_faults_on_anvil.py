@@ -42,6 +42,7 @@ WITHIN_SECONDS = 150.0
 def net(tmp_path: Path) -> Iterator[MortalNetwork]:
     network = MortalNetwork(tmp_path)
     network.run("devnet", "up")
+    network.end("supervisor")  # which would start again what is ended here
     try:
         yield network
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,6 +49,8 @@ class Node:
     headers: dict[int, dict[str, Any]] = field(default_factory=dict)
     receipts: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
+    held: asyncio.Event | None = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         for height in range(1, 4):
@@ -78,15 +81,21 @@ class Node:
         if method == "eth_getBlockByNumber":
             return {"id": 1, "result": self.headers.get(height)}
         self.asked.append(height)
+        self.reached.set()
+        if self.held:
+            await self.held.wait()
         return {"id": 1, "result": self.receipts[height]}
 
     async def make_batch_request(self, requests: Any) -> Any:
         return [await self.make_request(method, params) for method, params in requests]
 
 
+def looking_at(node: Node) -> Completeness:
+    return Completeness(Chain(Rpc(node, "node"), LedgerId("eip155:7"), Depth(0)), HERE, [TOPIC])
+
+
 async def check(node: Node, logs: list[RawLog], last: int = 3) -> None:
-    chain = Chain(Rpc(node, "node"), LedgerId("eip155:7"), Depth(0))
-    await Completeness(chain, HERE, [TOPIC]).check(1, last, logs)
+    await looking_at(node).check(1, last, logs)
 
 
 async def test_blocks_whose_filter_says_there_is_nothing_cost_one_header() -> None:
@@ -163,3 +172,80 @@ async def test_a_receipt_of_a_type_that_cannot_be_is_refused() -> None:
     node.receipts[2][0]["type"] = "0x80"
     with pytest.raises(CaimiError, match="type 128"):
         await check(node, [log(2)])
+
+
+async def waiting(node: Node, looked: Completeness, askers: int) -> list[asyncio.Task[None]]:
+    """Let askers wait for the receipts of block 2, which the node holds back."""
+    node.held = asyncio.Event()
+    asking = [asyncio.create_task(looked.check(2, 2, [log(2)])) for _ in range(askers)]
+    await node.reached.wait()
+    return asking
+
+
+async def test_a_blocks_receipts_are_read_once_for_all_who_ask() -> None:
+    node = Node({2: [log(2)]})
+    looked = looking_at(node)
+    together = await waiting(node, looked, 5)
+    assert node.held
+    node.held.set()
+    await asyncio.gather(*together)
+    await looked.check(2, 2, [log(2)])
+    assert node.asked == [2]
+    with pytest.raises(EventsMissing, match="whose receipts have 1"):
+        await looked.check(2, 2, [])
+
+
+async def test_an_asker_that_goes_away_leaves_the_others_their_answer() -> None:
+    node = Node({2: [log(2)]})
+    gone, stays = await waiting(node, looking_at(node), 2)
+    gone.cancel()
+    await asyncio.wait([gone])
+    assert node.held
+    node.held.set()
+    await stays
+    assert gone.cancelled()
+
+
+async def test_receipts_that_failed_or_that_no_root_proves_are_read_again() -> None:
+    node = Node({2: [log(2)]})
+    right, node.receipts[2] = node.receipts[2], []
+    looked = looking_at(node)
+    with pytest.raises(EventsMissing, match="not all receipts"):
+        await looked.check(2, 2, [log(2)])
+    node.receipts[2] = right
+    await looked.check(2, 2, [log(2)])
+    unlike = Node({2: [log(2)]}, kind=0x6A)
+    unlike.headers[2]["receiptsRoot"] = f"0x{'ee' * 32}"
+    looked = looking_at(unlike)
+    await looked.check(2, 2, [log(2)])
+    await looked.check(2, 2, [log(2)])
+    assert (node.asked, unlike.asked) == ([2, 2], [2, 2])
+
+
+async def test_another_branchs_block_of_the_same_height_is_looked_at_anew() -> None:
+    node = Node({2: [log(2)]})
+    looked = looking_at(node)
+    await looked.check(2, 2, [log(2)])
+    other = Node({2: [log(2), log(2, 1)]})
+    node.headers, node.receipts = other.headers, other.receipts
+    await looked.check(2, 2, [log(2), log(2, 1)])
+
+
+async def test_a_logs_place_once_told_wrongly_is_not_believed_for_good() -> None:
+    # A log's index is not in what the root proves.
+    node = Node({2: [log(2)]})
+    node.receipts[2][0]["logs"][0]["logIndex"] = "0x9"
+    looked = looking_at(node)
+    with pytest.raises(EventsMissing):
+        await looked.check(2, 2, [log(2)])
+    node.receipts[2][0]["logs"][0]["logIndex"] = "0x0"
+    await looked.check(2, 2, [log(2)])
+
+
+async def test_of_many_blocks_the_newest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("caimi.ledgers.evm.proofs.completeness._REMEMBERED", 1)
+    node = Node({height: [log(height)] for height in (1, 2)})
+    looked = looking_at(node)
+    for height in (1, 2, 2, 1):
+        await looked.check(height, height, [log(height)])
+    assert node.asked == [1, 2, 1]

@@ -88,6 +88,21 @@ def test_a_long_pickle_of_data_at_an_offset_is_found():
     assert kind_of(b"\x00" * 99 + data) == "pickle"
 
 
+EXTENSION = b"\x82\x01)R"
+
+
+def test_a_call_by_a_number_is_chance_at_an_offset():
+    """About one of four gigabytes of random bytes has such a call: large weights are no pickles."""
+    assert kind_of(EXTENSION + b".") == "pickle"
+    assert kind_of(b"weights" * 9 + b"\x80\x02" + EXTENSION + b"." + bytes(99)) is None
+
+
+@pytest.mark.parametrize("behind", [b"0" + CALL, b"N0" * 16])
+def test_what_stands_behind_a_call_by_a_number_is_looked_at(behind):
+    assert kind_of(b"weights" * 9 + b"\x80\x02" + EXTENSION + behind + b"\xff") == "pickle"
+    assert kind_of(b"weights" * 9 + b"\x80\x02" + EXTENSION + b"0" + b"\xff") is None
+
+
 def npy(descr: str) -> bytes:
     header = f"{{{descr}, 'fortran_order': False, 'shape': (1,), }}".ljust(117).encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(16)

@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from fastapi import FastAPI
 
 from caimi.node.connections import Peers, make_server
+from caimi.tls.contexts import ServerTls
 
 
 @contextmanager
-def live(app: FastAPI, peers: Peers | None = None) -> Iterator[int]:
+def live(app: FastAPI, peers: Peers | None = None, tls: ServerTls | None = None) -> Iterator[int]:
     """Serve `app` as our services do; gives the port."""
     loop, up, stop, ports = asyncio.new_event_loop(), threading.Event(), asyncio.Event(), []
 
     async def run() -> None:
-        server = make_server(app, "127.0.0.1", 0, peers)
+        server = make_server(app, "127.0.0.1", 0, peers, tls=tls)
         server.config.lifespan = "off"
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)

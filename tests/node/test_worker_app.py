@@ -22,6 +22,7 @@ from worker_world import (
     worker_of,
 )
 
+from caimi import __version__
 from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import NotAnchored
 from caimi.inference.inclusion import Inclusion
@@ -99,7 +100,7 @@ async def test_the_client_gets_what_the_worker_gave(transport, store):
 
 async def test_health_names_the_account(http):
     answer = await http.get("/health")
-    assert answer.json() == {"ok": True, "account": WALLET.name}
+    assert answer.json() == {"ok": True, "version": __version__, "account": WALLET.name}
 
 
 async def test_answers_are_counted(http):

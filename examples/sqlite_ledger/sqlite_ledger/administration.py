@@ -8,14 +8,13 @@ from caimi.config import LedgerSection
 from caimi.contracts.authority import AuthorityRole
 from caimi.contracts.identifiers import Account as Native
 from caimi.errors.operations import ConfigInvalid
-from caimi.ledgers.machine.administration import MachineAdministered
-from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Ledger, LedgerPlace, Outbox, Signer
+from caimi.ledgers.machine.administration import MachineAdministration
+from caimi.ledgers.port import LedgerPlace, Outbox, Signer
 from sqlite_ledger.machine import SqliteMachine
 from sqlite_ledger.settings import machine_of
 
 
-class SqliteAdministration:
+class SqliteAdministration(MachineAdministration):
     """For whoever administers ledgers in files (port `Administration`)."""
 
     async def deploy(
@@ -46,11 +45,6 @@ class SqliteAdministration:
         finally:
             await machine.aclose()
         return section
-
-    def administered(self, ledger: Ledger, signer: Signer) -> MachineAdministered:
-        """Take one of this family's ledgers."""
-        assert isinstance(ledger, MachineLedger), "the ledger is of this family"
-        return MachineAdministered(ledger, signer)
 
 
 async def _check_own(machine: SqliteMachine, signer: Signer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from caimi.client.keyring import Identity
+    from caimi.config import Config
     from caimi.node.coordinator import LedgerBroadcast
 
 LedgerOption = Annotated[
@@ -43,6 +43,8 @@ def make_key(
     import asyncio
     from contextlib import AsyncExitStack
 
+    from caimi.composition.trust import Trust
+    from caimi.config import load_config
     from caimi.node.coordinator import abandon, generate_group_key
     from caimi.node.members import HttpMember
     from caimi.services.endpoint import Endpoint
@@ -50,23 +52,25 @@ def make_key(
     async def work() -> str | None:
         identity = await identity_of(config, key)
         async with AsyncExitStack() as stack:
-            endpoints = [Endpoint(url) for url in node]
+            settings = load_config(config)
+            trust = Trust(settings)
+            endpoints = [Endpoint(url, tls=trust.of(url)) for url in node]
             for endpoint in endpoints:
                 stack.push_async_callback(endpoint.aclose)
             members = [HttpMember(endpoint, identity.signer) for endpoint in endpoints]
             if abort:
                 await abandon(members, [await member.status() for member in members])
                 return None
-            said = await _broadcast(stack, config, identity, ledger)
-            group = await generate_group_key(members, threshold, said)
+            public = await broadcast_on(stack, settings, identity, ledger)
+            group = await generate_group_key(members, threshold, public)
             return f"0x{group.to_bytes().hex()}"
 
-    bound = _bound(threshold, len(node), ledger)
+    said = bound(threshold, len(node), ledger)
     if not (as_json or abort):
-        out.print(bound)
+        out.print(said)
     made = guarded(as_json, lambda: asyncio.run(work()))
     if as_json:
-        print_json({"ok": True, "group_key": made, "bound": bound})
+        print_json({"ok": True, "group_key": made, "bound": said})
     elif made is None:
         out.print("What was unfinished is put aside; no key was made.")
     else:
@@ -74,20 +78,21 @@ def make_key(
         out.print("Next: write it into caimi.toml, as group_key under \\[committee].")
 
 
-async def _broadcast(
-    stack: AsyncExitStack, config: Path | None, identity: Identity, ledger: str | None
+async def broadcast_on(
+    stack: AsyncExitStack, settings: Config, identity: Identity, ledger: str | None
 ) -> LedgerBroadcast | None:
+    """Give where each round is written down: on a ledger of the configuration, or nowhere."""
     from caimi.composition.ledgers import open_ledger
-    from caimi.config import load_config
     from caimi.node.coordinator import LedgerBroadcast
 
     if ledger is None:
         return None
-    opened = await open_ledger(stack, load_config(config).ledger(ledger))
+    opened = await open_ledger(stack, settings.ledger(ledger))
     return LedgerBroadcast(opened, identity.signer_on(opened.id))
 
 
-def _bound(threshold: int, total: int, ledger: str | None) -> str:
+def bound(threshold: int, total: int, ledger: str | None) -> str:
+    """Say how many members may cheat without effect."""
     from caimi.custody.dkg.ceremony import most_faults
 
     faults = most_faults(threshold, total, broadcast=ledger is not None)

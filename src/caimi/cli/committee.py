@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.ceremony import make_key
+from caimi.cli.committee_creation import create
 from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, ask_passphrase, guarded
 from caimi.cli.output import jsonable, print_json, say, table
@@ -29,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+app.command("create")(create)
 app.command("make-key")(make_key)
 
 FileArgument = Annotated[Path, typer.Argument(help="The hand-over that members sign.")]
@@ -159,7 +161,10 @@ def apply(
         journal = open_journal(load_config(config))
         try:
             async with journal.operation("committee", keccak256(text).hex()) as operation:
-                return await carry_out(handover, ledgers, signers, journal, operation.key)
+                outcomes = await carry_out(handover, ledgers, signers, journal, operation.key)
+                if all(each.outcome in ("handed over", "already") for each in outcomes):
+                    await operation.finish()
+                return outcomes
         finally:
             journal.close()
 

@@ -46,6 +46,7 @@ def quote(
     """
     from caimi.client.fees import ask_quote
     from caimi.composition.ledgers import open_ledger
+    from caimi.composition.trust import Trust
     from caimi.config import load_config
     from caimi.errors.operations import NoRoute
     from caimi.messaging.quote import Tariff
@@ -62,7 +63,7 @@ def quote(
                     continue
                 if relayer is None:
                     return {"amount": str((await price(here, there, Tariff())).units)}
-                service = Endpoint(relayer)
+                service = Endpoint(relayer, tls=Trust(settings).of(relayer))
                 stack.push_async_callback(service.aclose)
                 asked = await ask_quote(service, here, route)
                 return {
@@ -189,6 +190,6 @@ async def _proved_refund(
         raise NoRoute(f"{source.id} has no route {client}.")
     async with AsyncExitStack() as stack:
         destination = await open_ledger(stack, settings.ledger(route.counterparty))
-        nodes = reach_nodes(stack, settings.committee).values()
+        nodes = reach_nodes(stack, settings).values()
         validators = [HttpValidator(endpoint) for endpoint in nodes]
         return await build(source, destination, client, sequence, parties, validators)

@@ -171,7 +171,8 @@ def hand_over(
             async with journal.operation(
                 "hand-over", opened.id, str(wait), *(" ".join(each) for each in intent)
             ) as operation:
-                return await governance.hand_over(
+                await operation.note(ledger=opened.id)
+                found = await governance.hand_over(
                     opened,
                     signer,
                     proposers=proposers,
@@ -181,6 +182,8 @@ def hand_over(
                     outbox=journal,
                     key=operation.key,
                 )
+                await operation.finish()
+                return found
         finally:
             journal.close()
 

@@ -89,9 +89,10 @@ def import_(
 
     Example: [bold]caimi keys import alice UTC--2026-01-01T00-00-00Z--0123.json[/bold]
     """
-    from caimi.client.keyring import Keyring, read_secret_file
+    from caimi.client.keyring import Keyring
     from caimi.composition.ledgers import family_of
     from caimi.config import load_config
+    from caimi.credentials import read_secret_file
     from caimi.keystore import LocalSigner
     from caimi.ledgers.port import LedgerId
 
@@ -131,9 +132,10 @@ def export(
 
     Example: [bold]caimi keys export alice alice-wallet.json[/bold]
     """
-    from caimi.client.keyring import Keyring, read_secret_file
+    from caimi.client.keyring import Keyring
     from caimi.composition.ledgers import family_of
     from caimi.config import load_config
+    from caimi.credentials import read_secret_file
     from caimi.keystore import KEYSTORES
 
     def write() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -47,6 +47,10 @@ AccountOption = Annotated[
     list[str] | None,
     typer.Option("--account", help="Account to tell of (CAIP-10), and not the key's own."),
 ]
+LEDGER_KINDS_HELP: Final = (
+    "Kind of each ledger, joined by commas, the last one for all that remain of three: embedded "
+    "(in this process), anvil (real node processes), or what a family of ledgers brings."
+)
 UriArgument = Annotated[
     str,
     typer.Argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,8 @@ from caimi.cli.options import (
 from caimi.cli.output import print_json, say
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from caimi.config import Config
 
 MetricsPort = Annotated[
@@ -31,7 +33,9 @@ app = typer.Typer(help="Run a node, a relayer, a watcher or a worker.", no_args_
 
 @app.command()
 def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]) -> None:
-    """Run a validator and custodian. The passphrase comes from standard input or a prompt.
+    """Run a validator and custodian.
+
+    Its passphrase is a line of standard input, or comes from the environment, or a prompt.
 
     Example: [bold]caimi service node node-1/node.toml < passphrase[/bold]
     """
@@ -41,12 +45,9 @@ def node(settings: Annotated[Path, typer.Argument(help="The node's node.toml.")]
     from caimi.node.settings import NodeSettings
 
     def serve() -> None:
-        set_up(read_toml(settings, NodeSettings).logging.format)
-        if somebody_there():
-            passphrase = ask_passphrase("Passphrase of the node's key").encode()
-        else:
-            passphrase = b"" if sys.stdin is None else sys.stdin.buffer.readline().strip()
-        asyncio.run(run_node(settings, passphrase))
+        logging = read_toml(settings, NodeSettings).logging
+        set_up(logging.format, logging.level)
+        _run(run_node(settings, _passphrase_of_a_node()))
 
     guarded(False, serve)
 
@@ -89,7 +90,7 @@ def relayer(
     """
     from caimi.node.roles.relayer import run_relayer
 
-    guarded(False, lambda: asyncio.run(run_relayer(_logging(config), key, metrics_port)))
+    guarded(False, lambda: _run(run_relayer(_logging(config), key, metrics_port)))
 
 
 @app.command()
@@ -111,7 +112,7 @@ def watcher(
 
     guarded(
         False,
-        lambda: asyncio.run(run_watcher(_logging(config), key, patience, metrics_port)),
+        lambda: _run(run_watcher(_logging(config), key, patience, metrics_port)),
     )
 
 
@@ -140,10 +141,38 @@ def worker(
 
     guarded(
         False,
-        lambda: asyncio.run(
+        lambda: _run(
             run_worker(_logging(config), key, host, port, anchor_seconds, grpc_port, engine=engine)
         ),
     )
+
+
+def _run(service: Coroutine[Any, Any, None]) -> None:
+    """Run until the service is told to stop; told so twice, what was under way is cut off."""
+    try:
+        asyncio.run(service)
+    except asyncio.CancelledError:
+        raise typer.Exit(1) from None
+
+
+def _passphrase_of_a_node() -> bytes:
+    """Read the passphrase of a node's keys: piped in, of the environment, or typed."""
+    from caimi.credentials import MAX_SECRET_BYTES, given_passphrase, without_newline
+    from caimi.errors.operations import KeyLocked
+
+    if sys.stdin is not None and not somebody_there():
+        line = sys.stdin.buffer.readline(MAX_SECRET_BYTES + 2)
+        if piped := without_newline(line):
+            return piped
+    given = given_passphrase()
+    if given is not None:
+        return given
+    if not somebody_there():
+        raise KeyLocked(
+            "No passphrase was given, and there is nobody to ask.",
+            next_step="Give it on standard input, or name its file in CAIMI_PASSPHRASE_FILE.",
+        )
+    return ask_passphrase("Passphrase of the node's key").encode()
 
 
 def _logging(path: Path | None) -> Config:
@@ -152,5 +181,5 @@ def _logging(path: Path | None) -> Config:
     from caimi.logs import set_up
 
     config = load_config(path)
-    set_up(config.logging.format)
+    set_up(config.logging.format, config.logging.level)
     return config

@@ -16,6 +16,7 @@ init       | caimi.cli.init:init                | Write a commented caimi.toml.
 keys       | caimi.cli.keys:app                 | Make, import, export, list and bind keys (encrypted files; never plain text).
 cache      | caimi.cli.cache:app                | What is kept to be quick and can be made again: list it, remove it.
 devnet     | caimi.cli.devnet:app               | A local network of real processes on loopback.
+logs       | caimi.cli.devnet:logs               | Show what a process of the local network has logged.
 demo       | caimi.cli.demo:demo                | Carry one real model all the way: publish, license, unlock, run, check, move, roll back.
 # Models
 publish    | caimi.cli.models.publish:publish   | Seal, sign, store and publish a version of a model.
@@ -42,6 +43,11 @@ compile    | caimi.cli.compiling:compile_command | Compile an ONNX file to one W
 estimate   | caimi.cli.estimate:estimate_command | Tell fuel, time, memory and bytes of a run on each engine, and what a worker would ask.
 calibrate  | caimi.cli.estimate:calibrate       | Measure this machine in some seconds, so that estimates tell its own times.
 # Operators
+deploy     | caimi.cli.deploy:deploy            | Put CAIMI's contracts on a ledger, and write where they are into caimi.toml.
+doctor     | caimi.cli.doctor:doctor            | Check everything that can be wrong here; exits with 1 when something is.
+route      | caimi.cli.route:app                | Routes between ledgers: adding them, listing them, and closing them.
+certificates | caimi.cli.certificates:app       | Certificates by which services know each other: TLS 1.3, signed by your own authority.
+node       | caimi.cli.founding:app             | Make a committee member's node: its directory, its description, its committee.
 service    | caimi.cli.services:app             | Run a node, a relayer, a watcher or a worker.
 committee  | caimi.cli.committee:app            | Who attests for each route, handing over to the next committee, and the custodians' key.
 governance | caimi.cli.governance:app           | Who may change what on a ledger, and changes through its timelock.

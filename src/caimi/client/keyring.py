@@ -13,6 +13,7 @@ from caimi.client.bindings import Binding
 from caimi.client.renaming import rename_files
 from caimi.composition.keys import kinds_of_keys
 from caimi.config import Config
+from caimi.credentials import given_passphrase, read_secret_file
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
 from caimi.keystore import KEYSTORES, LocalSigner
 from caimi.ledgers.port import Account, KeyFiles, LedgerId, Signer, StoredKey
@@ -20,8 +21,6 @@ from caimi.models.signing import PackageSigner
 from caimi.names import check_name, is_name
 from caimi.places import write_result
 from caimi.signatures import account_text
-
-PASSPHRASE_VARIABLE = "CAIMI_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,7 @@ class Keyring:
         contract = config.keys.contract
         self._contract = None if contract is None else str(AccountId.parse(contract))
         self._kinds = kinds_of_keys(config.ledgers)
+        self._known = {**self._kinds, **kinds_of_keys(config.places)}
 
     def names(self) -> list[str]:
         """List the names there are.
@@ -231,7 +231,7 @@ class Keyring:
             KeyLocked: its file is damaged.
         """
         self._check_there(name)
-        kind = self._kinds[ledger]
+        kind = self._known[ledger]
         file = self.file(name, kind.ending)
         if not self._is_there(file):
             raise _lacking(name, ledger)
@@ -289,7 +289,7 @@ class Keyring:
     def _others(self) -> dict[LedgerId, KeyFiles]:
         """Give the kinds of keys of those ledgers that do not take a name's own."""
         return {
-            ledger: kind for ledger, kind in self._kinds.items() if kind.ending != KEYSTORES.ending
+            ledger: kind for ledger, kind in self._known.items() if kind.ending != KEYSTORES.ending
         }
 
     def _only(self) -> str:
@@ -300,14 +300,14 @@ class Keyring:
         return names[0]
 
     def passphrase(self, prompt: str) -> bytes:
-        """Find the passphrase: ``$CAIMI_PASSPHRASE``, the configured file, or a prompt.
+        """Find the passphrase: what `given_passphrase` gives, the configured file, or a prompt.
 
         Raises:
             KeyLocked: none is given, or others can read the file.
         """
-        given = os.environ.get(PASSPHRASE_VARIABLE)
-        if given:
-            return given.encode()
+        given = given_passphrase()
+        if given is not None:
+            return given
         if self._passphrase_file is not None:
             return read_secret_file(self._passphrase_file)
         if self._ask is None:
@@ -343,30 +343,3 @@ def _lacking(name: str, ledger: LedgerId) -> KeyMissing:
         why="Ledgers of that kind do not take its other keys.",
         next_step=f"Run `caimi keys new {name} --ledger {ledger}`.",
     )
-
-
-def read_secret_file(path: Path) -> bytes:
-    """Read a passphrase file, refusing one that others can read.
-
-    Raises:
-        KeyLocked: it is missing, empty, or its mode lets others in.
-    """
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device has no end
-            raise KeyLocked(f"The passphrase file {path} is not a plain file.")
-        mode = stat.S_IMODE(found.st_mode)
-        text = path.read_bytes().strip()
-    except OSError as error:
-        raise KeyLocked(
-            f"The passphrase file {path} cannot be read: {error.strerror or error}."
-        ) from error
-    if mode & 0o077:
-        raise KeyLocked(
-            f"The passphrase file {path} has mode {mode:03o}.",
-            why="Others on this machine can read it.",
-            next_step=f"Run `chmod 600 {path}`.",
-        )
-    if not text:
-        raise KeyLocked(f"The passphrase file {path} is empty.")
-    return text

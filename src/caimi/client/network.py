@@ -17,6 +17,7 @@ from caimi.client.context import Context, Progress, no_progress
 from caimi.client.keyring import Identity, Keyring
 from caimi.composition.committee import reach_nodes
 from caimi.composition.ledgers import account_among, open_ledgers
+from caimi.composition.trust import Trust
 from caimi.config import Config
 from caimi.custody.keys import GroupKey
 from caimi.errors.ids import InvalidAccountId
@@ -32,6 +33,7 @@ from caimi.places import cache_folder
 from caimi.services.custodians import HttpCustodian
 from caimi.services.endpoint import Endpoint
 from caimi.storage.local import LocalStore
+from caimi.tls.contexts import ClientTls
 from caimi.uri import ModelUri
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ class AsyncNetwork:
         keys = None if reading else await asyncio.to_thread(Keyring(config, ask).open, key)
         async with AsyncExitStack() as stack:
             ledgers = await open_ledgers(stack, config.ledgers, price_caps)
-            nodes = reach_nodes(stack, config.committee)
+            nodes = reach_nodes(stack, config)
             yield cls(make_context(config, keys, ledgers, nodes), config)
 
     def _ledger(self, name: str | None) -> LedgerId:
@@ -318,7 +320,7 @@ class AsyncNetwork:
         url = worker or next((entry.url for entry in self.config.workers), None)
         if url is None:
             raise UsageError("No worker is configured; name one with --worker URL.")
-        endpoint = Endpoint(url, timeout=WORKER_TIMEOUT)
+        endpoint = Endpoint(url, timeout=WORKER_TIMEOUT, tls=self._tls(url))
         try:
             client = HttpWorker(endpoint)
             return await ask_worker(self.context, client, uri, inputs, max_price=max_price)
@@ -366,7 +368,7 @@ class AsyncNetwork:
         for entry in self.config.workers:
             if str(AccountId(entry.ledger, entry.account)) == said.worker:
                 digest = said.digest(self.context.ledger(said.worker_ledger).accounts)
-                endpoint = Endpoint(entry.url)
+                endpoint = Endpoint(entry.url, tls=self._tls(entry.url))
                 try:
                     return await HttpWorker(endpoint).inclusion(digest)
                 except (NodeRefused, NodeUnreachable):
@@ -374,6 +376,10 @@ class AsyncNetwork:
                 finally:
                     await endpoint.aclose()
         return None
+
+    def _tls(self, url: str) -> ClientTls | None:
+        listed = (entry.trust for entry in self.config.workers if entry.url == url)
+        return Trust(self.config).of(url, next(listed, None))
 
     async def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""

@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 
 from caimi.composition.ledgers import family_of
+from caimi.config import LedgerSection
 from caimi.ledgers.port import (
+    BY_COMMITTEE,
     Administered,
     Administration,
+    ClientTerms,
     Committee,
+    LedgerId,
     LedgerPlace,
     Outbox,
     offered,
 )
 
 
-def administration_of(place: LedgerPlace) -> Administration:
+def administration_of(place: LedgerPlace | LedgerSection) -> Administration:
     """Give what deploys on a ledger.
 
     Raises:
         UnknownFamily, FamilyUnusable: as `family_of` says.
         NotOffered: nothing is deployed on ledgers of its family from here.
     """
-    return offered(family_of(place).administration, place.id, "deployment from here")
+    ledger = LedgerId(place.id)
+    return offered(family_of(place).administration, ledger, "deployment from here")
 
 
 async def join_ledgers(
@@ -30,10 +35,11 @@ async def join_ledgers(
     other: Administered,
     committee: Committee,
     *,
+    terms: tuple[ClientTerms, ClientTerms] = (BY_COMMITTEE, BY_COMMITTEE),
     outbox: Outbox | None = None,
     key: str = "route",
 ) -> tuple[str, str]:
-    """Give each ledger a route to the other that believes `committee`.
+    """Give each ledger a route to the other that believes `committee`, by clients of `terms`.
 
     With an `outbox`, what was killed goes on where it stopped.
 
@@ -41,8 +47,8 @@ async def join_ledgers(
         The client ids on `one` and on `other`.
     """
     on_one, on_other = await asyncio.gather(
-        one.add_client(other.ledger, committee, outbox=outbox, key=key),
-        other.add_client(one.ledger, committee, outbox=outbox, key=key),
+        one.add_client(other.ledger, committee, terms=terms[0], outbox=outbox, key=key),
+        other.add_client(one.ledger, committee, terms=terms[1], outbox=outbox, key=key),
     )
     await asyncio.gather(
         name_counterparty(one, on_one, on_other, outbox=outbox, key=key),

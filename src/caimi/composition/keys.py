@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from caimi.composition.ledgers import family_of
-from caimi.config import LedgerSection
+from caimi.config import LedgerSection, PlaceSection
 from caimi.ledgers.port import AccountCodec, KeyFiles, LedgerId
 
 
-def kinds_of_keys(sections: Iterable[LedgerSection]) -> dict[LedgerId, KeyFiles]:
+def kinds_of_keys(
+    sections: Iterable[LedgerSection | PlaceSection],
+) -> dict[LedgerId, KeyFiles]:
     """Give the files of keys of each ledger.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 
 from caimi.chains import AccountId
-from caimi.config import LedgerSection
+from caimi.config import LedgerSection, PlaceSection
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.errors.operations import FamilyUnusable, UnknownLedger
 from caimi.families import find_family
@@ -16,7 +16,7 @@ from caimi.logs import logger
 _log = logger(__name__)
 
 
-def family_of(section: LedgerSection | LedgerPlace) -> Family:
+def family_of(section: LedgerSection | PlaceSection | LedgerPlace) -> Family:
     """Give the family of a ledger.
 
     Raises:

@@ -6,11 +6,24 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import combinations
+from typing import Final
 
 from caimi.composition.joining import join_ledgers
 from caimi.errors.operations import FamilyUnusable, UsageError
 from caimi.families import find_sandbox, sandbox_names
 from caimi.ledgers.port import Committee, LastingKind, Sandbox, SandboxKind, Signer
+
+LEDGERS: Final = 3
+"""As many are started unless more are asked for."""
+
+
+def kinds_in(text: str) -> list[str]:
+    """Give the kinds of ledgers that a user chose, joined by commas.
+
+    The last is that of all that remain of three.
+    """
+    kinds = [each.strip() for each in text.split(",")]
+    return kinds + kinds[-1:] * (LEDGERS - len(kinds))
 
 
 def sandbox_kind(name: str) -> SandboxKind:
@@ -35,10 +48,11 @@ def lasting_kind(name: str) -> LastingKind:
     """
     found = _installed(name)
     if not isinstance(found, LastingKind):
+        lasting = [each for each in sandbox_names() if isinstance(find_sandbox(each), LastingKind)]
         raise UsageError(
             f"Ledgers of kind {name!r} end with the program that starts them.",
             why="Here they are to stay when this command has ended.",
-            next_step=f"Choose another of: {', '.join(sandbox_names())}.",
+            next_step=f"Choose one of: {', '.join(lasting)}.",
         )
     return found
 

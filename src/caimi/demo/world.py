@@ -18,7 +18,7 @@ import httpx
 
 from caimi.client.context import Context
 from caimi.client.keyring import Identity
-from caimi.composition.sandboxes import start_sandboxes
+from caimi.composition.sandboxes import LEDGERS, kinds_in, start_sandboxes
 from caimi.custody.keys import GroupKey
 from caimi.errors.operations import UsageError
 from caimi.inference.batch import ReceiptWriter
@@ -48,7 +48,6 @@ from caimi.uri import ModelUri
 
 NAME: Final = "demo-model"
 """What the publisher calls the model, on the first ledger."""
-LEDGERS: Final = 3
 NODES: Final = 5
 THRESHOLD: Final = 3
 
@@ -214,10 +213,10 @@ def _consent(working: Context, people: Mapping[str, Identity]) -> Consent:
 
 
 def _three(kinds: str) -> list[str]:
-    named = kinds.split("+")
+    named = kinds_in(kinds)
     if len(named) > LEDGERS:
         raise UsageError(f"There are {LEDGERS} ledgers, and {len(named)} kinds: {kinds}.")
-    return named + named[-1:] * (LEDGERS - len(named))
+    return named
 
 
 def _identity(name: str, key: LocalSigner, sandboxes: Mapping[LedgerId, Sandbox]) -> Identity:

@@ -1,7 +1,7 @@
 """Processes that outlive the terminal, and that are ended only when they are surely ours.
 
 A process is known by its id and its start time, so that an id used again by somebody else is left
-alone.
+alone. What processes of ours have started is known by a mark that they inherit.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from caimi.errors.node import ProcessFailed, ProcessListDamaged
 from caimi.json_text import read_json
@@ -23,22 +24,41 @@ from caimi.places import write_result
 
 STOP_SECONDS = 10.0
 LOG_TAIL_BYTES = 2000
+LOG_BYTES: Final = 16 << 20
+"""A log that is larger when its process starts is put aside; the one before that goes."""
+MARK: Final = "CAIMI_DEVNET"
+"""A variable of all our processes: the folder of their network."""
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Kept until `reap`: what is dropped before, `subprocess` waits for at some later start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One started process. `started` is the kernel's start time in clock ticks since boot."""
+    """One started process. `started` is the kernel's start time in clock ticks since boot.
+
+    `restarts` tells how often it was started again after it had ended by itself, and `said` what
+    its supervisor has to say of it.
+    """
 
     name: str
     pid: int
     started: int
     log: str
     url: str | None = None
+    restarts: int = 0
+    said: str = ""
 
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
         return _start_time(self.pid) == self.started
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run, if it runs."""
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        return max(0.0, now - self.started / os.sysconf("SC_CLK_TCK"))
 
     def log_tail(self) -> str:
         """Give the end of its log."""
@@ -46,6 +66,11 @@ class Process:
             handle.seek(max(0, Path(self.log).stat().st_size - LOG_TAIL_BYTES))
             return handle.read().decode("utf-8", "replace")
         return ""
+
+
+def this_process(name: str, folder: Path) -> Process:
+    """Give the process that asks."""
+    return Process(name, os.getpid(), _start_time(os.getpid()) or 0, str(_log_of(name, folder)))
 
 
 def start(
@@ -61,8 +86,10 @@ def start(
     Raises:
         ProcessFailed: it cannot be started.
     """
-    log = folder / f"{name}.log"
+    log = _log_of(name, folder)
     try:
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
         with log.open("ab") as output:
             child = subprocess.Popen(  # noqa: S603 - our own commands, no shell
                 list(command),
@@ -71,6 +98,7 @@ def start(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 cwd=folder,
+                env={**os.environ, MARK: str(folder)},
             )
     except OSError as error:
         raise ProcessFailed(f"{name} cannot be started: {error}.") from error
@@ -78,6 +106,7 @@ def start(
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(secret + b"\n")
             child.stdin.close()
+    _children[child.pid] = child
     return Process(name, child.pid, _start_time(child.pid) or 0, str(log), url)
 
 
@@ -85,19 +114,46 @@ def stop(processes: Sequence[Process]) -> None:
     """End these processes, politely first; those that are no longer ours are left alone."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for process in processes:
-            if process.alive:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid, number)
+            send(process, number)
         deadline = time.monotonic() + STOP_SECONDS
         while any(process.alive for process in processes) and time.monotonic() < deadline:
-            _reap(processes)
+            reap(processes)
             time.sleep(0.05)
 
 
-def _reap(processes: Sequence[Process]) -> None:
+def send(process: Process, number: signal.Signals) -> None:
+    """Send a signal, if it still runs."""
+    if process.alive:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
+def sweep(folder: Path, spared: Sequence[Process] = ()) -> list[int]:
+    """Kill what processes of a network have left behind: all that has its mark.
+
+    Those in `spared`, and what is in their sessions, are not touched. Gives who was killed.
+    """
+    kept = {process.pid for process in spared if process.alive} | {os.getpid()}
+    left = [pid for pid, session in _marked(folder) if session not in kept and pid not in kept]
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(_start_time(pid) is not None for pid in left) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+def reap(processes: Sequence[Process]) -> dict[int, int]:
+    """Let the system forget those of our own children that have ended; gives their exit codes."""
+    ended = {}
     for process in processes:
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(process.pid, os.WNOHANG)
+            pid, status = os.waitpid(process.pid, os.WNOHANG)
+            if pid:
+                _children.pop(pid, None)
+                ended[pid] = os.waitstatus_to_exitcode(status)
+    return ended
 
 
 def save(file: Path, processes: Sequence[Process]) -> None:
@@ -134,15 +190,38 @@ def _process(file: Path, entry: object) -> Process:
             "started": int(started),
             "log": str(log),
             "url": str() | None as url,
+            "restarts": int(restarts),
+            "said": str(said),
         } if pid > 1:  # 0 and below stand for whole groups of processes
-            return Process(name, pid, started, log, url)
+            return Process(name, pid, started, log, url, restarts, said)
     raise ProcessListDamaged(f"{file} lists something that is no process: {entry!r:.80}.")
 
 
+def _log_of(name: str, folder: Path) -> Path:
+    return folder / f"{name}.log"
+
+
+def _marked(folder: Path) -> Iterator[tuple[int, int]]:
+    """Give the ids of the living processes with a network's mark, and their sessions'."""
+    mark = f"{MARK}={folder}".encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                fields = _status(int(entry.name))
+                if fields and fields[0] != "Z":
+                    yield int(entry.name), int(fields[3])
+
+
 def _start_time(pid: int) -> int | None:
+    fields = _status(pid)
+    return None if not fields or fields[0] == "Z" else int(fields[19])
+
+
+def _status(pid: int) -> list[str]:
     try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8")
+        text = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
-        return None
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else int(fields[19])
+        return []
+    return text.rpartition(b")")[2].decode().split()

@@ -23,6 +23,7 @@ AREAS = {
     "R": "Running models: inference and receipts",
     "N": "Nodes and devnet",
     "D": "Demonstration",
+    "T": "Certificates and TLS between services",
     "X": "The machine: files, disks, permissions",
 }
 """The letter of an error code, and the area it stands for."""

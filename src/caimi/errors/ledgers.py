@@ -201,6 +201,14 @@ class AnvilFailed(LedgerError):
     next_step = "Read its output above and start it again."
 
 
+class LedgerStateDamaged(LedgerError):
+    """What a local ledger has written down cannot be used."""
+
+    code = "CAIMI-L058"
+    why = "The files are damaged, were edited, or are of another version of anvil."
+    next_step = "Put back a copy of them, or start anew with `caimi devnet up --fresh`."
+
+
 class ArtifactMissing(LedgerError):
     """A contract's interface or bytecode is not in the installation."""
 

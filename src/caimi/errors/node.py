@@ -44,7 +44,7 @@ class NodeUnreachable(CaimiError):
     why = "The process is not running, or the network is down."
     next_step = (
         "Check its address and that it runs. On a local network `caimi devnet status` shows what "
-        "is down; `caimi devnet down`, then `caimi devnet up`, starts all of it anew."
+        "is down, and `caimi devnet up` starts that again."
     )
 
 
@@ -57,7 +57,7 @@ class NodeRefused(CaimiError):
 
 
 class DevnetRunning(CaimiError):
-    """A local network is already up here."""
+    """A local network is up here, and what was asked needs it to be down."""
 
     code = "CAIMI-N007"
     why = "Two networks in one directory would share keys and ports."
@@ -68,7 +68,7 @@ class DevnetMissing(CaimiError):
     """There is no local network here."""
 
     code = "CAIMI-N008"
-    why = "`caimi devnet up` has not been run in this directory."
+    why = "`caimi devnet up` has not been run in this directory, or it was taken down since."
     next_step = "Run `caimi devnet up`."
 
 
@@ -114,6 +114,46 @@ class LedgerTooSlow(CaimiError):
     next_step = "Ask another node, or ask again later; its operator sees it in /health."
 
 
+class DescriptionInvalid(CaimiError):
+    """What describes a node to others cannot be used."""
+
+    code = "CAIMI-N023"
+    why = "Its file is damaged or changed, or does not fit the others'."
+    next_step = "Ask its operator for the file that `caimi node init` wrote, and compare both."
+
+
+class NodeBegunOtherwise(CaimiError):
+    """A node's directory holds something else than what would be written there."""
+
+    code = "CAIMI-N024"
+    why = "Nothing that is there is written over: it may be a running node's."
+    next_step = "Give the options it was begun with, or name another directory."
+
+
+class CommitteeNotReady(CaimiError):
+    """Nodes of a committee to be are not as they must be to make a key."""
+
+    code = "CAIMI-N025"
+    why = "All members take part in making the key, so all are looked at before it begins."
+    next_step = "Have each operator mend what is named, then run the same command again."
+
+
+class MemberGone(CaimiError):
+    """A member went away in the middle of a key generation."""
+
+    code = "CAIMI-N026"
+    why = "Its process ended, or the network to it is down. No key was lost: none is of use yet."
+    next_step = "Once it is back, run the same command again: it goes on, or begins anew safely."
+
+
+class AddressUnusable(CaimiError):
+    """A service cannot listen where its settings say."""
+
+    code = "CAIMI-N027"
+    why = "Another process listens there, or the address is not this machine's."
+    next_step = "End the other process (`ss -ltnp` shows it), or set another host or port."
+
+
 class ProcessListDamaged(CaimiError):
     """The list of the local network's processes cannot be read."""
 
@@ -123,6 +163,30 @@ class ProcessListDamaged(CaimiError):
         "Remove the file, end what is left of the network by hand (`ps ax` shows caimi.cli and "
         "anvil), then run `caimi devnet up`."
     )
+
+
+class PortTaken(CaimiError):
+    """A port that the local network is to listen on is taken."""
+
+    code = "CAIMI-N034"
+    why = "Another program listens there, or another local network."
+    next_step = "Choose other ports with `caimi devnet up --ports N`."
+
+
+class DevnetBusy(CaimiError):
+    """Another program is just starting or ending this local network, or looks after it."""
+
+    code = "CAIMI-N035"
+    why = "Two at once would start everything twice."
+    next_step = "Wait until the other one is done; `caimi devnet status` shows how far it is."
+
+
+class DevnetFolderUnsafe(CaimiError):
+    """The folder of the local network's files is not this user's alone."""
+
+    code = "CAIMI-N036"
+    why = "Who can write there says what is run, ended and removed here, and reads the keys."
+    next_step = "Choose another --directory, or remove that folder."
 
 
 class DemoFailed(CaimiError):

@@ -52,7 +52,10 @@ class KeyLocked(CaimiError):
 
     code = "CAIMI-C006"
     why = "The passphrase is wrong, or the key file is damaged."
-    next_step = "Set CAIMI_PASSPHRASE or passphrase_file in caimi.toml, or type it at the prompt."
+    next_step = (
+        "Set CAIMI_PASSPHRASE, or CAIMI_PASSPHRASE_FILE or passphrase_file in caimi.toml to a file "
+        "of mode 0600, or type it at the prompt."
+    )
 
 
 class JournalDamaged(CaimiError):

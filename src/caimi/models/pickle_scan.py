@@ -16,7 +16,9 @@ MAX_OPCODES: Final = 500_000
 _MAX_STACK: Final = 50_000_000
 _BLOCK: Final = 64 * 1024
 _KEPT: Final = 1024
-_MARK, _THING, _TUPLE, _CALLABLE = "mark", "thing", "tuple", "callable"
+_MARK, _THING, _TUPLE = "mark", "thing", "tuple"
+_NAMED, _UNNAMED = "callable by its name", "callable that the program knows"
+_CALLABLE: Final = frozenset({_NAMED, _UNNAMED})
 _WHOLE: Final = re.compile(rb"\s*[+-]?\w+\s*")
 _REAL: Final = re.compile(rb"\s*[+-]?[\w.+-]+\s*")
 _OPCODES: Final = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
@@ -49,8 +51,9 @@ class PickleSigns:
     """What reading bytes as pickle opcodes showed.
 
     `announced`: a protocol of 2 or later, said `first` or further on; `imports`: it names something
-    to import; `calls`: it calls what it imported; `stopped`: a pickle came to its end; `cut_off`:
-    the bytes ended first; `endless`: it goes on for longer than we follow.
+    to import; `calls`: it calls something, and `calls_named` what it imported by a name; `stopped`:
+    a pickle came to its end; `cut_off`: the bytes ended first; `endless`: it goes on for longer
+    than we follow.
     """
 
     opcodes: int = 0
@@ -58,6 +61,7 @@ class PickleSigns:
     first: bool = False
     imports: bool = False
     calls: bool = False
+    calls_named: bool = False
     stopped: bool = False
     cut_off: bool = False
     endless: bool = False
@@ -83,6 +87,20 @@ def scan(stream: IO[bytes]) -> PickleSigns:
     machine = _Machine(stream)
     try:
         while not (machine.signs.calls or machine.signs.endless):
+            machine.step()
+    except _NoPickleError:
+        pass
+    return machine.signs
+
+
+def scan_hidden(stream: IO[bytes]) -> PickleSigns:
+    """Follow `stream` as `scan` does, past calls of what only the program that loads it knows.
+
+    In random bytes such calls, by a number of one byte, come about once in four gigabytes.
+    """
+    machine = _Machine(stream)
+    try:
+        while not (machine.signs.calls_named or machine.signs.endless):
             machine.step()
     except _NoPickleError:
         pass
@@ -284,7 +302,7 @@ class _Machine:
 
     def _on_global(self, _: bytes) -> None:
         self._import_lines()
-        self._stack.append(_CALLABLE)
+        self._stack.append(_NAMED)
 
     def _on_stack_global(self, _: bytes) -> None:
         named = [self._take(), self._take()]
@@ -292,28 +310,33 @@ class _Machine:
             raise _NoPickleError
         name, module = (value.value if isinstance(value, _Text) else "unknown" for value in named)
         self._import(module, name)
-        self._stack.append(_CALLABLE)
+        self._stack.append(_NAMED)
 
     def _on_ext1(self, _: bytes) -> None:
         # By a number that a program has to have registered: by chance in bytes that are no pickle.
         self.signs.imports |= self.signs.first
-        self._stack.append(_CALLABLE)
+        self._stack.append(_UNNAMED)
 
     _on_ext2 = _on_ext4 = _on_ext1
 
     def _on_persid(self, _: bytes) -> None:
         if not self.signs.opcodes:  # no unpickler knows a text by which it begins: PK of a zip
             raise _NoPickleError
-        self._stack.append(_CALLABLE)
+        self._stack.append(_UNNAMED)
 
     def _on_binpersid(self, _: bytes) -> None:
         self._take()
-        self._stack.append(_CALLABLE)
+        self._stack.append(_UNNAMED)
 
     def _call(self, function: _Value, arguments: _Value = _TUPLE) -> None:
-        if function != _CALLABLE or arguments not in {_TUPLE, _CALLABLE}:
+        if function not in _CALLABLE or arguments not in {_TUPLE, *_CALLABLE}:
             raise _NoPickleError
+        self._called(function)
+        self._stack.append(_UNNAMED)  # what it gives may be called in its turn
+
+    def _called(self, function: _Value) -> None:
         self.signs.calls = True
+        self.signs.calls_named |= function == _NAMED
 
     def _on_reduce(self, _: bytes) -> None:
         arguments, function = self._take(), self._take()
@@ -335,11 +358,12 @@ class _Machine:
         module, name = self._line(), self._line()
         self._take_to_mark()
         self._import(module.decode("utf-8", "replace"), name.decode("utf-8", "replace"))
-        self._call(_CALLABLE)
+        self._call(_NAMED)
 
     def _on_build(self, _: bytes) -> None:
         self._take()
-        self.signs.calls |= self._top() == _CALLABLE
+        if (built := self._top()) in _CALLABLE:
+            self._called(built)
 
 
 def _decimal(argument: bytes) -> int:

@@ -2,12 +2,14 @@
 
 Who may call it: anyone who reaches the port. Attestations are statements about public facts. A
 share request carries its own signature and the custodian checks the grant itself. Key generation
-takes orders that the coordinator of the node's own settings signed, and no others.
+takes orders that the coordinator of the node's own settings signed, and no others. A node that
+serves TLS answers `CLOSED` paths to those alone whose client certificate it trusts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -31,11 +33,14 @@ from caimi.node.lanes import LaneKind
 from caimi.node.node import Node
 
 MAX_ABSENCES = 1000
+CLOSED: Final = ("/v1/dkg", "/metrics")
+"""For services: nobody else has a reason to order key generations, or to count requests."""
 
 
 def create_app(node: Node) -> FastAPI:
     """Make the HTTP application of `node`."""
-    app = service("CAIMI node", node.metrics.registry)
+    closed = CLOSED if node.settings.tls is not None else ()
+    app = service("CAIMI node", node.metrics.registry, closed=closed)
 
     @app.get("/health")
     async def health() -> Response:

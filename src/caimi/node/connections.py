@@ -1,21 +1,29 @@
 """Connections to our HTTP services: bounded in number, and cut when nothing whole comes of them.
 
-Who is waited for without a whole request is dropped first when there are too many: of the peer with
-the most connections the one that has waited longest. So who only opens connections, or sends halves
-of requests, keeps nobody else out, not even from the same address.
+With TLS a connection is counted from its first byte, before any handshake. Who is waited for
+without a whole request is dropped first when there are too many: of the peer with the most
+connections the one that has waited longest. So who only opens connections, or sends halves of
+requests or of handshakes, keeps nobody else out, not even from the same address.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
+import socket
 from collections import Counter
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from caimi.errors.node import AddressUnusable
+from caimi.node.tls_transport import TlsTransport
+from caimi.tls.certificates import PeerCertificate, peer_of_der
+from caimi.tls.contexts import ServerTls
 
 MAX_CONNECTIONS: Final = 512
 MAX_PER_PEER: Final = 384
@@ -27,6 +35,18 @@ _REFUSED_SECONDS: Final = 2.0
 _REFUSED_BYTES: Final = 1 << 20
 """What is still read, and thrown away, of a request that was answered before its end."""
 _HEAD_BYTES: Final = 16 << 10
+DRAIN_SECONDS: Final = 20
+"""How long requests in flight have to be answered once the process is told to stop."""
+
+
+class CountedConnection(Protocol):
+    """What `Peers` need to know of a connection."""
+
+    @property
+    def client(self) -> tuple[str, int] | None: ...
+    @property
+    def is_waited_for(self) -> bool: ...
+    def drop(self) -> None: ...
 
 
 class BoundedConnection(H11Protocol):
@@ -51,6 +71,7 @@ class BoundedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, if there is room."""
         super().connection_made(transport)
+        self.app_state = {**self.app_state, "certificate": _certificate(transport)}
         self._wait(HEAD_SECONDS)
         if not self._peers.admit(self):
             transport.abort()
@@ -126,10 +147,10 @@ class Peers:
     def __init__(self, most: int = MAX_CONNECTIONS, most_of_one: int = MAX_PER_PEER) -> None:
         self._most = most
         self._most_of_one = most_of_one
-        self._connections: dict[BoundedConnection, str] = {}
+        self._connections: dict[CountedConnection, str] = {}
         self._counts: Counter[str] = Counter()
 
-    def admit(self, connection: BoundedConnection) -> bool:
+    def admit(self, connection: CountedConnection) -> bool:
         """Take a connection in, dropping another if there are too many; False: there is no room."""
         peer = peer_of(connection.client)
         if self._counts[peer] >= self._most_of_one:
@@ -143,7 +164,7 @@ class Peers:
         self._counts[peer] += 1
         return True
 
-    def forget(self, connection: BoundedConnection) -> None:
+    def forget(self, connection: CountedConnection) -> None:
         """Count a connection no more."""
         peer = self._connections.pop(connection, None)
         if peer is not None:
@@ -175,14 +196,49 @@ def peer_of(client: tuple[str, int] | None) -> str:
     return str(address)
 
 
-def make_server(app: ASGIApp, host: str, port: int, peers: Peers | None = None) -> uvicorn.Server:
-    """Make the server of one of our applications."""
+def _certificate(transport: asyncio.Transport) -> PeerCertificate | None:
+    """Name who showed a certificate, which TLS has checked."""
+    shown = transport.get_extra_info("ssl_object")
+    certificate = shown.getpeercert(binary_form=True) if shown is not None else None
+    return peer_of_der(certificate) if certificate else None
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process: see `caimi.node.roles.processes`."""
+
+    def capture_signals(self) -> Any:  # noqa: ANN401 - uvicorn's own
+        """Capture none."""
+        return contextlib.nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; raises `AddressUnusable`, and ends no process."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise AddressUnusable(
+                f"Nothing can listen on {self.config.host}, port {self.config.port}."
+            ) from None
+
+
+def make_server(
+    app: ASGIApp, host: str, port: int, peers: Peers | None = None, *, tls: ServerTls | None = None
+) -> uvicorn.Server:
+    """Make the server of one of our applications, with TLS 1.3 where `tls` is given.
+
+    Told to stop, it takes no more connections, and requests in flight have `DRAIN_SECONDS`.
+    """
     peers = peers or Peers()
 
-    def connection(*args: Any, **options: Any) -> BoundedConnection:  # noqa: ANN401 - uvicorn's own
-        return BoundedConnection(*args, peers=peers, **options)
+    def connection(*args: Any, **options: Any) -> asyncio.Protocol:  # noqa: ANN401 - uvicorn's own
+        def made() -> BoundedConnection:
+            return BoundedConnection(*args, peers=peers, **options)
 
-    return uvicorn.Server(
+        if tls is None:
+            return made()
+        others = options["server_state"].connections
+        return TlsTransport(tls, peers, others, made, HEAD_SECONDS)
+
+    return _Server(
         uvicorn.Config(
             app,
             host=host,
@@ -191,9 +247,11 @@ def make_server(app: ASGIApp, host: str, port: int, peers: Peers | None = None) 
             http=cast("type[asyncio.Protocol]", connection),
             # An upgraded connection would be another protocol's, without these bounds.
             ws="none",
+            log_config=None,  # its lines are ours, in our format
             log_level="warning",
             server_header=False,
             timeout_keep_alive=5,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
             h11_max_incomplete_event_size=_HEAD_BYTES,
         )
     )

@@ -16,7 +16,7 @@ from caimi.custody.dkg import Broadcast, Ceremony, Enrolment, Round, SignedMessa
 from caimi.custody.dkg.ceremony import SESSION_BYTES
 from caimi.custody.keys import GroupKey
 from caimi.errors.custody import CeremonyMisconfigured, CeremonyStuck
-from caimi.errors.node import NodeRefused
+from caimi.errors.node import MemberGone, NodeRefused, NodeUnreachable
 from caimi.ledgers.port import Ledger, Signer
 from caimi.node.ceremony_records import CeremonyRecord
 
@@ -43,6 +43,48 @@ class Member(Protocol):
     async def advance(self, session: bytes, messages: Sequence[SignedMessage]) -> SignedMessage: ...
     async def finish(self, session: bytes, messages: Sequence[SignedMessage]) -> GroupKey: ...
     async def abort(self, session: bytes) -> None: ...
+
+
+class NamedMember:
+    """A member (port `Member`) whose going away in the middle is told by its name."""
+
+    def __init__(self, member: Member, name: str) -> None:
+        self._member = member
+        self._name = name
+
+    async def status(self) -> MemberStatus:
+        """Raises `MemberGone` besides, as all below."""
+        return await self._named(self._member.status())
+
+    async def enrol(self, session: bytes) -> Enrolment:
+        """Have it enrol."""
+        return await self._named(self._member.enrol(session))
+
+    async def start(self, ceremony: Ceremony) -> SignedMessage:
+        """Start the ceremony."""
+        return await self._named(self._member.start(ceremony))
+
+    async def advance(self, session: bytes, messages: Sequence[SignedMessage]) -> SignedMessage:
+        """Relay a round."""
+        return await self._named(self._member.advance(session, messages))
+
+    async def finish(self, session: bytes, messages: Sequence[SignedMessage]) -> GroupKey:
+        """Relay the confirmations."""
+        return await self._named(self._member.finish(session, messages))
+
+    async def abort(self, session: bytes) -> None:
+        """Have it put the session aside."""
+        await self._named(self._member.abort(session))
+
+    async def _named(self, asked: Awaitable[T]) -> T:
+        try:
+            return await asked
+        except NodeUnreachable as error:
+            raise MemberGone(f"{self._name} went away: {error.what}") from error
+        except NodeRefused as error:
+            if "CAIMI-N004" in error.what:  # it was started again, and has forgotten its part
+                raise MemberGone(f"{self._name} was away meanwhile: {error.what}") from error
+            raise
 
 
 class LedgerBroadcast:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from caimi import __version__
 from caimi.errors.base import CaimiError
+from caimi.errors.certificates import CertificateRequired
 from caimi.errors.custody import CustodianBusy, GrantRefused, InvalidRequestSignature
 from caimi.errors.databases import DatabaseUnreachable
 from caimi.errors.inference import ModelStillOpening
 from caimi.errors.node import AskedTooMuch, BodyTooSlow, LedgerTooSlow, RequestInvalid, RoleMissing
 from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
+from caimi.logs import about
 from caimi.node.received import BoundBodies
 from caimi.node.request_names import NamedRequests
 
@@ -23,6 +28,7 @@ MAX_BODY_BYTES = 4 << 20
 
 _STATUS: dict[type[CaimiError], int] = {
     InvalidRequestSignature: 401,
+    CertificateRequired: 403,
     GrantRefused: 403,
     CustodianBusy: 429,
     RoleMissing: 503,
@@ -40,11 +46,13 @@ def service(
     max_body_bytes: int = MAX_BODY_BYTES,
     *,
     refusals: Mapping[str, Callable[[CaimiError], Response]] | None = None,
+    closed: Sequence[str] = (),
 ) -> FastAPI:
     """Make an application that refuses large bodies and answers `CaimiError` as JSON.
 
-    `refusals` say how under a path that begins so; elsewhere it is our own form. Interactive
-    documentation is off: a node serves machines.
+    `refusals` say how under a path that begins so; elsewhere it is our own form. `closed` are
+    paths, and what is below them, for who has shown a certificate. Interactive documentation is
+    off: a node serves machines.
     """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -55,6 +63,7 @@ def service(
         return error_response(error)
 
     app.add_middleware(BoundBodies, most=max_body_bytes, refuse=refuse)
+    app.add_middleware(ClosedPaths, closed=tuple(closed))
     app.add_middleware(NamedRequests)
 
     @app.exception_handler(CaimiError)
@@ -66,11 +75,39 @@ def service(
     async def end(_request: Request, _error: Exception) -> Response:
         return Response(status_code=400)  # nobody is there to read it
 
+    @app.get("/version")
+    async def tell_version() -> Response:
+        return JSONResponse({"version": __version__, "time": int(time.time() * 1000)})
+
     @app.get("/metrics")
     async def expose_metrics() -> Response:
         return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
     return app
+
+
+class ClosedPaths:
+    """Middleware: answers some paths to those alone who have shown a trusted certificate."""
+
+    def __init__(self, app: ASGIApp, closed: tuple[str, ...]) -> None:
+        self._app = app
+        self._closed = closed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse before anything of a body is read."""
+        shown = scope.get("state", {}).get("certificate")
+        if scope["type"] == "http" and shown is None and self._is_closed(scope["path"]):
+            refused = CertificateRequired(f"{scope['path'][:80]} needs a client certificate.")
+            await error_response(refused)(scope, receive, send)
+            return
+        if shown is None:
+            await self._app(scope, receive, send)
+            return
+        with about(peer=f"{shown.organisation}/{shown.name}"):
+            await self._app(scope, receive, send)
+
+    def _is_closed(self, path: str) -> bool:
+        return any(path == each or path.startswith(f"{each}/") for each in self._closed)
 
 
 def error_response(error: CaimiError) -> JSONResponse:

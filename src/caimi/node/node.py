@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from caimi import __version__
 from caimi.custody.custodian import Custodian
 from caimi.custody.grants import LedgerGrants
 from caimi.custody.keys import KeyShare
@@ -173,6 +174,8 @@ class Node:
         group = self._custodian.key_share.group if self._custodian else None
         return {
             "index": self.settings.index,
+            "version": __version__,
+            "time": time.time(),
             "account": f"0x{self.validator.account.hex()}",
             "key": f"0x{self.signer.private_key.public_key.format().hex()}",
             "roles": roles,
@@ -186,6 +189,7 @@ class Node:
         ledgers = await self._health.look()
         return {
             "ok": all(entry["ok"] for entry in ledgers.values()),
+            "version": __version__,
             "custodian": self._custodian is not None,
             "signing_stopped": list(await self.validator.stopped()),
             "ledgers": ledgers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -12,8 +12,11 @@ from caimi.config import (
     HttpUrl,
     LedgerSection,
     LoggingSection,
+    Name,
+    PathText,
     Section,
     TopSection,
+    TrustedFiles,
 )
 
 PUBLIC_KEY: Final = r"0x0[23][0-9a-f]{64}"
@@ -43,6 +46,31 @@ class IbcAttestorSection(Section):
     keystore: str
 
 
+class ServingTlsSection(Section):
+    """The certificate that a node shows, and whose it believes: of other services.
+
+    Without a certificate a client is anybody, and has what is for everybody; with `clients`
+    "required" nobody is answered without one.
+    """
+
+    certificate: PathText = "tls.pem"
+    key: PathText = "tls.key"
+    trust: TrustedFiles = Field(default_factory=list)
+    clients: Literal["optional", "required"] = "optional"
+
+
+class NodeDraft(TopSection):
+    """What a node's operator says of it before there is a committee; see `caimi.node.founding`."""
+
+    name: Name
+    organisation: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    url: HttpUrl
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    logging: LoggingSection = LoggingSection(format="json")
+    ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)]
+
+
 class NodeSettings(TopSection):
     """What one validator and custodian needs to know. The threshold is for keys and signatures.
 
@@ -62,6 +90,7 @@ class NodeSettings(TopSection):
     signed: str = "signed.sqlite"
     database: DatabaseSection | None = None
     logging: LoggingSection = LoggingSection()
+    tls: ServingTlsSection | None = None
     tombstones: str = "tombstones.log"
     epoch: Annotated[int, Field(ge=0)] = 0
     threshold: Annotated[int, Field(ge=2, le=256)]

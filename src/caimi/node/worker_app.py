@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter
 
+from caimi import __version__
 from caimi.errors.node import RequestInvalid
 from caimi.hex_text import read_either_case
 from caimi.inference.oip.service import OipService
@@ -22,6 +23,7 @@ from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.wire import shapes_from_json, tensors_from_json, tensors_to_json
 from caimi.inference.worker import MAX_AT_ONCE, Worker
 from caimi.node.bodies import Bodies
+from caimi.node.connections import DRAIN_SECONDS
 from caimi.node.http import bytes_field, json_object, service, text_field
 from caimi.node.oip_grpc import create_grpc_server
 from caimi.node.oip_http import PREFIX, oip_routes, refusal
@@ -43,7 +45,7 @@ def create_worker_app(
 
     @app.get("/health")
     async def health() -> Response:
-        return JSONResponse({"ok": True, "account": worker.account})
+        return JSONResponse({"ok": True, "version": __version__, "account": worker.account})
 
     @app.post("/v1/infer")
     async def infer(request: Request) -> Response:
@@ -105,4 +107,4 @@ async def grpc_beside(
     try:
         yield bound
     finally:
-        await server.stop(1.0)
+        await server.stop(DRAIN_SECONDS)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Final
 
 import httpx
 
+from caimi.errors.base import CaimiError
+from caimi.errors.certificates import OwnCertificateRefused, PeerNotTrusted
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.json_text import read_json
+from caimi.services.renewing import RenewingTransport
+from caimi.tls.certificates import Refusal, refusal_in
+from caimi.tls.contexts import ClientTls
 
 MAX_ANSWER_BYTES: Final = 8 << 20
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 
 
 class Endpoint:
-    """One service's base URL; `transport` replaces the network for a service in this process."""
+    """One service's base URL; `transport` replaces the network for a service in this process.
+
+    `tls` says whom an https URL may be, and shows who asks; without it the public authorities do.
+    """
 
     def __init__(
         self,
@@ -22,9 +31,11 @@ class Endpoint:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = TIMEOUT,
+        tls: ClientTls | None = None,
     ) -> None:
         self.url = url
         self._transport = transport
+        self._tls = tls
         self._timeout = timeout
         self._opened: httpx.AsyncClient | None = None
 
@@ -34,7 +45,7 @@ class Endpoint:
         if self._opened is None:
             self._opened = httpx.AsyncClient(
                 base_url=self.url,
-                transport=self._transport,
+                transport=self._transport or _network(self.url, self._tls),
                 timeout=self._timeout,
                 trust_env=False,
             )
@@ -49,6 +60,7 @@ class Endpoint:
 
         Raises:
             NodeUnreachable: no answer came.
+            PeerNotTrusted, OwnCertificateRefused: one end does not believe the other's certificate.
             NodeRefused: the answer is an error, or not an object of bounded size.
         """
         return self._read(await self.exchange("POST", path, body))
@@ -71,10 +83,16 @@ class Endpoint:
                     if len(answer) > MAX_ANSWER_BYTES:
                         raise NodeRefused(f"{self.url}{path} answered more than it may.")
                 return response.status_code, answer.decode("utf-8", "replace")
-        except httpx.HTTPError as error:
-            raise NodeUnreachable(
-                f"{self.url} does not answer: {type(error).__name__} {error}."
-            ) from error
+        except (httpx.HTTPError, ssl.SSLError) as error:  # an alert comes as what it is
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> CaimiError:
+        match refusal_in(error):
+            case Refusal(of_us=True, why=why):
+                return OwnCertificateRefused(f"{self.url} refused this end's TLS: {why}.")
+            case Refusal(why=why):
+                return PeerNotTrusted(f"The certificate of {self.url} is not trusted: {why}.")
+        return NodeUnreachable(f"{self.url} does not answer: {type(error).__name__} {error}.")
 
     def _read(self, answered: tuple[int, str]) -> dict[str, object]:
         status, answer = answered
@@ -98,6 +116,12 @@ class Endpoint:
         """Close the connections."""
         if self._opened is not None:
             await self._opened.aclose()
+
+
+def _network(url: str, tls: ClientTls | None) -> httpx.AsyncBaseTransport:
+    if not url.startswith("https:"):
+        return httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return RenewingTransport(tls or ClientTls())
 
 
 def read_object(text: str) -> dict[str, object] | None:

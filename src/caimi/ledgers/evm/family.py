@@ -15,7 +15,7 @@ from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import parse_finality
-from caimi.ledgers.evm.settings import EvmSettings
+from caimi.ledgers.evm.settings import EvmPlace, EvmSettings
 from caimi.ledgers.evm.transactions.fees import FeePolicy
 from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId
 
@@ -24,6 +24,7 @@ class EvmFamily:
     """Makes EVM ledgers (port `Family`); `prepare` raises `DeploymentInvalid` as `Deployment`."""
 
     settings: type[BaseModel] = EvmSettings
+    places: type[BaseModel] | None = EvmPlace
     keys: KeyFiles = KEYSTORES
     administration: Administration | None = EvmAdministration()
 

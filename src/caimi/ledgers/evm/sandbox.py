@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from caimi.extras import extra_named
@@ -14,12 +15,12 @@ from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.local.anvil import (
     AnvilOptions,
-    anvil_command,
     find_anvil,
     fund,
     running_anvil,
     wait_ready,
 )
+from caimi.ledgers.evm.local.keeper import keeper_command
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import Depth
@@ -28,7 +29,6 @@ from caimi.loopback import free_port
 
 FIRST_NUMBER: Final = 31337
 _RICHES: Final = 10_000 * 10**18  # wei
-_BLOCK_SECONDS: Final = 1
 _FINALITY: Final = Depth(1)
 _Start = Callable[[AsyncExitStack, int, Mapping[bytes, int]], Awaitable[Chain]]
 
@@ -73,27 +73,29 @@ class AnvilSandboxes(EvmSandboxes):
         """Raises `AnvilMissing` when the program is nowhere."""
         find_anvil()
 
-    def service(self, place: int, name: str) -> AnvilService:
+    def service(self, place: int, name: str, *, port: int, folder: Path) -> AnvilService:
         """See `LastingKind.service`."""
-        return AnvilService(
-            name, AnvilOptions(FIRST_NUMBER + place, free_port(), block_time=_BLOCK_SECONDS)
-        )
+        return AnvilService(name, FIRST_NUMBER + place, port, folder)
 
 
 class AnvilService:
-    """An anvil that makes a block a second (port `LedgerService`)."""
+    """An anvil with a block a second, and sooner for transactions (port `LedgerService`).
 
-    def __init__(self, name: str, options: AnvilOptions) -> None:
-        self._options = options
-        told = {"rpc": options.url, "finality": str(_FINALITY)}
-        self.place = LedgerPlace(LedgerId(f"eip155:{options.number}"), name, told)
+    Each block is kept in `folder`.
+    """
+
+    def __init__(self, name: str, number: int, port: int, folder: Path) -> None:
+        self._options = AnvilOptions(number, port)
+        self._folder = folder
+        told = {"rpc": self._options.url, "finality": str(_FINALITY)}
+        self.place = LedgerPlace(LedgerId(f"eip155:{number}"), name, told)
         self.said = f"anvil, {self.place.id}"
-        self.url: str | None = options.url
+        self.url: str | None = self._options.url
 
     @property
     def command(self) -> list[str]:
-        """Raises `AnvilMissing` when the program is nowhere."""
-        return anvil_command(self._options)
+        """The program that makes the anvil's blocks; raises `AnvilMissing` without an anvil."""
+        return keeper_command(self._options.number, self._options.port, self._folder)
 
     async def wait_ready(self) -> None:
         """Raises as `wait_ready`."""

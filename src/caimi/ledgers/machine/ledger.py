@@ -59,6 +59,11 @@ class MachineLedger:
         self.receipts = MachineReceipts(chain)
 
     @property
+    def machine(self) -> Machine:
+        """What carries its acts out."""
+        return self._chain
+
+    @property
     def coins(self) -> Coins | None:
         """What work is paid in, where it has a price."""
         return self._chain.coins

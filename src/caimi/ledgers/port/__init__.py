@@ -17,7 +17,15 @@ from caimi.ledgers.port.accounts import (
     account_named,
     name_of,
 )
-from caimi.ledgers.port.administration import Administered, Administration, LedgerPlace
+from caimi.ledgers.port.administration import (
+    BY_COMMITTEE,
+    Administered,
+    Administration,
+    LedgerPlace,
+    LedgerPlan,
+    PlannedStep,
+    RouteEnd,
+)
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
@@ -29,6 +37,7 @@ from caimi.ledgers.port.clients import (
     OPTIMISTIC,
     STORAGE_PROOF,
     Claim,
+    ClientTerms,
     LightClient,
     LightClients,
 )
@@ -104,6 +113,7 @@ from caimi.ledgers.port.statements import (
 from caimi.ledgers.port.watching import Watching
 
 __all__ = [
+    "BY_COMMITTEE",
     "COMMITTEE",
     "COMPOSITE",
     "EVERY_KIND",
@@ -135,6 +145,7 @@ __all__ = [
     "ChangedOwner",
     "ChangedPrices",
     "Claim",
+    "ClientTerms",
     "Coins",
     "Committee",
     "CompletedPurchase",
@@ -162,6 +173,7 @@ __all__ = [
     "Ledger",
     "LedgerId",
     "LedgerPlace",
+    "LedgerPlan",
     "LedgerService",
     "Licence",
     "LightClient",
@@ -173,6 +185,7 @@ __all__ = [
     "Money",
     "OpenedPurchase",
     "Outbox",
+    "PlannedStep",
     "Price",
     "Publication",
     "PublicationBatch",
@@ -189,6 +202,7 @@ __all__ = [
     "RelayFees",
     "RevokedLicence",
     "Route",
+    "RouteEnd",
     "Sandbox",
     "SandboxKind",
     "SentModel",

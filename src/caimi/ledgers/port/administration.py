@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from caimi.config import LedgerSection
+from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Outbox
+from caimi.ledgers.port.clients import ClientTerms
 from caimi.ledgers.port.gateway import Committee
 from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.ledger import Ledger
+from caimi.ledgers.port.money import Money
+
+BY_COMMITTEE: Final = ClientTerms()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEnd:
+    """One end of a route to be: `here` gets a client of `of`, which believes `committee`."""
+
+    here: Ledger
+    of: Ledger
+    committee: Committee
+    terms: ClientTerms = BY_COMMITTEE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,41 @@ class LedgerPlace:
     family: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One transaction of a plan: what it does, and whether it was signed before.
+
+    `work` is about what it takes; 0 where the ledger counts none.
+    """
+
+    what: str
+    work: int
+    begun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPlan:
+    """What `account` is about to do on a ledger, and what that costs, about and at most.
+
+    The two costs are of what is not begun, at the present price; they and what the account has are
+    None where nobody pays.
+    """
+
+    ledger: LedgerId
+    account: Account
+    steps: tuple[PlannedStep, ...]
+    likely: Money | None = None
+    most: Money | None = None
+    held: Money | None = None
+
+    @property
+    def missing(self) -> Money | None:
+        """What the account lacks of the most that it can cost; None when it lacks nothing."""
+        if self.most is None or self.held is None or self.held >= self.most:
+            return None
+        return self.most - self.held
+
+
 class Administered(Protocol):
     """A ledger with CAIMI on it, and a key that administers it there."""
 
@@ -37,11 +87,20 @@ class Administered(Protocol):
     def admin(self) -> Signer: ...
 
     async def add_client(
-        self, of: Ledger, committee: Committee, *, outbox: Outbox | None = None, key: str = "route"
+        self,
+        of: Ledger,
+        committee: Committee,
+        *,
+        terms: ClientTerms = BY_COMMITTEE,
+        outbox: Outbox | None = None,
+        key: str = "route",
     ) -> str:
-        """Add a route to a ledger of any family, by a committee client; gives the client's id.
+        """Add a route to a ledger of any family, by a client of some terms; gives its id.
 
         With an `outbox`, what was killed goes on where it stopped; its entries begin with `key`.
+
+        Raises:
+            RouteUnfit: there is no such client here, or none of that ledger.
         """
         ...
 
@@ -67,6 +126,50 @@ class Administration(Protocol):
             ConfigInvalid: the place is not told as the family asks.
             LedgerUnavailable, WrongLedger…: the ledger is not there.
         """
+        ...
+
+    async def plan(
+        self,
+        place: LedgerPlace,
+        account: bytes,
+        *,
+        outbox: Outbox | None = None,
+        key: str = "deploy",
+    ) -> LedgerPlan:
+        """Tell what `deploy` would do with the key of a native account; sends nothing.
+
+        Raises as `deploy`.
+        """
+        ...
+
+    async def audit(self, section: LedgerSection) -> Sequence[str]:
+        """Say what is not on a ledger as `deploy` leaves it, in words; nothing when all is.
+
+        Whoever governs may have changed roles since: what lets another than administrators do more
+        than stop is told, who administers is not.
+
+        Raises:
+            LedgerUnavailable, WrongLedger…: the ledger is not there.
+        """
+        ...
+
+    async def plan_route(
+        self,
+        end: RouteEnd,
+        account: bytes,
+        *,
+        outbox: Outbox | None = None,
+        key: str = "route",
+    ) -> LedgerPlan:
+        """Tell what adding a route's end, and naming its counterparty, takes; sends nothing.
+
+        Raises:
+            RouteUnfit: the account does not administer the ledger, or there is no such client.
+        """
+        ...
+
+    async def audit_route(self, end: RouteEnd, client_id: str) -> Sequence[str]:
+        """Say what of a route's end is not as `add_client` leaves it, in words."""
         ...
 
     def administered(self, ledger: Ledger, signer: Signer) -> Administered:

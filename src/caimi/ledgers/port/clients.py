@@ -59,6 +59,29 @@ class Claim:
     proposer: Account | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ClientTerms:
+    """What a new route's client is to be made of.
+
+    Of several `kinds`, `threshold` must prove, or all where that is 0. A storage proof's blocks and
+    optimistic claims are vouched for by the route's committee. Claims lie open for
+    `challenge_seconds` under a `bond` in the ledger's smallest coins, and challenged ones for
+    `confirmation_seconds`; `proposers` (native accounts) may make them beside administrators.
+    """
+
+    kinds: tuple[str, ...] = (COMMITTEE,)
+    threshold: int = 0
+    bond: int = 0
+    challenge_seconds: int = 3600
+    confirmation_seconds: int = 3600
+    proposers: tuple[bytes, ...] = ()
+
+    @property
+    def needed(self) -> int:
+        """How many of the kinds must prove."""
+        return self.threshold or len(self.kinds)
+
+
 class LightClients(Protocol):
     """The light clients of one ledger's routes."""
 

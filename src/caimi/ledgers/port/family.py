@@ -25,6 +25,13 @@ class Family(Protocol):
         """What a ledger's section says beside its id, names and family; strict."""
 
     @property
+    def places(self) -> type[BaseModel] | None:
+        """What it says before CAIMI is on the ledger, strict; None where that is never so.
+
+        Where it is less than `settings`, a section without what is left out is a place still.
+        """
+
+    @property
     def keys(self) -> KeyFiles:
         """Files of people's keys on its ledgers."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from caimi.ledgers.port.administration import Administered, LedgerPlace
@@ -77,6 +78,10 @@ class LastingKind(Protocol):
         """Check that what it needs is installed; raises what says how to install it."""
         ...
 
-    def service(self, place: int, name: str) -> LedgerService:
-        """Make ready to run one, called `name`; `place` is as in `SandboxKind.start`."""
+    def service(self, place: int, name: str, *, port: int, folder: Path) -> LedgerService:
+        """Make ready to run one, called `name`; `place` is as in `SandboxKind.start`.
+
+        It answers on `port` of loopback, if it does at all. All of it that lasts is in `folder`,
+        which its program makes: however that is ended, run again it goes on where it was.
+        """
         ...

@@ -7,18 +7,19 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from caimi.client.keyring import read_secret_file
 from caimi.composition.ledgers import family_of, open_views
 from caimi.config import read_toml
+from caimi.credentials import read_secret_file
 from caimi.hex_text import read_either_case
 from caimi.keystore import LocalSigner
 from caimi.ledgers.port import Ledger, LedgerId
 from caimi.messaging.witnesses import Witnesses
 from caimi.node.app import create_app
 from caimi.node.node import Node
-from caimi.node.roles.processes import serve
+from caimi.node.roles.processes import ServiceProcess, told_by_signals
 from caimi.node.settings import NodeSettings
 from caimi.services.remote_signer import RemoteSigner
+from caimi.tls.contexts import ServerTls, TlsFiles
 
 LOOK_BACK_SECONDS: Final = 10.0
 
@@ -27,9 +28,15 @@ async def run_node(settings_file: Path, passphrase: bytes) -> None:
     """Serve a validator and custodian until the process is told to stop.
 
     Raises:
-        ConfigInvalid, KeyLocked, LedgerUnavailable…: it cannot start.
+        ConfigInvalid, KeyLocked, CertificateExpired, LedgerUnavailable…: it cannot start.
     """
+    async with told_by_signals(lambda: read_toml(settings_file, NodeSettings).logging) as told:
+        await _run(settings_file, passphrase, told)
+
+
+async def _run(settings_file: Path, passphrase: bytes, told: ServiceProcess) -> None:
     settings = read_toml(settings_file, NodeSettings)
+    tls = server_tls(settings)
     signer = await asyncio.to_thread(LocalSigner.load, settings.path(settings.keystore), passphrase)
     async with AsyncExitStack() as stack:
         ledgers: dict[LedgerId, Ledger] = {}
@@ -59,10 +66,26 @@ async def run_node(settings_file: Path, passphrase: bytes) -> None:
         await node.open()
         looking = asyncio.create_task(node.look_back(LOOK_BACK_SECONDS))
         try:
-            await serve(create_app(node), settings.host, settings.port)
+            await told.serve(create_app(node), settings.host, settings.port, tls=tls)
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+
+
+def server_tls(settings: NodeSettings) -> ServerTls | None:
+    """Make the TLS that a node serves with; None where it serves plain HTTP.
+
+    Raises:
+        CertificateInvalid, CertificateExpired: what its settings name cannot be used.
+    """
+    section = settings.tls
+    if section is None:
+        return None
+    return ServerTls(
+        TlsFiles(settings.path(section.certificate), settings.path(section.key)),
+        [settings.path(text) for text in section.trust],
+        everybody=section.clients == "required",
+    )
 
 
 def _attestor(settings: NodeSettings) -> RemoteSigner | None:

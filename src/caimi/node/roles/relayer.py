@@ -9,7 +9,7 @@ from typing import Final
 from caimi.client.keyring import Keyring
 from caimi.client.network import AsyncNetwork
 from caimi.composition.committee import reach_nodes
-from caimi.config import Config
+from caimi.config import Config, load_config
 from caimi.ledgers.port import LedgerId
 from caimi.logs import logger
 from caimi.messaging.progress import Carried
@@ -17,7 +17,7 @@ from caimi.messaging.relayer import Relayer
 from caimi.node.http import service
 from caimi.node.metrics import RelayerMetrics
 from caimi.node.relaying import RelayingPolicy, serve_quotes
-from caimi.node.roles.processes import METRICS_HOST, measure_always, run_all, serve
+from caimi.node.roles.processes import METRICS_HOST, measure_always, told_by_signals
 from caimi.services.validators import HttpValidator
 
 POLL_SECONDS: Final = 0.25
@@ -37,10 +37,11 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
     relaying = RelayingPolicy(config, accounts)
     caps = relaying.policy.price_caps
     async with (
+        told_by_signals(lambda: load_config(config.file).logging) as told,
         AsyncNetwork.connect(config, key=key, price_caps=caps) as network,
         AsyncExitStack() as stack,
     ):
-        nodes = reach_nodes(stack, config.committee).values()
+        nodes = reach_nodes(stack, config).values()
         validators = [HttpValidator(endpoint) for endpoint in nodes]
         metrics = RelayerMetrics()
 
@@ -71,5 +72,5 @@ async def run_relayer(config: Config, key: str, metrics_port: int | None = None)
         if metrics_port is not None:
             app = service("CAIMI relayer", metrics.registry)
             serve_quotes(app, accounts, ledgers, relaying)
-            works.append(serve(app, METRICS_HOST, metrics_port))
-        await run_all(*works)
+            works.append(told.serve(app, METRICS_HOST, metrics_port))
+        await told.run_all(*works)

@@ -8,12 +8,12 @@ from typing import Final
 
 from caimi.client.keyring import Keyring
 from caimi.composition.ledgers import open_ledgers
-from caimi.config import Config
+from caimi.config import Config, load_config
 from caimi.ledgers.port import LedgerId
 from caimi.messaging.watcher import PATIENCE_SECONDS, Watcher
 from caimi.node.http import service
 from caimi.node.metrics import WatcherMetrics
-from caimi.node.roles.processes import METRICS_HOST, measure_always, run_all, serve
+from caimi.node.roles.processes import METRICS_HOST, measure_always, told_by_signals
 
 POLL_SECONDS: Final = 2.0
 
@@ -31,7 +31,10 @@ async def run_watcher(
     """
     identity = await asyncio.to_thread(Keyring(config).open, key)
     signers = identity.signers(LedgerId(section.id) for section in config.ledgers)
-    async with AsyncExitStack() as stack:
+    async with (
+        told_by_signals(lambda: load_config(config.file).logging) as told,
+        AsyncExitStack() as stack,
+    ):
         ledgers = await open_ledgers(stack, config.ledgers)
         metrics = WatcherMetrics()
         watcher = Watcher(
@@ -43,5 +46,5 @@ async def run_watcher(
         ]
         if metrics_port is not None:
             app = service("CAIMI watcher", metrics.registry)
-            works.append(serve(app, METRICS_HOST, metrics_port))
-        await run_all(*works)
+            works.append(told.serve(app, METRICS_HOST, metrics_port))
+        await told.run_all(*works)

@@ -9,7 +9,8 @@ import time
 
 from caimi.client.context import Context
 from caimi.client.network import AsyncNetwork
-from caimi.config import Config, ServingSection
+from caimi.composition.trust import Trust
+from caimi.config import Config, ServingSection, load_config
 from caimi.errors.base import CaimiError
 from caimi.errors.operations import ConfigInvalid
 from caimi.inference.batch import ReceiptWriter, anchor_receipts
@@ -25,10 +26,11 @@ from caimi.ledgers.port import LedgerId
 from caimi.logs import logger
 from caimi.node.bodies import Bodies
 from caimi.node.consent import Consent
-from caimi.node.roles.processes import serve
+from caimi.node.roles.processes import told_by_signals
 from caimi.node.serving import LicensedModels, ServingOptions
 from caimi.node.worker_app import create_worker_app, grpc_beside
 from caimi.persistence import open_receipt_store
+from caimi.tls.contexts import ServerTls
 
 _log = logger(__name__)
 
@@ -49,7 +51,12 @@ async def run_worker(
     else on the first one. With `grpc_port` the Open Inference Protocol is served over gRPC, too.
     `engine` is the name in commands of what runs the models.
     """
-    async with AsyncNetwork.connect(config, key=key) as network:
+    own = Trust(config).own()
+    tls = ServerTls(own, ()) if own is not None else None
+    async with (
+        told_by_signals(lambda: load_config(config.file).logging) as told,
+        AsyncNetwork.connect(config, key=key) as network,
+    ):
         context = network.context
         home = config.path(config.state) / f"worker-{key}"
         receipts = open_receipt_store(config.database, home / "receipts.sqlite", key)
@@ -85,7 +92,7 @@ async def run_worker(
         try:
             app = create_worker_app(worker, receipts, bodies=Bodies(serving.at_once))
             async with grpc_beside(app, worker, host, grpc_port, at_once=serving.at_once):
-                await serve(app, host, port)
+                await told.serve(app, host, port, tls=tls)
         finally:
             anchoring.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -10,13 +10,15 @@ exit).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
+from functools import partial
+from typing import Final
 
 from caimi.ibc.applications import APPLICATIONS
 from caimi.ledgers.evm.abi.calls import EvmCall, Included, contract_creation
 from caimi.ledgers.evm.abi.codec import Value
 from caimi.ledgers.evm.abi.interface import encode
+from caimi.ledgers.evm.administration.resuming import begun_first
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.rpc.chain import Chain
@@ -31,23 +33,69 @@ EXIT_ROLE = 3
 EXIT_DELAY = 30 * 24 * 3600
 """Seconds that an emergency exit lies open before a committee is heard; the least there can be."""
 
+KINDS: Final[Mapping[str, str]] = {
+    "authority": "AccessManager",
+    "gateway": "Gateway",
+    "registry": "ModelRegistry",
+    "receipts": "ReceiptLog",
+    "bridge": "ModelBridge",
+    "market": "LicenceMarket",
+    "messages": "MessagePort",
+    "fees": "RelayFees",
+    "exit": "EmergencyExit",
+}
+"""What each contract of a deployment is, in the order in which they are made."""
+
+ROLES: Final[Mapping[int, tuple[str, Mapping[str, tuple[str, ...]]]]] = {
+    BRIDGE_ROLE: ("bridge", {"registry": ("mintForeign", "burnForeign")}),
+    GUARDIAN_ROLE: (
+        "guardian",
+        {
+            "bridge": ("pause", "openBreaker"),
+            "market": ("openBreaker",),
+            "gateway": ("pauseRoute",),
+            "exit": ("stop",),
+        },
+    ),
+    EXIT_ROLE: ("exit", {"bridge": ("unlockDead",), "market": ("refundDead",)}),
+}
+"""Each role's label, and what it may call of which contract."""
+
+_WAVES: Final = (
+    ("authority",),
+    ("gateway", "registry", "receipts"),
+    ("bridge", "market", "messages", "fees"),
+    ("exit",),
+)
+"""What needs nothing of one another is made at once."""
+
 
 class _Works:
     """Submits one deployer's calls under keys of one prefix."""
 
-    def __init__(self, sender: Sender, signer: Signer, outbox: Outbox | None, prefix: str) -> None:
-        self._sender = sender
+    def __init__(self, chain: Chain, signer: Signer, outbox: Outbox | None, prefix: str) -> None:
+        self._chain = chain
+        self._sender = Sender(chain, EventReader(chain, {}))
         self._signer = signer
         self._outbox = outbox
         self._prefix = prefix
 
-    async def submit(self, step: str, call: EvmCall[object]) -> Included:
-        return await self._sender.submit(call, self._signer, self._outbox, f"{self._prefix}/{step}")
+    async def submit(self, calls: Mapping[str, EvmCall[object]]) -> dict[str, Included]:
+        """Carry out calls that need nothing of one another, by the last parts of their keys."""
+        keys = {f"{self._prefix}/{step}": step for step in calls}
+        done = await begun_first(
+            self._outbox,
+            {key: partial(self._one, key, calls[step]) for key, step in keys.items()},
+        )
+        return {step: done[key] for key, step in keys.items()}
 
-    async def create(self, step: str, chain: Chain, name: str, *arguments: Value) -> Included:
-        contract = artifact(name)
+    async def _one(self, key: str, call: EvmCall[object]) -> Included:
+        return await self._sender.submit(call, self._signer, self._outbox, key)
+
+    def creation(self, name: str, *arguments: Value) -> EvmCall[object]:
+        contract = artifact(KINDS[name])
         data = contract.bytecode + encode(contract.interface.constructor, arguments)
-        return await self.submit(step, contract_creation(chain.ledger, f"Deploying {name}", data))
+        return contract_creation(self._chain.ledger, f"Deploying {contract.name}", data)
 
 
 async def deploy(
@@ -65,85 +113,63 @@ async def deploy(
         TransactionReverted: a contract refuses.
     """
     await chain.verify()
-    sender = Sender(chain, EventReader(chain, {}))
-    works = _Works(sender, signer, outbox, f"{key}/{chain.ledger}")
-    created = await works.create("authority", chain, "AccessManager", signer.account)
-    authority = created.created
-    gateway, registry, receipts = (
-        done.created
-        for done in await asyncio.gather(
-            works.create("gateway", chain, "Gateway", authority),
-            works.create("registry", chain, "ModelRegistry", authority),
-            works.create("receipts", chain, "ReceiptLog"),
+    works = _Works(chain, signer, outbox, f"{key}/{chain.ledger}")
+    made: dict[str, Included] = {}
+    contracts: dict[str, bytes] = {}
+    for wave in _WAVES:
+        made |= await works.submit(
+            {
+                name: works.creation(name, *constructed(name, contracts, signer.account))
+                for name in wave
+            }
         )
-    )
-    bridge, market, messages, fees = (
-        done.created
-        for done in await asyncio.gather(
-            works.create("bridge", chain, "ModelBridge", gateway, registry, authority),
-            works.create("market", chain, "LicenceMarket", gateway, registry, authority),
-            works.create("messages", chain, "MessagePort", gateway),
-            works.create("fees", chain, "RelayFees", gateway),
+        contracts = {name: done.created for name, done in made.items()}
+    router = Contract(chain, contracts["gateway"], artifact("Gateway").interface)
+    ports = {
+        f"port-{each.port}": router.call(
+            f"Registering the {each.contract}",
+            "addApplication",
+            each.port,
+            contracts[each.contract],
         )
-    )
-    exit_ = await works.create(
-        "exit", chain, "EmergencyExit", gateway, bridge, EXIT_DELAY, authority
-    )
-    contracts = {
-        "authority": authority,
-        "gateway": gateway,
-        "registry": registry,
-        "bridge": bridge,
-        "market": market,
-        "receipts": receipts,
-        "messages": messages,
-        "fees": fees,
-        "exit": exit_.created,
+        for each in APPLICATIONS
     }
-    router = Contract(chain, gateway, artifact("Gateway").interface)
-    await asyncio.gather(
-        works.submit("roles", _roles(chain, contracts, guardian or signer.account)),
-        *(
-            works.submit(
-                f"port-{each.port}",
-                router.call(
-                    f"Registering the {each.contract}",
-                    "addApplication",
-                    each.port,
-                    contracts[each.contract],
-                ),
-            )
-            for each in APPLICATIONS
-        ),
-    )
-    return Deployment(chain.ledger, contracts, created.height)
+    await works.submit({"roles": _roles(chain, contracts, guardian or signer.account), **ports})
+    return Deployment(chain.ledger, contracts, made["authority"].height)
+
+
+def constructed(name: str, at: Mapping[str, bytes], deployer: bytes) -> tuple[Value, ...]:
+    """Give what a contract is constructed with; `at` is where those before it are."""
+    match name:
+        case "authority":
+            return (deployer,)
+        case "gateway" | "registry":
+            return (at["authority"],)
+        case "receipts":
+            return ()
+        case "bridge" | "market":
+            return at["gateway"], at["registry"], at["authority"]
+        case "exit":
+            return at["gateway"], at["bridge"], EXIT_DELAY, at["authority"]
+        case _:
+            return (at["gateway"],)
 
 
 def _roles(chain: Chain, contracts: Mapping[str, bytes], guardian: bytes) -> EvmCall[None]:
     authority = Contract(chain, contracts["authority"], artifact("AccessManager").interface)
-    registry = artifact("ModelRegistry").interface
-    bridge = artifact("ModelBridge").interface
-    market = artifact("LicenceMarket").interface
-    gateway = artifact("Gateway").interface
-    leaving = artifact("EmergencyExit").interface
-    stops = [bridge["pause"].selector, bridge["openBreaker"].selector]
-    assign = authority.interface["setTargetFunctionRole"]
-    grant = authority.interface["grantRole"]
-    label = authority.interface["labelRole"]
-    minting = [registry["mintForeign"].selector, registry["burnForeign"].selector]
-    steps = [
-        label.encode(BRIDGE_ROLE, "bridge"),
-        assign.encode(contracts["registry"], minting, BRIDGE_ROLE),
-        grant.encode(BRIDGE_ROLE, contracts["bridge"], 0),
-        label.encode(GUARDIAN_ROLE, "guardian"),
-        assign.encode(contracts["bridge"], stops, GUARDIAN_ROLE),
-        assign.encode(contracts["market"], [market["openBreaker"].selector], GUARDIAN_ROLE),
-        assign.encode(contracts["gateway"], [gateway["pauseRoute"].selector], GUARDIAN_ROLE),
-        assign.encode(contracts["exit"], [leaving["stop"].selector], GUARDIAN_ROLE),
-        grant.encode(GUARDIAN_ROLE, guardian, 0),
-        label.encode(EXIT_ROLE, "exit"),
-        assign.encode(contracts["bridge"], [bridge["unlockDead"].selector], EXIT_ROLE),
-        assign.encode(contracts["market"], [market["refundDead"].selector], EXIT_ROLE),
-        grant.encode(EXIT_ROLE, contracts["exit"], 0),
-    ]
+    label, assign, grant = (
+        authority.interface[name] for name in ("labelRole", "setTargetFunctionRole", "grantRole")
+    )
+    holders = {
+        BRIDGE_ROLE: contracts["bridge"],
+        GUARDIAN_ROLE: guardian,
+        EXIT_ROLE: contracts["exit"],
+    }
+    steps = []
+    for role, (said, allowed) in ROLES.items():
+        steps.append(label.encode(role, said))
+        for name, methods in allowed.items():
+            selectors = [artifact(KINDS[name]).interface[each].selector for each in methods]
+            steps.append(assign.encode(contracts[name], selectors, role))
+        steps.append(grant.encode(role, holders[role], 0))
     return authority.call("Setting roles", "multicall", steps)

@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from caimi.config import LedgerSection
+from caimi.errors.deploying import RouteUnfit
 from caimi.errors.operations import ConfigInvalid
-from caimi.ledgers.evm.abi.calls import contract_creation
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
+from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation
 from caimi.ledgers.evm.abi.interface import encode
+from caimi.ledgers.evm.administration.auditing import audit
 from caimi.ledgers.evm.administration.deploying import GUARDIAN_ROLE, deploy
+from caimi.ledgers.evm.administration.planning import deployment_steps, plan_steps
+from caimi.ledgers.evm.administration.resuming import begun_first
+from caimi.ledgers.evm.administration.roles import ADMIN_ROLE, authority_of
+from caimi.ledgers.evm.administration.route_clients import (
+    CONTRACTS,
+    FREEZABLE,
+    PROPOSER_ROLE,
+    STEPS,
+    RouteClients,
+    guard_step,
+)
 from caimi.ledgers.evm.artifacts import artifact
+from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.facets.market import ledger_address
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.connect import http_chain
-from caimi.ledgers.evm.rpc.contract import Contract
 from caimi.ledgers.evm.rpc.finality import parse_finality
 from caimi.ledgers.evm.settings import EvmPlace
-from caimi.ledgers.port import Committee, Ledger, LedgerPlace, Outbox, Signer
+from caimi.ledgers.port import (
+    BY_COMMITTEE,
+    OPTIMISTIC,
+    Account,
+    ClientTerms,
+    Committee,
+    Ledger,
+    LedgerId,
+    LedgerPlace,
+    LedgerPlan,
+    Outbox,
+    RouteEnd,
+    Signer,
+)
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,56 +63,72 @@ class EvmAdministered:
     admin: Signer
 
     async def add_client(
-        self, of: Ledger, committee: Committee, *, outbox: Outbox | None = None, key: str = "route"
+        self,
+        of: Ledger,
+        committee: Committee,
+        *,
+        terms: ClientTerms = BY_COMMITTEE,
+        outbox: Outbox | None = None,
+        key: str = "route",
     ) -> str:
-        """Add a route by a new committee client, which guardians may freeze.
+        """Add a route by new clients, those of which guardians may freeze that can be.
 
         Raises:
+            RouteUnfit: there can be no such client.
             TransactionReverted: a contract refuses: `admin` may not, or the committee is invalid.
         """
         here = self.ledger
-        authority = here.deployment.contracts["authority"]
+        clients = RouteClients(here, RouteEnd(here, of, committee, terms))
         prefix = f"{key}/{here.id}/{of.id}"
-        client = artifact("CommitteeClient")
-        code = client.bytecode + encode(
-            client.interface.constructor,
-            [
-                of.gateway.address,
-                committee.epoch,
-                committee.threshold,
-                list(committee.members),
-                committee.operators,
-                authority,
-            ],
+
+        async def submit(step: str, call: EvmCall[R]) -> R:
+            done = await here.submit(call, self.admin, outbox=outbox, key=f"{prefix}/{step}")
+            return done.effect
+
+        made: dict[str, bytes] = {}
+        for kind in clients.kinds:
+            contract = artifact(CONTRACTS[kind])
+            code = contract.bytecode + encode(
+                contract.interface.constructor, clients.constructed(kind, made)
+            )
+            what = f"Deploying {contract.name} of {of.id}"
+            made[kind] = await submit(STEPS[kind], contract_creation(here.id, what, code))
+        route = here.gateway.add_client(made[clients.top], ledger_address(of.id))
+        calls: dict[str, EvmCall[str] | EvmCall[None]] = {
+            "route": route,
+            **{
+                guard_step(kind): self._guarded(kind, made[kind])
+                for kind in clients.kinds
+                if kind in FREEZABLE
+            },
+        }
+        if OPTIMISTIC in made:
+            calls["proposers"] = self._proposing(made[OPTIMISTIC], terms)
+        works = {f"{prefix}/{step}": partial(submit, step, call) for step, call in calls.items()}
+        added = (await begun_first(outbox, works))[f"{prefix}/route"]
+        assert isinstance(added, str)
+        return added
+
+    def _guarded(self, kind: str, client: bytes) -> EvmCall[None]:
+        freeze = artifact(CONTRACTS[kind]).interface["freeze"].selector
+        what = "Letting guardians freeze the client"
+        return authority_of(self.ledger).call(
+            what, "setTargetFunctionRole", client, [freeze], GUARDIAN_ROLE
         )
-        created = await here.submit(
-            contract_creation(here.id, f"Deploying a client of {of.id}", code),
-            self.admin,
-            outbox=outbox,
-            key=f"{prefix}/client",
+
+    def _proposing(self, client: bytes, terms: ClientTerms) -> EvmCall[None]:
+        authority = authority_of(self.ledger)
+        propose = artifact(CONTRACTS[OPTIMISTIC]).interface["propose"].selector
+        assign, grant, label = (
+            authority.interface[name]
+            for name in ("setTargetFunctionRole", "grantRole", "labelRole")
         )
-        guard = Contract(here.chain, authority, artifact("AccessManager").interface)
-        added, _ = await asyncio.gather(
-            here.submit(
-                here.gateway.add_client(created.effect, ledger_address(of.id)),
-                self.admin,
-                outbox=outbox,
-                key=f"{prefix}/route",
-            ),
-            here.submit(
-                guard.call(
-                    "Letting guardians freeze the client",
-                    "setTargetFunctionRole",
-                    created.effect,
-                    [client.interface["freeze"].selector],
-                    GUARDIAN_ROLE,
-                ),
-                self.admin,
-                outbox=outbox,
-                key=f"{prefix}/guard",
-            ),
-        )
-        return added.effect
+        steps = [
+            label.encode(PROPOSER_ROLE, "proposer"),
+            assign.encode(client, [propose], PROPOSER_ROLE),
+            *(grant.encode(PROPOSER_ROLE, who, 0) for who in terms.proposers),
+        ]
+        return authority.call("Naming who may propose claims", "multicall", steps)
 
 
 class EvmAdministration:
@@ -95,20 +144,87 @@ class EvmAdministration:
         key: str = "deploy",
     ) -> LedgerSection:
         """See `Administration.deploy`; raises as `deploying.deploy`, too."""
-        try:
-            settings = EvmPlace.model_validate(dict(place.told))
-        except ValidationError as error:
-            wrong = ", ".join(".".join(map(str, each["loc"])) for each in error.errors()[:5])
-            raise ConfigInvalid(f"{place.id}: not as an EVM ledger has it: {wrong}.") from error
-        chain = http_chain(place.id, settings.rpc, parse_finality(settings.finality))
-        try:
+        async with _reached(place) as chain:
             made = await deploy(chain, signer, guardian=guardian, outbox=outbox, key=key)
-        finally:
-            await chain.rpc.aclose()
         known = {"name": place.name, "family": place.family, **place.told}
         return LedgerSection.model_validate({**known, **made.as_dict()})
 
+    async def plan(
+        self,
+        place: LedgerPlace,
+        account: bytes,
+        *,
+        outbox: Outbox | None = None,
+        key: str = "deploy",
+    ) -> LedgerPlan:
+        """See `Administration.plan`."""
+        async with _reached(place) as chain:
+            await chain.verify()
+            prefix = f"{key}/{place.id}"
+            return await plan_steps(chain, account, deployment_steps(), outbox, prefix)
+
+    async def audit(self, section: LedgerSection) -> list[str]:
+        """See `Administration.audit`."""
+        told = section.model_extra or {}
+        place = {name: told[name] for name in EvmPlace.model_fields if name in told}
+        async with _reached(
+            LedgerPlace(LedgerId(section.id), section.name, place, section.family)
+        ) as chain:
+            return await audit(EvmLedger(chain, Deployment.from_dict(section.model_dump())))
+
+    async def plan_route(
+        self,
+        end: RouteEnd,
+        account: bytes,
+        *,
+        outbox: Outbox | None = None,
+        key: str = "route",
+    ) -> LedgerPlan:
+        """See `Administration.plan_route`."""
+        here = _ours(end.here)
+        clients = RouteClients(here, end)
+        holds, delay = await authority_of(here).read("hasRole", ADMIN_ROLE, account)
+        if not holds or delay:
+            raise RouteUnfit(
+                f"{EvmAccounts(here.id).text(Account(here.id, account))} does not administer "
+                f"{here.id}, or not at once.",
+                why="Routes are added by whoever administers a ledger; `caimi governance show` "
+                "tells who that is.",
+                next_step="Choose the administrator's key with --key.",
+            )
+        prefix = f"{key}/{here.id}/{end.of.id}"
+        return await plan_steps(here.chain, account, clients.steps(), outbox, prefix)
+
+    async def audit_route(self, end: RouteEnd, client_id: str) -> list[str]:
+        """See `Administration.audit_route`."""
+        here = _ours(end.here)
+        client = await here.clients.of(client_id)
+        return await RouteClients(here, end).audit(client)
+
     def administered(self, ledger: Ledger, signer: Signer) -> EvmAdministered:
         """Take one of this family's ledgers."""
-        assert isinstance(ledger, EvmLedger), "the ledger is of this family"
-        return EvmAdministered(ledger, signer)
+        return EvmAdministered(_ours(ledger), signer)
+
+
+def _ours(ledger: Ledger) -> EvmLedger:
+    assert isinstance(ledger, EvmLedger), "the ledger is of this family"
+    return ledger
+
+
+@asynccontextmanager
+async def _reached(place: LedgerPlace) -> AsyncIterator[Chain]:
+    """Connect to a place.
+
+    Raises:
+        ConfigInvalid: it is not told as an EVM ledger is.
+    """
+    try:
+        settings = EvmPlace.model_validate(dict(place.told))
+    except ValidationError as error:
+        wrong = ", ".join(".".join(map(str, each["loc"])) for each in error.errors()[:5])
+        raise ConfigInvalid(f"{place.id}: not as an EVM ledger has it: {wrong}.") from error
+    chain = http_chain(place.id, settings.rpc, parse_finality(settings.finality))
+    try:
+        yield chain
+    finally:
+        await chain.rpc.aclose()

@@ -58,6 +58,7 @@ class EvmGateway:
         self._contract = contract
         self._events = events
         self._clients = clients
+        self._completeness: dict[tuple[str, ...], Completeness] = {}  # by the events' names
         self._client_ids: dict[bytes, str] = {}  # by their hashes, as events name them
 
     async def routes(self) -> list[Route]:
@@ -260,13 +261,18 @@ class EvmGateway:
             await self.routes()
 
     async def _whole_logs(
-        self, names: Sequence[str], from_height: int, to_height: int
+        self, names: tuple[str, ...], from_height: int, to_height: int
     ) -> list[tuple[RawLog, str, dict[str, Value]]]:
         """Give what `_logs` gives, once headers and receipts say that it is all."""
         logs = await self._logs(names, from_height, to_height)
-        topics = [self._contract.interface.events[name].topic for name in names]
-        completeness = Completeness(self._contract.chain, self._contract.address, topics)
-        await completeness.check(from_height + 1, to_height, [log for log, _, _ in logs])
+        if names not in self._completeness:
+            topics = [self._contract.interface.events[name].topic for name in names]
+            self._completeness[names] = Completeness(
+                self._contract.chain, self._contract.address, topics
+            )
+        await self._completeness[names].check(
+            from_height + 1, to_height, [log for log, _, _ in logs]
+        )
         return logs
 
     async def _logs(

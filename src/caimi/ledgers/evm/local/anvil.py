@@ -16,6 +16,7 @@ from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc, RpcRefusal
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import Depth
 
+ANVIL_VARIABLE = "CAIMI_ANVIL"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _MAX_OUTPUT = 2_000
@@ -26,7 +27,8 @@ _NPM = Path("contracts/evm/node_modules/.bin/anvil")
 class AnvilOptions:
     """How an anvil runs. `block_time` in seconds; None mines a block for every transaction.
 
-    `states` is how many past states it keeps; by default hundreds, each of them whole.
+    `states` is how many past states it keeps; by default hundreds, each of them whole, and older
+    ones in `states_folder`, or in the user's home. It begins with the state in the file `load`.
     """
 
     number: int
@@ -35,6 +37,8 @@ class AnvilOptions:
     mining: bool = True
     hardfork: str = "cancun"
     states: int | None = None
+    states_folder: Path | None = None
+    load: Path | None = None
 
     @property
     def url(self) -> str:
@@ -48,10 +52,10 @@ def find_anvil() -> Path:
     Raises:
         AnvilMissing: it is nowhere.
     """
-    named = os.environ.get("CAIMI_ANVIL")
+    named = os.environ.get(ANVIL_VARIABLE)
     if named:
         if not os.access(named, os.X_OK):
-            raise AnvilMissing(f"CAIMI_ANVIL names {named}, which is not a program.")
+            raise AnvilMissing(f"{ANVIL_VARIABLE} names {named}, which is not a program.")
         return Path(named)
     for folder in (Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents):
         if os.access(folder / _NPM, os.X_OK):
@@ -84,6 +88,10 @@ def anvil_command(options: AnvilOptions) -> list[str]:
         command.append(f"--block-time={options.block_time:g}")
     if options.states is not None:
         command.append(f"--prune-history={options.states}")
+    if options.states_folder is not None:
+        command.append(f"--cache-path={options.states_folder}")
+    if options.load is not None:
+        command.append(f"--load-state={options.load}")
     return command
 
 
@@ -137,6 +145,22 @@ async def running_anvil(
     Raises:
         AnvilMissing, AnvilFailed: it cannot be started.
     """
+    async with anvil_beside(options):
+        chain = http_chain(f"eip155:{options.number}", options.url, Depth(0))
+        try:
+            await fund(chain.rpc, accounts)
+        finally:
+            await chain.rpc.aclose()
+        yield options
+
+
+@asynccontextmanager
+async def anvil_beside(options: AnvilOptions) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run an anvil without accounts for the length of a block of code; it answers inside.
+
+    Raises:
+        AnvilMissing, AnvilFailed: it cannot be started.
+    """
     process = await asyncio.create_subprocess_exec(
         *anvil_command(options),
         stdin=asyncio.subprocess.DEVNULL,
@@ -145,12 +169,7 @@ async def running_anvil(
     )
     try:
         await _ready_or_ended(process, options)
-        chain = http_chain(f"eip155:{options.number}", options.url, Depth(0))
-        try:
-            await fund(chain.rpc, accounts)
-        finally:
-            await chain.rpc.aclose()
-        yield options
+        yield process
     finally:
         await _stop(process)
 
@@ -158,14 +177,16 @@ async def running_anvil(
 async def _ready_or_ended(process: asyncio.subprocess.Process, options: AnvilOptions) -> None:
     ready = asyncio.create_task(wait_ready(options))
     ended = asyncio.create_task(process.wait())
-    await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
-    if ended.done():
+    try:
+        await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            assert process.stderr is not None
+            said = (await process.stderr.read(_MAX_OUTPUT)).decode(errors="replace").strip()
+            raise AnvilFailed(f"Anvil on port {options.port} ended with {ended.result()}: {said}.")
+        await ready
+    finally:
         ready.cancel()
-        assert process.stderr is not None
-        said = (await process.stderr.read(_MAX_OUTPUT)).decode(errors="replace").strip()
-        raise AnvilFailed(f"Anvil on port {options.port} ended with {ended.result()}: {said}.")
-    ended.cancel()
-    await ready
+        ended.cancel()
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

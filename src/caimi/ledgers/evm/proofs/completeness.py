@@ -8,6 +8,8 @@ the header's root, and what they hold must be what was shown.
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +29,7 @@ from caimi.ledgers.evm.rpc.logs import RawLog, parse_log
 from caimi.ledgers.evm.rpc.provider import Json
 
 _HEADERS: Final = 500
+_REMEMBERED: Final = 256  # blocks, of which only the contract's own logs are kept
 _LAST_TYPE: Final = 0x7F  # of a transaction (EIP-2718)
 _NO_METHOD: Final = -32601
 _APPENDED: Final = ("depositNonce", "depositReceiptVersion")
@@ -43,12 +46,18 @@ class _Header:
 
 
 class Completeness:
-    """Checks logs that the contract at `address` wrote under one of `topics`."""
+    """Checks logs that the contract at `address` wrote under one of `topics`.
+
+    What the receipts of a block hold is found out once for all who ask: it depends on nothing but
+    the header that they hash to.
+    """
 
     def __init__(self, chain: Chain, address: bytes, topics: Collection[bytes]) -> None:
         self._chain = chain
         self._address = address
         self._topics = topics
+        self._proved: OrderedDict[_Header, list[RawLog]] = OrderedDict()
+        self._looking: dict[_Header, asyncio.Task[list[RawLog]]] = {}
 
     async def check(self, first: int, last: int, logs: Sequence[RawLog]) -> None:
         """Check that `logs` are all that there are in blocks first to last.
@@ -77,17 +86,44 @@ class Completeness:
             return
         if not shown and self._filtered(header):
             return
-        found = [
-            log
-            for receipt in await self._receipts(header)
-            for log in receipt.logs
-            if log.address == self._address and log.topics and log.topics[0] in self._topics
-        ]
+        found = self._proved.get(header)
+        if found is None:
+            found = await self._look_once(header)
         if found != shown:
+            self._proved.pop(header, None)  # of a log, its place is not in what the root proves
             raise EventsMissing(
                 f"{self._chain.rpc.name} shows {len(shown)} events in block {header.height} of "
                 f"{self._chain.ledger}, whose receipts have {len(found)}."
             )
+
+    async def _look_once(self, header: _Header) -> list[RawLog]:
+        """Look at a block's receipts, together with all who ask at the same time."""
+        looking = self._looking.get(header)
+        if looking is None:
+            looking = self._looking[header] = asyncio.ensure_future(self._look(header))
+            looking.add_done_callback(lambda done: self._looked(header, done))
+        # Whoever asked first may go away; the others still wait.
+        return await asyncio.shield(looking)
+
+    def _looked(self, header: _Header, looking: asyncio.Task[list[RawLog]]) -> None:
+        del self._looking[header]
+        if not looking.cancelled():
+            looking.exception()  # whoever waits is told, if anybody still does
+
+    async def _look(self, header: _Header) -> list[RawLog]:
+        """Give the contract's logs in a block; remember them when the header's root proves them."""
+        receipts, proved = await self._receipts(header)
+        logs = [
+            log
+            for receipt in receipts
+            for log in receipt.logs
+            if log.address == self._address and log.topics and log.topics[0] in self._topics
+        ]
+        if proved:
+            self._proved[header] = logs
+            while len(self._proved) > _REMEMBERED:
+                self._proved.popitem(last=False)
+        return logs
 
     def _filtered(self, header: _Header) -> bool:
         """Tell whether the header says that there is nothing; one without a filter says nothing."""
@@ -100,8 +136,11 @@ class Completeness:
         blocks = await self._chain.blocks(heights)
         return [_header(block, height) for block, height in zip(blocks, heights, strict=True)]
 
-    async def _receipts(self, header: _Header) -> list[TransactionReceipt]:
-        """Read the receipts of a block, which must be those that its header commits to."""
+    async def _receipts(self, header: _Header) -> tuple[list[TransactionReceipt], bool]:
+        """Read the receipts of a block, which must be those that its header commits to.
+
+        Tells besides whether its root proves them; else only its filter speaks for them.
+        """
         answers = await self._ask(header)
         if not isinstance(answers, list) or len(answers) != len(header.transactions):
             raise EventsMissing(
@@ -113,7 +152,7 @@ class Completeness:
             for answer, tx in zip(answers, header.transactions, strict=True)
         ]
         if receipts_root(receipts) == header.root:
-            return receipts
+            return receipts, True
         # Other families of ledgers have receipts of their own, but the same filter over the logs.
         filter_ = bloom(log for receipt in receipts for log in receipt.logs)
         if all(receipt.plain for receipt in receipts) or _lacks(filter_, header.bloom):
@@ -121,7 +160,7 @@ class Completeness:
                 f"The receipts that {self._chain.rpc.name} has of block {header.height} of "
                 f"{self._chain.ledger} are not those that its header commits to."
             )
-        return receipts
+        return receipts, False
 
     async def _ask(self, header: _Header) -> Json:
         rpc = self._chain.rpc

@@ -40,8 +40,8 @@ class TransactionReceipt:
     def encode(self) -> bytes:
         """Give the receipt as the trie has it (EIP-2718)."""
         logs = [[log.address, list(log.topics), log.data] for log in self.logs]
-        members: list[object] = [self.status, self.cumulative_gas, bloom(self.logs), logs]
-        encoded: bytes = rlp.encode([*members, *self.appended])
+        first, last = _integers(self.status, self.cumulative_gas), _integers(*self.appended)
+        encoded = _encode([*first, bloom(self.logs), logs, *last])
         return encoded if self.kind == 0 else bytes([self.kind]) + encoded
 
 
@@ -71,13 +71,14 @@ def may_hold(filter_: bytes, items: Iterable[bytes]) -> bool:
 
 def receipts_root(receipts: Sequence[TransactionReceipt]) -> bytes:
     """Give the root of the trie of a block's receipts, by their places."""
-    return trie_root({rlp.encode(place): each.encode() for place, each in enumerate(receipts)})
+    keys = (_encode(place) for place in _integers(*range(len(receipts))))
+    return trie_root(dict(zip(keys, (each.encode() for each in receipts), strict=True)))
 
 
 def trie_root(entries: dict[bytes, bytes]) -> bytes:
     """Give the root of a Merkle-Patricia trie of a few entries."""
     items = sorted((_nibbles(key), value) for key, value in entries.items())
-    return keccak256(rlp.encode(_node(items) if items else b""))
+    return keccak256(_encode(_node(items) if items else b""))
 
 
 def _node(items: list[tuple[bytes, bytes]]) -> list[object]:
@@ -102,8 +103,18 @@ def _reference(items: list[tuple[bytes, bytes]]) -> object:
     if not items:
         return b""
     node = _node(items)
-    encoded: bytes = rlp.encode(node)
+    encoded = _encode(node)
     return node if len(encoded) < 32 else keccak256(encoded)
+
+
+def _encode(item: object) -> bytes:
+    """Encode bytes and lists of them; no types are looked for, which takes most of the time."""
+    encoded: bytes = rlp.encode(item, infer_serializer=False)
+    return encoded
+
+
+def _integers(*values: int) -> list[bytes]:
+    return [value.to_bytes((value.bit_length() + 7) // 8, "big") for value in values]
 
 
 def _nibbles(key: bytes) -> bytes:

@@ -141,8 +141,12 @@ class Chain:
 
     async def has_code(self, accounts: Sequence[bytes]) -> list[bool]:
         """Tell which accounts are contracts."""
+        return [bool(code) for code in await self.codes(accounts)]
+
+    async def codes(self, accounts: Sequence[bytes]) -> list[bytes]:
+        """Give the code at each of some accounts, empty where there is none."""
         codes = await self._all([("eth_getCode", [hexed(a), "latest"]) for a in accounts])
-        return [len(data(code)) > 0 for code in codes]
+        return [data(code) for code in codes]
 
     async def read(
         self, target: bytes, method: Method, *arguments: Value, at: At = NEWEST

@@ -74,18 +74,22 @@ async def reprice(chain: Chain, policy: FeePolicy, earlier: Fees) -> Fees:
     Raises:
         FeeAboveCap: it would cost more than the policy allows.
     """
-    head, tip = await chain.rpc.gather(
-        [("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", [])]
-    )
-    return policy.replace(earlier, *_market(_sure(chain, head), tip))
+    return policy.replace(earlier, *await _market_now(chain))
 
 
 async def market_price(chain: Chain) -> int:
     """Give what a unit of gas costs in the next block, with the suggested tip, in wei."""
-    head, tip = await chain.rpc.gather(
-        [("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", [])]
-    )
-    return sum(_market(_sure(chain, head), tip))
+    return sum(await _market_now(chain))
+
+
+async def offered_now(chain: Chain, policy: FeePolicy) -> tuple[int, Fees]:
+    """Give what `market_price` gives, and the fees that a transaction would offer now.
+
+    Raises:
+        FeeAboveCap: fees are above the policy's cap.
+    """
+    base, tip = await _market_now(chain)
+    return base + tip, policy.offer(base, tip)
 
 
 def insufficient(
@@ -96,6 +100,13 @@ def insufficient(
         f"{call.what}: account 0x{sender.hex()} has {balance} wei on {chain.ledger} and needs "
         f"{needed} wei: {needed - balance} wei are missing."
     )
+
+
+async def _market_now(chain: Chain) -> tuple[int, int]:
+    head, tip = await chain.rpc.gather(
+        [("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", [])]
+    )
+    return _market(_sure(chain, head), tip)
 
 
 def _market(head: Json, tip: Json) -> tuple[int, int]:

@@ -1,19 +1,17 @@
-"""One bring-up of a local network, step by step."""
+"""The first time of a local network, step by step: keys, contracts, routes, a committee's key."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from caimi.client.keyring import Keyring, read_secret_file
+from caimi.client.keyring import Keyring
 from caimi.config import (
     CONFIG_NAME,
     CommitteeSection,
@@ -24,61 +22,53 @@ from caimi.config import (
     LedgerSection,
     WorkerSection,
 )
+from caimi.credentials import read_secret_file
 from caimi.devnet import processes
 from caimi.devnet.ledgers import deploy_and_join, fund_people, written_account
+from caimi.devnet.plan import NODES, THRESHOLD, NetworkPlan
 from caimi.devnet.processes import Process
+from caimi.devnet.programs import (
+    GUARDIAN,
+    Program,
+    ledger_program,
+    ledger_services,
+    local_url,
+    node_program,
+    service_programs,
+)
 from caimi.errors.base import CaimiError
 from caimi.errors.node import ProcessFailed
 from caimi.keystore import LocalSigner
-from caimi.ledgers.port import LastingKind
-from caimi.loopback import free_port
+from caimi.ledgers.port import LastingKind, LedgerService
 from caimi.messaging.checkpoint import make_committee
 from caimi.node.coordinator import generate_group_key
 from caimi.node.members import HttpMember
 from caimi.node.settings import MemberSection, NodeSettings
+from caimi.places import write_result
 from caimi.services.endpoint import Endpoint
 
-NAMES: Final = "abcdefghijklmnopqrstuvwxyz"
-"""Of the ledgers, in order."""
-NODES: Final = 5
-THRESHOLD: Final = 3
 READY_SECONDS: Final = 60.0
-GUARDIAN: Final = "guardian"
+PASSPHRASE: Final = "passphrase"  # noqa: S105 - the name of a file
 USERS: Final = ("alice", "bob", "worker", "relayer", GUARDIAN)
+Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """What a user needs to know of a network that is up."""
-
-    config: Path
-    accounts: dict[str, str]
-
-
-class Start:
-    """Brings a network with ledgers of some `kinds` up in `directory`.
+class Founding:
+    """Makes the network of `plan` in `directory`.
 
     Each process is in `listed` as soon as it is started.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        folder: Path,
-        listed: Path,
-        kinds: Sequence[LastingKind],
-        tell: Callable[[str], None],
-    ) -> None:
+    def __init__(self, directory: Path, folder: Path, listed: Path, tell: Tell) -> None:
         self._directory = directory
         self._folder = folder
         self._listed = listed
-        self._kinds = kinds
         self._tell = tell
         self.processes: list[Process] = []
         self._passphrase = secrets.token_urlsafe(24).encode()
         self._coordinator = LocalSigner.generate()
 
-    async def run(self) -> Started:
+    async def run(self, plan: NetworkPlan, kinds: Sequence[LastingKind]) -> None:
         """Do it all, in order.
 
         Raises:
@@ -88,18 +78,18 @@ class Start:
         self._write_passphrase()
         self._tell("making keys")
         keys = KeysSection(
-            directory="keys", default="alice", passphrase_file=f"{self._folder.name}/passphrase"
+            directory="keys", default="alice", passphrase_file=f"{self._folder.name}/{PASSPHRASE}"
         )
         keyring = Keyring(Config(keys=keys, home=self._directory))
-        accounts = await asyncio.to_thread(self._make_users, keyring)
+        await asyncio.to_thread(self._make_users, keyring)
         signers = sorted((LocalSigner.generate() for _ in range(NODES)), key=lambda s: s.account)
         async with AsyncExitStack() as stack:
-            sections = await self._start_ledgers(keyring, signers)
-            members = await self._start_nodes(stack, sections, signers)
+            services = ledger_services(plan, kinds, self._folder)
+            sections = await self._start_ledgers(services, keyring, signers)
+            members = await self._start_nodes(stack, plan, sections, signers)
             self._tell(f"{NODES} nodes make a key, any {THRESHOLD} of them can use it")
             ordered = [HttpMember(member, self._coordinator) for member in members]
             group = await generate_group_key(ordered, THRESHOLD)
-        port = free_port()
         config = Config(
             ledgers=sections,
             committee=CommitteeSection(
@@ -115,52 +105,50 @@ class Start:
             delivery=DeliverySection(mode="service"),
             workers=[
                 WorkerSection(
-                    url=f"http://127.0.0.1:{port}",
+                    url=local_url(plan.worker),
                     account=written_account(keyring, "worker", sections[0]),
                     ledger=sections[0].id,
                 )
             ],
         )
-        file = self._directory / CONFIG_NAME
-        file.write_text(config.dump(), encoding="utf-8")
-        await self._start_services(file, port)
-        return Started(file, {name: accounts[name] for name in ("alice", "bob")})
+        write_result(self._directory / CONFIG_NAME, config.dump().encode())
+        await self._start_services(plan)
 
     def _write_passphrase(self) -> None:
-        file = self._folder / "passphrase"
+        file = self._folder / PASSPHRASE
         if file.exists():
             self._passphrase = read_secret_file(file)
             return
         file.touch(mode=0o600)
         file.write_bytes(self._passphrase)
 
-    def _make_users(self, keyring: Keyring) -> dict[str, str]:
+    def _make_users(self, keyring: Keyring) -> None:
         known = keyring.names()
-        return {
-            name: keyring.account(name)
-            if name in known
-            else f"0x{keyring.new(name).signer.account.hex()}"
-            for name in USERS
-        }
+        for name in USERS:
+            if name not in known:
+                keyring.new(name)
 
-    def _start(
-        self, name: str, command: Sequence[str], url: str | None, secret: bytes | None = None
-    ) -> Process:
-        process = processes.start(name, command, self._folder, url=url, secret=secret)
+    def _start(self, program: Program) -> Process:
+        process = processes.start(
+            program.name,
+            program.command,
+            self._folder,
+            url=program.url,
+            secret=self._passphrase if program.secret else None,
+        )
         self.processes.append(process)
         processes.save(self._listed, self.processes)
         return process
 
     async def _start_ledgers(
-        self, keyring: Keyring, signers: Sequence[LocalSigner]
+        self, services: Sequence[LedgerService], keyring: Keyring, signers: Sequence[LocalSigner]
     ) -> list[LedgerSection]:
-        ledgers = []
-        for place, kind in enumerate(self._kinds):
-            service = kind.service(place, NAMES[place])
-            self._tell(f"ledger {NAMES[place]}: {service.said}")
-            process = self._start(f"ledger-{NAMES[place]}", service.command, service.url)
-            await self._ready(process, service.wait_ready())
-            ledgers.append(await fund_people(service, keyring, USERS, GUARDIAN))
+        started = []
+        for service in services:
+            self._tell(f"ledger {service.place.name}: {service.said}")
+            started.append((self._start(ledger_program(service)), service))
+        await asyncio.gather(*(self._ready(each, it.wait_ready()) for each, it in started))
+        ledgers = [await fund_people(service, keyring, USERS, GUARDIAN) for service in services]
         self._tell("deploying contracts")
         committee = make_committee(0, THRESHOLD, [signer.account for signer in signers])
         return await deploy_and_join(ledgers, committee)
@@ -168,6 +156,7 @@ class Start:
     async def _start_nodes(
         self,
         stack: AsyncExitStack,
+        plan: NetworkPlan,
         sections: Sequence[LedgerSection],
         signers: Sequence[LocalSigner],
     ) -> list[Endpoint]:
@@ -179,53 +168,42 @@ class Start:
             )
             for at, signer in enumerate(signers)
         ]
-        endpoints = []
-        for at, signer in enumerate(signers):
+        started = []
+        for number, (port, signer) in enumerate(zip(plan.nodes, signers, strict=True), start=1):
             settings = NodeSettings(
-                index=at + 1,
-                port=free_port(),
+                index=number,
+                port=port,
                 threshold=THRESHOLD,
                 committee=members,
                 ledgers=list(sections),
                 coordinator=f"0x{self._coordinator.account.hex()}",
             )
-            home = self._folder / f"node-{at + 1}"
-            await asyncio.to_thread(self._write_node, home, settings, signer)
-            url = f"http://127.0.0.1:{settings.port}"
-            self._tell(f"node {at + 1}: {url}")
-            command = [*_caimi(), "service", "node", str(home / "node.toml")]
-            process = self._start(f"node-{at + 1}", command, url, self._passphrase)
-            endpoint = Endpoint(url)
+            program = node_program(number, port, self._folder)
+            await asyncio.to_thread(self._write_node, self._folder / program.name, settings, signer)
+            self._tell(f"node {number}: {program.url}")
+            endpoint = Endpoint(local_url(port))
             stack.push_async_callback(endpoint.aclose)
-            endpoints.append(endpoint)
-        for process, endpoint in zip(self.processes[-NODES:], endpoints, strict=True):
+            started.append((self._start(program), endpoint))
+        for process, endpoint in started:
             await self._ready(process, _answers(endpoint))
-        return endpoints
+        return [endpoint for _, endpoint in started]
 
     def _write_node(self, home: Path, settings: NodeSettings, signer: LocalSigner) -> None:
         home.mkdir(mode=0o700, exist_ok=True)
         for leftover in home.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         signer.save(home / settings.keystore, self._passphrase)
-        (home / "node.toml").write_text(settings.dump(), encoding="utf-8")
+        write_result(home / "node.toml", settings.dump().encode())
 
-    async def _start_services(self, config: Path, port: int) -> None:
+    async def _start_services(self, plan: NetworkPlan) -> None:
         self._tell("relayer, watcher and worker")
-        common = ["--config", str(config), "--key"]
-        relayer = self._start(
-            "relayer", [*_caimi(), "service", "relayer", *common, "relayer"], None
-        )
-        watcher = self._start("watcher", [*_caimi(), "service", "watcher", *common, GUARDIAN], None)
-        url = f"http://127.0.0.1:{port}"
-        worker = self._start(
-            "worker", [*_caimi(), "service", "worker", *common, "worker", f"--port={port}"], url
-        )
-        endpoint = Endpoint(url)
+        started = [self._start(each) for each in service_programs(plan, self._directory)]
+        endpoint = Endpoint(local_url(plan.worker))
         try:
-            await self._ready(worker, _answers(endpoint))
+            await self._ready(started[-1], _answers(endpoint))
         finally:
             await endpoint.aclose()
-        for process in (relayer, watcher):
+        for process in started:
             if not process.alive:
                 raise ProcessFailed(f"{process.name} ended: {process.log_tail()}")
 
@@ -250,7 +228,3 @@ async def _answers(endpoint: Endpoint) -> None:
             await asyncio.sleep(0.1)
         else:
             return
-
-
-def _caimi() -> list[str]:
-    return [sys.executable, "-m", "caimi.cli"]

@@ -1,0 +1,176 @@
+"""`caimi committee create`: nodes on many machines make a committee's key, checked beforehand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.ceremony import LedgerOption, bound, broadcast_on
+from caimi.cli.founding import ThresholdOption, show_members
+from caimi.cli.one_ledger import identity_of
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
+from caimi.cli.output import facts, out, print_json, say, table
+from caimi.cli.plans import PlanOption, YesOption, agree
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from caimi.client.keyring import Identity
+    from caimi.config import Config
+    from caimi.node.joining import CommitteeTerms
+    from caimi.node.readiness import LookedAtMember, ReachedMember
+
+
+def create(
+    member: Annotated[
+        list[Path],
+        typer.Option("--member", help="A member's description.json, from its operator; again."),
+    ],
+    threshold: ThresholdOption,
+    ledger: LedgerOption = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where to write the committee, for users.")
+    ] = Path("committee.toml"),
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at all members, have them make the committee's key, and write the committee down.
+
+    The key in use must be the coordinator's that the members named, and [tls] in caimi.toml its
+    certificate. Run again after anything was killed, it goes on where it stopped.
+
+    Example: [bold]caimi committee create --threshold 2 --member a.json --member b.json[/bold]
+    """
+    import asyncio
+
+    from caimi.config import load_config
+    from caimi.node.description import committee_fingerprint, read_description
+    from caimi.node.joining import CommitteeTerms
+
+    async def work() -> None:
+        settings = load_config(config)
+        identity = await identity_of(config, key)
+        described = [read_description(file) for file in member]
+        terms = CommitteeTerms.of(described, threshold, identity.signer.account)
+        said = {
+            "threshold": f"{threshold} of {len(described)}",
+            "coordinator": f"0x{identity.signer.account.hex()}",
+            "fingerprint": committee_fingerprint(terms.members, threshold),
+            "writes": f"{output}, trust/, and [committee] of {settings.file}",
+        }
+        if not as_json:
+            show_members(terms.members)
+            facts("The committee", said)
+            out.print(bound(threshold, len(described), ledger))
+        group = await _create(settings, identity, terms, said, (plan, yes, as_json, ledger))
+        if group is not None:
+            await asyncio.to_thread(_write, settings, terms, group, output, as_json=as_json)
+
+    guarded(as_json, lambda: asyncio.run(work()))
+
+
+async def _create(
+    settings: Config,
+    identity: Identity,
+    terms: CommitteeTerms,
+    said: dict[str, str],
+    how: tuple[bool, bool, bool, str | None],
+) -> bytes | None:
+    """Give the group's key once all have made it; None where only the plan was wanted."""
+    from contextlib import AsyncExitStack
+
+    from caimi.node.coordinator import NamedMember, generate_group_key
+    from caimi.node.readiness import check_ready, look_at
+
+    plan, yes, as_json, ledger = how
+    async with AsyncExitStack() as stack:
+        reached = _reach(stack, settings, identity, terms)
+        found = await look_at(reached)
+        if not as_json:
+            _show(found)
+        check_ready(found)
+        if plan:
+            if as_json:
+                print_json({"ok": True, "plan": said, "members": _rows(found)})
+            return None
+        agree(yes=yes, as_json=as_json)
+        members = [NamedMember(each.ordered, each.description.said) for each in reached]
+        public = await broadcast_on(stack, settings, identity, ledger)
+        return (await generate_group_key(members, terms.threshold, public)).to_bytes()
+
+
+def _write(
+    settings: Config, terms: CommitteeTerms, group: bytes, output: Path, *, as_json: bool
+) -> None:
+    from caimi.composition.committee_file import add_committee, committee_text
+    from caimi.node.joining import TRUST, committee_section, write_trust
+    from caimi.places import write_result
+    from caimi.profiles import chosen_profile
+
+    section = committee_section(terms, group)
+    authorities = [each.authority for each in terms.members]
+    for folder in dict.fromkeys((output.parent.resolve(), settings.home)):
+        write_trust(folder / TRUST, authorities)
+    write_result(output, committee_text(section).encode())
+    if chosen_profile() is None:  # a profile's table is its owner's to write
+        add_committee(settings.file, section)
+    if as_json:
+        print_json({"ok": True, "group_key": section.group_key, "committee": output})
+        return
+    facts("The committee has a key", {"group_key": section.group_key, "committee": output})
+    say("Give {} and trust/ to users: it belongs into their caimi.toml.", output)
+    say("Next: [bold]caimi route add[/bold], which lets two ledgers believe this committee.")
+
+
+def _reach(
+    stack: AsyncExitStack, settings: Config, identity: Identity, terms: CommitteeTerms
+) -> list[ReachedMember]:
+    """Make ready to ask each member, whom its own organisation's authority alone certifies."""
+    from tempfile import TemporaryDirectory
+
+    from caimi.composition.trust import Trust
+    from caimi.node.joining import authority_file, write_trust
+    from caimi.node.members import HttpMember
+    from caimi.node.readiness import ReachedMember
+    from caimi.services.endpoint import Endpoint
+
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="caimi-trust-")))
+    write_trust(folder, [each.authority for each in terms.members])
+    trust, reached = Trust(settings), []
+    for each in terms.members:
+        place = str(folder / authority_file(each.authority))
+        endpoint = Endpoint(each.url, tls=trust.of(each.url, place))
+        stack.push_async_callback(endpoint.aclose)
+        reached.append(ReachedMember(each, endpoint, HttpMember(endpoint, identity.signer)))
+    return reached
+
+
+def _rows(found: list[LookedAtMember]) -> list[dict[str, object]]:
+    return [
+        {
+            "member": each.member.said,
+            "url": each.member.url,
+            "milliseconds_apart": each.apart_milliseconds,
+            "holds_share": each.holds_share,
+            "trouble": list(each.trouble),
+        }
+        for each in found
+    ]
+
+
+def _show(found: list[LookedAtMember]) -> None:
+    rows = [
+        (
+            each.member.said,
+            "" if each.apart_milliseconds is None else f"{each.apart_milliseconds / 1000:+.1f} s",
+            "has a share" if each.holds_share else "",
+            "not ready" if each.trouble else "ready",
+        )
+        for each in found
+    ]
+    table("Looked at", ("member", "clock", "key", "state"), rows)

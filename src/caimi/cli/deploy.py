@@ -1,0 +1,116 @@
+"""`caimi deploy`: CAIMI's contracts on a configured ledger, planned, done once, and checked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.one_ledger import account_of, identity_of
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
+from caimi.cli.output import err, facts, out, print_json, say, shown
+from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from caimi.config import LedgerSection
+    from caimi.ledgers.port import LedgerPlace
+
+
+def deploy(
+    ledger: Annotated[str, typer.Argument(help="Ledger, by CAIP-2 id or name.")],
+    guardian: Annotated[
+        str | None,
+        typer.Option("--guardian", help="Account that may stop things; else the key's own."),
+    ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Leave what was begun before, and deploy once more.")
+    ] = False,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put CAIMI's contracts on a ledger, and write where they are into caimi.toml.
+
+    Run again, it goes on where it stopped. What is there already is checked.
+
+    Example: [bold]caimi deploy mainnet -k deployer[/bold]
+    """
+    from caimi.composition.deploying import check_deployed, find_place
+    from caimi.config import LedgerSection, find_config, load_config
+
+    async def work() -> None:
+        file = find_config(config)
+        found = find_place(load_config(file), ledger)
+        if isinstance(found, LedgerSection):
+            await check_deployed(found)
+            _told(found, as_json, "already")
+            return
+        await _deploy(file, found, guardian, key, (plan, yes, anew, as_json))
+
+    guarded(as_json, lambda: asyncio.run(work()))
+
+
+async def _deploy(
+    file: Path,
+    place: LedgerPlace,
+    guardian: str | None,
+    key: str | None,
+    flags: tuple[bool, bool, bool, bool],
+) -> None:
+    from caimi.client.keyring import Keyring
+    from caimi.composition.deploying import KIND, Deploying
+    from caimi.config import load_config
+    from caimi.persistence import open_journal
+
+    only_plan, yes, anew, as_json = flags
+    stops = None if guardian is None else account_of(guardian)
+    keyring = Keyring(load_config(file))
+    account = keyring.account_on(place.id, keyring.chosen(key))
+    journal = open_journal(load_config(file))
+    try:
+        async with journal.operation(KIND, place.id) as operation:
+            if anew and not only_plan:
+                await operation.reopen()
+            run = Deploying(operation, journal, place, file)
+            section = await run.known()
+            if section is not None:
+                await run.configure(section)
+                _told(section, as_json, "already")
+                return
+            planned = await run.plan(account, stops)
+            if only_plan and as_json:
+                print_json({"ok": True, "plan": plan_document(planned)})
+                return
+            if not as_json:
+                show_plan(planned)
+                out.print(f"Guardian: {guardian or 'the account itself'}", highlight=False)
+            if only_plan:
+                return
+            check_funds(planned)
+            agree(yes=yes, as_json=as_json)
+            signer = (await identity_of(file, key)).signer_on(place.id)
+            section = await run.carry_out(
+                signer, stops, lambda what: err.print(shown(f"{what} …", "dim"))
+            )
+            _told(section, as_json, "now", plan_document(planned))
+    finally:
+        journal.close()
+
+
+def _told(
+    section: LedgerSection, as_json: bool, how: str, planned: dict[str, object] | None = None
+) -> None:
+    said = section.model_dump(mode="json", exclude_none=True)
+    if as_json:
+        done = {} if planned is None else {"plan": planned}
+        print_json({"ok": True, "deployed": planned is not None, "ledger": said, **done})
+        return
+    contracts = said.get("contracts")
+    shown_pairs = contracts if isinstance(contracts, dict) else {"name": section.name}
+    facts(f"CAIMI is on {section.id} {how}", shown_pairs)
+    say("Next: [bold]caimi route add[/bold], or [bold]caimi doctor[/bold]")

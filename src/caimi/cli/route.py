@@ -1,0 +1,390 @@
+"""`caimi route`: joining configured ledgers, the routes there are, and closing one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.durations import seconds_of
+from caimi.cli.one_ledger import account_of, identity_of
+from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
+from caimi.cli.output import err, facts, out, print_json, say, shown, table
+from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
+from caimi.errors.operations import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from caimi.composition.routing import Joined, ListedRoute, Unlisted
+    from caimi.config import Config, LedgerSection
+    from caimi.ledgers.port import ClientTerms, Committee, Ledger
+
+app = typer.Typer(
+    help="Routes between ledgers: adding them, listing them, and closing them.",
+    no_args_is_help=True,
+)
+
+KINDS = {
+    "committee": "caimi-committee",
+    "storage-proof": "caimi-storage-proof",
+    "optimistic": "caimi-optimistic",
+}
+OneArgument = Annotated[str, typer.Argument(help="A ledger, by CAIP-2 id or name.")]
+OtherArgument = Annotated[str, typer.Argument(help="The other one.")]
+
+
+@app.command()
+def add(
+    one: OneArgument,
+    other: OtherArgument,
+    client: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--client",
+            help="What each end's client believes: committee (unless given), storage-proof or "
+            "optimistic; again for a composite of several.",
+        ),
+    ] = None,
+    back: Annotated[
+        list[str] | None,
+        typer.Option("--back", help="The same for the other ledger's end, where it differs."),
+    ] = None,
+    needed: Annotated[
+        int, typer.Option("--needed", min=0, help="How many of several must prove; 0: all.")
+    ] = 0,
+    member: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--member", help="An attesting account, with =N of operator N; else of [committee]."
+        ),
+    ] = None,
+    signers: Annotated[
+        int | None,
+        typer.Option("--signers", help="How many members must sign; the custodians' unless given."),
+    ] = None,
+    epoch: Annotated[int, typer.Option("--epoch", min=0, help="The committee's epoch.")] = 0,
+    bond: Annotated[
+        str | None, typer.Option("--bond", help="Of an optimistic claim, in the ledger's coin.")
+    ] = None,
+    window: Annotated[
+        str, typer.Option("--window", help="How long claims lie open, 10m to 12h.")
+    ] = "1h",
+    proposer: Annotated[
+        list[str] | None,
+        typer.Option("--proposer", help="May make optimistic claims, a relayer's account; again."),
+    ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Add another one beside what there is, or was begun.")
+    ] = False,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Join two ledgers: a light client and a route on each. Run again, it goes on.
+
+    Example: [bold]caimi route add a b -k deployer[/bold]
+    """
+    from caimi.config import find_config, load_config
+
+    async def work() -> None:
+        file = find_config(config)
+        settings = load_config(file)
+        sections = [settings.ledger(name) for name in (one, other)]
+        if sections[0].id == sections[1].id:
+            raise UsageError("A route leads from one ledger to another one.")
+        committee = _committee(settings, member or (), signers, epoch)
+
+        def terms(names: list[str] | None, ledger: Ledger) -> ClientTerms:
+            return _terms(names or ["committee"], needed, ledger, bond, window, proposer or ())
+
+        chosen = [
+            lambda ledger: terms(client, ledger),
+            lambda ledger: terms(back or client, ledger),
+        ]
+        await _add(file, settings, sections, committee, chosen, key, (plan, yes, anew, as_json))
+
+    guarded(as_json, lambda: asyncio.run(work()))
+
+
+async def _add(
+    file: Path,
+    settings: Config,
+    sections: list[LedgerSection],
+    committee: Committee,
+    terms: list[Callable[[Ledger], ClientTerms]],
+    key: str | None,
+    flags: tuple[bool, bool, bool, bool],
+) -> None:
+    from caimi.client.keyring import Keyring
+    from caimi.composition.deploying import TellingOutbox
+    from caimi.composition.ledgers import open_ledger
+    from caimi.composition.routing import KIND, Routing
+    from caimi.ledgers.port import LedgerId, RouteEnd
+    from caimi.persistence import open_journal
+
+    only_plan, yes, anew, as_json = flags
+    keyring = Keyring(settings)
+    name = keyring.chosen(key)
+    async with AsyncExitStack() as stack:
+        opened = [await open_ledger(stack, section) for section in sections]
+        ends = [
+            (section, RouteEnd(here, of, committee, choose(here)))
+            for section, here, of, choose in zip(
+                sections, opened, reversed(opened), terms, strict=True
+            )
+        ]
+        ends.sort(key=lambda each: each[0].id)
+        ids = [LedgerId(section.id) for section, _ in ends]
+        journal = open_journal(settings)
+        stack.callback(journal.close)
+        operation = await stack.enter_async_context(journal.operation(KIND, *ids))
+        if anew and not only_plan:
+            await operation.reopen()
+        run = Routing(operation, journal, ends)
+        found = None if anew else await run.there()
+        if found is not None:
+            _told(found, as_json, "There is a route of these terms already", added=False)
+            return
+        plans = await run.plan([keyring.account_on(ledger, name) for ledger in ids])
+        if only_plan and as_json:
+            documents = [plan_document(each) for each in plans]
+            print_json({"ok": True, "committee": committee, "plans": documents})
+            return
+        if not as_json:
+            _show_committee(committee)
+            for each in plans:
+                show_plan(each)
+        if only_plan:
+            return
+        for each in plans:
+            check_funds(each)
+        agree(yes=yes, as_json=as_json)
+        identity = await identity_of(file, name)
+        tell = TellingOutbox(journal, _say)
+        joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
+        _told(joined, as_json, "The ledgers are joined", added=True)
+
+
+@app.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the routes of the configured ledgers, and how each is.
+
+    Example: [bold]caimi route list[/bold]
+    """
+    from caimi.config import load_config
+
+    listed, unread = guarded(as_json, lambda: asyncio.run(_list(load_config(config))))
+    if as_json:
+        print_json(
+            {
+                "ok": not unread,
+                "routes": listed,
+                "unread": [{"ledger": each.ledger, **each.error.as_dict()} for each in unread],
+            }
+        )
+    else:
+        rows = [
+            (
+                each.ledger,
+                each.route.client_id,
+                each.route.counterparty,
+                each.client,
+                each.signers,
+                _state(each),
+            )
+            for each in listed
+        ]
+        table("Routes", ("on", "client", "to", "believes", "signers", "state"), rows)
+        for each in unread:
+            err.print(shown(f"{each.ledger}: {each.error}", "red"))
+    if unread:
+        raise typer.Exit(1)
+
+
+async def _list(settings: Config) -> tuple[list[ListedRoute], list[Unlisted]]:
+    from caimi.composition.ledgers import prepare_ledger
+    from caimi.composition.routing import list_routes
+    from caimi.ledgers.port import LedgerId
+
+    async with AsyncExitStack() as stack:
+        ledgers = {}
+        for section in settings.ledgers:
+            ledger = prepare_ledger(section)
+            stack.push_async_callback(ledger.aclose)
+            ledgers[LedgerId(section.id)] = ledger
+        return await list_routes(ledgers)
+
+
+@app.command()
+def remove(
+    one: OneArgument,
+    other: OtherArgument,
+    route: Annotated[
+        str | None, typer.Option("--route", "-r", help="Which of several, by its client id.")
+    ] = None,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Close a route at both ends: nothing more is sent or taken over it. A guardian's key does it.
+
+    Gateways forget no route: it is paused, and what is under way ends by its acknowledgement or its
+    timeout. Governance may open it again with `caimi governance propose unpause-route`.
+
+    Example: [bold]caimi route remove a b -k guardian[/bold]
+    """
+    from caimi.config import find_config, load_config
+
+    async def work() -> None:
+        file = find_config(config)
+        settings = load_config(file)
+        sections = [settings.ledger(name) for name in (one, other)]
+        await _remove(file, settings, sections, route, key, (yes, as_json))
+
+    guarded(as_json, lambda: asyncio.run(work()))
+
+
+async def _remove(
+    file: Path,
+    settings: Config,
+    sections: list[LedgerSection],
+    route: str | None,
+    key: str | None,
+    flags: tuple[bool, bool],
+) -> None:
+    from caimi.composition.deploying import TellingOutbox
+    from caimi.composition.ledgers import open_ledger
+    from caimi.composition.routing import list_routes, pause_routes, routes_between
+    from caimi.ledgers.port import LedgerId
+    from caimi.persistence import open_journal
+
+    yes, as_json = flags
+    async with AsyncExitStack() as stack:
+        ledgers = {LedgerId(section.id): await open_ledger(stack, section) for section in sections}
+        listed, unread = await list_routes(ledgers)
+        for each in unread:
+            raise each.error
+        here, there = ledgers
+        ends = routes_between(listed, here, there, route)
+        open_ends = [end for end in ends if not end.paused]
+        if not as_json:
+            for end in ends:
+                what = "is paused already" if end.paused else "will be paused"
+                out.print(shown(f"{end.route.client_id} on {end.ledger} {what}"), soft_wrap=True)
+        if open_ends:
+            agree(yes=yes, as_json=as_json)
+            identity = await identity_of(file, key)
+            journal = open_journal(settings)
+            stack.callback(journal.close)
+            names = [f"{end.ledger}/{end.route.client_id}" for end in ends]
+            async with journal.once("route-remove", *names) as operation:
+                await operation.note(ends=names)
+                await pause_routes(
+                    ends,
+                    ledgers,
+                    identity.signers(ledgers),
+                    TellingOutbox(journal, _say),
+                    operation.key,
+                )
+    if as_json:
+        closed = {end.ledger: end.route.client_id for end in ends}
+        print_json({"ok": True, "paused": closed, "changed": bool(open_ends)})
+    else:
+        out.print("It is closed at both ends; what was sent over it ends as it would have.")
+
+
+def _show_committee(committee: Committee) -> None:
+    facts(
+        f"The committee that both ends believe, {committee.threshold} of "
+        f"{len(committee.members)}, epoch {committee.epoch}",
+        {f"member {n}": f"0x{who.hex()}" for n, who in enumerate(committee.members, start=1)},
+    )
+
+
+def _say(what: str) -> None:
+    err.print(shown(f"{what} …", "dim"))
+
+
+def _told(joined: Joined, as_json: bool, how: str, *, added: bool) -> None:
+    if as_json:
+        print_json({"ok": True, "added": added, "clients": joined.clients})
+        return
+    facts(how, {str(ledger): client for ledger, client in joined.clients.items()})
+    say("Next: [bold]caimi route list[/bold], and [bold]caimi governance hand-over[/bold]")
+
+
+def _state(each: ListedRoute) -> str:
+    states = [
+        *(["frozen"] if each.frozen else []),
+        *(["paused"] if each.paused else []),
+        *(["the other end names another"] if each.joined is False else []),
+    ]
+    return ", ".join(states) or "open"
+
+
+def _committee(
+    settings: Config, members: list[str] | tuple[()], signers: int | None, epoch: int
+) -> Committee:
+    from caimi.custody.keys import GroupKey
+    from caimi.errors.deploying import RouteUnfit
+    from caimi.hex_text import read_either_case
+    from caimi.messaging.checkpoint import make_committee
+
+    section = settings.committee
+    operators = None
+    if members:
+        parts = [text.partition("=") for text in members]
+        accounts = [account_of(account) for account, _, _ in parts]
+        if any(number for _, _, number in parts):
+            if not all(number.isdecimal() and len(number) <= 3 for _, _, number in parts):
+                raise UsageError("Give every member an operator, as in 0x…=1, or none.")
+            operators = {
+                account: int(number)
+                for account, (_, _, number) in zip(accounts, parts, strict=True)
+            }
+    elif section is not None:
+        accounts = [read_either_case(each.account, 20) for each in section.custodians]
+    else:
+        raise RouteUnfit(
+            "There is no committee: caimi.toml has no [committee], and no --member is given.",
+            next_step="Make one with `caimi committee make-key`, or name its members.",
+        )
+    if signers is None:
+        if members or section is None:
+            raise UsageError("Say with --signers how many of the members must sign.")
+        signers = GroupKey.from_bytes(bytes.fromhex(section.group_key[2:])).threshold
+    return make_committee(epoch, signers, accounts, operators)
+
+
+def _terms(
+    names: list[str],
+    needed: int,
+    ledger: Ledger,
+    bond: str | None,
+    window: str,
+    proposers: list[str] | tuple[()],
+) -> ClientTerms:
+    from caimi.client.amounts import parse_amount
+    from caimi.ledgers.port import ClientTerms
+
+    unknown = [name for name in names if name not in KINDS]
+    if unknown:
+        raise UsageError(f"{unknown[0]!r:.40} is no client; there are: {', '.join(KINDS)}.")
+    coins = ledger.coins
+    units = 0 if bond is None or coins is None else parse_amount(bond, coins.asset).units
+    seconds = seconds_of(window)
+    return ClientTerms(
+        tuple(KINDS[name] for name in names),
+        needed if len(names) > 1 else 0,
+        units,
+        seconds,
+        seconds,
+        tuple(account_of(who) for who in proposers),
+    )

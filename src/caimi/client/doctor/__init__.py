@@ -1,0 +1,1 @@
+"""Checking all that an operator or a user can get wrong, in bounded time and without a key."""

@@ -1,0 +1,116 @@
+"""Adding to a ledger's table in caimi.toml, with everything else left as its owner wrote it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+
+from caimi.errors.deploying import ConfigNotWritten
+
+_HEADER: Final = re.compile(r"\s*\[{1,2}[\w.\"' -]+\]{1,2}\s*(#.*)?")
+_LEDGER: Final = re.compile(r"\s*\[\[\s*ledgers\s*\]\]\s*(#.*)?")
+
+
+def add_to_ledger(file: Path, ledger: str, added: Mapping[str, object]) -> None:
+    """Write `added` keys and tables into the table of a ledger (CAIP-2), which has none of them.
+
+    The file is replaced whole or not at all, and keeps its mode.
+
+    Raises:
+        ConfigNotWritten: the table is not found, or the file cannot be written; it is as it was.
+    """
+    place = Path(os.path.realpath(file))
+    try:
+        text = place.read_bytes().decode()
+        replace_file(place, with_added(text, ledger, added).encode())
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        lines = "".join(_written(added))
+        raise ConfigNotWritten(
+            f"{file} could not be changed ({said}). Add to the table of {ledger}:\n{lines}"
+        ) from error
+
+
+def with_added(text: str, ledger: str, added: Mapping[str, object]) -> str:
+    """Give the text of a configuration with `added` in a ledger's table.
+
+    Raises:
+        ValueError: that cannot be done without changing what the text says besides.
+    """
+    before = tomllib.loads(text)
+    tables = before.get("ledgers")
+    places = [
+        number
+        for number, table in enumerate(tables if isinstance(tables, list) else [])
+        if isinstance(table, dict) and table.get("id") == ledger
+    ]
+    if len(places) != 1:
+        raise ValueError(f"it has {len(places)} tables of {ledger}")
+    wanted: dict[str, Any] = deepcopy(before)
+    table = wanted["ledgers"][places[0]]
+    if table.keys() & added.keys():
+        raise ValueError("something of it is there already")
+    table.update(deepcopy(dict(added)))
+    ending = "\r\n" if "\r\n" in text else "\n"
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith(("\n", "\r")):
+        lines[-1] += ending
+    at = _end_of_table(lines, places[0])
+    new = [line.replace("\n", ending) for line in _written(added)]
+    found = "".join([*lines[:at], *new, *lines[at:]])
+    try:
+        agrees = tomllib.loads(found) == wanted
+    except tomllib.TOMLDecodeError:
+        agrees = False
+    if not agrees:
+        raise ValueError("its ledgers are not written as [[ledgers]] tables")
+    return found
+
+
+def _end_of_table(lines: list[str], number: int) -> int:
+    """Find the line after the last key of the table's own: its sub-tables come behind."""
+    headers = [at for at, line in enumerate(lines) if _LEDGER.fullmatch(line.rstrip("\r\n"))]
+    if number >= len(headers):
+        raise ValueError("its ledgers are not written as [[ledgers]] tables")
+    end = headers[number] + 1
+    for at in range(end, len(lines)):
+        line = lines[at].strip()
+        if _HEADER.fullmatch(line):
+            break
+        if line and not line.startswith("#"):
+            end = at + 1
+    return end
+
+
+def _written(added: Mapping[str, object]) -> list[str]:
+    """Write keys, and after them tables, as lines."""
+    keys = {name: value for name, value in added.items() if not isinstance(value, Mapping)}
+    lines = tomli_w.dumps(keys).splitlines(keepends=True)
+    for name, value in added.items():
+        if isinstance(value, Mapping):
+            lines += [f"\n[ledgers.{name}]\n", *tomli_w.dumps(value).splitlines(keepends=True)]
+    return lines
+
+
+def replace_file(place: Path, data: bytes) -> None:
+    """Write a file whole or not at all, in the mode that it had."""
+    descriptor, name = tempfile.mkstemp(prefix=".caimi-", dir=place.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, stat.S_IMODE(place.stat().st_mode))  # it may hold a password
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(place)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

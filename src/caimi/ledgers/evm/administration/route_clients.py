@@ -1,0 +1,202 @@
+"""The light clients of a new route on an EVM ledger: what they are to be, and whether they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from caimi.chains import InteroperableAddress
+from caimi.errors.deploying import RouteUnfit
+from caimi.errors.ids import InvalidInteroperableAddress
+from caimi.hashing import keccak256
+from caimi.ledgers.evm.abi.codec import Value
+from caimi.ledgers.evm.abi.interface import encode
+from caimi.ledgers.evm.administration.planning import WORK, Step
+from caimi.ledgers.evm.administration.shipped_code import shipped_code
+from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.port import (
+    COMMITTEE,
+    COMPOSITE,
+    OPTIMISTIC,
+    STORAGE_PROOF,
+    Account,
+    LightClient,
+    RouteEnd,
+    clients,
+)
+
+CONTRACTS: Final[Mapping[str, str]] = {
+    COMMITTEE: "CommitteeClient",
+    STORAGE_PROOF: "StorageProofClient",
+    OPTIMISTIC: "OptimisticClient",
+    COMPOSITE: "CompositeClient",
+}
+STEPS: Final[Mapping[str, str]] = {
+    COMMITTEE: "client",
+    STORAGE_PROOF: "storage-proof",
+    OPTIMISTIC: "optimistic",
+    COMPOSITE: "composite",
+}
+"""The last part of the outbox key of each kind's creation."""
+FREEZABLE: Final = (COMMITTEE, OPTIMISTIC)
+"""Kinds that guardians may freeze."""
+PROPOSER_ROLE: Final = 4
+_CHOSEN: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC)
+_STATEMENTS: Final = keccak256(
+    encode(
+        ("bytes32", "bytes32", "bytes32"),
+        (
+            keccak256(b"EIP712Domain(string name,string version)"),
+            keccak256(b"CAIMI"),
+            keccak256(b"1"),
+        ),
+    )
+)
+"""The domain of what committees sign, which names no chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteClients:
+    """The clients of one end of a route; raises `RouteUnfit` when there can be none such."""
+
+    here: EvmLedger
+    end: RouteEnd
+
+    def __post_init__(self) -> None:
+        terms = self.end.terms
+        kinds = terms.kinds
+        unknown = [kind for kind in kinds if kind not in _CHOSEN]
+        if unknown or not kinds or len(set(kinds)) != len(kinds):
+            raise RouteUnfit(f"{', '.join(kinds) or 'Nothing'}: a client is made of other kinds.")
+        if not 0 < terms.needed <= len(kinds):
+            raise RouteUnfit(f"{terms.needed} of {len(kinds)} clients cannot prove.")
+        if OPTIMISTIC in kinds and not terms.bond:
+            raise RouteUnfit("An optimistic client asks for a bond, and none was said.")
+        if STORAGE_PROOF in kinds:
+            self._gateway()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is made, in order: the committee's client is below all others."""
+        further = tuple(kind for kind in self.end.terms.kinds if kind != COMMITTEE)
+        return (COMMITTEE, *further, *((COMPOSITE,) if self._composed else ()))
+
+    @property
+    def top(self) -> str:
+        """The kind of the one that the route has."""
+        return COMPOSITE if self._composed else self.end.terms.kinds[0]
+
+    @property
+    def _composed(self) -> bool:
+        return len(self.end.terms.kinds) > 1
+
+    def constructed(self, kind: str, made: Mapping[str, bytes]) -> tuple[Value, ...]:
+        """Give what a client is constructed with; `made` is where those below it are."""
+        committee, terms = self.end.committee, self.end.terms
+        authority = self.here.deployment.contracts["authority"]
+        match kind:
+            case clients.STORAGE_PROOF:
+                return made[COMMITTEE], self._gateway()
+            case clients.OPTIMISTIC:
+                windows = (terms.challenge_seconds, terms.confirmation_seconds)
+                return made[COMMITTEE], terms.bond, *windows, authority
+            case clients.COMPOSITE:
+                return terms.needed, [made[each] for each in terms.kinds]
+            case _:
+                return (
+                    self.end.of.gateway.address,
+                    committee.epoch,
+                    committee.threshold,
+                    list(committee.members),
+                    committee.operators,
+                    authority,
+                )
+
+    def steps(self) -> Iterator[Step]:
+        """Tell what is done for all of them, and for the route."""
+        for kind in self.kinds:
+            contract = CONTRACTS[kind]
+            members = len(self.end.committee.members) if kind == COMMITTEE else 0
+            work = WORK[contract] + members * WORK["member"]
+            yield STEPS[kind], f"Deploying {contract} of {self.end.of.id}", work
+        yield "route", f"Adding the route to {self.end.of.id}", WORK["route"]
+        for kind in self.kinds:
+            if kind in FREEZABLE:
+                yield guard_step(kind), f"Letting guardians freeze the {kind}", WORK["guard"]
+        if OPTIMISTIC in self.kinds:
+            yield "proposers", "Naming who may propose claims", WORK["proposers"]
+        yield "counterparty", "Naming the counterparty", WORK["counterparty"]
+
+    async def audit(self, client: LightClient) -> list[str]:
+        """Say what of a route's client is not as it was asked for, in words."""
+        found = self._found(client)
+        if found is None:
+            return [f"the client is {_described(client)}"]
+        codes = await self.here.chain.codes([found[kind] for kind in self.kinds])
+        wrong = []
+        for kind, code in zip(self.kinds, codes, strict=True):
+            words = shipped_code(CONTRACTS[kind]).immutables(code)
+            if words is None:
+                wrong.append(f"the code of the {kind} client is not this version's")
+            elif not words <= self._expected(kind, found):
+                wrong.append(f"the {kind} client was constructed with other values")
+        if wrong:
+            return wrong
+        committee = await self.here.clients.committee(Account(self.here.id, found[COMMITTEE]))
+        if committee.hash != self.end.committee.hash:
+            wrong.append("its committee is another")
+        if any(await self.here.clients.frozen([client.account])):
+            wrong.append("its client is frozen")
+        return wrong
+
+    def _found(self, client: LightClient) -> dict[str, bytes] | None:
+        """Give each kind's address in a client of the wanted shape; None for another shape."""
+        parts = client.inner if self._composed else (client,)
+        wanted = self.end.terms.kinds
+        shape = (client.kind, client.threshold) if self._composed else (client.kind, 0)
+        if shape != (self.top, self.end.terms.needed if self._composed else 0):
+            return None
+        if tuple(part.kind for part in parts) != wanted:
+            return None
+        below = {
+            (part if part.kind == COMMITTEE else part.inner[0]).account.native for part in parts
+        }
+        if len(below) != 1:
+            return None
+        found = {part.kind: part.account.native for part in parts} | {COMMITTEE: below.pop()}
+        return found | ({COMPOSITE: client.account.native} if self._composed else {})
+
+    def _expected(self, kind: str, made: Mapping[str, bytes]) -> set[bytes]:
+        """Give the words that a client's immutables may be."""
+        if kind == COMMITTEE:
+            return {keccak256(self.end.of.gateway.address), _STATEMENTS}
+        values = self.constructed(kind, made)
+        addresses = {value.rjust(32, b"\0") for value in values if isinstance(value, bytes)}
+        numbers = {value.to_bytes(32, "big") for value in values if isinstance(value, int)}
+        return addresses | numbers
+
+    def _gateway(self) -> bytes:
+        """Give the address of the other gateway, which must be an EVM ledger's."""
+        try:
+            found = InteroperableAddress.from_bytes(self.end.of.gateway.address)
+        except InvalidInteroperableAddress as error:
+            raise RouteUnfit(f"{self.end.of.id} is known here by no address.") from error
+        if not found.ledger.startswith("eip155:"):
+            raise RouteUnfit(
+                f"{self.end.of.id} has no state whose proofs {self.here.id} could read.",
+                next_step="Choose the committee's client for this ledger.",
+            )
+        return found.address
+
+
+def guard_step(kind: str) -> str:
+    """Name the last part of the outbox key under which guardians may freeze a kind of client."""
+    return "guard" if kind == COMMITTEE else f"guard-{STEPS[kind]}"
+
+
+def _described(client: LightClient) -> str:
+    if not client.inner:
+        return client.kind
+    inner = ", ".join(map(_described, client.inner))
+    return f"{client.kind} ({client.threshold or len(client.inner)} of {inner})"
