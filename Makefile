@@ -173,7 +173,7 @@ protocol: $(VENV)/.dev ## Generate the Open Inference Protocol's messages from t
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer releases)
-	$(PIP_COMPILE) $(LOCK_ARGS) --build-deps-for editable --output-file requirements/runtime.txt pyproject.toml
+	$(PIP_COMPILE) $(LOCK_ARGS) --extra all --build-deps-for editable --output-file requirements/runtime.txt pyproject.toml
 	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/dev.txt requirements/runtime.txt requirements/dev.in
 	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/bench.txt requirements/runtime.txt requirements/bench.in
 	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/slither.txt requirements/slither.in

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from bench.result import Result, save, show, write_readme
 
@@ -29,6 +30,7 @@ BENCHMARKS = (
     "searching",
     "starting",
 )
+sys.path.append(str(Path(__file__).parent.parent / "tests"))  # the zoo of models is there
 LONG = ("memory", "growth", "agreement", "conformance")
 
 

@@ -17,11 +17,11 @@ from onnx.reference import ReferenceEvaluator
 from bench.result import Result
 from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Array, Tensors
-from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.weights import FileWeights
-from caimi.zoo import MODELS, OPERATORS, ZooModel
+from zoo import MODELS, OPERATORS, ZooModel
 
 PAGE = Path(__file__).parent.parent / "docs" / "engines-agreement.md"
 SEED = 1

@@ -20,8 +20,8 @@ from caimi.inference.batching import BatchLimits, rows_stay_apart, run_together
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Tensors
-from caimi.zoo import named
-from caimi.zoo.resnet import resnet50
+from zoo import named
+from zoo.resnet import resnet50
 
 PAIRS, IMAGES, ROWS, REPEATS = 9, 16, 64, 20
 

@@ -22,10 +22,10 @@ from bench.fuel_runs import StepFuel, step_fuel
 from bench.plot import Line, Plot
 from bench.result import Result
 from caimi.inference.wasm import fuel
-from caimi.inference.wasm.compiling.compiler import VARIANTS
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.fuel.schedule import SLACK, Schedule, published
 from caimi.inference.wasm.fuel.work import Work
-from caimi.zoo import MODELS
+from zoo import MODELS
 
 PLOT = Path(__file__).parent.parent / "docs" / "fuel-error.svg"
 PAGE = PLOT.with_name("gas.md")

@@ -13,8 +13,9 @@ import wasmtime
 from onnx import ModelProto
 
 from caimi.inference.tensors import Tensors, random_tensors
-from caimi.inference.wasm.compiling.compiler import Translation, Variant, default_cache, translate
+from caimi.inference.wasm.compiling.compiler import Translation, default_cache, translate
 from caimi.inference.wasm.compiling.toolchain import build
+from caimi.inference.wasm.compiling.variants import Variant
 from caimi.inference.wasm.fuel.work import Work
 from caimi.models.tensor import Tensor
 

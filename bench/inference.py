@@ -32,7 +32,7 @@ from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import LedgerId
 from caimi.persistence import open_receipt_store
 from caimi.uri import ModelUri
-from caimi.zoo.resnet import resnet50
+from zoo.resnet import resnet50
 
 IMAGES, IN_FLIGHT, PAIRS = 24, 2, 9
 REQUESTERS, RECEIPTS, ROUNDS = 64, 4_000, 5

@@ -30,7 +30,7 @@ from caimi.inference.oip.names import protocol_name
 from caimi.inference.oip.remote import RemoteEngine
 from caimi.inference.oip.wire import encode_request
 from caimi.inference.onnx_runtime import ort
-from caimi.zoo.resnet import resnet50
+from zoo.resnet import resnet50
 
 IMAGES, IN_FLIGHT, PAIRS = 24, 2, 9
 REQUESTERS, REQUESTS, ROUNDS = 64, 4_000, 5

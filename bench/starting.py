@@ -1,4 +1,4 @@
-"""How long the command line and the package take to start, and what a search costs from cold.
+"""How large an installation is, how fast it starts, and what a search costs from cold.
 
 Each is the median of several fresh processes; the search is of an anvil on this machine with a
 model on it, whose index was not read before.
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -22,6 +23,7 @@ from bench.network import one_anvil
 from bench.result import Result
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.http import HttpProvider
+from distributions import installed_bytes, needed
 
 TIMES = 7
 _REPORTING = """
@@ -46,7 +48,18 @@ def measure() -> list[Result]:
         Result("cli_help_seconds", _seconds("-m", "caimi.cli", "--help"), "s", ceiling=0.25),
         Result("cli_search_seconds", seconds, "s from cold", ceiling=1.5),
         Result("cli_search_megabytes", megabytes, "MB resident at most", ceiling=150),
+        Result("install_megabytes", _installed() / 1e6, "MB of files, no extras", ceiling=350),
     ]
+
+
+def _installed() -> int:
+    """Give what a plain installation takes: what pyproject.toml asks for, and the package."""
+    root = Path(__file__).parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    own = [file for file in (root / "src").rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in own) + sum(
+        map(installed_bytes, needed(project["dependencies"]))
+    )
 
 
 async def _search(folder: Path) -> tuple[float, float]:

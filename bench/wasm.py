@@ -20,11 +20,11 @@ from bench.result import Result
 from bench.web_peer import OnnxRuntimeWeb
 from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.weights import FileWeights
-from caimi.zoo import named
+from zoo import named
 
 ROUNDS = {"resnet50": 11, "mobilenet_v2": 25, "transformer": 25}
 MIB = 1 << 20

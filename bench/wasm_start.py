@@ -13,7 +13,7 @@ from caimi.inference.wasm.hosting.code_cache import CodeCache
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.weights import FileWeights
 from caimi.inference.wasm.module import CompiledModule
-from caimi.zoo import named
+from zoo import named
 
 STARTS, RUNS = 11, 2_000
 PAUSE = 1.0  # between starts, for the spare process of the next

@@ -34,7 +34,7 @@ from caimi.models.publication import build_manifest
 from caimi.models.sealing import seal
 from caimi.models.signing import PackageSigner
 from caimi.storage import LocalStore
-from caimi.zoo.resnet import resnet50
+from zoo.resnet import resnet50
 
 CHUNK_BYTES = 1024 * 1024
 ROUNDS = 15

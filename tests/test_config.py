@@ -118,3 +118,38 @@ def test_a_worker_runs_as_its_section_says(tmp_path: Path) -> None:
 def test_a_workers_section_is_read_strictly(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigInvalid, match=line.split(maxsplit=1)[0]):
         load_config(write(tmp_path, f"[serving]\n{line}\n"))
+
+
+PLACE = '[[ledgers]]\nid = "eip155:9"\nname = "bare"\nrpc = "http://127.0.0.1:9"\n'
+
+
+def test_a_ledger_that_caimi_is_not_on_yet_is_listed_apart(tmp_path):
+    file = tmp_path / "caimi.toml"
+    file.write_text(PLACE)
+    config = load_config(file)
+    assert config.ledgers == []
+    (place,) = config.places
+    assert (place.id, place.told) == ("eip155:9", {"rpc": "http://127.0.0.1:9"})
+    with pytest.raises(UnknownLedger, match="CAIMI is not on bare yet") as refused:
+        config.ledger("bare")
+    assert refused.value.next_step == "Run `caimi deploy bare`."
+    with pytest.raises(UnknownLedger, match=r"there are: eip155:9 \(bare\)"):
+        config.ledger("other")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLACE + "deployed_at = 1\n",  # begun and not ended: no place any more
+        PLACE + 'finalty = "depth:1"\n',
+        PLACE + PLACE,
+        PLACE.replace('rpc = "http://127.0.0.1:9"\n', ""),
+        PLACE.replace("eip155:9", "local:x") + 'family = "evm"\nfurther = 1\n',
+        f"places = []\n{PLACE}",
+    ],
+)
+def test_a_place_is_read_as_strictly_as_a_ledger(tmp_path, text):
+    file = tmp_path / "caimi.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigInvalid):
+        load_config(file)

@@ -391,8 +391,11 @@ class Config(TopSection):
                 why="Its section in caimi.toml does not say where the contracts are.",
                 next_step=f"Run `caimi deploy {name}`.",
             )
-        known = ", ".join(f"{section.id} ({section.name})" for section in self.ledgers) or "none"
-        raise UnknownLedger(f"No ledger {name!r} in the configuration; there are: {known}.")
+        listed: list[LedgerSection | PlaceSection] = [*self.ledgers, *self.places]
+        known = ", ".join(f"{each.id} ({each.name})" for each in listed)
+        raise UnknownLedger(
+            f"No ledger {name!r} in the configuration; there are: {known or 'none'}."
+        )
 
 
 def find_config(path: str | Path | None = None) -> Path:
@@ -550,6 +553,22 @@ def raw_config(path: str | Path | None = None) -> tuple[Path, Mapping[str, objec
         return file.parent, _document(file)
     file, said = _profile(path, name)
     return file.parent, said
+
+
+def config_source(path: str | Path | None = None) -> tuple[Path, tuple[str, ...]]:
+    """Give the file that holds the configuration, or the chosen profile, and in which table.
+
+    Raises:
+        ConfigMissing, ConfigUnreadable, ConfigInvalid: there is none to read.
+        UnknownProfile, InvalidName: there is no such profile.
+    """
+    name = chosen_profile()
+    if name is None:
+        return find_config(path), ()
+    file, tables = _profiles_in_file(path)
+    if file is not None and name in tables:
+        return file, ("profiles", name)
+    return _profile(path, name)[0], ()
 
 
 def _profiles_in_file(path: str | Path | None) -> tuple[Path | None, dict[str, dict[str, object]]]:

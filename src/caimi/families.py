@@ -15,7 +15,8 @@ from typing import Final, Protocol, cast
 
 from pydantic import BaseModel
 
-from caimi.errors.operations import FamilyUnusable, UnknownFamily
+from caimi.errors.operations import ExtraMissing, FamilyUnusable, UnknownFamily
+from caimi.extras import extra_named
 
 FAMILIES: Final = "caimi.families"
 NAMESPACES: Final = "caimi.namespaces"
@@ -90,7 +91,10 @@ def _only(name: str, found: tuple[EntryPoint, ...]) -> EntryPoint:
 @cache
 def _load(entry: EntryPoint) -> object:
     try:
-        found: object = entry.load()
+        with extra_named():
+            found: object = entry.load()
+    except ExtraMissing:
+        raise
     except Exception as error:  # whatever another distribution's import does
         raise FamilyUnusable(f"{entry.value} cannot be imported: {error}.") from error
     return found

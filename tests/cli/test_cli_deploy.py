@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +14,16 @@ from typer.testing import CliRunner
 from caimi.cli.app import app
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
-from caimi.journal import Journal
+from caimi.journal import Journal, Operation
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.persistence import open_journal
 from embedded_node import node_of
 
 runner = CliRunner()
 COIN = 10**18
 LEDGER = "eip155:31337"
 TRANSACTIONS = 13
+ENOUGH_FOR_ONE = 2 * 10**16
 NOTE = "# a note of the operator's"
 
 
@@ -66,8 +69,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     config = tmp_path / "caimi.toml"
     config.write_text("")
     keyring = Keyring(load_config(config))
-    accounts = {name: keyring.new(name).signer.account for name in ("deployer", "second")}
-    chain = EmbeddedChain(31337, dict.fromkeys(accounts.values(), 1000 * COIN))
+    names = ("deployer", "second", "poor")
+    accounts = {name: keyring.new(name).signer.account for name in names}
+    rich = dict.fromkeys(accounts.values(), 1000 * COIN)
+    chain = EmbeddedChain(31337, {**rich, accounts["poor"]: ENOUGH_FOR_ONE})
     with node_of(chain) as url:
         config.write_text(ledger_table(url))
         yield Bench(chain, config, accounts)
@@ -169,6 +174,24 @@ def test_a_run_that_is_killed_before_it_writes_the_file_is_finished(
     assert load_config(bench.config).ledgers
 
 
+def test_a_run_that_is_killed_after_it_wrote_the_file_is_ended_by_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(_: Operation) -> None:
+        raise KilledHere
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Operation, "finish", killed)
+        with pytest.raises(KilledHere):
+            bench.run("a", "--yes")
+    assert load_config(bench.config).ledgers
+    assert not bench.run("a")["deployed"]
+    journal = open_journal(load_config(bench.config))
+    (known,) = asyncio.run(journal.operations())
+    journal.close()
+    assert known.finished
+
+
 def test_another_account_does_not_go_on_with_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +206,9 @@ def test_another_account_does_not_go_on_with_it(
     guarded = bench.run("a", "--yes", "--guardian", "0x" + "11" * 20)["error"]
     assert guarded["code"] == "CAIMI-C054"
     assert bench.sent("second") == 0
+    declined = bench.run("a", "--anew", key="second")["error"]
+    assert declined["code"] == "CAIMI-C071"  # and what was begun is not forgotten
+    assert sum(step["begun"] for step in bench.run("a", "--plan")["plan"]["steps"]) == 5
     assert bench.run("a", "--yes", "--anew", key="second")["deployed"]
     assert bench.sent("second") == TRANSACTIONS
 
@@ -209,14 +235,29 @@ def test_a_ledger_that_was_started_anew_gets_it_again(bench: Bench, tmp_path: Pa
         assert chain.nonce(bench.accounts["deployer"], None) == TRANSACTIONS
 
 
+def test_a_profiles_ledger_is_written_down_in_the_profile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = bench.config.read_text()  # whose ledger has the same id and is no profile's
+    table = text.replace("[[ledgers]]", "[[profiles.test.ledgers]]")
+    bench.config.write_text(text + table)
+    monkeypatch.setenv("CAIMI_PROFILE", "test")
+    assert bench.run("a", "--yes")["deployed"]
+    assert load_config(bench.config).ledgers
+    monkeypatch.delenv("CAIMI_PROFILE")
+    assert not load_config(bench.config).ledgers
+    assert bench.config.read_text().startswith(text + table)
+
+
 def test_too_few_coins_a_wrong_ledger_and_a_silent_node_are_named_before_anything(
     bench: Bench,
 ) -> None:
-    poor = Keyring(load_config(bench.config)).new("poor").signer.account
     lacking = bench.run("a", "--yes", key="poor")["error"]
     assert lacking["code"] == "CAIMI-L007"
+    planned = bench.run("a", "--plan", key="poor")["plan"]  # which says what it takes
+    assert planned["held"] == ENOUGH_FOR_ONE < planned["likely"]
     assert "are missing" in lacking["what"]
-    assert bench.chain.nonce(poor, None) == 0
+    assert bench.sent("poor") == 0
     text = bench.config.read_text()
     bench.config.write_text(text.replace(LEDGER, "eip155:5"))
     assert bench.run("a", "--yes")["error"]["code"] == "CAIMI-L002"

@@ -107,7 +107,8 @@ def test_an_account_without_coins_and_a_key_that_is_not_there_are_named(patient:
 
 def test_a_silent_node_another_chain_and_other_contracts_are_named(patient: Patient) -> None:
     patient.config.write_text(patient.text.replace("http://127", "http://127.0.0.1:1/#"))
-    assert patient.of("ledger a")["state"] == "wrong"
+    silent = patient.checks("-k", "rich")
+    assert [each["subject"][:8] for each in silent if each["state"] == "wrong"] == ["ledger a"]
     patient.config.write_text(patient.text.replace("eip155:31337", "eip155:5"))
     assert "serves eip155:31337" in patient.of("ledger a")["said"]
     places = load_config_contracts(patient.text)
@@ -125,13 +126,16 @@ def load_config_contracts(text: str) -> dict[str, str]:
 
 
 def test_a_journal_with_unfinished_work_and_a_damaged_one_are_named(patient: Patient) -> None:
-    async def begin() -> None:
+    async def begin(*, noted: bool) -> None:
         journal = open_journal(load_config(patient.config))
-        async with journal.operation("deploy", "eip155:31337"):
-            pass
+        async with journal.operation("deploy", "eip155:31337") as operation:
+            if noted:
+                await operation.note(account="alice")
         journal.close()
 
-    asyncio.run(begin())
+    asyncio.run(begin(noted=False))
+    assert patient.of("journal")["state"] == "ok"
+    asyncio.run(begin(noted=True))
     assert "1 of deploy" in patient.of("journal")["said"]
     load_config(patient.config).journal_path.write_bytes(b"no journal" * 1000)
     assert patient.of("journal")["state"] == "wrong"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 from payer import COIN, Payer
+from typer.testing import CliRunner
 
+from caimi.cli.app import app
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
 from caimi.journal import Operation
@@ -112,3 +115,18 @@ def test_a_ledger_that_does_not_answer_hides_no_other(payer: Payer) -> None:
     (unread,) = told["unread"]
     assert unread["ledger"] == "eip155:31338"
     assert json.dumps(unread["error"]).count("CAIMI-L") == 1
+
+
+def test_history_is_a_line_an_event_with_ids_that_are_whole_in_json(payer: Payer) -> None:
+    sell(payer, 5 * COIN)
+    (model,) = payer.run("search", "mine")["models"]
+    told = payer.run("history", model["uri"])["history"]
+    at = ["--config", str(payer.config)]
+    lines = CliRunner().invoke(app, ["history", model["uri"], *at]).stdout.splitlines()
+    assert len(lines) == len(told)
+    for line, each in zip(lines, told, strict=True):
+        assert f"{each['ledger']}  {each['event']}  " in line
+        assert f"block {each['height']}, {each['tx'][:10]}…" in line
+    granted = next(each["detail"] for each in told if each["event"] == "licence granted")
+    assert re.search(r"licence id 0x[0-9a-f]{64}", granted)
+    assert re.search(rf"consumer {payer.ledger.id}:0x[0-9a-f]{{40}}, payee", granted)

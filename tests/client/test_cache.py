@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from caimi.client import cache
 from caimi.client.cache import QUIET_SECONDS, cached, clean
 from caimi.config import Config
 
@@ -98,19 +99,12 @@ def _connected(places: dict[str, Path]) -> Iterator[Path]:
     database.close()
 
 
-def _held(places: dict[str, Path]) -> Iterator[Path]:
-    handle = os.open(places["pulled"], os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    yield places["pulled"]
-    os.close(handle)
-
-
 def _just_written(places: dict[str, Path]) -> Iterator[Path]:
     put(places["module"] / "more", written=time.time() - QUIET_SECONDS + 60)
     yield places["module"]
 
 
-@pytest.mark.parametrize("use", [_opened, _mapped, _connected, _held, _just_written])
+@pytest.mark.parametrize("use", [_opened, _mapped, _connected, _just_written])
 def test_what_is_in_use_stays(
     use: Callable[[dict[str, Path]], Iterator[Path]], root: Path, config: Config
 ) -> None:
@@ -119,6 +113,19 @@ def test_what_is_in_use_stays(
         assert [each.path for each in kept] == [used]
         assert used.exists()
         assert len(removed) == 3
+
+
+def test_what_is_locked_stays_where_the_system_does_not_tell_of_open_files(
+    root: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_PROCESSES", root / "none")
+    pulled = everything(root, config)["pulled"]
+    handle = os.open(pulled, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert [each.path for each in clean(config)[1]] == [pulled]
+    finally:
+        os.close(handle)
 
 
 def test_a_link_is_removed_and_not_what_it_leads_to(root: Path, config: Config) -> None:

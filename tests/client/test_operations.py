@@ -48,7 +48,7 @@ from caimi.ledgers.port import Asset, Price
 from caimi.models.package import Package
 from caimi.storage.cid import HashFunction
 from caimi.uri import ModelUri
-from caimi.zoo import named
+from zoo import named
 
 COIN = 10**18
 

@@ -52,6 +52,17 @@ def test_it_stands_behind_the_tables_own_keys() -> None:
     assert found.index("[ledgers.contracts]") < found.index("[keys]")
 
 
+def test_in_a_profile_it_stands_in_the_profiles_own_table() -> None:
+    text = f'{TEXT}[[profiles.test.ledgers]]  # another\nid = "eip155:2"\nname = "two"\n'
+    found = with_added(text, "eip155:2", ADDED, ("profiles", "test"))
+    wanted = tomllib.loads(text)
+    wanted["profiles"]["test"]["ledgers"][0].update(ADDED)
+    assert tomllib.loads(found) == wanted
+    assert found.startswith(text.rstrip())
+    with pytest.raises(ValueError, match="0 tables"):
+        with_added(text, "eip155:2", ADDED, ("profiles", "none"))
+
+
 def test_the_ends_of_lines_stay_as_they_are() -> None:
     found = with_added(TEXT.replace("\n", "\r\n"), "eip155:2", ADDED)
     assert "\n" not in found.replace("\r\n", "")
@@ -81,11 +92,11 @@ def test_a_file_that_cannot_be_added_to_is_left_alone(tmp_path: Path, text: str)
 def test_the_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) -> None:
     file, link = tmp_path / "real.toml", tmp_path / "caimi.toml"
     file.write_text(TEXT)
-    file.chmod(0o600)
+    file.chmod(0o640)
     link.symlink_to(file)
     add_to_ledger(link, "eip155:1", ADDED)
     assert link.is_symlink()
-    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_mode & 0o777 == 0o640
     assert file.read_text() == with_added(TEXT, "eip155:1", ADDED)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["caimi.toml", "real.toml"]
 

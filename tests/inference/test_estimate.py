@@ -12,7 +12,7 @@ from caimi.cli.app import app
 from caimi.inference.calibration import DEFAULTS, load_rates, parse_rates
 from caimi.inference.estimate import estimate
 from caimi.inference.meter import Meter
-from caimi.zoo import named
+from zoo import named
 
 NO_RATES = load_rates(Path("/nonexistent/rates"))
 

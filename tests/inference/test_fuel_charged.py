@@ -14,7 +14,8 @@ from onnx_models import model, saved, value
 from caimi.inference.meter import Meter
 from caimi.inference.metering import fuel_of
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiling.compiler import VARIANTS, translate
+from caimi.inference.wasm.compiling.compiler import translate
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.engine import WasmEngine
 
 FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8

@@ -8,7 +8,7 @@ from engine_conformance import EngineConformance, rows
 from onnx import TensorProto
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import SIMD
+from caimi.inference.wasm.compiling.variants import SIMD
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.hosting.host import ModuleHost
 

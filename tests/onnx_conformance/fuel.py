@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import SIMD, translate
+from caimi.inference.wasm.compiling.compiler import translate
+from caimi.inference.wasm.compiling.variants import SIMD
 from caimi.inference.wasm.fuel.schedule import Schedule, published
 from caimi.inference.wasm.fuel.work import Work
 from onnx_conformance.cases import all_cases, operator

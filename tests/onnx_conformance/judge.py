@@ -12,7 +12,8 @@ from onnx import TensorProto, numpy_helper
 
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import SIMD, Variant, compile_model
+from caimi.inference.wasm.compiling.compiler import compile_model
+from caimi.inference.wasm.compiling.variants import SIMD, Variant
 from onnx_conformance.module_runner import Stopped, run_module
 
 NOISY = {

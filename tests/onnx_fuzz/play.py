@@ -18,7 +18,8 @@ from onnx import TensorProto
 
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import SIMD, Variant, compile_files, translate
+from caimi.inference.wasm.compiling.compiler import compile_files, translate
+from caimi.inference.wasm.compiling.variants import SIMD, Variant
 from onnx_conformance.module_runner import Stopped, run_module
 from onnx_fuzz.case import Case, merged
 from onnx_fuzz.mutation import mutated

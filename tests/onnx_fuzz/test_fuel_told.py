@@ -15,7 +15,8 @@ import pytest
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference import counting
 from caimi.inference.metering import fuel_of
-from caimi.inference.wasm.compiling.compiler import SIMD, translate
+from caimi.inference.wasm.compiling.compiler import translate
+from caimi.inference.wasm.compiling.variants import SIMD
 from caimi.inference.wasm.engine import WasmEngine
 from onnx_fuzz.case import Case, merged
 from onnx_fuzz.play import OPSETS, draw

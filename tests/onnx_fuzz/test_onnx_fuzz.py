@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from caimi.inference.wasm.compiling.compiler import SIMD, fingerprint
+from caimi.inference.wasm.compiling.compiler import fingerprint
+from caimi.inference.wasm.compiling.variants import SIMD
 from onnx_conformance.module_runner import Stopped
 from onnx_fuzz import play as playing
 from onnx_fuzz.case import Case, build, merged

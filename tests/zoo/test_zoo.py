@@ -8,8 +8,8 @@ import pytest
 
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.onnx_runtime import ort
-from caimi.zoo import MODELS, OPERATORS, named
-from caimi.zoo.digits import HELD_OUT, digits
+from zoo import MODELS, OPERATORS, named
+from zoo.digits import HELD_OUT, digits
 
 
 @pytest.fixture(scope="module", params=(*MODELS, OPERATORS), ids=lambda model: model.name)

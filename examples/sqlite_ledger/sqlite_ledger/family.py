@@ -21,7 +21,7 @@ class SqliteFamily:
     settings: type[BaseModel] = SqliteSettings
     places: type[BaseModel] | None = SqliteSettings
     keys: KeyFiles = ED25519_KEYS
-    administration: Administration | None = SqliteAdministration()
+    administration: Administration | None = SqliteAdministration(machine_of)
 
     def accounts(self, section: LedgerSection) -> Ed25519Accounts:
         """Tell how a ledger writes its accounts."""

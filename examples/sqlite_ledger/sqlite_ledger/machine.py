@@ -65,7 +65,7 @@ class SqliteMachine(Machine):
         self.id = ledger
         self._accounts = Ed25519Accounts(ledger)
         self.contracts = Contracts.over(site_of(ledger), self._accounts)
-        self.file = file
+        self._file = file
         self._depth = depth
         self.busy = BUSY
 
@@ -122,7 +122,7 @@ class SqliteMachine(Machine):
     async def check(self) -> None:
         (named,) = self._one("SELECT id FROM ledger")
         if named != self.id:
-            raise WrongLedger(f"{self.file} holds the ledger {named}, not {self.id}.")
+            raise WrongLedger(f"{self._file} holds the ledger {named}, not {self.id}.")
 
     async def aclose(self) -> None:
         if "_db" in vars(self):
@@ -139,12 +139,12 @@ class SqliteMachine(Machine):
             LedgerUnavailable: there can be no such file.
         """
         try:
-            self.file.touch()
+            self._file.touch()
         except OSError as error:
-            raise LedgerUnavailable(f"{self.id} cannot be in {self.file}: {error}.") from error
+            raise LedgerUnavailable(f"{self.id} cannot be in {self._file}: {error}.") from error
         with self._writing() as db:
             if db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                raise FileExistsError(self.file)
+                raise FileExistsError(self._file)
             for table in _TABLES:
                 db.execute(f"CREATE {table}")
             db.execute("INSERT INTO ledger VALUES (?, 0)", (self.id,))
@@ -183,12 +183,12 @@ class SqliteMachine(Machine):
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
-        where = f"{self.file.absolute().as_uri()}?mode=rw"
+        where = f"{self._file.absolute().as_uri()}?mode=rw"
         try:
             db = sqlite3.connect(where, uri=True, timeout=self.busy, isolation_level=None)
             db.execute("PRAGMA journal_mode = WAL")
         except sqlite3.Error as error:
-            raise LedgerUnavailable(f"{self.id} is not in {self.file}: {error}.") from error
+            raise LedgerUnavailable(f"{self.id} is not in {self._file}: {error}.") from error
         return db
 
     @contextmanager

@@ -10,6 +10,7 @@ import typer
 from caimi.cli.durations import seconds_of, span_of
 from caimi.cli.options import ConfigOption, JsonOption, guarded
 from caimi.cli.output import print_json, say, table
+from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
     from caimi.config import Config
@@ -65,10 +66,9 @@ def clean(
     """
     from caimi.client.cache import clean as remove
 
-    if everything is (older_than is not None):
-        raise typer.BadParameter("give one of --all and --older-than")
-
     def work() -> None:
+        if everything is (older_than is not None):
+            raise UsageError("Give one of --all and --older-than.")
         age = 0 if older_than is None else seconds_of(older_than)
         removed, kept = remove(_configuration(config), age)
         freed = sum(each.size for each in removed)

@@ -41,8 +41,8 @@ def compile_command(
         from time import perf_counter
 
         from caimi.inference.wasm.compiling.apart import compile_apart
-        from caimi.inference.wasm.compiling.compiler import VARIANTS
         from caimi.inference.wasm.compiling.sizes import sizes_of
+        from caimi.inference.wasm.compiling.variants import VARIANTS
 
         if variant not in VARIANTS:
             raise typer.BadParameter(f"{variant!r} is none of {', '.join(VARIANTS)}")

@@ -16,6 +16,7 @@ from caimi.cli.options import LEDGER_KINDS_HELP, JsonOption, guarded
 from caimi.cli.output import err, out, print_json
 from caimi.demo.report import DemoStep, Report
 from caimi.errors.operations import UsageError
+from caimi.extras import extra_named
 
 
 def demo(
@@ -55,9 +56,10 @@ def demo(
     async def prove() -> Report:
         if inputs is not None and model is None:
             raise UsageError("--input goes with --model: the trained model has its own data.")
-        from caimi.demo.steps import run_steps
-        from caimi.demo.subject import own_subject, trained_subject
-        from caimi.demo.world import start_world
+        with extra_named("demo"):
+            from caimi.demo.steps import run_steps
+            from caimi.demo.subject import own_subject, trained_subject
+            from caimi.demo.world import start_world
 
         with tempfile.TemporaryDirectory(prefix="caimi-demo-") as temporary:
             folder = Path(temporary)

@@ -171,6 +171,7 @@ def hand_over(
             async with journal.operation(
                 "hand-over", opened.id, str(wait), *(" ".join(each) for each in intent)
             ) as operation:
+                await operation.note(ledger=opened.id)
                 found = await governance.hand_over(
                     opened,
                     signer,

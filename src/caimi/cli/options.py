@@ -15,6 +15,7 @@ from caimi.cli.output import print_error
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import SystemRefused
 from caimi.errors.operations import KeyLocked
+from caimi.extras import extra_named
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -65,7 +66,8 @@ def guarded(as_json: bool, work: Callable[[], T]) -> T:
     What the operating system refuses is an error of the user's surroundings, and named like ours.
     """
     try:
-        return work()
+        with extra_named():
+            return work()
     except CaimiError as error:
         print_error(error, as_json=as_json)
     except OSError as error:

@@ -197,6 +197,7 @@ def _bars(amount: ProgressColumn | None) -> Iterator[_Report]:
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     )
     tasks: dict[str, Any] = {}
     with bars:

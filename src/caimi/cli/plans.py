@@ -9,6 +9,7 @@ import typer
 from caimi.cli.options import somebody_there
 from caimi.cli.output import facts, out, shown
 from caimi.errors.deploying import NotAgreed
+from caimi.errors.ledgers import InsufficientFunds
 
 if TYPE_CHECKING:
     from caimi.ledgers.port import LedgerPlan, Money
@@ -28,7 +29,7 @@ def show_plan(plan: LedgerPlan) -> None:
     for name, amount in (
         ("costs about", plan.likely),
         ("at most", plan.most),
-        ("of", plan.held),
+        ("it has", plan.held),
     ):
         if amount is not None:
             costs[name] = _written(amount)
@@ -44,6 +45,20 @@ def plan_document(plan: LedgerPlan) -> dict[str, object]:
         "steps": plan.steps,
         **{name: None if amount is None else amount.units for name, amount in amounts.items()},
     }
+
+
+def check_funds(plan: LedgerPlan) -> None:
+    """Check that the account can pay for a plan, whatever it costs.
+
+    Raises:
+        InsufficientFunds: it may not be able to; nothing is begun.
+    """
+    if plan.missing is None or plan.most is None or plan.held is None:
+        return
+    raise InsufficientFunds(
+        f"What is to be done on {plan.ledger} can cost {_written(plan.most)}, and {plan.account} "
+        f"has {_written(plan.held)}: {_written(plan.missing)} are missing. Nothing was sent."
+    )
 
 
 def agree(*, yes: bool, as_json: bool) -> None:

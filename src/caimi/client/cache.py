@@ -20,6 +20,7 @@ QUIET_SECONDS: Final = 600
 _KINDS: Final = {
     "models": "what ledgers told of models, for searching",
     "modules": "a model compiled to WebAssembly",
+    "code": "machine code of compiled models",
     "zig": "the compiler's own objects",
     "rates.json": "this machine's speed, from `caimi calibrate`",
 }

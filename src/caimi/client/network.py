@@ -24,6 +24,7 @@ from caimi.errors.ids import InvalidAccountId
 from caimi.errors.machine import SystemRefused
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.errors.operations import KeyMissing, UsageError
+from caimi.extras import extra_named
 from caimi.hex_text import read_either_case, read_hex
 from caimi.inference.engine import DEFAULT_ENGINE
 from caimi.journal import Journal, JournalStore
@@ -290,7 +291,8 @@ class AsyncNetwork:
 
     async def open_streamed(self, uri: str, host: ModuleHost) -> Session:
         """Open a licensed version whose weights are streamed; see `open_streamed`."""
-        from caimi.client.streaming import open_streamed
+        with extra_named():
+            from caimi.client.streaming import open_streamed
 
         return await open_streamed(self.context, uri, host)
 

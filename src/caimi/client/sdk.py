@@ -106,14 +106,15 @@ def connect(
     *,
     key: str | None = None,
     ask: Callable[[str], str] | None = None,
+    profile: str | None = None,
 ) -> Network:
-    """Connect with a configuration file; `key` names the key to act with.
+    """Connect with a configuration file, or a profile; `key` names the key to act with.
 
     `ask` is called for a passphrase that neither ``$CAIMI_PASSPHRASE`` nor the file gives.
 
     Raises:
-        ConfigMissing, ConfigInvalid: there is no usable configuration.
+        ConfigMissing, ConfigInvalid, UnknownProfile: there is no usable configuration.
         KeyMissing, KeyLocked: the key cannot be opened.
         LedgerUnavailable, WrongLedger: a ledger does not answer, or is another one.
     """
-    return Network(AsyncNetwork.connect(load_config(config), key=key, ask=ask))
+    return Network(AsyncNetwork.connect(load_config(config, profile), key=key, ask=ask))

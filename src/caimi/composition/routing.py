@@ -16,7 +16,6 @@ from caimi.composition.joining import administration_of, join_ledgers
 from caimi.config import LedgerSection
 from caimi.errors.base import CaimiError
 from caimi.errors.deploying import RouteBegun, RouteDiffers
-from caimi.errors.ledgers import InsufficientFunds
 from caimi.errors.operations import NoRoute
 from caimi.journal import Journal, Operation
 from caimi.ledgers.port import (
@@ -30,6 +29,7 @@ from caimi.ledgers.port import (
     LedgerId,
     LedgerPlan,
     LightClient,
+    Outbox,
     Route,
     RouteEnd,
     Signer,
@@ -113,28 +113,30 @@ class Routing:
         Raises:
             RouteBegun: it was begun with other terms.
             RouteUnfit: an account does not administer its ledger, or there is no such client.
-            InsufficientFunds: an account may not be able to pay for all of it.
         """
         begun = self._operation.facts.get("terms")
         if begun is not None and begun != self._terms():
             ids = " and ".join(end.here.id for end in self._ends)
             raise RouteBegun(f"A route between {ids} was begun with other terms: {begun}.")
-        plans = await asyncio.gather(
-            *(
-                office.plan_route(
-                    end, account.native, outbox=self._journal, key=self._operation.key
-                )
-                for office, end, account in self._with(accounts)
-            )
+        return await self._planned(accounts, self._journal)
+
+    async def plan_anew(self, accounts: Sequence[Account]) -> list[LedgerPlan]:
+        """Tell what a route takes that leaves what was begun.
+
+        Raises:
+            RouteUnfit: as `plan` says.
+        """
+        return await self._planned(accounts, None)
+
+    async def _planned(
+        self, accounts: Sequence[Account], outbox: Outbox | None
+    ) -> list[LedgerPlan]:
+        key = self._operation.key
+        plans = (
+            office.plan_route(end, account.native, outbox=outbox, key=key)
+            for office, end, account in self._with(accounts)
         )
-        for plan in plans:
-            if plan.missing is not None and plan.most is not None and plan.held is not None:
-                raise InsufficientFunds(
-                    f"The route's end on {plan.ledger} can cost {plan.most.units} of its smallest "
-                    f"coins, and {plan.account} has {plan.held.units}: {plan.missing.units} are "
-                    "missing."
-                )
-        return list(plans)
+        return list(await asyncio.gather(*plans))
 
     async def carry_out(self, signers: Sequence[Signer], tell: TellingOutbox) -> Joined:
         """Add both ends, name each to the other, check both, and end the operation.
@@ -280,15 +282,17 @@ async def pause_routes(
     """Pause the ends that are not; `outbox` and `key` as `Ledger.submit` has them.
 
     Raises:
-        NotOffered: a ledger pauses no routes from here.
+        NotOffered: a ledger pauses no routes from here; none is paused then.
         NotAllowed: a signer is no guardian.
     """
+    watching = {
+        ledger.id: offered(ledger.watching, ledger.id, "pausing routes from here")
+        for ledger in (ledgers[end.ledger] for end in ends)
+    }
     for end in ends:
-        ledger = ledgers[end.ledger]
-        watching = offered(ledger.watching, ledger.id, "pausing routes from here")
         if not end.paused:
-            await ledger.submit(
-                watching.pause_route(end.route.client_id),
+            await ledgers[end.ledger].submit(
+                watching[end.ledger].pause_route(end.route.client_id),
                 signers[end.ledger],
                 outbox=outbox,
                 key=f"{key}/{end.ledger}/{end.route.client_id}",

@@ -9,7 +9,7 @@ from caimi.errors.inference import ModelNotRunnable, RunFailed, WrongInput
 from caimi.inference.spread import MULTIPLE, measure_spread
 from caimi.inference.tensors import Tensors, hash_tensors
 from caimi.inference.verification import differences
-from caimi.inference.wasm.compiling.compiler import SIMD
+from caimi.inference.wasm.compiling.variants import SIMD
 from caimi.inference.wasm.engine import WasmEngine, WasmSession
 from caimi.inference.wasm.hosting.host import ModuleHost
 

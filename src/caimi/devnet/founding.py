@@ -44,6 +44,7 @@ from caimi.messaging.checkpoint import make_committee
 from caimi.node.coordinator import generate_group_key
 from caimi.node.members import HttpMember
 from caimi.node.settings import MemberSection, NodeSettings
+from caimi.places import write_result
 from caimi.services.endpoint import Endpoint
 
 READY_SECONDS: Final = 60.0
@@ -110,7 +111,7 @@ class Founding:
                 )
             ],
         )
-        (self._directory / CONFIG_NAME).write_text(config.dump(), encoding="utf-8")
+        write_result(self._directory / CONFIG_NAME, config.dump().encode())
         await self._start_services(plan)
 
     def _write_passphrase(self) -> None:
@@ -192,7 +193,7 @@ class Founding:
         for leftover in home.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         signer.save(home / settings.keystore, self._passphrase)
-        (home / "node.toml").write_text(settings.dump(), encoding="utf-8")
+        write_result(home / "node.toml", settings.dump().encode())
 
     async def _start_services(self, plan: NetworkPlan) -> None:
         self._tell("relayer, watcher and worker")

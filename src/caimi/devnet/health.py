@@ -29,13 +29,19 @@ class Health:
     """
 
     name: str
-    pid: int
+    pid: int | None
     ok: bool
     detail: str
     url: str | None = None
     uptime_seconds: int | None = None
     restarts: int = 0
     height: int | None = None
+
+
+NO_SUPERVISOR: Final = Health(
+    SUPERVISOR, None, ok=False, detail="not running: `up` was interrupted"
+)
+"""Processes that run without one were started by a command that ended before its time."""
 
 
 async def health_of(known: Sequence[Process], directory: Path) -> list[Health]:

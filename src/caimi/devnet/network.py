@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +21,7 @@ from caimi.config import CONFIG_NAME, Config, load_config
 from caimi.credentials import read_secret_file
 from caimi.devnet import processes
 from caimi.devnet.founding import PASSPHRASE, READY_SECONDS, Founding
-from caimi.devnet.health import Health, health_of
+from caimi.devnet.health import NO_SUPERVISOR, Health, health_of
 from caimi.devnet.locking import locked
 from caimi.devnet.moving import follow_plan
 from caimi.devnet.plan import NetworkPlan, check_ports
@@ -27,8 +29,16 @@ from caimi.devnet.processes import Process
 from caimi.devnet.programs import LEDGER, NODE, SUPERVISOR, all_programs, ledger_services
 from caimi.devnet.supervisor import orders
 from caimi.errors.base import CaimiError
-from caimi.errors.node import DevnetMissing, DevnetRunning, ProcessFailed, ProcessListDamaged
+from caimi.errors.node import (
+    DevnetBusy,
+    DevnetFolderUnsafe,
+    DevnetMissing,
+    DevnetRunning,
+    ProcessFailed,
+    ProcessListDamaged,
+)
 from caimi.errors.operations import UsageError
+from caimi.extras import check_extras
 from caimi.ledgers.port import LastingKind
 
 FOLDER: Final = ".caimi"
@@ -76,9 +86,10 @@ class Devnet:
                 network that is here has others.
             PortTaken: somebody listens on one of its ports.
             DevnetBusy: another command is just starting or ending it.
+            DevnetFolderUnsafe: others can write to its folder.
             DevnetRunning: it is up, and what was asked needs it to be down.
             ProcessFailed: a process did not become ready; its log's end is in the message.
-            AnvilMissing…: what a kind of ledgers needs is not installed.
+            ExtraMissing, AnvilMissing…: what it needs is not installed.
         """
         if ledgers is not None:
             for name in ledgers:
@@ -102,6 +113,7 @@ class Devnet:
     async def _found(
         self, tell: Callable[[str], None], ledgers: Sequence[str], base: int | None
     ) -> None:
+        check_extras("service", "wasm")  # which its nodes and its worker need
         plan, kinds = NetworkPlan.of(ledgers, base), _kinds(ledgers)
         self._end_all()
         check_ports(plan.ports)
@@ -242,7 +254,10 @@ class Devnet:
         known = self._known()
         if not known:
             raise self._missing()
-        return await health_of(known, self.directory)
+        health = await health_of(known, self.directory)
+        if self._supervisor() is None and self._plan.exists() and not self._busy():
+            return [NO_SUPERVISOR, *health]
+        return health
 
     def running(self) -> list[str]:
         """Name the processes that run."""
@@ -266,9 +281,22 @@ class Devnet:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(FileExistsError):
+            self.folder.mkdir(parents=True, mode=0o700)
+        found = self.folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise DevnetFolderUnsafe(
+                f"{self.folder} is no directory of this user's that nobody else can write to."
+            )
         with locked(self.folder / _LOCK, "`caimi devnet` command"):
             yield
+
+    def _busy(self) -> bool:
+        try:
+            with self._alone():
+                return False
+        except DevnetBusy:
+            return True
 
     def _known(self, *, damaged: bool = False) -> list[Process]:
         try:
@@ -324,10 +352,13 @@ class Devnet:
             file.unlink(missing_ok=True)
         try:
             config = load_config(self.directory / CONFIG_NAME)
-            state = config.path(config.state).resolve()
         except CaimiError:
-            state = self.directory / Config().state
-        if self.directory in state.parents:
+            config = Config(home=self.directory)
+        state = config.path(config.state)
+        kept = [config.path(config.keys.directory), config.path(config.store.path), self.folder]
+        apart = not any(each == state or state in each.parents for each in kept)
+        ours = self.directory in state.parents and state.resolve() == state  # no link leads away
+        if ours and apart:
             shutil.rmtree(state, ignore_errors=True)
 
     def _missing(self) -> DevnetMissing:

@@ -29,6 +29,9 @@ LOG_BYTES: Final = 16 << 20
 MARK: Final = "CAIMI_DEVNET"
 """A variable of all our processes: the folder of their network."""
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Kept until `reap`: what is dropped before, `subprocess` waits for at some later start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -103,6 +106,7 @@ def start(
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(secret + b"\n")
             child.stdin.close()
+    _children[child.pid] = child
     return Process(name, child.pid, _start_time(child.pid) or 0, str(log), url)
 
 
@@ -147,6 +151,7 @@ def reap(processes: Sequence[Process]) -> dict[int, int]:
         with contextlib.suppress(ChildProcessError):
             pid, status = os.waitpid(process.pid, os.WNOHANG)
             if pid:
+                _children.pop(pid, None)
                 ended[pid] = os.waitstatus_to_exitcode(status)
     return ended
 

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -123,9 +123,8 @@ class Supervisor:
             for each in self._all:
                 each.comebacks = Comebacks()
         before = self._told()
-        codes = processes.reap(self._living())
         for each in self._all:
-            self._look_at(each, codes)
+            self._look_at(each)
         if self._told() != before:
             self._save()
 
@@ -138,13 +137,13 @@ class Supervisor:
         processes.sweep(self._folder, [self._own, *self._living()])
         self._save()
 
-    def _look_at(self, each: Supervised, codes: Mapping[int, int]) -> None:
+    def _look_at(self, each: Supervised) -> None:
         process = each.process
         if each.running and process is not None:
-            code = codes.get(process.pid)
             if process.alive:
                 each.answers = each.answers or _answers(each.program.url)
                 return
+            code = processes.reap([process]).get(process.pid)
             each.running = each.answers = False
             each.comebacks.ended()
             each.process = replace(process, said=_said(code, given_up=each.comebacks.given_up))

@@ -181,6 +181,14 @@ class DevnetBusy(CaimiError):
     next_step = "Wait until the other one is done; `caimi devnet status` shows how far it is."
 
 
+class DevnetFolderUnsafe(CaimiError):
+    """The folder of the local network's files is not this user's alone."""
+
+    code = "CAIMI-N036"
+    why = "Who can write there says what is run, ended and removed here, and reads the keys."
+    next_step = "Choose another --directory, or remove that folder."
+
+
 class DemoFailed(CaimiError):
     """A step of the demonstration was not proved."""
 

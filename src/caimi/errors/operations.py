@@ -298,3 +298,13 @@ class UnknownProfile(CaimiError):
     code = "CAIMI-C075"
     why = "A profile is a table [profiles.NAME] of caimi.toml, or a file ~/.config/caimi/NAME.toml."
     next_step = "Name one that there is with --profile or CAIMI_PROFILE, or write it."
+
+
+class ExtraMissing(CaimiError):
+    """What was asked for needs packages that a plain installation does not bring."""
+
+    code = "CAIMI-C076"
+    why = (
+        "Running models as WebAssembly, services and the demonstration are extras: they are large."
+    )
+    next_step = "Run `pip install 'caimi[all]'`, or with the one extra that the message names."

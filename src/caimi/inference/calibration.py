@@ -17,7 +17,7 @@ from caimi.errors.machine import SystemRefused
 from caimi.inference.engine import Session
 from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiling.compiler import VARIANTS
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.json_text import read_json
 from caimi.places import cache_folder, check_file_place, write_result

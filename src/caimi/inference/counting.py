@@ -13,7 +13,8 @@ from typing import Final
 
 from caimi.errors.inference import CompilerFailed, ModelNotRunnable, RunFailed, WrongInput
 from caimi.inference.tensors import random_tensors
-from caimi.inference.wasm.compiling.compiler import Translation, Variant
+from caimi.inference.wasm.compiling.compiler import Translation
+from caimi.inference.wasm.compiling.variants import Variant
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.models.tensor import Tensor
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from caimi.errors.inference import ModelNotRunnable
+from caimi.extras import extra_named
 from caimi.inference.engine import DEFAULT_ENGINE, Engine
 from caimi.inference.receipt import Receipt
 
@@ -55,7 +55,7 @@ def checker_of(receipt: Receipt) -> EngineInfo:
 
 
 def _answers() -> dict[str, str]:
-    from caimi.inference.wasm.compiling.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
+    from caimi.inference.wasm.compiling.variants import VARIANTS  # noqa: PLC0415 - loads slowly
 
     return {variant.engine_id: variant.answer_id for variant in VARIANTS.values()}
 
@@ -63,10 +63,10 @@ def _answers() -> dict[str, str]:
 def available_engines() -> list[EngineInfo]:
     """List the engines, those that lack a part with what is missing."""
     from caimi.inference.onnx_engine import OnnxEngine  # noqa: PLC0415 - loads slowly
-    from caimi.inference.wasm.compiling.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
+    from caimi.inference.wasm.compiling.variants import VARIANTS  # noqa: PLC0415 - loads slowly
 
     missing = [name for name in ("wasmtime", "ziglang", "emx-onnx-cgen") if not _installed(name)]
-    state = f"lacks {', '.join(missing)}" if missing else "ready"
+    state = f"lacks {', '.join(missing)}: pip install 'caimi[wasm]'" if missing else "ready"
     return [
         EngineInfo("onnx", OnnxEngine().id, "", "ready", "speed"),
         *(
@@ -96,18 +96,18 @@ def engine_named(name: str, *, processes: int = 1) -> Engine:
 
     Raises:
         ModelNotRunnable: there is none of that name.
+        ExtraMissing: it needs the extra ``wasm``.
     """
     from caimi.inference.onnx_engine import OnnxEngine  # noqa: PLC0415 - loads slowly
-    from caimi.inference.wasm.compiling.compiler import VARIANTS  # noqa: PLC0415 - loads slowly
-    from caimi.inference.wasm.engine import WasmEngine  # noqa: PLC0415 - loads slowly
+    from caimi.inference.wasm.compiling.variants import VARIANTS  # noqa: PLC0415 - loads slowly
 
-    makers: dict[str, Callable[[], Engine]] = {
-        "onnx": OnnxEngine,
-        **{
-            _option(name): partial(WasmEngine, variant, processes=processes)
-            for name, variant in VARIANTS.items()
-        },
-    }
-    if name not in makers:
-        raise ModelNotRunnable(f"There is no engine {name[:40]!r}; there are {', '.join(makers)}.")
-    return makers[name]()
+    if name == DEFAULT_ENGINE:
+        return OnnxEngine()
+    variants = {_option(each): variant for each, variant in VARIANTS.items()}
+    if name not in variants:
+        known = ", ".join((DEFAULT_ENGINE, *variants))
+        raise ModelNotRunnable(f"There is no engine {name[:40]!r}; there are {known}.")
+    with extra_named():
+        from caimi.inference.wasm.engine import WasmEngine  # noqa: PLC0415 - loads slowly
+
+        return WasmEngine(variants[name], processes=processes)

@@ -9,8 +9,9 @@ from pathlib import Path
 from caimi.inference.calibration import ONNX, Rates
 from caimi.inference.metering import fuel_of, tensor_bytes, usage_of
 from caimi.inference.prices import Usage
-from caimi.inference.wasm.compiling.compiler import SIMD, VARIANTS, Translation, translate
+from caimi.inference.wasm.compiling.compiler import Translation, translate
 from caimi.inference.wasm.compiling.graph import signatures
+from caimi.inference.wasm.compiling.variants import SIMD, VARIANTS
 from caimi.inference.wasm.fuel.schedule import published
 from caimi.models.tensor import Tensor
 

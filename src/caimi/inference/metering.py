@@ -9,7 +9,8 @@ from pathlib import Path
 from caimi.errors.inference import ModelNotRunnable, WrongInput
 from caimi.inference.counting import counted_fuel
 from caimi.inference.prices import Shapes, Usage
-from caimi.inference.wasm.compiling.compiler import SIMD, Translation, Variant, translate
+from caimi.inference.wasm.compiling.compiler import Translation, translate
+from caimi.inference.wasm.compiling.variants import SIMD, Variant
 from caimi.inference.wasm.fuel.schedule import published
 from caimi.inference.wasm.metadata import ITEM_BYTES
 from caimi.models.tensor import Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Final
 
+from caimi.errors.ids import InvalidInteroperableAddress, InvalidLedgerId
 from caimi.ledgers.port import (
     Account,
     AccountCodec,
@@ -60,7 +61,7 @@ WORDS: Final[dict[FactKind, str]] = {
 def history_entry(fact: ModelFact, tx: str, height: int, accounts: AccountCodec) -> HistoryEntry:
     """Tell a fact in words, as its ledger writes accounts; the model's id is not repeated."""
     details = tuple(
-        (field.name.replace("_", " "), _text(getattr(fact, field.name), accounts))
+        (field.name.replace("_", " "), _text(_whole(fact, field.name), accounts))
         for field in fields(fact)
         if field.name != "model_id"
     )
@@ -87,6 +88,17 @@ def link(fact: ModelFact) -> bytes | None:
             return purchase_id
         case _:
             return None
+
+
+def _whole(fact: ModelFact, name: str) -> object:
+    """Give a fact's field; who a licence is for, and who is paid, as the accounts that they are."""
+    value: object = getattr(fact, name)
+    if isinstance(fact, GrantedLicence) and name in ("consumer", "payee") and value:
+        try:
+            return str(Account.from_interoperable(getattr(fact, name)))
+        except (InvalidInteroperableAddress, InvalidLedgerId):  # what somebody else wrote there
+            return value
+    return value
 
 
 def _text(value: object, accounts: AccountCodec) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from caimi.errors.models import CodeExecutingFormat
+from caimi.extras import extra_named
 from caimi.models.files import PackageFile, is_gits_own, walk
 from caimi.models.safetensors_file import check_safetensors
 from caimi.models.secret_files import check_no_secret, stays_behind
@@ -109,7 +110,8 @@ class Package:
         Raises:
             UnsupportedEstimator: it is not fitted, or the converter knows no operator for it.
         """
-        from caimi.models.sklearn_export import to_onnx  # noqa: PLC0415 - scikit-learn loads slowly
+        with extra_named():
+            from caimi.models.sklearn_export import to_onnx  # noqa: PLC0415 - loads slowly
 
         data = to_onnx(estimator, sample_inputs)
         return _look_at([PackageFile("model.onnx", len(data), data)], (), [])

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from caimi.inference.wasm.compiling.compiler import REVISION, VARIANTS, compile_model
+from caimi.inference.wasm.compiling.compiler import compile_model
+from caimi.inference.wasm.compiling.variants import VARIANTS
+from caimi.inference.wasm.metadata import REVISION
 
 GOLDEN = Path(__file__).parent / "golden_module.json"
 COMPILED = ("simd", "mvp")

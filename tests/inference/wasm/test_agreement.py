@@ -6,7 +6,7 @@ from direct_runs import InProcess, run_in_v8
 from zoo_modules import ODD, ZooModules, bits, odd_inputs, row
 
 from caimi.inference.wasm.hosting.weights import FileWeights
-from caimi.zoo import MODELS, OPERATORS, named
+from zoo import MODELS, OPERATORS, named
 
 NAMES = [model.name for model in (*MODELS, OPERATORS)]
 FREE = [model.name for model in MODELS if model.symbolic_rows and model.name != "resnet18"]

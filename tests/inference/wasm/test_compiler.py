@@ -8,11 +8,12 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable, ModuleMalformed, WrongInput
 from caimi.inference.onnx_engine import OnnxEngine
-from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_files, compile_model
+from caimi.inference.wasm.compiling.compiler import compile_files, compile_model
 from caimi.inference.wasm.compiling.emitter import emit
 from caimi.inference.wasm.compiling.folding import fold
 from caimi.inference.wasm.compiling.graph import detach_weights, fix_sizes, open_model
 from caimi.inference.wasm.compiling.sizes import sizes_of
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.module import SECTION, CompiledModule, attach

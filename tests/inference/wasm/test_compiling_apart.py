@@ -21,7 +21,8 @@ from caimi.inference.confined.process import ConfinedProcess, Program, fork, nur
 from caimi.inference.meter import Meter
 from caimi.inference.wasm.compiling import apart
 from caimi.inference.wasm.compiling.apart import compile_apart, rows_stay_apart_told
-from caimi.inference.wasm.compiling.compiler import SIMD, compile_files
+from caimi.inference.wasm.compiling.compiler import compile_files
+from caimi.inference.wasm.compiling.variants import SIMD
 
 
 @pytest.fixture

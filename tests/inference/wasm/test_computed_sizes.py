@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_model
+from caimi.inference.wasm.compiling.compiler import compile_model
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from onnx_conformance.module_runner import Stopped, run_module
 
 X = np.arange(6, dtype="float32").reshape(2, 3)

@@ -13,15 +13,16 @@ from onnx import helper
 
 from caimi.errors.inference import ScheduleMalformed
 from caimi.inference.metering import fuel_of
-from caimi.inference.wasm.compiling.compiler import VARIANTS, translate
+from caimi.inference.wasm.compiling.compiler import translate
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.engine import WasmEngine
 from caimi.inference.wasm.fuel.convolutions import Convolution
 from caimi.inference.wasm.fuel.kernels import kernel_work
 from caimi.inference.wasm.fuel.products import Product
 from caimi.inference.wasm.fuel.schedule import Schedule, published
 from caimi.inference.wasm.fuel.work import Work
-from caimi.zoo import MODELS, named
 from onnx_fuzz.case import build
+from zoo import MODELS, named
 
 LIGHT = [model.name for model in MODELS if not model.heavy]
 NETWORKS = ("perceptron", "autoencoder", "digits_cnn", "digits_cnn_1d", "digits_gru")

@@ -13,8 +13,9 @@ from emx_onnx_cgen.lowering.registry import _LOWERING_REGISTRY
 from onnx import TensorProto, helper, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import SIMD, translate
+from caimi.inference.wasm.compiling.compiler import translate
 from caimi.inference.wasm.compiling.operator_calls import CALLS
+from caimi.inference.wasm.compiling.variants import SIMD
 from inference.onnx_models import model, saved, value
 from onnx_conformance.cases import all_cases
 from onnx_conformance.fuel import COUNTED, by_operator, schedule, untold, works

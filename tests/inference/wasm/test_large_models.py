@@ -10,8 +10,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import SIMD, translate
+from caimi.inference.wasm.compiling.compiler import translate
 from caimi.inference.wasm.compiling.graph import MAX_MODEL_BYTES
+from caimi.inference.wasm.compiling.variants import SIMD
 
 ROW = 1024
 

@@ -10,8 +10,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable
-from caimi.inference.wasm.compiling.compiler import SIMD, translate
+from caimi.inference.wasm.compiling.compiler import translate
 from caimi.inference.wasm.compiling.explained import explained
+from caimi.inference.wasm.compiling.variants import SIMD
 
 NAMES = {"t66": "decoder/attention.scores", "t7": "x"}
 DYNAMIC = (

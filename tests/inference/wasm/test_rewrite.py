@@ -22,7 +22,7 @@ from sklearn.preprocessing import Binarizer, Normalizer
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.onnx_runtime import ort
 from caimi.inference.wasm.compiling.rewrite import rewrite
-from caimi.zoo import named
+from zoo import named
 
 ML = "ai.onnx.ml"
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

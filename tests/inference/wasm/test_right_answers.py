@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from caimi.inference.wasm.compiling.compiler import VARIANTS
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from onnx_fuzz.case import Case, build
 from onnx_fuzz.play import module_outputs
 

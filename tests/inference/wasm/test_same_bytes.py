@@ -16,7 +16,8 @@ from onnx import ModelProto
 
 import caimi
 from caimi.errors import CaimiError
-from caimi.inference.wasm.compiling.compiler import REVISION, translate
+from caimi.inference.wasm.compiling.compiler import translate
+from caimi.inference.wasm.metadata import REVISION
 from fuzz import onnx_files
 
 ANEW = (

@@ -12,9 +12,10 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from caimi.errors.inference import ModelNotRunnable
 from caimi.inference.onnx_runtime import ort
-from caimi.inference.wasm.compiling.compiler import SIMD, translate
+from caimi.inference.wasm.compiling.compiler import translate
 from caimi.inference.wasm.compiling.graph import fix_sizes
 from caimi.inference.wasm.compiling.settling import settle
+from caimi.inference.wasm.compiling.variants import SIMD
 from caimi.inference.wasm.engine import WasmEngine
 
 FLOAT, INT, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL

@@ -7,7 +7,7 @@ from caimi.inference.wasm.compiling.compiler import compile_model
 from caimi.inference.wasm.hosting.runner import Mode
 from caimi.inference.wasm.hosting.sealed_weights import SealedWeights
 from caimi.inference.wasm.hosting.weights import FileWeights
-from caimi.zoo import named
+from zoo import named
 
 ZOO = named("autoencoder")
 

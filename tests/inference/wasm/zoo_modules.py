@@ -9,10 +9,10 @@ import numpy as np
 
 from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Tensors
-from caimi.inference.wasm.compiling.compiler import VARIANTS
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.module import CompiledModule
-from caimi.zoo import ZooModel, named
+from zoo import ZooModel, named
 
 ODD = {
     "nan": [0x7FC00000, 0xFFC00000, 0x7FC00001, 0xFFEDCBA9, 0x7F800001, 0xFF812345],

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from caimi.cli import completing
 from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_network
-from caimi.cli.output import block_bars, print_json, table
+from caimi.cli.output import block_bars, print_json, say, table
 
 if TYPE_CHECKING:
     from caimi.client.catalogue import HistoryLine
     from caimi.client.network import AsyncNetwork
+
+_LONG: Final = re.compile(r"(0x[0-9a-f]{8})[0-9a-f]{56,}")
+"""An id or a digest: whole in JSON, where it is for copying."""
 
 
 def history(
@@ -47,14 +51,18 @@ def history(
         if as_json:
             print_json({"ok": True, "history": lines})
         else:
-            table(
-                "History",
-                ("time", "ledger", "block", "event", "detail", "tx"),
-                [
-                    (_when(ln.time), ln.ledger, ln.height, _event(ln), ln.detail, f"{ln.tx[:10]}…")
-                    for ln in lines
-                ],
-            )
+            for line in lines:
+                say(
+                    "{}  {}  [bold]{}[/bold]  {}  [dim]block {}, {}[/dim]",
+                    _when(line.time),
+                    line.ledger,
+                    _event(line),
+                    _LONG.sub(r"\1…", line.detail),
+                    line.height,
+                    _LONG.sub(r"\1…", line.tx),
+                )
+            if not lines:
+                say("[dim]Nothing happened to it.[/dim]")
 
     with_network(config, None, as_json, work, reading=True)
 

@@ -26,7 +26,7 @@ class Finding:
 
 def failed(subject: str, error: CaimiError) -> Finding:
     """Give the finding for an error."""
-    return Finding(subject, "wrong", error.what, error.next_step)
+    return Finding(subject, "wrong", str(error), error.next_step)
 
 
 async def within_time(subject: str, check: Awaitable[list[Finding]]) -> list[Finding]:

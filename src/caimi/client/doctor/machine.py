@@ -83,7 +83,7 @@ def check_config(config: Config, file: Path) -> list[Finding]:
                 f"Run `chmod 600 {file}`.",
             )
         ]
-    return [Finding("configuration", "ok", f"{file}, {len(config.ledgers)} ledgers.")]
+    return [Finding("configuration", "ok", f"{file}; ledgers: {len(config.ledgers)}.")]
 
 
 async def check_journal(config: Config) -> list[Finding]:
@@ -92,7 +92,8 @@ async def check_journal(config: Config) -> list[Finding]:
         return [Finding("journal", "ok", "Nothing was begun here yet.")]
     journal = open_journal(config)
     try:
-        begun = [each for each in await journal.operations() if not each.finished]
+        # One of which nothing is noted was only looked at.
+        begun = [each for each in await journal.operations() if each.facts and not each.finished]
     finally:
         journal.close()
     if not begun:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import quote, urlsplit
 
-import grpc
 import httpx
 
 from caimi.errors.inference import (
@@ -17,9 +16,8 @@ from caimi.errors.inference import (
     UnreadableTensors,
 )
 from caimi.errors.operations import UsageError
-from caimi.inference.oip import json_metadata, rest, wire
-from caimi.inference.oip import open_inference_pb2 as pb
-from caimi.inference.oip.channel import SERVICE, options
+from caimi.extras import extra_named
+from caimi.inference.oip import json_metadata, rest
 from caimi.inference.oip.json_fields import LENGTH_HEADER
 from caimi.inference.oip.messages import InferAnswer, InferRequest, ModelInfo
 from caimi.json_text import read_json
@@ -27,7 +25,6 @@ from caimi.json_text import read_json
 MAX_ANSWER_BYTES: Final = 256 << 20
 SECONDS: Final = 120.0
 _MAX_REFUSAL: Final = 300
-_GONE: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
 class Transport(Protocol):
@@ -54,11 +51,15 @@ def open_transport(
 
     Raises:
         UsageError: the URL is none of these.
+        ExtraMissing: gRPC needs the extra ``service``.
     """
     parts = urlsplit(url)
     if parts.scheme in ("http", "https") and parts.hostname:
         return HttpTransport(url.rstrip("/"), seconds, max_answer_bytes)
     if parts.scheme in ("grpc", "grpcs") and parts.hostname and not parts.path.strip("/"):
+        with extra_named():
+            from caimi.inference.oip.grpc_transport import GrpcTransport  # noqa: PLC0415 - an extra
+
         return GrpcTransport(parts.netloc, parts.scheme == "grpcs", seconds, max_answer_bytes)
     raise UsageError(
         f"{url[:200]!r} is no server: write http://, https://, grpc:// or grpcs:// host:port."
@@ -152,51 +153,6 @@ class HttpTransport:
                 f"{self._url} answered {response.status_code}: {_refusal(bytes(answer))}"
             )
         return bytes(answer), response.headers.get(LENGTH_HEADER)
-
-
-class GrpcTransport:
-    """The protocol over gRPC, tensors as raw contents (see `Transport`)."""
-
-    def __init__(self, target: str, tls: bool, seconds: float, max_answer_bytes: int) -> None:
-        self._target = target
-        self._seconds = seconds
-        settings = [*options(max_answer_bytes), ("grpc.enable_http_proxy", 0)]
-        self._channel = (
-            grpc.secure_channel(target, grpc.ssl_channel_credentials(), settings)
-            if tls
-            else grpc.insecure_channel(target, settings)
-        )
-
-    def model(self, name: str, version: str) -> ModelInfo:
-        """Ask for a model's metadata; see `Transport.model`."""
-        asked = pb.ModelMetadataRequest(name=name, version=version)
-        answer = self._ask("ModelMetadata", asked.SerializeToString())
-        try:
-            return wire.decode_model_info(answer)
-        except UnreadableTensors as error:
-            raise RemoteAnswerInvalid(f"{self._target}: {error.what}") from error
-
-    def infer(self, request: InferRequest) -> InferAnswer:
-        """Have a model run; see `Transport.infer`."""
-        answer = self._ask("ModelInfer", wire.encode_request(request))
-        try:
-            return wire.decode_answer(answer)
-        except UnreadableTensors as error:
-            raise RemoteAnswerInvalid(f"{self._target}: {error.what}") from error
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._channel.close()
-
-    def _ask(self, method: str, message: bytes) -> bytes:
-        call: Any = self._channel.unary_unary(f"/{SERVICE}/{method}")
-        try:
-            return bytes(call(message, timeout=self._seconds))
-        except grpc.RpcError as error:
-            code, details = error.code(), str(error.details())[:_MAX_REFUSAL]
-            if code in _GONE:
-                raise RemoteUnreachable(f"{self._target} does not answer: {details}") from error
-            raise RemoteRefused(f"{self._target} answered {code.name}: {details}") from error
 
 
 def _path(name: str, version: str) -> str:

@@ -11,10 +11,11 @@ from typing import Final, Self
 
 from caimi.errors.inference import CompilerFailed, ModelNotRunnable, RunFailed, RunnerDied
 from caimi.inference.tensors import Array, Tensors, check_tensors
-from caimi.inference.wasm.compiling.compiler import SIMD, Variant, default_cache
+from caimi.inference.wasm.compiling.compiler import default_cache
 from caimi.inference.wasm.compiling.graph import open_model, signatures
 from caimi.inference.wasm.compiling.module_cache import ModuleCache
 from caimi.inference.wasm.compiling.row_wise import row_symbol
+from caimi.inference.wasm.compiling.variants import SIMD, Variant
 from caimi.inference.wasm.hosting.host import ModuleHost
 from caimi.inference.wasm.hosting.runner import Limits, RunOutcome
 from caimi.inference.wasm.hosting.session import ModuleSession

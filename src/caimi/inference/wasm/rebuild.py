@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 
 from caimi.errors.inference import ModuleMalformed
-from caimi.inference.wasm.compiling.compiler import VARIANTS, compile_model
+from caimi.inference.wasm.compiling.compiler import compile_model
+from caimi.inference.wasm.compiling.variants import VARIANTS
 from caimi.inference.wasm.module import CompiledModule
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from caimi.extras import extra_named
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.administration.founding import EvmAdministered
@@ -19,7 +20,6 @@ from caimi.ledgers.evm.local.anvil import (
     running_anvil,
     wait_ready,
 )
-from caimi.ledgers.evm.local.in_process import new_embedded_chain
 from caimi.ledgers.evm.local.keeper import keeper_command
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.connect import http_chain
@@ -79,7 +79,10 @@ class AnvilSandboxes(EvmSandboxes):
 
 
 class AnvilService:
-    """An anvil that makes a block a second, each kept in `folder` (port `LedgerService`)."""
+    """An anvil with a block a second, and sooner for transactions (port `LedgerService`).
+
+    Each block is kept in `folder`.
+    """
 
     def __init__(self, name: str, number: int, port: int, folder: Path) -> None:
         self._options = AnvilOptions(number, port)
@@ -91,7 +94,7 @@ class AnvilService:
 
     @property
     def command(self) -> list[str]:
-        """The program that makes the anvil's blocks and keeps them."""
+        """The program that makes the anvil's blocks; raises `AnvilMissing` without an anvil."""
         return keeper_command(self._options.number, self._options.port, self._folder)
 
     async def wait_ready(self) -> None:
@@ -108,6 +111,9 @@ class AnvilService:
 
 
 async def _embedded(_: AsyncExitStack, number: int, rich: Mapping[bytes, int]) -> Chain:
+    with extra_named():
+        from caimi.ledgers.evm.local.in_process import new_embedded_chain  # noqa: PLC0415 - an extra
+
     return new_embedded_chain(number, rich)
 
 

@@ -34,13 +34,8 @@ from caimi.inference.batching import rows_stay_apart
 from caimi.inference.confined import forking
 from caimi.inference.confined.limits import machine_share
 from caimi.inference.confined.process import fork, send
-from caimi.inference.wasm.compiling.compiler import (
-    VARIANTS,
-    Compilation,
-    Variant,
-    compile_files,
-    default_cache,
-)
+from caimi.inference.wasm.compiling.compiler import Compilation, compile_files, default_cache
+from caimi.inference.wasm.compiling.variants import VARIANTS, Variant
 from caimi.inference.wasm.hosting.confinement import lower_limit
 from caimi.inference.wasm.module import CompiledModule
 

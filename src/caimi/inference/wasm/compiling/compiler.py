@@ -33,51 +33,17 @@ from caimi.inference.wasm.compiling.settling import settle
 from caimi.inference.wasm.compiling.toolchain import (
     GENERATOR_VERSION,
     ZIG_VERSION,
-    Target,
     build,
     check_toolchain,
 )
-from caimi.inference.wasm.metadata import ITEM_BYTES, REVISION, Metadata, Weight
+from caimi.inference.wasm.compiling.variants import SIMD, Variant
+from caimi.inference.wasm.metadata import ITEM_BYTES, Metadata, Weight
 from caimi.inference.wasm.module import CompiledModule, attach
 from caimi.models.tensor import Tensor
 from caimi.places import cache_folder
 
 _SPARE_BYTES: Final = 64 << 20
 """What operators may take besides: the stack, and buffers of the generator's own."""
-_SIMD: Final = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint")
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A way to compile, with an engine id of its own; those of one `answer` give the same bits."""
-
-    name: str
-    target: Target
-    answer: str
-    float64_sums: bool = False
-    int8: bool = False
-
-    @property
-    def engine_id(self) -> str:
-        """The id that metadata and receipts name."""
-        return f"caimi-wasm/{REVISION}/{self.name}"
-
-    @property
-    def answer_id(self) -> str:
-        """The id of the one exact result, which metadata and receipts name beside the engine's."""
-        return f"caimi/{REVISION}/{self.answer}"
-
-
-VARIANTS: Final[Mapping[str, Variant]] = {
-    variant.name: variant
-    for variant in (
-        Variant("simd", Target(_SIMD), "f32"),
-        Variant("mvp", Target(("-mcpu=mvp",)), "f32"),
-        Variant("f64", Target(_SIMD, ("CAIMI_FLOAT64_SUMS",)), "f64", float64_sums=True),
-        Variant("int8", Target(_SIMD), "int8", int8=True),
-    )
-}
-SIMD: Final = VARIANTS["simd"]
 
 
 def default_cache() -> Path:

@@ -10,11 +10,8 @@ from typing import Final
 
 from caimi.errors.inference import ModuleMalformed
 from caimi.inference.wasm.compiling.apart import compile_apart
-from caimi.inference.wasm.compiling.compiler import (
-    Variant,
-    default_cache,
-    fingerprint,
-)
+from caimi.inference.wasm.compiling.compiler import default_cache, fingerprint
+from caimi.inference.wasm.compiling.variants import Variant
 from caimi.inference.wasm.module import CompiledModule
 from caimi.models.strict_json import encode
 

@@ -16,6 +16,7 @@ from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc, RpcRefusal
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import Depth
 
+ANVIL_VARIABLE = "CAIMI_ANVIL"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _MAX_OUTPUT = 2_000
@@ -51,10 +52,10 @@ def find_anvil() -> Path:
     Raises:
         AnvilMissing: it is nowhere.
     """
-    named = os.environ.get("CAIMI_ANVIL")
+    named = os.environ.get(ANVIL_VARIABLE)
     if named:
         if not os.access(named, os.X_OK):
-            raise AnvilMissing(f"CAIMI_ANVIL names {named}, which is not a program.")
+            raise AnvilMissing(f"{ANVIL_VARIABLE} names {named}, which is not a program.")
         return Path(named)
     for folder in (Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents):
         if os.access(folder / _NPM, os.X_OK):

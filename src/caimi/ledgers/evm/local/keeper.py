@@ -26,7 +26,7 @@ from typing import Any, Final
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import AnvilFailed, LedgerStateDamaged
 from caimi.ledgers.evm.abi.quantities import data, fields, quantity
-from caimi.ledgers.evm.local.anvil import AnvilOptions, anvil_beside
+from caimi.ledgers.evm.local.anvil import ANVIL_VARIABLE, AnvilOptions, anvil_beside, find_anvil
 from caimi.ledgers.evm.local.gate import Gate
 from caimi.ledgers.evm.local.kept_chain import ChainHead, KeptChain
 from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc
@@ -35,8 +35,11 @@ from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.loopback import free_port
 
 BLOCK_SECONDS: Final = 1.0
+SOON_SECONDS: Final = 0.25
+"""Between blocks while there are transactions; the block after theirs comes as soon."""
 IDLE_BLOCK_SECONDS: Final = 5.0
 """Between blocks once there was no transaction for some time: every block stays for ever."""
+_LOOK_SECONDS: Final = 0.1
 _ACTIVE_SECONDS: Final = 60.0
 _RPC_SECONDS: Final = 120.0
 
@@ -49,7 +52,7 @@ class Keeper:
         self._gate = gate
         self._chain = chain
         self._head: ChainHead | None = None
-        self._made = 0.0
+        self._made = self._took = 0.0
         self._active = time.monotonic()
 
     async def begin(self, expected: ChainHead | None) -> None:
@@ -75,6 +78,7 @@ class Keeper:
 
     async def make_block(self) -> None:
         """Make one, and keep it."""
+        made = time.monotonic()
         with self._gate.closed():
             await self._rpc.ask("evm_mine")
             block = await self._newest()
@@ -88,21 +92,24 @@ class Keeper:
                 await asyncio.to_thread(self._chain.keep_block, block)
             else:  # transactions, or calls that only an anvil knows
                 await self._keep_state(head)
-                self._active = time.monotonic()
-            self._head = head
-        self._made = time.monotonic()
+                self._active = made
+            self._head, self._made, self._took = head, made, time.monotonic() - made
 
     async def run(self) -> None:
         """Make blocks for ever."""
         while True:
-            await asyncio.sleep(max(0.0, self._made + BLOCK_SECONDS - time.monotonic()))
+            await asyncio.sleep(_LOOK_SECONDS)
+            passed = time.monotonic() - self._made
             idle = time.monotonic() - self._active > _ACTIVE_SECONDS
-            if idle and time.monotonic() - self._made < IDLE_BLOCK_SECONDS:
-                (pending,) = fields(await self._rpc.ask("txpool_status"), "pending")
-                if quantity(pending) == 0:
-                    await asyncio.sleep(BLOCK_SECONDS / 4)
-                    continue
-            await self.make_block()
+            if passed >= (IDLE_BLOCK_SECONDS if idle else BLOCK_SECONDS) or (
+                passed >= max(SOON_SECONDS, 3 * self._took)  # a long chain's state takes long
+                and (self._active == self._made or await self._pending())
+            ):
+                await self.make_block()
+
+    async def _pending(self) -> bool:
+        (count,) = fields(await self._rpc.ask("txpool_status"), "pending")
+        return quantity(count) > 0
 
     async def _keep_state(self, head: ChainHead) -> None:
         dump = data(await self._rpc.ask("anvil_dumpState"))
@@ -114,8 +121,13 @@ class Keeper:
 
 
 def keeper_command(number: int, port: int, folder: Path) -> list[str]:
-    """Give the command line that runs `keep` until SIGTERM."""
-    told = [f"--number={number}", f"--port={port}", f"--folder={folder}"]
+    """Give the command line that runs `keep` until SIGTERM.
+
+    Raises:
+        AnvilMissing: there is no anvil for it.
+    """
+    anvil = find_anvil().absolute()  # the program is found from here, whatever its directory is
+    told = [f"--number={number}", f"--port={port}", f"--folder={folder}", f"--anvil={anvil}"]
     return [sys.executable, "-m", "caimi.ledgers.evm.local.keeper", *told]
 
 
@@ -201,12 +213,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run as a program: ``--number``, ``--port``, ``--folder``."""
+    """Run as a program: ``--number``, ``--port``, ``--folder``, ``--anvil``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--anvil", required=True)
     told = parser.parse_args(arguments)
+    os.environ[ANVIL_VARIABLE] = told.anvil
 
     async def until_ended() -> None:
         work = asyncio.create_task(keep(told.number, told.port, told.folder))

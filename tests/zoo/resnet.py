@@ -13,7 +13,7 @@ from typing import Final
 
 from onnx import TensorProto
 
-from caimi.zoo.graph import ROWS, GraphBuilder, Shape
+from zoo.graph import ROWS, GraphBuilder, Shape
 
 IMAGE: Final = (3, 224, 224)
 CLASSES: Final = 1000

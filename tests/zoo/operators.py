@@ -13,8 +13,8 @@ import numpy as np
 from onnx import TensorProto
 
 from caimi.inference.tensors import Array
-from caimi.zoo.entry import Tolerance, ZooModel
-from caimi.zoo.graph import GraphBuilder
+from zoo.entry import Tolerance, ZooModel
+from zoo.graph import GraphBuilder
 
 _IMAGE: Final = (2, 16, 17, 19)
 _MATRIX: Final = (33, 129)

@@ -3,8 +3,8 @@
 They are trained on scikit-learn's bundled data or have seeded random weights, and each says which.
 """
 
-from caimi.zoo.catalogue import MODELS, named
-from caimi.zoo.entry import Tolerance, ZooModel
-from caimi.zoo.operators import OPERATORS
+from zoo.catalogue import MODELS, named
+from zoo.entry import Tolerance, ZooModel
+from zoo.operators import OPERATORS
 
 __all__ = ["MODELS", "OPERATORS", "Tolerance", "ZooModel", "named"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from caimi.zoo.graph import ROWS, GraphBuilder
-from caimi.zoo.resnet import classifier
+from zoo.graph import ROWS, GraphBuilder
+from zoo.resnet import classifier
 
 # Expansion, channels, blocks, stride of the first.
 _STAGES: Final = (

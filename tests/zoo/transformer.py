@@ -13,7 +13,7 @@ import numpy as np
 from onnx import TensorProto
 
 from caimi.inference.tensors import Array
-from caimi.zoo.graph import ROWS, GraphBuilder
+from zoo.graph import ROWS, GraphBuilder
 
 TOKENS: Final = 128
 WIDTH: Final = 256

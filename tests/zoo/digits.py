@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from caimi.inference.onnx_runtime import ort
 from caimi.inference.tensors import Array
-from caimi.zoo.graph import ROWS, GraphBuilder
+from zoo.graph import ROWS, GraphBuilder
 
 CLASSES = 10
 HELD_OUT = 500

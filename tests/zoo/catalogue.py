@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from caimi.zoo.digits import digit_rows, digits_cnn, digits_cnn_1d, digits_gru
-from caimi.zoo.entry import EXACT, Tolerance, ZooModel
-from caimi.zoo.graph import noise
-from caimi.zoo.mobilenet import mobilenet_v2
-from caimi.zoo.operators import OPERATORS
-from caimi.zoo.resnet import IMAGE, resnet18, resnet50
-from caimi.zoo.tabular import (
+from zoo.digits import digit_rows, digits_cnn, digits_cnn_1d, digits_gru
+from zoo.entry import EXACT, Tolerance, ZooModel
+from zoo.graph import noise
+from zoo.mobilenet import mobilenet_v2
+from zoo.operators import OPERATORS
+from zoo.resnet import IMAGE, resnet18, resnet50
+from zoo.tabular import (
     autoencoder,
     cell_rows,
     gradient_boosting,
@@ -20,7 +20,7 @@ from caimi.zoo.tabular import (
     random_forest,
     scaled_pixel_rows,
 )
-from caimi.zoo.transformer import transformer, transformer_inputs
+from zoo.transformer import transformer, transformer_inputs
 
 _SOFTMAX: Final = Tolerance(1e-6, 1e-5, "sums of up to some 100 terms in another order, then exp")
 _TREES: Final = Tolerance(1e-6, 1e-6, "the same leaves, their weights summed in another order")

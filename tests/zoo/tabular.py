@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from caimi.datasets import INPUT, train
 from caimi.inference.tensors import Array
-from caimi.zoo.digits import HELD_OUT, digits
-from caimi.zoo.graph import OPSET, ROWS, GraphBuilder
+from zoo.digits import HELD_OUT, digits
+from zoo.graph import OPSET, ROWS, GraphBuilder
 
 
 def logistic_regression(seed: int) -> bytes:
@@ -99,7 +99,7 @@ def _cells() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     return features.astype(np.float32), labels.astype(np.int64)
 
 
-def _exported(model: Any, features: Array, targets: Array) -> bytes:  # noqa: ANN401 - untyped
+def _exported(model: Any, features: Array, targets: Array) -> bytes:
     with threadpool_limits(limits=1):
         model.fit(features, targets)
     exported: ModelProto = to_onnx(
