@@ -163,6 +163,14 @@ dev: $(VENV)/.dev $(VENV)/.project $(VENV)/oldest-pip/.installed $(EVM)/node_mod
 errors: $(VENV)/.runtime $(VENV)/.project ## Write docs/errors.md from the exceptions
 	$(BIN)/python -m caimi.errors > docs/errors.md
 
+.PHONY: reference
+reference: $(VENV)/.runtime $(VENV)/.project ## Write the pages of commands and settings from the program
+	$(BIN)/python scripts/reference
+
+.PHONY: docs
+docs: $(VENV)/.dev $(VENV)/.project ## Build the documentation's site in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .PHONY: golden-module
 golden-module: $(VENV)/.dev $(VENV)/.project ## Write the hashes of the golden modules anew
 	$(BIN)/python tests/inference/wasm/golden_module.py

@@ -2,7 +2,7 @@
 
 ``memory`` and ``growth`` take minutes and write plots, ``agreement`` and ``conformance`` tables of
 pages: they run only when they are named. Exits 1 when a promise is not kept. ``python -m bench
-readme`` copies what was written into the README's table.
+figures`` copies what was written into the table of docs/figures.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from bench.result import Result, save, show, write_readme
+from bench.result import Result, save, show, write_figures
 
 BENCHMARKS = (
     "unlock",
@@ -36,8 +36,8 @@ LONG = ("memory", "growth", "agreement", "conformance")
 
 def main(names: list[str]) -> int:
     """Run the named benchmarks, all when none is named."""
-    if names == ["readme"]:
-        write_readme()
+    if names == ["figures"]:
+        write_figures()
         return 0
     results: list[Result] = []
     for name in names or BENCHMARKS:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results.json"
-README = Path(__file__).parent.parent / "README.md"
+FIGURES = Path(__file__).parent.parent / "docs" / "figures.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +72,18 @@ def show(results: Sequence[Result]) -> None:
     Console().print(table)
 
 
-def write_readme() -> None:
-    """Put the kept figures into the README's table."""
+def write_figures() -> None:
+    """Put the kept figures into the table of docs/figures.md."""
     document = json.loads(RESULTS.read_text("utf-8"))
     rows = [
         f"| `{each.name}` | {number(each.value)} | {each.unit} | {each.compared} | {each.promise} |"
         for each in (Result(**entry) for entry in document["results"])
     ]
     head = ["| figure | value | unit | peer | promise |", "|---|---|---|---|---|"]
-    text = README.read_text("utf-8")
+    text = FIGURES.read_text("utf-8")
     before, rest = text.split("| figure | value | unit |", 1)
     after = rest[rest.index("<!-- bench:end -->") :]
-    README.write_text(before + "\n".join([*head, *rows, after]), "utf-8")
+    FIGURES.write_text(before + "\n".join([*head, *rows, after]), "utf-8")
 
 
 def save(results: Sequence[Result]) -> None:

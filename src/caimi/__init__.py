@@ -3,11 +3,31 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from caimi.client.sdk import Network, connect
+    from caimi.client.context import Progress
+    from caimi.client.network import AsyncNetwork
+    from caimi.client.sdk import Network, connect, connect_async
+    from caimi.errors import CaimiError
 
     __version__: str
 
-__all__ = ["Network", "__version__", "connect"]
+__all__ = [
+    "AsyncNetwork",
+    "CaimiError",
+    "Network",
+    "Progress",
+    "__version__",
+    "connect",
+    "connect_async",
+]
+
+_PLACES = {
+    "AsyncNetwork": "caimi.client.network",
+    "CaimiError": "caimi.errors",
+    "Network": "caimi.client.sdk",
+    "Progress": "caimi.client.context",
+    "connect": "caimi.client.sdk",
+    "connect_async": "caimi.client.sdk",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -16,8 +36,12 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version  # noqa: PLC0415
 
         return version("caimi")
-    if name in ("connect", "Network"):
-        from caimi.client import sdk  # noqa: PLC0415
+    if name in _PLACES:
+        from importlib import import_module  # noqa: PLC0415
 
-        return getattr(sdk, name)
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'caimi' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | set(__all__))

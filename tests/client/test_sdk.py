@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+import caimi
 from caimi.client.network import AsyncNetwork
 from caimi.client.sdk import Network, _blocking
-from caimi.errors.operations import UsageError
+from caimi.errors.operations import ConfigMissing, KeyMissing, UsageError
 
 OPERATIONS = sorted(
     name
@@ -52,3 +53,23 @@ def test_an_operation_is_waited_for_and_its_error_is_raised_here(monkeypatch):
         with pytest.raises(UsageError, match="It is wrong"):
             network.show("wrong")
     assert closed == ["caimi"]
+
+
+def test_the_package_gives_all_that_it_names():
+    assert {"connect", "connect_async", "Network", "AsyncNetwork"} <= set(caimi.__all__)
+    assert set(caimi.__all__) <= set(dir(caimi))
+    assert all(getattr(caimi, name) is not None for name in caimi.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        caimi.nothing  # noqa: B018
+
+
+async def test_the_asynchronous_network_is_connected_with_a_file(tmp_path):
+    (tmp_path / "caimi.toml").write_text('[keys]\ndirectory = "keys"\n')
+    with pytest.raises(KeyMissing):
+        async with caimi.connect_async(tmp_path):
+            pass
+
+
+def test_a_missing_file_is_told_before_anything_is_opened(tmp_path):
+    with pytest.raises(ConfigMissing):
+        caimi.connect_async(tmp_path / "none.toml")

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(`{3,}|~{3,})([^\n]*)\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
+_NOT_SHELL = {"json", "python", "toml"}
 _SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(
     r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)|^\[[^\]]+\]:\s+(\S+)", re.MULTILINE
@@ -16,7 +17,7 @@ _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class MarkdownPage:
-    """One page: its links, the anchors of its headings, and the code that it quotes."""
+    """One page: its links, the anchors of its headings, and what it quotes of a shell."""
 
     links: list[str]
     anchors: set[str]
@@ -31,7 +32,9 @@ class MarkdownPage:
         return cls(
             links=[first or second for first, second in _LINK.findall(plain)],
             anchors=_anchors(_HEADING.findall(prose)),
-            fenced=[block for _, block in _FENCE.findall(text)],
+            fenced=[
+                block for _, kind, block in _FENCE.findall(text) if kind.strip() not in _NOT_SHELL
+            ],
             spans=[" ".join(span.split()) for _, span in _SPAN.findall(prose)],
         )
 

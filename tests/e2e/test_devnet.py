@@ -1,9 +1,10 @@
-"""The README's tour on a real local network: anvil processes, five nodes, a relayer, a worker."""
+"""A real local network of processes: what commands, the SDK and the README's example do there."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from caimi.datasets import train
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
 T = TypeVar("T")
 CAIMI = [sys.executable, "-m", "caimi.cli"]
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 class Devnet:
@@ -178,6 +180,20 @@ def test_the_sdk_does_the_same_in_a_few_lines(net: Devnet) -> None:
         outputs = session.run({"input": np.load(net.folder / "rows.npy")})
         assert outputs["label"].shape == (5,)
         assert bob.verify(model.uri).ok
+
+
+def test_the_readme_s_example_runs_as_it_stands(net: Devnet) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S)
+    done = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=net.folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"9\d% of rows that it has not seen\n", done.stdout)
 
 
 def test_a_purchase_that_was_killed_is_completed_and_paid_once(net: Devnet) -> None:

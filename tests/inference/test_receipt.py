@@ -1,6 +1,8 @@
 """Receipts: one claim, one form, one signature; nothing else passes."""
 
+import html
 import json
+import re
 from dataclasses import fields, replace
 
 import pytest
@@ -327,3 +329,17 @@ def test_two_receipts_do_not_share_a_nonce_by_default():
     said = {field.name: getattr(example(), field.name) for field in fields(Receipt)}
     del said["nonce"]
     assert Receipt(**said).nonce != Receipt(**said).nonce
+
+
+@given(RECEIPTS)
+def test_a_notebook_shows_what_a_receipt_says_and_obeys_none_of_it(receipt):
+    text = receipt.sign(WALLET)._repr_html_()
+    assert text.startswith("<table>")
+    assert set(re.findall(r"</?([a-z]+)", text)) == {"table", "caption", "b", "tr", "th", "td"}
+    assert html.escape(receipt.engine) in text
+    assert "not verified" in text
+
+
+def test_a_receipt_s_text_is_no_html():
+    signed = replace(example(), engine="<script>alert(1)</script>").sign(WALLET)
+    assert "<script" not in signed._repr_html_()

@@ -132,3 +132,12 @@ async def test_versions_that_claim_each_other_are_refused(monkeypatch):
 
     with pytest.raises(BrokenLineage, match="its own ancestor"):
         await lineage(one, fetch)
+
+
+async def test_a_notebook_shows_a_row_a_version_and_no_html_of_theirs(store):
+    parent = child("1.0", name="<b>parent</b>")
+    await store.put(parent.canonical_bytes)
+    text = (await lineage(child("1.1", parent), store.get))._repr_html_()
+    assert text.count("<tr>") == 3
+    assert "&lt;b&gt;parent" in text
+    assert "<b>parent" not in text

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from caimi import html_text
 from caimi.client.amounts import format_amount
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.listing import Listing, listings
@@ -18,7 +19,7 @@ from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.home import find_home_model
 from caimi.ledgers.port import AccountCodec, Ledger, RegisteredModel
 from caimi.ledgers.telling import history_entry
-from caimi.models.lineage import lineage
+from caimi.models.lineage import Lineage, lineage
 from caimi.models.manifest import Manifest
 from caimi.uri import ModelUri
 
@@ -87,6 +88,19 @@ class Shown:
     prices: dict[str, str]
     manifest: Manifest
 
+    def _repr_html_(self) -> str:
+        """Give the model card with what the ledgers say, for a notebook."""
+        place = f"{self.owner} on {self.held_on}" + (" (in flight)" if self.in_flight else "")
+        versions = (version + (" (deprecated)" if gone else "") for version, gone in self.versions)
+        prices = ", ".join(f"{price} on {ledger}" for ledger, price in self.prices.items())
+        said = {
+            "uri": self.uri,
+            "owner": place,
+            "versions": ", ".join(versions),
+            "prices": prices or "not for sale",
+        }
+        return html_text.facts(f"{self.name} {self.manifest.version}", said | self.manifest.facts())
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
@@ -101,7 +115,7 @@ class HistoryLine:
     final: bool = True
 
 
-async def ancestors(context: Context, uri: str) -> tuple[Manifest, ...]:
+async def ancestors(context: Context, uri: str) -> Lineage:
     """Give the manifests of a version and of all that it was made from; see `lineage`.
 
     That the versions before it are on a ledger is not checked: it names them by their digests.

@@ -110,7 +110,9 @@ def connect(
 ) -> Network:
     """Connect with a configuration file, or a profile; `key` names the key to act with.
 
-    `ask` is called for a passphrase that neither ``$CAIMI_PASSPHRASE`` nor the file gives.
+    `config` is a file or the folder that it is in; without it, ``$CAIMI_CONFIG`` or the
+    `caimi.toml` of this folder or one above it. `ask` is called for a passphrase that neither
+    ``$CAIMI_PASSPHRASE`` nor the file gives.
 
     Raises:
         ConfigMissing, ConfigInvalid, UnknownProfile: there is no usable configuration.
@@ -118,3 +120,20 @@ def connect(
         LedgerUnavailable, WrongLedger: a ledger does not answer, or is another one.
     """
     return Network(AsyncNetwork.connect(load_config(config, profile), key=key, ask=ask))
+
+
+def connect_async(
+    config: str | Path | None = None,
+    *,
+    key: str | None = None,
+    ask: Callable[[str], str] | None = None,
+    profile: str | None = None,
+) -> AbstractAsyncContextManager[AsyncNetwork]:
+    """Connect as `connect` does, for ``async with``: operations are awaited.
+
+    Raises:
+        ConfigMissing, ConfigInvalid, UnknownProfile: there is no usable configuration.
+        KeyMissing, KeyLocked: the key cannot be opened, when the network is entered.
+        LedgerUnavailable, WrongLedger: a ledger does not answer, or is another one; likewise.
+    """
+    return AsyncNetwork.connect(load_config(config, profile), key=key, ask=ask)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from caimi import html_text
 from caimi.client.context import Context
 from caimi.client.resolve import Resolved, check_publisher, named_manifest, resolve
 from caimi.errors.base import CaimiError
@@ -41,6 +42,11 @@ class Verified:
     def ok(self) -> bool:
         """Whether nothing failed."""
         return all(check.state != FAILED for check in self.checks)
+
+    def _repr_html_(self) -> str:
+        """Give a row a check, for a notebook."""
+        rows = [(check.name, check.state, check.detail) for check in self.checks]
+        return html_text.table(f"Verification of {self.subject}", ("check", "", "detail"), rows)
 
 
 async def verify_version(context: Context, uri: str | ModelUri, files: Path | None) -> Verified:

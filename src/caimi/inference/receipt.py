@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Final
 
+from caimi import html_text
 from caimi.chains import AccountId
 from caimi.errors.ids import InvalidAccountId, InvalidLedgerId
 from caimi.errors.inference import ReceiptInvalid, ReceiptMalformed
@@ -32,6 +34,7 @@ MAX_TEXT: Final = 128
 MAX_TIME: Final = (1 << 53) - 1
 """The largest whole number that RFC 8785 lets JSON carry."""
 NONCE_BYTES: Final = 32
+_LAST_DATE: Final = 253_402_300_799  # the last second of the year 9999
 _BEFORE: Final = (
     ("ledger", FieldType.STRING),
     ("modelId", FieldType.BYTES32),
@@ -184,6 +187,24 @@ class SignedReceipt:
         All of it is printable ASCII and whole numbers, so sorting is all that there is to do.
         """
         return json.dumps(self.as_document(), sort_keys=True, separators=(",", ":"))
+
+    def _repr_html_(self) -> str:
+        """Give what the worker states, for a notebook; that it did state it, `verify` checks."""
+        said = self.receipt
+        when = datetime.fromtimestamp(said.time, UTC) if said.time <= _LAST_DATE else said.time
+        stated = {
+            "worker": said.worker,
+            "model": f"caimi:{said.ledger}:{_hex(said.model_id)}@{said.version}",
+            "manifest": _hex(said.manifest),
+            "input": _hex(said.input_hash),
+            "output": _hex(said.output_hash),
+            "engine": said.engine,
+            "answer": said.answer,
+            "price": f"{said.price} in the ledger's smallest unit",
+            "time": when,
+            "signature": _hex(self.signature),
+        }
+        return html_text.facts("Receipt (not verified here)", stated)
 
     def as_document(self) -> dict[str, str | int]:
         """Give the JSON form as an object."""

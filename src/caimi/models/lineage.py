@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
+from caimi import html_text
 from caimi.errors.models import BrokenLineage
 from caimi.errors.storage import ObjectCorrupted, ObjectMissing
 from caimi.models.manifest import Manifest
@@ -15,13 +16,41 @@ MAX_GENERATIONS: Final = 256
 MAX_ANCESTORS: Final = 1024
 
 
+class Lineage(tuple[Manifest, ...]):
+    """A version and all that it was made from, each once and before its own parents."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        """Give a row a version, for a notebook."""
+        return html_text.table(
+            f"What {self[0].name} {self[0].version} was made from" if self else "No version",
+            ("model", "version", "publisher", "manifest", "made from", "contributors"),
+            [
+                (
+                    each.name,
+                    each.version,
+                    each.publisher,
+                    _short(each.digest),
+                    ", ".join(map(_short, each.parents)),
+                    ", ".join(f"{one.role} {one.account}" for one in each.contributors),
+                )
+                for each in self
+            ],
+        )
+
+
+def _short(digest: bytes) -> str:
+    return f"0x{digest.hex()[:16]}…"
+
+
 async def lineage(
     manifest: Manifest,
     fetch: Callable[[Cid], Awaitable[bytes]],
     *,
     generations: int = MAX_GENERATIONS,
     ancestors: int = MAX_ANCESTORS,
-) -> tuple[Manifest, ...]:
+) -> Lineage:
     """Give `manifest` and all its ancestors, each once and before its own parents.
 
     `fetch` is a store's `get`; what several versions were made from is fetched once.
@@ -49,7 +78,7 @@ async def lineage(
     return _in_order(known, generations)
 
 
-def _in_order(known: Mapping[bytes, Manifest], generations: int) -> tuple[Manifest, ...]:
+def _in_order(known: Mapping[bytes, Manifest], generations: int) -> Lineage:
     try:
         oldest_first = list(
             TopologicalSorter({own: each.parents for own, each in known.items()}).static_order()
@@ -63,7 +92,7 @@ def _in_order(known: Mapping[bytes, Manifest], generations: int) -> tuple[Manife
         height[own] = max((height[parent] + 1 for parent in parents), default=0)
     if max(height.values()) > generations:
         raise BrokenLineage(f"There are over {generations} generations of ancestors.")
-    return tuple(known[own] for own in reversed(oldest_first))
+    return Lineage(known[own] for own in reversed(oldest_first))
 
 
 async def _fetch(digest: bytes, fetch: Callable[[Cid], Awaitable[bytes]]) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from caimi import html_text
 from caimi.chains import AccountId
 from caimi.errors.models import ManifestInconsistent, ManifestMalformed
 from caimi.models.ancestry import SCHEMA, Ancestry, Contributor, read_schema
@@ -142,6 +143,30 @@ class Manifest:
     def index_of(self, path: str) -> int | None:
         """Give a file's place in `files`, None when there is none of that path."""
         return next((i for i, file in enumerate(self.files) if file.path == path), None)
+
+    def facts(self) -> dict[str, object]:
+        """Give what a person reads of it first, by name; what it does not say is empty."""
+        card = {name.replace("_", " "): text for name, text in self.card.to_json().items() if text}
+        return {
+            "publisher": self.publisher,
+            "licence": self.licence,
+            **card,
+            "inputs": ", ".join(map(str, self.inputs)),
+            "outputs": ", ".join(map(str, self.outputs)),
+            "metrics": ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+            if self.metrics
+            else "",
+            "datasets": ", ".join(each.name for each in self.datasets),
+            "contributors": ", ".join(f"{each.role} {each.account}" for each in self.contributors),
+            "framework": self.framework,
+            "files": f"{len(self.files)}, {self.total_bytes:,} bytes",
+            "model": f"0x{self.model_id.hex()}",
+            "manifest": f"0x{self.digest.hex()}",
+        }
+
+    def _repr_html_(self) -> str:
+        """Give the model card, for a notebook."""
+        return html_text.facts(f"{self.name} {self.version}", self.facts())
 
     def to_json(self) -> dict[str, Json]:
         """Give the JSON tree."""
