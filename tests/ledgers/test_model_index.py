@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from ledger_site import COIN, EvmSite
 
 from caimi.client import model_index
-from caimi.client.catalogue import FoundModel, history, prices, search
+from caimi.client.catalogue import FoundModel, history, search
 from caimi.client.context import Context
+from caimi.client.pricing import asked_now
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.evm.abi.assets import coin_of
 from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
@@ -296,6 +298,7 @@ class Elsewhere:
         return self
 
     asset = coin_of(ELSEWHERE)
+    accounts = EvmAccounts(ELSEWHERE)
 
 
 async def test_prices_are_those_that_the_ledger_asks_for(selling: World, tmp_path: Path):
@@ -306,7 +309,8 @@ async def test_prices_are_those_that_the_ledger_asks_for(selling: World, tmp_pat
 
     async def check(offered: dict[LedgerId, str]) -> None:
         (found,) = await search(context, "priced", ledger.id)
-        assert found.prices == await prices(context, ledger.id, model_id) == offered
+        assert found.prices == await asked_now(context, ledger.id, model_id)
+        assert {each.ledger: each.amount for each in found.prices} == offered
 
     await check({})
     here, payee = selling.account(selling.alice), Account(ELSEWHERE, b"\1" * 20)

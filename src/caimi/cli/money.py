@@ -22,6 +22,7 @@ from caimi.cli.output import err, print_json, say, shown, table
 from caimi.errors.operations import UnknownLedger, UsageError
 
 if TYPE_CHECKING:
+    from caimi.client.assets import Assets
     from caimi.client.money import Unread, Withdrawn
     from caimi.client.network import AsyncNetwork
     from caimi.ledgers.port import Account, Ledger
@@ -52,7 +53,7 @@ def balance(
         print_json({"ok": not unread, "balances": found, "unread": unread})
     else:
         rows = [(each.ledger, each.account, f"{each.amount} {each.symbol}") for each in found]
-        table("Balances", ("ledger", "account", "coins"), rows)
+        table("Balances", ("ledger", "account", "amount"), rows)
     _end(unread, as_json=as_json)
 
 
@@ -74,7 +75,7 @@ def earnings(
         print_json({"ok": not unread, "earnings": found, "unread": unread})
     else:
         rows = [(each.ledger, each.source, f"{each.amount} {each.symbol}") for each in found]
-        table("Owed", ("ledger", "by", "coins"), rows)
+        table("Owed", ("ledger", "by", "amount"), rows)
         if found:
             say("Next: [bold]caimi withdraw[/bold]")
     _end(unread, as_json=as_json)
@@ -121,25 +122,29 @@ def _asked(
     ledger: str | None,
     accounts: Sequence[str],
     as_json: bool,
-    read: Callable[[list[tuple[Ledger, Account]]], Awaitable[tuple[list[T], list[Unread]]]],
+    read: Callable[[list[tuple[Ledger, Account]], Assets], Awaitable[tuple[list[T], list[Unread]]]],
 ) -> tuple[list[T], list[Unread]]:
     """Ask ledgers about accounts, or else about those of a key, which is not opened."""
+    from caimi.client.assets import Assets
     from caimi.client.keyring import Keyring
+    from caimi.composition.assets import assets_of
     from caimi.composition.ledgers import prepare_ledger
     from caimi.config import load_config
 
     async def session() -> tuple[list[T], list[Unread]]:
         settings = load_config(config)
         sections = settings.ledgers if ledger is None else [settings.ledger(ledger)]
+        assets = Assets(assets_of(settings))
         async with AsyncExitStack() as stack:
             ledgers = [prepare_ledger(section) for section in sections]
             for each in ledgers:
                 stack.push_async_callback(each.aclose)
             if accounts:
-                return await read([_named(ledgers, text) for text in accounts])
+                return await read([_named(ledgers, text) for text in accounts], assets)
             keyring = Keyring(settings)
             held = {each.ledger: each for each in keyring.accounts_held(keyring.chosen(key))}
-            return await read([(each, held[each.id]) for each in ledgers if each.id in held])
+            known = [(each, held[each.id]) for each in ledgers if each.id in held]
+            return await read(known, assets)
 
     return guarded(as_json, lambda: asyncio.run(session()))
 

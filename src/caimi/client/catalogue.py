@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from caimi.client.amounts import format_amount
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.listing import Listing, listings
 from caimi.client.model_index import ModelIndex
+from caimi.client.pricing import AskedPrice, asked, asked_now
 from caimi.client.resolve import as_uri, fetch_manifest, resolve
 from caimi.client.voyage import follow
 from caimi.errors.ledgers import CallInvalid
@@ -26,7 +26,8 @@ from caimi.uri import ModelUri
 class FoundModel:
     """One line of a search; `final` unless it tells of what may still be undone.
 
-    Prices are as they were set last: whoever buys is asked for what the ledger says then. Anybody
+    Prices are as they were set last, in coins and configured tokens, whose contracts are not asked:
+    whoever buys is asked for what the ledger says then. Anybody
     can publish under any name: `namesakes` are other models of the same name on the ledgers that
     were searched, so that nobody takes one publisher's model for another's.
     """
@@ -35,7 +36,7 @@ class FoundModel:
     name: str
     latest: str
     publisher: str
-    prices: dict[str, str]
+    prices: tuple[AskedPrice, ...]
     final: bool = True
     namesakes: int = 0
 
@@ -69,7 +70,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One model in full. `prices` are in coins by paying ledger.
+    """One model in full.
 
     `path` are the ledgers that it came over to where it is held, without its home: the holder there
     trusts each of them.
@@ -83,7 +84,7 @@ class Shown:
     path: tuple[str, ...]
     in_flight: bool
     versions: tuple[tuple[str, bool], ...]
-    prices: dict[str, str]
+    prices: tuple[AskedPrice, ...]
     manifest: Manifest
 
 
@@ -153,32 +154,24 @@ def _is_home(ledger: Ledger, model: RegisteredModel) -> bool:
 
 
 def _line(context: Context, ledger: str, model: Listing) -> FoundModel:
-    offers = model.prices()
     return FoundModel(
         uri=str(ModelUri(ledger, model.model_id, None)),
         name=model.name,
         latest=model.versions[-1] if model.versions else "",
         publisher=context.ledger(ledger).accounts.text(model.publisher),
-        prices={
-            str(paying): format_amount(ledger.coins.asset.of(offers[paying].units))
-            for paying, ledger in context.ledgers.items()
-            if paying in offers and ledger.coins is not None
-        },
+        prices=tuple(_prices(context, model)),
         final=model.final,
     )
 
 
-async def prices(context: Context, home: str, model_id: bytes) -> dict[str, str]:
-    """The model's prices in coins, by the ledger they are paid on."""
-    market = context.ledger(home).market
-    offered = {}
-    for paying, ledger in context.ledgers.items():
-        price = None
-        if ledger.coins is not None:
-            price = await market.price(model_id, ledger.coins.asset)
-        if price is not None:
-            offered[str(paying)] = format_amount(price.amount)
-    return offered
+def _prices(context: Context, model: Listing) -> Iterator[AskedPrice]:
+    """Give a model's prices in assets that are known, by paying ledger."""
+    offers = {price.amount.asset: price for price in model.prices()}
+    for ledger in context.ledgers.values():
+        coin = [] if ledger.coins is None else [ledger.coins.asset]
+        for asset in [*coin, *context.assets.on(ledger.id)]:
+            if (price := offers.get(asset)) is not None:
+                yield asked(context, replace(price, amount=asset.of(price.amount.units)))
 
 
 async def show(context: Context, uri: str | ModelUri) -> Shown:
@@ -199,7 +192,7 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
         path=voyage.last.path,
         in_flight=voyage.in_flight,
         versions=tuple((version.version, version.deprecated) for version in versions),
-        prices=await prices(context, resolved.ledger.id, resolved.model.model_id),
+        prices=await asked_now(context, resolved.ledger.id, resolved.model.model_id),
         manifest=await fetch_manifest(context, resolved),
     )
 

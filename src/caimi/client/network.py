@@ -22,6 +22,7 @@ from caimi.client import (
     purchase,
     transfer,
 )
+from caimi.client.assets import Assets
 from caimi.client.batch import AnchoredPublication, PublicationBatcher, Release
 from caimi.client.catalogue import FoundModel, HistoryLine, Shown, Sought
 from caimi.client.context import Context, Progress, no_progress
@@ -35,6 +36,7 @@ from caimi.client.purchase import Bought
 from caimi.client.resolve import resolve
 from caimi.client.transfer import Transferred
 from caimi.client.verify import Verified, read_receipt, verify_receipt, verify_version
+from caimi.composition.assets import assets_of
 from caimi.composition.committee import reach_nodes
 from caimi.composition.ledgers import open_ledgers
 from caimi.config import Config
@@ -192,24 +194,33 @@ class AsyncNetwork:
         """List the licences that some accounts hold, on all ledgers."""
         return await licences(self.context, accounts, progress=progress)
 
-    async def set_price(self, uri: str, price: str, *, payees: Sequence[str] = ()) -> PricedModel:
-        """Ask another price, in coins, on every ledger that has one.
+    async def set_price(
+        self, uri: str, price: str, asset: str | None = None, *, payees: Sequence[str] = ()
+    ) -> PricedModel:
+        """Ask another price, in coins or in a configured token, on every ledger that has it.
 
         It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.
         """
         named = [self.account_named(each) for each in payees]
-        return await pricing.set_price(self.context, uri, price, named)
+        return await pricing.set_price(self.context, uri, price, named, asset)
+
+    async def prices(self, uri: str) -> PricedModel:
+        """Tell what a licence of a model costs now, in coins and configured tokens."""
+        return await pricing.prices_of(self.context, uri)
 
     async def buy(
         self,
         uri: str,
         *,
         ledger: str | None = None,
+        asset: str | None = None,
         max_price: str | None = None,
         reader: str | None = None,
         again: bool = False,
     ) -> Bought:
         """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told.
+
+        It is paid in the ledger's coin, or in the token that `asset` names, and so is `max_price`.
 
         It is for oneself, or for `reader`: an account of the paying ledger (its address or CAIP-10
         id), or the name of a key in the keyring.
@@ -219,6 +230,7 @@ class AsyncNetwork:
             self.context,
             uri,
             ledger=paying,
+            asset=asset,
             max_price=max_price,
             reader=None if reader is None else self._account(paying, reader),
             again=again,
@@ -431,6 +443,7 @@ def make_context(
         carry=carry,
         wait_seconds=config.delivery.wait_seconds,
         index_folder=_index_folder(),
+        assets=Assets(assets_of(config)),
     )
 
 

@@ -287,3 +287,19 @@ class BindingInvalid(CaimiError):
     code = "CAIMI-C060"
     why = "Each of the two keys signs for the other's account; what is changed later is not signed."
     next_step = "Have the person whose accounts they are run `caimi keys bind` again."
+
+
+class AssetUnknown(CaimiError):
+    """No asset of that name is configured for the ledger."""
+
+    code = "CAIMI-C070"
+    why = "A token is known by what [[assets]] in caimi.toml says of it; a ledger's coin is `coin`."
+    next_step = "Add it to [[assets]] with its symbol, ledger, address and decimals."
+
+
+class AssetMismatch(CaimiError):
+    """A token's contract does not say of itself what the configuration says of it."""
+
+    code = "CAIMI-C071"
+    why = "With other decimals another amount would be paid; with another symbol, another token."
+    next_step = "Look the contract up at its issuer's, then correct [[assets]] in caimi.toml."

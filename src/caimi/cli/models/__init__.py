@@ -27,7 +27,6 @@ def add_commands(app: typer.Typer) -> None:
         publish.publish,
         search.search,
         show.show,
-        price.price,
         buy.buy,
         licences.licences,
         transfer.transfer,
@@ -39,6 +38,7 @@ def add_commands(app: typer.Typer) -> None:
     ):
         app.command()(command)
     app.command("alias")(alias.set_alias)
+    app.add_typer(price.app, name="price")
 
 
 __all__ = ["add_commands"]

@@ -49,7 +49,7 @@ def show(
                 "versions": ", ".join(
                     version + (" (deprecated)" if gone else "") for version, gone in shown.versions
                 ),
-                "prices": ", ".join(f"{p} on {ledger}" for ledger, p in shown.prices.items())
+                "prices": ", ".join(f"{each.said} on {each.ledger}" for each in shown.prices)
                 or "not for sale",
                 "framework": manifest.framework,
                 "licence": manifest.licence,

@@ -42,6 +42,7 @@ class MachineLedger:
     """One connection to such a ledger, which waits `patience` seconds for what never comes."""
 
     contract_accounts = None
+    tokens = None
     watching = None
     deployed_at = 0
 

@@ -19,6 +19,7 @@ from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.market import Market
 from caimi.ledgers.port.receipts import ReceiptLog
 from caimi.ledgers.port.registry import Registry
+from caimi.ledgers.port.tokens import Tokens
 from caimi.ledgers.port.watching import Watching
 
 R = TypeVar("R")
@@ -44,6 +45,11 @@ class Ledger(Protocol):
     @property
     def coins(self) -> Coins | None:
         """The ledger's own coin; None on ledgers that have none."""
+        ...
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """What else is paid in; None on ledgers where nothing else is."""
         ...
 
     @property
