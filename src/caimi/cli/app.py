@@ -19,6 +19,7 @@ from caimi.cli import (
     keys,
     models,
     money,
+    packet,
     services,
 )
 from caimi.cli.options import JsonOption, guarded
@@ -87,6 +88,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(devnet.app, name="devnet")
 app.add_typer(services.app, name="service")
 app.add_typer(fees.app, name="fees")
+app.add_typer(packet.app, name="packet")
 app.add_typer(governance.app, name="governance")
 app.add_typer(committee.app, name="committee")
 models.add_commands(app)

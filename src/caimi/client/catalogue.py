@@ -11,11 +11,12 @@ from caimi.client.context import Context, Progress, no_progress
 from caimi.client.listing import Listing, listings
 from caimi.client.model_index import ModelIndex
 from caimi.client.pricing import AskedPrice, asked, asked_now
-from caimi.client.resolve import as_uri, fetch_manifest, resolve
+from caimi.client.resolve import Resolved, as_uri, fetch_manifest, resolve
+from caimi.client.story import Storyteller
 from caimi.client.voyage import follow
 from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.home import find_home_model
-from caimi.ledgers.port import Ledger, RegisteredModel
+from caimi.ledgers.port import ChangedAlias, Ledger, RegisteredModel
 from caimi.ledgers.telling import history_entry
 from caimi.models.lineage import lineage
 from caimi.models.manifest import Manifest
@@ -70,7 +71,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One model in full.
+    """One model in full, with what each alias means and how many licences are live.
 
     `path` are the ledgers that it came over to where it is held, without its home: the holder there
     trusts each of them.
@@ -84,19 +85,28 @@ class Shown:
     path: tuple[str, ...]
     in_flight: bool
     versions: tuple[tuple[str, bool], ...]
+    aliases: dict[str, str]
+    licences: int
     prices: tuple[AskedPrice, ...]
     manifest: Manifest
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One event of a model's history; `final` unless it may still be undone."""
+    """One event of a model's history; `final` unless it may still be undone.
+
+    `event` is its kind and `details` are what the ledger says of it; `who` (CAIP-10, or empty),
+    `what` and `prices` are the same for people.
+    """
 
     ledger: str
     height: int
     time: int
     event: str
-    detail: str
+    who: str
+    what: str
+    prices: tuple[AskedPrice, ...]
+    details: dict[str, str]
     tx: str
     final: bool = True
 
@@ -174,7 +184,7 @@ def _prices(context: Context, model: Listing) -> Iterator[AskedPrice]:
                 yield asked(context, replace(price, amount=asset.of(price.amount.units)))
 
 
-async def show(context: Context, uri: str | ModelUri) -> Shown:
+async def show(context: Context, uri: str | ModelUri, progress: Progress = no_progress) -> Shown:
     """Everything about a model: owner, versions, prices, and the manifest of the version named.
 
     Raises:
@@ -183,6 +193,7 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
     resolved = await resolve(context, uri)
     voyage = await follow(context, resolved.uri)
     versions = await resolved.ledger.registry.versions(resolved.model.model_id)
+    live, _ = await resolved.ledger.market.tally(resolved.model.model_id)
     return Shown(
         uri=str(resolved.uri),
         name=resolved.model.name,
@@ -192,9 +203,20 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
         path=voyage.last.path,
         in_flight=voyage.in_flight,
         versions=tuple((version.version, version.deprecated) for version in versions),
+        aliases=await _aliases(context, resolved, progress),
+        licences=live,
         prices=await asked_now(context, resolved.ledger.id, resolved.model.model_id),
         manifest=await fetch_manifest(context, resolved),
     )
+
+
+async def _aliases(context: Context, resolved: Resolved, progress: Progress) -> dict[str, str]:
+    """Give what each alias means now: their names by the index, their meaning by the ledger."""
+    ledger, model_id = resolved.ledger, resolved.model.model_id
+    known = await ModelIndex(ledger, context.index_folder, progress).history(model_id)
+    names = {each.fact.name for each in known if isinstance(each.fact, ChangedAlias)}
+    meant = {name: await ledger.registry.alias(model_id, name) for name in sorted(names)}
+    return {name: version for name, version in meant.items() if version is not None}
 
 
 async def history(
@@ -213,12 +235,22 @@ async def history(
     for ledger_id, token in known:
         ledger = context.ledger(ledger_id)
         index = ModelIndex(ledger, context.index_folder, progress)
+        teller = Storyteller(context, ledger.id)
         for each in await index.history(token):
             entry = history_entry(each.fact, each.tx, each.height, ledger.accounts)
-            detail = ", ".join(f"{name} {value}" for name, value in entry.details)
+            told = teller.tell(each.fact)
             lines.append(
                 HistoryLine(
-                    ledger_id, each.height, each.time, entry.what, detail, each.tx, each.final
+                    ledger=ledger_id,
+                    height=each.height,
+                    time=each.time,
+                    event=entry.what,
+                    who=told.who,
+                    what=told.what,
+                    prices=told.prices,
+                    details=dict(entry.details),
+                    tx=each.tx,
+                    final=each.final,
                 )
             )
     return sorted(lines, key=lambda line: (line.time, line.ledger, line.height))

@@ -29,6 +29,7 @@ from caimi.client.context import Context, Progress, no_progress
 from caimi.client.inference import WorkerAnswer, ask_worker, open_remote, open_session
 from caimi.client.keyring import Identity, Keyring
 from caimi.client.licences import HeldLicence, licences
+from caimi.client.packets import FollowedPacket, follow_packets
 from caimi.client.pricing import PricedModel
 from caimi.client.publish import Description, Published
 from caimi.client.pull import Pulled
@@ -176,9 +177,9 @@ class AsyncNetwork:
         sought = Sought(text, exact, publisher, for_sale)
         return await catalogue.search(self.context, sought, where, progress)
 
-    async def show(self, uri: str) -> Shown:
+    async def show(self, uri: str, *, progress: Progress = no_progress) -> Shown:
         """Tell everything about a model."""
-        return await catalogue.show(self.context, uri)
+        return await catalogue.show(self.context, uri, progress)
 
     async def lineage(self, uri: str) -> tuple[Manifest, ...]:
         """Give a version and all that it was made from, each once and before its parents."""
@@ -187,6 +188,11 @@ class AsyncNetwork:
     async def history(self, uri: str, *, progress: Progress = no_progress) -> list[HistoryLine]:
         """List a model's events on all ledgers."""
         return await catalogue.history(self.context, uri, progress)
+
+    async def packets(self, named: str, ledger: str | None = None) -> list[FollowedPacket]:
+        """Follow a packet by its id, or all of a transaction; see `caimi.client.packets`."""
+        (where,) = [None] if ledger is None else self.ledgers(ledger)
+        return await follow_packets(self.context, named, where)
 
     async def licences(
         self, accounts: Sequence[Account], *, progress: Progress = no_progress

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from caimi.client.amounts import format_amount, parse_amount
 from caimi.client.context import Context
+from caimi.client.parties import party
 from caimi.client.resolve import as_uri
 from caimi.config import COIN
-from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import NotOffered
 from caimi.errors.operations import AssetUnknown, UsageError
 from caimi.journal import Operation
@@ -175,13 +175,5 @@ async def offers(context: Context, home: str, model_id: bytes) -> list[Price]:
 def asked(context: Context, price: Price) -> AskedPrice:
     """Tell a price as people read it."""
     asset, units = price.amount.asset, str(price.amount.units)
-    amount, payee = format_amount(price.amount), _payee(context, price.payee)
+    amount, payee = format_amount(price.amount), party(context, price.payee)
     return AskedPrice(str(asset.ledger), amount, asset.symbol, units, payee)
-
-
-def _payee(context: Context, payee: Account) -> str:
-    """Name who is paid; sellers write what they like there, and it need not be an account."""
-    try:
-        return context.name(payee)
-    except (ValueError, CaimiError):
-        return f"{payee.ledger}:0x{payee.native.hex()}"

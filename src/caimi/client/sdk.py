@@ -97,6 +97,7 @@ class Network:
     licences = _blocking(AsyncNetwork.licences)
     set_price = _blocking(AsyncNetwork.set_price)
     prices = _blocking(AsyncNetwork.prices)
+    packets = _blocking(AsyncNetwork.packets)
     set_alias = _blocking(AsyncNetwork.set_alias)
     alias_history = _blocking(AsyncNetwork.alias_history)
     deprecate = _blocking(AsyncNetwork.deprecate)

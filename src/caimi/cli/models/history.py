@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_network
-from caimi.cli.output import block_bars, print_json, table
+from caimi.cli.output import block_bars, print_json, say, table
 
 if TYPE_CHECKING:
-    from caimi.client.catalogue import HistoryLine
     from caimi.client.network import AsyncNetwork
 
 
@@ -43,20 +42,14 @@ def history(
         if as_json:
             print_json({"ok": True, "history": lines})
         else:
-            table(
-                "History",
-                ("time", "ledger", "block", "event", "detail", "tx"),
-                [
-                    (_when(ln.time), ln.ledger, ln.height, _event(ln), ln.detail, f"{ln.tx[:10]}…")
-                    for ln in lines
-                ],
-            )
+            for line in lines:
+                undone = "" if line.final else " (not final yet)"
+                what = f"{line.who} {line.what}".strip()
+                say("{}  {}  {}{}", _when(line.time), line.ledger, what, undone)
+            if not lines:
+                say("Nothing has happened to it on the configured ledgers.")
 
     with_network(config, None, as_json, work, reading=True)
-
-
-def _event(line: HistoryLine) -> str:
-    return line.event if line.final else f"{line.event} (not final yet)"
 
 
 def _when(seconds: int) -> str:

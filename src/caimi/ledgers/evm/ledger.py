@@ -156,6 +156,10 @@ class EvmLedger:
         """Tell of all blocks after a height as they are now, final or not."""
         return await self._feed.recent(after, kinds)
 
+    async def height_of(self, tx: str) -> int | None:
+        """Tell which block a transaction is in; None for what is in none, or names none."""
+        return await self.chain.height_of(tx)
+
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, price it, and sign it with the account's next nonce."""
         return await self._sender.sign(self._ours(call), signer)

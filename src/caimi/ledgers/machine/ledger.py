@@ -97,6 +97,10 @@ class MachineLedger:
     ) -> list[BlockFacts]:
         return list(blocks_after(self._chain, after, self._chain.head.height, kinds))
 
+    async def height_of(self, tx: str) -> int | None:
+        found = self._chain.find(tx)
+        return None if found is None else found.block.height
+
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         return self._sending.sign(self._ours(call), signer)
 

@@ -101,6 +101,10 @@ class Ledger(Protocol):
         """
         ...
 
+    async def height_of(self, tx: str) -> int | None:
+        """Tell which block a transaction is in; None for what is in none, or names none."""
+        ...
+
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, and sign it.
 
