@@ -79,7 +79,7 @@ async def test_a_day_reads_as_it_went(world: World, tmp_path: Path) -> None:
         (a.id, seller[a.id], "registered the model m"),
         (a.id, seller[a.id], "published version 1.0.0"),
         (a.id, "", "alias production means 1.0.0 now"),
-        (a.id, seller[a.id], f"asks 12.5 EURX on {b.id}, to {seller[b.id]}"),
+        (a.id, seller[a.id], f"asks 12.5 EURX on {b.id}"),
         (b.id, mine, "is owed 12.5 EURX back: the purchase failed"),
         (a.id, mine, f"may use version 1.0.0; {seller[b.id]} is paid"),
         (b.id, seller[b.id], "is owed 20 EURX: the purchase is done"),

@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from ledger_site import COIN, EvmSite
 
 from caimi.client import model_index
+from caimi.client.assets import Assets
 from caimi.client.catalogue import FoundModel, history, search
 from caimi.client.context import Context
 from caimi.client.pricing import asked_now
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.keystore import LocalSigner
-from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.evm.abi.assets import coin_of
 from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Account, Asset, Ledger, LedgerId, Price
+from caimi.ledgers.port import Account, Asset, Ledger, LedgerId, Price, name_of
 from caimi.uri import ModelUri
 from memory_ledger import MemorySite
 
@@ -53,7 +53,13 @@ def searcher(ledger: Ledger, folder: Path | None) -> Context:
         return ledger
 
     # What a search reads of a context; the rest is for those who act.
-    made = SimpleNamespace(ledgers={ledger.id: ledger}, ledger=find, index_folder=folder)
+    made = SimpleNamespace(
+        ledgers={ledger.id: ledger},
+        ledger=find,
+        index_folder=folder,
+        assets=Assets(),
+        name=lambda account: name_of(account, ledger.accounts),
+    )
     return cast("Context", made)
 
 
@@ -297,8 +303,8 @@ class Elsewhere:
     def coins(self) -> Elsewhere:
         return self
 
+    id = ELSEWHERE
     asset = coin_of(ELSEWHERE)
-    accounts = EvmAccounts(ELSEWHERE)
 
 
 async def test_prices_are_those_that_the_ledger_asks_for(selling: World, tmp_path: Path):

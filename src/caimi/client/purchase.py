@@ -257,7 +257,7 @@ async def _agreed_price(context: Context, resolved: Resolved, terms: _Terms) -> 
         others = await offers(context, resolved.ledger.id, model_id)
         there = [said(each.amount) for each in others if each.amount.asset.ledger == asset.ledger]
         raise NotForSale(
-            f"{resolved.uri} is not for sale on {asset.ledger} for {asset.symbol}.",
+            f"{resolved.uri} is not for sale on {asset.ledger} in {asset.symbol}.",
             next_step=f"It is for sale there for {' or '.join(there)}: name that asset behind the "
             "URI, as in `caimi buy URI EURX`."
             if there

@@ -7,7 +7,7 @@ from typing import Final
 
 from caimi.client.amounts import said
 from caimi.client.context import Context
-from caimi.client.parties import interoperable_party, native_party, one_line, party
+from caimi.client.parties import interoperable_party, one_line, party
 from caimi.client.pricing import AskedPrice, asked
 from caimi.ledgers.port import (
     Account,
@@ -119,7 +119,7 @@ class Storyteller:
         if isinstance(fact, GrantedLicence):
             self._licences[fact.licence_id] = fact
             consumer = interoperable_party(self._context, fact.consumer)
-            paid = f"; {interoperable_party(self._context, fact.payee)} is paid"
+            paid = f"; {self._short(interoperable_party(self._context, fact.payee))} is paid"
             what = f"may use version {one_line(fact.version)}{paid if fact.payee else ''}"
             return StoryLine(consumer, what)
         granted = self._licences.get(fact.licence_id)
@@ -135,7 +135,8 @@ class Storyteller:
             case ChangedOwner(_, sender, None):
                 return self._line(sender, "holds it no more")
             case ChangedOwner(_, sender, recipient):
-                return self._line(sender, f"handed it to {self._name(recipient)}")
+                to = "nobody" if recipient is None else self._name(recipient)
+                return self._line(sender, f"handed it to {to}")
             case ApprovedMover(_, owner, approved):
                 may = "nobody else" if approved is None else self._name(approved)
                 return self._line(owner, f"lets {may} move it")
@@ -166,17 +167,20 @@ class Storyteller:
     def _line(
         self, who: Account | None, what: str, prices: tuple[AskedPrice, ...] = ()
     ) -> StoryLine:
-        return StoryLine(_NOBODY if who is None else self._name(who), what, prices)
+        return StoryLine(_NOBODY if who is None else party(self._context, who), what, prices)
 
-    def _name(self, who: Account | None) -> str:
-        return "nobody" if who is None else native_party(self._context, who.ledger, who.native)
+    def _name(self, who: Account) -> str:
+        """Name an account in a line, which says of which ledger it is: shorter for its own."""
+        return self._short(party(self._context, who))
+
+    def _short(self, name: str) -> str:
+        return name.removeprefix(f"{self._ledger}:")
 
     def _price(self, price: Price) -> str:
         if not price.offered:
             asset = self._known(price.amount).asset
             return f"nothing in {asset.symbol or asset} on {asset.ledger} any more"
-        amount, payee = said(self._known(price.amount)), party(self._context, price.payee)
-        return f"{amount} on {price.amount.asset.ledger}, to {payee}"
+        return f"{said(self._known(price.amount))} on {price.amount.asset.ledger}"
 
     def _paid(self, opened: OpenedPurchase) -> str:
         return said(self._known(opened.paid))

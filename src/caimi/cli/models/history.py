@@ -44,7 +44,7 @@ def history(
         else:
             for line in lines:
                 undone = "" if line.final else " (not final yet)"
-                what = f"{line.who} {line.what}".strip()
+                what = f"{line.who.removeprefix(f'{line.ledger}:')} {line.what}".strip()
                 say("{}  {}  {}{}", _when(line.time), line.ledger, what, undone)
             if not lines:
                 say("Nothing has happened to it on the configured ledgers.")
