@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.network import one_anvil
 from bench.result import Result
-from caimi.client import catalogue
+from caimi.client import catalogue, pricing
 from caimi.client.context import Context
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.provider import RpcProvider
@@ -72,7 +72,7 @@ async def asked_each(context: Context) -> int:
     for model in await ledger.registry.models(ledger.deployed_at - 1, head.height):
         found += is_home(ledger, model)
         await ledger.registry.versions(model.model_id)
-        await catalogue.prices(context, ledger.id, model.model_id)
+        await pricing.offers(context, ledger.id, model.model_id)
     return found
 
 

@@ -43,6 +43,8 @@ from caimi.profiles import (
 
 CONFIG_NAME = "caimi.toml"
 MAX_CONFIG_BYTES = 1 << 20
+COIN: Final = "coin"
+"""What a ledger's own coin is called among assets, whatever its people call it."""
 
 LedgerText = Annotated[str, StringConstraints(pattern=f"^{LEDGER}$")]
 HexAddress = Annotated[str, StringConstraints(pattern=f"^{EVM_ADDRESS}$")]
@@ -59,6 +61,9 @@ DatabaseUrl = Annotated[str, StringConstraints(pattern=r"^postgresql(\+psycopg)?
 PathText = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=4096)]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Profiles = Annotated[dict[Name, dict[str, object]], Field(max_length=100)]
+Symbol = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{0,4}[A-Za-z][-+._A-Za-z0-9]{0,31}$", max_length=32)
+]
 
 
 class Section(BaseModel):
@@ -139,6 +144,19 @@ def _is_place(section: object) -> bool:
         return False
     added = family.settings.model_fields.keys() - places.model_fields.keys()
     return bool(added) and not added & section.keys()
+
+
+class AssetSection(Section):
+    """A token that is paid in: its symbol, its ledger by id or name, and its contract there.
+
+    An amount of 1 is 10 to the power of `decimals` of its smallest units. Symbol and decimals are
+    compared with what the contract says, when the token is first used.
+    """
+
+    symbol: Symbol
+    ledger: Annotated[str, StringConstraints(min_length=1, max_length=41)]
+    address: AccountText
+    decimals: Annotated[int, Field(ge=0, le=77)]
 
 
 class CustodianSection(Section):
@@ -334,6 +352,7 @@ class Config(TopSection):
     ledgers: Annotated[list[LedgerSection], Field(max_length=1000, strict=False)] = []
     places: list[PlaceSection] = Field(default=[], max_length=1000, strict=False, exclude=True)
     """Those of the file's ledgers that CAIMI is not on yet."""
+    assets: Annotated[list[AssetSection], Field(max_length=1000, strict=False)] = []
     committee: CommitteeSection | None = None
     keys: KeysSection = KeysSection()
     store: StoreSection = StoreSection()
@@ -514,6 +533,7 @@ def load_config(path: str | Path | None = None, profile: str | None = None) -> C
     ):
         if len(set(names)) != len(names):
             raise ConfigInvalid(f"{file}: two ledgers have the same {what}.")
+    _check_assets(file, config)
     return config
 
 
@@ -555,6 +575,22 @@ def raw_config(path: str | Path | None = None) -> tuple[Path, Mapping[str, objec
     return file.parent, said
 
 
+def config_source(path: str | Path | None = None) -> tuple[Path, tuple[str, ...]]:
+    """Give the file that holds the configuration, or the chosen profile, and in which table.
+
+    Raises:
+        ConfigMissing, ConfigUnreadable, ConfigInvalid: there is none to read.
+        UnknownProfile, InvalidName: there is no such profile.
+    """
+    name = chosen_profile()
+    if name is None:
+        return find_config(path), ()
+    file, tables = _profiles_in_file(path)
+    if file is not None and name in tables:
+        return file, ("profiles", name)
+    return _profile(path, name)[0], ()
+
+
 def _profiles_in_file(path: str | Path | None) -> tuple[Path | None, dict[str, dict[str, object]]]:
     try:
         file = find_config(path)
@@ -571,6 +607,26 @@ def _profiles_in_file(path: str | Path | None) -> tuple[Path | None, dict[str, d
 
 def _is_named(path: str | Path | None) -> bool:
     return bool(path or os.environ.get("CAIMI_CONFIG"))
+
+
+def _check_assets(file: Path, config: Config) -> None:
+    """Refuse assets of no ledger, two of one name on a ledger, and a second name for the coin."""
+    symbols, addresses = set(), set()
+    for asset in config.assets:
+        try:
+            ledger = config.ledger(asset.ledger).id
+        except UnknownLedger as error:
+            raise ConfigInvalid(f"{file}: assets: {asset.symbol}: {error.what}") from error
+        symbol = (ledger, asset.symbol.lower())
+        address = (ledger, asset.address.lower())
+        if symbol[1] == COIN:
+            raise ConfigInvalid(f"{file}: assets: {COIN!r} is what a ledger's own coin is called.")
+        if symbol in symbols or address in addresses:
+            raise ConfigInvalid(
+                f"{file}: assets: {ledger} has two of the symbol {asset.symbol}, or of its address."
+            )
+        symbols.add(symbol)
+        addresses.add(address)
 
 
 EXAMPLE = """\
@@ -616,6 +672,13 @@ wait_seconds = 120
 # receipts = "0x..."
 # messages = "0x..."
 # fees = "0x..."
+
+# Tokens to price and pay in, beside each ledger's coin; checked against their contracts.
+# [[assets]]
+# symbol = "USDC"
+# ledger = "mainnet"
+# address = "0x..."
+# decimals = 6
 
 # What `caimi service relayer` does; without it, everything at once and for nothing.
 # [relayer.price_caps]

@@ -81,6 +81,17 @@ def test_every_command_that_ends_can_print_json(
     assert can is (path not in GO_ON)
 
 
+@pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
+def test_a_narrow_terminal_cuts_no_option_in_two(
+    path: tuple[str, ...], command: click.Command
+) -> None:
+    told = runner.invoke(app, [*path, "--help"], env={"COLUMNS": "40"}).output
+    for line in told.splitlines():  # what is said of an option has ten columns at least
+        assert len(line.rstrip()) <= 42 or line.startswith("Usage: ")
+    for parameter in command.params:
+        assert all(name in told for name in parameter.opts)
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 @pytest.mark.parametrize("words", [[], ["run"], ["keys", "show"], ["service", "worker"]], ids=str)
 def test_a_flag_is_told_without_a_value_and_others_in_words(words: list[str], columns: int) -> None:

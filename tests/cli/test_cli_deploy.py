@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from typer.testing import CliRunner
 from caimi.cli.app import app
 from caimi.client.keyring import Keyring
 from caimi.config import load_config
-from caimi.journal import Journal
+from caimi.journal import Journal, Operation
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.persistence import open_journal
 from embedded_node import node_of
 
 runner = CliRunner()
@@ -172,6 +174,24 @@ def test_a_run_that_is_killed_before_it_writes_the_file_is_finished(
     assert load_config(bench.config).ledgers
 
 
+def test_a_run_that_is_killed_after_it_wrote_the_file_is_ended_by_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(_: Operation) -> None:
+        raise KilledHere
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Operation, "finish", killed)
+        with pytest.raises(KilledHere):
+            bench.run("a", "--yes")
+    assert load_config(bench.config).ledgers
+    assert not bench.run("a")["deployed"]
+    journal = open_journal(load_config(bench.config))
+    (known,) = asyncio.run(journal.operations())
+    journal.close()
+    assert known.finished
+
+
 def test_another_account_does_not_go_on_with_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +206,9 @@ def test_another_account_does_not_go_on_with_it(
     guarded = bench.run("a", "--yes", "--guardian", "0x" + "11" * 20)["error"]
     assert guarded["code"] == "CAIMI-C054"
     assert bench.sent("second") == 0
+    declined = bench.run("a", "--anew", key="second")["error"]
+    assert declined["code"] == "CAIMI-C071"  # and what was begun is not forgotten
+    assert sum(step["begun"] for step in bench.run("a", "--plan")["plan"]["steps"]) == 5
     assert bench.run("a", "--yes", "--anew", key="second")["deployed"]
     assert bench.sent("second") == TRANSACTIONS
 
@@ -210,6 +233,20 @@ def test_a_ledger_that_was_started_anew_gets_it_again(bench: Bench, tmp_path: Pa
         bench.config.write_text(ledger_table(url))
         assert bench.run("a", "--yes")["deployed"]
         assert chain.nonce(bench.accounts["deployer"], None) == TRANSACTIONS
+
+
+def test_a_profiles_ledger_is_written_down_in_the_profile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = bench.config.read_text()  # whose ledger has the same id and is no profile's
+    table = text.replace("[[ledgers]]", "[[profiles.test.ledgers]]")
+    bench.config.write_text(text + table)
+    monkeypatch.setenv("CAIMI_PROFILE", "test")
+    assert bench.run("a", "--yes")["deployed"]
+    assert load_config(bench.config).ledgers
+    monkeypatch.delenv("CAIMI_PROFILE")
+    assert not load_config(bench.config).ledgers
+    assert bench.config.read_text().startswith(text + table)
 
 
 def test_too_few_coins_a_wrong_ledger_and_a_silent_node_are_named_before_anything(

@@ -93,12 +93,13 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
 def test_a_payee_that_is_named_is_paid_by_whoever_buys(shop: Shop) -> None:
     payee = Account(shop.ledger.id, LocalSigner.generate().account)
     name = f"{shop.ledger.id}:{shop.ledger.accounts.text(payee)}"
-    told = shop.run("price", shop.uri, "7", "--payee", name, "-k", "alice")
-    assert (told["prices"], told["payees"]) == ({shop.ledger.id: "7"}, {shop.ledger.id: name})
+    told = shop.run("price", "set", shop.uri, "7", "--payee", name, "-k", "alice")
+    (asked,) = told["prices"]
+    assert (asked["ledger"], asked["amount"], asked["payee"]) == (shop.ledger.id, "7", name)
     assert shop.price() == Price(shop.ledger.coins.asset.of(7 * COIN), payee)
     shop.run("buy", shop.uri, "-k", "bob")
     assert (shop.owed(payee), shop.owed(shop.account("alice"))) == (7 * COIN, 0)
-    shop.run("price", shop.uri, "7", "-k", "alice")
+    shop.run("price", "set", shop.uri, "7", "-k", "alice")
     assert shop.price() == Price(shop.ledger.coins.asset.of(7 * COIN), shop.account("alice"))
 
 
@@ -110,7 +111,7 @@ def test_a_payee_that_is_no_account_changes_no_price(shop: Shop) -> None:
         (f"{shop.ledger.id}:{MISTYPED}", "CAIMI-U003"),
         (f"eip155:9:{MISTYPED.lower()}", "CAIMI-C003"),
     ):
-        refused = shop.run("price", shop.uri, "7", "--payee", payee, "-k", "alice")
+        refused = shop.run("price", "set", shop.uri, "7", "--payee", payee, "-k", "alice")
         assert refused["error"]["code"] == code, payee
     assert shop.price() == before
 

@@ -161,6 +161,10 @@ def test_other_terms_do_not_finish_what_was_begun(
             office.add()
     refused = office.add("--client", "committee", "--client", "storage-proof")["error"]
     assert refused["code"] == "CAIMI-L063"
+    declined = office.run("add", "a", "b", "--anew", "--client", "storage-proof", *COMMITTEE)
+    assert declined["error"]["code"] == "CAIMI-C071"  # and what was begun is not forgotten
+    plans = office.run("add", "a", "b", "--plan", *COMMITTEE)["plans"]
+    assert sum(step["begun"] for plan in plans for step in plan["steps"]) >= 1
     assert office.add("--client", "storage-proof", "--anew")["added"]
 
 

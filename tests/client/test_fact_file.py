@@ -280,13 +280,13 @@ def test_a_listing_has_the_newest_version_and_the_holders_prices() -> None:
     )
     found = listed(own, registered(1), first, set_, second)
     assert (found.name, found.publisher, found.versions) == ("m1", ALICE, ["1.0.0", "2.0.0"])
-    assert found.prices() == {HERE: COIN.of(5)}
+    assert found.prices() == list(set_.prices)
     assert found.final
     withdrawn = ChangedPrices(model(1), ALICE, (Price(COIN.of(5), ALICE, offered=False),))
-    assert listed(own, registered(1), set_, withdrawn).prices() == {}
-    assert listed(own, registered(1), set_, sold).prices() == {}
+    assert listed(own, registered(1), set_, withdrawn).prices() == [set_.prices[1]]
+    assert listed(own, registered(1), set_, sold).prices() == []
     back = ChangedOwner(model(1), BOB, ALICE)
-    assert listed(own, registered(1), set_, sold, back).prices() == {HERE: COIN.of(5)}
+    assert listed(own, registered(1), set_, sold, back).prices() == list(set_.prices)
 
 
 def test_a_listing_with_anything_that_is_not_final_is_not() -> None:

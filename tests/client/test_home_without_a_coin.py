@@ -19,7 +19,7 @@ async def test_a_model_at_home_where_nothing_is_paid_is_granted_moved_and_releas
     offer_example(tmp_path, monkeypatch)
     report = Report(lambda step: None)
     subject = trained_subject("breast-cancer", tmp_path / "trained")
-    async with start_world("sqlite+sqlite+embedded", tmp_path) as world:
+    async with start_world("sqlite,sqlite,embedded", tmp_path) as world:
         published = await steps.publish_model(world, subject, report)
         await steps.license_from_another_ledger(world, published.uri, report)
         await steps.unlock_with_a_threshold(world, published.uri, report)

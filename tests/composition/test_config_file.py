@@ -52,6 +52,17 @@ def test_it_stands_behind_the_tables_own_keys() -> None:
     assert found.index("[ledgers.contracts]") < found.index("[keys]")
 
 
+def test_in_a_profile_it_stands_in_the_profiles_own_table() -> None:
+    text = f'{TEXT}[[profiles.test.ledgers]]  # another\nid = "eip155:2"\nname = "two"\n'
+    found = with_added(text, "eip155:2", ADDED, ("profiles", "test"))
+    wanted = tomllib.loads(text)
+    wanted["profiles"]["test"]["ledgers"][0].update(ADDED)
+    assert tomllib.loads(found) == wanted
+    assert found.startswith(text.rstrip())
+    with pytest.raises(ValueError, match="0 tables"):
+        with_added(text, "eip155:2", ADDED, ("profiles", "none"))
+
+
 def test_the_ends_of_lines_stay_as_they_are() -> None:
     found = with_added(TEXT.replace("\n", "\r\n"), "eip155:2", ADDED)
     assert "\n" not in found.replace("\r\n", "")

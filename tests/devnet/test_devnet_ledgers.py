@@ -42,14 +42,15 @@ def test_only_ledgers_that_last_are_started(tmp_path: Path, ledgers: list[str], 
 
 
 def test_an_anvil_lasts_and_has_the_place_that_its_number_says(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir("/bin")
-    monkeypatch.setenv("CAIMI_ANVIL", "./true")
+    (tmp_path / "anvil").touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAIMI_ANVIL", "./anvil")
     assert lasting_kind("anvil") is ANVIL
     service = ANVIL.service(2, "c", port=7000, folder=Path("kept"))
     assert service.url == "http://127.0.0.1:7000"
-    assert {"--port=7000", "--folder=kept", "--anvil=/bin/true"} <= set(service.command)
+    assert {"--port=7000", "--folder=kept", f"--anvil={tmp_path / 'anvil'}"} <= set(service.command)
     assert (service.place.id, service.place.name) == ("eip155:31339", "c")
     assert service.said == "anvil, eip155:31339"
     assert service.place.told == {"rpc": service.url, "finality": "depth:1"}

@@ -52,7 +52,7 @@ def test_where_nothing_can_be_paid_a_licence_is_granted_and_every_step_is_proved
 
 @pytest.mark.e2e
 def test_a_model_that_is_sold_visits_a_ledger_without_a_coin(installed: Path) -> None:
-    steps = demo(installed, "embedded+embedded,sqlite")
+    steps = demo(installed, "embedded,embedded,sqlite")
     assert "the publisher is owed" in steps["3 license"]["proved"]
     assert steps["6 move"]["ledger"].endswith("local:sqlite2")
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 from test_devnet import CAIMI, Devnet
 
@@ -56,10 +55,6 @@ class MortalNetwork(Devnet):
 
     def kill_and_start(self, name: str) -> None:
         self.start_again(*self.end(name))
-
-    def ask(self, url: str, method: str, *parameters: object) -> str:
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
-        return str(httpx.post(url, json=request, timeout=20).json()["result"])
 
 
 @pytest.fixture

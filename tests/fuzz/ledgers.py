@@ -28,6 +28,7 @@ from caimi.ledgers.evm.administration.exits import read_heirs
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.deployment import NAMES, Deployment
 from caimi.ledgers.evm.facets import voyages
+from caimi.ledgers.evm.facets.tokens import EvmTokens
 from caimi.ledgers.evm.facets.voyages import ready_height
 from caimi.ledgers.evm.proofs.completeness import Completeness
 from caimi.ledgers.evm.proofs.receipts_root import TransactionReceipt, bloom, receipts_root
@@ -41,7 +42,7 @@ from caimi.ledgers.evm.rpc.provider import RpcAnswer
 from caimi.ledgers.evm.rpc.reverts import known_errors, reverted
 from caimi.ledgers.evm.transactions.fees import Fees
 from caimi.ledgers.evm.transactions.outgoing import read_signed, sender_of, sign_call
-from caimi.ledgers.port import LedgerId, SignedCall
+from caimi.ledgers.port import Asset, LedgerId, SignedCall
 from caimi.services.remote_signer import read_answer
 from caimi.signatures import MalformedSignature, completed, recover_account
 from fuzz.decoder import Decoder, Document, Law, drive
@@ -77,6 +78,27 @@ class Answering:
 
 def _rpc(answers: dict[str, Any]) -> Rpc:
     return Rpc(Answering(answers), "a node", RetryPolicy(1, 0, 0))
+
+
+class _AnsweringToken:
+    """A node before a contract that gives one answer to each question, in their order."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self._answers = list(answers)
+
+    async def make_request(self, method: str, params: Any) -> RpcAnswer:
+        return {"jsonrpc": "2.0", "id": 1, "result": hexed(self._answers.pop(0))}
+
+
+def _token_decode(data: bytes) -> Asset:
+    """Read a token's decimals, a word, and what it answers for its symbol."""
+    node = Rpc(_AnsweringToken(data[32:], data[:32]), "a node", RetryPolicy(1, 0, 0))
+    tokens = EvmTokens(Chain(node, LedgerId("eip155:7"), Depth(0)), HERE)
+    return drive(tokens.described(Asset(LedgerId("eip155:7"), HERE)))  # type: ignore[no-any-return]
+
+
+def _token_encode(asset: Asset) -> bytes:
+    return asset.decimals.to_bytes(32) + encode(("string",), (asset.symbol,))
 
 
 def _abi_valid() -> list[bytes]:
@@ -334,6 +356,17 @@ DECODERS = (
         _method_valid,
         _method_decode,
         share=2,
+    ),
+    Decoder(
+        "token",
+        ("caimi.ledgers.evm.facets.tokens.EvmTokens",),
+        lambda: [
+            _token_encode(Asset(LedgerId("eip155:7"), HERE, symbol, decimals))
+            for symbol, decimals in (("EURX", 6), ("x" * 64, 255), ("ünï", 0))
+        ],
+        _token_decode,
+        _token_encode,
+        Law.SETTLES,
     ),
     Decoder(
         "abi-event",

@@ -49,6 +49,13 @@ deployed_at = 3
 [ledgers.contracts]
 gateway = "0x52908400098527886E0F7030069857D2E4169EE7"
 """
+ASSET = f"""
+[[assets]]
+symbol = "EURX"
+ledger = "a"
+address = "{ADDRESS}"
+decimals = 6
+"""
 NODE = f"""
 index = 1
 port = 9001
@@ -264,7 +271,7 @@ DECODERS = (
     Decoder(
         "configuration",
         ("caimi.config.read_toml", "caimi.config.load_config", "caimi.config._document"),
-        lambda: [EXAMPLE, SECTION],
+        lambda: [EXAMPLE, SECTION, SECTION + ASSET],
         lambda text: read_toml(_file("caimi.toml", text), Config),
         share=0.1,
     ),

@@ -11,9 +11,11 @@ from ledger_site import COIN
 
 from caimi.errors.ledgers import (
     AlreadyPublished,
+    CallInvalid,
     ContractMissing,
     InsufficientFunds,
     PaymentRefused,
+    TokenUnusable,
     TransactionReverted,
     WrongLedger,
 )
@@ -26,6 +28,7 @@ from caimi.ledgers.port import Account, Asset, Exactly, LedgerId, Price, Publica
 from caimi.ledgers.publications import publication_leaf, publication_statement
 from caimi.merkle import MerkleTree
 from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by
+from token_contracts import make_token
 
 ELSEWHERE = LedgerId("eip155:99999")
 FIVE = 5 * COIN // 1000
@@ -33,6 +36,45 @@ FIVE = 5 * COIN // 1000
 
 class EvmConformance(Facet):
     """The part of the suite that is for EVM ledgers alone."""
+
+    async def test_a_token_is_read_allowed_and_paid(self, world: World):
+        ledger, tokens, alice = world.ledger, world.ledger.tokens, world.account(world.alice)
+        token = await make_token(ledger, world.alice)
+        asset = token.asset
+        assert (asset.symbol, asset.decimals) == ("EURX", 6)
+        await token.do("mint", world.alice.account, 10)
+        assert await tokens.balance(alice, asset) == asset.of(10)
+        market, model_id = ledger.market, await world.published()
+        seller = world.account(world.bob)
+        priced = market.set_prices(model_id, [Price(asset.of(7), seller)])
+        await ledger.submit(priced, world.alice)
+        buying = market.buy(model_id, "1.0.0", asset.of(7))
+        with pytest.raises(TransactionReverted):
+            await ledger.submit(buying, world.alice)
+        await ledger.submit(tokens.allow(asset.of(7)), world.alice)
+        assert await tokens.allowed(alice, asset) == asset.of(7)
+        await ledger.submit(buying, world.alice)
+        assert await tokens.allowed(alice, asset) == asset.of(0)
+        assert await market.owed(seller, asset) == asset.of(7)
+        await ledger.submit(market.withdraw(seller, asset), world.bob)
+        assert await tokens.balance(seller, asset) == asset.of(7)
+
+    async def test_what_is_no_token_is_named(self, world: World):
+        ledger, me = world.ledger, world.account(world.alice)
+        for code in (*MISBEHAVING.values(), AGREEABLE, b""):
+            address = b"\x77" * 20
+            if code:
+                address = (await ledger.submit(creation(ledger, code), world.alice)).effect
+            no_token = Asset(ledger.id, address)
+            with pytest.raises(TokenUnusable):
+                await ledger.tokens.described(no_token)
+            with pytest.raises(TokenUnusable):
+                await ledger.tokens.balance(me, replace(no_token, native=b"\x77" * 20))
+        for asset in (world.coin, Asset(ELSEWHERE, b"\x77" * 20), Asset(ledger.id, b"\x77")):
+            with pytest.raises(CallInvalid):
+                await ledger.tokens.described(asset)
+            with pytest.raises(CallInvalid):
+                ledger.tokens.allow(asset.of(1))
 
     async def test_a_node_of_another_chain_is_refused(self, world: World):
         liar = Chain(world.ledger.chain.rpc, ELSEWHERE, Depth(0))

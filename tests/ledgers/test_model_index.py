@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from ledger_site import COIN, EvmSite
 
 from caimi.client import model_index
-from caimi.client.catalogue import FoundModel, history, prices, search
+from caimi.client.assets import Assets
+from caimi.client.catalogue import FoundModel, history, search
 from caimi.client.context import Context
+from caimi.client.pricing import asked_now
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.assets import coin_of
@@ -27,7 +29,7 @@ from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Account, Asset, Ledger, LedgerId, Price
+from caimi.ledgers.port import Account, Asset, Ledger, LedgerId, Price, name_of
 from caimi.uri import ModelUri
 from memory_ledger import MemorySite
 
@@ -51,7 +53,13 @@ def searcher(ledger: Ledger, folder: Path | None) -> Context:
         return ledger
 
     # What a search reads of a context; the rest is for those who act.
-    made = SimpleNamespace(ledgers={ledger.id: ledger}, ledger=find, index_folder=folder)
+    made = SimpleNamespace(
+        ledgers={ledger.id: ledger},
+        ledger=find,
+        index_folder=folder,
+        assets=Assets(),
+        name=lambda account: name_of(account, ledger.accounts),
+    )
     return cast("Context", made)
 
 
@@ -295,6 +303,7 @@ class Elsewhere:
     def coins(self) -> Elsewhere:
         return self
 
+    id = ELSEWHERE
     asset = coin_of(ELSEWHERE)
 
 
@@ -306,7 +315,8 @@ async def test_prices_are_those_that_the_ledger_asks_for(selling: World, tmp_pat
 
     async def check(offered: dict[LedgerId, str]) -> None:
         (found,) = await search(context, "priced", ledger.id)
-        assert found.prices == await prices(context, ledger.id, model_id) == offered
+        assert found.prices == await asked_now(context, ledger.id, model_id)
+        assert {each.ledger: each.amount for each in found.prices} == offered
 
     await check({})
     here, payee = selling.account(selling.alice), Account(ELSEWHERE, b"\1" * 20)

@@ -24,10 +24,12 @@ from caimi.node.founding import NodeFounding
 from caimi.node.joining import CommitteeTerms, NodeJoining
 from caimi.node.settings import NodeDraft
 from caimi.node.unit import systemd_unit
-from organisations import Organisation
+from caimi.tls.authority import Wanted, make_request
+from organisations import Organisation, put
 
 PASSPHRASE = b"correct horse"
 URL = "https://127.0.0.1:9001"
+ELSEWHERE = Wanted("node-1", "Ours", ("127.0.0.2",))
 
 
 @pytest.fixture(autouse=True)
@@ -118,8 +120,11 @@ def test_a_certificate_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     home = founded(tmp_path, ours)
     own = (home / "tls.pem").read_bytes()
     again = NodeFounding(home, draft(), ("caimi",))
+    elsewhere = tmp_path / "elsewhere.pem"
+    put(elsewhere, ours.authority.sign(make_request(home / "tls.key", ELSEWHERE)))
     for wrong, said in (
         (ours.issue("other", "127.0.0.1").certificate, "not of the key"),
+        (elsewhere, "not for 127.0.0.1"),
         (home / "draft.toml", "does not hold"),
     ):
         (home / "tls.pem").write_bytes(wrong.read_bytes())

@@ -188,6 +188,21 @@ def test_nothing_older_than_tls_1_3_is_spoken(ours: Organisation) -> None:
     assert ClientTls().context.minimum_version is ssl.TLSVersion.TLSv1_3
 
 
+def test_no_session_is_resumed(ours: Organisation) -> None:
+    context = ours.client().context
+    with live(app(), tls=ours.server()) as port:
+        session = None
+        for _ in range(2):
+            with (
+                connected(port) as raw,
+                context.wrap_socket(raw, server_hostname="127.0.0.1", session=session) as tls,
+            ):
+                tls.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert tls.recv(1000).startswith(b"HTTP/1.1 200")
+                assert not tls.session_reused
+                session = tls.session
+
+
 def test_plain_http_to_a_service_with_tls_gets_no_answer(ours: Organisation) -> None:
     with live(app(), tls=ours.server()) as port, connected(port) as raw:
         raw.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -206,6 +221,17 @@ def test_halves_of_handshakes_are_counted_and_cut_off(
         assert time.monotonic() - begun < 1.0  # nobody waited for them
         assert [said(each) for each in idle] == [b""] * 30
         assert time.monotonic() - begun < 5.0
+        for each in idle:
+            each.close()
+
+
+def test_handshakes_that_are_too_many_go_at_once_the_oldest_first(ours: Organisation) -> None:
+    with live(app(), Peers(most=8, most_of_one=8), tls=ours.server()) as port:
+        idle = [connected(port, timeout=3) for _ in range(20)]
+        assert [said(each) for each in idle[:12]] == [b""] * 12
+        idle[-1].settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            idle[-1].recv(1)
         for each in idle:
             each.close()
 
@@ -367,9 +393,7 @@ def test_a_stock_client_is_served(ours: Organisation) -> None:
     with live(app(), tls=ours.server()) as port:
         context = ssl.create_default_context(cafile=ours.trust)
         with httpx.Client(verify=context) as http:
-            assert http.get(f"https://127.0.0.1:{port}/version").json().keys() == {
-                "version",
-                "time",
-            }
+            told = http.get(f"https://127.0.0.1:{port}/version").json()
+            assert told.keys() == {"version", "time"}
         with socket.create_connection(("127.0.0.1", port)) as raw:
             raw.close()

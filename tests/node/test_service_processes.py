@@ -23,6 +23,8 @@ import tomli_w
 from live import connected, said
 
 from caimi import __version__
+from caimi.client.keyring import Keyring
+from caimi.config import load_config
 from caimi.keystore import LocalSigner
 from caimi.loopback import free_port
 from organisations import Organisation
@@ -245,3 +247,38 @@ def test_with_an_expired_certificate_it_does_not_start_and_says_so(
     assert "CAIMI-T002" in said
     assert "expired on 20" in said
     assert "caimi certificates" in said
+
+
+@pytest.mark.parametrize("role", ["relayer", "watcher"])
+def test_a_service_without_requests_ends_when_it_is_told_to_and_lives_through_a_reload(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAIMI_PASSPHRASE", PASSPHRASE.decode())
+    file, port = tmp_path / "caimi.toml", free_port()
+    file.write_text('[logging]\nformat = "json"\n')
+    Keyring(load_config(file)).new("someone")
+    words = ["service", role, "--key", "someone", "--config", str(file), "--metrics-port"]
+    log = tmp_path / "log"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "caimi.cli", *words, str(port)],
+        stdin=subprocess.DEVNULL,
+        stderr=log.open("wb"),
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while "serves plain HTTP" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        file.write_text('[logging]\nformat = "json"\nlevel = "warning"\n')
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
+            assert http.get("/version").json()["version"] == __version__
+        process.terminate()
+        assert process.wait(15) == 0
+    finally:
+        process.kill()
+        process.wait()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert not [line for line in lines if "Told to stop" in line["message"]]  # below the new level

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,23 +41,27 @@ def deploy(
 
     Example: [bold]caimi deploy mainnet -k deployer[/bold]
     """
-    from caimi.composition.deploying import check_deployed, find_place
-    from caimi.config import LedgerSection, find_config, load_config
+    from caimi.composition.deploying import check_deployed, end_deployment, find_place
+    from caimi.config import LedgerSection, load_config
+    from caimi.persistence import open_journal
 
     async def work() -> None:
-        file = find_config(config)
-        found = find_place(load_config(file), ledger)
+        settings = load_config(config)
+        found = find_place(settings, ledger)
         if isinstance(found, LedgerSection):
             await check_deployed(found)
+            if settings.journal_path.exists() or settings.database is not None:
+                with closing(open_journal(settings)) as journal:
+                    await end_deployment(journal, found)
             _told(found, as_json, "already")
             return
-        await _deploy(file, found, guardian, key, (plan, yes, anew, as_json))
+        await _deploy(config, found, guardian, key, (plan, yes, anew, as_json))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
 
 async def _deploy(
-    file: Path,
+    config: Path | None,
     place: LedgerPlace,
     guardian: str | None,
     key: str | None,
@@ -64,25 +69,24 @@ async def _deploy(
 ) -> None:
     from caimi.client.keyring import Keyring
     from caimi.composition.deploying import KIND, Deploying
-    from caimi.config import load_config
+    from caimi.config import config_source, load_config
     from caimi.persistence import open_journal
 
     only_plan, yes, anew, as_json = flags
     stops = None if guardian is None else account_of(guardian)
-    keyring = Keyring(load_config(file))
+    settings = load_config(config)
+    keyring = Keyring(settings)
     account = keyring.account_on(place.id, keyring.chosen(key))
-    journal = open_journal(load_config(file))
+    journal = open_journal(settings)
     try:
         async with journal.operation(KIND, place.id) as operation:
-            if anew and not only_plan:
-                await operation.reopen()
-            run = Deploying(operation, journal, place, file)
-            section = await run.known()
+            run = Deploying(operation, journal, place, config_source(config))
+            section = None if anew else await run.known()
             if section is not None:
                 await run.configure(section)
                 _told(section, as_json, "already")
                 return
-            planned = await run.plan(account, stops)
+            planned = await run.plan_anew(account) if anew else await run.plan(account, stops)
             if only_plan and as_json:
                 print_json({"ok": True, "plan": plan_document(planned)})
                 return
@@ -93,7 +97,9 @@ async def _deploy(
                 return
             check_funds(planned)
             agree(yes=yes, as_json=as_json)
-            signer = (await identity_of(file, key)).signer_on(place.id)
+            if anew:
+                await operation.reopen()
+            signer = (await identity_of(config, key)).signer_on(place.id)
             section = await run.carry_out(
                 signer, stops, lambda what: err.print(shown(f"{what} …", "dim"))
             )

@@ -31,11 +31,11 @@ def doctor(
     Example: [bold]caimi doctor -k relayer[/bold]
     """
     from caimi.client.doctor.checkup import check_all
-    from caimi.config import find_config, load_config
+    from caimi.config import config_source, load_config
 
     async def work() -> list[Finding]:
-        file = find_config(config)
-        return await check_all(load_config(file), file, key or ())
+        file, _ = config_source(config)
+        return await check_all(load_config(config), file, key or ())
 
     found = guarded(as_json, lambda: asyncio.run(work()))
     well = all(each.state != "wrong" for each in found)

@@ -24,12 +24,13 @@ from caimi.cli.output import err, print_json, say, shown, table
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
+    from caimi.client.assets import Assets
     from caimi.client.money import Balance, Due, Unread, Withdrawn
     from caimi.client.network import AsyncNetwork
     from caimi.ledgers.port import Account, Ledger
 
     _Reading: TypeAlias = Callable[
-        [Iterable[tuple[Ledger, Account]]], Awaitable[tuple[list["T"], list[Unread]]]
+        [Iterable[tuple[Ledger, Account]], Assets], Awaitable[tuple[list["T"], list[Unread]]]
     ]
 
 T = TypeVar("T", bound="Balance | Due")
@@ -129,7 +130,7 @@ def _tell(
         print_json({"ok": not unread, name: found, "unread": unread})
     else:
         rows = [(*of(each), f"{each.amount} {each.symbol}") for each in found]
-        table(name.capitalize(), (*columns, "coins"), rows)
+        table(name.capitalize(), (*columns, "amount"), rows)
         if found and name == "earnings":
             say("Next: [bold]caimi withdraw[/bold]")
         for each in unread:
@@ -139,7 +140,9 @@ def _tell(
 
 
 async def _ask(holders: _Holders, read: _Reading[T]) -> tuple[list[T], list[Unread]]:
+    from caimi.client.assets import Assets
     from caimi.client.keyring import Keyring
+    from caimi.composition.assets import assets_of
     from caimi.composition.ledgers import account_among, prepare_ledger
     from caimi.config import load_config
     from caimi.ledgers.port import LedgerId
@@ -156,4 +159,5 @@ async def _ask(holders: _Holders, read: _Reading[T]) -> tuple[list[T], list[Unre
         else:
             keyring = Keyring(settings)
             accounts = keyring.accounts(keyring.chosen(holders.key))
-        return await read([(ledgers[who.ledger], who) for who in accounts if who.ledger in ledgers])
+        known = [(ledgers[who.ledger], who) for who in accounts if who.ledger in ledgers]
+        return await read(known, Assets(assets_of(settings)))

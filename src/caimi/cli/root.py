@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from caimi.cli.lazy import LazyCommands
 from caimi.cli.output import print_error, print_usage_error
 from caimi.cli.table import entries
-from caimi.cli.wording import literal, unvalued
+from caimi.cli.wording import literal, unvalued, write_help
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import SystemRefused
 from caimi.errors.operations import UsageError
@@ -26,6 +26,7 @@ class Root(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own
         super().__init__(**settings)
+        assert not self.commands, "A command is a line of `caimi.cli.table`."
         self._lazy = LazyCommands(entries())
         self.commands = self._lazy  # type: ignore[assignment]
         self.help = literal(self.help)
@@ -37,7 +38,8 @@ class Root(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
         """Write the help, for which no command is imported."""
-        self._outline().format_help(ctx, formatter)
+        outline = self._outline()
+        write_help(outline, outline.format_help, ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401 - as above
         """Offer commands, of which none is imported for that."""

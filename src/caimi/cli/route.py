@@ -90,11 +90,10 @@ def add(
 
     Example: [bold]caimi route add a b -k deployer[/bold]
     """
-    from caimi.config import find_config, load_config
+    from caimi.config import load_config
 
     async def work() -> None:
-        file = find_config(config)
-        settings = load_config(file)
+        settings = load_config(config)
         sections = [settings.ledger(name) for name in (one, other)]
         if sections[0].id == sections[1].id:
             raise UsageError("A route leads from one ledger to another one.")
@@ -107,13 +106,13 @@ def add(
             lambda ledger: terms(client, ledger),
             lambda ledger: terms(back or client, ledger),
         ]
-        await _add(file, settings, sections, committee, chosen, key, (plan, yes, anew, as_json))
+        await _add(config, settings, sections, committee, chosen, key, (plan, yes, anew, as_json))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
 
 async def _add(
-    file: Path,
+    config: Path | None,
     settings: Config,
     sections: list[LedgerSection],
     committee: Committee,
@@ -144,14 +143,13 @@ async def _add(
         journal = open_journal(settings)
         stack.callback(journal.close)
         operation = await stack.enter_async_context(journal.operation(KIND, *ids))
-        if anew and not only_plan:
-            await operation.reopen()
         run = Routing(operation, journal, ends)
         found = None if anew else await run.there()
         if found is not None:
             _told(found, as_json, "There is a route of these terms already", added=False)
             return
-        plans = await run.plan([keyring.account_on(ledger, name) for ledger in ids])
+        accounts = [keyring.account_on(ledger, name) for ledger in ids]
+        plans = await (run.plan_anew(accounts) if anew else run.plan(accounts))
         if only_plan and as_json:
             documents = [plan_document(each) for each in plans]
             print_json({"ok": True, "committee": committee, "plans": documents})
@@ -165,7 +163,9 @@ async def _add(
         for each in plans:
             check_funds(each)
         agree(yes=yes, as_json=as_json)
-        identity = await identity_of(file, name)
+        if anew:
+            await operation.reopen()
+        identity = await identity_of(config, name)
         tell = TellingOutbox(journal, _say)
         joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
         _told(joined, as_json, "The ledgers are joined", added=True)
@@ -240,19 +240,18 @@ def remove(
 
     Example: [bold]caimi route remove a b -k guardian[/bold]
     """
-    from caimi.config import find_config, load_config
+    from caimi.config import load_config
 
     async def work() -> None:
-        file = find_config(config)
-        settings = load_config(file)
+        settings = load_config(config)
         sections = [settings.ledger(name) for name in (one, other)]
-        await _remove(file, settings, sections, route, key, (yes, as_json))
+        await _remove(config, settings, sections, route, key, (yes, as_json))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
 
 async def _remove(
-    file: Path,
+    config: Path | None,
     settings: Config,
     sections: list[LedgerSection],
     route: str | None,
@@ -280,7 +279,7 @@ async def _remove(
                 out.print(shown(f"{end.route.client_id} on {end.ledger} {what}"), soft_wrap=True)
         if open_ends:
             agree(yes=yes, as_json=as_json)
-            identity = await identity_of(file, key)
+            identity = await identity_of(config, key)
             journal = open_journal(settings)
             stack.callback(journal.close)
             names = [f"{end.ledger}/{end.route.client_id}" for end in ends]

@@ -32,10 +32,11 @@ alias      | caimi.cli.models.alias:set_alias   | Point an alias at a version; i
 deprecate  | caimi.cli.models.deprecate:deprecate | Mark a version as deprecated: no new licences, no new aliases.
 transfer   | caimi.cli.models.transfer:transfer | Move a model's ownership to an account, on the same ledger or another.
 # Money
-price      | caimi.cli.models.price:price       | Ask another price for licences of a model you own.
+price      | caimi.cli.models.price:app         | What licences of a model cost, in coins and tokens.
 balance    | caimi.cli.money:balance            | Tell what an account has on each ledger. No passphrase is asked for.
 earnings   | caimi.cli.money:earnings           | Tell what an account is owed on each ledger, without asking for a passphrase.
 withdraw   | caimi.cli.money:withdraw           | Have everything paid out that ledgers owe the key's accounts: sales, refunds, fees.
+packet     | caimi.cli.packet:app               | Packets between ledgers.
 fees       | caimi.cli.fees:app                 | Pay relayers for carrying packets.
 # Engines
 engines    | caimi.cli.compiling:engines        | Show what can run models on this machine, with the ids that receipts name.

@@ -29,3 +29,14 @@ def format_amount(amount: Money) -> str:
     whole, part = divmod(amount.units, 10**amount.asset.decimals)
     digits = str(part).rjust(amount.asset.decimals, "0").rstrip("0") if part else ""
     return f"{whole}.{digits}" if digits else str(whole)
+
+
+def said(amount: Money) -> str:
+    """Write an amount with its asset's symbol, as in ``12.5 EURX``.
+
+    Of an asset whose decimals nobody told, in its smallest units.
+    """
+    asset = amount.asset
+    if not asset.symbol:
+        return f"{amount.units} of the smallest unit of the {asset}"
+    return f"{format_amount(amount)} {asset.symbol}"

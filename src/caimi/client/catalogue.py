@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from caimi import html_text
-from caimi.client.amounts import format_amount
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.listing import Listing, listings
 from caimi.client.model_index import ModelIndex
-from caimi.client.resolve import as_uri, fetch_manifest, resolve
+from caimi.client.pricing import AskedPrice, asked, asked_now
+from caimi.client.resolve import Resolved, as_uri, fetch_manifest, resolve
+from caimi.client.story import Storyteller
 from caimi.client.voyage import follow
 from caimi.errors.ids import InvalidAccountId
 from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.home import find_home_model
-from caimi.ledgers.port import AccountCodec, Ledger, RegisteredModel
+from caimi.ledgers.port import AccountCodec, ChangedAlias, Ledger, RegisteredModel
 from caimi.ledgers.telling import history_entry
 from caimi.models.lineage import Lineage, lineage
 from caimi.models.manifest import Manifest
@@ -28,7 +29,8 @@ from caimi.uri import ModelUri
 class FoundModel:
     """One line of a search; `final` unless it tells of what may still be undone.
 
-    Prices are as they were set last: whoever buys is asked for what the ledger says then. Anybody
+    Prices are as they were set last, in coins and configured tokens, whose contracts are not asked:
+    whoever buys is asked for what the ledger says then. Anybody
     can publish under any name: `namesakes` are other models of the same name on the ledgers that
     were searched, so that nobody takes one publisher's model for another's.
     """
@@ -37,7 +39,7 @@ class FoundModel:
     name: str
     latest: str
     publisher: str
-    prices: dict[str, str]
+    prices: tuple[AskedPrice, ...]
     final: bool = True
     namesakes: int = 0
 
@@ -71,7 +73,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One model in full. `prices` are in coins by paying ledger.
+    """One model in full, with what each alias means and how many licences are live.
 
     `path` are the ledgers that it came over to where it is held, without its home: the holder there
     trusts each of them.
@@ -85,14 +87,16 @@ class Shown:
     path: tuple[str, ...]
     in_flight: bool
     versions: tuple[tuple[str, bool], ...]
-    prices: dict[str, str]
+    aliases: dict[str, str]
+    licences: int
+    prices: tuple[AskedPrice, ...]
     manifest: Manifest
 
     def _repr_html_(self) -> str:
         """Give the model card with what the ledgers say, for a notebook."""
         place = f"{self.owner} on {self.held_on}" + (" (in flight)" if self.in_flight else "")
         versions = (version + (" (deprecated)" if gone else "") for version, gone in self.versions)
-        prices = ", ".join(f"{price} on {ledger}" for ledger, price in self.prices.items())
+        prices = ", ".join(f"{each.said} on {each.ledger}" for each in self.prices)
         said = {
             "uri": self.uri,
             "owner": place,
@@ -104,13 +108,20 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One event of a model's history; `final` unless it may still be undone."""
+    """One event of a model's history; `final` unless it may still be undone.
+
+    `event` is its kind and `details` are what the ledger says of it; `who` (CAIP-10, or empty),
+    `what` and `prices` are the same for people.
+    """
 
     ledger: str
     height: int
     time: int
     event: str
-    detail: str
+    who: str
+    what: str
+    prices: tuple[AskedPrice, ...]
+    details: dict[str, str]
     tx: str
     final: bool = True
 
@@ -181,35 +192,27 @@ def _is_home(ledger: Ledger, model: RegisteredModel) -> bool:
 
 
 def _line(context: Context, ledger: str, model: Listing) -> FoundModel:
-    offers = model.prices()
     return FoundModel(
         uri=str(ModelUri(ledger, model.model_id, None)),
         name=model.name,
         latest=model.versions[-1] if model.versions else "",
         publisher=context.ledger(ledger).accounts.text(model.publisher),
-        prices={
-            str(paying): format_amount(ledger.coins.asset.of(offers[paying].units))
-            for paying, ledger in context.ledgers.items()
-            if paying in offers and ledger.coins is not None
-        },
+        prices=tuple(_prices(context, model)),
         final=model.final,
     )
 
 
-async def prices(context: Context, home: str, model_id: bytes) -> dict[str, str]:
-    """The model's prices in coins, by the ledger they are paid on."""
-    market = context.ledger(home).market
-    offered = {}
-    for paying, ledger in context.ledgers.items():
-        price = None
-        if ledger.coins is not None:
-            price = await market.price(model_id, ledger.coins.asset)
-        if price is not None:
-            offered[str(paying)] = format_amount(price.amount)
-    return offered
+def _prices(context: Context, model: Listing) -> Iterator[AskedPrice]:
+    """Give a model's prices in assets that are known, by paying ledger."""
+    offers = {price.amount.asset: price for price in model.prices()}
+    for ledger in context.ledgers.values():
+        coin = [] if ledger.coins is None else [ledger.coins.asset]
+        for asset in [*coin, *context.assets.on(ledger.id)]:
+            if (price := offers.get(asset)) is not None:
+                yield asked(context, replace(price, amount=asset.of(price.amount.units)))
 
 
-async def show(context: Context, uri: str | ModelUri) -> Shown:
+async def show(context: Context, uri: str | ModelUri, progress: Progress = no_progress) -> Shown:
     """Everything about a model: owner, versions, prices, and the manifest of the version named.
 
     Raises:
@@ -218,6 +221,7 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
     resolved = await resolve(context, uri)
     voyage = await follow(context, resolved.uri)
     versions = await resolved.ledger.registry.versions(resolved.model.model_id)
+    live, _ = await resolved.ledger.market.tally(resolved.model.model_id)
     return Shown(
         uri=str(resolved.uri),
         name=resolved.model.name,
@@ -227,9 +231,20 @@ async def show(context: Context, uri: str | ModelUri) -> Shown:
         path=voyage.last.path,
         in_flight=voyage.in_flight,
         versions=tuple((version.version, version.deprecated) for version in versions),
-        prices=await prices(context, resolved.ledger.id, resolved.model.model_id),
+        aliases=await _aliases(context, resolved, progress),
+        licences=live,
+        prices=await asked_now(context, resolved.ledger.id, resolved.model.model_id),
         manifest=await fetch_manifest(context, resolved),
     )
+
+
+async def _aliases(context: Context, resolved: Resolved, progress: Progress) -> dict[str, str]:
+    """Give what each alias means now: their names by the index, their meaning by the ledger."""
+    ledger, model_id = resolved.ledger, resolved.model.model_id
+    known = await ModelIndex(ledger, context.index_folder, progress).history(model_id)
+    names = {each.fact.name for each in known if isinstance(each.fact, ChangedAlias)}
+    meant = {name: await ledger.registry.alias(model_id, name) for name in sorted(names)}
+    return {name: version for name, version in meant.items() if version is not None}
 
 
 async def history(
@@ -248,12 +263,22 @@ async def history(
     for ledger_id, token in known:
         ledger = context.ledger(ledger_id)
         index = ModelIndex(ledger, context.index_folder, progress)
+        teller = Storyteller(context, ledger.id)
         for each in await index.history(token):
             entry = history_entry(each.fact, each.tx, each.height, ledger.accounts)
-            detail = ", ".join(f"{name} {value}" for name, value in entry.details)
+            told = teller.tell(each.fact)
             lines.append(
                 HistoryLine(
-                    ledger_id, each.height, each.time, entry.what, detail, each.tx, each.final
+                    ledger=ledger_id,
+                    height=each.height,
+                    time=each.time,
+                    event=entry.what,
+                    who=told.who,
+                    what=told.what,
+                    prices=told.prices,
+                    details=dict(entry.details),
+                    tx=each.tx,
+                    final=each.final,
                 )
             )
     return sorted(lines, key=lambda line: (line.time, line.ledger, line.height))

@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from caimi.client.assets import Assets
 from caimi.client.keyring import Identity
 from caimi.custody.keys import GroupKey
 from caimi.custody.unlock import CustodianClient
@@ -26,7 +27,6 @@ from caimi.ledgers.port import (
     Route,
     Wallet,
     name_of,
-    offered,
 )
 from caimi.storage.port import Store
 
@@ -59,6 +59,7 @@ class Context:
     wait_seconds: float = 120.0
     clock: Callable[[], float] = time.time
     index_folder: Path | None = None
+    assets: Assets = field(default_factory=Assets)
 
     @property
     def identity(self) -> Identity:
@@ -83,10 +84,9 @@ class Context:
             raise UnknownLedger(f"No ledger {ledger!r} is configured; there are: {known}.")
         return found
 
-    def coin(self, ledger: str) -> Asset:
-        """Give a ledger's coin; raises `NotOffered` where it has none."""
-        found = self.ledger(ledger)
-        return offered(found.coins, found.id, "coin").asset
+    async def asset(self, ledger: str, symbol: str | None) -> Asset:
+        """Give what is paid in on a ledger; its coin for no symbol. Raises as `Assets.used`."""
+        return await self.assets.used(self.ledger(ledger), symbol)
 
     def text(self, account: Account | None) -> str:
         """Write an account as its ledger does."""

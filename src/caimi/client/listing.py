@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from caimi.client.fact_file import KnownFact
@@ -11,9 +11,8 @@ from caimi.ledgers.port import (
     Asset,
     ChangedOwner,
     ChangedPrices,
-    LedgerId,
     ModelFact,
-    Money,
+    Price,
     PublishedVersion,
     RegisteredModel,
 )
@@ -34,16 +33,12 @@ class Listing:
     name: str
     owner: Account | None = None
     versions: list[str] = field(default_factory=list)
-    offers: dict[Asset, tuple[Account, Money]] = field(default_factory=dict)
+    offers: dict[Asset, tuple[Account, Price]] = field(default_factory=dict)
     final: bool = True
 
-    def prices(self) -> Mapping[LedgerId, Money]:
-        """Give what a licence costs in coins of each ledger: as whoever holds the model set it."""
-        return {
-            asset.ledger: amount
-            for asset, (seller, amount) in self.offers.items()
-            if seller == self.owner and not asset.native
-        }
+    def prices(self) -> list[Price]:
+        """Give what a licence costs in each asset: as whoever holds the model set it."""
+        return [price for seller, price in self.offers.values() if seller == self.owner]
 
     def take(self, fact: ModelFact) -> None:
         """Take the next fact about the model."""
@@ -56,7 +51,7 @@ class Listing:
                 for price in fact.prices:
                     asset = price.amount.asset
                     if price.offered:
-                        self.offers[asset] = (fact.seller, price.amount)
+                        self.offers[asset] = (fact.seller, price)
                     else:
                         self.offers.pop(asset, None)
 

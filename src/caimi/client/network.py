@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from caimi.chains import AccountId
+from caimi.client.assets import Assets
 from caimi.client.context import Context, Progress, no_progress
 from caimi.client.keyring import Identity, Keyring
+from caimi.composition.assets import assets_of
 from caimi.composition.committee import reach_nodes
 from caimi.composition.ledgers import account_among, open_ledgers
 from caimi.composition.trust import Trust
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from caimi.client.catalogue import FoundModel, HistoryLine, Shown
     from caimi.client.inference import WorkerAnswer
     from caimi.client.licences import HeldLicence
+    from caimi.client.packets import FollowedPacket
     from caimi.client.pricing import PricedModel
     from caimi.client.publish import Description, Published
     from caimi.client.pull import Pulled
@@ -169,11 +172,11 @@ class AsyncNetwork:
         sought = catalogue.Sought(text, exact, publisher, for_sale)
         return await catalogue.search(self.context, sought, where, progress)
 
-    async def show(self, uri: str) -> Shown:
+    async def show(self, uri: str, *, progress: Progress = no_progress) -> Shown:
         """Tell everything about a model."""
         from caimi.client import catalogue
 
-        return await catalogue.show(self.context, uri)
+        return await catalogue.show(self.context, uri, progress)
 
     async def lineage(self, uri: str) -> tuple[Manifest, ...]:
         """Give a version and all that it was made from, each once and before its parents."""
@@ -187,6 +190,13 @@ class AsyncNetwork:
 
         return await catalogue.history(self.context, uri, progress)
 
+    async def packets(self, named: str, ledger: str | None = None) -> list[FollowedPacket]:
+        """Follow a packet by its id, or all of a transaction; see `caimi.client.packets`."""
+        from caimi.client.packets import follow_packets
+
+        (where,) = [None] if ledger is None else self.ledgers(ledger)
+        return await follow_packets(self.context, named, where)
+
     async def licences(
         self, accounts: Sequence[Account], *, progress: Progress = no_progress
     ) -> list[HeldLicence]:
@@ -195,26 +205,37 @@ class AsyncNetwork:
 
         return await licences(self.context, accounts, progress=progress)
 
-    async def set_price(self, uri: str, price: str, *, payees: Sequence[str] = ()) -> PricedModel:
-        """Ask another price, in coins, on every ledger that has one.
+    async def set_price(
+        self, uri: str, price: str, asset: str | None = None, *, payees: Sequence[str] = ()
+    ) -> PricedModel:
+        """Ask another price, in coins or in a configured token, on every ledger that has it.
 
         It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.
         """
         from caimi.client import pricing
 
         named = [self.account_named(each) for each in payees]
-        return await pricing.set_price(self.context, uri, price, named)
+        return await pricing.set_price(self.context, uri, price, named, asset)
+
+    async def prices(self, uri: str) -> PricedModel:
+        """Tell what a licence of a model costs now, in coins and configured tokens."""
+        from caimi.client import pricing
+
+        return await pricing.prices_of(self.context, uri)
 
     async def buy(
         self,
         uri: str,
         *,
         ledger: str | None = None,
+        asset: str | None = None,
         max_price: str | None = None,
         reader: str | None = None,
         again: bool = False,
     ) -> Bought:
         """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told.
+
+        It is paid in the ledger's coin, or in the token that `asset` names, and so is `max_price`.
 
         It is for oneself, or for `reader`: an account of the paying ledger (its address or CAIP-10
         id), or the name of a key in the keyring.
@@ -226,6 +247,7 @@ class AsyncNetwork:
             self.context,
             uri,
             ledger=paying,
+            asset=asset,
             max_price=max_price,
             reader=None if reader is None else self._account(paying, reader),
             again=again,
@@ -472,6 +494,7 @@ def make_context(
         carry=carry,
         wait_seconds=config.delivery.wait_seconds,
         index_folder=_index_folder(),
+        assets=Assets(assets_of(config)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Asking a price: one amount on the ledgers that have a coin, paid to an account of each.
+"""Asking a price: one amount, in coins or in a token, paid to an account of each ledger.
 
 That somebody holds accounts on several ledgers is never told from their bytes: who is paid on a
 ledger is named, or is the account there of the key that asks.
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from caimi.client.amounts import format_amount, parse_amount
 from caimi.client.context import Context
+from caimi.client.parties import party
 from caimi.client.resolve import as_uri
+from caimi.config import COIN
 from caimi.errors.ledgers import NotOffered
-from caimi.errors.operations import UsageError
+from caimi.errors.operations import AssetUnknown, UsageError
 from caimi.journal import Operation
 from caimi.ledgers.home import home_model
-from caimi.ledgers.port import Account, Ledger, Price
+from caimi.ledgers.port import Account, Asset, Ledger, Price
 from caimi.uri import ModelUri
 
 _OFFER = "offer"
@@ -25,36 +27,72 @@ _OFFERS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class AskedPrice:
+    """What a licence costs on one ledger in one asset, and which account (CAIP-10) is paid.
+
+    `amount` is as people write it, `units` the same in the asset's smallest.
+    """
+
+    ledger: str
+    amount: str
+    symbol: str
+    units: str
+    payee: str
+
+    @property
+    def said(self) -> str:
+        """The amount with its symbol."""
+        return f"{self.amount} {self.symbol}"
+
+
+@dataclass(frozen=True, slots=True)
 class PricedModel:
-    """What a licence of a model costs now: by ledger the coins, and who is paid (CAIP-10)."""
+    """What a licence of a model costs now, in each asset on each ledger."""
 
     uri: str
-    prices: dict[str, str]
-    payees: dict[str, str]
+    prices: tuple[AskedPrice, ...]
 
 
-def asked_prices(context: Context, price: str, payees: Sequence[Account] = ()) -> list[Price]:
-    """Give one price on every ledger that has a coin, paid to a payee there or to one's own key.
+async def priced_in(context: Context, symbol: str | None) -> list[Asset]:
+    """Give what a symbol names on all ledgers, checked; without one their coins.
 
     Raises:
-        UsageError: it is no amount, or a payee is one of two on a ledger, or of one without a coin.
-        NotOffered: none has a coin.
-        KeyMissing: one has, and there is neither a payee nor a key of one's own.
+        NotOffered: no ledger has a coin.
+        AssetUnknown: no token of that symbol is configured on any.
+        AssetMismatch, TokenUnusable: as `Assets.checked`.
     """
-    coins = [each.coins.asset for each in context.ledgers.values() if each.coins is not None]
-    if not coins:
+    ledgers = context.ledgers.values()
+    named = [(ledger, context.assets.find(ledger, symbol)) for ledger in ledgers]
+    found = [await context.assets.checked(at, asset) for at, asset in named if asset is not None]
+    if found:
+        return found
+    if symbol in (None, COIN):
         raise NotOffered("None of the configured ledgers has a coin to ask a price in.")
+    known = ", ".join([COIN, *context.assets.symbols()])
+    raise AssetUnknown(f"No asset {symbol!r:.80} on any configured ledger; there are: {known}.")
+
+
+def asked_prices(
+    context: Context, price: str, assets: Sequence[Asset], payees: Sequence[Account] = ()
+) -> list[Price]:
+    """Give one price in assets, at most one a ledger, paid to a payee there or to one's own key.
+
+    Raises:
+        UsageError: it is no amount, or a payee is one of two on a ledger, or of one where it is
+            not paid.
+        KeyMissing: it is paid on a ledger where there is neither a payee nor a key of one's own.
+    """
     paid = {payee.ledger: payee for payee in payees}
     if len(paid) != len(payees):
         raise UsageError("Two payees are of one ledger; name one for each.")
-    for ledger in paid.keys() - {coin.ledger for coin in coins}:
+    for ledger in paid.keys() - {asset.ledger for asset in assets}:
         raise UsageError(f"Nothing is paid on {ledger}, where a payee is named: it has no coin.")
     return [
         Price(
-            parse_amount(price, coin),
-            paid.get(coin.ledger) or context.identity.account(coin.ledger),
+            parse_amount(price, asset),
+            paid.get(asset.ledger) or context.identity.account(asset.ledger),
         )
-        for coin in coins
+        for asset in assets
     ]
 
 
@@ -72,25 +110,70 @@ async def offer(
 
 
 async def set_price(
-    context: Context, uri: str | ModelUri, price: str, payees: Sequence[Account] = ()
+    context: Context,
+    uri: str | ModelUri,
+    price: str,
+    payees: Sequence[Account] = (),
+    symbol: str | None = None,
 ) -> PricedModel:
     """Ask another price for licences of a model, from its owner's key.
 
+    It is asked in what `symbol` names, on every ledger that has it; without one, in coins. Prices
+    in other assets stay as they are.
+
     Raises:
-        UsageError, NotOffered: as `asked_prices`.
+        UsageError, KeyMissing: as `asked_prices`.
+        NotOffered, AssetUnknown, AssetMismatch, TokenUnusable: as `priced_in`.
         UnknownModel: there is no such model.
         NotAllowed: it belongs to somebody else.
     """
     model = as_uri(uri)
-    wanted = asked_prices(context, price, payees)
+    wanted = asked_prices(context, price, await priced_in(context, symbol), payees)
     ledger = context.ledger(model.ledger)
     await home_model(ledger, model.model_id)
     who = context.identity.account(ledger.id).native.hex()
     whole = str(model.with_selector(None))
     async with context.journal.once("price", whole, who) as operation:
         await offer(context, operation, ledger, model.model_id, wanted)
-    return PricedModel(
-        whole,
-        {str(each.payee.ledger): format_amount(each.amount) for each in wanted},
-        {str(each.payee.ledger): context.name(each.payee) for each in wanted},
-    )
+    return PricedModel(whole, tuple(asked(context, each) for each in wanted))
+
+
+async def prices_of(context: Context, uri: str | ModelUri) -> PricedModel:
+    """Tell what a licence of a model costs now, in coins and in all configured tokens.
+
+    Raises:
+        UnknownModel: there is no such model.
+        AssetMismatch, TokenUnusable: it is sold for a token that is not what is configured.
+    """
+    model = as_uri(uri)
+    await home_model(context.ledger(model.ledger), model.model_id)
+    found = await asked_now(context, model.ledger, model.model_id)
+    return PricedModel(str(model.with_selector(None)), found)
+
+
+async def asked_now(context: Context, home: str, model_id: bytes) -> tuple[AskedPrice, ...]:
+    """Tell what a licence costs now, in every asset that is known; raises as `prices_of`."""
+    found = await offers(context, home, model_id)
+    for price in found:
+        asset = price.amount.asset
+        await context.assets.checked(context.ledger(asset.ledger), asset)
+    return tuple(asked(context, each) for each in found)
+
+
+async def offers(context: Context, home: str, model_id: bytes) -> list[Price]:
+    """Read a model's prices in every asset that is known, none of them checked."""
+    market, found = context.ledger(home).market, []
+    for ledger in context.ledgers.values():
+        coin = [] if ledger.coins is None else [ledger.coins.asset]
+        for asset in [*coin, *context.assets.on(ledger.id)]:
+            price = await market.price(model_id, asset)
+            if price is not None:
+                found.append(price)
+    return found
+
+
+def asked(context: Context, price: Price) -> AskedPrice:
+    """Tell a price as people read it."""
+    asset, units = price.amount.asset, str(price.amount.units)
+    amount, payee = format_amount(price.amount), party(context, price.payee)
+    return AskedPrice(str(asset.ledger), amount, asset.symbol, units, payee)

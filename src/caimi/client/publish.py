@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from caimi.client.context import Context, Progress, no_progress
-from caimi.client.pricing import asked_prices, offer
+from caimi.client.pricing import asked_prices, offer, priced_in
 from caimi.client.resolve import as_uri, resolve
 from caimi.custody import tdh2
 from caimi.custody.label import label_for
@@ -115,7 +115,9 @@ async def publish(
     check_model_name(name)
     check_version(version)
     check_licence(described.licence)
-    asked = [] if price is None else asked_prices(context, price, payees)
+    asked = []
+    if price is not None:
+        asked = asked_prices(context, price, await priced_in(context, None), payees)
     said = await _Said.of(context, described)
     where = context.ledger(ledger)
     account = context.identity.account(where.id)

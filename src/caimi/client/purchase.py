@@ -7,10 +7,14 @@ or a timeout returns it.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from caimi.client.amounts import format_amount, parse_amount
+from caimi.client.allowance import allowance
+from caimi.client.amounts import format_amount, parse_amount, said
 from caimi.client.context import Context
+from caimi.client.pricing import offers
 from caimi.client.resolve import Resolved, resolve
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import (
@@ -23,7 +27,15 @@ from caimi.errors.operations import (
     PurchaseRefunded,
 )
 from caimi.journal import Operation, operation_key
-from caimi.ledgers.port import Account, Asset, Exactly, Ledger, Money, PurchaseState
+from caimi.ledgers.port import (
+    Account,
+    Asset,
+    Exactly,
+    Ledger,
+    Money,
+    PurchaseState,
+    offered,
+)
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
@@ -32,20 +44,22 @@ _BUY = "buy"
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A licence that the home ledger has recorded."""
+    """A licence that the home ledger has recorded, and its price in what `symbol` names."""
 
     uri: str
     consumer: str
     ledger: str
     price: str
+    symbol: str
     tx: str
     licence_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What the buyer allows now, whatever an earlier run was told; amounts in smallest units."""
+    """What the buyer allows now, whatever an earlier run was told: in what, and how much of it."""
 
+    asset: Asset
     most: Money | None
     timeout_seconds: int
 
@@ -64,12 +78,16 @@ async def buy(
     uri: str | ModelUri,
     *,
     ledger: str,
+    asset: str | None = None,
     max_price: str | None = None,
     reader: Account | None = None,
     timeout_seconds: int = PACKET_SECONDS,
     again: bool = False,
 ) -> Bought:
     """Buy a licence of the version `uri` names, paying on `ledger`; running it again finishes it.
+
+    It is paid in the ledger's coin, or in the token whose symbol is `asset`: then the market is
+    first allowed to take exactly the price, and nothing else.
 
     It is for the `reader`, an account of the paying ledger, or for oneself; what comes back is
     one's own. Where a reader who is somebody else has licences elsewhere is not looked up.
@@ -86,10 +104,12 @@ async def buy(
         PurchaseRefunded: the purchase failed and the money is back.
         StillInFlight: no relayer carried it in time; run again to go on waiting.
         InsufficientFunds: the account cannot pay.
+        AssetUnknown, AssetMismatch, TokenUnusable: as `Assets.used`.
     """
     paying = context.ledger(ledger)
-    most = None if max_price is None else parse_amount(max_price, context.coin(ledger))
-    terms = _Terms(most, timeout_seconds)
+    paid_in = await context.asset(ledger, asset)
+    most = None if max_price is None else parse_amount(max_price, paid_in)
+    terms = _Terms(paid_in, most, timeout_seconds)
     resolved = await resolve(context, uri)
     account = context.identity.account(paying.id)
     wanted = _Wanted(resolved, paying, account if reader is None else reader)
@@ -165,12 +185,11 @@ async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _
     if signed:
         await _check_terms(context, operation, resolved, paying, terms)
     else:  # whatever an earlier run noted, it did nothing yet: today's price and terms count
-        agreed = await _agreed_price(resolved, context.coin(paying.id), terms)
+        agreed = await _agreed_price(context, resolved, terms)
         deadline = (await paying.head()).time + terms.timeout_seconds
-        await operation.note(amount=str(agreed.units), timeout=deadline)
-    amount = _noted(operation, context, paying)
+        await operation.note(timeout=deadline, **_money(agreed))
     if home.id == paying.id:
-        tx = await _buy_at_home(context, operation, wanted, amount)
+        tx = await _buy_at_home(context, operation, wanted, _noted(operation, context, paying))
     else:
         tx = await _buy_from_afar(context, operation, wanted, terms)
     amount = _noted(operation, context, paying)
@@ -181,13 +200,24 @@ async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _
         consumer=context.name(consumer),
         ledger=paying.id,
         price=format_amount(amount),
+        symbol=amount.asset.symbol,
         tx=tx,
         licence_id=f"0x{licence.licence_id.hex()}",
     )
 
 
+def _money(amount: Money) -> dict[str, object]:
+    """Give an amount as the journal has it."""
+    return {"amount": str(amount.units), "asset": amount.asset.native.hex()}
+
+
 def _noted(operation: Operation, context: Context, paying: Ledger) -> Money:
-    return context.coin(paying.id).of(int(str(operation.facts["amount"])))
+    native = bytes.fromhex(str(operation.facts.get("asset", "")))
+    if native:
+        asset = context.assets.known(Asset(paying.id, native))
+    else:
+        asset = offered(paying.coins, paying.id, "coin").asset
+    return asset.of(int(str(operation.facts["amount"])))
 
 
 async def _check_terms(
@@ -204,24 +234,40 @@ async def _check_terms(
 
 
 def _check_amount(amount: Money, resolved: Resolved, paying: Ledger, terms: _Terms) -> None:
+    if amount.asset != terms.asset:
+        raise BegunOtherwise(
+            f"A purchase of {resolved.uri} on {paying.id} was begun for {said(amount)}, and not "
+            f"in {terms.asset.symbol}.",
+            next_step="Run `caimi buy URI` with the asset it was begun in to finish it: it is paid "
+            "once, and comes back if it fails.",
+        )
     if terms.most is not None and amount > terms.most:
         raise BegunOtherwise(
-            f"A purchase of {resolved.uri} on {paying.id} was begun for {format_amount(amount)}, "
-            f"more than the {format_amount(terms.most)} that are allowed now.",
+            f"A purchase of {resolved.uri} on {paying.id} was begun for {said(amount)}, "
+            f"more than the {said(terms.most)} that are allowed now.",
             next_step=f"Run it with --max-price {format_amount(amount)} to finish it: it is paid "
             "once, and comes back if it fails.",
         )
 
 
-async def _agreed_price(resolved: Resolved, coin: Asset, terms: _Terms) -> Money:
-    price = await resolved.ledger.market.price(resolved.model.model_id, coin)
+async def _agreed_price(context: Context, resolved: Resolved, terms: _Terms) -> Money:
+    model_id, asset = resolved.model.model_id, terms.asset
+    price = await resolved.ledger.market.price(model_id, asset)
     if price is None:
-        raise NotForSale(f"{resolved.uri} is not for sale on {coin.ledger}.")
+        others = await offers(context, resolved.ledger.id, model_id)
+        there = [said(each.amount) for each in others if each.amount.asset.ledger == asset.ledger]
+        raise NotForSale(
+            f"{resolved.uri} is not for sale on {asset.ledger} in {asset.symbol}.",
+            next_step=f"It is for sale there for {' or '.join(there)}: name that asset behind the "
+            "URI, as in `caimi buy URI EURX`."
+            if there
+            else None,
+        )
     amount = price.amount
     if terms.most is not None and amount > terms.most:
         raise PriceAboveLimit(
-            f"{resolved.uri} costs {format_amount(amount)} on {coin.ledger}, "
-            f"more than the {format_amount(terms.most)} agreed to."
+            f"{resolved.uri} costs {said(amount)} on {asset.ledger}, "
+            f"more than the {said(terms.most)} agreed to."
         )
     return amount
 
@@ -230,9 +276,22 @@ async def _buy_at_home(
     context: Context, operation: Operation, wanted: _Wanted, amount: Money
 ) -> str:
     model_id, version = wanted.resolved.model.model_id, wanted.resolved.version.version
-    call = wanted.paying.market.buy(model_id, version, amount, wanted.reader)
-    receipt = await context.submit(operation, _BUY, call)
+    async with _payable(context, operation, wanted.paying, amount):
+        call = wanted.paying.market.buy(model_id, version, amount, wanted.reader)
+        receipt = await context.submit(operation, _BUY, call)
     return receipt.tx
+
+
+@asynccontextmanager
+async def _payable(
+    context: Context, operation: Operation, paying: Ledger, amount: Money
+) -> AsyncIterator[None]:
+    """Have the market allowed to take the amount, unless a signed purchase had that before."""
+    if not (amount and amount.asset.native) or await operation.sent(_BUY):
+        yield
+        return
+    async with allowance(context, paying, amount):
+        yield
 
 
 async def _buy_from_afar(
@@ -245,15 +304,17 @@ async def _buy_from_afar(
     purchase = await paying.market.purchase_of(route.client_id, model_id, version, account, reader)
     if purchase is None or await operation.sent(_BUY):
         amount, timeout = _noted(operation, context, paying), int(str(operation.facts["timeout"]))
-        call = await paying.market.buy_remote(
-            route.client_id, model_id, version, amount, timeout, reader
-        )
-        receipt = await context.submit(operation, _BUY, call)
+        async with _payable(context, operation, paying, amount):
+            call = await paying.market.buy_remote(
+                route.client_id, model_id, version, amount, timeout, reader
+            )
+            receipt = await context.submit(operation, _BUY, call)
         await operation.note(purchase=receipt.effect.hex(), tx=receipt.tx)
     else:  # made from here by this key, and not by this journal
         assert purchase.paid is not None
-        _check_amount(purchase.paid, resolved, paying, terms)
-        await operation.note(purchase=purchase.purchase_id.hex(), amount=str(purchase.paid.units))
+        paid = context.assets.known(purchase.paid.asset).of(purchase.paid.units)
+        _check_amount(paid, resolved, paying, terms)
+        await operation.note(purchase=purchase.purchase_id.hex(), **_money(paid))
     amount = _noted(operation, context, paying)
     purchase_id = bytes.fromhex(str(operation.facts["purchase"]))
 
@@ -261,17 +322,18 @@ async def _buy_from_afar(
         # A node that lags shows no purchase at all, or none of its money: one height for both.
         height = Exactly((await paying.head()).height)
         state = (await paying.market.purchase(purchase_id, height)).state
-        owed = await paying.market.owed(account, at=height)
+        owed = await paying.market.owed(account, amount.asset, at=height)
         ends = (PurchaseState.COMPLETED, PurchaseState.REFUNDED)
         return (state, owed) if state in ends else None
 
     state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}")
     if state is PurchaseState.REFUNDED:
         if owed:
-            await context.submit(operation, "refund", paying.market.withdraw(account))
+            withdrawal = paying.market.withdraw(account, amount.asset)
+            await context.submit(operation, "refund", withdrawal)
         await operation.reopen()
         raise PurchaseRefunded(
             f"The purchase of {resolved.uri} did not take effect; "
-            f"{format_amount(amount)} came back on {paying.id}."
+            f"{said(amount)} came back on {paying.id}."
         )
     return str(operation.facts.get("tx", ""))

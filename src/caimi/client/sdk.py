@@ -96,6 +96,8 @@ class Network:
     verify_receipt = _blocking(AsyncNetwork.verify_receipt)
     licences = _blocking(AsyncNetwork.licences)
     set_price = _blocking(AsyncNetwork.set_price)
+    prices = _blocking(AsyncNetwork.prices)
+    packets = _blocking(AsyncNetwork.packets)
     set_alias = _blocking(AsyncNetwork.set_alias)
     alias_history = _blocking(AsyncNetwork.alias_history)
     deprecate = _blocking(AsyncNetwork.deprecate)

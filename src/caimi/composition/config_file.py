@@ -7,7 +7,7 @@ import re
 import stat
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
@@ -17,13 +17,16 @@ import tomli_w
 from caimi.errors.deploying import ConfigNotWritten
 
 _HEADER: Final = re.compile(r"\s*\[{1,2}[\w.\"' -]+\]{1,2}\s*(#.*)?")
-_LEDGER: Final = re.compile(r"\s*\[\[\s*ledgers\s*\]\]\s*(#.*)?")
+_LEDGERS: Final = "ledgers"
 
 
-def add_to_ledger(file: Path, ledger: str, added: Mapping[str, object]) -> None:
+def add_to_ledger(
+    file: Path, ledger: str, added: Mapping[str, object], within: Sequence[str] = ()
+) -> None:
     """Write `added` keys and tables into the table of a ledger (CAIP-2), which has none of them.
 
-    The file is replaced whole or not at all, and keeps its mode.
+    `within` names the table that the ledgers are in, a profile's. The file is replaced whole or
+    not at all, and keeps its mode.
 
     Raises:
         ConfigNotWritten: the table is not found, or the file cannot be written; it is as it was.
@@ -31,23 +34,25 @@ def add_to_ledger(file: Path, ledger: str, added: Mapping[str, object]) -> None:
     place = Path(os.path.realpath(file))
     try:
         text = place.read_bytes().decode()
-        replace_file(place, with_added(text, ledger, added).encode())
+        replace_file(place, with_added(text, ledger, added, within).encode())
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or error
-        lines = "".join(_written(added))
+        lines = "".join(_written(added, within))
         raise ConfigNotWritten(
             f"{file} could not be changed ({said}). Add to the table of {ledger}:\n{lines}"
         ) from error
 
 
-def with_added(text: str, ledger: str, added: Mapping[str, object]) -> str:
-    """Give the text of a configuration with `added` in a ledger's table.
+def with_added(
+    text: str, ledger: str, added: Mapping[str, object], within: Sequence[str] = ()
+) -> str:
+    """Give the text of a configuration with `added` in a ledger's table, as `add_to_ledger` does.
 
     Raises:
         ValueError: that cannot be done without changing what the text says besides.
     """
     before = tomllib.loads(text)
-    tables = before.get("ledgers")
+    tables = _in_table(before, within).get(_LEDGERS)
     places = [
         number
         for number, table in enumerate(tables if isinstance(tables, list) else [])
@@ -56,7 +61,7 @@ def with_added(text: str, ledger: str, added: Mapping[str, object]) -> str:
     if len(places) != 1:
         raise ValueError(f"it has {len(places)} tables of {ledger}")
     wanted: dict[str, Any] = deepcopy(before)
-    table = wanted["ledgers"][places[0]]
+    table = _in_table(wanted, within)[_LEDGERS][places[0]]
     if table.keys() & added.keys():
         raise ValueError("something of it is there already")
     table.update(deepcopy(dict(added)))
@@ -64,8 +69,8 @@ def with_added(text: str, ledger: str, added: Mapping[str, object]) -> str:
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith(("\n", "\r")):
         lines[-1] += ending
-    at = _end_of_table(lines, places[0])
-    new = [line.replace("\n", ending) for line in _written(added)]
+    at = _end_of_table(lines, places[0], within)
+    new = [line.replace("\n", ending) for line in _written(added, within)]
     found = "".join([*lines[:at], *new, *lines[at:]])
     try:
         agrees = tomllib.loads(found) == wanted
@@ -76,9 +81,19 @@ def with_added(text: str, ledger: str, added: Mapping[str, object]) -> str:
     return found
 
 
-def _end_of_table(lines: list[str], number: int) -> int:
+def _in_table(document: dict[str, Any], within: Sequence[str]) -> dict[str, Any]:
+    for name in within:
+        document = document.get(name, {})
+        if not isinstance(document, dict):
+            raise ValueError(f"{name} is no table")
+    return document
+
+
+def _end_of_table(lines: list[str], number: int, within: Sequence[str]) -> int:
     """Find the line after the last key of the table's own: its sub-tables come behind."""
-    headers = [at for at, line in enumerate(lines) if _LEDGER.fullmatch(line.rstrip("\r\n"))]
+    path = r"\s*\.\s*".join(map(re.escape, (*within, _LEDGERS)))
+    header = re.compile(rf"\s*\[\[\s*{path}\s*\]\]\s*(#.*)?")
+    headers = [at for at, line in enumerate(lines) if header.fullmatch(line.rstrip("\r\n"))]
     if number >= len(headers):
         raise ValueError("its ledgers are not written as [[ledgers]] tables")
     end = headers[number] + 1
@@ -91,13 +106,14 @@ def _end_of_table(lines: list[str], number: int) -> int:
     return end
 
 
-def _written(added: Mapping[str, object]) -> list[str]:
+def _written(added: Mapping[str, object], within: Sequence[str]) -> list[str]:
     """Write keys, and after them tables, as lines."""
     keys = {name: value for name, value in added.items() if not isinstance(value, Mapping)}
     lines = tomli_w.dumps(keys).splitlines(keepends=True)
     for name, value in added.items():
         if isinstance(value, Mapping):
-            lines += [f"\n[ledgers.{name}]\n", *tomli_w.dumps(value).splitlines(keepends=True)]
+            header = ".".join((*within, _LEDGERS, name))
+            lines += [f"\n[{header}]\n", *tomli_w.dumps(value).splitlines(keepends=True)]
     return lines
 
 

@@ -16,7 +16,7 @@ from caimi.composition.ledgers import family_of
 from caimi.config import Config, LedgerSection, PlaceSection
 from caimi.errors.deploying import DeploymentBegun, DeploymentDiffers
 from caimi.errors.operations import BegunOtherwise, UnknownLedger
-from caimi.journal import Journal, Operation
+from caimi.journal import Journal, Operation, operation_key
 from caimi.ledgers.port import (
     Account,
     LedgerId,
@@ -86,16 +86,32 @@ async def check_deployed(section: LedgerSection) -> None:
         raise DeploymentDiffers(f"On {section.id} {'; '.join(wrong)}.")
 
 
+async def end_deployment(journal: Journal, section: LedgerSection) -> None:
+    """End a deployment that was killed after it was configured, or was configured by hand."""
+    known = await journal.find(operation_key(KIND, section.id))
+    if known is None or known.finished:
+        return
+    async with journal.operation(KIND, section.id) as operation:
+        await operation.finish()
+
+
 class Deploying:
-    """One deployment, while its operation is held: planned, carried out, and written down."""
+    """One deployment, while its operation is held: planned, carried out, and written down.
+
+    `source` is the configuration's, as `config_source` gives it.
+    """
 
     def __init__(
-        self, operation: Operation, journal: Journal, place: LedgerPlace, file: Path
+        self,
+        operation: Operation,
+        journal: Journal,
+        place: LedgerPlace,
+        source: tuple[Path, tuple[str, ...]],
     ) -> None:
         self._operation = operation
         self._journal = journal
         self._place = place
-        self._file = file
+        self._source = source
         self._office = administration_of(place)
 
     async def known(self) -> LedgerSection | None:
@@ -146,6 +162,10 @@ class Deploying:
             )
         return plan
 
+    async def plan_anew(self, account: Account) -> LedgerPlan:
+        """Tell what a deployment takes that leaves what was begun; raises as ledgers do."""
+        return await self._office.plan(self._place, account.native)
+
     async def carry_out(
         self, signer: Signer, guardian: bytes | None, tell: Callable[[str], None]
     ) -> LedgerSection:
@@ -179,7 +199,8 @@ class Deploying:
         known = {"id", "name", "family", *self._place.told}
         added = {name: value for name, value in said.items() if name not in known}
         if added:
-            add_to_ledger(self._file, section.id, added)
+            file, within = self._source
+            add_to_ledger(file, section.id, added, within)
         await self._operation.finish()
 
 

@@ -29,6 +29,7 @@ from caimi.ledgers.port import (
     LedgerId,
     LedgerPlan,
     LightClient,
+    Outbox,
     Route,
     RouteEnd,
     Signer,
@@ -117,15 +118,25 @@ class Routing:
         if begun is not None and begun != self._terms():
             ids = " and ".join(end.here.id for end in self._ends)
             raise RouteBegun(f"A route between {ids} was begun with other terms: {begun}.")
-        plans = await asyncio.gather(
-            *(
-                office.plan_route(
-                    end, account.native, outbox=self._journal, key=self._operation.key
-                )
-                for office, end, account in self._with(accounts)
-            )
+        return await self._planned(accounts, self._journal)
+
+    async def plan_anew(self, accounts: Sequence[Account]) -> list[LedgerPlan]:
+        """Tell what a route takes that leaves what was begun.
+
+        Raises:
+            RouteUnfit: as `plan` says.
+        """
+        return await self._planned(accounts, None)
+
+    async def _planned(
+        self, accounts: Sequence[Account], outbox: Outbox | None
+    ) -> list[LedgerPlan]:
+        key = self._operation.key
+        plans = (
+            office.plan_route(end, account.native, outbox=outbox, key=key)
+            for office, end, account in self._with(accounts)
         )
-        return list(plans)
+        return list(await asyncio.gather(*plans))
 
     async def carry_out(self, signers: Sequence[Signer], tell: TellingOutbox) -> Joined:
         """Add both ends, name each to the other, check both, and end the operation.

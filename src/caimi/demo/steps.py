@@ -95,7 +95,8 @@ async def license_from_another_ledger(world: World, uri: str, report: Report) ->
     with report.step("3 find", world.b.id) as step:
         found = await catalogue.search(world.consumer, "demo")
         require(len(found) == 1, f"The search found {len(found)} models.")
-        price = found[0].prices.get(world.b.id)
+        asked = {each.ledger: each.amount for each in found[0].prices}
+        price = asked.get(world.b.id)
         require(price == (PRICE if sells(world) else None), f"The model costs {price} on B.")
         terms = f"for {price}" if price else "for no money: its publisher grants licences"
         step.prove(f"the consumer on {world.b.id} sees {found[0].name} {found[0].latest} {terms}")

@@ -113,8 +113,8 @@ class Devnet:
     async def _found(
         self, tell: Callable[[str], None], ledgers: Sequence[str], base: int | None
     ) -> None:
-        plan, kinds = NetworkPlan.of(ledgers, base), _kinds(ledgers)
         check_extras("service", "wasm")  # which its nodes and its worker need
+        plan, kinds = NetworkPlan.of(ledgers, base), _kinds(ledgers)
         self._end_all()
         check_ports(plan.ports)
         self._forget()

@@ -408,3 +408,11 @@ class NotOffered(LedgerError):
     code = "CAIMI-L047"
     why = "Not every kind of ledger has coins, fees for relayers, proofs of its state, or watchers."
     next_step = "Use another ledger for it; docs/architecture.md says what each kind offers."
+
+
+class TokenUnusable(LedgerError):
+    """The contract of a token does not do what tokens do."""
+
+    code = "CAIMI-L055"
+    why = "There is no token at that address, or its contract answers or moves otherwise."
+    next_step = "Compare the address under [[assets]] in caimi.toml with what its issuer says."

@@ -308,3 +308,19 @@ class ExtraMissing(CaimiError):
         "Running models as WebAssembly, services and the demonstration are extras: they are large."
     )
     next_step = "Run `pip install 'caimi[all]'`, or with the one extra that the message names."
+
+
+class AssetUnknown(CaimiError):
+    """No asset of that name is configured for the ledger."""
+
+    code = "CAIMI-C077"
+    why = "A token is known by what [[assets]] in caimi.toml says of it; a ledger's coin is `coin`."
+    next_step = "Add it to [[assets]] with its symbol, ledger, address and decimals."
+
+
+class AssetMismatch(CaimiError):
+    """A token's contract does not say of itself what the configuration says of it."""
+
+    code = "CAIMI-C078"
+    why = "With other decimals another amount would be paid; with another symbol, another token."
+    next_step = "Look the contract up at its issuer's, then correct [[assets]] in caimi.toml."

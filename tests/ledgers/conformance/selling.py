@@ -173,6 +173,8 @@ class CoinlessFacet(Facet):
             await offered(ledger.coins, ledger.id, "coin").balance(alice)
         with pytest.raises(NotOffered, match=r"coin|holds"):
             offered(ledger.coins, ledger.id, "coin").transfer(alice, Asset(ledger.id, b"").of(1))
+        with pytest.raises(NotOffered, match="tokens"):
+            offered(ledger.tokens, ledger.id, "tokens")
 
     async def test_nothing_is_priced_bought_or_paid_out(self, world: World):
         ledger, market = world.ledger, world.ledger.market

@@ -30,9 +30,12 @@ class SubmittingFacet(Facet):
     ):
         signed = await world.ledger.sign(self.publishing(world), world.alice)
         assert await world.site.sent(world.alice) == 0
+        for tx in (signed.tx, signed.tx[:-1], "77" * 32, "", "\x00"):
+            assert await world.ledger.height_of(tx) is None
         first = await world.ledger.broadcast(signed)
         again = await world.ledger.broadcast(signed)
         assert first.tx == again.tx == signed.tx
+        assert await world.ledger.height_of(first.tx) == first.height
         assert await world.site.sent(world.alice) == 1
         assert await self.versions(world) == 1
 

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 def buy(
     uri: UriArgument,
+    asset: Annotated[
+        str | None,
+        typer.Argument(help="Symbol of the token to pay in, of [[assets]]; else coins."),
+    ] = None,
     ledger: LedgerOption = None,
-    max_price: Annotated[str | None, typer.Option(help="Refuse to pay more, in coins.")] = None,
+    max_price: Annotated[str | None, typer.Option(help="Refuse to pay more of it.")] = None,
     reader: Annotated[
         str | None,
         typer.Option(help="Whose licence it is: an account there, or a key's name; else yours."),
@@ -39,24 +43,25 @@ def buy(
 ) -> None:
     """Buy a licence, paying on any ledger; on the model's own unless --ledger names another.
 
-    Example: [bold]caimi buy caimi:eip155:31337:0x…@1.0.0 -l b -k bob[/bold]
+    Example: [bold]caimi buy caimi:eip155:31337:0x…@1.0.0 -l b -k bob --max-price 13 EURX[/bold]
     """
+    terms = {"ledger": ledger, "asset": asset, "max_price": max_price, "reader": reader}
 
     async def work(net: AsyncNetwork) -> None:
         try:
-            done = await net.buy(
-                uri, ledger=ledger, max_price=max_price, reader=reader, again=again
-            )
+            done = await net.buy(uri, again=again, **terms)
         except LicensedElsewhere as error:
             if as_json or not somebody_there():
                 raise
             err.print(f"[yellow]{plain(error.what)}[/yellow] {plain(error.why)}")
             if not typer.confirm("Pay for another one all the same?"):
                 raise
-            done = await net.buy(uri, ledger=ledger, max_price=max_price, reader=reader, again=True)
+            done = await net.buy(uri, again=True, **terms)
+        told = fields_of(done)
         if as_json:
-            print_json({"ok": True, **fields_of(done)})
+            print_json({"ok": True, **told})
         else:
-            facts("Licensed", fields_of(done))
+            told["price"] = f"{done.price} {told.pop('symbol')}"
+            facts("Licensed", told)
 
     with_network(config, key, as_json, work)

@@ -13,7 +13,6 @@ from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_networ
 from caimi.cli.output import block_bars, print_json, say, table
 
 if TYPE_CHECKING:
-    from caimi.client.catalogue import HistoryLine
     from caimi.client.network import AsyncNetwork
 
 _LONG: Final = re.compile(r"(0x[0-9a-f]{8})[0-9a-f]{56,}")
@@ -52,23 +51,13 @@ def history(
             print_json({"ok": True, "history": lines})
         else:
             for line in lines:
-                say(
-                    "{}  {}  [bold]{}[/bold]  {}  [dim]block {}, {}[/dim]",
-                    _when(line.time),
-                    line.ledger,
-                    _event(line),
-                    _LONG.sub(r"\1…", line.detail),
-                    line.height,
-                    _LONG.sub(r"\1…", line.tx),
-                )
+                undone = "" if line.final else " (not final yet)"
+                what = f"{line.who.removeprefix(f'{line.ledger}:')} {line.what}".strip()
+                say("{}  {}  {}{}", _when(line.time), line.ledger, what, undone)
             if not lines:
-                say("[dim]Nothing happened to it.[/dim]")
+                say("Nothing has happened to it on the configured ledgers.")
 
     with_network(config, None, as_json, work, reading=True)
-
-
-def _event(line: HistoryLine) -> str:
-    return line.event if line.final else f"{line.event} (not final yet)"
 
 
 def _when(seconds: int) -> str:

@@ -64,7 +64,7 @@ def _heading(model: FoundModel) -> str:
 
 
 def _told(model: FoundModel) -> dict[str, object]:
-    sold = ", ".join(f"{price} on {where}" for where, price in model.prices.items())
+    sold = ", ".join(f"{price.said} on {price.ledger}" for price in model.prices)
     others = f"{model.namesakes} other models have this name" if model.namesakes else ""
     if model.namesakes == 1:
         others = "another model has this name"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_network
-from caimi.cli.output import facts, fields_of, print_json, table
+from caimi.cli.output import block_bars, facts, fields_of, print_json, table
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -29,7 +29,8 @@ def show(
     """
 
     async def work(net: AsyncNetwork) -> None:
-        shown = await net.show(uri)
+        with block_bars(quiet=as_json) as progress:
+            shown = await net.show(uri, progress=progress)
         family = await net.lineage(shown.uri) if lineage else ()
         if as_json:
             told = {"lineage": [_ancestor(each) for each in family]} if lineage else {}
@@ -49,10 +50,11 @@ def show(
                 "versions": ", ".join(
                     version + (" (deprecated)" if gone else "") for version, gone in shown.versions
                 ),
-                "prices": ", ".join(f"{p} on {ledger}" for ledger, p in shown.prices.items())
+                "aliases": ", ".join(f"{name} is {v}" for name, v in shown.aliases.items()),
+                "prices": ", ".join(f"{each.said} on {each.ledger}" for each in shown.prices)
                 or "not for sale",
                 "framework": manifest.framework,
-                "licence": manifest.licence,
+                "licence": f"{manifest.licence}; {shown.licences} granted",
                 "inputs": ", ".join(map(_tensor, manifest.inputs)),
                 "outputs": ", ".join(map(_tensor, manifest.outputs)),
                 "metrics": ", ".join(f"{k} {v:.4g}" for k, v in (manifest.metrics or {}).items()),

@@ -29,14 +29,18 @@ async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> li
             for each in config.ledgers
         ),
         *(
-            within_time(f"contracts {each.name}", on_ledgers.check_contracts(each))
+            within_time(
+                f"contracts {each.name}", on_ledgers.told_once(on_ledgers.check_contracts(each))
+            )
             for each in config.ledgers
         ),
         within_time("routes", on_ledgers.check_routes(config.ledgers)),
         *(
             within_time(
                 f"accounts {each.name}",
-                on_ledgers.check_balances(each, accounts.get(LedgerId(each.id), [])),
+                on_ledgers.told_once(
+                    on_ledgers.check_balances(each, accounts.get(LedgerId(each.id), []))
+                ),
             )
             for each in config.ledgers
         ),

@@ -25,6 +25,7 @@ from caimi.ledgers.evm.facets.publishers import VersionPublishers
 from caimi.ledgers.evm.facets.receipts import EvmReceiptLog
 from caimi.ledgers.evm.facets.registry import EvmRegistry
 from caimi.ledgers.evm.facets.relay_fees import EvmRelayFees
+from caimi.ledgers.evm.facets.tokens import EvmTokens
 from caimi.ledgers.evm.facets.watching import EvmWatching
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.contract import Contract
@@ -80,6 +81,7 @@ class EvmLedger:
         self._clock = clock
         self.accounts = EvmAccounts(self.id)
         self.coins = EvmCoins(chain)
+        self.tokens = EvmTokens(chain, deployment.contracts["market"])
         self.contract_accounts = EvmContractAccounts(chain)
         contracts = {
             name: Contract(chain, deployment.contracts[name], artifact(kind).interface)
@@ -153,6 +155,10 @@ class EvmLedger:
     ) -> list[BlockFacts]:
         """Tell of all blocks after a height as they are now, final or not."""
         return await self._feed.recent(after, kinds)
+
+    async def height_of(self, tx: str) -> int | None:
+        """Tell which block a transaction is in; None for what is in none, or names none."""
+        return await self.chain.height_of(tx)
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         """Check that `call` would succeed, price it, and sign it with the account's next nonce."""

@@ -42,6 +42,7 @@ class MachineLedger:
     """One connection to such a ledger, which waits `patience` seconds for what never comes."""
 
     contract_accounts = None
+    tokens = None
     watching = None
     deployed_at = 0
 
@@ -100,6 +101,10 @@ class MachineLedger:
         self, after: int, kinds: Collection[FactKind] = EVERY_KIND
     ) -> list[BlockFacts]:
         return list(blocks_after(self._chain, after, self._chain.head.height, kinds))
+
+    async def height_of(self, tx: str) -> int | None:
+        found = self._chain.find(tx)
+        return None if found is None else found.block.height
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
         return self._sending.sign(self._ours(call), signer)

@@ -110,6 +110,7 @@ from caimi.ledgers.port.statements import (
     StatementDomain,
     StatementType,
 )
+from caimi.ledgers.port.tokens import Tokens
 from caimi.ledgers.port.watching import Watching
 
 __all__ = [
@@ -214,6 +215,7 @@ __all__ = [
     "StatementType",
     "StoredKey",
     "ToldFact",
+    "Tokens",
     "UnlockedModel",
     "VersionRecord",
     "Wallet",

@@ -19,6 +19,7 @@ from caimi.ledgers.port.keys import Signer
 from caimi.ledgers.port.market import Market
 from caimi.ledgers.port.receipts import ReceiptLog
 from caimi.ledgers.port.registry import Registry
+from caimi.ledgers.port.tokens import Tokens
 from caimi.ledgers.port.watching import Watching
 
 R = TypeVar("R")
@@ -44,6 +45,11 @@ class Ledger(Protocol):
     @property
     def coins(self) -> Coins | None:
         """The ledger's own coin; None on ledgers that have none."""
+        ...
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """What else is paid in; None on ledgers where nothing else is."""
         ...
 
     @property
@@ -93,6 +99,10 @@ class Ledger(Protocol):
 
         Those that are not final may be replaced by others: read them anew each time.
         """
+        ...
+
+    async def height_of(self, tx: str) -> int | None:
+        """Tell which block a transaction is in; None for what is in none, or names none."""
         ...
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:

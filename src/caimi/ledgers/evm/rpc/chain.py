@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
 from caimi.ledgers.port.heights import Moving
 
 _REVERTED = 3
+_TX = re.compile(r"0x[0-9a-fA-F]{64}")
 # What nodes say of a height above their own.
 _NO_SUCH_BLOCK = (
     "header not found",
@@ -134,6 +136,16 @@ class Chain:
     async def head_height(self) -> int:
         """Give the newest height."""
         return quantity(await self._ask("eth_blockNumber"))
+
+    async def height_of(self, tx: str) -> int | None:
+        """Tell which block a transaction is in; None for what is in none, or names none."""
+        if not _TX.fullmatch(tx):
+            return None
+        receipt = await self._ask("eth_getTransactionReceipt", tx)
+        if receipt is None:
+            return None
+        (height,) = fields(receipt, "blockNumber")
+        return quantity(height)
 
     async def balance(self, account: bytes) -> int:
         """Give the account's coins in wei."""

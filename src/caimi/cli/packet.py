@@ -1,0 +1,76 @@
+"""`caimi packet`: what became of one packet, on both ledgers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caimi.cli.options import ConfigOption, JsonOption, LedgerOption, with_network
+from caimi.cli.output import facts, print_json
+
+if TYPE_CHECKING:
+    from caimi.client.network import AsyncNetwork
+    from caimi.client.packets import FollowedPacket, PacketStep
+
+app = typer.Typer(help="Packets between ledgers.", no_args_is_help=True)
+
+
+@app.command()
+def show(
+    named: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|TX", help="CLIENT/SEQUENCE, or a transaction that sent or carried it."
+        ),
+    ],
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow a packet over both ledgers: what happened, what it waits for, what to do next.
+
+    Example: [bold]caimi packet show caimi-31337-0/7[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        found = await net.packets(named, ledger)
+        if as_json:
+            print_json({"ok": True, "packets": found})
+            return
+        for packet in found:
+            facts(f"Packet {packet.id}", _told(packet))
+
+    with_network(config, None, as_json, work, reading=True)
+
+
+def _told(packet: FollowedPacket) -> dict[str, object]:
+    fees = [
+        f"{fee.amount} by {fee.payer} for {fee.relayer}" + ("" if fee.held else " (ended)")
+        for fee in packet.fees
+    ]
+    return {
+        "from": packet.source,
+        "to": f"{packet.destination}, by its client {packet.dest_client}",
+        "carries": "; ".join(packet.carries),
+        **{step.what: _step(step) for step in packet.steps},
+        "answer": packet.answer,
+        "fees": "; ".join(fees),
+        "outcome": packet.outcome,
+        "times out": "" if packet.steps[1:] else _when(packet.timeout),
+        "waits for": packet.waits_for,
+        "next": packet.next_step,
+    }
+
+
+def _step(step: PacketStep) -> str:
+    sure = "" if step.final else ", not final yet"
+    return f"{_when(step.time)} in block {step.height} of {step.ledger}{sure}, tx {step.tx}"
+
+
+def _when(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds} s"
