@@ -10,7 +10,8 @@ from pathlib import Path
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (.*(?:\n(?!\$ ).*)*)", re.MULTILINE)
-_PRINTED = re.compile(r"^(\w+)=caimi:\S*…")
+_PRINTED = re.compile(r"^(\w+)=(caimi:|0x)\S*…")
+_COPIED = {"caimi:": "caimi:eip155:[0-9]+:0x[0-9a-f]+", "0x": "0x[0-9a-f]{64}$"}
 
 
 def commands_of(page: Path) -> list[str]:
@@ -22,15 +23,14 @@ def commands_of(page: Path) -> list[str]:
 def script_of(commands: list[str]) -> str:
     """Give a script that stops at the first command that fails.
 
-    Where the page has ``NAME=caimi:…`` the reader copies the URI that was printed last.
+    Where the page has ``NAME=caimi:…`` the reader copies the URI that was printed last, where it
+    has ``NAME=0x…`` the transaction.
     """
     lines = ["set -eo pipefail", 'printed="$PWD/printed"']
     for command in commands:
         copied = _PRINTED.match(command)
         if copied:
-            lines.append(
-                f"{copied[1]}=$(grep -oE 'caimi:eip155:[0-9]+:0x[0-9a-f]+' \"$printed\" | tail -1)"
-            )
+            lines.append(f"{copied[1]}=$(grep -oE '{_COPIED[copied[2]]}' \"$printed\" | tail -1)")
         else:
             first = command.splitlines()[0]
             lines += [

@@ -45,6 +45,12 @@ def test_a_uri_is_copied_from_what_was_printed_last(tmp_path: Path) -> None:
     assert play(script, tmp_path, 60).stdout.endswith("$ echo $MODEL\ncaimi:eip155:1:0xab\n")
 
 
+def test_a_transaction_is_copied_from_what_was_printed_last(tmp_path: Path) -> None:
+    printed = f"echo caimi:eip155:1:0x{'cd' * 32}@1 tx 0x{'ab' * 32}"
+    script = script_of([printed, "TX=0x…  # it", "echo $TX"])
+    assert play(script, tmp_path, 60).stdout.endswith(f"\n0x{'ab' * 32}\n")
+
+
 def test_a_heredoc_belongs_to_its_command(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```console\n$ cat <<END\none\nEND\n$ true\n```\n")
