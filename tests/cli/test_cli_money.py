@@ -125,8 +125,9 @@ def test_history_is_a_line_an_event_with_ids_that_are_whole_in_json(payer: Payer
     lines = CliRunner().invoke(app, ["history", model["uri"], *at]).stdout.splitlines()
     assert len(lines) == len(told)
     for line, each in zip(lines, told, strict=True):
-        assert f"{each['ledger']}  {each['event']}  " in line
-        assert f"block {each['height']}, {each['tx'][:10]}…" in line
-    granted = next(each["detail"] for each in told if each["event"] == "licence granted")
-    assert re.search(r"licence id 0x[0-9a-f]{64}", granted)
+        assert f"{each['ledger']}  {each['who'].removeprefix(each['ledger'] + ':')} " in line
+        assert each["what"] in line
+    (granted,) = (each["details"] for each in told if each["event"] == "licence granted")
+    assert re.fullmatch(r"0x[0-9a-f]{64}", granted["licence id"])
+    assert re.fullmatch(rf"{payer.ledger.id}:0x[0-9a-fA-F]{{40}}", granted["consumer"])
     assert re.search(rf"consumer {payer.ledger.id}:0x[0-9a-f]{{40}}, payee", granted)

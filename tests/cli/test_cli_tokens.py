@@ -89,12 +89,12 @@ def test_a_token_that_says_otherwise_is_named_and_hides_no_coin(stall: Stall) ->
     run = stall.payer.run
     stall.configure(stall.token.section(decimals=18))
     refused = run("price", "set", stall.uri, "1", "EURX", "-k", "seller")["error"]
-    assert refused["code"] == "CAIMI-C071"
+    assert refused["code"] == "CAIMI-C078"
     told = run("balance", "-k", "a", "-l", "a")
     assert (told["ok"], [each["symbol"] for each in told["balances"]]) == (False, ["coin"])
-    assert "CAIMI-C071" in told["unread"][0]["error"]
+    assert "CAIMI-C078" in told["unread"][0]["error"]
     assert run("price", "set", stall.uri, "1", "USDX", "-k", "seller")["error"]["code"] == (
-        "CAIMI-C070"
+        "CAIMI-C077"
     )
 
 

@@ -43,9 +43,11 @@ def make_authority(
 
     Example: [bold]caimi certificates authority "Example Labs"[/bold]
     """
+    from caimi.places import check_directory_place
     from caimi.tls.authority import AUTHORITY_CERTIFICATE, CertificateAuthority
 
     def work() -> None:
+        check_directory_place(directory)
         passphrase = own_passphrase("New passphrase for the authority's key")
         made = CertificateAuthority.create(directory, organisation, passphrase)
         file = directory / AUTHORITY_CERTIFICATE
@@ -76,11 +78,12 @@ def request(
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from caimi.names import check_name
-    from caimi.places import write_result
+    from caimi.places import check_directory_place, write_result
     from caimi.tls.authority import Wanted, check_host, make_request
 
     def work() -> None:
         check_name(name, "a service")
+        check_directory_place(directory)
         wanted = Wanted(name, organisation, tuple(check_host(each) for each in host or ()))
         directory.mkdir(parents=True, exist_ok=True)
         key, file = directory / f"{name}.key", directory / f"{name}.csr"
@@ -121,9 +124,10 @@ def sign(
     from caimi.tls.certificates import to_pem
 
     def work() -> None:
+        file = output or request.with_suffix(".pem")
+        check_file_place(file)
         asked = read_request(request)
         wanted = read_wanted(asked)
-        file = output or request.with_suffix(".pem")
         said = {
             "for": f"{wanted.name} of {wanted.organisation}",
             "hosts": ", ".join(wanted.hosts) or "none: it calls others, and serves nobody",
@@ -140,7 +144,6 @@ def sign(
             raise AuthorityExists(
                 f"There is a certificate already: {file}.", next_step="Add --replace, or --output."
             )
-        check_file_place(file)
         agree(yes=yes, as_json=as_json)
         passphrase = own_passphrase("Passphrase of the authority's key")
         signed = CertificateAuthority.load(authority, passphrase).sign(asked, timedelta(days=days))

@@ -51,8 +51,10 @@ def create(
     from caimi.config import load_config
     from caimi.node.description import committee_fingerprint, read_description
     from caimi.node.joining import CommitteeTerms
+    from caimi.places import check_file_place
 
     async def work() -> None:
+        check_file_place(output)
         settings = load_config(config)
         identity = await identity_of(config, key)
         described = [read_description(file) for file in member]

@@ -74,6 +74,7 @@ def init(
     from caimi.node.description import check_url
     from caimi.node.founding import NodeFounding
     from caimi.node.settings import NodeDraft
+    from caimi.places import check_directory_place
     from caimi.tls.authority import CertificateAuthority, check_host
 
     def asked(given: str | None, what: str, option: str) -> str:
@@ -85,6 +86,8 @@ def init(
 
     def work() -> None:
         check_name(name, "a node")
+        home = directory or Path(name)
+        check_directory_place(home)
         who = asked(organisation, "who runs it", "--organisation")
         at = asked(url, "where others reach it (https://HOST:PORT)", "--url")
         host, port = check_url(at)
@@ -99,7 +102,6 @@ def init(
             logging=LoggingSection(format="json"),
             ledgers=list(sections),
         )
-        home = directory or Path(name)
         founding = NodeFounding(home, draft, (sys.executable, "-m", "caimi.cli"))
         planned = founding.plan(signed_here=authority is not None)
         chosen = {

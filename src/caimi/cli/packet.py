@@ -19,11 +19,8 @@ app = typer.Typer(help="Packets between ledgers.", no_args_is_help=True)
 
 @app.command()
 def show(
-    named: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID|TX", help="CLIENT/SEQUENCE, or a transaction that sent or carried it."
-        ),
+    packet: Annotated[
+        str, typer.Argument(help="CLIENT/SEQUENCE, or a transaction that sent or carried it.")
     ],
     ledger: LedgerOption = None,
     config: ConfigOption = None,
@@ -35,7 +32,7 @@ def show(
     """
 
     async def work(net: AsyncNetwork) -> None:
-        found = await net.packets(named, ledger)
+        found = await net.packets(packet, ledger)
         if as_json:
             print_json({"ok": True, "packets": found})
             return
