@@ -130,4 +130,3 @@ def test_history_is_a_line_an_event_with_ids_that_are_whole_in_json(payer: Payer
     (granted,) = (each["details"] for each in told if each["event"] == "licence granted")
     assert re.fullmatch(r"0x[0-9a-f]{64}", granted["licence id"])
     assert re.fullmatch(rf"{payer.ledger.id}:0x[0-9a-fA-F]{{40}}", granted["consumer"])
-    assert re.search(rf"consumer {payer.ledger.id}:0x[0-9a-f]{{40}}, payee", granted)

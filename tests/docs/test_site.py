@@ -53,7 +53,7 @@ def test_the_site_has_every_page(site, repository):
 def test_the_python_reference_says_what_the_docstrings_say(site):
     page = (site / "reference" / "python.html").read_text("utf-8")
     assert "Find models by a part of their name or id" in page
-    assert "A licence that the home ledger has recorded." in page
+    assert "A licence that the home ledger has recorded, and its price" in page
 
 
 def test_a_page_of_the_site_fetches_nothing_from_elsewhere(site):

@@ -36,8 +36,8 @@ def show(
         if as_json:
             print_json({"ok": True, "packets": found})
             return
-        for packet in found:
-            facts(f"Packet {packet.id}", _told(packet))
+        for each in found:
+            facts(f"Packet {each.id}", _told(each))
 
     with_network(config, None, as_json, work, reading=True)
 
