@@ -119,9 +119,11 @@ def init(
             return
         agree(yes=yes, as_json=as_json)
         passphrase = own_passphrase(f"New passphrase for {name}")
-        signer = None
-        if authority is not None:
-            signer = CertificateAuthority.load(authority, _passphrase_of(authority, passphrase))
+        signer = (
+            CertificateAuthority.load(authority, _passphrase_of(authority, passphrase))
+            if authority is not None
+            else None
+        )
         made = founding.carry_out(passphrase, signer)
         told = {
             "account": f"0x{made.account.hex()}",
