@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 from email.message import Message
-from importlib.metadata import PackageNotFoundError
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
 from package_index import NEWER, Index, installed_versions, locked_versions
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPS = {"23.0": Path(sys.prefix) / "oldest-pip", "newest": None}
@@ -224,3 +225,13 @@ def test_another_one_is_refused_with_the_way_out(version, tmp_path):
     assert done.returncode == 1
     assert "3.11, 3.12 or 3.13" in done.stderr
     assert version in done.stderr
+
+
+def test_what_is_locked_takes_every_release_of_python_3_11():
+    """Debian 12 has 3.11.2, and a later release may be what compiled the locks."""
+    oldest = [
+        f"{name} {asked}"
+        for name in locked_versions((ROOT / "requirements" / "dev.txt").read_text())
+        if "3.11.0" not in SpecifierSet(asked := metadata(name).get("Requires-Python") or "")
+    ]
+    assert oldest == []
