@@ -342,5 +342,31 @@ async def test_a_token_that_does_not_move_keeps_nothing_else_back(
     assert (paid.amount, paid.symbol) == ("1", "BLKX")
 
 
+async def test_a_refund_that_the_token_holds_back_is_told_as_owed(
+    shop: Shop, tmp_path: Path
+) -> None:
+    b = shop.world.b
+    token = await shop.new(b, "BlockingToken")
+    buyer, seller = (
+        shop.person(each, token.asset) for each in (shop.world.consumer, shop.world.publisher)
+    )
+    uri = await model(shop, tmp_path, "m", None)
+    await set_price(seller, uri, "1", (), "BLKX")
+    before = await token.units(shop.account(b))
+
+    async def dearer_then_carry() -> None:
+        await set_price(seller, uri, "2", (), "BLKX")
+        await token.do("setBlocked", shop.account(b).native, True)
+        await shop.world.carry()
+
+    with pytest.raises(PurchaseRefunded, match="1 BLKX is owed to") as told:
+        await buy(replace(buyer, carry=dearer_then_carry), uri, ledger=b.id, asset="BLKX")
+    assert "caimi withdraw" in told.value.next_step
+    await token.do("setBlocked", shop.account(b).native, False)
+    (paid,) = await withdraw(buyer, [b])
+    assert (paid.amount, paid.symbol) == ("1", "BLKX")
+    assert await token.units(shop.account(b)) == before
+
+
 async def _nobody() -> None:
     """Carry nothing."""

@@ -328,12 +328,18 @@ async def _buy_from_afar(
 
     state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}")
     if state is PurchaseState.REFUNDED:
-        if owed:
-            withdrawal = paying.market.withdraw(account, amount.asset)
-            await context.submit(operation, "refund", withdrawal)
+        failed = f"The purchase of {resolved.uri} did not take effect"
+        try:
+            if owed:
+                withdrawal = paying.market.withdraw(account, amount.asset)
+                await context.submit(operation, "refund", withdrawal)
+        except TransactionReverted as refusal:  # by the token: what it owes is not paid again
+            await operation.reopen()
+            raise PurchaseRefunded(
+                f"{failed}; {said(amount)} is owed to {account} and cannot be paid out now: "
+                f"{refusal.what}",
+                next_step="Run `caimi withdraw` when the token lets it, before you buy again.",
+            ) from refusal
         await operation.reopen()
-        raise PurchaseRefunded(
-            f"The purchase of {resolved.uri} did not take effect; "
-            f"{said(amount)} came back on {paying.id}."
-        )
+        raise PurchaseRefunded(f"{failed}; {said(amount)} came back on {paying.id}.")
     return str(operation.facts.get("tx", ""))
