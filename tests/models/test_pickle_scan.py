@@ -78,9 +78,26 @@ def test_a_pickle_at_an_offset_is_found(protocol, offset):
     assert kind_of(before + pickle.dumps(Malicious(), protocol) + after) == "pickle"
 
 
-@pytest.mark.parametrize("content", [b"(S'id'\nios\nsystem\n.", CALL + b".", ESCAPED["an object"]])
-def test_an_unannounced_pickle_at_an_offset_is_found(content):
-    assert kind_of(b"\x00weights" * 100 + content) == "pickle"
+UNANNOUNCED = {
+    "an instance": b"(S'id'\nios\nsystem\n.",
+    "a call": CALL + b".",
+    "an object": ESCAPED["an object"],
+    "a name of Python 2": b"ccommands\ngetoutput\n(S'id'\ntR.",
+    "names that are pushed": b"\x8c\x02os\x8c\x06system\x93(S'id'\ntR.",
+    "names that are kept": b"\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x85R.",
+}
+
+
+@pytest.mark.parametrize("content", UNANNOUNCED.values(), ids=UNANNOUNCED.keys())
+@pytest.mark.parametrize("offset", [800, _WINDOW - _AHEAD, _WINDOW - _AHEAD + 5, _WINDOW - 3])
+def test_an_unannounced_pickle_at_an_offset_is_found(content, offset):
+    assert kind_of(bytes(offset) + content + bytes(2 * _AHEAD)) == "pickle"
+
+
+def test_a_mark_before_a_window_is_looked_back_to():
+    instance = b"(" + b"I1\n" * 84 + b"imultiprocessing.process\nProcess\n."
+    for offset in range(_WINDOW - _AHEAD - len(instance) - 5, _WINDOW - _AHEAD + 5, 9):
+        assert kind_of(bytes(offset) + instance + bytes(2 * _AHEAD)) == "pickle"
 
 
 def test_a_long_pickle_of_data_at_an_offset_is_found():

@@ -12,6 +12,7 @@ import pickletools
 import re
 import string
 import sys
+from _compat_pickle import IMPORT_MAPPING
 from collections.abc import Iterator
 from functools import partial
 from typing import IO, Final
@@ -26,7 +27,9 @@ _BLOCK: Final = 256 * 1024  # fits into a core's cache
 _AHEAD: Final = 64 * 1024
 _BACK: Final = 256
 _LONG: Final = 16
-_MODULES: Final = sys.stdlib_module_names | {"__builtin__", "copy_reg", "numpy", "torch", "joblib"}
+_OTHERS: Final = frozenset({"numpy", "torch", "joblib"})
+# Unpicklers take the names that modules had in Python 2, too.
+_MODULES: Final = sys.stdlib_module_names | IMPORT_MAPPING.keys() | _OTHERS
 _FIRST: Final = "".join(
     opcode.code
     for opcode in pickletools.opcodes
@@ -49,7 +52,7 @@ def find_inside(stream: IO[bytes]) -> str | None:
         for at in _promising(window, begin, end):
             if found := _look_at(window, at):
                 return found
-        kept = max(end - _BACK, 0)
+        kept = max(end - 2 * _BACK, 0)
         begin = end - kept
         window = window[kept:] + more if more else b""
     return None
@@ -69,7 +72,10 @@ def _promising(window: bytes, begin: int, end: int) -> Iterator[int]:
         # The end of a module's line, before a name: what is no letter has the eighth bit, or less.
         line = (third == ord("\n")) & _at_least("0", second) & _at_least("A", fourth)
         line &= _at_least(".", here)
-        yield from (at + place for place in np.flatnonzero(protocol | array | line).tolist())
+        text = (here == 0x8C) & (second - np.uint8(2) <= 100) & _at_least("A", third)
+        text &= _at_least(".", fourth)
+        places = np.flatnonzero(protocol | array | line | text)
+        yield from (at + place for place in places.tolist())
 
 
 def _at_least(letter: str, codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -84,9 +90,12 @@ def _look_at(window: bytes, at: int) -> str | None:
         framed = window[at + 2] == 0x95 and not any(window[at + 8 : at + 11])
         goes_on = (signs.cut_off or signs.calls) and (signs.opcodes >= _LONG or framed)
         return "a pickle" if signs.calls_named or signs.endless or goes_on else None
-    if not _LINES.match(window, at):
-        return None
-    return "a pickle" if any(map(partial(_calls, window), _imports(window, at + 2))) else None
+    if window[at] == 0x8C:
+        text = window[at + 2 : at + 2 + window[at + 1]]
+        starts = [at] if _module(text) in _MODULES else []
+    else:
+        starts = _imports(window, at + 2) if _LINES.match(window, at) else []
+    return "a pickle" if any(map(partial(_calls, window), starts)) else None
 
 
 def _imports(window: bytes, end: int) -> list[int]:
@@ -100,8 +109,8 @@ def _imports(window: bytes, end: int) -> list[int]:
     ]
 
 
-def _module(line: bytes) -> str:
-    return line.split(b".", 1)[0].decode()
+def _module(text: bytes) -> str:
+    return text.split(b".", 1)[0].decode("ascii", "replace")
 
 
 def _calls(window: bytes, start: int) -> bool:
