@@ -23,7 +23,7 @@ from caimi.models.package import Package
 from caimi.uri import ModelUri
 
 
-@pytest.fixture(params=["embedded", "embedded+memory"])
+@pytest.fixture(params=["embedded", "embedded,memory"])
 async def world(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
