@@ -353,7 +353,7 @@ def _committee(
     else:
         raise RouteUnfit(
             "There is no committee: caimi.toml has no [committee], and no --member is given.",
-            next_step="Make one with `caimi committee make-key`, or name its members.",
+            next_step="Make one with `caimi committee create`, or name its members with --member.",
         )
     if signers is None:
         if members or section is None:
