@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.durations import seconds_of
-from caimi.cli.one_ledger import account_of, identity_of
+from caimi.cli.one_ledger import account_of, identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
 from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
@@ -340,15 +340,7 @@ def _committee(
     section = settings.committee
     operators = None
     if members:
-        parts = [text.partition("=") for text in members]
-        accounts = [account_of(account) for account, _, _ in parts]
-        if any(number for _, _, number in parts):
-            if not all(number.isdecimal() and len(number) <= 3 for _, _, number in parts):
-                raise UsageError("Give every member an operator, as in 0x…=1, or none.")
-            operators = {
-                account: int(number)
-                for account, (_, _, number) in zip(accounts, parts, strict=True)
-            }
+        accounts, operators = members_of(members)
     elif section is not None:
         accounts = [read_either_case(each.account, 20) for each in section.custodians]
     else:
