@@ -50,7 +50,9 @@ def test_a_certificate_is_renewed_only_when_that_is_said(here: Path) -> None:
     request(here, "relayer", "--organisation", "Ours")
     key = (here / "relayer.key").read_bytes()
     first = caimi(here, "sign", "relayer.csr", "--yes")
-    assert caimi(here, "sign", "relayer.csr", "--yes")["error"]["code"] == "CAIMI-T006"
+    refused = caimi(here, "sign", "relayer.csr", "--yes")["error"]
+    assert refused["code"] == "CAIMI-T008"
+    assert "--replace" in refused["next"]
     again = caimi(here, "sign", "relayer.csr", "--yes", "--replace")
     assert again["fingerprint"] != first["fingerprint"]
     request(here, "relayer", "--organisation", "Ours")

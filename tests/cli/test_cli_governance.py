@@ -140,7 +140,7 @@ def test_a_change_is_proposed_shown_waited_for_and_carried_out(office: Office) -
     told = office.told("show")
     assert proposed["operation"] in told
     assert "anyone" in told
-    assert "in 2 d 23 h" in told or "in 3 d" in told
+    assert "in 2d 23h" in told or "in 3d" in told
 
     early = office.run("execute", str(proposed["operation"]), key="guard")
     assert "TimelockUnexpectedOperationState" in early["error"]["what"]

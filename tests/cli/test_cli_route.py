@@ -186,11 +186,35 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(office: Office) -> No
     assert office.add(key="guard")["error"]["code"] == "CAIMI-L062"
     assert office.add("--client", "optimistic")["error"]["code"] == "CAIMI-L062"
     assert office.add("--client", "nonsense")["error"]["code"] == "CAIMI-C020"
+    optimistic = ("--client", "optimistic", "--bond", "0.5")
+    for window in ("9m", "13h", "3d"):
+        assert office.add(*optimistic, "--window", window)["error"]["code"] == "CAIMI-L062"
     assert office.run("add", "a", "a", *COMMITTEE)["error"]["code"] == "CAIMI-C020"
     assert office.run("add", "a", "b")["error"]["code"] == "CAIMI-L062"  # no committee
     assert office.run("add", "a", "b", *COMMITTEE)["error"]["code"] == "CAIMI-C071"
     assert office.run("remove", "a", "b")["error"]["code"] == "CAIMI-C019"
     assert office.sent() == before
+
+
+def test_options_that_neither_end_would_use_are_refused(office: Office) -> None:
+    for words in (
+        ["--needed", "1"],
+        ["--needed", "1", "--client", "storage-proof", "--back", "committee"],
+        ["--bond", "0.5"],
+        ["--window", "1h", "--client", "committee", "--client", "storage-proof"],
+        ["--proposer", MEMBERS[0], "--back", "storage-proof"],
+    ):
+        refused = office.add(*words)["error"]
+        assert refused["code"] == "CAIMI-C020"
+        assert refused["what"].startswith(words[0])
+
+
+def test_options_are_of_use_where_one_end_uses_them(office: Office) -> None:
+    for words in (
+        ["--back", "committee", "--back", "storage-proof", "--needed", "1"],
+        ["--back", "optimistic", "--bond", "0.5", "--window", "30m", "--proposer", MEMBERS[0]],
+    ):
+        assert office.run("add", "a", "b", "--plan", *COMMITTEE, *words)["ok"]
 
 
 def test_a_guardian_closes_it_at_both_ends_and_an_administrator_does_not(office: Office) -> None:

@@ -197,6 +197,14 @@ def test_a_committee_is_made_though_a_member_and_the_coordinator_are_killed_in_t
     for home in world.homes:
         assert (home / "key-share.bin").exists()
 
+    tls = 'certificate = "coordinator.pem"\nkey = "coordinator.key"\n'
+    with (world.operator / "caimi.toml").open("a") as opened:
+        opened.write(f"[profiles.other.tls]\n{tls}")
+    in_profile = world.create("--yes", "--profile", "other")
+    assert in_profile["group_key"] == made["group_key"]
+    profiles = tomllib.loads((world.operator / "caimi.toml").read_text())["profiles"]
+    assert profiles["other"]["committee"] == section
+
     (world.operator / "caimi.toml").write_text("")  # without the certificate
     nobody = world.create()["error"]
     assert nobody["code"] == "CAIMI-N025"
@@ -226,6 +234,18 @@ def test_another_key_than_the_coordinators_is_refused_by_every_member(world: Wor
         moved.write_bytes((stranger / f"coordinator.{name}").read_bytes())
     unknown = world.create("--yes", "-k", "operator")["error"]
     assert unknown["what"].count("unknown ca") == 3
+
+
+def test_a_file_with_another_committee_is_refused_before_any_member_is_asked(
+    world: World,
+) -> None:
+    assert world.create()["error"]["code"] == "CAIMI-N025"  # asked: nobody is there
+    other = '[committee]\ngroup_key = "0x00"\n[[committee.custodians]]\nindex = 1\n'
+    with (world.operator / "caimi.toml").open("a") as opened:
+        opened.write(f'{other}url = "https://other.example.org"\naccount = "0x{"11" * 20}"\n')
+    refused = world.create()["error"]
+    assert refused["code"] == "CAIMI-C070"
+    assert "[committee]" in refused["next"]
 
 
 def test_a_founding_goes_on_and_writes_nothing_over(tmp_path: Path) -> None:

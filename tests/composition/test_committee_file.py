@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from caimi.composition.committee_file import add_committee, committee_text
+from caimi.composition.committee_file import add_committee, check_addable, committee_text
 from caimi.config import CommitteeSection, CustodianSection, load_config
 from caimi.errors.deploying import ConfigNotWritten
 
@@ -57,3 +57,36 @@ def test_a_file_that_says_nothing_whole_is_left_as_it_is(file: Path, text: str) 
         add_committee(file, section())
     assert "node-1.example.org" in caught.value.what  # what is to be written by hand
     assert file.read_text() == text
+    assert "yourself" in caught.value.next_step
+    assert "ledger" not in caught.value.next_step
+    with pytest.raises(ConfigNotWritten):
+        check_addable(file, section().custodians)
+
+
+def test_a_profiles_committee_stands_in_the_profiles_own_table(file: Path) -> None:
+    within = ("profiles", "test")
+    text = f"{OWN}\n[profiles.test.keys]\ndefault = 'alice'\n{committee_text(section('0x03'))}"
+    file.write_text(text)
+    check_addable(file, section().custodians, within)
+    assert add_committee(file, section(), within)
+    assert file.read_text().startswith(f"{text}\n[profiles.test.committee]\n")
+    assert load_config(file, "test").committee == section()
+    assert load_config(file).committee == section("0x03")
+    assert not add_committee(file, section(), within)
+    with pytest.raises(ConfigNotWritten, match=r"\[profiles.test.committee\]"):
+        add_committee(file, section("0x02"), within)
+
+
+def test_a_profile_that_is_no_longer_there_is_not_made(file: Path) -> None:
+    with pytest.raises(ConfigNotWritten):
+        add_committee(file, section(), ("profiles", "test"))
+    assert file.read_text() == OWN
+
+
+def test_another_committee_is_refused_before_there_is_a_key(file: Path) -> None:
+    check_addable(file, section().custodians)
+    add_committee(file, section("0x02"))
+    check_addable(file, section().custodians)  # the same members: their command goes on
+    with pytest.raises(ConfigNotWritten, match="another committee") as caught:
+        check_addable(file, section().custodians[:1])
+    assert "[committee]" in caught.value.next_step

@@ -11,6 +11,7 @@ from governed_ledger import DEPLOYER, STRANGER, new_ledger
 
 from caimi.composition.joining import join_ledgers
 from caimi.errors.deploying import RouteUnfit
+from caimi.errors.ledgers import TransactionReverted
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import contract_creation
 from caimi.ledgers.evm.abi.interface import encode
@@ -19,6 +20,7 @@ from caimi.ledgers.evm.administration.deploying import BRIDGE_ROLE, EXIT_DELAY, 
 from caimi.ledgers.evm.administration.founding import EvmAdministered, EvmAdministration
 from caimi.ledgers.evm.administration.planning import deployment_steps, plan_steps
 from caimi.ledgers.evm.administration.roles import authority_of
+from caimi.ledgers.evm.administration.route_clients import WINDOWS
 from caimi.ledgers.evm.administration.shipped_code import shipped_code
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.deployment import Deployment
@@ -205,7 +207,27 @@ async def test_who_does_not_administer_and_clients_that_cannot_be_are_refused_at
         ClientTerms((COMMITTEE, COMMITTEE)),
         ClientTerms(()),
         ClientTerms((COMMITTEE, STORAGE_PROOF), 3),
+        ClientTerms((OPTIMISTIC,), 0, 1, challenge_seconds=599),
+        ClientTerms((OPTIMISTIC,), 0, 1, challenge_seconds=43_201),
+        ClientTerms((COMMITTEE, OPTIMISTIC), 1, 1, confirmation_seconds=599),
+        ClientTerms((COMMITTEE, OPTIMISTIC), 1, 1, confirmation_seconds=43_201),
         ClientTerms(("caimi-composite",)),
     ):
         with pytest.raises(RouteUnfit):
             await office.plan_route(RouteEnd(a, b, end, terms), DEPLOYER.account)
+
+
+async def test_an_optimistic_client_takes_the_windows_that_routes_may_have_and_no_others() -> None:
+    ledger = await new_ledger()
+    at = ledger.deployment.contracts
+
+    async def with_windows(*seconds: int) -> None:
+        await created(ledger, "OptimisticClient", at["gateway"], 1, *seconds, at["authority"])
+
+    shortest, longest = WINDOWS[0], WINDOWS[-1]
+    await with_windows(shortest, longest)
+    await with_windows(longest, shortest)
+    for outside in (shortest - 1, longest + 1):
+        for windows in ((outside, longest), (shortest, outside)):
+            with pytest.raises(TransactionReverted, match="InvalidWindow"):
+                await with_windows(*windows)

@@ -95,10 +95,6 @@ def _configuration(path: Path | None) -> Config | None:
         return None
 
 
-def _used(now: bool) -> str:
-    return ", in use" if now else ""
-
-
 def _size(size: int) -> str:
     value = float(size)
     for unit in ("bytes", "kB", "MB", "GB"):

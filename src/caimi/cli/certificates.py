@@ -118,7 +118,7 @@ def sign(
     """
     from datetime import timedelta
 
-    from caimi.errors.certificates import AuthorityExists
+    from caimi.errors.certificates import CertificateExists
     from caimi.places import check_file_place, write_result
     from caimi.tls.authority import CertificateAuthority, read_wanted
     from caimi.tls.certificates import to_pem
@@ -141,9 +141,7 @@ def sign(
                 print_json({"ok": True, "plan": said})
             return
         if file.exists() and not replace:
-            raise AuthorityExists(
-                f"There is a certificate already: {file}.", next_step="Add --replace, or --output."
-            )
+            raise CertificateExists(f"There is a certificate already: {file}.")
         agree(yes=yes, as_json=as_json)
         passphrase = own_passphrase("Passphrase of the authority's key")
         signed = CertificateAuthority.load(authority, passphrase).sign(asked, timedelta(days=days))

@@ -9,7 +9,7 @@ import typer
 
 from caimi.cli.ceremony import make_key
 from caimi.cli.committee_creation import create
-from caimi.cli.one_ledger import account_of, identity_of
+from caimi.cli.one_ledger import identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, ask_passphrase, guarded
 from caimi.cli.output import jsonable, print_json, say, table
 from caimi.errors.operations import UsageError
@@ -90,7 +90,7 @@ def plan(
     from caimi.client import committees
 
     async def work(ledgers: Mapping[LedgerId, Ledger]) -> list[dict[str, object]]:
-        accounts, operators = _members(member)
+        accounts, operators = members_of(member)
         handover = await committees.plan(ledgers, threshold, accounts, operators)
         write_result(output, handover.to_json().encode())
         return _status(handover)
@@ -190,18 +190,6 @@ def _on_ledgers(
             return await work(await open_ledgers(stack, load_config(config).ledgers))
 
     return guarded(as_json, lambda: asyncio.run(session()))
-
-
-def _members(texts: list[str]) -> tuple[list[bytes], dict[bytes, int] | None]:
-    """Read ACCOUNT or ACCOUNT=OPERATOR, the same form for all."""
-    parts = [text.partition("=") for text in texts]
-    accounts = [account_of(account) for account, _, _ in parts]
-    numbers = [number for _, _, number in parts]
-    if not any(numbers):
-        return accounts, None
-    if not all(number.isdecimal() and len(number) <= 3 for number in numbers):
-        raise UsageError("Give every member an operator, as in 0x…=1, or none.")
-    return accounts, dict(zip(accounts, map(int, numbers), strict=True))
 
 
 def _load(keystore: Path, config: Path | None) -> Signer:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from caimi.client.keyring import Identity
-    from caimi.config import Config
+    from caimi.config import CommitteeSection, Config
     from caimi.node.joining import CommitteeTerms
     from caimi.node.readiness import LookedAtMember, ReachedMember
 
@@ -48,22 +48,28 @@ def create(
     """
     import asyncio
 
-    from caimi.config import load_config
+    from caimi.composition.committee_file import add_committee, check_addable, committee_table
+    from caimi.config import config_source, load_config
     from caimi.node.description import committee_fingerprint, read_description
-    from caimi.node.joining import CommitteeTerms
-    from caimi.places import check_file_place
+    from caimi.node.joining import TRUST, CommitteeTerms, committee_section, custodians_of
+    from caimi.places import check_directory_place, check_file_place
 
     async def work() -> None:
         check_file_place(output)
         settings = load_config(config)
+        file, within = config_source(config)
+        check_file_place(file)
+        for folder in (output.parent, settings.home):
+            check_directory_place(folder / TRUST)
         identity = await identity_of(config, key)
-        described = [read_description(file) for file in member]
+        described = [read_description(each) for each in member]
         terms = CommitteeTerms.of(described, threshold, identity.signer.account)
+        check_addable(file, custodians_of(terms), within)
         said = {
             "threshold": f"{threshold} of {len(described)}",
             "coordinator": f"0x{identity.signer.account.hex()}",
             "fingerprint": committee_fingerprint(terms.members, threshold),
-            "writes": f"{output}, trust/, and [committee] of {settings.file}",
+            "writes": f"{output}, {TRUST}/, and [{committee_table(within)}] of {file}",
         }
         if not as_json:
             show_members(terms.members)
@@ -71,7 +77,10 @@ def create(
             out.print(bound(threshold, len(described), ledger))
         group = await _create(settings, identity, terms, said, (plan, yes, as_json, ledger))
         if group is not None:
-            await asyncio.to_thread(_write, settings, terms, group, output, as_json=as_json)
+            section = committee_section(terms, group)
+            await asyncio.to_thread(_write, terms, section, output, settings.home)
+            await asyncio.to_thread(add_committee, file, section, within)
+            _told(section, output, as_json=as_json)
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -106,21 +115,19 @@ async def _create(
         return (await generate_group_key(members, terms.threshold, public)).to_bytes()
 
 
-def _write(
-    settings: Config, terms: CommitteeTerms, group: bytes, output: Path, *, as_json: bool
-) -> None:
-    from caimi.composition.committee_file import add_committee, committee_text
-    from caimi.node.joining import TRUST, committee_section, write_trust
+def _write(terms: CommitteeTerms, section: CommitteeSection, output: Path, home: Path) -> None:
+    """Write the committee for users; the trust, beside it and in the configuration's `home`."""
+    from caimi.composition.committee_file import committee_text
+    from caimi.node.joining import TRUST, write_trust
     from caimi.places import write_result
-    from caimi.profiles import chosen_profile
 
-    section = committee_section(terms, group)
     authorities = [each.authority for each in terms.members]
-    for folder in dict.fromkeys((output.parent.resolve(), settings.home)):
+    for folder in dict.fromkeys((output.parent.resolve(), home)):
         write_trust(folder / TRUST, authorities)
     write_result(output, committee_text(section).encode())
-    if chosen_profile() is None:  # a profile's table is its owner's to write
-        add_committee(settings.file, section)
+
+
+def _told(section: CommitteeSection, output: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"ok": True, "group_key": section.group_key, "committee": output})
         return

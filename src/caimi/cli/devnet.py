@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from caimi.cli.durations import span_of
 from caimi.cli.options import LEDGER_KINDS_HELP, JsonOption, guarded
 from caimi.cli.output import err, facts, out, plain, print_json, shown, table
 
@@ -198,7 +199,7 @@ def _show_started(started: Started, *, as_json: bool) -> None:
 
 def _row(line: Health) -> tuple[object, ...]:
     port = (line.url or "").rpartition(":")[2]
-    up_for = "" if line.uptime_seconds is None else _duration(line.uptime_seconds)
+    up_for = "" if line.uptime_seconds is None else span_of(line.uptime_seconds)
     return (
         line.name,
         "up" if line.ok else "DOWN",
@@ -208,12 +209,3 @@ def _row(line: Health) -> tuple[object, ...]:
         line.restarts,
         line.detail,
     )
-
-
-def _duration(seconds: int) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "m"), (rest, "s")]
-    first = next((at for at, (amount, _) in enumerate(parts) if amount), len(parts) - 1)
-    return " ".join(f"{amount}{unit}" for amount, unit in parts[first : first + 2])

@@ -24,6 +24,10 @@ def seconds_of(text: str) -> int:
 
 
 def span_of(seconds: int) -> str:
-    """Write a duration in the largest unit of which it has two or more."""
-    unit = next((each for each in "dhm" if seconds >= 2 * _SECONDS[each]), "s")
-    return f"{seconds // _SECONDS[unit]}{unit}"
+    """Write a duration in its largest unit and the next one, as in 2d 23h; none is 0s."""
+    rest, parts = max(seconds, 0), []
+    for unit in "dhms":
+        amount, rest = divmod(rest, _SECONDS[unit])
+        parts.append((amount, f"{amount}{unit}"))
+    first = next((at for at, (amount, _) in enumerate(parts) if amount), len(parts))
+    return " ".join(text for amount, text in parts[first : first + 2] if amount) or "0s"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caimi.cli import exits, proposals
-from caimi.cli.durations import seconds_of
+from caimi.cli.durations import seconds_of, span_of
 from caimi.cli.one_ledger import (
     UnsignedOption,
     account_of,
@@ -21,6 +20,7 @@ from caimi.cli.one_ledger import (
 )
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption
 from caimi.cli.output import facts, out, print_json, say, table
+from caimi.cli.times import time_text
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.administration.governance import Governance
@@ -71,7 +71,7 @@ def _print(found: Governance, now: int) -> None:
         rows += [(role, _named(found, who)) for who in accounts]
     table(f"Roles on {found.ledger}", ("role", "account"), rows)
     out.print(
-        f"Whatever weakens security waits {_span(found.delay)}."
+        f"Whatever weakens security waits {span_of(found.delay)}."
         if found.timelock
         else "[yellow]Nothing waits: there is no timelock.[/yellow]"
     )
@@ -112,21 +112,10 @@ def _named(found: Governance, who: bytes) -> str:
     return f"{text} (the timelock)" if who == found.timelock else text
 
 
-def _span(seconds: int) -> str:
-    days, rest = divmod(seconds, 86_400)
-    parts = [f"{days} d"] if days else []
-    hours, minutes = divmod(rest // 60, 60)
-    parts += [f"{hours} h"] if hours else []
-    parts += [f"{minutes} min"] if minutes else []
-    return " ".join(parts) or f"{seconds} s"
-
-
 def _due(ready_at: int, now: int) -> str:
     if ready_at <= now:
         return "ready"
-    return (
-        f"{datetime.fromtimestamp(ready_at, UTC):%Y-%m-%d %H:%M:%S} UTC, in {_span(ready_at - now)}"
-    )
+    return f"{time_text(ready_at)}, in {span_of(ready_at - now)}"
 
 
 @app.command("hand-over")
@@ -193,7 +182,7 @@ def hand_over(
         return
     facts(
         f"{found.ledger} is handed over",
-        {"timelock": f"0x{found.timelock.hex()}", "delay": _span(found.delay)},
+        {"timelock": f"0x{found.timelock.hex()}", "delay": span_of(found.delay)},
     )
     out.print("Next: [bold]caimi governance show[/bold], and keep looking at it.")
 

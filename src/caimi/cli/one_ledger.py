@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -40,6 +40,22 @@ def account_of(text: str) -> bytes:
         raise UsageError(
             f"{text!r:.60} is no address; write 0x and 40 hexadecimal digits."
         ) from None
+
+
+def members_of(texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, int] | None]:
+    """Read a committee's members, ACCOUNT or ACCOUNT=OPERATOR; with the operators where named.
+
+    Raises:
+        UsageError: one is no address, or not all are of the same form.
+    """
+    parts = [text.partition("=") for text in texts]
+    accounts = [account_of(account) for account, _, _ in parts]
+    numbers = [number for _, _, number in parts]
+    if not any(numbers):
+        return accounts, None
+    if not all(number.isdecimal() and len(number) <= 3 for number in numbers):
+        raise UsageError("Give every member an operator, as in 0x…=1, or none.")
+    return accounts, dict(zip(accounts, map(int, numbers), strict=True))
 
 
 def id_of(text: str) -> bytes:

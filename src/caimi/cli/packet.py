@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, LedgerOption, with_network
 from caimi.cli.output import facts, print_json
+from caimi.cli.times import time_text
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -55,7 +55,7 @@ def _told(packet: FollowedPacket) -> dict[str, object]:
         "answer": packet.answer,
         "fees": "; ".join(fees),
         "outcome": packet.outcome,
-        "times out": "" if packet.steps[1:] else _when(packet.timeout),
+        "times out": "" if packet.steps[1:] else time_text(packet.timeout),
         "waits for": packet.waits_for,
         "next": packet.next_step,
     }
@@ -63,11 +63,4 @@ def _told(packet: FollowedPacket) -> dict[str, object]:
 
 def _step(step: PacketStep) -> str:
     sure = "" if step.final else ", not final yet"
-    return f"{_when(step.time)} in block {step.height} of {step.ledger}{sure}, tx {step.tx}"
-
-
-def _when(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    except (OverflowError, ValueError, OSError):
-        return f"{seconds} s"
+    return f"{time_text(step.time)} in block {step.height} of {step.ledger}{sure}, tx {step.tx}"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caimi.cli.durations import seconds_of
-from caimi.cli.one_ledger import account_of, identity_of
+from caimi.cli.one_ledger import account_of, identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
 from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from caimi.composition.routing import Joined, ListedRoute, Unlisted
@@ -71,8 +72,9 @@ def add(
         str | None, typer.Option("--bond", help="Of an optimistic claim, in the ledger's coin.")
     ] = None,
     window: Annotated[
-        str, typer.Option("--window", help="How long claims lie open, 10m to 12h.")
-    ] = "1h",
+        str | None,
+        typer.Option("--window", help="How long claims lie open, 10m to 12h; 1h unless given."),
+    ] = None,
     proposer: Annotated[
         list[str] | None,
         typer.Option("--proposer", help="May make optimistic claims, a relayer's account; again."),
@@ -97,15 +99,14 @@ def add(
         sections = [settings.ledger(name) for name in (one, other)]
         if sections[0].id == sections[1].id:
             raise UsageError("A route leads from one ledger to another one.")
+        believed = [client or ["committee"], back or client or ["committee"]]
+        _check_of_use(believed, needed, bond, window, proposer)
         committee = _committee(settings, member or (), signers, epoch)
 
-        def terms(names: list[str] | None, ledger: Ledger) -> ClientTerms:
-            return _terms(names or ["committee"], needed, ledger, bond, window, proposer or ())
+        def terms(ledger: Ledger, names: list[str]) -> ClientTerms:
+            return _terms(names, needed, ledger, bond, window or "1h", proposer or ())
 
-        chosen = [
-            lambda ledger: terms(client, ledger),
-            lambda ledger: terms(back or client, ledger),
-        ]
+        chosen = [partial(terms, names=names) for names in believed]
         await _add(config, settings, sections, committee, chosen, key, (plan, yes, anew, as_json))
 
     guarded(as_json, lambda: asyncio.run(work()))
@@ -116,7 +117,7 @@ async def _add(
     settings: Config,
     sections: list[LedgerSection],
     committee: Committee,
-    terms: list[Callable[[Ledger], ClientTerms]],
+    terms: Sequence[Callable[[Ledger], ClientTerms]],
     key: str | None,
     flags: tuple[bool, bool, bool, bool],
 ) -> None:
@@ -339,27 +340,39 @@ def _committee(
     section = settings.committee
     operators = None
     if members:
-        parts = [text.partition("=") for text in members]
-        accounts = [account_of(account) for account, _, _ in parts]
-        if any(number for _, _, number in parts):
-            if not all(number.isdecimal() and len(number) <= 3 for _, _, number in parts):
-                raise UsageError("Give every member an operator, as in 0x…=1, or none.")
-            operators = {
-                account: int(number)
-                for account, (_, _, number) in zip(accounts, parts, strict=True)
-            }
+        accounts, operators = members_of(members)
     elif section is not None:
         accounts = [read_either_case(each.account, 20) for each in section.custodians]
     else:
         raise RouteUnfit(
             "There is no committee: caimi.toml has no [committee], and no --member is given.",
-            next_step="Make one with `caimi committee make-key`, or name its members.",
+            next_step="Make one with `caimi committee create`, or name its members with --member.",
         )
     if signers is None:
         if members or section is None:
             raise UsageError("Say with --signers how many of the members must sign.")
         signers = GroupKey.from_bytes(bytes.fromhex(section.group_key[2:])).threshold
     return make_committee(epoch, signers, accounts, operators)
+
+
+def _check_of_use(
+    believed: list[list[str]],
+    needed: int,
+    bond: str | None,
+    window: str | None,
+    proposers: list[str] | None,
+) -> None:
+    """Refuse what neither end's clients would make use of.
+
+    Raises:
+        UsageError: it names the option, and says what it is for.
+    """
+    if needed and all(len(names) == 1 for names in believed):
+        raise UsageError("--needed is of several clients; name each with --client.")
+    of_claims = {"--bond": bond, "--window": window, "--proposer": proposers}
+    given = [option for option, value in of_claims.items() if value is not None]
+    if given and not any("optimistic" in names for names in believed):
+        raise UsageError(f"{given[0]} is of optimistic clients; add --client optimistic.")
 
 
 def _terms(

@@ -52,7 +52,7 @@ def with_added(
         ValueError: that cannot be done without changing what the text says besides.
     """
     before = tomllib.loads(text)
-    tables = _in_table(before, within).get(_LEDGERS)
+    tables = in_table(before, within).get(_LEDGERS)
     places = [
         number
         for number, table in enumerate(tables if isinstance(tables, list) else [])
@@ -61,7 +61,7 @@ def with_added(
     if len(places) != 1:
         raise ValueError(f"it has {len(places)} tables of {ledger}")
     wanted: dict[str, Any] = deepcopy(before)
-    table = _in_table(wanted, within)[_LEDGERS][places[0]]
+    table = in_table(wanted, within)[_LEDGERS][places[0]]
     if table.keys() & added.keys():
         raise ValueError("something of it is there already")
     table.update(deepcopy(dict(added)))
@@ -81,7 +81,12 @@ def with_added(
     return found
 
 
-def _in_table(document: dict[str, Any], within: Sequence[str]) -> dict[str, Any]:
+def in_table(document: dict[str, Any], within: Sequence[str]) -> dict[str, Any]:
+    """Give the table that `within` names, from the outermost on; an empty one where it is not.
+
+    Raises:
+        ValueError: a name is of something else than a table.
+    """
     for name in within:
         document = document.get(name, {})
         if not isinstance(document, dict):

@@ -75,7 +75,7 @@ class Joined:
 class Routing:
     """The adding of one route, while its operation is held.
 
-    `terms` and `committee` are what the ends are to believe, the ends in order of their ids.
+    `ends` are each ledger's section and its end of the route, in order of the ledgers' ids.
     """
 
     def __init__(

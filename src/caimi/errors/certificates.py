@@ -20,9 +20,8 @@ class CertificateExpired(CaimiError):
     code = "CAIMI-T002"
     why = "Nobody believes a certificate outside of its time: calls would fail without a reason."
     next_step = (
-        "Make a request with `caimi certificates request`, have it signed with "
-        "`caimi certificates sign`, put the new file in the old one's place, and send SIGHUP to "
-        "the service or start it."
+        "Have its request signed again with `caimi certificates sign NAME.csr --replace`, put the "
+        "new file in the old one's place, and send SIGHUP to the service or start it."
     )
 
 
@@ -54,7 +53,7 @@ class CertificateRequired(CaimiError):
 
 
 class AuthorityExists(CaimiError):
-    """There is a certificate or an authority already where one should be made."""
+    """There is an authority already where one should be made."""
 
     code = "CAIMI-T006"
     why = "Overwriting it would end what others trust."
@@ -67,3 +66,11 @@ class RequestNotSigned(CaimiError):
     code = "CAIMI-T007"
     why = "What it asks for is not what certificates of services are, or is another's."
     next_step = "Make it anew with `caimi certificates request`."
+
+
+class CertificateExists(CaimiError):
+    """There is a service's certificate already where one should be written."""
+
+    code = "CAIMI-T008"
+    why = "It may be in use, and another one is written over it only when that is said."
+    next_step = "Add --replace to renew it, or choose another place with --output."

@@ -234,7 +234,7 @@ class NotConfirmed(CustodyError):
 
     code: ClassVar[str] = "CAIMI-K031"
     why: str = "A share is of no use before every member has signed that it came to the same key."
-    next_step: str = "Bring the members named back, and run `caimi committee make-key` again."
+    next_step: str = "Bring the members named back, and run the same command again."
 
 
 class OrderRefused(CustodyError):
@@ -245,7 +245,7 @@ class OrderRefused(CustodyError):
         "Only the account set as coordinator in node.toml runs key generations, and each of its "
         "orders counts once, for one node, within two minutes."
     )
-    next_step: str = "Run `caimi committee make-key` with that account's key, and check the clocks."
+    next_step: str = "Run the same command with that account's key, and check the clocks."
 
 
 class NotBroadcast(CustodyError):
@@ -261,7 +261,10 @@ class CeremonyPending(CustodyError):
 
     code: ClassVar[str] = "CAIMI-K034"
     why: str = "Another member may be using its share already, so this one is not thrown away."
-    next_step: str = "Run `caimi committee make-key` again: it goes on with it, or puts it aside."
+    next_step: str = (
+        "Run the command that began it again: it goes on with it; `caimi committee make-key "
+        "--abort` puts it aside."
+    )
 
 
 class CeremonyRecordDamaged(CustodyError):

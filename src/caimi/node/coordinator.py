@@ -172,7 +172,7 @@ async def abandon(members: Sequence[Member], states: Sequence[MemberStatus]) -> 
     if any(state.holds_share for state in states):
         raise CeremonyStuck(
             "A node holds a key share already.",
-            next_step="Run `caimi committee make-key` to finish it at the other nodes.",
+            next_step="Run the command that began it again: it finishes it at the other nodes.",
         )
     for member, state in zip(members, states, strict=True):
         for record in state.records:

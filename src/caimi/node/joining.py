@@ -123,15 +123,17 @@ def authority_file(text: str) -> str:
 
 def committee_section(terms: CommitteeTerms, group_key: bytes) -> CommitteeSection:
     """Give what users' caimi.toml says of a committee, whose trust is in `TRUST` beside it."""
-    return CommitteeSection(
-        group_key=f"0x{group_key.hex()}",
-        custodians=[
-            CustodianSection(
-                index=index,
-                url=each.url,
-                account=f"0x{each.account.hex()}",
-                trust=f"{TRUST}/{authority_file(each.authority)}",
-            )
-            for index, each in enumerate(terms.members, start=1)
-        ],
-    )
+    return CommitteeSection(group_key=f"0x{group_key.hex()}", custodians=custodians_of(terms))
+
+
+def custodians_of(terms: CommitteeTerms) -> list[CustodianSection]:
+    """Give what users' caimi.toml says of a committee's members, whose trust is in `TRUST`."""
+    return [
+        CustodianSection(
+            index=index,
+            url=each.url,
+            account=f"0x{each.account.hex()}",
+            trust=f"{TRUST}/{authority_file(each.authority)}",
+        )
+        for index, each in enumerate(terms.members, start=1)
+    ]

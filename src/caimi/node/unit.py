@@ -12,7 +12,6 @@ _UNIT: Final = """\
 # Written by CAIMI, and checked by `systemd-analyze verify`; look it over before you enable it.
 [Unit]
 Description=CAIMI {what}
-Documentation=man:systemd.exec(5)
 Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=300

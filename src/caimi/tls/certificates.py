@@ -136,7 +136,7 @@ def check_time(certificate: x509.Certificate, place: str, now: datetime | None =
         days = (ends - now).days
         return (
             f"The certificate {place} expires on {_date(ends)}, in {days} days: "
-            "renew it with `caimi certificates request` and `caimi certificates sign`."
+            "have its request signed again with `caimi certificates sign NAME.csr --replace`."
         )
     return ""
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caimi.cli import completing
 from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_network
 from caimi.cli.output import block_bars, print_json, say, table
+from caimi.cli.times import time_text
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
-
-_LONG: Final = re.compile(r"(0x[0-9a-f]{8})[0-9a-f]{56,}")
-"""An id or a digest: whole in JSON, where it is for copying."""
 
 
 def history(
@@ -42,7 +38,7 @@ def history(
                 table(
                     f"Alias {alias}",
                     ("time", "version"),
-                    [(_when(c.time), c.version) for c in changes],
+                    [(time_text(c.time), c.version) for c in changes],
                 )
             return
         with block_bars(quiet=as_json) as progress:
@@ -53,12 +49,8 @@ def history(
             for line in lines:
                 undone = "" if line.final else " (not final yet)"
                 what = f"{line.who.removeprefix(f'{line.ledger}:')} {line.what}".strip()
-                say("{}  {}  {}{}", _when(line.time), line.ledger, what, undone)
+                say("{}  {}  {}{}", time_text(line.time), line.ledger, what, undone)
             if not lines:
                 say("Nothing has happened to it on the configured ledgers.")
 
     with_network(config, None, as_json, work, reading=True)
-
-
-def _when(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

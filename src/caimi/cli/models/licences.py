@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from caimi.cli.options import AccountOption, ConfigOption, JsonOption, KeyOption, with_network
 from caimi.cli.output import block_bars, print_json, table
+from caimi.cli.times import date_text
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -41,7 +41,7 @@ def licences(
                 each.name,
                 each.uri,
                 each.consumer,
-                datetime.fromtimestamp(each.since, UTC).strftime("%Y-%m-%d"),
+                date_text(each.since),
                 "yes" if each.live else "REVOKED",
             )
             for each in found

@@ -65,7 +65,7 @@ async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> li
 
 async def _nobody() -> tuple[list[Finding], dict[str, float]]:
     said = "caimi.toml has no [committee]: no sealed model is opened, and nothing is carried."
-    finding = Finding("committee", "warning", said, "Make one: `caimi committee make-key --help`.")
+    finding = Finding("committee", "warning", said, "Make one: `caimi committee create --help`.")
     return [finding], {}
 
 

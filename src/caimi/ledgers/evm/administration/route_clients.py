@@ -42,6 +42,8 @@ STEPS: Final[Mapping[str, str]] = {
 FREEZABLE: Final = (COMMITTEE, OPTIMISTIC)
 """Kinds that guardians may freeze."""
 PROPOSER_ROLE: Final = 4
+WINDOWS: Final = range(600, 43_200 + 1)
+"""Seconds that an optimistic client's claims may lie open: its MIN_WINDOW to its MAX_WINDOW."""
 _CHOSEN: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC)
 _STATEMENTS: Final = keccak256(
     encode(
@@ -73,6 +75,13 @@ class RouteClients:
             raise RouteUnfit(f"{terms.needed} of {len(kinds)} clients cannot prove.")
         if OPTIMISTIC in kinds and not terms.bond:
             raise RouteUnfit("An optimistic client asks for a bond, and none was said.")
+        for seconds in (terms.challenge_seconds, terms.confirmation_seconds):
+            if OPTIMISTIC in kinds and seconds not in WINDOWS:
+                raise RouteUnfit(
+                    f"A claim cannot lie open for {seconds} seconds.",
+                    why="An optimistic client's windows are from 10 minutes to 12 hours.",
+                    next_step="Choose another --window.",
+                )
         if STORAGE_PROOF in kinds:
             self._gateway()
 
