@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -298,11 +300,12 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
         *("--url", "https://127.0.0.1:9", "--directory", "a node's % $home"),
     )
     unit = tmp_path / "a node's % $home" / "caimi-node-1.service"
-    try:
-        done = subprocess.run(
-            ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        pytest.skip("there is no systemd-analyze here")
+    (line,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE)
+    assert "a node's %% $$home" in line
+    if shutil.which("systemd-analyze") is None:
+        return  # what the machine's own systemd says is asked besides, where it has one
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert unit.name not in done.stderr

@@ -134,11 +134,10 @@ async def test_what_came_too_late_is_told_so_and_then_where_it_went(
     assert late.outcome == "refunded"
 
 
+@pytest.mark.parametrize("world", ["embedded"], indirect=True)
 async def test_a_purchase_says_what_was_paid_and_a_refused_one_what_came_back(
     world: World, tmp_path: Path
 ) -> None:
-    if world.b.coins is None:
-        pytest.skip("nothing is paid there")
     uri = await model(world, tmp_path, "5")
     before = await world.b.gateway.newest_sent(
         [route.client_id for route in await world.b.gateway.routes()]
