@@ -400,8 +400,7 @@ class AsyncNetwork:
         return None
 
     def _tls(self, url: str) -> ClientTls | None:
-        listed = (entry.trust for entry in self.config.workers if entry.url == url)
-        return Trust(self.config).of(url, next(listed, None))
+        return Trust(self.config).of(url, self.config.worker_trust(url))
 
     async def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""

@@ -1,7 +1,8 @@
 """Processes that outlive the terminal, and that are ended only when they are surely ours.
 
-A process is known by its id, its start time and the boot that these are of, so that an id used again
-by somebody else is left alone. What processes of ours have started is known by a mark that they inherit.
+A process is known by its id, its start time and the boot that these are of, so that an id used
+again by somebody else is left alone. What processes of ours have started is known by a mark that
+they inherit.
 """
 
 from __future__ import annotations
@@ -194,8 +195,9 @@ def _process(file: Path, entry: object) -> Process:
             "url": str() | None as url,
             "restarts": int(restarts),
             "said": str(said),
+            **further,
         } if pid > 1:  # 0 and below stand for whole groups of processes
-            boot = entry.get("boot", "")  # a list of before boots were told apart is of another one
+            boot = further.get("boot", "")  # older lists do not tell of it: they are of another
             if isinstance(boot, str):
                 return Process(name, pid, started, boot, log, url, restarts, said)
     raise ProcessListDamaged(f"{file} lists something that is no process: {entry!r:.80}.")
