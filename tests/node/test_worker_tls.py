@@ -7,17 +7,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 
 from caimi.client.network import AsyncNetwork
 from caimi.config import Config, TlsSection, WorkerSection, load_config
 from caimi.errors.base import CaimiError
 from caimi.errors.certificates import PeerNotTrusted
+from caimi.inference.oip import open_inference_pb2 as pb
 from caimi.loopback import free_port
 from caimi.messaging.checkpoint import make_committee
 from caimi.node.roles.worker import run_worker
 from caimi.services.endpoint import Endpoint
-from caimi.tls.contexts import ClientTls
+from caimi.tls.contexts import ClientTls, reload_all
 from organisations import Organisation
 from two_families import FAR, TwoFamilies, two_families
 
@@ -30,12 +32,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoFamili
 
 
 @asynccontextmanager
-async def served(config: Config, whose: Organisation) -> AsyncIterator[str]:
+async def served(
+    config: Config, whose: Organisation, grpc_port: int | None = None
+) -> AsyncIterator[str]:
     """Run a worker with a certificate of `whose`; give its URL."""
     own = whose.issue("worker", "127.0.0.1", "localhost")
     tls = TlsSection(certificate=str(own.certificate), key=str(own.key))
     config, port = config.model_copy(update={"tls": tls}), free_port()
-    serving = asyncio.create_task(run_worker(config, "worker", "127.0.0.1", port, 60.0))
+    serving = asyncio.create_task(run_worker(config, "worker", "127.0.0.1", port, 60.0, grpc_port))
     try:
         async with asyncio.timeout(60):
             while True:
@@ -52,6 +56,20 @@ async def served(config: Config, whose: Organisation) -> AsyncIterator[str]:
         await asyncio.gather(serving, return_exceptions=True)
 
 
+async def is_live(port: int, whose: Organisation | None) -> bool:
+    """Ask over gRPC, believing an organisation's authority, or in plain."""
+    address = f"127.0.0.1:{port}"
+    if whose is None:
+        channel = grpc.aio.insecure_channel(address)
+    else:
+        believed = grpc.ssl_channel_credentials(whose.trust.read_bytes())
+        channel = grpc.aio.secure_channel(address, believed)
+    async with channel:
+        call = channel.unary_unary("/inference.GRPCInferenceService/ServerLive")
+        answer = await call(b"", timeout=10)
+        return bool(pb.ServerLiveResponse.FromString(answer).live)
+
+
 async def health(url: str, tls: ClientTls | None) -> bool:
     endpoint = Endpoint(url, tls=tls)
     try:
@@ -66,6 +84,28 @@ async def test_a_worker_serves_with_its_certificate(world: TwoFamilies, tmp_path
         assert await health(url, ClientTls([ours.trust]))
         with pytest.raises(PeerNotTrusted):
             await health(url, None)
+
+
+async def test_its_grpc_shows_the_same_certificate_and_speaks_nothing_plain(
+    world: TwoFamilies, tmp_path: Path
+) -> None:
+    ours, theirs = Organisation(tmp_path, "Ours"), Organisation(tmp_path, "Theirs")
+    port = free_port()
+    async with served(load_config(world.config), ours, port):
+        assert await is_live(port, ours)
+        for stranger in (None, theirs):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await is_live(port, stranger)
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        # A renewed certificate is shown from the next connection on, by another authority, too.
+        theirs.issue("worker", "127.0.0.1")
+        for name in ("worker.pem", "worker.key"):
+            (ours.folder / name).write_bytes((theirs.folder / name).read_bytes())
+        assert await is_live(port, ours)
+        assert reload_all() == []
+        assert await is_live(port, theirs)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await is_live(port, ours)
 
 
 async def test_a_worker_is_whom_its_section_says_however_its_url_is_given(
