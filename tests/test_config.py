@@ -28,6 +28,23 @@ deployed_at = 3
 contracts = { gateway = "0x1111111111111111111111111111111111111111" }
 """
 
+WORKER = """
+[[workers]]
+url = "https://worker.example.org:9100"
+account = "0x1111111111111111111111111111111111111111"
+ledger = "eip155:1"
+trust = "a.pem"
+"""
+CUSTODIAN = """
+[committee]
+group_key = "0x01"
+[[committee.custodians]]
+index = 1
+url = "https://node.example.org:9001"
+account = "0x1111111111111111111111111111111111111111"
+trust = "a.pem"
+"""
+
 
 def write(folder: Path, text: str) -> Path:
     file = folder / "caimi.toml"
@@ -69,6 +86,10 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         (ENDPOINTS.replace("8546", "8545"), "listed twice"),
         (ENDPOINTS + "quorum = 1", "quorum"),
         (ENDPOINTS + "quorum = 3", "quorum of 3 of 2"),
+        (CUSTODIAN.replace("https:", "http:"), r"custodians\.0: .*plain http"),
+        (WORKER.replace("https:", "http:"), r"workers\.0: .*plain http"),
+        (WORKER + WORKER.replace("9100", "9100/").replace("a.pem", "b.pem"), "more than one trust"),
+        (WORKER + WORKER.replace("trust =", "# trust ="), "more than one trust"),
         (LEDGER + LEDGER, "same id"),
         (LEDGER + LEDGER.replace("eip155:1", "eip155:2"), "same name"),
     ],
@@ -103,6 +124,20 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("CAIMI_CONFIG", str(write(tmp_path, LEDGER)))
     assert isinstance(load_config(), Config)
     assert load_config().ledgers[0].name == "main"
+
+
+def test_a_worker_s_trust_is_found_by_any_form_of_its_url(tmp_path: Path) -> None:
+    listed = WORKER.replace("org:9100", "org:443/w")
+    config = load_config(write(tmp_path, CUSTODIAN + listed + WORKER.replace("a.pem", "b.pem")))
+    for url in (
+        "https://worker.example.org/w",
+        "https://worker.example.org:443/w/",
+        "HTTPS://Worker.Example.org./w",
+    ):
+        assert config.worker_trust(url) == "a.pem"
+    assert config.worker_trust("https://worker.example.org:9100/") == "b.pem"
+    for other in ("https://worker.example.org:9101", "https://x.org:9100", "https://[", "", "x:y"):
+        assert config.worker_trust(other) is None
 
 
 def test_a_worker_runs_as_its_section_says(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import tomli_w
 from pydantic import (
@@ -159,6 +160,14 @@ class AssetSection(Section):
     decimals: Annotated[int, Field(ge=0, le=77)]
 
 
+def _check_trust(url: str, trust: str | None) -> None:
+    if trust is not None and not url.startswith("https:"):
+        raise ValueError(
+            "trust says whom alone an https URL may be, and this url is plain http: "
+            "write https:// there, or leave trust out"
+        )
+
+
 class CustodianSection(Section):
     """One member of the committee; `trust` is a PEM file of whom alone its https URL may be."""
 
@@ -166,6 +175,11 @@ class CustodianSection(Section):
     url: HttpUrl
     account: HexAddress
     trust: PathText | None = None
+
+    @model_validator(mode="after")
+    def _trust_of_https_alone(self) -> Self:
+        _check_trust(self.url, self.trust)
+        return self
 
 
 class CommitteeSection(Section):
@@ -293,6 +307,11 @@ class WorkerSection(Section):
     ledger: LedgerText
     trust: PathText | None = None
 
+    @model_validator(mode="after")
+    def _trust_of_https_alone(self) -> Self:
+        _check_trust(self.url, self.trust)
+        return self
+
 
 class ServingSection(Section):
     """How a worker runs models: what on, how many at a time, and within which memory.
@@ -342,6 +361,20 @@ class TopSection(Section):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+def normalised_url(url: str) -> tuple[object, ...]:
+    """Give what is the same of two URLs exactly where both lead to one place."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:  # no URL at all: nobody is asked there
+        return (url,)
+    host = (parts.hostname or "").rstrip(".")
+    return parts.scheme, host, port, parts.path.rstrip("/"), parts.query
+
+
 SectionT = TypeVar("SectionT", bound=TopSection)
 _RENAMED: Final = {"relay": "delivery", "worker": "serving"}
 
@@ -389,6 +422,21 @@ class Config(TopSection):
             return document
         ledgers = [each for each in listed if not _is_place(each)]
         return {**document, "ledgers": ledgers, "places": places}
+
+    @model_validator(mode="after")
+    def _one_trust_of_a_worker(self) -> Self:
+        found: dict[tuple[object, ...], str | None] = {}
+        for entry in self.workers:
+            if found.setdefault(normalised_url(entry.url), entry.trust) != entry.trust:
+                raise ValueError(f"workers: {entry.url} is listed with more than one trust")
+        return self
+
+    def worker_trust(self, url: str) -> str | None:
+        """Give the `trust` of the worker that is listed at a URL, however that is written."""
+        wanted = normalised_url(url)
+        return next(
+            (each.trust for each in self.workers if normalised_url(each.url) == wanted), None
+        )
 
     @property
     def journal_path(self) -> Path:
@@ -720,7 +768,7 @@ wait_seconds = 120
 # group_key = "0x..."
 # [[committee.custodians]]
 # index = 1
-# url = "http://127.0.0.1:9001"
+# url = "https://127.0.0.1:9001"
 # account = "0x..."             # of the key that it attests and signs shares with
 # trust = "org-a.pem"           # whom alone this node may be
 """

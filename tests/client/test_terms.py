@@ -18,6 +18,7 @@ from caimi.client.purchase import buy
 from caimi.client.transfer import transfer
 from caimi.demo.world import World, start_world
 from caimi.errors.ids import InvalidName
+from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.models import ManifestMalformed
 from caimi.errors.operations import (
     AlreadyLicensed,
@@ -27,7 +28,8 @@ from caimi.errors.operations import (
     StillInFlight,
     UsageError,
 )
-from caimi.ledgers.port import Price
+from caimi.ledgers.evm.facets.market import EvmMarket
+from caimi.ledgers.port import Money, Price
 from caimi.models.card import ModelCard
 from caimi.models.package import Package
 from caimi.persistence import journal_in
@@ -109,12 +111,54 @@ async def test_a_killed_purchase_never_pays_more_than_is_allowed_when_it_goes_on
         named.add(refusal.type)
         assert (await paying.coins.balance(account)).units == before
         with suppress(AlreadyLicensed, StillInFlight):
-            assert (await buy(resumed, uri, ledger=paying.id, max_price="5")).price == "5"
+            assert (await buy(resumed, uri, ledger=paying.id, max_price="5.0001")).price == "5"
         if over:
             break
     else:
         raise AssertionError("it never ended")
     assert {PriceAboveLimit, BegunOtherwise} <= named
+
+
+async def test_the_relay_deposit_is_told_first_and_counts_within_what_is_allowed(
+    world: World, tmp_path: Path
+) -> None:
+    uri, told = await model(world, tmp_path, "m"), []
+    account = world.consumer.identity.account(world.b.id)
+    before = (await world.b.coins.balance(account)).units
+    with pytest.raises(PriceAboveLimit, match=r"5 \S+ and a relay deposit of 0\.0001 "):
+        await buy(world.consumer, uri, ledger=world.b.id, max_price="5.00009", told=told.append)
+    assert told == []
+    assert (await world.b.coins.balance(account)).units == before
+    bought = await buy(world.consumer, uri, ledger=world.b.id, max_price="5.0001", told=told.append)
+    assert (bought.price, bought.deposit) == ("5", "0.0001")
+    (text,) = told
+    assert "0.0001" in text
+
+
+async def test_no_other_deposit_is_paid_than_was_told(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, told = await model(world, tmp_path, "m"), []
+    market = type(world.b.market)
+    asked = market.relay_deposit
+
+    async def higher_once_told(self: EvmMarket) -> Money:
+        deposit = await asked(self)
+        return deposit + deposit if told else deposit
+
+    monkeypatch.setattr(market, "relay_deposit", higher_once_told)
+    bought = await buy(world.consumer, uri, ledger=world.b.id, told=told.append)
+    assert told
+    assert bought.deposit == "0.0001"
+    # Nor where a market asks for another than the call says.
+    route = await world.consumer.route(world.b.id, world.a.id)
+    other = ModelUri.parse(await model(world, tmp_path, "n"))
+    price, deposit = (world.b.coins.asset.of(units) for units in (5 * COIN, 1))
+    call = await world.b.market.buy_remote(
+        route.client_id, other.model_id, "1.0.0", price, 2**40, deposit=deposit
+    )
+    with pytest.raises(TransactionReverted):
+        await world.b.submit(call, world.consumer.identity.signer)
 
 
 async def test_a_killed_purchase_takes_the_price_and_the_timeout_of_today_or_says_why_not(

@@ -90,7 +90,9 @@ async def test_a_ledger_is_shown_as_running_before_all_have_started(tmp_path: Pa
     network.folder.mkdir()
     process = processes.start("ledger-a", ["sleep", "60"], network.folder, url="http://127.0.0.1:1")
     try:
-        processes.save(network.folder / "processes.json", [process, Process("x", 2, 1, "")])
+        processes.save(
+            network.folder / "processes.json", [process, Process("x", 2, 1, process.boot, "")]
+        )
         running, gone = await network.status()
         assert (running.ok, running.detail) == (True, "running")
         assert (gone.ok, gone.detail) == (False, "not running")

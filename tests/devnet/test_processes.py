@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,26 @@ def test_a_process_id_used_again_by_somebody_else_is_left_alone(tmp_path: Path) 
     processes.stop([taken_over])
     assert stranger.alive
     processes.stop([stranger])
+
+
+def test_after_the_machine_started_anew_the_same_numbers_are_a_stranger_s(tmp_path: Path) -> None:
+    stranger = sleeper(tmp_path)
+    before = replace(stranger, boot="00000000-0000-0000-0000-000000000000")
+    listed = tmp_path / "list.json"
+    processes.save(listed, [before])
+    entry = json.loads(listed.read_bytes())[0]
+    del entry["boot"]  # as lists were before they told of the boot
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps([entry]))
+    for told in (listed, old):
+        (found,) = processes.load(told)
+        assert (found.pid, found.started) == (stranger.pid, stranger.started)
+        assert not found.alive
+        processes.stop([found])
+        assert stranger.alive
+    processes.save(listed, [stranger])
+    processes.stop(processes.load(listed))
+    assert not stranger.alive
 
 
 def test_a_process_that_ignores_the_polite_signal_is_killed(

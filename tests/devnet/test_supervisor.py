@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,7 @@ def test_a_program_waits_for_what_it_needs_and_has_the_passphrase(net: Net) -> N
 
 def test_a_list_that_tells_of_somebody_else_s_process_harms_nobody(net: Net) -> None:
     stranger = processes.start("x", [sys.executable, "-c", SLEEP], net.folder.parent)
-    processes.save(net.listed, [Process("x", stranger.pid, stranger.started - 1, "", None)])
+    processes.save(net.listed, [replace(stranger, started=stranger.started - 1)])
     supervisor = net.supervise([python("x", SLEEP)])
     assert net.until("x", lambda each: each.alive).pid != stranger.pid
     processes.stop([supervisor])

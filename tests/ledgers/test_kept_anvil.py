@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,7 @@ from caimi.ledgers.evm.local import keeper
 from caimi.ledgers.evm.local.gate import Gate
 from caimi.ledgers.evm.local.keeper import keep
 from caimi.ledgers.evm.local.kept_chain import ChainHead, KeptChain
+from caimi.ledgers.evm.rpc.client import Rpc
 from caimi.loopback import free_port
 
 NUMBER = 31400
@@ -173,12 +175,66 @@ async def test_what_the_owner_of_an_anvil_sets_is_kept_with_the_next_block(tmp_p
     port = free_port()
     async with keeping(tmp_path, port):
         await asked(port, "anvil_setBalance", SOMEBODY, RICH)
-        await asked(port, "evm_mine")  # not the keeper's block: it is kept with the next
+        await asked(port, "evm_mine")  # not the keeper's block, and yet kept
         above = int(await asked(port, "eth_blockNumber"), 16)
         await asyncio.to_thread(Node(port).wait_for_block, above + 1)
     async with keeping(tmp_path, port):
         assert await asked(port, "eth_getBalance", SOMEBODY, "latest") == RICH
         assert int(await asked(port, "eth_blockNumber"), 16) > above
+
+
+@pytest.mark.anvil
+async def test_a_block_that_a_client_makes_is_kept_before_it_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BLOCK_SECONDS", "SOON_SECONDS", "IDLE_BLOCK_SECONDS"):
+        monkeypatch.setattr(keeper, name, 60.0)  # no block but the client's
+    port = free_port()
+    paying = {"from": SOMEBODY, "to": ANOTHER, "value": "0x1"}
+    async with keeping(tmp_path, port):
+        await asked(port, "anvil_autoImpersonateAccount", True)
+        await asked(port, "anvil_setBalance", SOMEBODY, RICH)
+        began = int(await asked(port, "eth_blockNumber"), 16)
+        for number in range(began + 1, began + 4):
+            tx = await asked(port, "eth_sendTransaction", paying)
+            await asked(port, "evm_mine")
+            found = KeptChain(tmp_path).read()  # as it would be found after a kill
+            assert found is not None
+            assert found[0].number == number
+        receipt = await asked(port, "eth_getTransactionReceipt", tx)
+        await asked(port, "anvil_mine", "0x3")
+        found = KeptChain(tmp_path).read()
+        assert found is not None
+        assert found[0].number == number + 3
+    async with keeping(tmp_path, port):
+        assert await asked(port, "eth_getTransactionReceipt", tx) == receipt
+
+
+@pytest.mark.anvil
+async def test_a_block_that_a_client_makes_while_the_state_is_dumped_is_in_no_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, port = Rpc.ask, free_port()
+    between, kept_under = ["evm_mine"], []
+    keep_state = KeptChain.keep_state
+
+    async def asking(self: Rpc, method: str, *parameters: object) -> Any:
+        if method == "anvil_dumpState" and between:
+            await ask(self, between.pop())
+        return await ask(self, method, *parameters)
+
+    def keeping_state(self: KeptChain, head: ChainHead, dump: bytes) -> None:
+        kept_under.append((head.number, json.loads(gzip.decompress(dump))["best_block_number"]))
+        keep_state(self, head, dump)
+
+    monkeypatch.setattr(KeptChain, "keep_state", keeping_state)
+    async with keeping(tmp_path, port):
+        await asked(port, "anvil_setBalance", SOMEBODY, RICH)
+        monkeypatch.setattr(Rpc, "ask", asking)
+        await asked(port, "evm_mine")
+        assert not between
+    # Another block than the dump's newest would be refused when the chain is loaded.
+    assert all(number == dumped for number, dumped in kept_under)
 
 
 @pytest.mark.anvil
@@ -310,6 +366,27 @@ def test_blocks_of_an_older_state_are_left_out(chain: KeptChain, tmp_path: Path)
     found = chain.read()
     assert found is not None
     assert found[0].number == 9
+
+
+def test_the_state_is_on_the_disk_before_the_blocks_that_follow_it(
+    chain: KeptChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def syncing(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            done.append("the folder")
+        sync(descriptor)
+
+    def replacing(self: Path, target: Path) -> Path:
+        done.append(target.name)
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(Path, "replace", replacing)
+    chain.keep_state(ChainHead.of(block(9)), gzip.compress(b"{}"))
+    assert done == ["state.gz", "the folder", "blocks.jsonl", "the folder"]
 
 
 def test_blocks_that_do_not_follow_each_other_are_refused(chain: KeptChain) -> None:

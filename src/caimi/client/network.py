@@ -232,10 +232,14 @@ class AsyncNetwork:
         max_price: str | None = None,
         reader: str | None = None,
         again: bool = False,
+        told: Callable[[str], None] | None = None,
     ) -> Bought:
         """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told.
 
         It is paid in the ledger's coin, or in the token that `asset` names, and so is `max_price`.
+
+        `told` hears, before anything is signed, what is paid beside the price: the relay deposit,
+        which counts within a `max_price` in coins.
 
         It is for oneself, or for `reader`: an account of the paying ledger (its address or CAIP-10
         id), or the name of a key in the keyring.
@@ -251,6 +255,7 @@ class AsyncNetwork:
             max_price=max_price,
             reader=None if reader is None else self._account(paying, reader),
             again=again,
+            told=told or purchase.tell_nobody,
         )
 
     async def transfer(
@@ -400,8 +405,7 @@ class AsyncNetwork:
         return None
 
     def _tls(self, url: str) -> ClientTls | None:
-        listed = (entry.trust for entry in self.config.workers if entry.url == url)
-        return Trust(self.config).of(url, next(listed, None))
+        return Trust(self.config).of(url, self.config.worker_trust(url))
 
     async def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""

@@ -7,7 +7,7 @@ or a timeout returns it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -44,13 +44,17 @@ _BUY = "buy"
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A licence that the home ledger has recorded, and its price in what `symbol` names."""
+    """A licence that the home ledger has recorded, and its price in what `symbol` names.
+
+    `deposit` is what was paid beside it, in coins, to whoever brought the answer from afar.
+    """
 
     uri: str
     consumer: str
     ledger: str
     price: str
     symbol: str
+    deposit: str
     tx: str
     licence_id: str
 
@@ -62,6 +66,16 @@ class _Terms:
     asset: Asset
     most: Money | None
     timeout_seconds: int
+    told: Callable[[str], None]
+
+
+def _whole(amount: Money, deposit: Money | None) -> Money:
+    """Give what a limit of the price bounds: with the deposit where both are in coins."""
+    return amount + deposit if deposit and deposit.asset == amount.asset else amount
+
+
+def tell_nobody(_text: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,7 @@ async def buy(
     reader: Account | None = None,
     timeout_seconds: int = PACKET_SECONDS,
     again: bool = False,
+    told: Callable[[str], None] = tell_nobody,
 ) -> Bought:
     """Buy a licence of the version `uri` names, paying on `ledger`; running it again finishes it.
 
@@ -92,12 +107,15 @@ async def buy(
     It is for the `reader`, an account of the paying ledger, or for oneself; what comes back is
     one's own. Where a reader who is somebody else has licences elsewhere is not looked up.
 
+    From another ledger its market's relay deposit is paid, too, in coins: `told` hears of it before
+    anything is signed, it counts within a `max_price` in coins, and no other is paid.
+
     A second licence of a version, paid on another ledger, is bought only `again`. All of it holds
     for what an interrupted run began, too.
 
     Raises:
         NotForSale: no price is set for that ledger.
-        PriceAboveLimit: the price is above `max_price`.
+        PriceAboveLimit: the price, with the deposit if both are in coins, is above `max_price`.
         AlreadyLicensed: the reader already holds a licence.
         LicensedElsewhere: it holds one on another ledger, or is buying one there.
         BegunOtherwise: an interrupted run signed a purchase that these terms do not allow.
@@ -109,7 +127,7 @@ async def buy(
     paying = context.ledger(ledger)
     paid_in = await context.asset(ledger, asset)
     most = None if max_price is None else parse_amount(max_price, paid_in)
-    terms = _Terms(paid_in, most, timeout_seconds)
+    terms = _Terms(paid_in, most, timeout_seconds, told)
     resolved = await resolve(context, uri)
     account = context.identity.account(paying.id)
     wanted = _Wanted(resolved, paying, account if reader is None else reader)
@@ -186,13 +204,24 @@ async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _
         await _check_terms(context, operation, resolved, paying, terms)
     else:  # whatever an earlier run noted, it did nothing yet: today's price and terms count
         agreed = await _agreed_price(context, resolved, terms)
+        deposit = None
+        if home.id != paying.id:
+            asked = await paying.market.relay_deposit()
+            deposit = offered(paying.coins, paying.id, "coin").asset.of(asked.units)
+        _check_price(agreed, deposit, resolved, terms)
         deadline = (await paying.head()).time + terms.timeout_seconds
-        await operation.note(timeout=deadline, **_money(agreed))
+        beside = "" if deposit is None else str(deposit.units)
+        await operation.note(timeout=deadline, deposit=beside, **_money(agreed))
+        if deposit:
+            terms.told(
+                f"Beside the price {said(deposit)} are paid on {paying.id} to whoever carries the "
+                "purchase."
+            )
     if home.id == paying.id:
         tx = await _buy_at_home(context, operation, wanted, _noted(operation, context, paying))
     else:
         tx = await _buy_from_afar(context, operation, wanted, terms)
-    amount = _noted(operation, context, paying)
+    amount, deposit = _noted(operation, context, paying), _deposit(operation, paying)
     await operation.finish()
     licence = await home.market.licence(resolved.model.model_id, resolved.version.version, consumer)
     return Bought(
@@ -201,6 +230,7 @@ async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _
         ledger=paying.id,
         price=format_amount(amount),
         symbol=amount.asset.symbol,
+        deposit=format_amount(deposit) if deposit else "0",
         tx=tx,
         licence_id=f"0x{licence.licence_id.hex()}",
     )
@@ -220,11 +250,18 @@ def _noted(operation: Operation, context: Context, paying: Ledger) -> Money:
     return asset.of(int(str(operation.facts["amount"])))
 
 
+def _deposit(operation: Operation, paying: Ledger) -> Money | None:
+    """Give the deposit that was agreed to; None where none is paid, or no run wrote it down."""
+    units = str(operation.facts.get("deposit", ""))
+    return offered(paying.coins, paying.id, "coin").asset.of(int(units)) if units else None
+
+
 async def _check_terms(
     context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
 ) -> None:
     """Refuse to go on with a signed purchase that the terms of today do not allow."""
-    _check_amount(_noted(operation, context, paying), resolved, paying, terms)
+    noted, deposit = _noted(operation, context, paying), _deposit(operation, paying)
+    _check_amount(noted, resolved, paying, terms, deposit)
     latest = (await paying.head()).time + terms.timeout_seconds
     if paying.id != resolved.ledger.id and int(str(operation.facts["timeout"])) > latest:
         raise BegunOtherwise(
@@ -233,7 +270,13 @@ async def _check_terms(
         )
 
 
-def _check_amount(amount: Money, resolved: Resolved, paying: Ledger, terms: _Terms) -> None:
+def _check_amount(
+    amount: Money,
+    resolved: Resolved,
+    paying: Ledger,
+    terms: _Terms,
+    deposit: Money | None = None,
+) -> None:
     if amount.asset != terms.asset:
         raise BegunOtherwise(
             f"A purchase of {resolved.uri} on {paying.id} was begun for {said(amount)}, and not "
@@ -241,11 +284,12 @@ def _check_amount(amount: Money, resolved: Resolved, paying: Ledger, terms: _Ter
             next_step="Run `caimi buy URI` with the asset it was begun in to finish it: it is paid "
             "once, and comes back if it fails.",
         )
-    if terms.most is not None and amount > terms.most:
+    whole = _whole(amount, deposit)
+    if terms.most is not None and whole > terms.most:
         raise BegunOtherwise(
-            f"A purchase of {resolved.uri} on {paying.id} was begun for {said(amount)}, "
+            f"A purchase of {resolved.uri} on {paying.id} was begun for {_both(amount, deposit)}, "
             f"more than the {said(terms.most)} that are allowed now.",
-            next_step=f"Run it with --max-price {format_amount(amount)} to finish it: it is paid "
+            next_step=f"Run it with --max-price {format_amount(whole)} to finish it: it is paid "
             "once, and comes back if it fails.",
         )
 
@@ -263,13 +307,20 @@ async def _agreed_price(context: Context, resolved: Resolved, terms: _Terms) -> 
             if there
             else None,
         )
-    amount = price.amount
-    if terms.most is not None and amount > terms.most:
+    return price.amount
+
+
+def _check_price(amount: Money, deposit: Money | None, resolved: Resolved, terms: _Terms) -> None:
+    if terms.most is not None and _whole(amount, deposit) > terms.most:
         raise PriceAboveLimit(
-            f"{resolved.uri} costs {said(amount)} on {asset.ledger}, "
+            f"{resolved.uri} costs {_both(amount, deposit)} on {terms.asset.ledger}, "
             f"more than the {said(terms.most)} agreed to."
         )
-    return amount
+
+
+def _both(amount: Money, deposit: Money | None) -> str:
+    beside = f" and a relay deposit of {said(deposit)}" if deposit else ""
+    return f"{said(amount)}{beside}"
 
 
 async def _buy_at_home(
@@ -306,7 +357,13 @@ async def _buy_from_afar(
         amount, timeout = _noted(operation, context, paying), int(str(operation.facts["timeout"]))
         async with _payable(context, operation, paying, amount):
             call = await paying.market.buy_remote(
-                route.client_id, model_id, version, amount, timeout, reader
+                route.client_id,
+                model_id,
+                version,
+                amount,
+                timeout,
+                reader,
+                deposit=_deposit(operation, paying),
             )
             receipt = await context.submit(operation, _BUY, call)
         await operation.note(purchase=receipt.effect.hex(), tx=receipt.tx)
@@ -314,7 +371,7 @@ async def _buy_from_afar(
         assert purchase.paid is not None
         paid = context.assets.known(purchase.paid.asset).of(purchase.paid.units)
         _check_amount(paid, resolved, paying, terms)
-        await operation.note(purchase=purchase.purchase_id.hex(), **_money(paid))
+        await operation.note(purchase=purchase.purchase_id.hex(), deposit="", **_money(paid))
     amount = _noted(operation, context, paying)
     purchase_id = bytes.fromhex(str(operation.facts["purchase"]))
 

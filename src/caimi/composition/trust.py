@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from caimi.config import Config
+from caimi.errors.operations import ConfigInvalid
 from caimi.tls.contexts import ClientTls, TlsFiles
 
 
@@ -17,9 +18,12 @@ class Trust:
         """Give the TLS for a URL, whom `trust` alone may be; None where it is no https URL.
 
         Raises:
+            ConfigInvalid: `trust` is of no https URL.
             CertificateInvalid, CertificateExpired: a file of it cannot be used.
         """
-        if not url.startswith("https:"):
+        if not url.lower().startswith("https:"):
+            if trust is not None:
+                raise ConfigInvalid(f"{url} is not https, and only {trust} may answer there.")
             return None
         named = (trust,) if trust is not None else tuple(self._config.tls.trust)
         if named not in self._read:

@@ -1,12 +1,14 @@
 """Processes that outlive the terminal, and that are ended only when they are surely ours.
 
-A process is known by its id and its start time, so that an id used again by somebody else is left
-alone. What processes of ours have started is known by a mark that they inherit.
+A process is known by its id, its start time and the boot that these are of, so that an id used
+again by somebody else is left alone. What processes of ours have started is known by a mark that
+they inherit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -35,7 +37,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One started process. `started` is the kernel's start time in clock ticks since boot.
+    """One started process. `started` is the kernel's start time in clock ticks since boot `boot`.
 
     `restarts` tells how often it was started again after it had ended by itself, and `said` what
     its supervisor has to say of it.
@@ -44,6 +46,7 @@ class Process:
     name: str
     pid: int
     started: int
+    boot: str
     log: str
     url: str | None = None
     restarts: int = 0
@@ -52,7 +55,7 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        return _start_time(self.pid) == self.started
+        return self.boot == _boot() and _start_time(self.pid) == self.started
 
     @property
     def seconds(self) -> float:
@@ -70,7 +73,7 @@ class Process:
 
 def this_process(name: str, folder: Path) -> Process:
     """Give the process that asks."""
-    return Process(name, os.getpid(), _start_time(os.getpid()) or 0, str(_log_of(name, folder)))
+    return _known(name, os.getpid(), _log_of(name, folder))
 
 
 def start(
@@ -107,7 +110,7 @@ def start(
             child.stdin.write(secret + b"\n")
             child.stdin.close()
     _children[child.pid] = child
-    return Process(name, child.pid, _start_time(child.pid) or 0, str(log), url)
+    return _known(name, child.pid, log, url)
 
 
 def stop(processes: Sequence[Process]) -> None:
@@ -192,9 +195,25 @@ def _process(file: Path, entry: object) -> Process:
             "url": str() | None as url,
             "restarts": int(restarts),
             "said": str(said),
+            **further,
         } if pid > 1:  # 0 and below stand for whole groups of processes
-            return Process(name, pid, started, log, url, restarts, said)
+            boot = further.get("boot", "")  # older lists do not tell of it: they are of another
+            if isinstance(boot, str):
+                return Process(name, pid, started, boot, log, url, restarts, said)
     raise ProcessListDamaged(f"{file} lists something that is no process: {entry!r:.80}.")
+
+
+def _known(name: str, pid: int, log: Path, url: str | None = None) -> Process:
+    return Process(name, pid, _start_time(pid) or 0, _boot(), str(log), url)
+
+
+@functools.cache
+def _boot() -> str:
+    """Give the kernel's name for this boot; where it has none, all boots are one."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return "unnamed"
 
 
 def _log_of(name: str, folder: Path) -> Path:

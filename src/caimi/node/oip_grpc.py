@@ -1,7 +1,8 @@
 """The Open Inference Protocol v2 over gRPC: `inference.GRPCInferenceService` of a worker.
 
 Who may call it: anyone who reaches the port. Messages are bounded and never compressed (what they
-expand to would not be), requests at a time too, and no connection is kept for ever.
+expand to would not be), requests at a time too, and no connection is kept for ever. With a
+certificate it is served over TLS alone: 1.3, and 1.2, which the library cannot be told to refuse.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from caimi.node.bodies import Bodies
 from caimi.node.connections import peer_of
 from caimi.node.oip_http import error_text
 from caimi.node.request_names import new_name
+from caimi.tls.contexts import ServerTls
 
 _log = logger(__name__)
 MAX_CONNECTION_MS: Final = 60_000
@@ -67,6 +69,8 @@ _OF_A_SERVER: Final = [
 ]
 _MOST_COMING: Final = 1024
 _Context = Any
+_Credentials = Any
+_Certificate = Any
 _Handler = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -77,11 +81,15 @@ def create_grpc_server(
     at_once: int,
     max_message_bytes: int,
     answered: Callable[[], None],
+    tls: ServerTls | None = None,
 ) -> tuple[Any, int]:
     """Make a server that listens on ``host:port`` once it is started; give it and its port.
 
+    With `tls` it shows that certificate, to new connections the newest, and asks for none.
+
     Raises:
         ConfigInvalid: it cannot listen there.
+        CertificateInvalid, CertificateExpired: the certificate cannot be used.
     """
     server = grpc.aio.server(
         options=[*options(max_message_bytes), *_OF_A_SERVER],
@@ -104,10 +112,37 @@ def create_grpc_server(
         )
     )
     try:
-        port = server.add_insecure_port(address)
+        if tls is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, _credentials(tls))
     except RuntimeError as error:
         raise ConfigInvalid(f"The worker's gRPC cannot listen on {address}.") from error
     return server, port
+
+
+def _credentials(tls: ServerTls) -> _Credentials:
+    def shown() -> _Certificate:
+        certificate, key = tls.own.read()
+        return grpc.ssl_server_certificate_configuration([(key, certificate)])
+
+    known = tls.context
+
+    def renewed() -> _Certificate | None:
+        """Give what has been read again since the last connection; None for nothing new."""
+        nonlocal known
+        newest = tls.context
+        if newest is known:
+            return None
+        try:
+            new = shown()
+        except CaimiError as error:
+            _log.warning("%s", error)
+            return None
+        known = newest
+        return new
+
+    return grpc.dynamic_ssl_server_credentials(shown(), renewed)
 
 
 def _methods(service: OipService, answered: Callable[[], None]) -> dict[str, _Handler]:

@@ -27,6 +27,7 @@ from caimi.node.connections import DRAIN_SECONDS
 from caimi.node.http import bytes_field, json_object, service, text_field
 from caimi.node.oip_grpc import create_grpc_server
 from caimi.node.oip_http import PREFIX, oip_routes, refusal
+from caimi.tls.contexts import ServerTls
 from caimi.uri import ModelUri
 
 MAX_INPUT_BYTES = 64 << 20
@@ -84,14 +85,21 @@ def create_worker_app(
 
 @asynccontextmanager
 async def grpc_beside(
-    app: FastAPI, worker: Worker, host: str, port: int | None, *, at_once: int = MAX_AT_ONCE
+    app: FastAPI,
+    worker: Worker,
+    host: str,
+    port: int | None,
+    *,
+    at_once: int = MAX_AT_ONCE,
+    tls: ServerTls | None = None,
 ) -> AsyncIterator[int | None]:
     """Serve `worker` over gRPC, too, while the block runs, if there is a port for it; gives it.
 
-    What is answered counts among the answers of `app`.
+    What is answered counts among the answers of `app`. With `tls` nothing plain is answered.
 
     Raises:
         ConfigInvalid: it cannot listen there.
+        CertificateInvalid, CertificateExpired: the certificate cannot be used.
     """
     if port is None:
         yield None
@@ -102,6 +110,7 @@ async def grpc_beside(
         at_once=at_once,
         max_message_bytes=MAX_INPUT_BYTES,
         answered=app.state.answered,
+        tls=tls,
     )
     await server.start()
     try:

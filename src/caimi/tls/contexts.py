@@ -61,6 +61,19 @@ class TlsFiles:
             )
         return own
 
+    def read(self) -> tuple[bytes, bytes]:
+        """Give the certificate (with what its authority adds to it) and the key, in PEM.
+
+        Raises as `check`.
+        """
+        self.check()
+        try:
+            return to_pem(read_certificates(self.certificate)).encode(), self.key.read_bytes()
+        except OSError as error:
+            raise CertificateInvalid(
+                f"The TLS key {self.key} cannot be read: {error.strerror}."
+            ) from error
+
     def load_into(self, context: ssl.SSLContext) -> None:
         """Have a context show this certificate; raises as `check`."""
         self.check()

@@ -29,7 +29,10 @@ def buy(
         typer.Argument(help="Symbol of the token to pay in, of [[assets]]; else coins."),
     ] = None,
     ledger: LedgerOption = None,
-    max_price: Annotated[str | None, typer.Option(help="Refuse to pay more of it.")] = None,
+    max_price: Annotated[
+        str | None,
+        typer.Option(help="Refuse to pay more of it; in coins, the relay deposit included."),
+    ] = None,
     reader: Annotated[
         str | None,
         typer.Option(help="Whose licence it is: an account there, or a key's name; else yours."),
@@ -43,25 +46,33 @@ def buy(
 ) -> None:
     """Buy a licence, paying on any ledger; on the model's own unless --ledger names another.
 
+    From another ledger a relay deposit is paid, too, in its coin, to whoever carries the purchase.
+
     Example: [bold]caimi buy caimi:eip155:31337:0x…@1.0.0 -l b -k bob --max-price 13 EURX[/bold]
     """
     terms = {"ledger": ledger, "asset": asset, "max_price": max_price, "reader": reader}
 
+    def tell(text: str) -> None:
+        if not as_json:
+            err.print(plain(text))
+
     async def work(net: AsyncNetwork) -> None:
         try:
-            done = await net.buy(uri, again=again, **terms)
+            done = await net.buy(uri, again=again, told=tell, **terms)
         except LicensedElsewhere as error:
             if as_json or not somebody_there():
                 raise
             err.print(f"[yellow]{plain(error.what)}[/yellow] {plain(error.why)}")
             if not typer.confirm("Pay for another one all the same?"):
                 raise
-            done = await net.buy(uri, again=True, **terms)
+            done = await net.buy(uri, again=True, told=tell, **terms)
         told = fields_of(done)
         if as_json:
             print_json({"ok": True, **told})
         else:
             told["price"] = f"{done.price} {told.pop('symbol')}"
+            if done.deposit == "0":
+                del told["deposit"]
             facts("Licensed", told)
 
     with_network(config, key, as_json, work)

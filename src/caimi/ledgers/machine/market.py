@@ -105,6 +105,8 @@ class MachineMarket:
         price: Money,
         expiry: int,
         reader: Account | None = None,
+        *,
+        deposit: Money | None = None,
     ) -> MachineCall[bytes]:
         wanted, paid = (model_id, version), (price.asset.native, price.units)
         arguments = (client_id, wanted, paid, expiry, self._licensee(reader))

@@ -110,10 +110,13 @@ class Market(Protocol):
         price: Money,
         expiry: int,
         reader: Account | None = None,
+        *,
+        deposit: Money | None = None,
     ) -> Call[bytes]:
         """Buy a licence of a model behind `client_id`; the call pays the relay deposit too.
 
-        Its effect is the purchase's id.
+        That is `deposit`, and the call fails where the market asks for another; without it, what is
+        asked now. Its effect is the purchase's id.
         """
         ...
 

@@ -48,7 +48,8 @@ async def run_worker(
     """Serve inference with the models this key is licensed for, anchoring receipts in batches.
 
     They are signed and anchored by the key's account on the ledger that ``[serving]`` names, or
-    else on the first one. With `grpc_port` the Open Inference Protocol is served over gRPC, too.
+    else on the first one. With `grpc_port` the Open Inference Protocol is served over gRPC, too,
+    and as the rest: over TLS where the configuration names a certificate.
     `engine` is the name in commands of what runs the models.
     """
     own = Trust(config).own()
@@ -91,7 +92,7 @@ async def run_worker(
         anchoring = asyncio.create_task(_anchor_always(context, receipts, anchor_seconds))
         try:
             app = create_worker_app(worker, receipts, bodies=Bodies(serving.at_once))
-            async with grpc_beside(app, worker, host, grpc_port, at_once=serving.at_once):
+            async with grpc_beside(app, worker, host, grpc_port, at_once=serving.at_once, tls=tls):
                 await told.serve(app, host, port, tls=tls)
         finally:
             anchoring.cancel()

@@ -93,12 +93,14 @@ class EvmMarket:
         price: Money,
         expiry: int,
         reader: Account | None = None,
+        *,
+        deposit: Money | None = None,
     ) -> EvmCall[bytes]:
         """Buy from here a licence of a model that lives behind `client_id`.
 
-        The call pays the relay deposit that the market asks for now beside the amount.
+        The call pays the relay deposit beside the amount: `deposit`, or what is asked now.
         """
-        deposit = (await self.relay_deposit()).units
+        beside = (await self.relay_deposit() if deposit is None else deposit).units
         call = self._contract.call(
             f"Buying a licence of version {version} over {client_id}",
             "buyRemote",
@@ -109,7 +111,7 @@ class EvmMarket:
             price.units,
             expiry,
             self._licensee(reader),
-            value=deposit if price.asset.native else deposit + price.units,
+            value=beside if price.asset.native else beside + price.units,
         )
         return call.giving(lambda included: included.value("PurchaseOpened", "purchaseId", bytes))
 

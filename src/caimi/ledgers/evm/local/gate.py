@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
+
+from caimi.errors.base import CaimiError
 
 HOST: Final = "127.0.0.1"
 _CHUNK: Final = 1 << 16
 _CONNECTIONS: Final = 512
+
+
+async def _at_once() -> None:
+    """Hold nothing back."""
 
 
 class Gate:
@@ -24,6 +30,7 @@ class Gate:
         self._behind = behind
         self._open = asyncio.Event()
         self._open.set()
+        self._settled: Callable[[], Awaitable[None]] = _at_once
         self._connections: set[asyncio.Task[None]] = set()
 
     @contextmanager
@@ -34,12 +41,17 @@ class Gate:
         self._open.set()
 
     @asynccontextmanager
-    async def serving(self, port: int) -> AsyncIterator[None]:
-        """Take clients on a port.
+    async def serving(
+        self, port: int, settled: Callable[[], Awaitable[None]] = _at_once
+    ) -> AsyncIterator[None]:
+        """Take clients on a port; what the server says is passed on once `settled` returns.
+
+        Where that raises a `CaimiError`, the connection is closed.
 
         Raises:
             OSError: the port is taken.
         """
+        self._settled = settled
         server = await asyncio.start_server(self._accept, HOST, port)
         try:
             yield
@@ -58,13 +70,14 @@ class Gate:
         connection.add_done_callback(self._connections.discard)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError), contextlib.closing(writer):
+        with contextlib.suppress(OSError, CaimiError), contextlib.closing(writer):
             answers, server = await asyncio.open_connection(HOST, self._behind)
             with contextlib.closing(server):
                 asking = asyncio.create_task(_ask(reader, server))
                 try:
                     while chunk := await answers.read(_CHUNK):
                         await self._open.wait()
+                        await self._settled()
                         writer.write(chunk)
                         await writer.drain()
                 finally:

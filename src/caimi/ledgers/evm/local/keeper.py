@@ -54,6 +54,8 @@ class Keeper:
         self._head: ChainHead | None = None
         self._made = self._took = 0.0
         self._active = time.monotonic()
+        self._wanted = asyncio.Event()
+        self._kept = asyncio.Event()
 
     async def begin(self, expected: ChainHead | None) -> None:
         """Go on after the block that was kept last, and make one more.
@@ -70,7 +72,7 @@ class Keeper:
                 f"The newest block of what anvil loaded is {self._head.number} "
                 f"({self._head.hash}), and {expected.number} ({expected.hash}) was kept last."
             )
-        await self._keep_state(self._head)  # the file of blocks may end in half of one
+        self._head = await self._keep_state(self._head)  # the blocks may end in half of one
         ahead = self._head.time - int(time.time())
         if ahead > 0:  # somebody had moved the ledger's clock: time never runs backwards
             await self._rpc.ask("evm_increaseTime", ahead)
@@ -81,24 +83,27 @@ class Keeper:
         made = time.monotonic()
         with self._gate.closed():
             await self._rpc.ask("evm_mine")
-            block = await self._newest()
-            head, last = ChainHead.of(block), self._head
-            if (
-                last is not None
-                and block["parentHash"] == last.hash
-                and head.state_root == last.state_root
-                and not block["transactions"]
-            ):
-                await asyncio.to_thread(self._chain.keep_block, block)
-            else:  # transactions, or calls that only an anvil knows
-                await self._keep_state(head)
-                self._active = made
-            self._head, self._made, self._took = head, made, time.monotonic() - made
+            await self._keep_newest(made)
+        self._made, self._took = made, time.monotonic() - made
+
+    async def settled(self) -> None:
+        """Wait until the newest block is kept, whoever made it (`evm_mine`, say), by `run`."""
+        while True:
+            kept = self._kept
+            if ChainHead.of(await self._newest()) == self._head:
+                return
+            self._wanted.set()
+            await kept.wait()
 
     async def run(self) -> None:
-        """Make blocks for ever."""
+        """Make blocks for ever, and keep those that others make."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), _LOOK_SECONDS)
+            if self._wanted.is_set():
+                self._wanted.clear()
+                with self._gate.closed():
+                    await self._keep_newest(time.monotonic())
             passed = time.monotonic() - self._made
             idle = time.monotonic() - self._active > _ACTIVE_SECONDS
             if passed >= (IDLE_BLOCK_SECONDS if idle else BLOCK_SECONDS) or (
@@ -111,9 +116,35 @@ class Keeper:
         (count,) = fields(await self._rpc.ask("txpool_status"), "pending")
         return quantity(count) > 0
 
-    async def _keep_state(self, head: ChainHead) -> None:
-        dump = data(await self._rpc.ask("anvil_dumpState"))
+    async def _keep_newest(self, made: float) -> None:
+        block = await self._newest()
+        head, last = ChainHead.of(block), self._head
+        if head == last:
+            pass
+        elif (
+            last is not None
+            and block["parentHash"] == last.hash
+            and head.state_root == last.state_root
+            and not block["transactions"]
+        ):
+            await asyncio.to_thread(self._chain.keep_block, block)
+        else:  # transactions, or calls that only an anvil knows
+            head = await self._keep_state(head)
+            self._active = made
+        self._head = head
+        self._kept.set()
+        self._kept = asyncio.Event()
+
+    async def _keep_state(self, head: ChainHead) -> ChainHead:
+        """Keep the state, and give its newest block: `head`, or one that others made since."""
+        while True:
+            dump = data(await self._rpc.ask("anvil_dumpState"))
+            newest = ChainHead.of(await self._newest())
+            if newest == head:
+                break
+            head = newest
         await asyncio.to_thread(self._chain.keep_state, head, dump)
+        return head
 
     async def _newest(self) -> dict[str, Any]:
         block: dict[str, Any] = await self._rpc.ask("eth_getBlockByNumber", "latest", False)
@@ -159,7 +190,7 @@ async def keep(number: int, port: int, folder: Path) -> None:
             gate = Gate(options.port)
             keeper = Keeper(rpc, gate, chain)
             await keeper.begin(kept and kept[0])
-            async with gate.serving(port):
+            async with gate.serving(port, keeper.settled):
                 await _until_one_ends(keeper.run(), _end_of(process))
 
 

@@ -86,6 +86,7 @@ class KeptChain:
     def keep_state(self, head: ChainHead, dump: bytes) -> None:
         """Keep a whole state (gzip of what anvil dumps) of which `head` is the newest block."""
         write_result(self._state, json.dumps(asdict(head)).encode() + b"\n" + dump)
+        self._sync(self._folder)  # or the disk might hold the second file's name before this one's
         # Should this not be reached, what is left of the blocks follows another state.
         write_result(self._blocks, json.dumps({"after": head.hash}).encode() + b"\n")
         self._sync(self._folder)
