@@ -29,6 +29,24 @@ def test_a_line_for_people_ends_with_what_it_is_about(caplog: pytest.LogCaptureF
     assert second.endswith(" WARNING caimi.x: Nothing more")
 
 
+@pytest.mark.parametrize("broken", ["\n", "\r", "\x1b[2J", "\x85", "\u2028", "\u202e"])
+def test_what_a_peer_chose_breaks_no_line_and_shows_no_other_field(
+    caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    with about(peer=f'Acme/x{broken}9 ERROR caimi: No] [client="a"', request="ab12", all=("a b",)):
+        logger("caimi.x").warning("Refused")
+    (line,) = lines(caplog, TextFormatter())
+    assert line.isprintable()
+    assert ' Refused [peer="Acme/x\N{REPLACEMENT CHARACTER}' in line
+    assert line.endswith('9 ERROR caimi: No] [client=\\"a\\"" request=ab12 all="a b"]')
+
+
+def test_what_a_peer_chose_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    with about(peer="x" * 100_000):
+        logger("caimi.x").warning("Refused")
+    assert len(lines(caplog, TextFormatter())[0]) < 400
+
+
 def test_a_json_line_has_what_it_is_about_as_members(caplog: pytest.LogCaptureFixture) -> None:
     with about(request="ab12", message="not this"):
         logger("caimi.x").error('Line one\nand "two"')

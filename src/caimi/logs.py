@@ -19,10 +19,14 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
+from caimi.line_text import one_line
+
 LogFormat: TypeAlias = Literal["text", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 Fields: TypeAlias = Mapping[str, object]
 _CHATTY: Final = ("httpx", "httpcore", "asyncio", "alembic")
+_FORGING: Final = frozenset(' "=[]')
+"""What could make one value look like more fields."""
 _NOTHING: Final[Fields] = MappingProxyType({})
 _about: ContextVar[Fields] = ContextVar("caimi_about", default=_NOTHING)
 
@@ -57,7 +61,7 @@ def logger(name: str) -> logging.LoggerAdapter[logging.Logger]:
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people, with the fields in brackets at its end."""
+    """A line for people, with the fields in brackets at its end, in quotes where they need be."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -103,6 +107,7 @@ def _of(record: logging.LogRecord) -> Fields:
 
 
 def _word(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return ",".join(map(str, value))
-    return str(value)
+    """Write a value, which a peer may have chosen: it breaks no line and shows no other field."""
+    several = value if isinstance(value, tuple | list) else (value,)
+    said = ",".join(one_line(str(each)) for each in several)
+    return json.dumps(said, ensure_ascii=False) if _FORGING & set(said) else said

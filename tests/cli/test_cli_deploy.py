@@ -226,13 +226,69 @@ def test_other_code_at_an_address_is_named(bench: Bench) -> None:
     assert "no code of fees" in bench.run("a")["error"]["what"]
 
 
-def test_a_ledger_that_was_started_anew_gets_it_again(bench: Bench, tmp_path: Path) -> None:
+def lag(monkeypatch: pytest.MonkeyPatch, height: int) -> None:
+    """Have the node know blocks up to a height alone."""
+    monkeypatch.setattr(EmbeddedChain, "head", property(lambda self: self.header(height)))
+
+
+def missing_at(bench: Bench, section: dict[str, object], height: int) -> int:
+    contracts = section["contracts"]
+    assert isinstance(contracts, dict)
+    return sum(not bench.chain.code(bytes.fromhex(at[2:]), height) for at in contracts.values())
+
+
+@pytest.mark.parametrize("words", [("--plan",), ("--yes",)])
+@pytest.mark.parametrize("missing", ["one", "all"])
+def test_a_node_that_lags_has_no_deployment_forgotten(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], missing: str
+) -> None:
+    before = bench.config.read_text()
+    section = bench.run("a", "--yes")["ledger"]
+    bench.config.write_text(before)  # as a kill before it was written leaves it
+    heights = range(bench.chain.head.block_number)
+    height = next(at for at in heights if missing_at(bench, section, at) == 1)
+    with monkeypatch.context() as lagging:
+        lag(lagging, height if missing == "one" else 0)
+        kill_at(lagging, 1, recorded=False)  # or what is sent would be waited for
+        refused = bench.run("a", *words)["error"]
+    if missing == "one":
+        assert refused["code"] == "CAIMI-L060"
+        assert "there is no code of" in refused["what"]
+    else:
+        assert refused["code"] == "CAIMI-L041"
+        assert "--anew" in refused["next"]
+    assert "again in a while" in refused["next"]
+    again = bench.run("a")
+    assert not again["deployed"]
+    assert again["ledger"] == section
+    assert bench.sent() == TRANSACTIONS
+
+
+def test_a_ledger_that_was_started_anew_gets_it_again(bench: Bench) -> None:
+    before = bench.config.read_text()
+    bench.run("a", "--yes")
+    chain = EmbeddedChain(31337, {bench.accounts["deployer"]: 1000 * COIN})
+    chain.mine()  # what is final is no older than the deployment was
+    with node_of(chain) as url:
+        bench.config.write_text(ledger_table(url))
+        planned = bench.run("a", "--plan")["plan"]
+        assert not any(step["begun"] for step in planned["steps"])
+        assert bench.run("a")["error"]["code"] == "CAIMI-C071"
+        assert "Nothing is left on eip155:31337" in bench.told("a", typed="n\n")
+        bench.config.write_text(before)
+        assert not bench.run("a")["deployed"]  # nobody agreed: it is not forgotten
+        bench.config.write_text(ledger_table(url))
+        assert bench.run("a", "--yes")["deployed"]
+        assert chain.nonce(bench.accounts["deployer"], None) == TRANSACTIONS
+
+
+def test_whoever_knows_that_a_ledger_is_new_need_not_wait(bench: Bench) -> None:
     bench.run("a", "--yes")
     chain = EmbeddedChain(31337, {bench.accounts["deployer"]: 1000 * COIN})
     with node_of(chain) as url:
         bench.config.write_text(ledger_table(url))
-        assert bench.run("a", "--yes")["deployed"]
-        assert chain.nonce(bench.accounts["deployer"], None) == TRANSACTIONS
+        assert bench.run("a", "--yes")["error"]["code"] == "CAIMI-L041"
+        assert bench.run("a", "--yes", "--anew")["deployed"]
 
 
 def test_a_profiles_ledger_is_written_down_in_the_profile(

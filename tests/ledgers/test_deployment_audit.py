@@ -11,11 +11,11 @@ from governed_ledger import DEPLOYER, STRANGER, new_ledger
 
 from caimi.composition.joining import join_ledgers
 from caimi.errors.deploying import RouteUnfit
-from caimi.errors.ledgers import TransactionReverted
+from caimi.errors.ledgers import LedgerBehind, TransactionReverted
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import contract_creation
 from caimi.ledgers.evm.abi.interface import encode
-from caimi.ledgers.evm.administration.auditing import audit
+from caimi.ledgers.evm.administration.auditing import audit, is_gone
 from caimi.ledgers.evm.administration.deploying import BRIDGE_ROLE, EXIT_DELAY, KINDS
 from caimi.ledgers.evm.administration.founding import EvmAdministered, EvmAdministration
 from caimi.ledgers.evm.administration.planning import deployment_steps, plan_steps
@@ -25,6 +25,7 @@ from caimi.ledgers.evm.administration.shipped_code import shipped_code
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.transactions.sender import Sender
 from caimi.ledgers.port import (
     COMMITTEE,
@@ -81,6 +82,35 @@ async def test_other_code_and_no_code_are_named() -> None:
     )
     (wrong,) = await audit(moved(ledger, fees=b"\x11" * 20))
     assert wrong == f"there is no code of fees at 0x{'11' * 20}"
+
+
+async def test_a_deployment_is_gone_only_when_all_of_it_is_and_finally() -> None:
+    ledger = await new_ledger()
+    known = ledger.deployment
+    nowhere = {name: bytes([at]) * 20 for at, name in enumerate(known.contracts, start=1)}
+    assert not await is_gone(ledger)
+    assert await is_gone(moved(ledger, **nowhere))
+    for name in KINDS:
+        assert not await is_gone(moved(ledger, **{**nowhere, name: known.contracts[name]}))
+    later = Deployment(known.ledger, nowhere, await ledger.chain.head_height() + 1)
+    with pytest.raises(LedgerBehind, match="for final ends with block"):
+        await is_gone(EvmLedger(ledger.chain, later))
+    places = {**nowhere, "exit": known.contracts["exit"]}  # is there, and not final yet
+    assert not await is_gone(EvmLedger(ledger.chain, replace(later, contracts=places)))
+
+
+async def test_an_answer_from_a_node_behind_the_final_block_is_no_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = await new_ledger()
+    real = EmbeddedChain.code
+
+    def code(self: EmbeddedChain, account: bytes, height: int | None = None) -> bytes:
+        return real(self, account, 0 if height is None else height)
+
+    monkeypatch.setattr(EmbeddedChain, "code", code)
+    assert all("no code" in each for each in await audit(ledger))
+    assert not await is_gone(ledger)
 
 
 async def test_a_contract_that_was_constructed_for_another_gateway_is_named() -> None:

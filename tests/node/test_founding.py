@@ -21,10 +21,11 @@ from caimi.node.description import (
     read_description,
 )
 from caimi.node.founding import NodeFounding
-from caimi.node.joining import CommitteeTerms, NodeJoining
+from caimi.node.joining import TRUST, CommitteeTerms, NodeJoining, authority_file, write_trust
 from caimi.node.settings import NodeDraft
 from caimi.node.unit import systemd_unit
 from caimi.tls.authority import Wanted, make_request
+from caimi.tls.certificates import fingerprint
 from organisations import Organisation, put
 
 PASSPHRASE = b"correct horse"
@@ -170,6 +171,63 @@ def test_all_come_to_one_committee_in_whatever_order_they_name_it(tmp_path: Path
             joining.carry_out(CommitteeTerms.of(named, 3, b"\x11" * 20))
     assert len(set(written)) == 1
     assert committee_fingerprint(members, 3) != committee_fingerprint(members, 2)
+
+
+@pytest.mark.parametrize("names", [("Acme", "ACME"), ("株式会社", "公司")])
+def test_authorities_whose_names_read_alike_have_files_of_their_own(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    either = [Organisation(tmp_path, name) for name in names]
+    texts = [each.trust.read_text() for each in either]
+    write_trust(tmp_path / TRUST, [*texts, texts[0], f"# a note\n{texts[0]}"])
+    files = [tmp_path / TRUST / authority_file(text) for text in texts]
+    assert sorted((tmp_path / TRUST).iterdir()) == sorted(files)
+    for file, text, each in zip(files, texts, either, strict=True):
+        assert file.read_text() == text
+        # A part of it could be ground: who finds another certificate of that name has its file.
+        assert file.stem.endswith(f"-{fingerprint(each.authority.certificate)}")
+
+
+def test_a_bundle_has_no_other_authoritys_file(tmp_path: Path) -> None:
+    ours, theirs = (Organisation(tmp_path, name).trust.read_text() for name in ("Ours", "Theirs"))
+    write_trust(tmp_path / TRUST, [ours, ours + theirs])
+    assert (tmp_path / TRUST / authority_file(ours)).read_text() == ours
+    assert (tmp_path / TRUST / authority_file(ours + theirs)).read_text() == ours + theirs
+
+
+@pytest.mark.parametrize("kind", ["another", "longer", "link", "directory"])
+def test_another_file_of_an_authoritys_name_is_left_alone(tmp_path: Path, kind: str) -> None:
+    homes, members = committee(tmp_path)
+    other = Organisation(tmp_path, "Attacker").trust.read_text()
+    last = members[-1].authority
+    place = homes[0] / TRUST / authority_file(last)
+    place.parent.mkdir()
+    match kind:
+        case "another":
+            place.write_text(other)
+        case "longer":
+            place.write_text(last + other)
+        case "link":
+            place.symlink_to(tmp_path / "nowhere")
+        case _:
+            place.mkdir()
+    with pytest.raises(NodeBegunOtherwise, match="does not hold the certificate"):
+        NodeJoining(homes[0]).carry_out(CommitteeTerms.of(members, 2, b"\x11" * 20))
+    assert list(place.parent.iterdir()) == [place]
+    assert not (homes[0] / "node.toml").exists()
+    assert not (tmp_path / "nowhere").exists()
+    if kind == "another":
+        assert place.read_text() == other
+
+
+def test_a_node_that_was_begun_otherwise_trusts_nobody_new(tmp_path: Path) -> None:
+    homes, members = committee(tmp_path)
+    joining = NodeJoining(homes[0])
+    joining.carry_out(CommitteeTerms.of(members[:2], 2, b"\x11" * 20))
+    trusted = sorted((homes[0] / TRUST).iterdir())
+    with pytest.raises(NodeBegunOtherwise):
+        joining.carry_out(CommitteeTerms.of(members, 2, b"\x11" * 20))
+    assert sorted((homes[0] / TRUST).iterdir()) == trusted
 
 
 def test_a_committee_of_the_wrong_members_is_refused(tmp_path: Path) -> None:

@@ -86,11 +86,14 @@ async def _deploy(
                 await run.configure(section)
                 _told(section, as_json, "already")
                 return
+            anew = anew or run.gone
             planned = await run.plan_anew(account) if anew else await run.plan(account, stops)
             if only_plan and as_json:
                 print_json({"ok": True, "plan": plan_document(planned)})
                 return
             if not as_json:
+                if run.gone:
+                    out.print(f"Nothing is left on {place.id} of what was deployed there before.")
                 show_plan(planned)
                 out.print(f"Guardian: {guardian or 'the account itself'}", highlight=False)
             if only_plan:
@@ -98,7 +101,7 @@ async def _deploy(
             check_funds(planned)
             agree(yes=yes, as_json=as_json)
             if anew:
-                await operation.reopen()
+                await run.begin_anew()
             signer = (await identity_of(config, key)).signer_on(place.id)
             section = await run.carry_out(
                 signer, stops, lambda what: err.print(shown(f"{what} …", "dim"))

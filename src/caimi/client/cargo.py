@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from caimi.client.amounts import said
 from caimi.client.context import Context
-from caimi.client.parties import hexed, interoperable_party, native_party, one_line
+from caimi.client.parties import hexed, interoperable_party, native_party
 from caimi.contracts.orders import LicenceAnswer, LicenceOrder
 from caimi.contracts.transfers import ModelTransfer
 from caimi.errors.base import CaimiError
@@ -18,6 +18,7 @@ from caimi.ibc.applications import LICENCE, MESSAGES, MODEL
 from caimi.ibc.commitments import UNIVERSAL_ERROR_ACKNOWLEDGEMENT
 from caimi.ibc.packet import Packet, Payload
 from caimi.ledgers.port import Asset, LedgerId
+from caimi.line_text import one_line
 
 _TAKEN = b"\x01"
 

@@ -12,7 +12,6 @@ from caimi.errors.base import CaimiError
 from caimi.ledgers.port import Account, LedgerId
 
 _BYTES: Final = 32
-_CHARACTERS: Final = 200
 
 
 def party(context: Context, account: Account) -> str:
@@ -43,9 +42,3 @@ def hexed(data: bytes) -> str:
     """Write bytes, no more than people look at."""
     shown = f"0x{data[:_BYTES].hex()}"
     return shown if len(data) <= _BYTES else f"{shown}… ({len(data)} bytes)"
-
-
-def one_line(text: str) -> str:
-    """Give a text that somebody chose as a part of a line: bounded, and breaking none."""
-    kept = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return kept if len(kept) <= _CHARACTERS else f"{kept[:_CHARACTERS]}…"

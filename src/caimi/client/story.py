@@ -7,7 +7,7 @@ from typing import Final
 
 from caimi.client.amounts import said
 from caimi.client.context import Context
-from caimi.client.parties import interoperable_party, one_line, party
+from caimi.client.parties import interoperable_party, party
 from caimi.client.pricing import AskedPrice, asked
 from caimi.ledgers.port import (
     Account,
@@ -35,6 +35,7 @@ from caimi.ledgers.port import (
     SentModel,
     UnlockedModel,
 )
+from caimi.line_text import one_line
 
 _NOBODY: Final = ""
 

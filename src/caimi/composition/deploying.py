@@ -113,14 +113,18 @@ class Deploying:
         self._place = place
         self._source = source
         self._office = administration_of(place)
+        self.gone = False
+        """Whether `known` found that nothing is left of what an earlier run put there."""
 
     async def known(self) -> LedgerSection | None:
         """Give the section of a deployment that an earlier run ended, when it is still there.
 
-        One on a ledger that was started anew since, and has nothing of it, is forgotten.
+        None where there was none, or where the ledger has nothing of it any more: then it is
+        `gone`, and stays written down until it is begun anew.
 
         Raises:
-            DeploymentDiffers: something else is at its addresses.
+            DeploymentDiffers: something else is at its addresses, or at some of them nothing.
+            LedgerBehind: the node may not know of it yet.
         """
         said = self._operation.facts.get("section")
         if not isinstance(said, dict):
@@ -131,8 +135,8 @@ class Deploying:
         wrong = await self._office.audit(section)
         if not wrong:
             return section
-        if all(each.startswith("there is no code") for each in wrong):
-            await self._operation.reopen()
+        self.gone = await self._office.gone(section)
+        if self.gone:
             return None
         raise DeploymentDiffers(f"On {section.id} {'; '.join(wrong)}.")
 
@@ -165,6 +169,10 @@ class Deploying:
     async def plan_anew(self, account: Account) -> LedgerPlan:
         """Tell what a deployment takes that leaves what was begun; raises as ledgers do."""
         return await self._office.plan(self._place, account.native)
+
+    async def begin_anew(self) -> None:
+        """Forget what was begun or ended before: for who has agreed to `plan_anew`."""
+        await self._operation.reopen()
 
     async def carry_out(
         self, signer: Signer, guardian: bytes | None, tell: Callable[[str], None]

@@ -46,6 +46,7 @@ from caimi.node.members import HttpMember
 from caimi.node.settings import MemberSection, NodeSettings
 from caimi.places import write_result
 from caimi.services.endpoint import Endpoint
+from caimi.stored_keys import write_key
 
 READY_SECONDS: Final = 60.0
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - the name of a file
@@ -119,8 +120,7 @@ class Founding:
         if file.exists():
             self._passphrase = read_secret_file(file)
             return
-        file.touch(mode=0o600)
-        file.write_bytes(self._passphrase)
+        write_key(file, self._passphrase)
 
     def _make_users(self, keyring: Keyring) -> None:
         known = keyring.names()

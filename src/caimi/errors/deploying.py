@@ -28,7 +28,8 @@ class DeploymentDiffers(LedgerError):
     code = "CAIMI-L060"
     why = "Another version deployed it, it was changed since, or the addresses are not CAIMI's."
     next_step = (
-        "Correct [ledgers.contracts] in caimi.toml; or take the addresses out, and run "
+        "Where code is missing the node may lag: run the same command again in a while. Else "
+        "correct [ledgers.contracts] in caimi.toml; or take the addresses out, and run "
         "`caimi deploy LEDGER --anew`."
     )
 

@@ -20,6 +20,7 @@ from caimi.errors.inference import ModelStillOpening
 from caimi.errors.node import AskedTooMuch, BodyTooSlow, LedgerTooSlow, RequestInvalid, RoleMissing
 from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
+from caimi.line_text import one_line
 from caimi.logs import about
 from caimi.node.received import BoundBodies
 from caimi.node.request_names import NamedRequests
@@ -103,7 +104,7 @@ class ClosedPaths:
         if shown is None:
             await self._app(scope, receive, send)
             return
-        with about(peer=f"{shown.organisation}/{shown.name}"):
+        with about(peer=one_line(f"{shown.organisation}/{shown.name}")):
             await self._app(scope, receive, send)
 
     def _is_closed(self, path: str) -> bool:

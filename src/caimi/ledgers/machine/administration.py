@@ -111,6 +111,10 @@ class MachineAdministration:
             await machine.aclose()
         return []
 
+    async def gone(self, section: LedgerSection) -> bool:
+        """Never: a ledger that is there was founded; see `Administration.gone`."""
+        return False
+
     async def plan_route(
         self,
         end: RouteEnd,

@@ -153,6 +153,17 @@ class Administration(Protocol):
         """
         ...
 
+    async def gone(self, section: LedgerSection) -> bool:
+        """Whether nothing at all of a deployment is on its ledger any more, and that is final.
+
+        So it is where a ledger was started anew. A node that lags tells nothing, and is no proof.
+
+        Raises:
+            LedgerBehind: nothing is seen, by a node that may know the ledger only before it.
+            LedgerUnavailable, WrongLedger…: the ledger is not there.
+        """
+        ...
+
     async def plan_route(
         self,
         end: RouteEnd,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from caimi.errors.ledgers import TransactionReverted
+from caimi.errors.ledgers import LedgerBehind, TransactionReverted
 from caimi.hashing import keccak256
 from caimi.ibc.applications import APPLICATIONS
 from caimi.ledgers.evm.abi.interface import encode
@@ -14,6 +14,7 @@ from caimi.ledgers.evm.administration.shipped_code import shipped_code
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.chain import Read
+from caimi.ledgers.port import Exactly
 
 _LINKS = {
     "gateway": ("authority",),
@@ -44,6 +45,30 @@ async def audit(ledger: EvmLedger) -> list[str]:
     if wrong:  # what other code says of its links is worth nothing
         return wrong
     return [*await _wrong_links(ledger), *await _wrong_roles(ledger)]
+
+
+async def is_gone(ledger: EvmLedger) -> bool:
+    """Whether no contract of a deployment has code: neither now nor at a final height after it.
+
+    Raises:
+        LedgerBehind: there is none, and what is final is from before the deployment.
+        LedgerUnavailable, WrongLedger: the node is down, or serves another ledger.
+    """
+    chain, began = ledger.chain, ledger.deployment.deployed_at
+    await chain.verify()
+    contracts = [ledger.deployment.contracts[name] for name in KINDS]
+    if any(await chain.codes(contracts)):
+        return False
+    final = (await chain.finalized()).height
+    if final < began:
+        raise LedgerBehind(
+            f"{chain.rpc.name} shows nothing of CAIMI on {ledger.id}, which was put there in block "
+            f"{began}; what it has for final ends with block {final}.",
+            why="It lags, or the ledger was started anew: that cannot be told apart from here.",
+            next_step="Run the same command again in a while; or, if you know that the ledger was "
+            "started anew, add --anew.",
+        )
+    return not any(await chain.codes(contracts, Exactly(final)))
 
 
 async def _wrong_code(ledger: EvmLedger) -> list[str]:

@@ -16,7 +16,7 @@ from caimi.errors.operations import ConfigInvalid
 from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation
 from caimi.ledgers.evm.abi.interface import encode
-from caimi.ledgers.evm.administration.auditing import audit
+from caimi.ledgers.evm.administration.auditing import audit, is_gone
 from caimi.ledgers.evm.administration.deploying import GUARDIAN_ROLE, deploy
 from caimi.ledgers.evm.administration.planning import deployment_steps, plan_steps
 from caimi.ledgers.evm.administration.resuming import begun_first
@@ -165,12 +165,13 @@ class EvmAdministration:
 
     async def audit(self, section: LedgerSection) -> list[str]:
         """See `Administration.audit`."""
-        told = section.model_extra or {}
-        place = {name: told[name] for name in EvmPlace.model_fields if name in told}
-        async with _reached(
-            LedgerPlace(LedgerId(section.id), section.name, place, section.family)
-        ) as chain:
-            return await audit(EvmLedger(chain, Deployment.from_dict(section.model_dump())))
+        async with _deployed(section) as ledger:
+            return await audit(ledger)
+
+    async def gone(self, section: LedgerSection) -> bool:
+        """See `Administration.gone`."""
+        async with _deployed(section) as ledger:
+            return await is_gone(ledger)
 
     async def plan_route(
         self,
@@ -209,6 +210,17 @@ class EvmAdministration:
 def _ours(ledger: Ledger) -> EvmLedger:
     assert isinstance(ledger, EvmLedger), "the ledger is of this family"
     return ledger
+
+
+@asynccontextmanager
+async def _deployed(section: LedgerSection) -> AsyncIterator[EvmLedger]:
+    """Connect to where a section says that CAIMI is; raises as `_reached`."""
+    told = section.model_extra or {}
+    place = {name: told[name] for name in EvmPlace.model_fields if name in told}
+    async with _reached(
+        LedgerPlace(LedgerId(section.id), section.name, place, section.family)
+    ) as chain:
+        yield EvmLedger(chain, Deployment.from_dict(section.model_dump()))
 
 
 @asynccontextmanager

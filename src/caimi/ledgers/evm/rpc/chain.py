@@ -155,9 +155,10 @@ class Chain:
         """Tell which accounts are contracts."""
         return [bool(code) for code in await self.codes(accounts)]
 
-    async def codes(self, accounts: Sequence[bytes]) -> list[bytes]:
+    async def codes(self, accounts: Sequence[bytes], at: At = NEWEST) -> list[bytes]:
         """Give the code at each of some accounts, empty where there is none."""
-        codes = await self._all([("eth_getCode", [hexed(a), "latest"]) for a in accounts])
+        tag = await self.tag(at)
+        codes = await self._all([("eth_getCode", [hexed(a), tag]) for a in accounts])
         return [data(code) for code in codes]
 
     async def read(
