@@ -24,6 +24,7 @@ from caimi.ledgers.evm.administration.route_clients import WINDOWS
 from caimi.ledgers.evm.administration.shipped_code import shipped_code
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.deployment import Deployment
+from caimi.ledgers.evm.facets.market import ledger_address
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.transactions.sender import Sender
@@ -224,6 +225,62 @@ async def test_a_route_with_clients_of_every_kind_is_what_was_asked_for() -> Non
     ]
     (wrong,) = await office.audit_route(RouteEnd(b, b, end), ids[1])
     assert wrong == "the caimi-committee client was constructed with other values"
+
+
+async def test_values_that_are_swapped_and_roles_that_differ_are_named() -> None:
+    a, b = await asyncio.gather(new_ledger(), new_ledger(31338))
+    end, office = committee(), EvmAdministration()
+    terms = replace(ALL, challenge_seconds=3600, confirmation_seconds=7200)
+    swapped = replace(ALL, challenge_seconds=7200, confirmation_seconds=3600)
+    ids = await join_ledgers(
+        EvmAdministered(a, DEPLOYER),
+        EvmAdministered(b, DEPLOYER),
+        end,
+        terms=(terms, ClientTerms()),
+    )
+    assert await office.audit_route(RouteEnd(a, b, end, swapped), ids[0]) == [
+        "the challengeWindow of the caimi-optimistic client is another",
+        "the confirmationWindow of the caimi-optimistic client is another",
+    ]
+    stranger = replace(terms, proposers=(DEPLOYER.account,))
+    assert await office.audit_route(RouteEnd(a, b, end, stranger), ids[0]) == [
+        f"0x{DEPLOYER.account.hex()} may not propose claims"
+    ]
+    authority = authority_of(a)
+    (optimistic,) = (each for each in (await a.clients.of(ids[0])).inner if each.kind == OPTIMISTIC)
+    for name in ("freeze", "propose"):
+        selector = artifact("OptimisticClient").interface[name].selector
+        call = authority.call(
+            "", "setTargetFunctionRole", optimistic.account.native, [selector], 2**64 - 1
+        )
+        await a.submit(call, DEPLOYER)
+    assert await office.audit_route(RouteEnd(a, b, end, terms), ids[0]) == [
+        f"role {2**64 - 1} may freeze on the caimi-optimistic client, not role 2",
+        f"role {2**64 - 1} may propose on the caimi-optimistic client, not role 4",
+    ]
+
+
+async def test_a_client_of_another_authority_is_named() -> None:
+    a, b = await asyncio.gather(new_ledger(), new_ledger(31338))
+    end = committee()
+    other = await created(a, "AccessManager", STRANGER.account)
+    client = await created(
+        a,
+        "CommitteeClient",
+        b.gateway.address,
+        end.epoch,
+        end.threshold,
+        list(end.members),
+        end.operators,
+        other,
+    )
+    route = a.gateway.add_client(client, ledger_address(b.id))
+    added = (await a.submit(route, DEPLOYER)).effect
+    wrong = await EvmAdministration().audit_route(RouteEnd(a, b, end), added)
+    assert wrong == [
+        "the authority of the caimi-committee client is another",
+        "role 0 may freeze on the caimi-committee client, not role 2",
+    ]
 
 
 async def test_who_does_not_administer_and_clients_that_cannot_be_are_refused_at_once() -> None:

@@ -11,10 +11,14 @@ from caimi.errors.deploying import RouteUnfit
 from caimi.errors.ids import InvalidInteroperableAddress
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi.codec import Value
-from caimi.ledgers.evm.abi.interface import encode
+from caimi.ledgers.evm.abi.interface import Method, encode
+from caimi.ledgers.evm.administration.deploying import GUARDIAN_ROLE
 from caimi.ledgers.evm.administration.planning import WORK, Step
+from caimi.ledgers.evm.administration.roles import authority_of
 from caimi.ledgers.evm.administration.shipped_code import shipped_code
+from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
+from caimi.ledgers.evm.rpc.chain import Read
 from caimi.ledgers.port import (
     COMMITTEE,
     COMPOSITE,
@@ -44,6 +48,11 @@ FREEZABLE: Final = (COMMITTEE, OPTIMISTIC)
 PROPOSER_ROLE: Final = 4
 WINDOWS: Final = range(600, 43_200 + 1)
 """Seconds that an optimistic client's claims may lie open: its MIN_WINDOW to its MAX_WINDOW."""
+_GETTERS: Final[Mapping[str, tuple[str, ...]]] = {
+    STORAGE_PROOF: ("inner", "gateway"),
+    OPTIMISTIC: ("stronger", "bond", "challengeWindow", "confirmationWindow", "authority"),
+}
+"""The functions that say what a client was constructed with, in the constructor's order."""
 _CHOSEN: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC)
 _STATEMENTS: Final = keccak256(
     encode(
@@ -157,7 +166,62 @@ class RouteClients:
             wrong.append("its committee is another")
         if any(await self.here.clients.frozen([client.account])):
             wrong.append("its client is frozen")
-        return wrong
+        return [*wrong, *await self._wrong_values(found), *await self._wrong_roles(found)]
+
+    async def _wrong_values(self, made: Mapping[str, bytes]) -> list[str]:
+        """Say which values of clients, each by its name, are not what was asked for."""
+        wanted = [
+            (kind, name, value)
+            for kind in self.kinds
+            for name, value in self._named(kind, made).items()
+        ]
+        answers = await self.here.chain.reads(
+            [Read(made[kind], _method(kind, name)) for kind, name, _ in wanted]
+        )
+        return [
+            f"the {name} of the {kind} client is another"
+            for (kind, name, value), (said,) in zip(wanted, answers, strict=True)
+            if said != value
+        ]
+
+    def _named(self, kind: str, made: Mapping[str, bytes]) -> dict[str, Value]:
+        """Give what a client's functions are to say of what it was constructed with."""
+        values = self.constructed(kind, made)
+        match kind:
+            case clients.COMMITTEE:
+                origin = keccak256(self.end.of.gateway.address)
+                return {"origin": origin, "authority": values[-1]}
+            case clients.COMPOSITE:
+                return {"threshold": values[0]}
+            case _:
+                return dict(zip(_GETTERS[kind], values, strict=True))
+
+    async def _wrong_roles(self, made: Mapping[str, bytes]) -> list[str]:
+        """Say who may not do with the clients what `add_client` lets them do, or others may."""
+        authority = authority_of(self.here)
+        assigned = [(kind, "freeze", GUARDIAN_ROLE) for kind in self.kinds if kind in FREEZABLE]
+        proposers = self.end.terms.proposers if OPTIMISTIC in made else ()
+        if OPTIMISTIC in made:
+            assigned.append((OPTIMISTIC, "propose", PROPOSER_ROLE))
+        roles = await self.here.chain.reads(
+            [
+                authority.reading("getTargetFunctionRole", made[kind], _method(kind, name).selector)
+                for kind, name, _ in assigned
+            ]
+        )
+        holds = await self.here.chain.reads(
+            [authority.reading("hasRole", PROPOSER_ROLE, who) for who in proposers]
+        )
+        wrong = [
+            f"role {has} may {name} on the {kind} client, not role {role}"
+            for (kind, name, role), (has,) in zip(assigned, roles, strict=True)
+            if has != role
+        ]
+        return wrong + [
+            f"0x{who.hex()} may not propose claims"
+            for who, (is_proposer, _) in zip(proposers, holds, strict=True)
+            if not is_proposer
+        ]
 
     def _found(self, client: LightClient) -> dict[str, bytes] | None:
         """Give each kind's address in a client of the wanted shape; None for another shape."""
@@ -202,6 +266,10 @@ class RouteClients:
 def guard_step(kind: str) -> str:
     """Name the last part of the outbox key under which guardians may freeze a kind of client."""
     return "guard" if kind == COMMITTEE else f"guard-{STEPS[kind]}"
+
+
+def _method(kind: str, name: str) -> Method:
+    return artifact(CONTRACTS[kind]).interface[name]
 
 
 def _described(client: LightClient) -> str:
