@@ -51,7 +51,13 @@ def create(
     from caimi.composition.committee_file import add_committee, check_addable, committee_table
     from caimi.config import config_source, load_config
     from caimi.node.description import committee_fingerprint, read_description
-    from caimi.node.joining import TRUST, CommitteeTerms, committee_section, custodians_of
+    from caimi.node.joining import (
+        TRUST,
+        CommitteeTerms,
+        check_trust,
+        committee_section,
+        custodians_of,
+    )
     from caimi.places import check_directory_place, check_file_place
 
     async def work() -> None:
@@ -65,6 +71,8 @@ def create(
         described = [read_description(each) for each in member]
         terms = CommitteeTerms.of(described, threshold, identity.signer.account)
         check_addable(file, custodians_of(terms), within)
+        for folder in (output.parent, settings.home):
+            check_trust(folder / TRUST, [each.authority for each in terms.members])
         said = {
             "threshold": f"{threshold} of {len(described)}",
             "coordinator": f"0x{identity.signer.account.hex()}",
