@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ class LastingNetwork(Devnet):
     """A network of which a test asks ledgers, and kills processes."""
 
     def started(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command as a terminal does, which hears Ctrl-C whatever these tests ignore."""
         return subprocess.Popen(
             [*CAIMI, "devnet", *arguments],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
     def named(self, name: str) -> Process:
