@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickletools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -84,13 +85,7 @@ class _NoPickleError(Exception):
 
 def scan(stream: IO[bytes]) -> PickleSigns:
     """Follow `stream` as pickles, one after the other, with bounded memory and time."""
-    machine = _Machine(stream)
-    try:
-        while not (machine.signs.calls or machine.signs.endless):
-            machine.step()
-    except _NoPickleError:
-        pass
-    return machine.signs
+    return _follow(stream, lambda signs: signs.calls)
 
 
 def scan_hidden(stream: IO[bytes]) -> PickleSigns:
@@ -98,9 +93,13 @@ def scan_hidden(stream: IO[bytes]) -> PickleSigns:
 
     In random bytes such calls, by a number of one byte, come about once in four gigabytes.
     """
+    return _follow(stream, lambda signs: signs.calls_named)
+
+
+def _follow(stream: IO[bytes], found: Callable[[PickleSigns], bool]) -> PickleSigns:
     machine = _Machine(stream)
     try:
-        while not (machine.signs.calls_named or machine.signs.endless):
+        while not (found(machine.signs) or machine.signs.endless):
             machine.step()
     except _NoPickleError:
         pass
