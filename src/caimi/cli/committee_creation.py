@@ -63,21 +63,21 @@ def create(
     async def work() -> None:
         check_file_place(output)
         settings = load_config(config)
-        file, within = config_source(config)
-        check_file_place(file)
+        source = config_source(config)
+        check_file_place(source.file)
         for folder in (output.parent, settings.home):
             check_directory_place(folder / TRUST)
         identity = await identity_of(config, key)
         described = [read_description(each) for each in member]
         terms = CommitteeTerms.of(described, threshold, identity.signer.account)
-        check_addable(file, custodians_of(terms), within)
+        check_addable(source.file, custodians_of(terms), source.table)
         for folder in (output.parent, settings.home):
             check_trust(folder / TRUST, [each.authority for each in terms.members])
         said = {
             "threshold": f"{threshold} of {len(described)}",
             "coordinator": f"0x{identity.signer.account.hex()}",
             "fingerprint": committee_fingerprint(terms.members, threshold),
-            "writes": f"{output}, {TRUST}/, and [{committee_table(within)}] of {file}",
+            "writes": f"{output}, {TRUST}/, and [{committee_table(source.table)}] of {source.file}",
         }
         if not as_json:
             show_members(terms.members)
@@ -87,7 +87,7 @@ def create(
         if group is not None:
             section = committee_section(terms, group)
             await asyncio.to_thread(_write, terms, section, output, settings.home)
-            await asyncio.to_thread(add_committee, file, section, within)
+            await asyncio.to_thread(add_committee, source.file, section, source.table)
             _told(section, output, as_json=as_json)
 
     guarded(as_json, lambda: asyncio.run(work()))

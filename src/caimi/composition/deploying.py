@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from caimi.composition.config_file import add_to_ledger
 from caimi.composition.joining import administration_of
 from caimi.composition.ledgers import family_of
-from caimi.config import Config, LedgerSection, PlaceSection
+from caimi.config import Config, ConfigSource, LedgerSection, PlaceSection
 from caimi.errors.deploying import DeploymentBegun, DeploymentDiffers
 from caimi.errors.operations import BegunOtherwise, UnknownLedger
 from caimi.journal import Journal, Operation, operation_key
@@ -96,17 +95,14 @@ async def end_deployment(journal: Journal, section: LedgerSection) -> None:
 
 
 class Deploying:
-    """One deployment, while its operation is held: planned, carried out, and written down.
-
-    `source` is the configuration's, as `config_source` gives it.
-    """
+    """One deployment, while its operation is held: planned, carried out, and written down."""
 
     def __init__(
         self,
         operation: Operation,
         journal: Journal,
         place: LedgerPlace,
-        source: tuple[Path, tuple[str, ...]],
+        source: ConfigSource,
     ) -> None:
         self._operation = operation
         self._journal = journal
@@ -207,8 +203,7 @@ class Deploying:
         known = {"id", "name", "family", *self._place.told}
         added = {name: value for name, value in said.items() if name not in known}
         if added:
-            file, within = self._source
-            add_to_ledger(file, section.id, added, within)
+            add_to_ledger(self._source.file, section.id, added, self._source.table)
         await self._operation.finish()
 
 
