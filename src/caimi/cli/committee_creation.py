@@ -12,7 +12,7 @@ from caimi.cli.founding import ThresholdOption, show_members
 from caimi.cli.one_ledger import identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import facts, out, print_json, say, table
-from caimi.cli.plans import PlanOption, YesOption, agree
+from caimi.cli.plans import Consent, PlanOption, YesOption
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -83,7 +83,8 @@ def create(
             show_members(terms.members)
             facts("The committee", said)
             out.print(bound(threshold, len(described), ledger))
-        group = await _create(settings, identity, terms, said, (plan, yes, as_json, ledger))
+        consent = Consent(plan, yes, as_json)
+        group = await _create(settings, identity, terms, said, ledger, consent)
         if group is not None:
             section = committee_section(terms, group)
             await asyncio.to_thread(_write, terms, section, output, settings.home)
@@ -98,7 +99,8 @@ async def _create(
     identity: Identity,
     terms: CommitteeTerms,
     said: dict[str, str],
-    how: tuple[bool, bool, bool, str | None],
+    ledger: str | None,
+    consent: Consent,
 ) -> bytes | None:
     """Give the group's key once all have made it; None where only the plan was wanted."""
     from contextlib import AsyncExitStack
@@ -106,18 +108,15 @@ async def _create(
     from caimi.node.coordinator import NamedMember, generate_group_key
     from caimi.node.readiness import check_ready, look_at
 
-    plan, yes, as_json, ledger = how
     async with AsyncExitStack() as stack:
         reached = _reach(stack, settings, identity, terms)
         found = await look_at(reached)
-        if not as_json:
+        if not consent.as_json:
             _show(found)
         check_ready(found)
-        if plan:
-            if as_json:
-                print_json({"ok": True, "plan": said, "members": _rows(found)})
+        if consent.ends_with_plan(plan=said, members=_rows(found)):
             return None
-        agree(yes=yes, as_json=as_json)
+        consent.ask()
         members = [NamedMember(each.ordered, each.description.said) for each in reached]
         public = await broadcast_on(stack, settings, identity, ledger)
         return (await generate_group_key(members, terms.threshold, public)).to_bytes()

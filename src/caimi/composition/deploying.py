@@ -136,14 +136,18 @@ class Deploying:
             return None
         raise DeploymentDiffers(f"On {section.id} {'; '.join(wrong)}.")
 
-    async def plan(self, account: Account, guardian: bytes | None) -> LedgerPlan:
-        """Tell what is left to be done by an account.
+    async def plan(
+        self, account: Account, guardian: bytes | None, *, anew: bool = False
+    ) -> LedgerPlan:
+        """Tell what is left to be done by an account; `anew`, all of it, whatever was begun.
 
         Raises:
             DeploymentBegun: another account began.
             BegunOtherwise: it was begun with another guardian.
             LedgerUnavailable, WrongLedger…: the ledger is not there.
         """
+        if anew:
+            return await self._office.plan(self._place, account.native)
         plan = await self._office.plan(
             self._place, account.native, outbox=self._journal, key=self._operation.key
         )
@@ -162,12 +166,8 @@ class Deploying:
             )
         return plan
 
-    async def plan_anew(self, account: Account) -> LedgerPlan:
-        """Tell what a deployment takes that leaves what was begun; raises as ledgers do."""
-        return await self._office.plan(self._place, account.native)
-
     async def begin_anew(self) -> None:
-        """Forget what was begun or ended before: for who has agreed to `plan_anew`."""
+        """Forget what was begun or ended before: for who has agreed to a plan `anew`."""
         await self._operation.reopen()
 
     async def carry_out(
