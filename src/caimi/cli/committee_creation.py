@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.ceremony import LedgerOption, bound, broadcast_on
-from caimi.cli.founding import ThresholdOption, show_members
+from caimi.cli.node import ThresholdOption, show_members
 from caimi.cli.one_ledger import identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import facts, out, print_json, say, table
