@@ -21,7 +21,7 @@ from caimi.client import model_index
 from caimi.client.assets import Assets
 from caimi.client.catalogue import FoundModel, history, search
 from caimi.client.context import Context
-from caimi.client.fact_texts import event_of
+from caimi.client.events import event_of
 from caimi.client.pricing import asked_now
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.keystore import LocalSigner

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from caimi import html_text
 from caimi.client.context import Context, Progress, no_progress
-from caimi.client.fact_texts import details_of, event_of
+from caimi.client.events import details_of, event_of
 from caimi.client.listing import Listing, listings
 from caimi.client.model_index import ModelIndex
 from caimi.client.pricing import AskedPrice, asked, asked_now

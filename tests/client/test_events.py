@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from caimi.client.fact_texts import details_of, event_of
+from caimi.client.events import details_of, event_of
 from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import (
     MODEL_KINDS,
