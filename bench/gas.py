@@ -18,7 +18,7 @@ from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import contract_creation
 from caimi.ledgers.evm.abi.codec import Value
 from caimi.ledgers.evm.abi.quantities import hexed
-from caimi.ledgers.evm.administration.founding import EvmAdministered
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.contract import Contract

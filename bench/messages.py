@@ -17,7 +17,7 @@ from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation, nothing
 from caimi.ledgers.evm.abi.codec import Value
 from caimi.ledgers.evm.abi.quantities import hexed, quantity
-from caimi.ledgers.evm.administration.founding import EvmAdministered
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.transactions.fees import GWEI, Fees
 from caimi.ledgers.evm.transactions.outgoing import sign_call

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from caimi.errors.machine import SystemRefused
 from caimi.errors.operations import OutputUnusable, ResultElsewhere
+from caimi.whole_files import write_whole
 
 
 def cache_folder() -> Path:
@@ -70,21 +71,9 @@ def write_result(place: Path, data: bytes) -> None:
         with place.open("wb") as special:
             special.write(data)
         return
-    place = _real(place)
-    descriptor, name = tempfile.mkstemp(prefix=".caimi-", dir=place.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+    mask = os.umask(0)
+    os.umask(mask)
+    write_whole(_real(place), data, 0o666 & ~mask)
 
 
 def keep_result(place: Path, data: bytes, what: str) -> ResultElsewhere | None:

@@ -270,7 +270,7 @@ DECODERS = (
     ),
     Decoder(
         "configuration",
-        ("caimi.config.read_toml", "caimi.config.load_config", "caimi.config._document"),
+        ("caimi.config.files", "caimi.config.loading"),
         lambda: [EXAMPLE, SECTION, SECTION + ASSET],
         lambda text: read_toml(_file("caimi.toml", text), Config),
         share=0.1,

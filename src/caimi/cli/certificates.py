@@ -9,7 +9,7 @@ import typer
 
 from caimi.cli.options import JsonOption, ask_passphrase, guarded
 from caimi.cli.output import facts, print_json, say
-from caimi.cli.plans import PlanOption, YesOption, agree
+from caimi.cli.plans import Consent, PlanOption, YesOption
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -136,13 +136,12 @@ def sign(
         }
         if not as_json:
             facts("To be signed", said)
-        if plan:
-            if as_json:
-                print_json({"ok": True, "plan": said})
+        consent = Consent(plan, yes, as_json)
+        if consent.ends_with_plan(plan=said):
             return
         if file.exists() and not replace:
             raise CertificateExists(f"There is a certificate already: {file}.")
-        agree(yes=yes, as_json=as_json)
+        consent.ask()
         passphrase = own_passphrase("Passphrase of the authority's key")
         signed = CertificateAuthority.load(authority, passphrase).sign(asked, timedelta(days=days))
         write_result(file, to_pem([signed]).encode())

@@ -13,7 +13,7 @@ from caimi.cli.durations import seconds_of
 from caimi.cli.one_ledger import account_of, identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
-from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
+from caimi.cli.plans import Consent, PlanOption, YesOption, check_funds, plan_document, show_plan
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-KINDS = {
-    "committee": "caimi-committee",
-    "storage-proof": "caimi-storage-proof",
-    "optimistic": "caimi-optimistic",
-}
 OneArgument = Annotated[str, typer.Argument(help="A ledger, by CAIP-2 id or name.")]
 OtherArgument = Annotated[str, typer.Argument(help="The other one.")]
 
@@ -107,7 +102,8 @@ def add(
             return _terms(names, needed, ledger, bond, window or "1h", proposer or ())
 
         chosen = [partial(terms, names=names) for names in believed]
-        await _add(config, settings, sections, committee, chosen, key, (plan, yes, anew, as_json))
+        consent = Consent(plan, yes, as_json, anew)
+        await _add(config, settings, sections, committee, chosen, key, consent)
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -119,7 +115,7 @@ async def _add(
     committee: Committee,
     terms: Sequence[Callable[[Ledger], ClientTerms]],
     key: str | None,
-    flags: tuple[bool, bool, bool, bool],
+    consent: Consent,
 ) -> None:
     from caimi.client.keyring import Keyring
     from caimi.composition.deploying import TellingOutbox
@@ -128,7 +124,6 @@ async def _add(
     from caimi.ledgers.port import LedgerId, RouteEnd
     from caimi.persistence import open_journal
 
-    only_plan, yes, anew, as_json = flags
     keyring = Keyring(settings)
     name = keyring.chosen(key)
     async with AsyncExitStack() as stack:
@@ -145,31 +140,28 @@ async def _add(
         stack.callback(journal.close)
         operation = await stack.enter_async_context(journal.operation(KIND, *ids))
         run = Routing(operation, journal, ends)
-        found = None if anew else await run.there()
+        found = None if consent.anew else await run.there()
         if found is not None:
-            _told(found, as_json, "There is a route of these terms already", added=False)
+            _told(found, consent.as_json, "There is a route of these terms already", added=False)
             return
         accounts = [keyring.account_on(ledger, name) for ledger in ids]
-        plans = await (run.plan_anew(accounts) if anew else run.plan(accounts))
-        if only_plan and as_json:
-            documents = [plan_document(each) for each in plans]
-            print_json({"ok": True, "committee": committee, "plans": documents})
-            return
-        if not as_json:
+        plans = await run.plan(accounts, anew=consent.anew)
+        if not consent.as_json:
             _show_committee(committee)
             for each in plans:
                 show_plan(each)
-        if only_plan:
+        documents = [plan_document(each) for each in plans]
+        if consent.ends_with_plan(committee=committee, plans=documents):
             return
         for each in plans:
             check_funds(each)
-        agree(yes=yes, as_json=as_json)
-        if anew:
+        consent.ask()
+        if consent.anew:
             await operation.reopen()
         identity = await identity_of(config, name)
         tell = TellingOutbox(journal, _say)
         joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
-        _told(joined, as_json, "The ledgers are joined", added=True)
+        _told(joined, consent.as_json, "The ledgers are joined", added=True)
 
 
 @app.command("list")
@@ -246,7 +238,7 @@ def remove(
     async def work() -> None:
         settings = load_config(config)
         sections = [settings.ledger(name) for name in (one, other)]
-        await _remove(config, settings, sections, route, key, (yes, as_json))
+        await _remove(config, settings, sections, route, key, Consent(yes=yes, as_json=as_json))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -257,7 +249,7 @@ async def _remove(
     sections: list[LedgerSection],
     route: str | None,
     key: str | None,
-    flags: tuple[bool, bool],
+    consent: Consent,
 ) -> None:
     from caimi.composition.deploying import TellingOutbox
     from caimi.composition.ledgers import open_ledger
@@ -265,7 +257,6 @@ async def _remove(
     from caimi.ledgers.port import LedgerId
     from caimi.persistence import open_journal
 
-    yes, as_json = flags
     async with AsyncExitStack() as stack:
         ledgers = {LedgerId(section.id): await open_ledger(stack, section) for section in sections}
         listed, unread = await list_routes(ledgers)
@@ -274,12 +265,12 @@ async def _remove(
         here, there = ledgers
         ends = routes_between(listed, here, there, route)
         open_ends = [end for end in ends if not end.paused]
-        if not as_json:
+        if not consent.as_json:
             for end in ends:
                 what = "is paused already" if end.paused else "will be paused"
                 out.print(shown(f"{end.route.client_id} on {end.ledger} {what}"), soft_wrap=True)
         if open_ends:
-            agree(yes=yes, as_json=as_json)
+            consent.ask()
             identity = await identity_of(config, key)
             journal = open_journal(settings)
             stack.callback(journal.close)
@@ -293,7 +284,7 @@ async def _remove(
                     TellingOutbox(journal, _say),
                     operation.key,
                 )
-    if as_json:
+    if consent.as_json:
         closed = {end.ledger: end.route.client_id for end in ends}
         print_json({"ok": True, "paused": closed, "changed": bool(open_ends)})
     else:
@@ -384,16 +375,17 @@ def _terms(
     proposers: list[str] | tuple[()],
 ) -> ClientTerms:
     from caimi.client.amounts import parse_amount
-    from caimi.ledgers.port import ClientTerms
+    from caimi.ledgers.port import CHOSEN_KINDS, ClientTerms, kind_name
 
-    unknown = [name for name in names if name not in KINDS]
+    kinds = {kind_name(kind): kind for kind in CHOSEN_KINDS}
+    unknown = [name for name in names if name not in kinds]
     if unknown:
-        raise UsageError(f"{unknown[0]!r:.40} is no client; there are: {', '.join(KINDS)}.")
+        raise UsageError(f"{unknown[0]!r:.40} is no client; there are: {', '.join(kinds)}.")
     coins = ledger.coins
     units = 0 if bond is None or coins is None else parse_amount(bond, coins.asset).units
     seconds = seconds_of(window)
     return ClientTerms(
-        tuple(KINDS[name] for name in names),
+        tuple(kinds[name] for name in names),
         needed if len(names) > 1 else 0,
         units,
         seconds,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -15,6 +14,7 @@ from typing import Any, Final
 import tomli_w
 
 from caimi.errors.deploying import ConfigNotWritten
+from caimi.whole_files import write_whole
 
 _HEADER: Final = re.compile(r"\s*\[{1,2}[\w.\"' -]+\]{1,2}\s*(#.*)?")
 _LEDGERS: Final = "ledgers"
@@ -124,14 +124,4 @@ def _written(added: Mapping[str, object], within: Sequence[str]) -> list[str]:
 
 def replace_file(place: Path, data: bytes) -> None:
     """Write a file whole or not at all, in the mode that it had."""
-    descriptor, name = tempfile.mkstemp(prefix=".caimi-", dir=place.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, stat.S_IMODE(place.stat().st_mode))  # it may hold a password
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(place)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(place, data, stat.S_IMODE(place.stat().st_mode))  # it may hold a password

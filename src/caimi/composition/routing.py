@@ -29,10 +29,10 @@ from caimi.ledgers.port import (
     LedgerId,
     LedgerPlan,
     LightClient,
-    Outbox,
     Route,
     RouteEnd,
     Signer,
+    kind_name,
     offered,
 )
 
@@ -107,30 +107,18 @@ class Routing:
                 return found
         return None
 
-    async def plan(self, accounts: Sequence[Account]) -> list[LedgerPlan]:
-        """Tell what is left to be done at each end.
+    async def plan(self, accounts: Sequence[Account], *, anew: bool = False) -> list[LedgerPlan]:
+        """Tell what is left to be done at each end; `anew`, all of it, whatever was begun.
 
         Raises:
             RouteBegun: it was begun with other terms.
             RouteUnfit: an account does not administer its ledger, or there is no such client.
         """
         begun = self._operation.facts.get("terms")
-        if begun is not None and begun != self._terms():
+        if not anew and begun is not None and begun != self._terms():
             ids = " and ".join(end.here.id for end in self._ends)
             raise RouteBegun(f"A route between {ids} was begun with other terms: {begun}.")
-        return await self._planned(accounts, self._journal)
-
-    async def plan_anew(self, accounts: Sequence[Account]) -> list[LedgerPlan]:
-        """Tell what a route takes that leaves what was begun.
-
-        Raises:
-            RouteUnfit: as `plan` says.
-        """
-        return await self._planned(accounts, None)
-
-    async def _planned(
-        self, accounts: Sequence[Account], outbox: Outbox | None
-    ) -> list[LedgerPlan]:
+        outbox = None if anew else self._journal
         key = self._operation.key
         plans = (
             office.plan_route(end, account.native, outbox=outbox, key=key)
@@ -307,9 +295,8 @@ def _committee_in(client: LightClient) -> Account | None:
 
 
 def _described(client: LightClient) -> str:
-    short = client.kind.removeprefix("caimi-")
     if client.kind != COMPOSITE:
-        return short
+        return kind_name(client.kind)
     inner = ", ".join(map(_described, client.inner))
     return f"{client.threshold} of {inner}"
 

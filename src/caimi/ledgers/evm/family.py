@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from caimi.config import LedgerSection
 from caimi.keystore import KEYSTORES
 from caimi.ledgers.evm.abi.accounts import EvmAccounts
-from caimi.ledgers.evm.administration.founding import EvmAdministration
+from caimi.ledgers.evm.administration.administering import EvmAdministration
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.connect import http_chain

@@ -10,8 +10,8 @@ from typing import Final
 
 from caimi.extras import extra_named
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.deploying import deploy
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.local.anvil import (
     AnvilOptions,

@@ -30,6 +30,7 @@ from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import (
+    CHOSEN_KINDS,
     COMMITTEE,
     COMPOSITE,
     MAX_CLIENTS,
@@ -40,6 +41,7 @@ from caimi.ledgers.port.clients import (
     ClientTerms,
     LightClient,
     LightClients,
+    kind_name,
 )
 from caimi.ledgers.port.coins import Coins
 from caimi.ledgers.port.facts import (
@@ -115,6 +117,7 @@ from caimi.ledgers.port.watching import Watching
 
 __all__ = [
     "BY_COMMITTEE",
+    "CHOSEN_KINDS",
     "COMMITTEE",
     "COMPOSITE",
     "EVERY_KIND",
@@ -222,6 +225,7 @@ __all__ = [
     "Watching",
     "WrittenAcknowledgement",
     "account_named",
+    "kind_name",
     "name_of",
     "offered",
 ]

@@ -20,6 +20,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.chain import Read
 from caimi.ledgers.port import (
+    CHOSEN_KINDS,
     COMMITTEE,
     COMPOSITE,
     OPTIMISTIC,
@@ -53,7 +54,6 @@ _GETTERS: Final[Mapping[str, tuple[str, ...]]] = {
     OPTIMISTIC: ("stronger", "bond", "challengeWindow", "confirmationWindow", "authority"),
 }
 """The functions that say what a client was constructed with, in the constructor's order."""
-_CHOSEN: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC)
 _STATEMENTS: Final = keccak256(
     encode(
         ("bytes32", "bytes32", "bytes32"),
@@ -77,7 +77,7 @@ class RouteClients:
     def __post_init__(self) -> None:
         terms = self.end.terms
         kinds = terms.kinds
-        unknown = [kind for kind in kinds if kind not in _CHOSEN]
+        unknown = [kind for kind in kinds if kind not in CHOSEN_KINDS]
         if unknown or not kinds or len(set(kinds)) != len(kinds):
             raise RouteUnfit(f"{', '.join(kinds) or 'Nothing'}: a client is made of other kinds.")
         if not 0 < terms.needed <= len(kinds):

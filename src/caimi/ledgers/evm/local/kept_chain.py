@@ -86,10 +86,8 @@ class KeptChain:
     def keep_state(self, head: ChainHead, dump: bytes) -> None:
         """Keep a whole state (gzip of what anvil dumps) of which `head` is the newest block."""
         write_result(self._state, json.dumps(asdict(head)).encode() + b"\n" + dump)
-        self._sync(self._folder)  # or the disk might hold the second file's name before this one's
         # Should this not be reached, what is left of the blocks follows another state.
         write_result(self._blocks, json.dumps({"after": head.hash}).encode() + b"\n")
-        self._sync(self._folder)
 
     def keep_block(self, block: Mapping[str, Any]) -> None:
         """Keep one block more (as a node tells it), which changed nothing of the state."""
@@ -110,14 +108,6 @@ class KeptChain:
         if any(block["parentHash"] != at for block, at in zip(blocks, parents, strict=False)):
             raise ValueError("its blocks do not follow each other")
         return blocks
-
-    @staticmethod
-    def _sync(folder: Path) -> None:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def with_blocks(state: dict[str, Any], blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
