@@ -11,7 +11,7 @@ from pathlib import Path
 from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.machine.sending import LAPSES_AFTER
+from caimi.ledgers.machine.machine import LAPSES_AFTER
 from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Signer
 from memory_ledger.failing import Failing
 from sqlite_ledger.machine import SqliteMachine

@@ -8,7 +8,7 @@ import pytest
 from conformance.site import Killed, MemoryOutbox, World
 
 from caimi.errors.ledgers import CallInvalid, LedgerBehind, TransactionReverted, TransactionStuck
-from caimi.ledgers.machine.sending import LAPSES_AFTER
+from caimi.ledgers.machine.machine import LAPSES_AFTER
 from caimi.ledgers.port import Exactly, SignedCall
 from conformance import (
     CoinlessFacet,

@@ -171,7 +171,7 @@ class MemoryChain(Machine):
         """Have the administrator do something in the first block, before there is another."""
         assert self.head.height == 0, "It has begun already."
         first = Execution(self.state, 0, self.clock, Account(self.admin.account))
-        return self._do(first, act, flat(arguments)).result
+        return self.rules.run(first, act, flat(arguments)).result
 
     def undo(self, blocks: int) -> None:
         """Fork: take the newest blocks back, and what was in them; as deep as states are kept."""

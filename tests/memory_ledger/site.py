@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.machine.sending import LAPSES_AFTER
+from caimi.ledgers.machine.machine import LAPSES_AFTER
 from caimi.ledgers.port import Account, Committee, Ledger, Signer
 from memory_ledger.chain import MemoryChain
 from memory_ledger.failing import Failing

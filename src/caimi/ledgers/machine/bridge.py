@@ -7,11 +7,13 @@ from caimi.contracts.identifiers import TokenId
 from caimi.contracts.passages import Whereabouts
 from caimi.ibc.path import Path
 from caimi.ledgers.machine.calls import MachineCall, same
+from caimi.ledgers.machine.fresh import answering_freshly
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import NEWEST, Account, Allowance, At, Lock
 
 
+@answering_freshly
 class MachineBridge:
     """The bridge of one ledger."""
 

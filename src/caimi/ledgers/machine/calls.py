@@ -37,7 +37,10 @@ ACT: Final = StatementType(
         ("salt", FieldType.BYTES),
     ),
 )
-"""What an author signs: an act that lapses after the block `until`. `salt` tells equal ones."""
+"""What an author signs: an act that lapses once the ledger's age is past `until`.
+
+`salt` tells equal ones.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def sign(
     accounts: AccountCodec,
     salt: bytes | None = None,
 ) -> SignedCall:
-    """Sign a call that lapses after the block `until`; `salt` is random by default.
+    """Sign a call that lapses after `until` (`Machine.age`); `salt` is random by default.
 
     Raises:
         CallInvalid: its arguments cannot be written down.
@@ -135,12 +138,23 @@ def read(signed: SignedCall, accounts: AccountCodec) -> SignedAct:
         CallInvalid: it is damaged.
     """
     try:
-        envelope, signature = fitted(tuple[Envelope, bytes], decode_value(signed.raw))
-        if _name(envelope, accounts) != signed.tx:
+        act = decode_act(signed.raw, accounts)
+        if act.tx != signed.tx:
             raise ValueError("it goes by another name")
     except ValueError as error:
         raise CallInvalid(f"The recorded call {signed.tx} is damaged.") from error
-    return SignedAct(envelope, signature, signed.tx)
+    return act
+
+
+def encode_act(signed: SignedAct) -> bytes:
+    """Write a signed act down, as `SignedCall.raw` is."""
+    return encode_value((flat(signed.envelope), signed.signature))
+
+
+def decode_act(raw: bytes, accounts: AccountCodec) -> SignedAct:
+    """Read the one encoding of a signed act; raises `ValueError` where it is none."""
+    envelope, signature = fitted(tuple[Envelope, bytes], decode_value(raw))
+    return SignedAct(envelope, signature, _name(envelope, accounts))
 
 
 def _name(said: Envelope, accounts: AccountCodec) -> str:

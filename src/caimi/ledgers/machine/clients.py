@@ -10,6 +10,7 @@ from caimi.contracts.execution import refuse
 from caimi.contracts.state import State
 from caimi.errors.ledgers import NotOffered
 from caimi.ledgers.machine.calls import MachineCall, nothing, same
+from caimi.ledgers.machine.fresh import answering_freshly
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import COMMITTEE, Account, Claim, Committee, LightClient
@@ -30,6 +31,7 @@ def committee_of(chain: Machine, account: Account, state: State) -> Committee:
     return Committee(found.epoch, found.threshold, found.members, found.operators, found.hash)
 
 
+@answering_freshly
 class MachineClients:
     """The light clients of one ledger's routes."""
 

@@ -8,10 +8,12 @@ from caimi.errors.ledgers import CallInvalid
 from caimi.ibc.packet import Packet
 from caimi.ledgers.machine.calls import MachineCall, nothing
 from caimi.ledgers.machine.escrow import FeeEscrowed, FeeName, RelayEscrow
+from caimi.ledgers.machine.fresh import answering_freshly
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.port import NEWEST, Account, Asset, At, Money, RelayFee
 
 
+@answering_freshly
 class MachineFees:
     """The escrow of one ledger."""
 

@@ -16,6 +16,7 @@ from caimi.ledgers.client_proofs import StateProof
 from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.clients import committee_of
 from caimi.ledgers.machine.facts import sent_packet, written_acknowledgement
+from caimi.ledgers.machine.fresh import answering_freshly
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import (
@@ -30,6 +31,7 @@ from caimi.ledgers.port import (
 )
 
 
+@answering_freshly
 class MachineGateway:
     """The gateway of one ledger."""
 

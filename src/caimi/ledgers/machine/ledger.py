@@ -34,6 +34,7 @@ from caimi.ledgers.port import (
 )
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 _LOOK_AGAIN: Final = 0.01  # seconds
 
@@ -81,17 +82,21 @@ class MachineLedger:
         await self._chain.check()
 
     async def head(self) -> Block:
+        await self._chain.refresh()
         return self._chain.head
 
     async def finalized(self) -> Block:
+        await self._chain.refresh()
         return self._chain.final
 
     async def block(self, height: int) -> Block:
+        await self._chain.refresh()
         return self._chain.block(height)
 
     async def feed(
         self, after: int, until: int | None = None, kinds: Collection[FactKind] = EVERY_KIND
     ) -> AsyncIterator[BlockFacts]:
+        await self._chain.refresh()
         final = self._chain.final.height
         last = final if until is None else min(until, final)
         for told in blocks_after(self._chain, after, last, kinds):
@@ -100,14 +105,18 @@ class MachineLedger:
     async def recent(
         self, after: int, kinds: Collection[FactKind] = EVERY_KIND
     ) -> list[BlockFacts]:
+        await self._chain.refresh()
         return list(blocks_after(self._chain, after, self._chain.head.height, kinds))
 
     async def height_of(self, tx: str) -> int | None:
+        await self._chain.refresh()
         found = self._chain.find(tx)
         return None if found is None else found.block.height
 
     async def sign(self, call: Call[object], signer: Signer) -> SignedCall:
-        return self._sending.sign(self._ours(call), signer)
+        ours = self._ours(call)
+        await self._in_time(call.what, self._chain.ready())
+        return self._sending.sign(ours, signer)
 
     async def broadcast(self, call: SignedCall) -> Done[None]:
         return self._done(await self._in_time(call.what, self._sending.send(call)), None)
@@ -128,8 +137,10 @@ class MachineLedger:
     async def wait_final(self, height: int) -> Block:
         try:
             async with asyncio.timeout(self._patience):
-                while self._chain.final.height < height:  # noqa: ASYNC110 - no ledger tells
+                await self._chain.refresh()
+                while self._chain.final.height < height:
                     await asyncio.sleep(_LOOK_AGAIN)
+                    await self._chain.refresh()
         except TimeoutError as error:
             raise NotYetFinal(f"Block {height} of {self.id} was not final in time.") from error
         return self._chain.final
@@ -137,7 +148,7 @@ class MachineLedger:
     async def aclose(self) -> None:
         await self._chain.aclose()
 
-    async def _in_time(self, what: str, sending: Coroutine[Any, Any, IncludedAct]) -> IncludedAct:
+    async def _in_time(self, what: str, sending: Coroutine[Any, Any, T]) -> T:
         """Wait for what is sent; it may be taken after nobody waits for it any more."""
         try:
             async with asyncio.timeout(self._patience) as limit:

@@ -10,20 +10,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from caimi.chains import InteroperableAddress
 from caimi.contracts.deployment import Contracts
-from caimi.contracts.execution import Effect, Executed, Execution, refuse
+from caimi.contracts.execution import Effect, Execution
 from caimi.contracts.identifiers import Account as Native
 from caimi.contracts.identifiers import InteroperableLedger
 from caimi.contracts.site import Site
 from caimi.contracts.state import Overlay, State
-from caimi.errors.ledgers import CallInvalid, CallRefused
+from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.machine.acts import ACTS, Act
 from caimi.ledgers.machine.calls import MachineCall, SignedAct
 from caimi.ledgers.machine.escrow import RelayEscrow
 from caimi.ledgers.machine.outcomes import ActOutcome
+from caimi.ledgers.machine.rules import ActRules
 from caimi.ledgers.machine.typed import flat
 from caimi.ledgers.port import NEWEST, Account, AccountCodec, At, Block, Coins, LedgerId, Money
 
@@ -31,6 +32,10 @@ E = TypeVar("E", bound=Effect)
 
 CONTRACTS: Final = tuple(map(Native, (b"gateway", b"registry", b"bridge", b"market")))
 """What the contracts go by on ledgers where nobody else can have such an account."""
+
+
+LAPSES_AFTER: Final = 50
+"""How many blocks a signed call waits to be taken, unless a family has another `age`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Machine(ABC):
     contracts: Contracts
     acts: Mapping[str, Act] = ACTS
     escrow: RelayEscrow | None = None
+    lapses_after: int = LAPSES_AFTER
 
     # --- what a family gives --------------------------------------------------------------------
 
@@ -116,6 +122,21 @@ class Machine(ABC):
             LedgerUnavailable: the ledger cannot be reached.
         """
 
+    def age(self, block: Block) -> int:
+        """Give by what acts lapse, as of a block: how many there are, unless a family says else."""
+        return block.height
+
+    async def refresh(self) -> None:  # noqa: B027 - what reads the ledger itself is never behind
+        """Learn what the ledger has now, where this process only has a copy of it.
+
+        Raises:
+            LedgerUnavailable: nobody says.
+        """
+
+    async def ready(self) -> None:
+        """Make ready for an act that is about to be signed; raises as `refresh`."""
+        await self.refresh()
+
     @property
     def coins(self) -> Coins | None:
         """What work is paid in, if it is."""
@@ -135,6 +156,11 @@ class Machine(ABC):
     def site(self) -> Site:
         """Where its contracts are."""
         return self.contracts.site
+
+    @property
+    def rules(self) -> ActRules:
+        """Which acts may be carried out, and what they do."""
+        return ActRules(self.id, self.contracts, self.accounts, self.acts)
 
     @property
     def state(self) -> State:
@@ -160,7 +186,7 @@ class Machine(ABC):
         arguments = flat(call.arguments)
         assert isinstance(arguments, tuple)
         on = Execution(Overlay(self.state), self.head.height + 1, self.clock, Native(author))
-        self._do(on, call.act, arguments)
+        self.rules.run(on, call.act, arguments)
 
     def admit(self, signed: SignedAct, height: int) -> None:
         """Let a call pass that may be carried out in the block at `height`.
@@ -168,39 +194,14 @@ class Machine(ABC):
         Raises:
             CallInvalid: its author did not sign it, it is for another ledger, or it has lapsed.
         """
-        said = signed.envelope
-        if said.ledger != self.id:
-            raise CallInvalid(f"{signed.tx} is for {said.ledger}, not for {self.id}.")
-        if not signed.is_signed(self.accounts):
-            raise CallInvalid(f"{said.author!r} did not sign {signed.tx}: it is damaged.")
-        if height > said.until:
-            raise CallInvalid(f"{signed.tx} lapsed after block {said.until}.")
+        self.rules.admit(signed, height)
 
     def perform(self, signed: SignedAct, state: State, block: Block) -> ActOutcome:
         """Carry out a call that was admitted: what it does is in `state`, or nothing is."""
-        said = signed.envelope
-        call = Execution(state, block.height, block.time, Native(said.author))
-        try:
-            done = self._do(call, said.act, _arguments(signed))
-        except CallRefused as refusal:
-            return ActOutcome(None, (), refusal)
-        return ActOutcome(flat(done.result), done.effects, None)
-
-    def _do(self, call: Execution, name: str, arguments: tuple[Any, ...]) -> Executed[Any]:
-        act = self.acts.get(name)
-        if act is None:
-            refuse("UnknownAct", act=name)
-        return self.contracts.run(call, lambda inner: act.do(self.contracts, inner, arguments))
+        return self.rules.perform(signed, state, block.height, block.time)
 
 
 def site_of(ledger: LedgerId) -> Site:
     """Give the site of a ledger on which the contracts go by what they are."""
     own = InteroperableLedger(InteroperableAddress.from_caip(ledger).to_bytes())
     return Site(own, *CONTRACTS)
-
-
-def _arguments(signed: SignedAct) -> tuple[Any, ...]:
-    try:
-        return signed.envelope.read_arguments()
-    except ValueError as error:
-        refuse("MalformedArguments", detail=str(error))

@@ -15,6 +15,7 @@ from caimi.contracts.licences import licence_id
 from caimi.contracts.naming import version_id
 from caimi.errors.ledgers import NotOffered
 from caimi.ledgers.machine.calls import MachineCall, nothing, same
+from caimi.ledgers.machine.fresh import answering_freshly
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import (
@@ -30,6 +31,7 @@ from caimi.ledgers.port import (
 )
 
 
+@answering_freshly
 class MachineMarket:
     """The market of one ledger."""
 

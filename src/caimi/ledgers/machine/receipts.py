@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from caimi.contracts.receipts import ReceiptsAnchored
 from caimi.ledgers.machine.calls import MachineCall, same
+from caimi.ledgers.machine.fresh import answering_freshly
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.port import NEWEST, Account, At
 
 
+@answering_freshly
 class MachineReceipts:
     """The log of one ledger."""
 

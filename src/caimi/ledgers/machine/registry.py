@@ -12,6 +12,7 @@ from caimi.contracts.site import SignedPublication
 from caimi.errors.ledgers import UnknownModel, UnknownVersion
 from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.feed import history_of
+from caimi.ledgers.machine.fresh import answering_freshly
 from caimi.ledgers.machine.machine import Machine
 from caimi.ledgers.machine.refusing import named
 from caimi.ledgers.port import (
@@ -30,6 +31,7 @@ from caimi.ledgers.port import (
 )
 
 
+@answering_freshly
 class MachineRegistry:
     """The registry of one ledger."""
 

@@ -1,6 +1,6 @@
 """Sending a call so that it takes effect once: written down, sent, looked up, made anew when dead.
 
-A recorded call is dead once a final block is past the one that it lapses with, or once it was
+A recorded call is dead once the ledger is finally older than it lapses at, or once it was
 included, refused, and that is final.
 """
 
@@ -10,16 +10,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import count
-from typing import Final
 
 from caimi.errors.ledgers import CallRefused, TransactionStuck
 from caimi.ledgers.machine.calls import MachineCall, SignedAct, random_salt, read, sign
 from caimi.ledgers.machine.machine import IncludedAct, Machine
 from caimi.ledgers.machine.refusing import refused
 from caimi.ledgers.port import Outbox, SignedCall, Signer
-
-LAPSES_AFTER: Final = 50
-"""How many blocks a signed call waits to be taken."""
 
 
 class Sending:
@@ -37,7 +33,7 @@ class Sending:
         except CallRefused as refusal:
             raise refused(call.what, refusal) from refusal
         chain = self._chain
-        until = chain.head.height + LAPSES_AFTER
+        until = chain.age(chain.head) + chain.lapses_after
         return sign(call, signer, until, chain.accounts, self._salt())
 
     async def send(self, signed: SignedCall) -> IncludedAct:
@@ -49,6 +45,7 @@ class Sending:
         self, call: MachineCall[object], signer: Signer, outbox: Outbox | None, key: str
     ) -> IncludedAct:
         """Carry a call out once under `key`."""
+        await self._chain.ready()
         if outbox is None:
             return await self.send(self.sign(call, signer))
         async with self._turns[key]:
@@ -66,17 +63,17 @@ class Sending:
 
     def _check_not_lapsed(self, signed: SignedCall) -> None:
         until = self._read(signed).envelope.until
-        if self._chain.find(signed.tx) is None and until <= self._chain.head.height:
+        if self._chain.find(signed.tx) is None and until <= self._chain.age(self._chain.head):
             raise TransactionStuck(
-                f"{signed.what}: {signed.tx} lapsed with block {until}, which is not final yet."
+                f"{signed.what}: {signed.tx} lapsed at {until}, which is not final yet."
             )
 
     def _dead(self, signed: SignedCall) -> bool:
-        final, recorded = self._chain.final.height, self._read(signed)
+        final, recorded = self._chain.final, self._read(signed)
         included = self._chain.find(signed.tx)
         if included is None:
-            return recorded.envelope.until <= final
-        return included.outcome.refusal is not None and included.block.height <= final
+            return recorded.envelope.until <= self._chain.age(final)
+        return included.outcome.refusal is not None and included.block.height <= final.height
 
     def _read(self, signed: SignedCall) -> SignedAct:
         return read(signed, self._chain.accounts)

@@ -1,0 +1,1 @@
+"""Hyperledger Fabric: CAIMI's contracts as chaincode, and a verified copy of what it did."""

@@ -1,0 +1,1 @@
+"""What each organisation runs beside its peer: the contracts, carried out over the peer's state."""

@@ -1,0 +1,180 @@
+"""A Fabric channel as a machine: acts go to its chaincode, reads to a copy made of its blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from caimi.contracts.deployment import Contracts
+from caimi.contracts.execution import Effect
+from caimi.errors.ledgers import (
+    ContractMissing,
+    LedgerAnswerInvalid,
+    LedgerRefused,
+    LedgerUnavailable,
+    WrongLedger,
+)
+from caimi.ledgers.fabric.batching import ActBatches
+from caimi.ledgers.fabric.channel import Channel, Conflict
+from caimi.ledgers.fabric.replica import Replica
+from caimi.ledgers.machine.calls import SignedAct, encode_act
+from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
+from caimi.ledgers.machine.machine import IncludedAct, Machine, ToldEffect, site_of
+from caimi.ledgers.machine.tables import StateAt
+from caimi.ledgers.machine.values import decode_value
+from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
+
+E = TypeVar("E", bound=Effect)
+
+STALE_SECONDS: Final = 30
+"""How far the ledger's clock may be behind before an act is signed: then it is moved first."""
+
+
+class FabricMachine(Machine):
+    """One connection. Blocks are final at once, unless told to wait for `depth` more.
+
+    Acts lapse by the ledger's clock: blocks come as they are needed, and none when nobody writes.
+    """
+
+    lapses_after = 600
+
+    def __init__(
+        self,
+        ledger: LedgerId,
+        channel: Channel,
+        copy: Path,
+        *,
+        depth: int = 0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Make it ready to be asked.
+
+        Raises:
+            LedgerUnavailable: there can be no copy there.
+        """
+        self.id = ledger
+        self._accounts = Ed25519Accounts(ledger)
+        self.contracts = Contracts.over(site_of(ledger), self._accounts)
+        self._channel = channel
+        self._batches = ActBatches(channel)
+        self._replica = Replica(ledger, copy)
+        self._depth = depth
+        self._now = now
+        self._pulling = asyncio.Lock()
+        self._pulls = 0
+
+    @property
+    def accounts(self) -> Ed25519Accounts:
+        return self._accounts
+
+    # --- reading --------------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        """Take in all blocks that there are now.
+
+        Raises:
+            LedgerUnavailable: no peer answers.
+            LedgerAnswerInvalid: a block is not what it has to be.
+        """
+        before = self._pulls
+        async with self._pulling:
+            if self._pulls > before:  # somebody who asked later has been here already
+                return
+            self._pulls += 1
+            there = await self._channel.height()
+            if self._replica.height < there:
+                async for block in self._channel.blocks(self._replica.height, there - 1):
+                    self._replica.follow(block)
+
+    @property
+    def clock(self) -> int:
+        """What the organisations agreed on last: it stands while nobody moves it."""
+        return self.head.time
+
+    @property
+    def head(self) -> Block:
+        head = self._replica.tables.head
+        if head is None:
+            raise LedgerUnavailable(f"No block of {self.id} has been read yet.")
+        return head
+
+    @property
+    def final(self) -> Block:
+        return self.block(max(0, self.head.height - self._depth))
+
+    def age(self, block: Block) -> int:
+        """Give the clock's time: acts lapse by it."""
+        return block.time
+
+    def block(self, height: int) -> Block:
+        return self._replica.tables.block(height)
+
+    def at(self, at: At) -> StateAt:
+        if isinstance(at, Exactly):
+            return self._replica.tables.at(self.block(at.height).height)
+        return self._replica.tables.at((self.head if at is NEWEST else self.final).height)
+
+    def told(self, after: int, last: int) -> Iterator[ToldEffect]:
+        return self._replica.tables.told(after, last)
+
+    def told_of(self, kind: type[E], after: int, last: int) -> Iterator[tuple[E, str, int]]:
+        return self._replica.tables.told_of(kind, after, last)
+
+    def find(self, tx: str) -> IncludedAct | None:
+        return self._replica.tables.find(tx)
+
+    async def check(self) -> None:
+        """Check that the chaincode there is this ledger's.
+
+        Raises:
+            ContractMissing: it was not founded.
+            WrongLedger: it is another ledger's.
+            LedgerUnavailable: no peer answers.
+        """
+        match decode_value(await self._channel.ask("about", ())):
+            case (None, int()):
+                raise ContractMissing(f"{self.id} has CAIMI's chaincode, but was not founded.")
+            case (bytes(named), int()) if named.decode(errors="replace") == self.id:
+                return
+            case (bytes(named), int()):
+                shown = named.decode(errors="replace")[:60]
+                raise WrongLedger(f"The chaincode is that of {shown}, not of {self.id}.")
+        raise LedgerAnswerInvalid(f"The chaincode of {self.id} does not say what it is.")
+
+    async def aclose(self) -> None:
+        await self._batches.aclose()
+        await self._channel.aclose()
+        self._replica.close()
+
+    # --- writing --------------------------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Move the ledger's clock where it is far behind, since acts are dated and lapse by it.
+
+        An organisation whose clock is behind refuses; then the clock stays as it is.
+        """
+        await self.refresh()
+        if self._now() - self.clock > STALE_SECONDS:
+            with suppress(Conflict, LedgerRefused):
+                await self.tick(int(self._now()))
+            await self.refresh()
+
+    async def tick(self, seconds: int) -> None:
+        """Move the ledger's clock; raises as `Channel.submit`."""
+        await self._channel.submit("tick", (str(seconds).encode(),))
+
+    async def carry_out(self, signed: SignedAct) -> IncludedAct:
+        await self.refresh()
+        known = self.find(signed.tx)
+        if known is None:
+            self.admit(signed, self.clock)
+            await self._batches.carry_out(encode_act(signed), self.head.height + 1)
+            await self.refresh()
+            known = self.find(signed.tx)
+        if known is None:
+            raise LedgerAnswerInvalid(f"{signed.tx} is said to be in a block, and is in none.")
+        return known

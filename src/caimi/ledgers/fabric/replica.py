@@ -1,0 +1,93 @@
+"""A copy of what the chaincode did, from checked blocks: any block's state, and all it told."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerUnavailable
+from caimi.ledgers.fabric.channel import ChannelBlock, ValidTransaction
+from caimi.ledgers.fabric.keys import CLOCK, state_key, value_of
+from caimi.ledgers.fabric.telling import decode_told
+from caimi.ledgers.machine.tables import LedgerTables, StateAt
+from caimi.ledgers.port import Block, LedgerId
+
+
+class Replica:
+    """One ledger's copy, in a file; several programs may follow the ledger in one.
+
+    Raises:
+        LedgerUnavailable: there can be no such file.
+    """
+
+    def __init__(self, ledger: LedgerId, file: Path) -> None:
+        self._ledger = ledger
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.tables = LedgerTables(ledger, file)
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerUnavailable(
+                f"The copy of {ledger} cannot be in {file}: {error}.",
+                next_step="Make room there, or delete the file: it is made anew from the blocks.",
+            ) from error
+
+    @property
+    def height(self) -> int:
+        """How many blocks are in it."""
+        head = self.tables.head
+        return 0 if head is None else head.height + 1
+
+    def follow(self, block: ChannelBlock) -> None:
+        """Take the next block in, whole; one that is here already changes nothing.
+
+        Raises:
+            LedgerAnswerInvalid: it is not the next, it is another one than is here, or it holds
+                what no chaincode of CAIMI writes.
+        """
+        with self.tables.writing():
+            head = self.tables.head
+            following = 0 if head is None else head.height + 1
+            if block.number < following:
+                if self.tables.block(block.number).hash != block.hash:
+                    raise self._invalid(block, "is another one than before")
+                return
+            if block.number > following:
+                raise self._invalid(block, f"came where {following} is the next")
+            time = 0 if head is None else head.time
+            for transaction in block.transactions:
+                time = _clock(transaction, time)
+            state = self.tables.add_block(Block(block.number, time, block.hash))
+            try:
+                for transaction in block.transactions:
+                    self._carry_over(transaction, block.number, state)
+            except (ValueError, sqlite3.IntegrityError) as error:
+                raise self._invalid(block, f"holds what CAIMI's chaincode does not: {error}") from (
+                    error
+                )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.tables.close()
+
+    def _carry_over(self, transaction: ValidTransaction, height: int, state: StateAt) -> None:
+        for write in transaction.writes:
+            key = state_key(write.name)
+            if key is None:
+                continue
+            if write.value is None:
+                state.delete(key)
+            else:
+                state.put(key, value_of(write.value))
+        if transaction.event is not None:
+            for act in decode_told(transaction.event):
+                self.tables.add_act(act.tx, height, act.author, act.outcome)
+
+    def _invalid(self, block: ChannelBlock, what: str) -> LedgerAnswerInvalid:
+        return LedgerAnswerInvalid(f"Block {block.number} of {self._ledger} {what}.")
+
+
+def _clock(transaction: ValidTransaction, time: int) -> int:
+    for write in transaction.writes:
+        if write.name == CLOCK and write.value is not None:
+            time = int.from_bytes(write.value)
+    return time

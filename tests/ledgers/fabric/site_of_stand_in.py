@@ -1,0 +1,111 @@
+"""Where to test a ledger on a Fabric channel that stands in for one (the suite's port `Site`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stand_in import LosingChannel, StandIn, StandInChannel, chaincode_of
+
+from caimi.ledgers.fabric.machine import FabricMachine
+from caimi.ledgers.machine.administration import MachineAdministered
+from caimi.ledgers.machine.ed25519_keys import Ed25519Key
+from caimi.ledgers.machine.ledger import MachineLedger
+from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Signer
+
+
+@dataclass
+class FabricSite:
+    """One channel, of two organisations whose clocks are moved together."""
+
+    id: LedgerId
+    folder: Path
+    there: StandIn = field(init=False)
+    admin: Ed25519Key = field(default_factory=Ed25519Key)
+    shift: int = 0
+    copies: int = 0
+    has_coin = False
+    keeps_past = True
+    fork = None
+
+    @classmethod
+    async def named(cls, name: str, folder: Path) -> FabricSite:
+        site = cls(LedgerId(f"fabric:{name}"), folder)
+        admin = site.admin.account
+        one = chaincode_of(site.id, admin, admin, site.now)
+        other = chaincode_of(site.id, admin, admin, lambda: site.now() - 2)
+        site.there = StandIn([one, other])
+        await StandInChannel(site.there).submit("found", ())
+        await site.advance()
+        return site
+
+    def now(self) -> int:
+        return int(time.time()) + self.shift
+
+    @property
+    def guardian(self) -> Ed25519Key:
+        return self.admin
+
+    def machine(self, channel: StandInChannel, depth: int = 0) -> FabricMachine:
+        self.copies += 1
+        copy = self.folder / f"{self.id.replace(':', '-')}-{self.copies}.sqlite"
+        return FabricMachine(self.id, channel, copy, depth=depth, now=self.now)
+
+    def open(self, patience: float = 20.0) -> MachineLedger:
+        return MachineLedger(self.machine(StandInChannel(self.there)), patience=patience)
+
+    def failing(self, failure: Exception) -> MachineLedger:
+        return MachineLedger(self.machine(LosingChannel(self.there, failure)))
+
+    def deep(self, blocks: int) -> MachineLedger:
+        return MachineLedger(self.machine(StandInChannel(self.there), blocks))
+
+    @asynccontextmanager
+    async def halted(self) -> AsyncIterator[None]:
+        """Have the orderers stand still."""
+        self.there.going.clear()
+        yield
+        self.there.going.set()
+
+    async def wallet(self, name: str) -> Ed25519Key:
+        return Ed25519Key()
+
+    async def advance(self, seconds: int = 0, blocks: int = 1) -> None:
+        self.shift += seconds
+        channel = StandInChannel(self.there)
+        for _ in range(blocks - 1 if seconds or blocks else 0):
+            self.there.close_block(())
+        clock = self.there.values.get("clock")
+        now = int.from_bytes(clock[0]) if clock else 0
+        if self.now() >= now + 5:
+            await channel.submit("tick", (str(self.now()).encode(),))
+        else:
+            self.there.close_block(())
+
+    async def outdate(self, who: Signer) -> None:
+        """Let what was signed lapse."""
+        await self.advance(seconds=FabricMachine.lapses_after + 1)
+
+    async def sent(self, who: Signer) -> int:
+        machine = self.machine(StandInChannel(self.there))
+        await machine.refresh()
+        return machine._replica.tables.count(who.account)
+
+    async def add_client(self, of: Ledger, committee: Committee) -> str:
+        return await MachineAdministered(self.open(), self.admin).add_client(of, committee)
+
+    async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
+        here = self.open()
+        await here.submit(here.gateway.set_counterparty(client_id, other), by or self.admin)
+
+    async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
+        here = self.open()
+        account = (await here.clients.of(client_id)).account
+        await here.submit(here.clients.report_conflict(account, first, second), by)
+
+    async def recover(self, client_id: str, substitute: Account, by: Signer | None = None) -> None:
+        here = self.open()
+        await here.submit(here.gateway.recover_client(client_id, substitute), by or self.admin)

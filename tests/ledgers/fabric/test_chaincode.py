@@ -1,0 +1,114 @@
+"""What the chaincode endorses, and what a peer's rule about reads makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from site_of_stand_in import FabricSite
+from stand_in import StandIn, StandInChannel, chaincode_of
+
+from caimi.errors.ledgers import LedgerRefused
+from caimi.ledgers.fabric.chaincode.contract import MAX_ACTS, TICK_SECONDS, ActStatus
+from caimi.ledgers.fabric.channel import Conflict
+from caimi.ledgers.machine.ed25519_keys import Ed25519Key
+from caimi.ledgers.machine.values import decode_value
+from caimi.ledgers.port import LedgerId, SignedCall
+
+HERE = LedgerId("fabric:near")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> FabricSite:
+    return await FabricSite.named("near", tmp_path)
+
+
+async def signed(site: FabricSite, number: int = 1) -> SignedCall:
+    ledger = site.open()
+    call = ledger.receipts.anchor(bytes([number]) * 32, 1)
+    try:
+        return await ledger.sign(call, Ed25519Key())
+    finally:
+        await ledger.aclose()
+
+
+def statuses(answer: bytes) -> list[str]:
+    return [row[0] for row in decode_value(answer)]
+
+
+async def test_what_was_endorsed_before_a_tick_and_is_ordered_after_it_does_not_count(site):
+    tried = site.there.endorse("acts", (b"1", (await signed(site)).raw))
+    await site.advance(seconds=3600)
+    with pytest.raises(Conflict):
+        site.there.commit(tried)
+
+
+async def test_one_act_in_two_transactions_counts_once(site):
+    raw = (await signed(site)).raw
+    first, second = (site.there.endorse("acts", (b"1", raw)) for _ in range(2))
+    site.there.commit(first)
+    with pytest.raises(Conflict):
+        site.there.commit(second)
+    again = await StandInChannel(site.there).submit("acts", (b"1", raw))
+    assert statuses(again.answer) == [ActStatus.KNOWN]
+    assert site.there.blocks[-1].transactions[0].writes == ()
+
+
+async def test_one_act_twice_in_a_transaction_is_done_once(site):
+    raw = (await signed(site)).raw
+    done = await StandInChannel(site.there).submit("acts", (b"1", raw, raw))
+    assert statuses(done.answer) == [ActStatus.DONE, ActStatus.KNOWN]
+
+
+async def test_an_act_that_nobody_signed_is_left_out_and_the_others_are_done(site):
+    good, bad = [(await signed(site, number)).raw for number in (1, 2)]
+    spoilt = bad[:-1] + bytes([bad[-1] ^ 1])
+    done = await StandInChannel(site.there).submit("acts", (b"1", spoilt, b"", good))
+    assert statuses(done.answer) == [ActStatus.INVALID, ActStatus.INVALID, ActStatus.DONE]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("acts", ()),
+        ("acts", (b"1",)),
+        ("acts", (b"01", b"")),
+        ("acts", (b"-1", b"")),
+        ("acts", (b"9" * 19, b"")),
+        ("acts", (b"1", *[b""] * (MAX_ACTS + 1))),
+        ("tick", ()),
+        ("tick", (b"1_0",)),
+        ("found", (b"",)),
+        ("found", ()),
+        ("about", (b"",)),
+        ("no such function", ()),
+        ("\ud800", ()),
+    ],
+)
+async def test_what_is_no_transaction_of_ours_is_not_endorsed(site, function, arguments):
+    with pytest.raises(LedgerRefused):
+        site.there.endorse(function, arguments)
+
+
+async def test_a_tick_is_neither_soon_after_another_nor_ahead_of_any_organisations_clock(site):
+    clock = int.from_bytes(site.there.values["clock"][0])
+    for time in (clock, clock + TICK_SECONDS - 1, site.now() + TICK_SECONDS + 6):
+        with pytest.raises(LedgerRefused):
+            site.there.endorse("tick", (str(time).encode(),))
+    site.shift += 60
+    site.there.endorse("tick", (str(site.now()).encode(),))
+
+
+async def test_organisations_that_were_told_of_other_administrators_found_nothing():
+    one, other = (chaincode_of(HERE, key, key, lambda: 100) for key in (b"a" * 52, b"b" * 52))
+    there = StandIn([one, other])
+    with pytest.raises(Conflict):
+        await StandInChannel(there).submit("found", ())
+    assert there.values == {}
+
+
+async def test_acts_before_the_founding_are_not_endorsed(site):
+    raw = (await signed(site)).raw
+    there = StandIn(site.there.organisations)
+    with pytest.raises(LedgerRefused, match="not founded"):
+        there.endorse("acts", (b"1", raw))

@@ -1,0 +1,43 @@
+"""The port's suite on the chaincode of two organisations, over a channel in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from site_of_stand_in import FabricSite
+
+from conformance import (
+    CoinlessFacet,
+    KeyAccountsFacet,
+    LedgerConformance,
+    NoFeesFacet,
+    NoForkFacet,
+    NoProofsFacet,
+    NoWatchingFacet,
+    PastFacet,
+)
+from memory_ledger import MemorySite
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> FabricSite:
+    return await FabricSite.named("near", tmp_path)
+
+
+@pytest.fixture
+def far() -> MemorySite:
+    return MemorySite.named("far")
+
+
+class TestChaincode(
+    LedgerConformance,
+    CoinlessFacet,
+    PastFacet,
+    KeyAccountsFacet,
+    NoFeesFacet,
+    NoProofsFacet,
+    NoWatchingFacet,
+    NoForkFacet,
+):
+    """The shared suite."""
