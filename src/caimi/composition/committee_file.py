@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import tomli_w
 
-from caimi.composition.config_file import in_table, replace_file
+from caimi.composition.config_file import in_table, replace_file, says
 from caimi.config import CommitteeSection, CustodianSection
 from caimi.errors.deploying import ConfigNotWritten
 
@@ -97,11 +97,7 @@ def _with_committee(text: str, section: CommitteeSection, within: Sequence[str])
     in_table(wanted, within)[_COMMITTEE] = added
     gap = "" if not text or text.endswith("\n") else "\n"
     whole = f"{text}{gap}\n{addition}"
-    try:
-        agrees = tomllib.loads(whole) == wanted
-    except tomllib.TOMLDecodeError:
-        agrees = False
-    if not agrees:
+    if not says(whole, wanted):
         raise ValueError("no table can be added at its end")
     return whole
 

@@ -72,13 +72,17 @@ def with_added(
     at = _end_of_table(lines, places[0], within)
     new = [line.replace("\n", ending) for line in _written(added, within)]
     found = "".join([*lines[:at], *new, *lines[at:]])
-    try:
-        agrees = tomllib.loads(found) == wanted
-    except tomllib.TOMLDecodeError:
-        agrees = False
-    if not agrees:
+    if not says(found, wanted):
         raise ValueError("its ledgers are not written as [[ledgers]] tables")
     return found
+
+
+def says(text: str, wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a text is TOML that says exactly this."""
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def in_table(document: dict[str, Any], within: Sequence[str]) -> dict[str, Any]:
