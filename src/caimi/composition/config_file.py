@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import tomli_w
 
+from caimi.errors.base import said_of
 from caimi.errors.deploying import ConfigNotWritten
 from caimi.whole_files import write_whole
 
@@ -36,10 +37,10 @@ def add_to_ledger(
         text = place.read_bytes().decode()
         replace_file(place, with_added(text, ledger, added, within).encode())
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
         lines = "".join(_written(added, within))
         raise ConfigNotWritten(
-            f"{file} could not be changed ({said}). Add to the table of {ledger}:\n{lines}"
+            f"{file} could not be changed ({said_of(error)}). "
+            f"Add to the table of {ledger}:\n{lines}"
         ) from error
 
 
