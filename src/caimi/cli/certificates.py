@@ -9,7 +9,7 @@ import typer
 
 from caimi.cli.options import JsonOption, ask_passphrase, guarded
 from caimi.cli.output import facts, print_json, say
-from caimi.cli.plans import Consent, PlanOption, YesOption
+from caimi.cli.plans import PlanConsent, PlanOption, YesOption
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -136,7 +136,7 @@ def sign(
         }
         if not as_json:
             facts("To be signed", said)
-        consent = Consent(plan, yes, as_json)
+        consent = PlanConsent(plan, yes, as_json)
         if consent.ends_with_plan(plan=said):
             return
         if file.exists() and not replace:

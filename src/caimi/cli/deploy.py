@@ -11,7 +11,14 @@ import typer
 from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown
-from caimi.cli.plans import Consent, PlanOption, YesOption, check_funds, plan_document, show_plan
+from caimi.cli.plans import (
+    PlanConsent,
+    PlanOption,
+    YesOption,
+    check_funds,
+    plan_document,
+    show_plan,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +62,7 @@ def deploy(
                     await end_deployment(journal, found)
             _told(found, as_json, "already")
             return
-        await _deploy(config, found, guardian, key, Consent(plan, yes, as_json, anew))
+        await _deploy(config, found, guardian, key, PlanConsent(plan, yes, as_json, anew))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -65,7 +72,7 @@ async def _deploy(
     place: LedgerPlace,
     guardian: str | None,
     key: str | None,
-    consent: Consent,
+    consent: PlanConsent,
 ) -> None:
     from caimi.client.keyring import Keyring
     from caimi.composition.deploying import KIND, Deploying

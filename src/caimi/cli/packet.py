@@ -12,7 +12,8 @@ from caimi.cli.times import time_text
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
-    from caimi.client.packets import FollowedPacket, PacketStep
+    from caimi.client.packet_events import PacketStep
+    from caimi.client.packets import FollowedPacket
 
 app = typer.Typer(help="Packets between ledgers.", no_args_is_help=True)
 

@@ -13,7 +13,14 @@ from caimi.cli.durations import seconds_of
 from caimi.cli.one_ledger import account_of, identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
-from caimi.cli.plans import Consent, PlanOption, YesOption, check_funds, plan_document, show_plan
+from caimi.cli.plans import (
+    PlanConsent,
+    PlanOption,
+    YesOption,
+    check_funds,
+    plan_document,
+    show_plan,
+)
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +109,7 @@ def add(
             return _terms(names, needed, ledger, bond, window or "1h", proposer or ())
 
         chosen = [partial(terms, names=names) for names in believed]
-        consent = Consent(plan, yes, as_json, anew)
+        consent = PlanConsent(plan, yes, as_json, anew)
         await _add(config, settings, sections, committee, chosen, key, consent)
 
     guarded(as_json, lambda: asyncio.run(work()))
@@ -115,7 +122,7 @@ async def _add(
     committee: Committee,
     terms: Sequence[Callable[[Ledger], ClientTerms]],
     key: str | None,
-    consent: Consent,
+    consent: PlanConsent,
 ) -> None:
     from caimi.client.keyring import Keyring
     from caimi.composition.deploying import TellingOutbox
@@ -238,7 +245,7 @@ def remove(
     async def work() -> None:
         settings = load_config(config)
         sections = [settings.ledger(name) for name in (one, other)]
-        await _remove(config, settings, sections, route, key, Consent(yes=yes, as_json=as_json))
+        await _remove(config, settings, sections, route, key, PlanConsent(yes=yes, as_json=as_json))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -249,7 +256,7 @@ async def _remove(
     sections: list[LedgerSection],
     route: str | None,
     key: str | None,
-    consent: Consent,
+    consent: PlanConsent,
 ) -> None:
     from caimi.composition.deploying import TellingOutbox
     from caimi.composition.ledgers import open_ledger

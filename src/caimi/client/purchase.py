@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from caimi.client.allowance import allowance
 from caimi.client.amounts import format_amount, parse_amount, said
 from caimi.client.context import Context
-from caimi.client.pricing import offers
+from caimi.client.purchase_terms import PurchaseTerms, asked_price
 from caimi.client.resolve import Resolved, resolve
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import (
@@ -22,8 +22,6 @@ from caimi.errors.operations import (
     BegunOtherwise,
     LicensedElsewhere,
     NoRoute,
-    NotForSale,
-    PriceAboveLimit,
     PurchaseRefunded,
 )
 from caimi.journal import Operation, operation_key
@@ -57,21 +55,6 @@ class Bought:
     deposit: str
     tx: str
     licence_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What the buyer allows now, whatever an earlier run was told: in what, and how much of it."""
-
-    asset: Asset
-    most: Money | None
-    timeout_seconds: int
-    told: Callable[[str], None]
-
-
-def _whole(amount: Money, deposit: Money | None) -> Money:
-    """Give what a limit of the price bounds: with the deposit where both are in coins."""
-    return amount + deposit if deposit and deposit.asset == amount.asset else amount
 
 
 def tell_nobody(_text: str) -> None:
@@ -127,7 +110,7 @@ async def buy(
     paying = context.ledger(ledger)
     paid_in = await context.asset(ledger, asset)
     most = None if max_price is None else parse_amount(max_price, paid_in)
-    terms = _Terms(paid_in, most, timeout_seconds, told)
+    terms = PurchaseTerms(paid_in, most, timeout_seconds, told)
     resolved = await resolve(context, uri)
     account = context.identity.account(paying.id)
     wanted = _Wanted(resolved, paying, account if reader is None else reader)
@@ -188,7 +171,9 @@ async def _is_buying(context: Context, resolved: Resolved, ledger: Ledger) -> bo
     return known is not None and known.state is PurchaseState.PENDING
 
 
-async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _Terms) -> Bought:
+async def _buy(
+    context: Context, operation: Operation, wanted: _Wanted, terms: PurchaseTerms
+) -> Bought:
     resolved, paying, consumer = wanted.resolved, wanted.paying, wanted.reader
     home = resolved.ledger
     signed = await operation.sent(_BUY)
@@ -203,12 +188,12 @@ async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _
     if signed:
         await _check_terms(context, operation, resolved, paying, terms)
     else:  # whatever an earlier run noted, it did nothing yet: today's price and terms count
-        agreed = await _agreed_price(context, resolved, terms)
+        agreed = await asked_price(context, resolved, terms.asset)
         deposit = None
         if home.id != paying.id:
             asked = await paying.market.relay_deposit()
             deposit = offered(paying.coins, paying.id, "coin").asset.of(asked.units)
-        _check_price(agreed, deposit, resolved, terms)
+        terms.check(resolved.uri, agreed, deposit)
         deadline = (await paying.head()).time + terms.timeout_seconds
         beside = "" if deposit is None else str(deposit.units)
         await operation.note(timeout=deadline, deposit=beside, **_money(agreed))
@@ -257,70 +242,17 @@ def _deposit(operation: Operation, paying: Ledger) -> Money | None:
 
 
 async def _check_terms(
-    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
+    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: PurchaseTerms
 ) -> None:
     """Refuse to go on with a signed purchase that the terms of today do not allow."""
     noted, deposit = _noted(operation, context, paying), _deposit(operation, paying)
-    _check_amount(noted, resolved, paying, terms, deposit)
+    terms.check_begun(resolved.uri, noted, deposit)
     latest = (await paying.head()).time + terms.timeout_seconds
     if paying.id != resolved.ledger.id and int(str(operation.facts["timeout"])) > latest:
         raise BegunOtherwise(
             f"A purchase of {resolved.uri} on {paying.id} was begun that times out later than the "
             f"{terms.timeout_seconds} s that are allowed now."
         )
-
-
-def _check_amount(
-    amount: Money,
-    resolved: Resolved,
-    paying: Ledger,
-    terms: _Terms,
-    deposit: Money | None = None,
-) -> None:
-    if amount.asset != terms.asset:
-        raise BegunOtherwise(
-            f"A purchase of {resolved.uri} on {paying.id} was begun for {said(amount)}, and not "
-            f"in {terms.asset.symbol}.",
-            next_step="Run `caimi buy URI` with the asset it was begun in to finish it: it is paid "
-            "once, and comes back if it fails.",
-        )
-    whole = _whole(amount, deposit)
-    if terms.most is not None and whole > terms.most:
-        raise BegunOtherwise(
-            f"A purchase of {resolved.uri} on {paying.id} was begun for {_both(amount, deposit)}, "
-            f"more than the {said(terms.most)} that are allowed now.",
-            next_step=f"Run it with --max-price {format_amount(whole)} to finish it: it is paid "
-            "once, and comes back if it fails.",
-        )
-
-
-async def _agreed_price(context: Context, resolved: Resolved, terms: _Terms) -> Money:
-    model_id, asset = resolved.model.model_id, terms.asset
-    price = await resolved.ledger.market.price(model_id, asset)
-    if price is None:
-        others = await offers(context, resolved.ledger.id, model_id)
-        there = [said(each.amount) for each in others if each.amount.asset.ledger == asset.ledger]
-        raise NotForSale(
-            f"{resolved.uri} is not for sale on {asset.ledger} in {asset.symbol}.",
-            next_step=f"It is for sale there for {' or '.join(there)}: name that asset behind the "
-            "URI, as in `caimi buy URI EURX`."
-            if there
-            else None,
-        )
-    return price.amount
-
-
-def _check_price(amount: Money, deposit: Money | None, resolved: Resolved, terms: _Terms) -> None:
-    if terms.most is not None and _whole(amount, deposit) > terms.most:
-        raise PriceAboveLimit(
-            f"{resolved.uri} costs {_both(amount, deposit)} on {terms.asset.ledger}, "
-            f"more than the {said(terms.most)} agreed to."
-        )
-
-
-def _both(amount: Money, deposit: Money | None) -> str:
-    beside = f" and a relay deposit of {said(deposit)}" if deposit else ""
-    return f"{said(amount)}{beside}"
 
 
 async def _buy_at_home(
@@ -346,7 +278,7 @@ async def _payable(
 
 
 async def _buy_from_afar(
-    context: Context, operation: Operation, wanted: _Wanted, terms: _Terms
+    context: Context, operation: Operation, wanted: _Wanted, terms: PurchaseTerms
 ) -> str:
     resolved, paying, reader = wanted.resolved, wanted.paying, wanted.reader
     route = await context.route(paying.id, resolved.ledger.id)
@@ -370,7 +302,7 @@ async def _buy_from_afar(
     else:  # made from here by this key, and not by this journal
         assert purchase.paid is not None
         paid = context.assets.known(purchase.paid.asset).of(purchase.paid.units)
-        _check_amount(paid, resolved, paying, terms)
+        terms.check_begun(resolved.uri, paid, None)
         await operation.note(purchase=purchase.purchase_id.hex(), deposit="", **_money(paid))
     amount = _noted(operation, context, paying)
     purchase_id = bytes.fromhex(str(operation.facts["purchase"]))

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from caimi.errors.base import said_of
 from caimi.errors.certificates import CertificateExpired, CertificateInvalid
 
 MAX_FILE_BYTES: Final = 1 << 18
@@ -43,8 +44,9 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
         with path.open("rb") as file:
             text = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise CertificateInvalid(f"The certificate {path} cannot be read: {said}.") from error
+        raise CertificateInvalid(
+            f"The certificate {path} cannot be read: {said_of(error)}."
+        ) from error
     return parse_certificates(text, str(path))
 
 

@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 from cryptography import x509
 
-from caimi.errors.base import CaimiError
+from caimi.errors.base import CaimiError, said_of
 from caimi.errors.certificates import CertificateExpired, CertificateInvalid
 from caimi.logs import logger
 from caimi.tls.certificates import (
@@ -49,8 +49,9 @@ class TlsFiles:
         try:
             found = self.key.stat()
         except (OSError, ValueError) as error:
-            said = getattr(error, "strerror", None) or error
-            raise CertificateInvalid(f"The TLS key {self.key} cannot be read: {said}.") from error
+            raise CertificateInvalid(
+                f"The TLS key {self.key} cannot be read: {said_of(error)}."
+            ) from error
         mode = stat.S_IMODE(found.st_mode)
         roots_own = found.st_uid == found.st_gid == 0 and os.geteuid() != 0
         if mode & (0o037 if roots_own else 0o077):
