@@ -24,6 +24,7 @@ BENCHMARKS = (
     "wasm_stream",
     "fuel",
     "publishing",
+    "wan",
     "gas",
     "relaying",
     "stores",

@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import json
 import os
+import signal
 import socket
 import struct
 import sys
@@ -41,6 +42,7 @@ def main(name: str, address: str, places: dict[str, str], handed: int) -> None:
     with socket.socket(fileno=handed) as channel:
         socket.send_fds(channel, [b"device"], [device])
         os.close(device)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody else waits for what was left
         channel.recv(1)
 
 

@@ -16,6 +16,10 @@ from caimi.tls.certificates import Refusal, refusal_in
 from caimi.tls.contexts import ClientTls
 
 MAX_ANSWER_BYTES: Final = 8 << 20
+_RENEW: Final = (
+    "Tell its operator: `caimi certificates sign NAME.csr --replace` renews it, and the service "
+    "takes the new one at SIGHUP."
+)
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 
 
@@ -91,7 +95,8 @@ class Endpoint:
             case Refusal(of_us=True, why=why):
                 return OwnCertificateRefused(f"{self.url} refused this end's TLS: {why}.")
             case Refusal(why=why):
-                return PeerNotTrusted(f"The certificate of {self.url} is not trusted: {why}.")
+                said = f"The certificate of {self.url} is not trusted: {why}."
+                return PeerNotTrusted(said, next_step=_RENEW if "expired" in why else None)
         return NodeUnreachable(f"{self.url} does not answer: {type(error).__name__} {error}.")
 
     def _read(self, answered: tuple[int, str]) -> dict[str, object]:

@@ -29,7 +29,10 @@ async def check_committee(
 ) -> tuple[list[Finding], dict[str, float]]:
     """Check every node, and that enough of them answer; give the clocks of those that do too."""
     async with AsyncExitStack() as stack:
-        nodes = reach_nodes(stack, config)
+        try:
+            nodes = reach_nodes(stack, config)
+        except CaimiError as error:  # our own certificate, say: nobody can be asked
+            return [failed("committee", error)], {}
         asked = await asyncio.gather(
             *(_ask(nodes[each.index], each, section.group_key) for each in section.custodians)
         )
