@@ -89,7 +89,8 @@ class Machines:
         copied = [self._copied(command) for command in commands]
         script = (
             f"cd {HOME}\nif [ -f ../variables ]; then . ../variables; fi\nset -a\n"
-            f"{script_of(copied)}set +e\nexport -p > ../variables\n"
+            f"trap '[ $? = 0 ] || cat printed' EXIT\n"
+            f"{script_of(copied)}export -p > ../variables\n"
         )
         log = self._folder / machine / "typed"
         with log.open("w+b") as opened:
