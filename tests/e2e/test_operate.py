@@ -153,16 +153,16 @@ def install(machines: Machines, commands: list[str]) -> None:
 @contextmanager
 def killed_in_the_middle(machines: Machines, machine: str) -> Iterator[None]:
     """Kill a machine's node once it takes part in a key generation."""
-    orders = machines.home(machine) / machine / "key-generation"
+    file = machines.home(machine) / machine / "key-generation" / "order"
     process = machines.variable(machine, "NODE")
-    before = orders.joinpath("order").read_text()
+
+    def order() -> str:
+        return file.read_text() if file.exists() else ""
 
     def wait() -> None:
-        seen, taken, deadline = {before}, 0, time.monotonic() + 60
-        while taken < 3 and time.monotonic() < deadline:  # of its status, twice, and to enrol
-            now = orders.joinpath("order").read_text()
-            taken += now not in seen
-            seen.add(now)
+        seen, deadline = {order()}, time.monotonic() + 60
+        while len(seen) < 4 and time.monotonic() < deadline:  # its status, twice, and to enrol
+            seen.add(order())
             time.sleep(0.005)
         machines.kill(machine, process)
 
