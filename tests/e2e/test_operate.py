@@ -111,7 +111,7 @@ def faucet(wan: WideArea, machines: Machines) -> Iterator[Faucet]:
     """Run both ledgers, reachable from everywhere."""
     running = []
     for machine, number in LEDGERS.items():
-        options = AnvilOptions(number, PORT, block_time=0.5)
+        options = AnvilOptions(number, PORT, block_time=0.25)
         words = [each.replace("127.0.0.1", "0.0.0.0") for each in anvil_command(options)]
         running.append(
             subprocess.Popen(

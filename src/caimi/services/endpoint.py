@@ -11,7 +11,7 @@ from caimi.errors.base import CaimiError
 from caimi.errors.certificates import OwnCertificateRefused, PeerNotTrusted
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.json_text import read_json
-from caimi.services.renewing import RenewingTransport
+from caimi.services.renewing import KEPT, RenewingTransport
 from caimi.tls.certificates import Refusal, refusal_in
 from caimi.tls.contexts import ClientTls
 
@@ -125,7 +125,8 @@ class Endpoint:
 
 def _network(url: str, tls: ClientTls | None) -> httpx.AsyncBaseTransport:
     if not url.startswith("https:"):
-        return httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return httpx.AsyncHTTPTransport(verify=plain, limits=KEPT)
     return RenewingTransport(tls or ClientTls())
 
 
