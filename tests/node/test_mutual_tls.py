@@ -116,9 +116,10 @@ def test_an_expired_certificate_is_refused_by_either_end(ours: Organisation) -> 
             ask(port, late_client)
     with (
         live(app(), tls=late_server) as port,
-        pytest.raises(PeerNotTrusted, match="certificate has expired"),
+        pytest.raises(PeerNotTrusted, match="certificate has expired") as refused,
     ):
         ask(port, client)
+    assert "--replace" in refused.value.next_step
 
 
 def test_a_certificate_for_another_host_is_refused(ours: Organisation) -> None:
