@@ -41,6 +41,7 @@ from caimi.profiles import (
     unknown_profile,
     with_own_state,
 )
+from caimi.treasury_section import TreasurySection
 
 CONFIG_NAME = "caimi.toml"
 MAX_CONFIG_BYTES = 1 << 20
@@ -394,6 +395,7 @@ class Config(TopSection):
     relayer: RelayerSection = RelayerSection()
     workers: Annotated[list[WorkerSection], Field(max_length=1000, strict=False)] = []
     serving: ServingSection = ServingSection()
+    treasuries: Annotated[list[TreasurySection], Field(max_length=1000, strict=False)] = []
     logging: LoggingSection = LoggingSection()
     tls: TlsSection = TlsSection()
     state: PathText = "state"
@@ -739,6 +741,16 @@ wait_seconds = 120
 # packets = 50                  # a batch goes once it has so many packets,
 # work = 10_000_000             # or takes so much gas,
 # wait_seconds = 30             # or its oldest packet has waited so long
+
+# Who keeps service accounts in coins: `caimi service treasury`, `caimi treasury show`.
+# [[treasuries]]
+# ledger = "mainnet"
+# key = "treasury"              # pays; a name of the keyring
+# floor = "0.05"                # who has less of the ledger's coins
+# ceiling = "0.2"               # is given as many as are lacking to this
+# daily_cap = "1"               # no more leaves within 24 hours, whatever is asked for
+# keys = ["relayer", "guardian"]  # who is kept, beside the workers and relayers named here
+# accounts = ["0x..."]          # and these
 
 # How `caimi service worker` runs models.
 # [serving]
