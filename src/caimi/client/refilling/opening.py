@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 
 from caimi.client.refilling.looking import Viewpoints
 from caimi.client.refilling.recipients import TreasuryTerms, terms_of
@@ -11,6 +11,7 @@ from caimi.composition.ledgers import family_of, open_views, prepare_ledger
 from caimi.config import Config
 from caimi.errors.treasury import TreasuryInvalid, TreasuryMissing
 from caimi.journal import Journal
+from caimi.persistence import open_journal
 from caimi.treasury_section import TreasurySection
 
 
@@ -45,7 +46,7 @@ async def treasury_terms(config: Config, section: TreasurySection) -> TreasuryTe
 
 
 async def open_treasury(
-    stack: AsyncExitStack, config: Config, section: TreasurySection, journal: Journal
+    stack: AsyncExitStack, config: Config, section: TreasurySection
 ) -> LedgerTreasury:
     """Connect to a treasury's ledger, by all of its nodes; `stack` closes them.
 
@@ -56,6 +57,12 @@ async def open_treasury(
     terms = await treasury_terms(config, section)
     told = config.ledger(section.ledger)
     views = await open_views(stack, told)
-    return LedgerTreasury(
-        journal, Viewpoints(tuple(views.values()), family_of(told).quorum(told)), terms
-    )
+    viewpoints = Viewpoints(tuple(views.values()), family_of(told).quorum(told))
+    return LedgerTreasury(viewpoints, terms)
+
+
+def kept_journal(stack: AsyncExitStack, config: Config) -> Journal | None:
+    """Open the journal, if there is any, without making one; `stack` closes it."""
+    if config.database is None and not config.journal_path.exists():
+        return None
+    return stack.enter_context(closing(open_journal(config)))

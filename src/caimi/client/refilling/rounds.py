@@ -75,37 +75,38 @@ class LedgerTreasury:
 
     def __init__(
         self,
-        journal: Journal,
         viewpoints: Viewpoints,
         terms: TreasuryTerms,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.journal = journal
         self._viewpoints = viewpoints
         self._clock = clock
         self._intent = (viewpoints.first.id, terms.account.native.hex())
         self.terms = terms
         self.ledger = viewpoints.first
 
-    async def look(self) -> TreasurySight:
+    async def look(self, journal: Journal | None) -> TreasurySight:
         """Tell how all stands, without a key, and while another process may be at it.
+
+        Without a journal nothing was ever paid.
 
         Raises:
             LedgerUnavailable…: too few of its nodes answer.
             ClockBehind: this machine's clock is far behind the ledger's.
             JournalDamaged…: what was paid cannot be told.
         """
-        record = await self.journal.find(operation_key(KIND, *self._intent))
+        key = operation_key(KIND, *self._intent)
+        record = None if journal is None else await journal.find(key)
         return await self._sight(Spending.of_facts(record.facts if record else {}))
 
     @asynccontextmanager
-    async def round(self) -> AsyncIterator[RefillRound]:
+    async def round(self, journal: Journal) -> AsyncIterator[RefillRound]:
         """Hold the treasury and look; nobody else pays out of it meanwhile.
 
         Raises as `look`, and `JournalBusy` while another process is at it.
         """
-        async with self.journal.operation(KIND, *self._intent) as operation:
-            payments = _Payments(self, operation)
+        async with journal.operation(KIND, *self._intent) as operation:
+            payments = _Payments(self, journal, operation)
             await payments.forget_unsigned()
             yield RefillRound(payments, await self._sight(payments.spending))
 
@@ -185,8 +186,9 @@ class _Settled:
 class _Payments:
     """The payments of a treasury that is held: written down, sent, dated."""
 
-    def __init__(self, treasury: LedgerTreasury, operation: Operation) -> None:
+    def __init__(self, treasury: LedgerTreasury, journal: Journal, operation: Operation) -> None:
         self._treasury = treasury
+        self._journal = journal
         self._operation = operation
         self.spending = Spending.of_facts(operation.facts)
 
@@ -219,7 +221,7 @@ class _Payments:
             done = await ledger.submit(
                 coins.transfer(account, amount),
                 signer,
-                outbox=self._treasury.journal,
+                outbox=self._journal,
                 key=self._operation.outbox_key(_step(number)),
             )
         except CaimiError as error:

@@ -14,6 +14,7 @@ from caimi.client.refilling.rounds import LedgerTreasury, Refilled
 from caimi.config import Config, load_config
 from caimi.errors.base import CaimiError
 from caimi.errors.operations import JournalBusy
+from caimi.journal import Journal
 from caimi.ledgers.port import LedgerId, Signer
 from caimi.logs import about, logger
 from caimi.node.http import service
@@ -47,9 +48,9 @@ async def run_treasury(
         metrics = TreasuryMetrics()
         works = []
         for section in sections:
-            treasury = await open_treasury(stack, config, section, journal)
-            signer = signers[treasury.ledger.id]
-            works.append(_refill_always(treasury, signer, metrics, poll_seconds))
+            treasury = await open_treasury(stack, config, section)
+            refiller = Refiller(treasury, journal, signers[treasury.ledger.id], metrics)
+            works.append(refiller.run(poll_seconds))
         if metrics_port is not None:
             app = service("CAIMI treasury", metrics.registry)
             works.append(told.serve(app, METRICS_HOST, metrics_port))
@@ -62,34 +63,44 @@ async def _signers(config: Config, keys: Mapping[LedgerId, str]) -> dict[LedgerI
     return {ledger: opened[name].signer_on(ledger) for ledger, name in keys.items()}
 
 
-async def _refill_always(
-    treasury: LedgerTreasury, signer: Signer, metrics: TreasuryMetrics, poll_seconds: float
-) -> None:
-    """Go round for ever; what fails is tried again in the next round."""
-    with about(ledger=treasury.ledger.id):
-        while True:
-            try:
-                await _refill_once(treasury, signer, metrics)
-            except JournalBusy as error:
-                _log.info("%s", error)
-            except CaimiError as error:
-                metrics.failed(treasury.ledger.id, error)
+class Refiller:
+    """One ledger's treasury at work."""
+
+    def __init__(
+        self, treasury: LedgerTreasury, journal: Journal, signer: Signer, metrics: TreasuryMetrics
+    ) -> None:
+        self._treasury = treasury
+        self._journal = journal
+        self._signer = signer
+        self._metrics = metrics
+        self._accounts = treasury.ledger.accounts
+
+    async def run(self, poll_seconds: float) -> None:
+        """Go round for ever; what fails is tried again in the next round."""
+        ledger = self._treasury.ledger.id
+        with about(ledger=ledger):
+            while True:
+                try:
+                    await self.go_round()
+                except JournalBusy as error:
+                    _log.info("%s", error)
+                except CaimiError as error:
+                    self._metrics.failed(ledger, error)
+                    _log.warning("%s", error)
+                await asyncio.sleep(poll_seconds)
+
+    async def go_round(self) -> None:
+        """Look, and refill whom that shows to lack coins. Raises as a round does."""
+        async with self._treasury.round(self._journal) as found:
+            self._metrics.saw(found.sight, self._accounts)
+            if found.sight.draining:
+                _log.warning("The treasury has only %s.", said(found.sight.seen.treasury))
+            outcome = await found.carry_out(self._signer, self._tell)
+            self._metrics.ended(found.sight, outcome, self._accounts)
+            for error in outcome.failures(self._accounts):
                 _log.warning("%s", error)
-            await asyncio.sleep(poll_seconds)
 
-
-async def _refill_once(treasury: LedgerTreasury, signer: Signer, metrics: TreasuryMetrics) -> None:
-    accounts = treasury.ledger.accounts
-
-    def tell(done: Refilled) -> None:
-        metrics.paid(done, accounts)
-        _log.info("Sent %s to %s, %s", said(done.amount), accounts.text(done.account), done.tx)
-
-    async with treasury.round() as found:
-        metrics.saw(found.sight, accounts)
-        if found.sight.draining:
-            _log.warning("The treasury has only %s.", said(found.sight.seen.treasury))
-        outcome = await found.carry_out(signer, tell)
-        metrics.ended(found.sight, outcome, accounts)
-        for error in outcome.failures(accounts):
-            _log.warning("%s", error)
+    def _tell(self, done: Refilled) -> None:
+        self._metrics.paid(done, self._accounts)
+        account = self._accounts.text(done.account)
+        _log.info("Sent %s to %s, %s", said(done.amount), account, done.tx)
