@@ -23,13 +23,15 @@ class RefillLimits:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What there is to give: what is left of the day's cap, and the coins that can be spared.
+    """What there is to give: what is left of the day's cap, and the treasury's coins.
 
-    `received` is what accounts got within the day: who got less comes first.
+    Of both each refill takes its amount and its `cost`. `received` is what accounts got within the
+    day: who got less comes first.
     """
 
     of_cap: Money
     coins: Money
+    cost: Money
     received: Mapping[Account, Money]
 
 
@@ -64,9 +66,9 @@ def plan_refills(limits: RefillLimits, held: Mapping[Account, Money], means: Mea
     left, given = min(means.of_cap, means.coins), dict[Account, Money]()
     for account in low:
         needed = limits.floor - held[account]
-        if needed <= left:
+        if needed + means.cost <= left:
             given[account] = needed
-            left -= needed
+            left -= needed + means.cost
     for account in given:
         more = min(limits.ceiling - limits.floor, left)
         given[account] += more

@@ -88,7 +88,10 @@ def _recipients(
     own = _held(keyring, ledger)
     found += [each for each in _listed_services(config, codec, ledger) if each.account in own]
     found += [Recipient(_account(text, codec, ledger), "listed") for text in section.accounts]
-    return tuple({each.account: each for each in reversed(found)}.values())[::-1]
+    kept: dict[Account, Recipient] = {}
+    for each in found:
+        kept.setdefault(each.account, each)
+    return tuple(kept.values())
 
 
 def _held(keyring: Keyring, ledger: LedgerId) -> set[Account]:

@@ -60,10 +60,10 @@ class TreasurySight:
         settled = self.settled | {each.account for each in self.open}
         waiting = {who: held for who, held in self.seen.accounts.items() if who not in settled}
         on_its_way = sum(each.units for each in self.spending.open if each.height is None)
-        kept_back = self.seen.transfer_cost.units + on_its_way
-        spare = self._coins(max(0, self.seen.treasury.units - kept_back))
-        received = self.spending.received(spare.asset, self.now)
-        return plan_refills(self.terms.limits, waiting, Means(self.left, spare, received))
+        coins = self._coins(max(0, self.seen.treasury.units - on_its_way))
+        received = self.spending.received(coins.asset, self.now)
+        means = Means(self.left, coins, self.seen.transfer_cost, received)
+        return plan_refills(self.terms.limits, waiting, means)
 
     def with_open(self, spending: Spending) -> TreasurySight:
         """Give what there is once it was seen to what is open; who waited for it is settled."""

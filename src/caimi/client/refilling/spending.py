@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
-from typing import Annotated, Final, TypeAlias, TypedDict
+from typing import Annotated, Final, TypeAlias
 
-from pydantic import ConfigDict, Field, StrictInt, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
 
 from caimi.errors.operations import JournalDamaged
 from caimi.ledgers.port import Account, Asset, Money
@@ -26,10 +26,10 @@ _Native: TypeAlias = Annotated[
 ]
 
 
-class _Kept(TypedDict):
+class _Kept(BaseModel):
     """What is written down of a treasury."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    model_config = ConfigDict(extra="forbid")
 
     number: _Units
     open: Annotated[
@@ -39,9 +39,6 @@ class _Kept(TypedDict):
     paid: Annotated[
         tuple[tuple[_Units, _Native, _Units, _Units], ...], Field(max_length=MAX_PAYMENTS)
     ]
-
-
-_KEPT: Final = TypeAdapter(_Kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +160,11 @@ class Spending:
         if not facts:
             return cls()
         try:
-            found = _KEPT.validate_python(dict(facts))
+            found = _Kept.model_validate(dict(facts))
         except ValidationError as error:
             raise JournalDamaged("What the journal says of a treasury is not whole.") from error
         return cls(
-            found["number"],
-            tuple(OpenPayment(*each) for each in found["open"]),
-            tuple(Payment(*each) for each in found["paid"]),
+            found.number,
+            tuple(OpenPayment(*each) for each in found.open),
+            tuple(Payment(*each) for each in found.paid),
         )
