@@ -20,8 +20,7 @@ _METRIC = re.compile(r"\bcaimi_[a-z_]+")
 
 def exported() -> set[str]:
     registries: list[CollectorRegistry] = [
-        kind().registry
-        for kind in (NodeMetrics, RelayerMetrics, WatcherMetrics, TreasuryMetrics)
+        kind().registry for kind in (NodeMetrics, RelayerMetrics, WatcherMetrics, TreasuryMetrics)
     ]
     return {
         metric.name + ("_total" if metric.type == "counter" else "")

@@ -14,7 +14,7 @@ class TreasuryInvalid(CaimiError):
         "A treasury pays for floor < ceiling <= daily_cap, in the ledger's coins, to accounts "
         "other than its own."
     )
-    next_step = "Correct the ledger's table under [[treasuries]] in caimi.toml."
+    next_step = "Correct what [[treasuries]] in caimi.toml says of the ledger."
 
 
 class TreasuryMissing(CaimiError):

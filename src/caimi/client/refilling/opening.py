@@ -28,11 +28,11 @@ def treasury_sections(config: Config, ledger: str | None = None) -> list[Treasur
         raise TreasuryInvalid("A ledger has two treasuries.")
     if ledger is None:
         if not by_id:
-            raise TreasuryMissing("caimi.toml names no treasury.")
+            raise TreasuryMissing("The configuration names no treasury.")
         return list(by_id.values())
     wanted = config.ledger(ledger).id
     if wanted not in by_id:
-        raise TreasuryMissing(f"caimi.toml names no treasury of {wanted}.")
+        raise TreasuryMissing(f"The configuration names no treasury of {wanted}.")
     return [by_id[wanted]]
 
 
