@@ -69,6 +69,6 @@ def _run(wan: WideArea, host: str, *words: str) -> list[float]:
 def program(wan: WideArea, host: str, *words: str) -> list[str]:
     """Give the command line of one of `bench.wan_programs` on a host."""
     path = ":".join(str(ROOT / each) for each in ("", "tests", "src"))
-    return wan.on(
-        host, "env", f"PYTHONPATH={path}", sys.executable, "-m", "bench.wan_programs", *words
-    )
+    there = ("env", f"PYTHONPATH={path}", sys.executable, "-m", "bench.wan_programs", *words)
+    command: list[str] = wan.on(host, *there)
+    return command

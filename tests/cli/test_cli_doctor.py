@@ -107,6 +107,29 @@ def test_an_account_without_coins_and_a_key_that_is_not_there_are_named(patient:
     assert patient.of("key nobody", "-k", "nobody")["state"] == "wrong"
 
 
+def test_whom_a_treasury_keeps_and_a_treasury_that_drains_are_named(patient: Patient) -> None:
+    table = (
+        '[[treasuries]]\nledger = "a"\nkey = "rich"\nfloor = "1"\nceiling = "4"\n'
+        'daily_cap = "10"\nkeys = ["poor"]\n'
+    )
+    before = sorted(patient.config.parent.rglob("*"))
+    patient.config.write_text(patient.text + table)
+    assert patient.of("treasury a")["state"] == "ok"
+    assert "10 coin of 10 coin may leave" in patient.of("treasury a")["said"]
+    low = patient.of("account")
+    assert (low["state"], low["said"]) == ("warning", "It has 0 coin, and its floor is 1 coin.")
+    assert "caimi treasury refill" in low["next_step"]
+    assert sorted(patient.config.parent.rglob("*")) == before
+    patient.config.write_text(patient.text + table + 'low = "100000"\n')
+    drains = patient.of("treasury a")
+    assert drains["state"] == "warning"
+    assert drains["next_step"].startswith("Send coins to 0x")
+    patient.config.write_text(patient.text + table.replace('"4"', '"1000000"'))
+    assert patient.of("treasury a")["state"] == "wrong"
+    patient.config.write_text(patient.text + table * 2)
+    assert "two treasuries" in patient.of("treasuries")["said"]
+
+
 def test_a_silent_node_another_chain_and_other_contracts_are_named(patient: Patient) -> None:
     patient.config.write_text(patient.text.replace("http://127", "http://127.0.0.1:1/#"))
     silent = patient.checks("-k", "rich")

@@ -56,6 +56,7 @@ EXCUSED = {
     "caimi.client.network.AsyncNetwork.load": ASKS,
     "caimi.client.publish": OUR_OWN,
     "caimi.client.purchase": OUR_OWN,
+    "caimi.client.refilling": OUR_OWN,
     "caimi.client.sdk.Network.load": ASKS,
     "caimi.client.transfer": OUR_OWN,
     "caimi.cli.route": "arguments of the command line, and configuration that pydantic matched",

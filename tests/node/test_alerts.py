@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from caimi.node.metrics import NodeMetrics, RelayerMetrics, WatcherMetrics
+from caimi.node.treasury_metrics import TreasuryMetrics
 
 ROOT = Path(__file__).parents[2]
 _RULE = re.compile(r"- alert: (?P<alert>\w+)\n +expr: (?P<expr>.*?)\n +(?:for|labels): ", re.DOTALL)
@@ -19,7 +20,7 @@ _METRIC = re.compile(r"\bcaimi_[a-z_]+")
 
 def exported() -> set[str]:
     registries: list[CollectorRegistry] = [
-        kind().registry for kind in (NodeMetrics, RelayerMetrics, WatcherMetrics)
+        kind().registry for kind in (NodeMetrics, RelayerMetrics, WatcherMetrics, TreasuryMetrics)
     ]
     return {
         metric.name + ("_total" if metric.type == "counter" else "")
