@@ -41,6 +41,7 @@ from caimi.profiles import (
     unknown_profile,
     with_own_state,
 )
+from caimi.remote_keys import RemoteKeySection
 
 CONFIG_NAME = "caimi.toml"
 MAX_CONFIG_BYTES = 1 << 20
@@ -199,6 +200,7 @@ class KeysSection(Section):
     default: Name | None = None
     passphrase_file: PathText | None = None
     contract: ContractAccount | None = None
+    remote: Annotated[dict[Name, RemoteKeySection], Field(max_length=100)] = {}
 
 
 TrustedFiles = Annotated[list[PathText], Field(max_length=100, strict=False)]

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from weakref import WeakSet
 
 from cryptography import x509
@@ -23,6 +23,7 @@ from caimi.errors.certificates import CertificateExpired, CertificateInvalid
 from caimi.logs import logger
 from caimi.tls.certificates import (
     check_time,
+    is_trusted,
     read_certificates,
     to_pem,
 )
@@ -85,11 +86,19 @@ class TlsFiles:
             ) from error
 
 
+class Established(Protocol):
+    """A connection that was made under some trust."""
+
+    def look_again(self) -> None:
+        """End where its peer is believed no more; called from whatever thread reads files again."""
+
+
 class ServerTls:
     """A server's TLS: each new connection takes the newest context.
 
-    With `trust` a client may show a certificate, which must then be a trusted one; with
-    `everybody` all must.
+    Those of before are in `connections`, and look at each reload at whom they believe. With
+    `trust` a client may show a certificate, which must then be a trusted one; with `everybody` all
+    must.
 
     Construction raises `CertificateInvalid` or `CertificateExpired`.
     """
@@ -98,6 +107,8 @@ class ServerTls:
         self.own = own
         self._trust = tuple(trust)
         self._everybody = everybody
+        self._trusted: list[x509.Certificate] = []
+        self.connections: set[Established] = set()
         self.context = self._make()
         _held.add(self)
 
@@ -106,8 +117,8 @@ class ServerTls:
         # A resumed session would outlive the trust in its certificate.
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET
-        if self._trust:
-            _believe(context, self._trust)
+        trusted = _believe(context, self._trust)
+        if trusted:
             context.verify_mode = ssl.CERT_REQUIRED if self._everybody else ssl.CERT_OPTIONAL
         elif self._everybody:
             raise CertificateInvalid(
@@ -115,12 +126,19 @@ class ServerTls:
                 next_step="Name their authorities' files under trust in [tls].",
             )
         self.own.load_into(context)
+        self._trusted = trusted
         _tell(self.warnings())
         return context
 
     def reload(self) -> None:
         """Read all files again; raises as the construction, and then nothing changes."""
         self.context = self._make()
+        for each in list(self.connections):
+            each.look_again()
+
+    def believes(self, shown: bytes) -> bool:
+        """Tell whether today's trust has this client certificate, in DER, without doubt."""
+        return is_trusted(shown, self._trusted)
 
     def warnings(self) -> list[str]:
         """Say what ends soon, or has ended since it was read."""
@@ -190,10 +208,12 @@ def _of_tls_1_3(protocol: int) -> ssl.SSLContext:
     return context
 
 
-def _believe(context: ssl.SSLContext, trust: Sequence[Path]) -> None:
+def _believe(context: ssl.SSLContext, trust: Sequence[Path]) -> list[x509.Certificate]:
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-    for path in trust:
-        context.load_verify_locations(cadata=to_pem(read_certificates(path)))
+    trusted = [each for path in trust for each in read_certificates(path)]
+    if trusted:
+        context.load_verify_locations(cadata=to_pem(trusted))
+    return trusted
 
 
 def _of_the_public() -> ssl.SSLContext:
