@@ -75,15 +75,24 @@ class TlsFiles:
                 f"The TLS key {self.key} cannot be read: {error.strerror}."
             ) from error
 
-    def load_into(self, context: ssl.SSLContext) -> None:
-        """Have a context show this certificate; raises as `check`."""
-        self.check()
+    def load_into(self, context: ssl.SSLContext) -> x509.Certificate:
+        """Have a context show this certificate, and give it; raises as `check`."""
+        own = self.check()
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
         except (ssl.SSLError, OSError, ValueError) as error:
             raise CertificateInvalid(
                 f"The TLS key {self.key} does not belong to {self.certificate}."
             ) from error
+        return own
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCertificate:
+    """A certificate that this process shows or believes, and the file that it was read from."""
+
+    file: Path
+    certificate: x509.Certificate
 
 
 class Established(Protocol):
@@ -107,7 +116,7 @@ class ServerTls:
         self.own = own
         self._trust = tuple(trust)
         self._everybody = everybody
-        self._trusted: list[x509.Certificate] = []
+        self.held: list[HeldCertificate] = []
         self.connections: set[Established] = set()
         self.context = self._make()
         _held.add(self)
@@ -125,8 +134,8 @@ class ServerTls:
                 "All clients must show certificates, and none is trusted.",
                 next_step="Name their authorities' files under trust in [tls].",
             )
-        self.own.load_into(context)
-        self._trusted = trusted
+        own = HeldCertificate(self.own.certificate, self.own.load_into(context))
+        self.held = [own, *trusted]
         _tell(self.warnings())
         return context
 
@@ -138,7 +147,7 @@ class ServerTls:
 
     def believes(self, shown: bytes) -> bool:
         """Tell whether today's trust has this client certificate, in DER, without doubt."""
-        return is_trusted(shown, self._trusted)
+        return is_trusted(shown, [each.certificate for each in self.held[1:]])
 
     def warnings(self) -> list[str]:
         """Say what ends soon, or has ended since it was read."""
@@ -157,18 +166,21 @@ class ClientTls:
         self._trust = tuple(trust)
         self._own = own
         self.generation = 0
+        self.held: list[HeldCertificate] = []
         self.context = self._make()
         _held.add(self)
 
     def _make(self) -> ssl.SSLContext:
         if self._trust:
             context = _of_tls_1_3(ssl.PROTOCOL_TLS_CLIENT)
-            _believe(context, self._trust)
+            held = _believe(context, self._trust)
         else:
+            held = []
             context = _of_the_public()
             context.minimum_version = ssl.TLSVersion.TLSv1_3
         if self._own is not None:
-            self._own.load_into(context)
+            held.append(HeldCertificate(self._own.certificate, self._own.load_into(context)))
+        self.held = held
         _tell(self.warnings())
         return context
 
@@ -202,17 +214,26 @@ def all_warnings() -> list[str]:
     return list(dict.fromkeys(text for each in list(_held) for text in each.warnings()))
 
 
+def all_expirations() -> dict[str, float]:
+    """Give when what this process holds ends, Unix seconds, by its file: the first of each."""
+    found: dict[str, float] = {}
+    for held in (certificate for each in list(_held) for certificate in each.held):
+        ends = held.certificate.not_valid_after_utc.timestamp()
+        found[str(held.file)] = min(ends, found.get(str(held.file), ends))
+    return found
+
+
 def _of_tls_1_3(protocol: int) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
 
 
-def _believe(context: ssl.SSLContext, trust: Sequence[Path]) -> list[x509.Certificate]:
+def _believe(context: ssl.SSLContext, trust: Sequence[Path]) -> list[HeldCertificate]:
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-    trusted = [each for path in trust for each in read_certificates(path)]
+    trusted = [HeldCertificate(path, each) for path in trust for each in read_certificates(path)]
     if trusted:
-        context.load_verify_locations(cadata=to_pem(trusted))
+        context.load_verify_locations(cadata=to_pem([each.certificate for each in trusted]))
     return trusted
 
 
