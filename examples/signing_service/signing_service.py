@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import re
+import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +27,7 @@ MAX_BODY_BYTES: Final = 200
 MAX_CONNECTIONS: Final = 64
 SECONDS: Final = 10.0
 """For a handshake, and for each part of a request."""
+REFUSED_SECONDS: Final = 2.0
 _DIGEST: Final = re.compile(r"0x[0-9a-f]{64}")
 
 Sign = Callable[[bytes], bytes]
@@ -71,12 +75,13 @@ class SigningServer(ThreadingHTTPServer):
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
+        request.settimeout(SECONDS)
+        secured = self.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         try:
-            request.settimeout(SECONDS)
-            secured = self.tls.wrap_socket(request, server_side=True)
+            secured.do_handshake()
         except OSError as error:  # ssl.SSLError is one
             _say(f"{client_address[0]} came to no TLS connection: {error}")
-            self.shutdown_request(request)
+            _leave_to_read(secured)
         else:
             super().process_request_thread(secured, client_address)
         finally:
@@ -126,6 +131,16 @@ class SigningHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's name
         """Log nothing of one's own: each signature has its line."""
+
+
+def _leave_to_read(secured: ssl.SSLSocket) -> None:
+    """Close, once the client had time to read why: what it sent and nobody read would lose that."""
+    with contextlib.suppress(OSError), socket.socket(fileno=secured.detach()) as raw:
+        raw.settimeout(REFUSED_SECONDS)
+        raw.shutdown(socket.SHUT_WR)
+        until = time.monotonic() + REFUSED_SECONDS
+        while time.monotonic() < until and raw.recv(4096):
+            pass
 
 
 def _say(text: str) -> None:

@@ -228,7 +228,7 @@ def test_an_answer_without_end_is_cut(ours: Organisation) -> None:
         asked(url, ours.client())
 
 
-def configured(ours: Organisation, url: str, **remote: object):
+def configured(ours: Organisation, url: str, *places: dict[str, str], **remote: object):
     own = ours.issue("operator")
     file = ours.folder / "caimi.toml"
     listed = {"url": url, "account": f"0x{KEY.account.hex()}", **remote}
@@ -240,7 +240,8 @@ def configured(ours: Organisation, url: str, **remote: object):
             "trust": [str(ours.trust)],
         },
     }
-    file.write_text(tomli_w.dumps(document))
+    tables = "".join(f"\n[[ledgers]]\n{tomli_w.dumps(place)}" for place in places)
+    file.write_text(tomli_w.dumps(document) + tables)
     return load_config(file)
 
 
@@ -284,8 +285,7 @@ def test_commands_send_transactions_signed_by_the_remote_key(ours: Organisation)
         node_of(chain) as url,
     ):
         place = {"id": "eip155:31337", "name": "a", "rpc": url, "finality": "depth:0"}
-        config = configured(ours, service.url).file
-        config.write_text(config.read_text() + tomli_w.dumps({"ledgers": [place]}))
+        config = configured(ours, service.url, place).file
         at = ["-k", "treasury", "--config", str(config), "--yes", "--json"]
         done = CliRunner().invoke(app, ["deploy", "a", *at])
         assert done.exit_code == 0, done.output
@@ -301,15 +301,12 @@ def test_a_command_names_what_is_wrong_with_the_signer_and_loses_nothing(
     with node_of(chain) as url:
         place = {"id": "eip155:31337", "name": "a", "rpc": url, "finality": "depth:0"}
         with serving(theirs.issue("hsm", "127.0.0.1"), ours.trust) as service:
-            config = configured(ours, service.url).file
-            config.write_text(config.read_text() + tomli_w.dumps({"ledgers": [place]}))
+            config = configured(ours, service.url, place).file
             at = ["-k", "treasury", "--config", str(config), "--yes", "--json"]
             done = CliRunner().invoke(app, ["deploy", "a", *at])
             assert json.loads(done.stdout)["error"]["code"] == "CAIMI-C088"
         with serving(ours.issue("good", "127.0.0.1"), ours.trust) as service:
-            config.write_text(
-                configured(ours, service.url).file.read_text() + tomli_w.dumps({"ledgers": [place]})
-            )
+            configured(ours, service.url, place)
             done = CliRunner().invoke(app, ["deploy", "a", *at])
             assert done.exit_code == 0, done.output
 

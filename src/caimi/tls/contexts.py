@@ -117,7 +117,7 @@ class ServerTls:
         self._trust = tuple(trust)
         self._everybody = everybody
         self.held: list[HeldCertificate] = []
-        self.connections: set[Established] = set()
+        self.connections: WeakSet[Established] = WeakSet()
         self.context = self._make()
         _held.add(self)
 
@@ -205,7 +205,7 @@ def reload_all() -> list[CaimiError]:
         try:
             each.reload()
         except CaimiError as error:
-            failed.append(error)
+            failed.append(error.with_traceback(None))  # which would hold on to this very list
     return failed
 
 
