@@ -1,4 +1,4 @@
-"""An account of several owners on EVM ledgers of tests: tests/multisig, which compile.js compiled."""
+"""An account of several owners on EVM ledgers of tests: what compile.js made of tests/multisig."""
 
 from __future__ import annotations
 

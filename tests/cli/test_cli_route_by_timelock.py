@@ -1,4 +1,4 @@
-"""`caimi route add` where timelocks administer: proposed, waited for, gone on with, whatever dies."""
+"""`caimi route add` where timelocks administer: proposed, waited for, gone on with when killed."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_route_is_added_by_two_timelocks_in_three_runs(office: Office) -> None
     wait(office)
     second = office.add()
     assert not second["added"]
-    assert len(office.run("list")["routes"]) == 2
+    assert office.run("list")["routes"] == []  # each is on its ledger, and names no other end
     assert second["waits"][0]["operation"] != first["waits"][0]["operation"]
     wait(office)
     done = office.add()
@@ -137,7 +137,9 @@ def test_what_somebody_else_carried_out_is_gone_on_with(office: Office) -> None:
     for change in first["waits"]:
         at = ["-l", change["ledger"], "-k", "guard"]
         assert governance(office, "execute", change["operation"], *at)["ok"]
-    assert not office.add()["added"]
+    second = office.add()
+    assert "added" in second, second
+    assert not second["added"]
     wait(office)
     assert office.add()["added"]
 
@@ -184,8 +186,8 @@ def test_a_multisignature_account_proposes_what_is_written_for_it(
     def act() -> None:
         """Each board signs and sends its file, after looking at it."""
 
-        async def signed(board: MultisigAccount, file: Path) -> None:
-            batch = read_batch(file.read_bytes(), board.ledger.chain.number)
+        async def signed(board: MultisigAccount, content: bytes) -> None:
+            batch = read_batch(content, board.ledger.chain.number)
             assert batch.safe == board.address
             call = await board.signed(batch.calls, owners[:2])
             await board.ledger.submit(call, deployer)
@@ -194,7 +196,7 @@ def test_a_multisignature_account_proposes_what_is_written_for_it(
             file = folder / f"{board.ledger.id.replace(':', '-')}.json"
             checked = governance(office, "check-batch", str(file), "-l", board.ledger.id)
             assert checked["proposes"], checked
-            asyncio.run(signed(board, file))
+            asyncio.run(signed(board, file.read_bytes()))
 
     assert office.add()["error"]["code"] == "CAIMI-L062"
     first = office.add("--batch", str(folder))
@@ -207,7 +209,6 @@ def test_a_multisignature_account_proposes_what_is_written_for_it(
     assert office.add("--batch", str(folder))["waits"][0]["ready_at"] > 0
     wait(office)
     second = office.add("--batch", str(folder))
-    assert len(office.run("list")["routes"]) == 2
     assert "naming the other end" in second["written"][0]["says"][1]
     act()
     wait(office)

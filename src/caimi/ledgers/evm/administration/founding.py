@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -144,13 +143,9 @@ class EvmAdministered:
         Raises:
             LedgerBehind: the node does not show it.
         """
-        routes = await self.ledger.gateway.routes()
-        found = await asyncio.gather(
-            *(self.ledger.clients.of(route.client_id) for route in reversed(routes))
-        )
-        for route, shown in zip(reversed(routes), found, strict=True):
-            if shown.account.native == client:
-                return route.client_id
+        found = await self.ledger.gateway.route_by(client)
+        if found is not None:
+            return found
         raise LedgerBehind(
             f"{self.ledger.id} does not show a route by the client 0x{client.hex()}."
         )
