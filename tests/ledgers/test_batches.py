@@ -13,7 +13,7 @@ from caimi.errors.batches import BatchInvalid, UnknownCall
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration.batches import (
     MAX_BATCH_BYTES,
-    Batch,
+    SafeBatch,
     read_batch,
     write_batch,
 )
@@ -27,7 +27,7 @@ from caimi.ledgers.evm.rpc.contract import Contract
 from multisig_account import MultisigAccount
 
 CALL = TimelockCall(b"\x11" * 20, 0, b"\xab\xcd")
-BATCH = Batch(31337, "Ending a pause", b"\x22" * 20, 1_700_000_000_000, (CALL, CALL))
+BATCH = SafeBatch(31337, "Ending a pause", b"\x22" * 20, 1_700_000_000_000, (CALL, CALL))
 
 CHECKSUM = "0xcef1bd33f201b89dfb88b12ff99e5d6b0e5fc93a243048a83300a3ad80398b51"
 
@@ -154,7 +154,7 @@ async def test_a_multisignature_account_proposes_and_the_change_happens() -> Non
     timelock = await timelock_of(ledger)
     operation, call = await timelock.propose(unpause_bridge(ledger))
     steps = (TimelockCall(call.target, call.value, call.data),)
-    batch = read_batch(write_batch(Batch(31337, "", board.address, 0, steps)).encode(), 31337)
+    batch = read_batch(write_batch(SafeBatch(31337, "", board.address, 0, steps)).encode(), 31337)
     assert Explainer(ledger, timelock.address).explain(batch.calls[0]) == [
         f"propose, to be carried out after {DAY} s",
         "  unpause-bridge: bridge.unpause()",

@@ -511,3 +511,27 @@ def test_a_stock_client_is_served(ours: Organisation) -> None:
             assert told.keys() == {"version", "time"}
         with socket.create_connection(("127.0.0.1", port)) as raw:
             raw.close()
+
+
+def test_metrics_tell_when_what_is_shown_and_believed_ends_as_it_was_read(
+    ours: Organisation,
+) -> None:
+    server = ours.server()
+    own = ours.folder / "node.pem"
+
+    def told(port: int) -> dict[str, float]:
+        lines = ask(port, ours.client(), "/metrics").splitlines()
+        named = [each for each in lines if each.startswith("caimi_certificate_expires_seconds{")]
+        return {each.split('"')[1]: float(each.rsplit(" ", 1)[1]) for each in named}
+
+    def ends(file: Path) -> float:
+        return read_certificates(file)[0].not_valid_after_utc.timestamp()
+
+    with live(app(), tls=server) as port:
+        first = told(port)
+        assert first[str(own)] == ends(own)
+        assert first[str(ours.trust)] == ends(ours.trust)
+        ours.issue("node", "127.0.0.1", lasts=timedelta(days=5))
+        assert told(port)[str(own)] == first[str(own)]  # the file is new, and not yet read
+        assert reload_all() == []
+        assert told(port)[str(own)] == ends(own) < first[str(own)]

@@ -36,7 +36,7 @@ async def write_calls(
         UnknownCall: one of them is no change that CAIMI makes.
         OutputUnusable: the file cannot be written.
     """
-    from caimi.ledgers.evm.administration.batches import Batch, write_batch
+    from caimi.ledgers.evm.administration.batches import SafeBatch, write_batch
     from caimi.ledgers.evm.administration.explaining import Explainer
     from caimi.ledgers.evm.administration.proposing import sole_proposer, timelock_if_any
     from caimi.ledgers.evm.administration.timelock import TimelockCall
@@ -49,7 +49,7 @@ async def write_calls(
     says = [line for step in steps for line in explainer.explain(step)]
     name = "; ".join(each.what for each in calls)[:200]
     safe = await sole_proposer(timelock) if timelock else b""
-    batch = Batch(ledger.chain.number, name, safe, int(time.time() * 1000), steps)
+    batch = SafeBatch(ledger.chain.number, name, safe, int(time.time() * 1000), steps)
     write_result(file, write_batch(batch).encode())
     return {"ledger": ledger.id, "file": str(file), "says": says}
 

@@ -32,11 +32,13 @@ _META: Final = {
     "createdFromOwnerAddress",
     "checksum",
 }
+_TIMES: Final = range(1 << 53)
+"""Numbers that every reader of JSON takes for the same."""
 _MAX_NUMBER: Final = 1 << 256
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SafeBatch:
     """What a multi-signature account is to do, in order; `safe` is empty where no account is named.
 
     `created_at` is in milliseconds since the epoch.
@@ -49,7 +51,7 @@ class Batch:
     calls: tuple[TimelockCall, ...]
 
 
-def write_batch(batch: Batch) -> str:
+def write_batch(batch: SafeBatch) -> str:
     """Write a batch as JSON text."""
     document = {
         "version": _VERSION,
@@ -74,10 +76,10 @@ def write_batch(batch: Batch) -> str:
         ],
     }
     document["meta"] = {**document["meta"], "checksum": _checksum(document)}  # type: ignore[dict-item]
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
-def read_batch(data: bytes, chain: int) -> Batch:
+def read_batch(data: bytes, chain: int) -> SafeBatch:
     """Read a batch for the chain of that number.
 
     Raises:
@@ -105,11 +107,11 @@ def read_batch(data: bytes, chain: int) -> Batch:
         raise BatchInvalid(f"The batch is for chain {number:.40}, and this ledger is {chain}.")
     if "checksum" in told and told["checksum"] != _checksum(document):
         raise BatchInvalid("The batch is not what its checksum says: it was changed by hand.")
-    if len(listed) > MAX_TRANSACTIONS or isinstance(created_at, bool):
+    if len(listed) > MAX_TRANSACTIONS or created_at not in _TIMES or created_at is True:
         raise BatchInvalid(f"A batch has at most {MAX_TRANSACTIONS} transactions, and a time.")
     safe = str(told.get("createdFromSafeAddress", ""))
     calls = tuple(_call(each, place) for place, each in enumerate(listed, start=1))
-    return Batch(chain, name, _address(safe, "its account") if safe else b"", created_at, calls)
+    return SafeBatch(chain, name, _address(safe, "its account") if safe else b"", created_at, calls)
 
 
 def _call(listed: object, place: int) -> TimelockCall:

@@ -77,8 +77,8 @@ class Explainer:
         known = self._places.get(call.target)
         if known is None:
             raise UnknownCall(
-                f"0x{call.target.hex()} is no contract of this deployment, nor its timelock: "
-                f"0x{call.data[:4].hex()}…"
+                f"A call of 0x{call.data[:4].hex()} goes to 0x{call.target.hex()}, which is no "
+                "contract of this deployment, nor its timelock."
             )
         place, kind = known
         for method in artifact(kind).interface.methods.values():
