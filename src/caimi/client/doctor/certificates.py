@@ -45,6 +45,6 @@ def _of_file(file: Path, next_step: str, own: TlsFiles | None = None) -> list[Fi
     except CaimiError as error:
         return [failed(subject, error)]
     if soon:
-        return [Finding(subject, "warning", soon[0].partition(":")[0] + ".", next_step)]
+        return [Finding(subject, "warning", soon[0].rpartition(": ")[0] + ".", next_step)]
     ends = min(each.not_valid_after_utc for each in certificates)
     return [Finding(subject, "ok", f"{file} is valid until {ends:%Y-%m-%d}.")]
