@@ -101,6 +101,32 @@ def test_a_key_that_others_can_read_is_named(patient: Patient) -> None:
     assert f"chmod 700 {patient.keys}" in patient.of("keys")["next_step"]
 
 
+def test_a_certificate_that_ended_or_ends_soon_is_named_with_what_to_do(patient: Patient) -> None:
+    ours = Organisation(patient.config.parent, "Ours")
+    own, theirs = ours.issue("relayer"), ours.issue("hsm", "127.0.0.1")
+    account = f"0x{'11' * 20}"
+    patient.config.write_text(
+        f'[tls]\ncertificate = "{own.certificate}"\nkey = "{own.key}"\ntrust = ["{ours.trust}"]\n'
+        f'[keys.remote.treasury]\nurl = "https://127.0.0.1:1/sign"\naccount = "{account}"\n'
+        f'trust = "{theirs.certificate}"\n{patient.text}'
+    )
+    assert patient.of("certificate relayer.pem")["state"] == "ok"
+    assert patient.of("certificate authority.pem")["state"] == "ok"
+    assert patient.of("certificate hsm.pem")["state"] == "ok"
+    ours.issue("relayer", lasts=timedelta(days=3, hours=1))
+    soon = patient.of("certificate relayer.pem")
+    assert soon["state"] == "warning"
+    assert "in 3 days" in soon["said"]
+    assert "caimi certificates sign" in soon["next_step"]
+    ours.issue("hsm", "127.0.0.1", lasts=timedelta(seconds=1))
+    time.sleep(1.5)
+    ended = patient.of("certificate hsm.pem")
+    assert ended["state"] == "wrong"
+    assert "expired on" in ended["said"]
+    own.key.chmod(0o644)
+    assert "chmod 600" in patient.of("certificate relayer.pem")["next_step"]
+
+
 def test_an_account_without_coins_and_a_key_that_is_not_there_are_named(patient: Patient) -> None:
     assert patient.of("account", "-k", "poor")["state"] == "warning"
     assert patient.of("account", "-k", "rich")["state"] == "ok"

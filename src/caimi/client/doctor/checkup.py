@@ -61,6 +61,7 @@ async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> li
         Finding("version", "ok", f"caimi {__version__}, Python {sys.version.split()[0]}."),
         *machine.check_config(config, file),
         *machine.check_keys(config),
+        *check_certificates(config),
         *machine.check_disk(config),
         *check_certificates(config),
         *check_clock(clocks),
