@@ -14,6 +14,7 @@ from caimi.cli.one_ledger import account_of, identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
 from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
+from caimi.cli.waiting import doing
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ async def _add(
         if anew:
             await operation.reopen()
         identity = await identity_of(config, name)
-        tell = TellingOutbox(journal, _say)
+        tell = TellingOutbox(journal, doing)
         joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
         _told(joined, as_json, "The ledgers are joined", added=True)
 
@@ -290,7 +291,7 @@ async def _remove(
                     ends,
                     ledgers,
                     identity.signers(ledgers),
-                    TellingOutbox(journal, _say),
+                    TellingOutbox(journal, doing),
                     operation.key,
                 )
     if as_json:
@@ -306,10 +307,6 @@ def _show_committee(committee: Committee) -> None:
         f"{len(committee.members)}, epoch {committee.epoch}",
         {f"member {n}": f"0x{who.hex()}" for n, who in enumerate(committee.members, start=1)},
     )
-
-
-def _say(what: str) -> None:
-    err.print(shown(f"{what} …", "dim"))
 
 
 def _told(joined: Joined, as_json: bool, how: str, *, added: bool) -> None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from caimi.client.inference import WorkerAnswer
     from caimi.client.licences import HeldLicence
     from caimi.client.packets import FollowedPacket
-    from caimi.client.pricing import PricedModel
+    from caimi.client.pricing import PricedModel, UnpricedModel
     from caimi.client.publish import Description, Published
     from caimi.client.pull import Pulled
     from caimi.client.purchase import Bought
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from caimi.inference.wasm.hosting.host import ModuleHost
     from caimi.models.manifest import Manifest
     from caimi.models.package import Package
+    from caimi.services.validators import HttpValidator
 
 SERVICE_POLL_SECONDS = 0.3
 
@@ -116,6 +117,7 @@ class AsyncNetwork:
         version: str,
         ledger: str | None = None,
         price: str | None = None,
+        asset: str | None = None,
         payees: Sequence[str] = (),
         model: str | None = None,
         description: Description | None = None,
@@ -123,7 +125,8 @@ class AsyncNetwork:
     ) -> Published:
         """Publish a file, a directory or a package; see `caimi.client.publish.publish`.
 
-        `payees` are CAIP-10 ids of accounts on ledgers where the price is paid.
+        `payees` are CAIP-10 ids of accounts on ledgers where the price is paid: in coins, or in
+        the token that `asset` names.
         """
         from caimi.client import publish
         from caimi.models.package import Package
@@ -140,6 +143,7 @@ class AsyncNetwork:
             name=name,
             version=version,
             price=price,
+            asset=asset,
             payees=[self.account_named(each) for each in payees],
             model=model,
             description=description,
@@ -206,16 +210,37 @@ class AsyncNetwork:
         return await licences(self.context, accounts, progress=progress)
 
     async def set_price(
-        self, uri: str, price: str, asset: str | None = None, *, payees: Sequence[str] = ()
+        self,
+        uri: str,
+        price: str,
+        asset: str | None = None,
+        *,
+        payees: Sequence[str] = (),
+        ledger: str | None = None,
     ) -> PricedModel:
-        """Ask another price, in coins or in a configured token, on every ledger that has it.
+        """Ask another price, in coins or a configured token, on every ledger that has it, or one.
 
         It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.
         """
         from caimi.client import pricing
 
         named = [self.account_named(each) for each in payees]
-        return await pricing.set_price(self.context, uri, price, named, asset)
+        on = None if ledger is None else self._ledger(ledger)
+        return await pricing.set_price(self.context, uri, price, named, asset, on=on)
+
+    async def withdraw_price(
+        self,
+        uri: str,
+        asset: str | None = None,
+        *,
+        ledger: str | None = None,
+        progress: Progress = no_progress,
+    ) -> UnpricedModel:
+        """Take a model off sale: wholly, for one asset, or on one ledger."""
+        from caimi.client import pricing
+
+        on = None if ledger is None else self._ledger(ledger)
+        return await pricing.withdraw_price(self.context, uri, asset, on=on, progress=progress)
 
     async def prices(self, uri: str) -> PricedModel:
         """Tell what a licence of a model costs now, in coins and configured tokens."""
@@ -233,6 +258,7 @@ class AsyncNetwork:
         reader: str | None = None,
         again: bool = False,
         told: Callable[[str], None] | None = None,
+        progress: Progress = no_progress,
     ) -> Bought:
         """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told.
 
@@ -256,6 +282,7 @@ class AsyncNetwork:
             reader=None if reader is None else self._account(paying, reader),
             again=again,
             told=told or purchase.tell_nobody,
+            progress=progress,
         )
 
     async def transfer(
@@ -266,6 +293,7 @@ class AsyncNetwork:
         to: str | None = None,
         timeout_seconds: int | None = None,
         min_depth: int = 0,
+        progress: Progress = no_progress,
     ) -> Transferred:
         """Move a model's ownership; see `caimi.client.transfer.transfer`.
 
@@ -282,6 +310,7 @@ class AsyncNetwork:
             recipient=self._account(ledger, recipient),
             timeout_seconds=wait,
             min_depth=min_depth,
+            progress=progress,
         )
 
     async def pull(
@@ -330,6 +359,7 @@ class AsyncNetwork:
         *,
         worker: str | None = None,
         max_price: int | None = None,
+        progress: Progress = no_progress,
     ) -> WorkerAnswer:
         """Have a worker run the model, and check the receipt it signs.
 
@@ -350,17 +380,25 @@ class AsyncNetwork:
         endpoint = Endpoint(url, timeout=WORKER_TIMEOUT, tls=self._tls(url))
         try:
             client = HttpWorker(endpoint)
-            return await ask_worker(self.context, client, uri, inputs, max_price=max_price)
+            progress(f"answer of {url}", 0, 1)
+            answer = await ask_worker(self.context, client, uri, inputs, max_price=max_price)
+            progress(f"answer of {url}", 1, 1)
+            return answer
         finally:
             await endpoint.aclose()
 
-    async def verify(self, uri: str, directory: str | Path | None = None) -> Verified:
+    async def verify(
+        self,
+        uri: str,
+        directory: str | Path | None = None,
+        *,
+        progress: Progress = no_progress,
+    ) -> Verified:
         """Check a version: ledger, manifest, stored chunks, and plain files where given."""
         from caimi.client.verify import verify_version
 
-        return await verify_version(
-            self.context, uri, Path(directory) if directory is not None else None
-        )
+        files = None if directory is None else Path(directory)
+        return await verify_version(self.context, uri, files, progress)
 
     async def verify_receipt(
         self,
@@ -468,13 +506,17 @@ def make_context(
     nodes: Mapping[int, Endpoint],
 ) -> Context:
     """Join what operations work with. `nodes` are the committee's, by index."""
-    if config.delivery.mode == "self" and keys is not None:
-        from caimi.messaging.relayer import Relayer
+
+    def validators() -> list[HttpValidator]:
         from caimi.services.validators import HttpValidator
 
-        validators = [HttpValidator(endpoint) for endpoint in nodes.values()]
+        return [HttpValidator(endpoint) for endpoint in nodes.values()]
+
+    if config.delivery.mode == "self" and keys is not None:
+        from caimi.messaging.relayer import Relayer
+
         held = {name: each for name, each in ledgers.items() if keys.holds(name)}
-        relayer = Relayer(held, validators, keys.signers(held))
+        relayer = Relayer(held, validators(), keys.signers(held))
 
         async def carry() -> None:
             if not (await relayer.step()).did_anything:
@@ -498,6 +540,7 @@ def make_context(
         carry=carry,
         wait_seconds=config.delivery.wait_seconds,
         index_folder=_index_folder(),
+        validators=validators,
         assets=Assets(assets_of(config)),
     )
 

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from caimi.client.amounts import said
 from caimi.client.cargo import answered, carried
 from caimi.client.context import Context
+from caimi.client.signing_members import Signatures, signatures
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.operations import NoRoute, UsageError
 from caimi.ibc.packet import Packet
@@ -84,7 +85,8 @@ class FollowedPacket:
     """One packet: where from and to, what it carries, what happened, and what it waits for.
 
     `timeout` is in seconds of the destination's clock. `waits_for` and `next_step` are empty once
-    nothing is left to happen, or to be done.
+    nothing is left to happen, or to be done. `signatures` are those of the validators who are asked
+    what the last step's block holds, while the other ledger waits for that; else None.
     """
 
     id: str
@@ -99,6 +101,7 @@ class FollowedPacket:
     fees: tuple[PacketFee, ...]
     waits_for: str
     next_step: str
+    signatures: Signatures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ async def follow_packets(
     if by_id is not None:
         found = await _by_id(ledgers, by_id[1], int(by_id[2]))
     else:
-        found = await _by_tx(context, ledgers, named)
+        found = await sent_in(context, ledgers, named)
     return [await _followed(context, source, sent) for source, sent in found]
 
 
@@ -152,9 +155,14 @@ async def _by_id(
     return found
 
 
-async def _by_tx(
+async def sent_in(
     context: Context, ledgers: Collection[Ledger], tx: str
 ) -> list[tuple[Ledger, SentPacket]]:
+    """Give the packets that a transaction on one of some ledgers is about, and who sent them.
+
+    Raises:
+        UnknownPacket: it is on none of them, or about none.
+    """
     found: dict[tuple[str, str, int], tuple[Ledger, SentPacket]] = {}
     included = False
     for ledger in ledgers:
@@ -229,9 +237,9 @@ async def _followed(context: Context, source: Ledger, sent: SentPacket) -> Follo
             steps.append(seen.step("delivered" if len(steps) == 1 else "answered", way.destination))
     ends, outcome, fees = await _ending(context, source, sent)
     steps += ends
-    waits_for = next_step = ""
+    waits_for, next_step, signed = "", "", None
     if outcome == "on its way":
-        waits_for, next_step = await _waiting(way, steps[-1], answer)
+        waits_for, next_step, signed = await _waiting(context, way, steps[-1], answer)
     elif outcome == "refunded":
         next_step = "Run `caimi withdraw` to have what came back paid out, where it was money."
     return FollowedPacket(
@@ -247,6 +255,7 @@ async def _followed(context: Context, source: Ledger, sent: SentPacket) -> Follo
         fees=fees,
         waits_for=waits_for,
         next_step=next_step,
+        signatures=signed,
     )
 
 
@@ -340,13 +349,16 @@ async def _fees(context: Context, source: Ledger, fees: list[RelayFee]) -> tuple
     )
 
 
-async def _waiting(way: _Way, last: PacketStep, answer: str) -> tuple[str, str]:
-    """Say what a packet that has not ended waits for after a step, and what can be done."""
+async def _waiting(
+    context: Context, way: _Way, last: PacketStep, answer: str
+) -> tuple[str, str, Signatures | None]:
+    """Say what a packet that has not ended waits for after a step, what can be done, who signs."""
     source, destination, packet = way.source, way.destination, way.packet
     if destination is None:
         return (
             f"what {way.other} says, which is not configured",
             f"Add a [[ledgers]] section for {way.other} to caimi.toml to see on.",
+            None,
         )
     if not last.final:
         at = source if last.what == "sent" else destination
@@ -354,21 +366,36 @@ async def _waiting(way: _Way, last: PacketStep, answer: str) -> tuple[str, str]:
         return (
             f"block {last.height} of {at.id} to be final; block {final} is",
             "Wait: a ledger takes its time to make blocks final.",
+            None,
         )
     if last.what == "delivered" and not answer:
-        return f"the application on {way.other} to answer", "Wait: it answers on its own."
+        return f"the application on {way.other} to answer", "Wait: it answers on its own.", None
+    shown: tuple[LedgerId, int] | None = (LedgerId(last.ledger), last.height)
     if last.what != "sent":
         believing, what = (source, packet.source_client), f"bring its answer to {source.id}"
     elif (await destination.finalized()).time >= packet.timeout:
         believing, what = (source, packet.source_client), f"prove that it is late to {source.id}"
+        shown = None  # of an absence, which is signed of whichever block a relayer chooses
     else:
         believing, what = (destination, packet.dest_client), f"deliver it to {way.other}"
-    return await _stopped(*believing) or (
+    stopped = await _stopped(*believing)
+    if stopped is not None:
+        return *stopped, None
+    signed = None if shown is None else await signatures(context, *shown, believing)
+    if signed is not None and not signed.enough:
+        return (
+            f"signatures of the committee: {signed}",
+            "See that those nodes run and have the ledgers: `caimi doctor`. "
+            + "; ".join(signed.silent),
+            signed,
+        )
+    return (
         f"a relayer to {what}",
         (
             "Run the command that sent it again, which carries it where delivery in caimi.toml is "
             f"self; or see that `caimi service relayer` runs for {source.id} and {way.other}."
         ),
+        signed,
     )
 
 
