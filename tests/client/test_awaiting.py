@@ -70,6 +70,7 @@ async def test_a_purchase_from_afar_tells_each_thing_it_waits_for(
     await buy(world.consumer, uri, ledger=world.b.id, progress=told)
     a, b = world.a.id, world.b.id
     stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert stages.pop(1).startswith("packet sent: `caimi packet show ")
     assert stages[:3] == [f"payment on {b}", f"finality on {b}", f"signatures over {b}"]
     assert stages[3:] == [f"delivery to {a}", f"acknowledgement on {b}"]
     assert (f"signatures over {b}", 3, 3) in told

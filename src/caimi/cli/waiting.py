@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
-from caimi.cli.output import block_bars, err, shown
+from caimi.cli.output import err, shown, stage_counts
 
 _Report: TypeAlias = Callable[[str, int, int | None], None]
 
@@ -27,18 +27,25 @@ IN_FLIGHT: Final = InFlight()
 
 @contextmanager
 def stages(*, quiet: bool) -> Iterator[_Report]:
-    """Show each stage of a command that others have to answer: a bar, in a pipe a line, or nothing.
+    """Show each stage of what others have to do: a line that counts, in a pipe one that stays.
 
-    A stage is told as (what is waited for, how much of it there is, how much it takes).
+    A stage is told as (what is waited for, how much of it there is, how much it takes). One that is
+    over when it is first told of is a line anyway, which stays.
     """
     told: set[str] = set()
-    with block_bars(quiet=quiet) as bars:
+    with stage_counts(quiet=quiet) as counts:
 
         def report(stage: str, done: int, total: int | None) -> None:
             IN_FLIGHT.note(stage, done, total)
-            bars(stage, done, total)
-            if not quiet and not err.is_terminal and stage not in told:
-                told.add(stage)
+            if quiet:
+                return
+            new, over = stage not in told, done == total
+            told.add(stage)
+            if new and over:
+                err.print(shown(stage), soft_wrap=True)
+            elif err.is_terminal:
+                counts(stage, done, total)
+            elif new:
                 amount = f" {done} of {total}" if total is not None and total > 1 else ""
                 err.print(shown(f"{stage}{amount} …"), soft_wrap=True)
 

@@ -32,7 +32,7 @@ class Awaited:
         self._sent: SentPacket | None = None
         self._way: Route | None = None
         self._next = self._ask = 0.0
-        self._final = self._signed = self._delivered = False
+        self._told = self._final = self._signed = self._delivered = False
 
     async def look(self) -> None:
         """See how far the packet is, and tell; often called, it looks twice a second."""
@@ -46,6 +46,9 @@ class Awaited:
         sent, way = await self._packet()
         if sent is None or way is None:
             return
+        if not self._told:
+            self._told, name = True, f"{self._client}/{self._sequence}"
+            self._tell(f"packet sent: `caimi packet show {name} -l {self._source.id}`", 1, 1)
         destination = self._context.ledgers.get(way.counterparty)
         if destination is None:
             return

@@ -235,7 +235,10 @@ def _check_apart(beginning: Beginning) -> None:
 def _free(taken: Iterable[str]) -> str:
     """Give the first of a, b, c… that is not taken."""
     known = set(taken)
-    names = [*"abcdefghijklmnopqrstuvwxyz", *(f"ledger-{number}" for number in range(27, 1000))]
+    names: list[str] = [
+        *"abcdefghijklmnopqrstuvwxyz",
+        *(f"ledger-{number}" for number in range(27, 1000)),
+    ]
     return next(name for name in names if name not in known)
 
 

@@ -56,7 +56,7 @@ def buy(
 
     def tell(text: str) -> None:
         if not as_json:
-            err.print(plain(text))
+            err.print(plain(text), soft_wrap=True)
 
     async def pay(net: AsyncNetwork, *, again: bool) -> Bought:
         with stages(quiet=as_json) as progress:
