@@ -19,7 +19,8 @@ class InFlight:
 
     def note(self, stage: str, done: int, total: int | None) -> None:
         """Take note of a stage of the work; of one that is done, that it is not in flight."""
-        self.doing = "" if done == total else stage
+        if total != 0:
+            self.doing = "" if done == total else stage
 
 
 IN_FLIGHT: Final = InFlight()
@@ -29,8 +30,8 @@ IN_FLIGHT: Final = InFlight()
 def stages(*, quiet: bool) -> Iterator[_Report]:
     """Show each stage of what others have to do: a line that counts, in a pipe one that stays.
 
-    A stage is told as (what is waited for, how much of it there is, how much it takes). One that is
-    over when it is first told of is a line anyway, which stays.
+    A stage is told as (what is waited for, how much of it there is, how much it takes); of what
+    takes nothing there is nothing to wait for: it is a remark.
     """
     told: set[str] = set()
     with stage_counts(quiet=quiet) as counts:
@@ -39,13 +40,13 @@ def stages(*, quiet: bool) -> Iterator[_Report]:
             IN_FLIGHT.note(stage, done, total)
             if quiet:
                 return
-            new, over = stage not in told, done == total
+            new = stage not in told
             told.add(stage)
-            if new and over:
+            if total == 0:
                 err.print(shown(stage), soft_wrap=True)
             elif err.is_terminal:
                 counts(stage, done, total)
-            elif new:
+            elif new and done != total:
                 amount = f" {done} of {total}" if total is not None and total > 1 else ""
                 err.print(shown(f"{stage}{amount} …"), soft_wrap=True)
 

@@ -48,7 +48,7 @@ class Awaited:
             return
         if not self._told:
             self._told, name = True, f"{self._client}/{self._sequence}"
-            self._tell(f"packet sent: `caimi packet show {name} -l {self._source.id}`", 1, 1)
+            self._tell(f"packet sent: `caimi packet show {name} -l {self._source.id}`", 0, 0)
         destination = self._context.ledgers.get(way.counterparty)
         if destination is None:
             return

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with (stage, done, total); total is None where it is not known."""
+"""Called with (stage, done, total); total is None where it is not known, and 0 for a remark."""
 
 
 def no_progress(stage: str, done: int, total: int | None) -> None:
