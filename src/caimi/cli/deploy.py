@@ -10,7 +10,7 @@ import typer
 
 from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
-from caimi.cli.output import err, facts, out, print_json, say, shown
+from caimi.cli.output import facts, out, print_json, say
 from caimi.cli.plans import (
     PlanConsent,
     PlanOption,
@@ -19,6 +19,7 @@ from caimi.cli.plans import (
     plan_document,
     show_plan,
 )
+from caimi.cli.waiting import doing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,9 +107,7 @@ async def _deploy(
             if anew:
                 await run.begin_anew()
             signer = (await identity_of(config, key)).signer_on(place.id)
-            section = await run.carry_out(
-                signer, stops, lambda what: err.print(shown(f"{what} …", "dim"))
-            )
+            section = await run.carry_out(signer, stops, doing)
             _told(section, consent.as_json, "now", plan_document(planned))
     finally:
         journal.close()

@@ -24,6 +24,7 @@ from caimi.cli.plans import (
     show_plan,
 )
 from caimi.cli.times import time_text
+from caimi.cli.waiting import doing
 from caimi.errors.deploying import ChangeWaits
 from caimi.errors.operations import UsageError
 
@@ -181,7 +182,7 @@ async def _add(
         if consent.anew:
             await operation.reopen()
         identity = await identity_of(config, name)
-        tell = TellingOutbox(journal, _say)
+        tell = TellingOutbox(journal, doing)
         try:
             joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
         except ChangeWaits as waits:
@@ -309,7 +310,7 @@ async def _remove(
                     ends,
                     ledgers,
                     identity.signers(ledgers),
-                    TellingOutbox(journal, _say),
+                    TellingOutbox(journal, doing),
                     operation.key,
                 )
     if consent.as_json:
@@ -325,10 +326,6 @@ def _show_committee(committee: Committee) -> None:
         f"{len(committee.members)}, epoch {committee.epoch}",
         {f"member {n}": f"0x{who.hex()}" for n, who in enumerate(committee.members, start=1)},
     )
-
-
-def _say(what: str) -> None:
-    err.print(shown(f"{what} …", "dim"))
 
 
 def _told(joined: Joined, as_json: bool, how: str, *, added: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 TABLE: Final = """
 # Start
-init       | caimi.cli.init:init                | Write a commented caimi.toml.
+init       | caimi.cli.init:init                | Write a caimi.toml: for chosen ledgers, or one with everything in comments.
 keys       | caimi.cli.keys:app                 | Make, import, export, list and bind keys (encrypted files; never plain text).
 cache      | caimi.cli.cache:app                | What is kept to be quick and can be made again: list it, remove it.
 devnet     | caimi.cli.devnet:app               | A local network of real processes on loopback.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from caimi.client.assets import Assets
 from caimi.client.context import Context
@@ -23,6 +23,9 @@ from caimi.services.custodians import HttpCustodian
 from caimi.services.endpoint import Endpoint
 from caimi.storage.local import LocalStore
 
+if TYPE_CHECKING:
+    from caimi.services.validators import HttpValidator
+
 SERVICE_POLL_SECONDS = 0.3
 
 
@@ -33,13 +36,17 @@ def make_context(
     nodes: Mapping[int, Endpoint],
 ) -> Context:
     """Join what operations work with. `nodes` are the committee's, by index."""
-    if config.delivery.mode == "self" and keys is not None:
-        from caimi.messaging.relayer import Relayer
+
+    def validators() -> list[HttpValidator]:
         from caimi.services.validators import HttpValidator
 
-        validators = [HttpValidator(endpoint) for endpoint in nodes.values()]
+        return [HttpValidator(endpoint) for endpoint in nodes.values()]
+
+    if config.delivery.mode == "self" and keys is not None:
+        from caimi.messaging.relayer import Relayer
+
         held = {name: each for name, each in ledgers.items() if keys.holds(name)}
-        relayer = Relayer(held, validators, keys.signers(held))
+        relayer = Relayer(held, validators(), keys.signers(held))
 
         async def carry() -> None:
             if not (await relayer.step()).did_anything:
@@ -63,6 +70,7 @@ def make_context(
         carry=carry,
         wait_seconds=config.delivery.wait_seconds,
         index_folder=_index_folder(),
+        validators=validators,
         assets=Assets(assets_of(config)),
     )
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from caimi.client.inference import WorkerAnswer
     from caimi.client.licences import HeldLicence
     from caimi.client.packets import FollowedPacket
-    from caimi.client.pricing import PricedModel
+    from caimi.client.pricing import PricedModel, UnpricedModel
     from caimi.client.publish import Description, Published
     from caimi.client.pull import Pulled
     from caimi.client.purchase import Bought
@@ -99,6 +99,7 @@ class AsyncNetwork:
         version: str,
         ledger: str | None = None,
         price: str | None = None,
+        asset: str | None = None,
         payees: Sequence[str] = (),
         model: str | None = None,
         description: Description | None = None,
@@ -106,7 +107,8 @@ class AsyncNetwork:
     ) -> Published:
         """Publish a file, a directory or a package; see `caimi.client.publish.publish`.
 
-        `payees` are CAIP-10 ids of accounts on ledgers where the price is paid.
+        `payees` are CAIP-10 ids of accounts on ledgers where the price is paid: in coins, or in
+        the token that `asset` names.
         """
         from caimi.client import publish
         from caimi.models.package import Package
@@ -123,6 +125,7 @@ class AsyncNetwork:
             name=name,
             version=version,
             price=price,
+            asset=asset,
             payees=[self.account_named(each) for each in payees],
             model=model,
             description=description,
@@ -189,16 +192,37 @@ class AsyncNetwork:
         return await licences(self.context, accounts, progress=progress)
 
     async def set_price(
-        self, uri: str, price: str, asset: str | None = None, *, payees: Sequence[str] = ()
+        self,
+        uri: str,
+        price: str,
+        asset: str | None = None,
+        *,
+        payees: Sequence[str] = (),
+        ledger: str | None = None,
     ) -> PricedModel:
-        """Ask another price, in coins or in a configured token, on every ledger that has it.
+        """Ask another price, in coins or a configured token, on every ledger that has it, or one.
 
         It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.
         """
         from caimi.client import pricing
 
         named = [self.account_named(each) for each in payees]
-        return await pricing.set_price(self.context, uri, price, named, asset)
+        on = None if ledger is None else self._ledger(ledger)
+        return await pricing.set_price(self.context, uri, price, named, asset, on=on)
+
+    async def withdraw_price(
+        self,
+        uri: str,
+        asset: str | None = None,
+        *,
+        ledger: str | None = None,
+        progress: Progress = no_progress,
+    ) -> UnpricedModel:
+        """Take a model off sale: wholly, for one asset, or on one ledger."""
+        from caimi.client import pricing
+
+        on = None if ledger is None else self._ledger(ledger)
+        return await pricing.withdraw_price(self.context, uri, asset, on=on, progress=progress)
 
     async def prices(self, uri: str) -> PricedModel:
         """Tell what a licence of a model costs now, in coins and configured tokens."""
@@ -216,6 +240,7 @@ class AsyncNetwork:
         reader: str | None = None,
         again: bool = False,
         told: Callable[[str], None] | None = None,
+        progress: Progress = no_progress,
     ) -> Bought:
         """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told.
 
@@ -239,6 +264,7 @@ class AsyncNetwork:
             reader=None if reader is None else self._account(paying, reader),
             again=again,
             told=told or purchase.tell_nobody,
+            progress=progress,
         )
 
     async def transfer(
@@ -249,6 +275,7 @@ class AsyncNetwork:
         to: str | None = None,
         timeout_seconds: int | None = None,
         min_depth: int = 0,
+        progress: Progress = no_progress,
     ) -> Transferred:
         """Move a model's ownership; see `caimi.client.transfer.transfer`.
 
@@ -265,6 +292,7 @@ class AsyncNetwork:
             recipient=self._account(ledger, recipient),
             timeout_seconds=wait,
             min_depth=min_depth,
+            progress=progress,
         )
 
     async def pull(
@@ -313,6 +341,7 @@ class AsyncNetwork:
         *,
         worker: str | None = None,
         max_price: int | None = None,
+        progress: Progress = no_progress,
     ) -> WorkerAnswer:
         """Have a worker run the model, and check the receipt it signs.
 
@@ -331,15 +360,23 @@ class AsyncNetwork:
         if url is None:
             raise UsageError("No worker is configured; name one with --worker URL.")
         async with worker_at(self.config, url) as client:
-            return await ask_worker(self.context, client, uri, inputs, max_price=max_price)
+            progress(f"answer of {url}", 0, 1)
+            answer = await ask_worker(self.context, client, uri, inputs, max_price=max_price)
+            progress(f"answer of {url}", 1, 1)
+            return answer
 
-    async def verify(self, uri: str, directory: str | Path | None = None) -> Verified:
+    async def verify(
+        self,
+        uri: str,
+        directory: str | Path | None = None,
+        *,
+        progress: Progress = no_progress,
+    ) -> Verified:
         """Check a version: ledger, manifest, stored chunks, and plain files where given."""
         from caimi.client.verify import verify_version
 
-        return await verify_version(
-            self.context, uri, Path(directory) if directory is not None else None
-        )
+        files = None if directory is None else Path(directory)
+        return await verify_version(self.context, uri, files, progress)
 
     async def verify_receipt(
         self,

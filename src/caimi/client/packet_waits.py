@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from caimi.client.context import Context
 from caimi.client.packet_events import PacketStep
+from caimi.client.signing_members import Signatures, signatures
 from caimi.ibc.packet import Packet
 from caimi.ledgers.port import Ledger, LedgerId
 
@@ -19,13 +21,16 @@ class PacketWay:
     packet: Packet
 
 
-async def waiting(way: PacketWay, last: PacketStep, answer: str) -> tuple[str, str]:
-    """Say what a packet that has not ended waits for after a step, and what can be done."""
+async def waiting(
+    context: Context, way: PacketWay, last: PacketStep, answer: str
+) -> tuple[str, str, Signatures | None]:
+    """Say what a packet that has not ended waits for after a step, what can be done, who signs."""
     source, destination, packet = way.source, way.destination, way.packet
     if destination is None:
         return (
             f"what {way.other} says, which is not configured",
             f"Add a [[ledgers]] section for {way.other} to caimi.toml to see on.",
+            None,
         )
     if not last.final:
         at = source if last.what == "sent" else destination
@@ -33,21 +38,36 @@ async def waiting(way: PacketWay, last: PacketStep, answer: str) -> tuple[str, s
         return (
             f"block {last.height} of {at.id} to be final; block {final} is",
             "Wait: a ledger takes its time to make blocks final.",
+            None,
         )
     if last.what == "delivered" and not answer:
-        return f"the application on {way.other} to answer", "Wait: it answers on its own."
+        return f"the application on {way.other} to answer", "Wait: it answers on its own.", None
+    shown: tuple[LedgerId, int] | None = (LedgerId(last.ledger), last.height)
     if last.what != "sent":
         believing, what = (source, packet.source_client), f"bring its answer to {source.id}"
     elif (await destination.finalized()).time >= packet.timeout:
         believing, what = (source, packet.source_client), f"prove that it is late to {source.id}"
+        shown = None  # of an absence, which is signed of whichever block a relayer chooses
     else:
         believing, what = (destination, packet.dest_client), f"deliver it to {way.other}"
-    return await _stopped(*believing) or (
+    stopped = await _stopped(*believing)
+    if stopped is not None:
+        return *stopped, None
+    signed = None if shown is None else await signatures(context, *shown, believing)
+    if signed is not None and not signed.enough:
+        return (
+            f"signatures of the committee: {signed}",
+            "See that those nodes run and have the ledgers: `caimi doctor`. "
+            + "; ".join(signed.silent),
+            signed,
+        )
+    return (
         f"a relayer to {what}",
         (
             "Run the command that sent it again, which carries it where delivery in caimi.toml is "
             f"self; or see that `caimi service relayer` runs for {source.id} and {way.other}."
         ),
+        signed,
     )
 
 

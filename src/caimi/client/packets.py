@@ -23,6 +23,7 @@ from caimi.client.packet_events import (
     facts_seen,
 )
 from caimi.client.packet_waits import PacketWay, waiting
+from caimi.client.signing_members import Signatures
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.operations import NoRoute, UsageError
 from caimi.ledgers.port import (
@@ -45,7 +46,8 @@ class FollowedPacket:
     """One packet: where from and to, what it carries, what happened, and what it waits for.
 
     `timeout` is in seconds of the destination's clock. `waits_for` and `next_step` are empty once
-    nothing is left to happen, or to be done.
+    nothing is left to happen, or to be done. `signatures` are those of the validators who are asked
+    what the last step's block holds, while the other ledger waits for that; else None.
     """
 
     id: str
@@ -60,6 +62,7 @@ class FollowedPacket:
     fees: tuple[PacketFee, ...]
     waits_for: str
     next_step: str
+    signatures: Signatures | None = None
 
 
 async def follow_packets(
@@ -78,7 +81,7 @@ async def follow_packets(
     if by_id is not None:
         found = await _by_id(ledgers, by_id[1], int(by_id[2]))
     else:
-        found = await _by_tx(context, ledgers, named)
+        found = await sent_in(context, ledgers, named)
     return [await _followed(context, source, sent) for source, sent in found]
 
 
@@ -99,9 +102,14 @@ async def _by_id(
     return found
 
 
-async def _by_tx(
+async def sent_in(
     context: Context, ledgers: Collection[Ledger], tx: str
 ) -> list[tuple[Ledger, SentPacket]]:
+    """Give the packets that a transaction on one of some ledgers is about, and who sent them.
+
+    Raises:
+        UnknownPacket: it is on none of them, or about none.
+    """
     found: dict[tuple[str, str, int], tuple[Ledger, SentPacket]] = {}
     included = False
     for ledger in ledgers:
@@ -151,9 +159,9 @@ async def _followed(context: Context, source: Ledger, sent: SentPacket) -> Follo
             steps.append(seen.step("delivered" if len(steps) == 1 else "answered", way.destination))
     ends, outcome, fees = await ending(context, source, sent)
     steps += ends
-    waits_for = next_step = ""
+    waits_for, next_step, signed = "", "", None
     if outcome == "on its way":
-        waits_for, next_step = await waiting(way, steps[-1], answer)
+        waits_for, next_step, signed = await waiting(context, way, steps[-1], answer)
     elif outcome == "refunded":
         next_step = "Run `caimi withdraw` to have what came back paid out, where it was money."
     return FollowedPacket(
@@ -169,6 +177,7 @@ async def _followed(context: Context, source: Ledger, sent: SentPacket) -> Follo
         fees=fees,
         waits_for=waits_for,
         next_step=next_step,
+        signatures=signed,
     )
 
 

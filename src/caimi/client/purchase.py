@@ -7,15 +7,18 @@ or a timeout returns it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from caimi.client.allowance import allowance
 from caimi.client.amounts import format_amount, parse_amount, said
-from caimi.client.context import Context
+from caimi.client.awaiting import Awaited
+from caimi.client.context import Context, Progress, no_progress
+from caimi.client.packets import sent_in
 from caimi.client.purchase_terms import PurchaseTerms, asked_price
 from caimi.client.resolve import Resolved, resolve
+from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import (
     AlreadyLicensed,
@@ -81,6 +84,7 @@ async def buy(
     timeout_seconds: int = PACKET_SECONDS,
     again: bool = False,
     told: Callable[[str], None] = tell_nobody,
+    progress: Progress = no_progress,
 ) -> Bought:
     """Buy a licence of the version `uri` names, paying on `ledger`; running it again finishes it.
 
@@ -92,6 +96,8 @@ async def buy(
 
     From another ledger its market's relay deposit is paid, too, in coins: `told` hears of it before
     anything is signed, it counts within a `max_price` in coins, and no other is paid.
+
+    `progress` is told what it waits for: see `caimi.client.awaiting`.
 
     A second licence of a version, paid on another ledger, is bought only `again`. All of it holds
     for what an interrupted run began, too.
@@ -110,7 +116,7 @@ async def buy(
     paying = context.ledger(ledger)
     paid_in = await context.asset(ledger, asset)
     most = None if max_price is None else parse_amount(max_price, paid_in)
-    terms = PurchaseTerms(paid_in, most, timeout_seconds, told)
+    terms = PurchaseTerms(paid_in, most, timeout_seconds, told, progress)
     resolved = await resolve(context, uri)
     account = context.identity.account(paying.id)
     wanted = _Wanted(resolved, paying, account if reader is None else reader)
@@ -203,7 +209,9 @@ async def _buy(
                 "purchase."
             )
     if home.id == paying.id:
+        terms.progress(f"payment on {paying.id}", 0, 1)
         tx = await _buy_at_home(context, operation, wanted, _noted(operation, context, paying))
+        terms.progress(f"payment on {paying.id}", 1, 1)
     else:
         tx = await _buy_from_afar(context, operation, wanted, terms)
     amount, deposit = _noted(operation, context, paying), _deposit(operation, paying)
@@ -286,6 +294,7 @@ async def _buy_from_afar(
     account = context.identity.account(paying.id)
     purchase = await paying.market.purchase_of(route.client_id, model_id, version, account, reader)
     if purchase is None or await operation.sent(_BUY):
+        terms.progress(f"payment on {paying.id}", 0, 1)
         amount, timeout = _noted(operation, context, paying), int(str(operation.facts["timeout"]))
         async with _payable(context, operation, paying, amount):
             call = await paying.market.buy_remote(
@@ -299,6 +308,7 @@ async def _buy_from_afar(
             )
             receipt = await context.submit(operation, _BUY, call)
         await operation.note(purchase=receipt.effect.hex(), tx=receipt.tx)
+        terms.progress(f"payment on {paying.id}", 1, 1)
     else:  # made from here by this key, and not by this journal
         assert purchase.paid is not None
         paid = context.assets.known(purchase.paid.asset).of(purchase.paid.units)
@@ -315,7 +325,8 @@ async def _buy_from_afar(
         ends = (PurchaseState.COMPLETED, PurchaseState.REFUNDED)
         return (state, owed) if state in ends else None
 
-    state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}")
+    look = await _awaited(context, paying, str(operation.facts.get("tx", "")), terms.progress)
+    state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}", look)
     if state is PurchaseState.REFUNDED:
         failed = f"The purchase of {resolved.uri} did not take effect"
         try:
@@ -332,3 +343,17 @@ async def _buy_from_afar(
         await operation.reopen()
         raise PurchaseRefunded(f"{failed}; {said(amount)} came back on {paying.id}.")
     return str(operation.facts.get("tx", ""))
+
+
+async def _awaited(
+    context: Context, paying: Ledger, tx: str, progress: Progress
+) -> Callable[[], Awaitable[None]] | None:
+    """Give what tells of the packet that a transaction sent, where that is known."""
+    if not tx or progress is no_progress:
+        return None
+    try:
+        ((_, sent),) = await sent_in(context, [paying], tx)
+    except (CaimiError, ValueError):  # it is waited for all the same
+        return None
+    name = (sent.packet.source_client, sent.packet.sequence)
+    return Awaited(context, paying, name, progress).look

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from caimi.client.amounts import format_amount, said
-from caimi.client.context import Context
+from caimi.client.context import Context, Progress, no_progress
 from caimi.client.pricing import offers
 from caimi.client.resolve import Resolved
 from caimi.errors.operations import BegunOtherwise, NotForSale, PriceAboveLimit
@@ -25,6 +25,7 @@ class PurchaseTerms:
     most: Money | None
     timeout_seconds: int
     told: Callable[[str], None]
+    progress: Progress = no_progress
 
     def check(self, uri: ModelUri, price: Money, deposit: Money | None) -> None:
         """Check what a purchase is to cost.

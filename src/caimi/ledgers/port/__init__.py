@@ -75,7 +75,7 @@ from caimi.ledgers.port.facts import (
     SentModel,
     UnlockedModel,
 )
-from caimi.ledgers.port.family import Family
+from caimi.ledgers.port.family import Family, Locating
 from caimi.ledgers.port.feed import BlockFacts, ToldFact
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
@@ -184,6 +184,7 @@ __all__ = [
     "Licence",
     "LightClient",
     "LightClients",
+    "Locating",
     "Lock",
     "Market",
     "ModelFact",
