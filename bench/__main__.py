@@ -23,6 +23,7 @@ BENCHMARKS = (
     "wasm_stream",
     "fuel",
     "publishing",
+    "wan",
     "gas",
     "relaying",
     "stores",

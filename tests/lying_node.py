@@ -54,6 +54,10 @@ def _takes(call: Call[object]) -> None:
     pass
 
 
+def _as_it_is(account: Account, held: Money) -> Money:
+    return held
+
+
 class LyingNode:
     """A node before `truth`.
 
@@ -84,6 +88,8 @@ class LyingNode:
         self.forked_at: int | None = None
         """From which block on it shows another fork."""
         self.hides_routes = False
+        self.tells: Callable[[Account, Money], Money] = _as_it_is
+        """What it says that an account has, by what that has."""
         self.before_submit: Callable[[], Awaitable[object]] = _nothing
         """What happens between the next decision to send and the sending."""
         self.takes: Callable[[Call[Any]], None] = _takes
@@ -237,6 +243,13 @@ class LyingNode:
     async def work_price(self) -> Money:
         await self._asked("work price")
         return await self.truth.coins.work_price()
+
+    async def balance(self, account: Account, at: At = NEWEST) -> Money:
+        await self._asked("balance")
+        return self.tells(account, await self.truth.coins.balance(account, await self._at(at)))
+
+    def transfer(self, recipient: Account, amount: Money) -> Call[None]:
+        return self.truth.coins.transfer(recipient, amount)
 
     async def escrowed(self, relayer: Account, from_height: int, to_height: int) -> list[RelayFee]:
         await self._asked("escrowed")

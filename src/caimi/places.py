@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from caimi.errors.base import said_of
 from caimi.errors.machine import SystemRefused
 from caimi.errors.operations import OutputUnusable, ResultElsewhere
 from caimi.whole_files import write_whole
@@ -84,8 +85,9 @@ def keep_result(place: Path, data: bytes, what: str) -> ResultElsewhere | None:
     try:
         write_result(place, data)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        return save_elsewhere(data, place.suffix, f"{what} could not be written to {place}: {said}")
+        return save_elsewhere(
+            data, place.suffix, f"{what} could not be written to {place}: {said_of(error)}"
+        )
     return None
 
 
@@ -147,5 +149,6 @@ def _as_unusable(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise OutputUnusable(f"{str(place)[:200]!r} cannot be written to: {said}.") from error
+        raise OutputUnusable(
+            f"{str(place)[:200]!r} cannot be written to: {said_of(error)}."
+        ) from error

@@ -10,7 +10,7 @@ from caimi.contracts.identifiers import Account as Word
 from caimi.contracts.identifiers import Currency
 from caimi.errors.ledgers import NotOffered
 from caimi.ledgers.machine.calls import MachineCall
-from caimi.ledgers.port import Account, Asset, LedgerId, Money
+from caimi.ledgers.port import NEWEST, Account, Asset, At, LedgerId, Money
 
 
 class Points:
@@ -33,7 +33,7 @@ class MemoryPoints:
     async def work_price(self) -> Money:
         return self.price
 
-    async def balance(self, account: Account) -> Money:
+    async def balance(self, account: Account, at: At = NEWEST) -> Money:
         raise self._not_held()
 
     def transfer(self, recipient: Account, amount: Money) -> MachineCall[None]:

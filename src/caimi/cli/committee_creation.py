@@ -12,7 +12,7 @@ from caimi.cli.node import ThresholdOption, show_members
 from caimi.cli.one_ledger import identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import facts, out, print_json, say, table
-from caimi.cli.plans import Consent, PlanOption, YesOption
+from caimi.cli.plans import PlanConsent, PlanOption, YesOption
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -83,7 +83,7 @@ def create(
             show_members(terms.members)
             facts("The committee", said)
             out.print(bound(threshold, len(described), ledger))
-        consent = Consent(plan, yes, as_json)
+        consent = PlanConsent(plan, yes, as_json)
         group = await _create(settings, identity, terms, said, ledger, consent)
         if group is not None:
             section = committee_section(terms, group)
@@ -100,7 +100,7 @@ async def _create(
     terms: CommitteeTerms,
     said: dict[str, str],
     ledger: str | None,
-    consent: Consent,
+    consent: PlanConsent,
 ) -> bytes | None:
     """Give the group's key once all have made it; None where only the plan was wanted."""
     from contextlib import AsyncExitStack

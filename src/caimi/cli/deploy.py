@@ -10,8 +10,16 @@ import typer
 
 from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
-from caimi.cli.output import err, facts, out, print_json, say, shown
-from caimi.cli.plans import Consent, PlanOption, YesOption, check_funds, plan_document, show_plan
+from caimi.cli.output import facts, out, print_json, say
+from caimi.cli.plans import (
+    PlanConsent,
+    PlanOption,
+    YesOption,
+    check_funds,
+    plan_document,
+    show_plan,
+)
+from caimi.cli.waiting import doing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +63,7 @@ def deploy(
                     await end_deployment(journal, found)
             _told(found, as_json, "already")
             return
-        await _deploy(config, found, guardian, key, Consent(plan, yes, as_json, anew))
+        await _deploy(config, found, guardian, key, PlanConsent(plan, yes, as_json, anew))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -65,7 +73,7 @@ async def _deploy(
     place: LedgerPlace,
     guardian: str | None,
     key: str | None,
-    consent: Consent,
+    consent: PlanConsent,
 ) -> None:
     from caimi.client.keyring import Keyring
     from caimi.composition.deploying import KIND, Deploying
@@ -99,9 +107,7 @@ async def _deploy(
             if anew:
                 await run.begin_anew()
             signer = (await identity_of(config, key)).signer_on(place.id)
-            section = await run.carry_out(
-                signer, stops, lambda what: err.print(shown(f"{what} …", "dim"))
-            )
+            section = await run.carry_out(signer, stops, doing)
             _told(section, consent.as_json, "now", plan_document(planned))
     finally:
         journal.close()

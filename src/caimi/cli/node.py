@@ -10,7 +10,7 @@ import typer
 from caimi.cli.certificates import own_passphrase
 from caimi.cli.options import ConfigOption, JsonOption, ask_passphrase, guarded
 from caimi.cli.output import facts, print_json, say, table
-from caimi.cli.plans import Consent, PlanOption, YesOption
+from caimi.cli.plans import PlanConsent, PlanOption, YesOption
 
 app = typer.Typer(
     help="Make a committee member's node: its directory, its description, its committee.",
@@ -113,7 +113,7 @@ def init(
         if not as_json:
             facts(f"Node {name}", chosen)
             facts(f"Written to {home}", planned)
-        consent = Consent(plan, yes, as_json)
+        consent = PlanConsent(plan, yes, as_json)
         if consent.ends_with_plan(plan={**chosen, "files": planned}):
             return
         consent.ask()
@@ -195,7 +195,7 @@ def join(
                 },
             )
         if not plan:
-            Consent(yes=yes, as_json=as_json).ask()
+            PlanConsent(yes=yes, as_json=as_json).ask()
             file = joining.carry_out(terms)
         if as_json:
             print_json({"ok": True, "fingerprint": agreed, "settings": None if plan else file})

@@ -20,7 +20,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without aski
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class PlanConsent:
     """What a user wants of a command that changes things, and has agreed to beforehand.
 
     `plan`: only to see what would be done; `yes`: to have it done without being asked; `as_json`:

@@ -5,20 +5,31 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caimi.cli.batches import BatchFolder, tell_written
 from caimi.cli.durations import seconds_of
 from caimi.cli.one_ledger import account_of, identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
-from caimi.cli.plans import Consent, PlanOption, YesOption, check_funds, plan_document, show_plan
+from caimi.cli.plans import (
+    PlanConsent,
+    PlanOption,
+    YesOption,
+    check_funds,
+    plan_document,
+    show_plan,
+)
+from caimi.cli.times import time_text
+from caimi.cli.waiting import doing
+from caimi.errors.deploying import ChangeWaits
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from caimi.composition.routing import Joined, ListedRoute, Unlisted
     from caimi.config import Config, LedgerSection
@@ -77,6 +88,13 @@ def add(
     anew: Annotated[
         bool, typer.Option("--anew", help="Add another one beside what there is, or was begun.")
     ] = False,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--batch",
+            help="A directory for what a multi-signature account is to propose to a timelock.",
+        ),
+    ] = None,
     plan: PlanOption = False,
     yes: YesOption = False,
     config: ConfigOption = None,
@@ -84,6 +102,9 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Join two ledgers: a light client and a route on each. Run again, it goes on.
+
+    Where a timelock administers, it is proposed to it, with a proposer's key or by --batch, and
+    goes on with the run that comes when it has waited: once to add it, once to name the other end.
 
     Example: [bold]caimi route add a b -k deployer[/bold]
     """
@@ -102,8 +123,9 @@ def add(
             return _terms(names, needed, ledger, bond, window or "1h", proposer or ())
 
         chosen = [partial(terms, names=names) for names in believed]
-        consent = Consent(plan, yes, as_json, anew)
-        await _add(config, settings, sections, committee, chosen, key, consent)
+        drafts = None if batch is None else BatchFolder(batch)
+        consent = PlanConsent(plan, yes, as_json, anew)
+        await _add(config, settings, sections, committee, chosen, key, consent, drafts)
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -115,7 +137,8 @@ async def _add(
     committee: Committee,
     terms: Sequence[Callable[[Ledger], ClientTerms]],
     key: str | None,
-    consent: Consent,
+    consent: PlanConsent,
+    drafts: BatchFolder | None,
 ) -> None:
     from caimi.client.keyring import Keyring
     from caimi.composition.deploying import TellingOutbox
@@ -139,7 +162,7 @@ async def _add(
         journal = open_journal(settings)
         stack.callback(journal.close)
         operation = await stack.enter_async_context(journal.operation(KIND, *ids))
-        run = Routing(operation, journal, ends)
+        run = Routing(operation, journal, ends, drafts)
         found = None if consent.anew else await run.there()
         if found is not None:
             _told(found, consent.as_json, "There is a route of these terms already", added=False)
@@ -159,8 +182,14 @@ async def _add(
         if consent.anew:
             await operation.reopen()
         identity = await identity_of(config, name)
-        tell = TellingOutbox(journal, _say)
-        joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
+        tell = TellingOutbox(journal, doing)
+        try:
+            joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
+        except ChangeWaits as waits:
+            known = {LedgerId(section.id): end.here for section, end in ends}
+            written = [] if drafts is None else await drafts.write(known)
+            _told_waiting(waits, written, consent.as_json)
+            return
         _told(joined, consent.as_json, "The ledgers are joined", added=True)
 
 
@@ -238,7 +267,7 @@ def remove(
     async def work() -> None:
         settings = load_config(config)
         sections = [settings.ledger(name) for name in (one, other)]
-        await _remove(config, settings, sections, route, key, Consent(yes=yes, as_json=as_json))
+        await _remove(config, settings, sections, route, key, PlanConsent(yes=yes, as_json=as_json))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -249,7 +278,7 @@ async def _remove(
     sections: list[LedgerSection],
     route: str | None,
     key: str | None,
-    consent: Consent,
+    consent: PlanConsent,
 ) -> None:
     from caimi.composition.deploying import TellingOutbox
     from caimi.composition.ledgers import open_ledger
@@ -281,7 +310,7 @@ async def _remove(
                     ends,
                     ledgers,
                     identity.signers(ledgers),
-                    TellingOutbox(journal, _say),
+                    TellingOutbox(journal, doing),
                     operation.key,
                 )
     if consent.as_json:
@@ -299,16 +328,26 @@ def _show_committee(committee: Committee) -> None:
     )
 
 
-def _say(what: str) -> None:
-    err.print(shown(f"{what} …", "dim"))
-
-
 def _told(joined: Joined, as_json: bool, how: str, *, added: bool) -> None:
     if as_json:
         print_json({"ok": True, "added": added, "clients": joined.clients})
         return
     facts(how, {str(ledger): client for ledger, client in joined.clients.items()})
     say("Next: [bold]caimi route list[/bold], and [bold]caimi governance hand-over[/bold]")
+
+
+def _told_waiting(
+    waits: ChangeWaits, written: Sequence[Mapping[str, object]], as_json: bool
+) -> None:
+    if as_json:
+        print_json({"ok": True, "added": False, "waits": waits.changes, "written": written})
+        return
+    for change in waits.changes:
+        due = f"from {time_text(change.ready_at)} on" if change.ready_at else "once it is proposed"
+        title = f"{change.what} waits on {change.ledger}"
+        facts(title, {"operation": f"0x{change.operation.hex()}", "may be carried out": due})
+    tell_written(written)
+    out.print("Run the same command again then; it goes on from here.")
 
 
 def _state(each: ListedRoute) -> str:

@@ -28,7 +28,9 @@ MetricsPort = Annotated[
     int | None,
     typer.Option(min=1, max=65535, help="Port on 127.0.0.1 for Prometheus' /metrics."),
 ]
-app = typer.Typer(help="Run a node, a relayer, a watcher or a worker.", no_args_is_help=True)
+app = typer.Typer(
+    help="Run a node, a relayer, a watcher, a worker or a treasury.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -145,6 +147,19 @@ def worker(
             run_worker(_logging(config), key, host, port, anchor_seconds, grpc_port, engine=engine)
         ),
     )
+
+
+@app.command()
+def treasury(metrics_port: MetricsPort = None, config: ConfigOption = None) -> None:
+    """Keep service accounts in coins, as [[treasuries]] of caimi.toml say.
+
+    It opens the treasuries' keys, and none of the accounts' that it keeps.
+
+    Example: [bold]caimi service treasury --metrics-port 9400[/bold]
+    """
+    from caimi.node.roles.treasury import run_treasury
+
+    guarded(False, lambda: _run(run_treasury(_logging(config), metrics_port)))
 
 
 def _run(service: Coroutine[Any, Any, None]) -> None:

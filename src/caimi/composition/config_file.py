@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import tomli_w
 
+from caimi.errors.base import said_of
 from caimi.errors.deploying import ConfigNotWritten
 from caimi.whole_files import write_whole
 
@@ -36,10 +37,10 @@ def add_to_ledger(
         text = place.read_bytes().decode()
         replace_file(place, with_added(text, ledger, added, within).encode())
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
         lines = "".join(_written(added, within))
         raise ConfigNotWritten(
-            f"{file} could not be changed ({said}). Add to the table of {ledger}:\n{lines}"
+            f"{file} could not be changed ({said_of(error)}). "
+            f"Add to the table of {ledger}:\n{lines}"
         ) from error
 
 
@@ -72,13 +73,17 @@ def with_added(
     at = _end_of_table(lines, places[0], within)
     new = [line.replace("\n", ending) for line in _written(added, within)]
     found = "".join([*lines[:at], *new, *lines[at:]])
-    try:
-        agrees = tomllib.loads(found) == wanted
-    except tomllib.TOMLDecodeError:
-        agrees = False
-    if not agrees:
+    if not says(found, wanted):
         raise ValueError("its ledgers are not written as [[ledgers]] tables")
     return found
+
+
+def says(text: str, wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a text is TOML that says exactly this."""
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def in_table(document: dict[str, Any], within: Sequence[str]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from caimi.ledgers.port import (
     Administration,
     ClientTerms,
     Committee,
+    Drafts,
     Ledger,
     LedgerId,
     LedgerPlan,
@@ -76,6 +77,7 @@ class Routing:
     """The adding of one route, while its operation is held.
 
     `ends` are each ledger's section and its end of the route, in order of the ledgers' ids.
+    `drafts` takes what another account is to propose to a ledger's timelock.
     """
 
     def __init__(
@@ -83,9 +85,11 @@ class Routing:
         operation: Operation,
         journal: Journal,
         ends: Sequence[tuple[LedgerSection, RouteEnd]],
+        drafts: Drafts | None = None,
     ) -> None:
         self._operation = operation
         self._journal = journal
+        self._drafts = drafts
         self._offices = [administration_of(section) for section, _ in ends]
         self._ends = [end for _, end in ends]
 
@@ -121,7 +125,7 @@ class Routing:
         outbox = None if anew else self._journal
         key = self._operation.key
         plans = (
-            office.plan_route(end, account.native, outbox=outbox, key=key)
+            office.plan_route(end, account.native, outbox=outbox, key=key, drafts=self._drafts)
             for office, end, account in self._with(accounts)
         )
         return list(await asyncio.gather(*plans))
@@ -131,13 +135,15 @@ class Routing:
 
         Raises:
             RouteDiffers: a ledger shows something else than was added.
+            ChangeWaits: a ledger's timelock has not made a change yet; another run goes on.
         """
         if self._operation.finished:
             await self._operation.reopen()
         await self._operation.note(terms=self._terms())
         one, other = self._ends
         sides = [
-            office.administered(end.here, signer) for office, end, signer in self._with(signers)
+            office.administered(end.here, signer, self._drafts)
+            for office, end, signer in self._with(signers)
         ]
         on_one, on_other = await join_ledgers(
             sides[0],

@@ -17,6 +17,7 @@ from caimi.config.sections.logging import LoggingSection
 from caimi.config.sections.relaying import DeliverySection, RelayerSection
 from caimi.config.sections.stores import DatabaseSection, StoreSection
 from caimi.config.sections.tls import TlsSection
+from caimi.config.sections.treasuries import TreasurySection
 from caimi.config.sections.workers import ServingSection, WorkerSection, normalised_url
 from caimi.config.values import Name, PathText
 from caimi.errors.operations import UnknownLedger
@@ -40,6 +41,7 @@ class Config(TopSection):
     relayer: RelayerSection = RelayerSection()
     workers: list[WorkerSection] = Field(default_factory=list, max_length=1000, strict=False)
     serving: ServingSection = ServingSection()
+    treasuries: list[TreasurySection] = Field(default_factory=list, max_length=1000, strict=False)
     logging: LoggingSection = LoggingSection()
     tls: TlsSection = TlsSection()
     state: PathText = "state"

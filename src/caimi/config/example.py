@@ -65,6 +65,16 @@ wait_seconds = 120
 # work = 10_000_000             # or takes so much gas,
 # wait_seconds = 30             # or its oldest packet has waited so long
 
+# Who keeps service accounts in coins: `caimi service treasury`, `caimi treasury show`.
+# [[treasuries]]
+# ledger = "mainnet"
+# key = "treasury"              # pays; a name of the keyring
+# floor = "0.05"                # who has less of the ledger's coins
+# ceiling = "0.2"               # is given as many as are lacking to this
+# daily_cap = "1"               # no more leaves within 24 hours, whatever is asked for
+# keys = ["relayer", "guardian"]  # who is kept, beside the workers and relayers named here
+# accounts = ["0x..."]          # and these
+
 # How `caimi service worker` runs models.
 # [serving]
 # ledger = "mainnet"            # whose account of its key signs and anchors receipts; or the first

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from caimi.config.section import CONFIG_NAME, TopSection, what_is_wrong
+from caimi.errors.base import said_of
 from caimi.errors.operations import ConfigInvalid, ConfigMissing, ConfigUnreadable
 from caimi.json_text import check_depth
 
@@ -113,5 +114,4 @@ def _file_type(file: Path) -> int:
     except (FileNotFoundError, NotADirectoryError):
         return 0
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        said = getattr(error, "strerror", None) or error
-        raise ConfigUnreadable(f"{str(file)[:200]} cannot be read: {said}.") from error
+        raise ConfigUnreadable(f"{str(file)[:200]} cannot be read: {said_of(error)}.") from error

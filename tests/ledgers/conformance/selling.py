@@ -12,7 +12,7 @@ from caimi.errors.ledgers import (
     NotOffered,
     PriceChanged,
 )
-from caimi.ledgers.port import Account, Asset, LedgerId, Price, Signer, offered
+from caimi.ledgers.port import FINAL, Account, Asset, Exactly, LedgerId, Price, Signer, offered
 from conformance.facet import ELSEWHERE, Facet
 from conformance.site import MemoryOutbox, World
 
@@ -145,6 +145,20 @@ class SellingFacet(Facet):
             await ledger.submit(
                 ledger.coins.transfer(world.account(bob), ledger.coins.asset.of(held + 1)), alice
             )
+
+    async def test_what_an_account_had_is_told_of_the_state_that_is_asked_for(self, world: World):
+        ledger, alice, bob = world.ledger, world.alice, world.bob
+        before = (await ledger.coins.balance(world.account(bob))).units
+        done = await ledger.submit(
+            ledger.coins.transfer(world.account(bob), ledger.coins.asset.of(5)), alice
+        )
+        told = [
+            (await ledger.coins.balance(world.account(bob), Exactly(done.height - back))).units
+            for back in (0, 1)
+        ]
+        assert told == [before + 5, before]
+        await ledger.wait_final(done.height)
+        assert (await ledger.coins.balance(world.account(bob), FINAL)).units == before + 5
 
     async def test_what_is_no_asset_of_the_ledger_is_not_paid_with_on_it(self, world: World):
         model_id, market = await self.offered(world), world.ledger.market

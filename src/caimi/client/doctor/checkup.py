@@ -10,9 +10,11 @@ from pathlib import Path
 from caimi import __version__
 from caimi.client.doctor import ledgers as on_ledgers
 from caimi.client.doctor import machine
+from caimi.client.doctor.certificates import check_certificates
 from caimi.client.doctor.clocks import check_clock
 from caimi.client.doctor.committee import check_committee
 from caimi.client.doctor.finding import Finding, failed, within_time
+from caimi.client.doctor.treasury import check_treasury, named_treasuries
 from caimi.client.keyring import Keyring
 from caimi.composition.keys import codecs_of
 from caimi.config import Config
@@ -23,6 +25,7 @@ from caimi.ledgers.port import Account, LedgerId
 async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> list[Finding]:
     """Check everything; beside configured accounts those of keys of some `names`."""
     accounts, unknown = _accounts(config, names)
+    treasuries, doubtful = named_treasuries(config)
     checks = [
         *(
             within_time(f"ledger {each.name}", on_ledgers.check_endpoints(each))
@@ -45,6 +48,10 @@ async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> li
             for each in config.ledgers
         ),
         within_time("journal", machine.check_journal(config)),
+        *(
+            within_time(f"treasury {name}", on_ledgers.told_once(check_treasury(config, section)))
+            for name, section in treasuries
+        ),
     ]
     committee = config.committee
     asked, (nodes, clocks) = await asyncio.gather(
@@ -54,11 +61,14 @@ async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> li
         Finding("version", "ok", f"caimi {__version__}, Python {sys.version.split()[0]}."),
         *machine.check_config(config, file),
         *machine.check_keys(config),
+        *check_certificates(config),
         *machine.check_disk(config),
+        *check_certificates(config),
         *check_clock(clocks),
         *map(on_ledgers.check_place, config.places),
         *(finding for found in asked for finding in found),
         *unknown,
+        *doubtful,
         *nodes,
     ]
 

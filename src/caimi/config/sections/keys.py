@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from caimi.config.section import Section
+from caimi.config.sections.remote_keys import RemoteKeySection
 from caimi.config.values import ContractAccount, Name, PathText
 
 
@@ -16,3 +19,4 @@ class KeysSection(Section):
     default: Name | None = None
     passphrase_file: PathText | None = None
     contract: ContractAccount | None = None
+    remote: dict[Name, RemoteKeySection] = Field(default_factory=dict, max_length=100)

@@ -21,6 +21,7 @@ from caimi.ledgers.port.administration import (
     BY_COMMITTEE,
     Administered,
     Administration,
+    Drafts,
     LedgerPlace,
     LedgerPlan,
     PlannedStep,
@@ -74,7 +75,7 @@ from caimi.ledgers.port.facts import (
     SentModel,
     UnlockedModel,
 )
-from caimi.ledgers.port.family import Family
+from caimi.ledgers.port.family import Family, Locating
 from caimi.ledgers.port.feed import BlockFacts, ToldFact
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
@@ -160,6 +161,7 @@ __all__ = [
     "DepartedModel",
     "DeprecatedVersion",
     "Done",
+    "Drafts",
     "EndedPacket",
     "Ending",
     "Exactly",
@@ -182,6 +184,7 @@ __all__ = [
     "Licence",
     "LightClient",
     "LightClients",
+    "Locating",
     "Lock",
     "Market",
     "ModelFact",

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.heights import NEWEST, At
 from caimi.ledgers.port.money import Asset, Money
 
 
@@ -14,7 +15,7 @@ class Coins(Protocol):
 
     @property
     def asset(self) -> Asset: ...
-    async def balance(self, account: Account) -> Money: ...
+    async def balance(self, account: Account, at: At = NEWEST) -> Money: ...
     async def work_price(self) -> Money:
         """Give what a unit of work costs now."""
         ...

@@ -8,7 +8,7 @@ from caimi.ledgers.evm.abi.calls import EvmCall, nothing
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.contract import address_on
 from caimi.ledgers.evm.transactions.pricing import market_price
-from caimi.ledgers.port import Account, Money
+from caimi.ledgers.port import NEWEST, Account, At, Money
 from caimi.signatures import account_text
 
 
@@ -19,9 +19,10 @@ class EvmCoins:
         self._chain = chain
         self.asset = coin_of(chain.ledger)
 
-    async def balance(self, account: Account) -> Money:
+    async def balance(self, account: Account, at: At = NEWEST) -> Money:
         """Give an account's coins."""
-        return self.asset.of(await self._chain.balance(address_on(self._chain.ledger, account)))
+        address = address_on(self._chain.ledger, account)
+        return self.asset.of(await self._chain.balance(address, at))
 
     async def work_price(self) -> Money:
         """Give what a unit of gas costs now: the base fee and the suggested tip."""

@@ -21,6 +21,10 @@ from caimi.json_text import read_json
 from caimi.ledgers.evm.abi.quantities import data, hexed, quantity
 from caimi.places import write_result
 
+STATE_BYTES: Final = 128 << 20
+"""Of a dumped state, compressed: a larger one is not taken from an anvil."""
+_MUCH: Final = STATE_BYTES // 8
+"""From here on it takes seconds to write it down, with every transaction."""
 _STATE: Final = "state.gz"
 _BLOCKS: Final = "blocks.jsonl"
 _UNREADABLE: Final = (
@@ -73,7 +77,7 @@ class KeptChain:
         try:
             told, _, dump = self._state.read_bytes().partition(b"\n")
             head = ChainHead(**read_json(told))
-            state = read_json(gzip.decompress(dump))
+            state = without_traces(read_json(gzip.decompress(dump)))
             blocks = self._later_blocks(head)
             if blocks:
                 return ChainHead.of(blocks[-1]), with_blocks(state, blocks)
@@ -82,6 +86,13 @@ class KeptChain:
                 error
             )
         return head, state
+
+    def outgrown(self) -> str | None:
+        """Say when the state has grown so that something is to be done about it, and what."""
+        try:
+            return outgrown(self._state.stat().st_size)
+        except OSError:
+            return None
 
     def keep_state(self, head: ChainHead, dump: bytes) -> None:
         """Keep a whole state (gzip of what anvil dumps) of which `head` is the newest block."""
@@ -136,3 +147,23 @@ def with_blocks(state: dict[str, Any], blocks: Sequence[Mapping[str, Any]]) -> d
         },
         "blocks": [*state["blocks"], *added],
     }
+
+
+def without_traces(state: dict[str, Any]) -> dict[str, Any]:
+    """Give a dumped state without how its transactions went inside, which is most of it.
+
+    What they came to, their receipts and logs, stays.
+    """
+    for each in state.get("transactions") or ():
+        each["info"]["traces"] = []
+    return state
+
+
+def outgrown(size: int) -> str | None:
+    """Say of a state of `size` bytes when something is to be done about it, and what."""
+    if size < _MUCH:
+        return None
+    return (
+        f"its history takes {size >> 20} of {STATE_BYTES >> 20} MiB, and makes it slow: "
+        "`caimi devnet restart` shortens it, `caimi devnet up --fresh` starts anew"
+    )

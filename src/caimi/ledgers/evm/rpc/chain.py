@@ -147,9 +147,9 @@ class Chain:
         (height,) = fields(receipt, "blockNumber")
         return quantity(height)
 
-    async def balance(self, account: bytes) -> int:
+    async def balance(self, account: bytes, at: At = NEWEST) -> int:
         """Give the account's coins in wei."""
-        return quantity(await self._ask("eth_getBalance", hexed(account), "latest"))
+        return quantity(await self._ask("eth_getBalance", hexed(account), await self.tag(at)))
 
     async def has_code(self, accounts: Sequence[bytes]) -> list[bool]:
         """Tell which accounts are contracts."""
