@@ -47,8 +47,8 @@ class Awaited:
         if sent is None or way is None:
             return
         if not self._told:
-            self._told, name = True, f"{self._client}/{self._sequence}"
-            self._tell(f"packet sent: `caimi packet show {name} -l {self._source.id}`", 0, 0)
+            self._told, packet = True, f"{self._client}/{self._sequence}"
+            self._tell(f"packet sent: `caimi packet show {packet} -l {self._source.id}`", 0, 0)
         destination = self._context.ledgers.get(way.counterparty)
         if destination is None:
             return

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 from caimi.client.amounts import said
 from caimi.client.cargo import answered, carried
 from caimi.client.context import Context
-from caimi.client.signing_members import Signatures, signatures
+from caimi.client.signing_members import SignatureCount, signatures
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.operations import NoRoute, UsageError
 from caimi.ibc.packet import Packet
@@ -101,7 +101,7 @@ class FollowedPacket:
     fees: tuple[PacketFee, ...]
     waits_for: str
     next_step: str
-    signatures: Signatures | None = None
+    signatures: SignatureCount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +351,7 @@ async def _fees(context: Context, source: Ledger, fees: list[RelayFee]) -> tuple
 
 async def _waiting(
     context: Context, way: _Way, last: PacketStep, answer: str
-) -> tuple[str, str, Signatures | None]:
+) -> tuple[str, str, SignatureCount | None]:
     """Say what a packet that has not ended waits for after a step, what can be done, who signs."""
     source, destination, packet = way.source, way.destination, way.packet
     if destination is None:
