@@ -16,7 +16,7 @@ from caimi.client.context import Context
 from caimi.client.packets import follow_packets
 from caimi.client.publish import publish
 from caimi.client.purchase import buy
-from caimi.client.signing_members import Signatures, signatures
+from caimi.client.signing_members import SignatureCount, signatures
 from caimi.client.transfer import transfer
 from caimi.demo.world import World, start_world
 from caimi.errors.ledgers import LedgerUnavailable
@@ -181,7 +181,7 @@ async def test_one_validator_that_is_asked_twice_counts_once(world: World, tmp_p
     _, height, client = await sent_packet(world, tmp_path, "once")
     same = replace(world.consumer, validators=lambda: [world.validators[0]] * 5)
     found = await signatures(same, world.a.id, height, (world.b, client))
-    assert found == Signatures(1, 3, 5, ())
+    assert found == SignatureCount(1, 3, 5, ())
 
 
 async def test_where_there_is_nobody_to_ask_nothing_is_told(world: World, tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from caimi.errors.ledgers import LedgerUnavailable
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.port import LastingKind, SandboxKind
 from offered_example import EXAMPLE
-from sqlite_ledger import sandbox, ticking
+from sqlite_ledger import lasting
+from sqlite_ledger.lasting import BLOCK_SECONDS, tick
 from sqlite_ledger.machine import SqliteMachine
 from sqlite_ledger.sandbox import SQLITE, SqliteService
-from sqlite_ledger.ticking import BLOCK_SECONDS, tick
 
 SURROUNDINGS = {
     **os.environ,
@@ -48,11 +48,11 @@ def test_the_kind_lasts_and_tells_where_its_file_is(tmp_path: Path) -> None:
 def test_it_is_ready_once_its_program_has_made_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "_START_SECONDS", 0.1)
+    monkeypatch.setattr(lasting, "_START_SECONDS", 0.1)
     made = service(tmp_path / "kept")
     with pytest.raises(LedgerUnavailable, match="kept"):
         asyncio.run(made.wait_ready())
-    monkeypatch.setattr(sandbox, "_START_SECONDS", 20.0)
+    monkeypatch.setattr(lasting, "_START_SECONDS", 20.0)
     program = subprocess.Popen(made.command, env=SURROUNDINGS)
     try:
         asyncio.run(made.wait_ready())
@@ -83,7 +83,7 @@ def test_time_passes_where_nobody_writes_and_no_faster(tmp_path: Path) -> None:
 def test_a_program_that_cannot_have_its_folder_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = subprocess.run(
-        [sys.executable, "-m", ticking.__name__, "--ledger=local:x", f"--folder={tmp_path}/file"],
+        [sys.executable, "-m", lasting.__name__, "--ledger=local:x", f"--folder={tmp_path}/file"],
         capture_output=True,
         text=True,
         env=SURROUNDINGS,

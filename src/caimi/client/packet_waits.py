@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from caimi.client.context import Context
 from caimi.client.packet_events import PacketStep
-from caimi.client.signing_members import Signatures, signatures
+from caimi.client.signing_members import SignatureCount, signatures
 from caimi.ibc.packet import Packet
 from caimi.ledgers.port import Ledger, LedgerId
 
@@ -23,7 +23,7 @@ class PacketWay:
 
 async def waiting(
     context: Context, way: PacketWay, last: PacketStep, answer: str
-) -> tuple[str, str, Signatures | None]:
+) -> tuple[str, str, SignatureCount | None]:
     """Say what a packet that has not ended waits for after a step, what can be done, who signs."""
     source, destination, packet = way.source, way.destination, way.packet
     if destination is None:

@@ -23,7 +23,7 @@ from caimi.client.packet_events import (
     facts_seen,
 )
 from caimi.client.packet_waits import PacketWay, waiting
-from caimi.client.signing_members import Signatures
+from caimi.client.signing_members import SignatureCount
 from caimi.errors.messaging import UnknownPacket
 from caimi.errors.operations import NoRoute, UsageError
 from caimi.ledgers.port import (
@@ -62,7 +62,7 @@ class FollowedPacket:
     fees: tuple[PacketFee, ...]
     waits_for: str
     next_step: str
-    signatures: Signatures | None = None
+    signatures: SignatureCount | None = None
 
 
 async def follow_packets(

@@ -23,7 +23,7 @@ _SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Signatures:
+class SignatureCount:
     """How many members signed (`given`), are `needed`, and there are; who did not, and why."""
 
     given: int
@@ -43,7 +43,7 @@ class Signatures:
 
 async def signatures(
     context: Context, source: LedgerId, height: int, believing: tuple[Ledger, str]
-) -> Signatures | None:
+) -> SignatureCount | None:
     """Ask the configured committee for what is in block `height` of `source`, which is final.
 
     `believing` is the ledger that is to believe it, with its client. None where that is not by the
@@ -62,7 +62,7 @@ async def signatures(
     signed = Counter(
         statement for statement, _ in {each for each in answers if not isinstance(each, str)}
     )
-    return Signatures(
+    return SignatureCount(
         given=max(signed.values(), default=0),
         needed=committee.threshold,
         members=len(committee.members),

@@ -113,7 +113,7 @@ async def _take(beginning: Beginning, name: str, chosen: str) -> None:
         found = await _locate(url, ledger)
         taken = {each.name for each in beginning.ledgers}
         said = {"id": found.id, "name": name or _free(taken), **found.told}
-        beginning.ledgers.append(_valid(said, chosen))
+        beginning.ledgers.append(_valid(said, "The node"))
     elif _is_there(chosen):
         await asyncio.to_thread(_take_file, beginning, name, Path(chosen))
     elif chosen in sandbox_names():
@@ -125,8 +125,8 @@ async def _take(beginning: Beginning, name: str, chosen: str) -> None:
     else:
         raise UsageError(
             f"{chosen!r:.80} is neither a URL, nor ID@URL, nor a file.",
-            next_step="Such as `caimi init --ledgers https://rpc.example.org`, "
-            "`--ledgers mainnet=eip155:1@https://rpc.example.org` or `--ledgers ../caimi.toml`.",
+            next_step="Such as `caimi init --ledgers https://rpc.example.org`, or "
+            "`caimi init --ledgers mainnet=eip155:1@https://rpc.example.org,../caimi.toml`.",
         )
 
 
@@ -162,18 +162,29 @@ def _take_file(beginning: Beginning, name: str, file: Path) -> None:
     if file.is_dir() or file.suffix == ".toml":
         _take_config(beginning, name, file / CONFIG_NAME if file.is_dir() else file)
         return
+    with file.open("rb") as handle:
+        data = handle.read(_MAX_BYTES + 1)
+    beginning.ledgers.append(read_deployed(data, name))
+
+
+def read_deployed(data: bytes, name: str = "") -> LedgerSection | PlaceSection:
+    """Read the ledger of what `caimi deploy --json` printed; called `name` where one is given.
+
+    Raises:
+        UsageError: it is something else, or larger than 1 MiB.
+    """
     try:
-        with file.open("rb") as handle:
-            document = read_json(handle.read(_MAX_BYTES))
-        said = document["ledger"]
+        if len(data) > _MAX_BYTES:
+            raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
+        said = read_json(data)["ledger"]
         if not isinstance(said, dict):
             raise TypeError("its ledger is no table")
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise UsageError(
-            f"{file} is not what `caimi deploy --json` prints: {error!s:.200}.",
-            next_step="Name another caimi.toml, or what that command printed.",
+            f"What was named is not what `caimi deploy --json` prints: {error!s:.200}.",
+            next_step="Name another caimi.toml, or a file of what that command printed.",
         ) from error
-    beginning.ledgers.append(_valid({**said, "name": name} if name else said, str(file)))
+    return _valid({**said, "name": name} if name else said, "The file")
 
 
 def _take_config(beginning: Beginning, name: str, file: Path) -> None:
@@ -210,13 +221,11 @@ def _whole(config: Config, path: str | None) -> str | None:
     return None if path is None else str(config.path(path))
 
 
-def _valid(said: Mapping[str, Any], chosen: str) -> LedgerSection | PlaceSection:
+def _valid(said: Mapping[str, Any], what: str) -> LedgerSection | PlaceSection:
     try:
         document = Config.model_validate({"ledgers": [dict(said)]})
     except ValidationError as error:
-        raise UsageError(
-            f"{chosen!r:.80} tells of no ledger: {error.errors()[0]['msg']}."
-        ) from error
+        raise UsageError(f"{what} tells of no ledger: {error.errors()[0]['msg']}.") from error
     found: list[LedgerSection | PlaceSection] = [*document.ledgers, *document.places]
     return found[0]
 
@@ -228,7 +237,7 @@ def _check_apart(beginning: Beginning) -> None:
             if known.count(each) > 1:
                 raise UsageError(
                     f"Two of the ledgers have the {what} {each}.",
-                    next_step="Name each ledger once; a name is given as in `mainnet=…`.",
+                    next_step="Name each ledger once; what to call it comes before: mainnet=URL.",
                 )
 
 

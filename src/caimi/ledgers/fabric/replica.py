@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerUnavailable
 from caimi.ledgers.fabric.channel import ChannelBlock, ValidTransaction
@@ -11,6 +12,8 @@ from caimi.ledgers.fabric.keys import CLOCK, state_key, value_of
 from caimi.ledgers.fabric.telling import decode_told
 from caimi.ledgers.machine.tables import LedgerTables, StateAt
 from caimi.ledgers.port import Block, LedgerId
+
+_PATIENCE: Final = 5.0  # seconds
 
 
 class Replica:
@@ -24,7 +27,10 @@ class Replica:
         self._ledger = ledger
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.tables = LedgerTables(ledger, file)
+            self._db = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self.tables = LedgerTables(ledger, self._db)
+            self.tables.make()
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(
                 f"The copy of {ledger} cannot be in {file}: {error}.",
@@ -67,7 +73,7 @@ class Replica:
 
     def close(self) -> None:
         """Let go of the file."""
-        self.tables.close()
+        self._db.close()
 
     def _carry_over(self, transaction: ValidTransaction, height: int, state: StateAt) -> None:
         for write in transaction.writes:

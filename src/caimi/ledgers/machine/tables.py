@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from caimi.contracts.execution import Effect
@@ -57,23 +56,16 @@ class StateAt:
 
 
 class LedgerTables:
-    """The tables of one ledger; made where there are none."""
+    """The tables of one ledger, over a connection that begins and ends transactions by itself."""
 
-    def __init__(self, ledger: LedgerId, file: Path, patience: float = 5.0) -> None:
-        """Open a file.
-
-        Raises:
-            sqlite3.Error: it cannot be opened, or is none.
-        """
+    def __init__(self, ledger: LedgerId, db: sqlite3.Connection) -> None:
         self._ledger = ledger
-        self._db = sqlite3.connect(file, timeout=patience, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db = db
+
+    def make(self) -> None:
+        """Make the tables that are not there."""
         for table in _TABLES:
             self._db.execute(f"CREATE {table}")
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
 
     # --- reading --------------------------------------------------------------------------------
 

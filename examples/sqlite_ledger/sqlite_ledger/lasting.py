@@ -1,4 +1,4 @@
-"""A ledger's clock, as a program: an empty block whenever there was none for some seconds.
+"""A ledger that stays, and its clock: a program that makes a block when there was none of late.
 
 Whoever writes to the file makes a block; without a block now and then, no time would pass for those
 who wait for a packet's time to run out. Nothing is lost when the program is killed.
@@ -7,6 +7,7 @@ who wait for a packet's time to run out. Nothing is lost when the program is kil
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sqlite3
 import sys
 import time
@@ -17,12 +18,50 @@ from typing import Final
 
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import LedgerUnavailable
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import LedgerId, LedgerPlace
 from sqlite_ledger.machine import SqliteMachine
 
 FILE: Final = "ledger.sqlite"
 BLOCK_SECONDS: Final = 5
 _LOOK_SECONDS: Final = 0.5
+_START_SECONDS: Final = 20.0
+_WAIT_SECONDS: Final = 0.05
+
+
+class SqliteService:
+    """A ledger in a file of `folder`, and the program of its clock (port `LedgerService`)."""
+
+    url: str | None = None
+
+    def __init__(self, name: str, ledger: LedgerId, folder: Path) -> None:
+        self._folder = folder.absolute()
+        file = str(self._folder / FILE)
+        self.place = LedgerPlace(ledger, name, {"file": file}, family="sqlite")
+        self.said = f"a SQLite file, {ledger}"
+
+    @property
+    def command(self) -> list[str]:
+        """The program that lets time pass there."""
+        return ticking_command(self.place.id, self._folder)
+
+    async def wait_ready(self) -> None:
+        """Wait until there is a place for the file.
+
+        Raises:
+            LedgerUnavailable: there is none within 20 s.
+        """
+        for _ in range(round(_START_SECONDS / _WAIT_SECONDS)):
+            if self._folder.is_dir():
+                return
+            await asyncio.sleep(_WAIT_SECONDS)
+        raise LedgerUnavailable(f"Nobody has made {self._folder} for {self.place.id}.")
+
+    async def fund(self, accounts: Sequence[bytes]) -> None:
+        """Do nothing: whatever is called here costs nothing."""
+
+    def outgrown(self) -> str | None:
+        """Say nothing: a file may be of any size."""
+        return None
 
 
 def ticking_command(ledger: LedgerId, folder: Path) -> list[str]:
@@ -30,7 +69,7 @@ def ticking_command(ledger: LedgerId, folder: Path) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "sqlite_ledger.ticking",
+        "sqlite_ledger.lasting",
         f"--ledger={ledger}",
         f"--folder={folder}",
     ]
