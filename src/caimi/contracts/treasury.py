@@ -65,7 +65,7 @@ class Treasury:
         self._market = market
         self._authority = authority
         self._accounts = accounts
-        self._coins = coins
+        self.coins = coins
 
     def owed(self, state: State, account: Account, currency: Currency) -> int:
         """Give what an account can withdraw."""
@@ -104,9 +104,9 @@ class Treasury:
 
     def require_coins(self) -> HeldCoins:
         """Give the ledger's coins; refuses ``NoCoins`` where there are none."""
-        if self._coins is None:
+        if self.coins is None:
             refuse("NoCoins")
-        return self._coins
+        return self.coins
 
     def take(self, call: Execution, currency: Currency, amount: int, deposit: int) -> None:
         """Take an amount, and a deposit in the ledger's coin, from the caller."""

@@ -11,7 +11,9 @@ from pathlib import Path
 from stand_in import LosingChannel, StandIn, StandInChannel, chaincode_of
 
 from caimi.ledgers.fabric.machine import FabricMachine
+from caimi.ledgers.fabric.setup import AccountingTerms
 from caimi.ledgers.machine.administration import MachineAdministered
+from caimi.ledgers.machine.coins import MachineCoins
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Signer
@@ -27,20 +29,28 @@ class FabricSite:
     admin: Ed25519Key = field(default_factory=Ed25519Key)
     shift: int = 0
     copies: int = 0
-    has_coin = False
+    issuer: Ed25519Key | None = None
     keeps_past = True
     fork = None
 
     @classmethod
-    async def named(cls, name: str, folder: Path) -> FabricSite:
-        site = cls(LedgerId(f"fabric:{name}"), folder)
+    async def named(cls, name: str, folder: Path, issuer: Ed25519Key | None = None) -> FabricSite:
+        site = cls(LedgerId(f"fabric:{name}"), folder, issuer=issuer)
         admin = site.admin.account
-        one = chaincode_of(site.id, admin, admin, site.now)
-        other = chaincode_of(site.id, admin, admin, lambda: site.now() - 2)
+        one = chaincode_of(site.id, admin, admin, site.now, site.accounting)
+        other = chaincode_of(site.id, admin, admin, lambda: site.now() - 2, site.accounting)
         site.there = StandIn([one, other])
         await StandInChannel(site.there).submit("found", ())
         await site.advance()
         return site
+
+    @property
+    def has_coin(self) -> bool:
+        return self.issuer is not None
+
+    @property
+    def accounting(self) -> AccountingTerms | None:
+        return None if self.issuer is None else AccountingTerms(self.issuer.account, "EUR", 2)
 
     def now(self) -> int:
         return int(time.time()) + self.shift
@@ -52,7 +62,9 @@ class FabricSite:
     def machine(self, channel: StandInChannel, depth: int = 0) -> FabricMachine:
         self.copies += 1
         copy = self.folder / f"{self.id.replace(':', '-')}-{self.copies}.sqlite"
-        return FabricMachine(self.id, channel, copy, depth=depth, now=self.now)
+        return FabricMachine(
+            self.id, channel, copy, accounting=self.accounting, depth=depth, now=self.now
+        )
 
     def open(self, patience: float = 20.0) -> MachineLedger:
         return MachineLedger(self.machine(StandInChannel(self.there)), patience=patience)
@@ -71,7 +83,15 @@ class FabricSite:
         self.there.going.set()
 
     async def wallet(self, name: str) -> Ed25519Key:
-        return Ed25519Key()
+        key = Ed25519Key()
+        if self.issuer is not None:
+            there = self.open()
+            coins = there.coins
+            assert isinstance(coins, MachineCoins)
+            minted = coins.mint(Account(self.id, key.account), coins.asset.of(1_000_000))
+            await there.submit(minted, self.issuer)
+            await there.aclose()
+        return key
 
     async def advance(self, seconds: int = 0, blocks: int = 1) -> None:
         self.shift += seconds

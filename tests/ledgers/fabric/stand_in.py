@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
-from caimi.contracts.deployment import Contracts
 from caimi.errors.ledgers import LedgerBehind, LedgerRefused, LedgerUnavailable
 from caimi.hashing import sha256
 from caimi.ledgers.fabric.chaincode.contract import Chaincode, NotEndorsed
@@ -22,11 +21,8 @@ from caimi.ledgers.fabric.channel import (
     ValidTransaction,
     Write,
 )
+from caimi.ledgers.fabric.setup import AccountingTerms, LedgerSetup
 from caimi.ledgers.fabric.telling import EVENT
-from caimi.ledgers.machine.acts import ACTS
-from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
-from caimi.ledgers.machine.machine import site_of
-from caimi.ledgers.machine.rules import ActRules
 from caimi.ledgers.port import LedgerId
 
 Version = tuple[int, int]
@@ -62,12 +58,14 @@ class Simulation:
 
 
 def chaincode_of(
-    ledger: LedgerId, administrator: bytes, guardian: bytes, clock: Callable[[], int]
+    ledger: LedgerId,
+    administrator: bytes,
+    guardian: bytes,
+    clock: Callable[[], int],
+    accounting: AccountingTerms | None = None,
 ) -> Chaincode:
     """Set an organisation's chaincode up."""
-    accounts = Ed25519Accounts(ledger)
-    rules = ActRules(ledger, Contracts.over(site_of(ledger), accounts), accounts, ACTS)
-    return Chaincode(rules, administrator, guardian, clock)
+    return Chaincode(LedgerSetup(ledger, accounting).rules, administrator, guardian, clock)
 
 
 @dataclass

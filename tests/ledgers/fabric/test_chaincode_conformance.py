@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from site_of_stand_in import FabricSite
 
+from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from conformance import (
     CoinlessFacet,
+    FeesFacet,
     KeyAccountsFacet,
     LedgerConformance,
     NoFeesFacet,
@@ -16,6 +18,7 @@ from conformance import (
     NoProofsFacet,
     NoWatchingFacet,
     PastFacet,
+    SellingFacet,
 )
 from memory_ledger import MemorySite
 
@@ -41,3 +44,20 @@ class TestChaincode(
     NoForkFacet,
 ):
     """The shared suite."""
+
+
+class TestChaincodeWithAnAccountingAsset(
+    LedgerConformance,
+    SellingFacet,
+    FeesFacet,
+    PastFacet,
+    KeyAccountsFacet,
+    NoProofsFacet,
+    NoWatchingFacet,
+    NoForkFacet,
+):
+    """The same where an issuer makes units, which licences are sold for."""
+
+    @pytest.fixture
+    async def site(self, tmp_path: Path) -> FabricSite:
+        return await FabricSite.named("near", tmp_path, Ed25519Key())

@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from caimi.contracts.deployment import Contracts
 from caimi.contracts.execution import Effect
 from caimi.errors.ledgers import (
     ContractMissing,
@@ -21,9 +21,11 @@ from caimi.errors.ledgers import (
 from caimi.ledgers.fabric.batching import ActBatches
 from caimi.ledgers.fabric.channel import Channel, Conflict
 from caimi.ledgers.fabric.replica import Replica
+from caimi.ledgers.fabric.setup import AccountingTerms, LedgerSetup
 from caimi.ledgers.machine.calls import SignedAct, encode_act
+from caimi.ledgers.machine.coins import MachineCoins
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
-from caimi.ledgers.machine.machine import IncludedAct, Machine, ToldEffect, site_of
+from caimi.ledgers.machine.machine import IncludedAct, Machine, ToldEffect
 from caimi.ledgers.machine.tables import StateAt
 from caimi.ledgers.machine.values import decode_value
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
@@ -48,6 +50,7 @@ class FabricMachine(Machine):
         channel: Channel,
         copy: Path,
         *,
+        accounting: AccountingTerms | None = None,
         depth: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -57,8 +60,10 @@ class FabricMachine(Machine):
             LedgerUnavailable: there can be no copy there.
         """
         self.id = ledger
-        self._accounts = Ed25519Accounts(ledger)
-        self.contracts = Contracts.over(site_of(ledger), self._accounts)
+        setup = LedgerSetup(ledger, accounting)
+        self.contracts, self.acts = setup.rules.contracts, setup.rules.acts
+        self.escrow = setup.escrow
+        self._setup = setup
         self._channel = channel
         self._batches = ActBatches(channel)
         self._replica = Replica(ledger, copy)
@@ -69,7 +74,15 @@ class FabricMachine(Machine):
 
     @property
     def accounts(self) -> Ed25519Accounts:
-        return self._accounts
+        return self._setup.accounts
+
+    @property
+    def coins(self) -> MachineCoins | None:
+        """The accounting asset, where there is one."""
+        units, asset = self._setup.units, self._setup.asset
+        if units is None or asset is None:
+            return None
+        return MachineCoins(self, units, asset)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -125,7 +138,10 @@ class FabricMachine(Machine):
         return self._replica.tables.told_of(kind, after, last)
 
     def find(self, tx: str) -> IncludedAct | None:
-        return self._replica.tables.find(tx)
+        found, asset = self._replica.tables.find(tx), self._setup.asset
+        if found is None or asset is None:
+            return found
+        return replace(found, fee=asset.of(0))
 
     async def check(self) -> None:
         """Check that the chaincode there is this ledger's.

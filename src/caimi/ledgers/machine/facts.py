@@ -18,6 +18,7 @@ from caimi.contracts.licences import LicenceGranted, LicenceRevoked
 from caimi.contracts.offers import LicencePrice, PricesSet
 from caimi.contracts.ownership import OwnershipApproved, OwnershipMoved
 from caimi.contracts.publications import BatchAnchored
+from caimi.contracts.purchases import PurchaseCompleted, PurchaseOpened, PurchaseReturned
 from caimi.contracts.receipts import ReceiptsAnchored
 from caimi.contracts.receiving import AcknowledgementDeferred, AcknowledgementWritten
 from caimi.contracts.registry import AliasSet, ModelRegistered, VersionDeprecated, VersionPublished
@@ -35,6 +36,7 @@ from caimi.ledgers.port import (
     ChangedAlias,
     ChangedOwner,
     ChangedPrices,
+    CompletedPurchase,
     CompletedTransfer,
     DeferredPacket,
     DepartedModel,
@@ -43,9 +45,11 @@ from caimi.ledgers.port import (
     Fact,
     GrantedLicence,
     LedgerId,
+    OpenedPurchase,
     Price,
     PublishedVersion,
     ReceivedModel,
+    RefundedPurchase,
     RefundedTransfer,
     RegisteredModel,
     RevokedLicence,
@@ -107,6 +111,18 @@ _FACTS: Mapping[type[Effect], Callable[[Any, Named], Fact]] = {
     PricesSet: lambda e, a: ChangedPrices(
         e.token, a(e.seller), tuple(price for each in e.prices if (price := _price(each)))
     ),
+    PurchaseOpened: lambda e, a: OpenedPurchase(
+        e.purchase,
+        e.order[1],
+        a(e.order[0]),
+        a(e.order[2]),
+        e.order[3],
+        e.client_id,
+        e.sequence,
+        Asset(a(e.order[0]).ledger, e.paid[0]).of(e.paid[1]),
+    ),
+    PurchaseCompleted: lambda e, a: CompletedPurchase(e.purchase, e.licence, a(e.payee)),
+    PurchaseReturned: lambda e, a: RefundedPurchase(e.purchase, a(e.buyer)),
     LicenceRevoked: lambda e, a: RevokedLicence(e.licence),
     ModelSent: lambda e, a: SentModel(e.token, e.client_id, e.sequence, a(e.sender), e.recipient),
     ModelReceived: lambda e, a: ReceivedModel(e.token, e.client_id, e.sequence, a(e.recipient)),

@@ -1,4 +1,4 @@
-"""Licences (port `Market`): granted, and sold elsewhere; nothing is paid here without a coin."""
+"""Licences (port `Market`): granted, and sold here or elsewhere; without a coin nothing is paid."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from caimi.contracts.identifiers import (
     Currency,
     InteroperableAccount,
     InteroperableLedger,
+    PurchaseId,
     TokenId,
 )
 from caimi.contracts.licences import licence_id
 from caimi.contracts.naming import version_id
-from caimi.errors.ledgers import NotOffered
+from caimi.errors.ledgers import CallInvalid, NotOffered
 from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.fresh import answering_freshly
 from caimi.ledgers.machine.machine import Machine
@@ -37,7 +38,8 @@ class MachineMarket:
 
     def __init__(self, chain: Machine) -> None:
         self._chain = chain
-        self._licences = chain.contracts.market.licences
+        self._market = chain.contracts.market
+        self._licences = self._market.licences
 
     # --- granting -------------------------------------------------------------------------------
 
@@ -86,18 +88,18 @@ class MachineMarket:
             return None
         return Price(asset.of(now.amount), Account.from_interoperable(now.payee))
 
-    # --- what takes a coin: the contracts refuse it ---------------------------------------------
+    # --- what takes a coin: where there is none, the contracts refuse it -------------------------
 
     def buy(
         self, model_id: bytes, version: str, price: Money, reader: Account | None = None
     ) -> MachineCall[bytes]:
-        paid = price.asset.native, price.units
+        paid = self._currency(price.asset), price.units
         return self._call(
             "Buying a licence", "buy", model_id, version, paid, self._licensee(reader)
         )
 
     async def relay_deposit(self) -> Money:
-        raise self._no_coin()
+        return self._coin.of(self._market.treasury.relay_deposit(self._chain.state))
 
     async def buy_remote(
         self,
@@ -110,13 +112,23 @@ class MachineMarket:
         *,
         deposit: Money | None = None,
     ) -> MachineCall[bytes]:
-        wanted, paid = (model_id, version), (price.asset.native, price.units)
+        wanted, paid = (model_id, version), (self._currency(price.asset), price.units)
         arguments = (client_id, wanted, paid, expiry, self._licensee(reader))
         return self._call("Buying a licence", "buy remote", *arguments)
 
     async def purchase(self, purchase_id: bytes, at: At = NEWEST) -> Purchase:
-        self._chain.at(at)
-        return Purchase(purchase_id, None, None, PurchaseState.NONE, b"", b"", None)
+        found = self._market.purchases.get(self._chain.at(at), PurchaseId(purchase_id))
+        if found is None:
+            return Purchase(purchase_id, None, None, PurchaseState.NONE, b"", b"", None)
+        return Purchase(
+            purchase_id,
+            self._chain.account(found.buyer),
+            self._chain.account(found.reader),
+            PurchaseState(found.stage.value),
+            found.token,
+            found.version,
+            Asset(self._chain.id, found.currency).of(found.amount),
+        )
 
     async def purchase_of(
         self,
@@ -127,22 +139,36 @@ class MachineMarket:
         reader: Account | None = None,
         at: At = NEWEST,
     ) -> Purchase | None:
-        self._chain.at(at)
-        return None
+        consumer = self._chain.native(buyer if reader is None else reader)
+        bought = (version_id(version), self._chain.native(buyer), consumer)
+        state = self._chain.at(at)
+        found = self._market.purchases.of(state, client_id, TokenId(model_id), bought)
+        return None if found is None else await self.purchase(found, at)
 
     async def owed(self, account: Account, asset: Asset | None = None, at: At = NEWEST) -> Money:
-        self._chain.at(at)
-        raise self._no_coin()
+        wanted = self._coin if asset is None else asset
+        native, currency = self._chain.native(account), self._currency(wanted)
+        return wanted.of(self._market.treasury.owed(self._chain.at(at), native, currency))
 
     def withdraw(self, to: Account, asset: Asset | None = None) -> MachineCall[None]:
-        arguments = (asset.native if asset else b"", self._chain.native(to))
+        currency = b"" if asset is None else self._currency(asset)
+        arguments = (currency, self._chain.native(to))
         return MachineCall(self._chain.id, "Withdrawing", "withdraw", arguments, nothing)
+
+    @property
+    def _coin(self) -> Asset:
+        coins = self._chain.coins
+        if coins is None or self._market.treasury.coins is None:
+            raise NotOffered(f"{self._chain.id} has no coin.")
+        return coins.asset
+
+    def _currency(self, asset: Asset) -> Currency:
+        if asset.ledger != self._chain.id:
+            raise CallInvalid(f"{asset} is no asset of {self._chain.id}.")
+        return Currency(asset.native)
 
     def _licensee(self, reader: Account | None) -> bytes:
         return b"" if reader is None else self._chain.native(reader)
-
-    def _no_coin(self) -> NotOffered:
-        return NotOffered(f"{self._chain.id} has no coin.")
 
     def _call(self, what: str, act: str, *arguments: object) -> MachineCall[bytes]:
         return MachineCall(self._chain.id, what, act, arguments, same)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from caimi.errors.ledgers import CallRefused, LedgerError, NotOffered, TransactionReverted
+from caimi.errors.ledgers import (
+    CallRefused,
+    InsufficientFunds,
+    LedgerError,
+    NotOffered,
+    TransactionReverted,
+)
 from caimi.ledgers.refusals import NAMED
 
 
@@ -15,6 +21,8 @@ def refused(what: str, refusal: CallRefused, *, tx: str = "") -> LedgerError:
     said = f"{where}: {refusal.what}"
     if refusal.reason == "NoCoins":
         return NotOffered(f"{said} The ledger has no coin.")
+    if refusal.reason == "InsufficientUnits":
+        return InsufficientFunds(said)
     named = NAMED.get(refusal.reason, TransactionReverted)
     arguments = tuple(refusal.arguments.values())
     return named(said, error=refusal.reason, arguments=arguments, tx=tx)
