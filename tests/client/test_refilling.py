@@ -9,6 +9,7 @@ import pytest
 from mortal import Killed, mortal_journal
 from treasury_site import COIN, LEDGER, START, TreasurySite
 
+from caimi.client.refilling.planning import RefillPlan
 from caimi.client.refilling.rounds import RefillOutcome
 from caimi.errors.ledgers import LedgerUnavailable, NotOffered, TransactionReverted
 from caimi.errors.operations import JournalBusy, JournalDamaged
@@ -230,6 +231,8 @@ async def test_what_is_not_final_makes_nobody_paid_and_is_not_paid_again(tmp_pat
     sight = await site.opened().look(site.journal())
     assert [each.amount.units for each in sight.open] == [4 * COIN]
     await site.drain(one)
+    sight = await site.opened().look(site.journal())
+    assert (sight.low, sight.plan) == ((site.terms.recipients[0].account,), RefillPlan())
     assert await site.refill() == RefillOutcome()  # its payment is not final
     site.chain.mine()
     site.chain.mine()
@@ -243,6 +246,19 @@ async def test_what_is_not_final_makes_nobody_paid_and_is_not_paid_again(tmp_pat
     await site.drain(one)
     assert await site.refill() == RefillOutcome()  # that it is low again is not final either
     assert site.coins(one) < 0.1
+
+
+async def test_what_an_account_got_since_the_final_block_counts_whatever_one_node_says(
+    tmp_path: Path,
+) -> None:
+    site = TreasurySite(tmp_path, (LocalSigner.generate(),), finality=2)
+    coins, who = site.ledger.coins, site.terms.recipients[0].account
+    await site.ledger.submit(coins.transfer(who, coins.asset.of(2 * COIN)), site.treasury)
+    liar = LyingNode(site.view())
+    liar.tells = lambda account, held: says_empty(account, held) if account == who else held
+    site.views = [liar, site.ledger]
+    assert await site.refill() == RefillOutcome()
+    assert site.coins(who) == 2
 
 
 async def refusing_contract(site: TreasurySite) -> Account:
