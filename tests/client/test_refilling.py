@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from mortal import Killed, mortal_journal
 from treasury_site import COIN, LEDGER, START, TreasurySite
 
 from caimi.client.refilling.planning import RefillPlan
+from caimi.client.refilling.recipients import Recipient
 from caimi.client.refilling.rounds import RefillOutcome
 from caimi.errors.ledgers import LedgerUnavailable, NotOffered, TransactionReverted
 from caimi.errors.operations import JournalBusy, JournalDamaged
@@ -261,10 +263,10 @@ async def test_what_an_account_got_since_the_final_block_counts_whatever_one_nod
     assert site.coins(who) == 2
 
 
-async def refusing_contract(site: TreasurySite) -> Account:
-    """Make a contract that takes no coins."""
-    code = bytes.fromhex("60006000fd")
-    creation = bytes([0x64]) + code + bytes.fromhex("6000526005601bf3")
+async def contract_of(site: TreasurySite, code: bytes) -> Account:
+    """Make a contract of some code."""
+    size = f"{len(code):02x}"
+    creation = bytes.fromhex(f"60{size}600c60003960{size}6000f3") + code
     call = EvmCall(LEDGER, "Creating a contract", b"", creation, 0, nothing)
     done = await site.ledger.submit(call, site.treasury)
     made = site.chain.mined(bytes.fromhex(done.tx[2:]))
@@ -273,15 +275,30 @@ async def refusing_contract(site: TreasurySite) -> Account:
     return Account(LEDGER, bytes(made.created))
 
 
+def also_keep(site: TreasurySite, account: Account) -> None:
+    kept = (Recipient(account, "test"), *site.terms.recipients)
+    site.terms = replace(site.terms, recipients=kept)
+
+
+async def test_an_account_whose_code_burns_what_the_treasury_pays_for_gets_nothing(
+    site: TreasurySite,
+) -> None:
+    stores = bytes.fromhex("".join(f"60{at:02x}60{at:02x}55" for at in range(1, 7)))
+    burning = await contract_of(site, stores)
+    also_keep(site, burning)
+    before = site.coins(site.treasury)
+    outcome = await site.refill()
+    assert outcome.refused == (burning,)
+    assert units(outcome) == [4, 4]
+    assert before - site.coins(site.treasury) < 8.001
+    assert site.coins(burning) == 0
+
+
 async def test_an_account_that_refuses_coins_keeps_them_from_nobody_else(
     site: TreasurySite,
 ) -> None:
-    refusing = await refusing_contract(site)
-    kept = site.terms.recipients
-    odd = type(kept[0])(refusing, "test")
-    site.terms = type(site.terms)(
-        site.terms.key, site.terms.account, site.terms.limits, (odd, *kept)
-    )
+    refusing = await contract_of(site, bytes.fromhex("60006000fd"))
+    also_keep(site, refusing)
     outcome = await site.refill()
     assert outcome.refused == (refusing,)
     assert units(outcome) == [4, 4]
