@@ -138,6 +138,10 @@ async def test_calls_that_caimi_does_not_make_are_refused() -> None:
             with pytest.raises(UnknownCall):
                 explainer.explain(call)
     unpause = unpause_bridge(ledger)
+    later = await timelock.schedule("", await timelock.together([unpause]))
+    later = await timelock.schedule("", await timelock.together([later]))
+    with pytest.raises(UnknownCall):  # the timelock proposes nothing to itself
+        explainer.explain(TimelockCall(later.target, 0, later.data))
     known = TimelockCall(unpause.target, 0, unpause.data)
     assert explainer.explain(known) == ["unpause-bridge: bridge.unpause()"]
     for call in (
