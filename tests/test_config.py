@@ -57,6 +57,12 @@ def test_the_example_is_valid_and_survives_its_own_text(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, config.dump())) == config
 
 
+def test_a_table_can_be_added_to_what_was_written(tmp_path: Path) -> None:
+    written = load_config(write(tmp_path, LEDGER)).dump()
+    found = load_config(write(tmp_path, written + WORKER.replace('trust = "a.pem"', "")))
+    assert [each.url for each in found.workers] == ["https://worker.example.org:9100"]
+
+
 def test_a_ledger_is_found_by_id_and_by_name(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, LEDGER))
     assert config.ledger("main") == config.ledger("eip155:1")

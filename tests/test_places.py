@@ -87,6 +87,18 @@ def test_a_good_place_is_written_whole_and_links_are_followed(name: str, tmp_pat
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".caimi-")]
 
 
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_result_may_be_read_by_whom_the_umask_lets(mask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        write_result(tmp_path / "result", b"whole")
+        after = os.umask(mask)
+    finally:
+        os.umask(before)
+    assert after == mask
+    assert (tmp_path / "result").stat().st_mode & 0o777 == mode
+
+
 def test_what_is_no_plain_file_is_written_through() -> None:
     check_file_place(Path(os.devnull))
     write_result(Path(os.devnull), b"gone")

@@ -260,3 +260,43 @@ def test_a_list_of_heirs_that_is_none_is_refused(text: str, tmp_path: Path) -> N
     heirs.write_text(text)
     with pytest.raises((ExitInvalid, UsageError)):
         heirs_in(heirs)
+
+
+def test_a_batch_is_written_instead_of_being_sent_and_says_what_it_does(
+    office: Office, tmp_path: Path
+) -> None:
+    office.hand_over()
+    file = tmp_path / "change.json"
+    written = office.run("propose", "unpause-route", "-r", office.route, "--batch", str(file))
+    says = [
+        f"propose, to be carried out after {3 * DAY} s",
+        f"  unpause-route: gateway.unpauseRoute({office.route})",
+    ]
+    assert written["says"] == says
+    assert office.run("show")["pending"] == []  # nothing was sent
+    checked = office.run("check-batch", str(file))
+    assert checked["transactions"] == [says]
+    assert checked["account"] == office.accounts["board"]
+    assert checked["proposes"]
+    told = office.told("check-batch", str(file))
+    assert "unpause-route" in told
+    assert "which proposes here" in told
+
+    sent = office.run("propose", "unpause-route", "-r", office.route, key="board")
+    assert sent["operation"] == written["operation"]
+    for verb, says_ in (("cancel", "cancel the operation"), ("execute", "carry out what has")):
+        done = office.run(verb, str(sent["operation"]), "--batch", str(file))
+        assert done["says"][0].startswith(says_)
+        assert office.run("check-batch", str(file))["transactions"] == [done["says"]]
+    assert len(office.run("show")["pending"]) == 1
+
+    document = json.loads(file.read_text())
+    document["transactions"][0]["to"] = office.accounts["auditor"]
+    del document["meta"]["checksum"]
+    file.write_text(json.dumps(document))
+    refused = office.run("check-batch", str(file))["error"]
+    assert refused["code"] == "CAIMI-L069"
+    file.write_text("{}")
+    assert office.run("check-batch", str(file))["error"]["code"] == "CAIMI-L068"
+    gone = office.run("check-batch", str(tmp_path / "none.json"))["error"]
+    assert gone["code"] == "CAIMI-L068"

@@ -19,11 +19,10 @@ CAP = 100
 START = 1_700_000_000
 HOUR = 3600
 
-skews = st.integers(-DAY, DAY)
-moments = st.lists(
-    st.tuples(st.integers(0, DAY), skews, skews, st.booleans(), st.integers(0, 2 * CAP)),
-    max_size=40,
-)
+skews = st.sampled_from([-DAY, -HOUR, 0, HOUR, DAY]) | st.integers(-DAY, DAY)
+passing = st.sampled_from([0, HOUR, DAY // 2, DAY - 1]) | st.integers(0, DAY)
+amounts = st.sampled_from([1, CAP // 2, CAP]) | st.integers(0, 2 * CAP)
+moments = st.lists(st.tuples(passing, skews, skews, st.booleans(), amounts), max_size=20)
 
 
 def paid(spending: Spending, clocks: Clocks, units: int, cost: int = 0) -> Spending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from mortal import Killed, mortal_journal
 from treasury_site import COIN, LEDGER, START, TreasurySite
 
+from caimi.client.refilling.planning import RefillPlan
+from caimi.client.refilling.recipients import Recipient
 from caimi.client.refilling.rounds import RefillOutcome
 from caimi.errors.ledgers import LedgerUnavailable, NotOffered, TransactionReverted
 from caimi.errors.operations import JournalBusy, JournalDamaged
@@ -230,6 +233,8 @@ async def test_what_is_not_final_makes_nobody_paid_and_is_not_paid_again(tmp_pat
     sight = await site.opened().look(site.journal())
     assert [each.amount.units for each in sight.open] == [4 * COIN]
     await site.drain(one)
+    sight = await site.opened().look(site.journal())
+    assert (sight.low, sight.plan) == ((site.terms.recipients[0].account,), RefillPlan())
     assert await site.refill() == RefillOutcome()  # its payment is not final
     site.chain.mine()
     site.chain.mine()
@@ -245,10 +250,23 @@ async def test_what_is_not_final_makes_nobody_paid_and_is_not_paid_again(tmp_pat
     assert site.coins(one) < 0.1
 
 
-async def refusing_contract(site: TreasurySite) -> Account:
-    """Make a contract that takes no coins."""
-    code = bytes.fromhex("60006000fd")
-    creation = bytes([0x64]) + code + bytes.fromhex("6000526005601bf3")
+async def test_what_an_account_got_since_the_final_block_counts_whatever_one_node_says(
+    tmp_path: Path,
+) -> None:
+    site = TreasurySite(tmp_path, (LocalSigner.generate(),), finality=2)
+    coins, who = site.ledger.coins, site.terms.recipients[0].account
+    await site.ledger.submit(coins.transfer(who, coins.asset.of(2 * COIN)), site.treasury)
+    liar = LyingNode(site.view())
+    liar.tells = lambda account, held: says_empty(account, held) if account == who else held
+    site.views = [liar, site.ledger]
+    assert await site.refill() == RefillOutcome()
+    assert site.coins(who) == 2
+
+
+async def contract_of(site: TreasurySite, code: bytes) -> Account:
+    """Make a contract of some code."""
+    size = f"{len(code):02x}"
+    creation = bytes.fromhex(f"60{size}600c60003960{size}6000f3") + code
     call = EvmCall(LEDGER, "Creating a contract", b"", creation, 0, nothing)
     done = await site.ledger.submit(call, site.treasury)
     made = site.chain.mined(bytes.fromhex(done.tx[2:]))
@@ -257,15 +275,30 @@ async def refusing_contract(site: TreasurySite) -> Account:
     return Account(LEDGER, bytes(made.created))
 
 
+def also_keep(site: TreasurySite, account: Account) -> None:
+    kept = (Recipient(account, "test"), *site.terms.recipients)
+    site.terms = replace(site.terms, recipients=kept)
+
+
+async def test_an_account_whose_code_burns_what_the_treasury_pays_for_gets_nothing(
+    site: TreasurySite,
+) -> None:
+    stores = bytes.fromhex("".join(f"60{at:02x}60{at:02x}55" for at in range(1, 7)))
+    burning = await contract_of(site, stores)
+    also_keep(site, burning)
+    before = site.coins(site.treasury)
+    outcome = await site.refill()
+    assert outcome.refused == (burning,)
+    assert units(outcome) == [4, 4]
+    assert before - site.coins(site.treasury) < 8.001
+    assert site.coins(burning) == 0
+
+
 async def test_an_account_that_refuses_coins_keeps_them_from_nobody_else(
     site: TreasurySite,
 ) -> None:
-    refusing = await refusing_contract(site)
-    kept = site.terms.recipients
-    odd = type(kept[0])(refusing, "test")
-    site.terms = type(site.terms)(
-        site.terms.key, site.terms.account, site.terms.limits, (odd, *kept)
-    )
+    refusing = await contract_of(site, bytes.fromhex("60006000fd"))
+    also_keep(site, refusing)
     outcome = await site.refill()
     assert outcome.refused == (refusing,)
     assert units(outcome) == [4, 4]

@@ -19,7 +19,7 @@ from docs.command_words import problem_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-SERVICES = ("node", "relayer", "watcher", "worker")
+SERVICES = ("node", "relayer", "treasury", "watcher", "worker")
 COMPOSE: dict[str, Any] = documents((DEPLOY / "compose.yaml").read_text())[0]
 USER = 10001
 
@@ -136,7 +136,7 @@ def test_kustomize_takes_what_its_file_lists(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\nkind: ") == 7
+    assert done.stdout.count("\nkind: ") == 8
     assert " image: registry.example.org/caimi:0.1.0" in done.stdout
 
 

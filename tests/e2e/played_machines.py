@@ -20,7 +20,7 @@ from played_page import script_of
 from wide_area.network import WideArea
 
 HOME = "/srv/operator"
-SECONDS = 120
+SECONDS = 300
 _TITLE = re.compile(r"(?P<who>[^:]*?)(, while (?P<killed>\w+) is killed)?(: (?P<code>CAIMI-\w+))?")
 _ELSEWHERE = re.compile(r"^(\w+)=0x… +# (\w+): (.+)$")
 _ACCOUNT = re.compile(r"0x[0-9a-fA-F]{40}\b")

@@ -18,6 +18,7 @@ from caimi.ledgers.evm.administration.batches import (
     write_batch,
 )
 from caimi.ledgers.evm.administration.changes import unpause_bridge
+from caimi.ledgers.evm.administration.deploying import GUARDIAN_ROLE
 from caimi.ledgers.evm.administration.explaining import Explainer
 from caimi.ledgers.evm.administration.governance import DAY, hand_over, read_governance, timelock_of
 from caimi.ledgers.evm.administration.roles import ADMIN_ROLE, authority_of
@@ -107,13 +108,25 @@ async def test_calls_that_caimi_does_not_make_are_refused() -> None:
     explainer = Explainer(ledger, timelock.address)
     authority, at = authority_of(ledger), ledger.deployment.contracts
     guardians_mint = authority.call(
-        "", "setTargetFunctionRole", at["registry"], [b"\x12\x34\x56\x78"], 2
+        "", "setTargetFunctionRole", at["registry"], [b"\x12\x34\x56\x78"], GUARDIAN_ROLE
     )
+    freeze = artifact("CommitteeClient").interface["freeze"].selector
+    guardians_migrate = authority.call(
+        "", "setTargetFunctionRole", STRANGER.account, [b"\x12\x34\x56\x78"], GUARDIAN_ROLE
+    )
+    guardians_of_ours = authority.call(
+        "", "setTargetFunctionRole", at["gateway"], [freeze], GUARDIAN_ROLE
+    )
+    anyone_freezes = authority.call("", "setTargetFunctionRole", STRANGER.account, [freeze], 7)
+    no_delay = Contract(
+        ledger.chain, timelock.address, artifact("TimelockController").interface
+    ).call("", "updateDelay", 0)
     takes_over = authority.call("", "grantRole", ADMIN_ROLE, STRANGER.account, 0)
     together = authority.call(
         "", "multicall", [authority.interface["grantRole"].encode(ADMIN_ROLE, board, 0)]
     )
-    for change in (takes_over, guardians_mint, together):
+    unknown = (takes_over, guardians_mint, guardians_migrate, guardians_of_ours, anyone_freezes)
+    for change in (*unknown, together, no_delay):
         direct = TimelockCall(change.target, 0, change.data)
         operation = await timelock.together([change])
         scheduled = await timelock.schedule("", operation)
@@ -125,16 +138,18 @@ async def test_calls_that_caimi_does_not_make_are_refused() -> None:
             with pytest.raises(UnknownCall):
                 explainer.explain(call)
     unpause = unpause_bridge(ledger)
+    later = await timelock.schedule("", await timelock.together([unpause]))
+    later = await timelock.schedule("", await timelock.together([later]))
+    with pytest.raises(UnknownCall):  # the timelock proposes nothing to itself
+        explainer.explain(TimelockCall(later.target, 0, later.data))
     known = TimelockCall(unpause.target, 0, unpause.data)
     assert explainer.explain(known) == ["unpause-bridge: bridge.unpause()"]
-    shorter = Contract(ledger.chain, timelock.address, artifact("TimelockController").interface)
     for call in (
         replace(known, value=1),
         replace(known, target=STRANGER.account),
         replace(known, data=known.data + b"\0"),
         replace(known, data=b"\xff\xff\xff\xff"),
         replace(known, data=b""),
-        TimelockCall(timelock.address, 0, shorter.call("", "updateDelay", 0).data),
     ):
         with pytest.raises(UnknownCall):
             explainer.explain(call)

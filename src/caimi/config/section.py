@@ -40,8 +40,12 @@ class TopSection(Section):
             ) from error
 
     def dump(self) -> str:
-        """Give the TOML text."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        """Give the TOML text; what is empty unless given is left out, so that it can be added."""
+        said = self.model_dump(mode="json", exclude_none=True)
+        fields = type(self).model_fields
+        return tomli_w.dumps(
+            {name: each for name, each in said.items() if each != [] or fields[name].is_required()}
+        )
 
 
 def what_is_wrong(error: ValidationError) -> str:

@@ -402,6 +402,14 @@ class AmountInvalid(LedgerError):
     next_step = "Name an amount of the asset that is asked for."
 
 
+class WorkAboveBound(LedgerError):
+    """A call would take more work than its sender allows; it was not signed."""
+
+    code = "CAIMI-L067"
+    why = "Whoever has code at an account that is paid could have the payer pay for any work."
+    next_step = "Pay an account whose code does less, or none."
+
+
 class NotOffered(LedgerError):
     """Something was asked of a ledger that ledgers of its kind do not offer."""
 

@@ -56,5 +56,8 @@ class RefillRefused(LedgerError):
     """An account does not take the coins that a treasury sends it."""
 
     code = "CAIMI-L066"
-    why = "It has code that refuses them. What was sent in vain counts as paid."
+    why = (
+        "It has code that refuses them, or that takes far more work than a payment does. What was "
+        "signed in vain counts as paid."
+    )
     next_step = "Take the account out of [[treasuries]], or have it take coins."

@@ -20,7 +20,7 @@ T = TypeVar("T")
 FUTURE_SECONDS: Final = 3600
 """How far ahead of this machine's clock a block may be."""
 TRANSFER_WORK: Final = 50_000
-"""What sending coins takes at most, where work is counted."""
+"""What sending coins may take, where work is counted: whose code takes more is not paid."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def terms_of(config: Config, section: TreasurySection, ledger: Ledger) -> Treasu
     if not recipients:
         raise TreasuryInvalid(
             f"The treasury of {ledger.id} pays nobody.",
-            next_step="Name who is kept under [[treasuries]], in keys or in accounts.",
+            next_step="Name whom it keeps: add keys or accounts to its [[treasuries]].",
         )
     if any(each.account == account for each in recipients):
         raise TreasuryInvalid(f"The treasury of {ledger.id} would pay itself.")

@@ -15,13 +15,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from caimi.client.refilling.looking import Viewpoints
+from caimi.client.refilling.looking import TRANSFER_WORK, Viewpoints
 from caimi.client.refilling.planning import PlannedRefill
 from caimi.client.refilling.recipients import TreasuryTerms
 from caimi.client.refilling.sight import TreasurySight
 from caimi.client.refilling.spending import Clocks, Spending
 from caimi.errors.base import CaimiError
-from caimi.errors.ledgers import InsufficientFunds, TransactionReverted
+from caimi.errors.ledgers import InsufficientFunds, TransactionReverted, WorkAboveBound
 from caimi.errors.treasury import RefillCapped, RefillRefused, TreasuryShort
 from caimi.journal import Journal, Operation, operation_key
 from caimi.ledgers.port import Account, AccountCodec, Money, Signer, offered
@@ -219,7 +219,7 @@ class _Payments:
         amount, nothing = coins.asset.of(payment.units), coins.asset.of(0)
         try:
             done = await ledger.submit(
-                coins.transfer(account, amount),
+                coins.transfer(account, amount).at_most(TRANSFER_WORK),
                 signer,
                 outbox=self._journal,
                 key=self._operation.outbox_key(_step(number)),
@@ -228,7 +228,7 @@ class _Payments:
             signed = await self._operation.sent(_step(number))
             if not signed:
                 await self._keep(self.spending.dropped(number))
-            if not isinstance(error, TransactionReverted):
+            if not isinstance(error, (TransactionReverted, WorkAboveBound)):
                 raise
             if not signed:
                 return _Settled(account, amount, None, newly=False, taken=nothing)

@@ -59,10 +59,8 @@ class TreasurySight:
         """Who is to be given what, besides what is open."""
         settled = self.settled | {each.account for each in self.open}
         waiting = {who: held for who, held in self.seen.accounts.items() if who not in settled}
-        on_its_way = sum(each.units for each in self.spending.open if each.height is None)
-        coins = self._coins(max(0, self.seen.treasury.units - on_its_way))
-        received = self.spending.received(coins.asset, self.now)
-        means = Means(self.left, coins, self.seen.transfer_cost, received)
+        received = self.spending.received(self.left.asset, self.now)
+        means = Means(self.left, self.seen.treasury, self.seen.transfer_cost, received)
         return plan_refills(self.terms.limits, waiting, means)
 
     def with_open(self, spending: Spending) -> TreasurySight:

@@ -17,16 +17,22 @@ class Call(Generic[R_co]):
 
     `what` says it in words for progress displays and errors. What it is made of is the business of
     the ledger that built it. `work` is what the caller knows to suffice; 0, or too little, has the
-    ledger estimate it, which costs a node far more. Ledgers that count no work ignore it.
+    ledger estimate it, which costs a node far more. `most` is what the caller allows it to take, 0
+    for any. Ledgers that count no work ignore both.
     """
 
     ledger: LedgerId
     what: str
     work: int = field(default=0, kw_only=True)
+    most: int = field(default=0, kw_only=True)
 
     def within(self, work: int) -> Self:
         """Give the same call, known to need no more than `work`."""
         return replace(self, work=work)
+
+    def at_most(self, work: int) -> Self:
+        """Give the same call, which is not signed (`WorkAboveBound`) where it takes more."""
+        return replace(self, most=work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from caimi.errors.ledgers import InsufficientFunds, LedgerError
+from caimi.errors.ledgers import InsufficientFunds, LedgerError, WorkAboveBound
 from caimi.ledgers.evm.abi.calls import EvmCall
 from caimi.ledgers.evm.abi.quantities import fields, hexed, quantity
 from caimi.ledgers.evm.rpc.chain import Chain
@@ -39,6 +39,7 @@ async def price(chain: Chain, policy: FeePolicy, call: EvmCall[object], sender: 
         TransactionReverted: the contract would refuse the call now.
         InsufficientFunds: the account cannot pay value and highest fee; says how much is missing.
         FeeAboveCap: fees are above the policy's cap.
+        WorkAboveBound: it takes more gas than the call allows.
     """
     estimating: Request = ("eth_estimateGas", [message(call, sender)])
     trial: Request = ("eth_call", [{**message(call, sender), "gas": hex(call.work)}, "latest"])
@@ -61,6 +62,8 @@ async def price(chain: Chain, policy: FeePolicy, call: EvmCall[object], sender: 
             raise insufficient(chain, call, sender, balance, max(call.value, balance + 1))
         raise chain.refused(call.what, estimate) from estimate
     gas = call.work if known else policy.gas(quantity(estimate))
+    if 0 < call.most < gas:
+        raise WorkAboveBound(f"{call.what} takes {gas} gas, and is allowed {call.most}.")
     fees = policy.offer(*_market(_sure(chain, head), tip))
     needed = call.value + gas * fees.most
     if balance < needed:
