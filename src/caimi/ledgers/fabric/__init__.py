@@ -1,0 +1,1 @@
+"""Ledgers on Hyperledger Fabric: organisations with certificates, endorsing peers, orderers."""
