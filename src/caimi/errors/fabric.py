@@ -218,3 +218,43 @@ class FabricNetworkDamaged(FabricError):
     code = "CAIMI-F023"
     why = "The files were edited, are another network's, or another program uses them."
     next_step = "Name another folder, or remove this one to begin anew."
+
+
+class FabricForked(FabricError):
+    """A channel has two histories, or a peer shows another channel."""
+
+    code = "CAIMI-F024"
+    why = "Blocks name the hash of the one before. Orderers signed two, or this is not the channel."
+    next_step = "Stop what signs for this ledger, and compare blocks with the other organisations."
+
+
+class FabricPeersDisagree(FabricError):
+    """Peers of two organisations judge one transaction differently."""
+
+    code = "CAIMI-F025"
+    why = "Nobody signs whether a transaction took effect; a peer may be wrong, damaged, or lying."
+    next_step = "Ask both peers' operators; until they agree, nothing is signed for this ledger."
+
+
+class FabricPackageInvalid(FabricError):
+    """A chaincode package cannot be made or used."""
+
+    code = "CAIMI-F026"
+    why = "A label is letters and digits joined by . + _ or -, an address is host:port."
+    next_step = "Correct the label or the address."
+
+
+class ChaincodeRefusal(FabricError):
+    """A contract refuses a transaction: nothing of it is done, and no peer endorses it."""
+
+    code = "CAIMI-F027"
+    why = "The contract's rules do not allow the call."
+    next_step = "Correct the call."
+
+
+class ChaincodeStreamInvalid(FabricError):
+    """A peer does not follow the protocol between peers and chaincode."""
+
+    code = "CAIMI-F028"
+    why = "The messages that Fabric's peers send are checked before anything is done with them."
+    next_step = "See that only your organisation's peer can reach the chaincode's port."
