@@ -175,9 +175,23 @@ docs: $(VENV)/.dev $(VENV)/.project ## Build the documentation's site in build/s
 golden-module: $(VENV)/.dev $(VENV)/.project ## Write the hashes of the golden modules anew
 	$(BIN)/python tests/inference/wasm/golden_module.py
 
+# Built once on a machine: the programs lie in ~/.cache/caimi/fabric under a name that everything
+# they depend on decides, and the Go toolchain comes from its own lock.
+.PHONY: fabric
+fabric: $(VENV)/.runtime $(VENV)/.project ## Build Hyperledger Fabric's peer and orderer from pinned Go modules
+	@$(BIN)/python -m caimi.ledgers.fabric.local.building
+
 .PHONY: protocol
 protocol: $(VENV)/.dev ## Generate the Open Inference Protocol's messages from their .proto file
 	$(BIN)/python -m grpc_tools.protoc -Isrc --python_out=src caimi/inference/oip/open_inference.proto
+
+# The package with the messages is a file here: nothing of it is installed or run.
+.PHONY: fabric-protos
+fabric-protos: $(VENV)/.dev $(VENV)/.project ## Generate Hyperledger Fabric's messages from the locked package
+	@rm -rf build/fabric-protos
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--require-hashes --dest build/fabric-protos -r requirements/fabric-protos.txt
+	$(BIN)/python scripts/fabric-protos build/fabric-protos/*.whl src
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer releases)
@@ -185,6 +199,7 @@ lock: $(VENV)/.dev ## Compile the locks again (LOCK_ARGS=--upgrade for newer rel
 	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/dev.txt requirements/runtime.txt requirements/dev.in
 	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/bench.txt requirements/runtime.txt requirements/bench.in
 	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/slither.txt requirements/slither.in
+	$(PIP_COMPILE) $(LOCK_ARGS) --output-file requirements/go.txt requirements/go.in
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built

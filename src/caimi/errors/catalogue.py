@@ -23,6 +23,7 @@ AREAS = {
     "R": "Running models: inference and receipts",
     "N": "Nodes and devnet",
     "D": "Demonstration",
+    "F": "Hyperledger Fabric",
     "T": "Certificates and TLS between services",
     "X": "The machine: files, disks, permissions",
 }

@@ -1,0 +1,270 @@
+"""The chaincode side of the protocol between a peer and its chaincode, served over gRPC with TLS.
+
+The peer connects (chaincode as a service). On its stream the chaincode registers by the id of the
+package that names it; then transactions come, many at a time, each in a thread of its own that asks
+the peer for keys. One request of a transaction is under way at a time, as the protocol has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from caimi.errors.fabric import ChaincodeRefusal, ChaincodeStreamInvalid, FabricError
+from caimi.ledgers.fabric.chaincode.stub import ChaincodeContract
+from caimi.ledgers.fabric.chaincode.transaction_state import (
+    TransactionLimits,
+    TransactionRequest,
+    TransactionState,
+)
+from caimi.ledgers.fabric.protos.peer.chaincode_event_pb2 import ChaincodeEvent
+from caimi.ledgers.fabric.protos.peer.chaincode_pb2 import ChaincodeID
+from caimi.ledgers.fabric.protos.peer.chaincode_shim_pb2 import ChaincodeMessage
+from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import Response
+from caimi.line_text import one_line
+from caimi.logs import about
+
+log = logging.getLogger(__name__)
+SERVICE: Final = "protos.Chaincode"
+_OK: Final = 200
+_REFUSED: Final = 500
+_INTERNAL: Final = "The chaincode failed; its own log says why."
+_BUSY: Final = "The chaincode has too many transactions under way."
+_GONE: Final = "The peer has gone."
+_MAX_REFUSAL: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChaincodeTls:
+    """The process's certificate and key, and whom it lets connect; PEM."""
+
+    certificate: bytes
+    key: bytes
+    client_roots: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ShimLimits:
+    """How much a process takes on at a time; a message's size in bytes."""
+
+    threads: int = 16
+    under_way: int = 1_000
+    message_bytes: int = 32 << 20
+    transaction: TransactionLimits = field(default_factory=TransactionLimits)
+
+
+@asynccontextmanager
+async def serving_chaincode(
+    package_id: str,
+    contract: ChaincodeContract,
+    address: str,
+    tls: ChaincodeTls,
+    limits: ShimLimits | None = None,
+) -> AsyncIterator[None]:
+    """Serve a contract under a package's id at host:port for the length of a block of code.
+
+    Raises:
+        FabricError: it cannot listen there.
+    """
+    bounds = limits or ShimLimits()
+    threads = ThreadPoolExecutor(bounds.threads, "chaincode")
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", bounds.message_bytes),
+            ("grpc.max_send_message_length", bounds.message_bytes),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+            ("grpc.so_reuseport", 0),
+        ]
+    )
+
+    async def connect(requests: Any, context: Any) -> None:  # noqa: ANN401 - a grpc stream
+        await PeerStream(package_id, contract, context, threads, bounds).run(requests)
+
+    handler = grpc.stream_stream_rpc_method_handler(
+        connect,
+        request_deserializer=ChaincodeMessage.FromString,
+        response_serializer=lambda message: message.SerializeToString(),
+    )
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(SERVICE, {"Connect": handler}),)
+    )
+    credentials = grpc.ssl_server_credentials(
+        [(tls.key, tls.certificate)], tls.client_roots, require_client_auth=True
+    )
+    try:
+        server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise FabricError(f"The chaincode cannot listen at {address}: {error}.") from error
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(grace=1.0)
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+class PeerStream:
+    """One peer's connection."""
+
+    def __init__(
+        self,
+        package_id: str,
+        contract: ChaincodeContract,
+        context: Any,  # noqa: ANN401 - a grpc stream
+        threads: ThreadPoolExecutor,
+        limits: ShimLimits,
+    ) -> None:
+        self._package_id = package_id
+        self._contract = contract
+        self._context = context
+        self._threads = threads
+        self._limits = limits
+        self._writing = asyncio.Lock()  # one write at a time on a stream
+        self._waiting: dict[tuple[str, str], asyncio.Future[bytes]] = {}
+        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._gone = False
+
+    async def run(self, requests: AsyncIterator[ChaincodeMessage]) -> None:
+        """Register, and carry out what comes until the peer goes away."""
+        name = ChaincodeID(name=self._package_id).SerializeToString()
+        await self._send(ChaincodeMessage(type=ChaincodeMessage.REGISTER, payload=name))
+        try:
+            await self._expect(requests, ChaincodeMessage.REGISTERED)
+            await self._expect(requests, ChaincodeMessage.READY)
+            async for message in requests:
+                await self._take(message)
+        except ChaincodeStreamInvalid as error:
+            log.warning("%s", error.what)
+            await self._context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.what)
+        finally:
+            self._end()
+
+    async def _expect(self, requests: AsyncIterator[ChaincodeMessage], kind: int) -> None:
+        async for message in requests:
+            if message.type == ChaincodeMessage.KEEPALIVE:
+                await self._send(message)
+            elif message.type == kind:
+                return
+            else:
+                break
+        raise ChaincodeStreamInvalid("A peer did not take the chaincode's registration.")
+
+    async def _take(self, message: ChaincodeMessage) -> None:
+        key = (message.channel_id, message.txid)
+        if message.type == ChaincodeMessage.TRANSACTION:
+            if key in self._under_way:
+                raise ChaincodeStreamInvalid(f"A peer sent transaction {message.txid!r} twice.")
+            if len(self._under_way) >= self._limits.under_way:
+                await self._complete(message, Response(status=_REFUSED, message=_BUSY), None)
+                return
+            task = asyncio.create_task(self._carry_out(message))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        elif message.type in (ChaincodeMessage.RESPONSE, ChaincodeMessage.ERROR):
+            waiting = self._waiting.get(key)
+            if waiting is None or waiting.done():
+                raise ChaincodeStreamInvalid(f"A peer answers what {message.txid!r} did not ask.")
+            if message.type == ChaincodeMessage.RESPONSE:
+                waiting.set_result(message.payload)
+            else:
+                said = one_line(message.payload.decode(errors="replace"))
+                waiting.set_exception(ChaincodeRefusal(f"The peer says: {said}"))
+        elif message.type == ChaincodeMessage.KEEPALIVE:
+            await self._send(message)
+        else:
+            raise ChaincodeStreamInvalid(f"A peer sent a message of type {message.type}.")
+
+    async def _carry_out(self, message: ChaincodeMessage) -> None:
+        loop = asyncio.get_running_loop()
+        with about(transaction=message.txid, channel=message.channel_id):
+            event: tuple[str, bytes] | None = None
+            try:
+                request = TransactionRequest.read(message)
+                state = TransactionState(
+                    request, self._questions(request, loop), self._limits.transaction
+                )
+                result = await loop.run_in_executor(self._threads, self._invoke, state)
+                response, event = Response(status=_OK, payload=result), state.event
+            except FabricError as error:
+                response = Response(status=_REFUSED, message=error.what[:_MAX_REFUSAL])
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("A transaction failed")
+                response = Response(status=_REFUSED, message=_INTERNAL)
+            with contextlib.suppress(grpc.aio.UsageError, asyncio.InvalidStateError):
+                await self._complete(message, response, event)
+
+    def _invoke(self, state: TransactionState) -> bytes:
+        """Carry a transaction out, in a thread."""
+        result = self._contract.invoke(state)
+        state.flush()
+        return result
+
+    def _questions(self, request: TransactionRequest, loop: asyncio.AbstractEventLoop) -> Any:  # noqa: ANN401 - PeerQuestions
+        def ask(kind: int, payload: bytes) -> bytes:
+            asked = self._ask(request, kind, payload)
+            return asyncio.run_coroutine_threadsafe(asked, loop).result()
+
+        return ask
+
+    async def _ask(self, request: TransactionRequest, kind: int, payload: bytes) -> bytes:
+        key = (request.channel, request.transaction)
+        if self._gone:
+            raise ChaincodeRefusal(_GONE)
+        if key in self._waiting:
+            raise ChaincodeRefusal("The contract asks for two keys at a time.")
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting[key] = waiting
+        try:
+            await self._send(
+                ChaincodeMessage(
+                    type=kind,
+                    payload=payload,
+                    txid=request.transaction,
+                    channel_id=request.channel,
+                )
+            )
+            return await waiting
+        finally:
+            del self._waiting[key]
+
+    async def _complete(
+        self, message: ChaincodeMessage, response: Response, event: tuple[str, bytes] | None
+    ) -> None:
+        raised = None
+        if event is not None:
+            name, payload = event
+            raised = ChaincodeEvent(event_name=name, payload=payload, tx_id=message.txid)
+        await self._send(
+            ChaincodeMessage(
+                type=ChaincodeMessage.COMPLETED,
+                payload=response.SerializeToString(),
+                txid=message.txid,
+                channel_id=message.channel_id,
+                chaincode_event=raised,
+            )
+        )
+
+    async def _send(self, message: ChaincodeMessage) -> None:
+        async with self._writing:
+            await self._context.write(message)
+
+    def _end(self) -> None:
+        """Let go of what waits for a peer that is gone."""
+        self._gone = True
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ChaincodeRefusal(_GONE))
+        for task in self._under_way.values():
+            task.cancel()

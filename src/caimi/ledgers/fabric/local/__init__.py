@@ -1,0 +1,1 @@
+"""Fabric networks on this machine: the real programs, without containers."""

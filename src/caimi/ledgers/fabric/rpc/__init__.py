@@ -1,0 +1,1 @@
+"""Asking the peers of a Fabric network: connections, the gateway service, blocks, refusals."""

@@ -1,0 +1,173 @@
+"""A peer's blocks in order, each once, from any on: over breaks of the connection, too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc.aio
+
+from caimi.errors.fabric import FabricAccessDenied, FabricAnswerInvalid, FabricRefused
+from caimi.errors.ledgers import LedgerUnavailable
+from caimi.ledgers.fabric.msp.identity import MspSigner
+from caimi.ledgers.fabric.protos.common.common_pb2 import (
+    DELIVER_SEEK_INFO,
+    FORBIDDEN,
+    NOT_FOUND,
+    SERVICE_UNAVAILABLE,
+    SUCCESS,
+    ChannelHeader,
+    Envelope,
+    Status,
+)
+from caimi.ledgers.fabric.protos.orderer.ab_pb2 import (
+    SeekInfo,
+    SeekNewest,
+    SeekPosition,
+    SeekSpecified,
+)
+from caimi.ledgers.fabric.protos.peer.events_pb2 import DeliverResponse, FilteredBlock
+from caimi.ledgers.fabric.rpc.connection import PeerConnection, broken
+from caimi.ledgers.fabric.rpc.proposals import signed_envelope
+
+_FULL: Final = "/protos.Deliver/Deliver"
+_FILTERED: Final = "/protos.Deliver/DeliverFiltered"
+_NO_END: Final = 2**64 - 1
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+_NOT_NOW: Final = frozenset({NOT_FOUND, SERVICE_UNAVAILABLE})
+
+
+class BlockReader:
+    """Reads one channel's blocks from one peer, for one identity. What it gives is not checked."""
+
+    def __init__(self, connection: PeerConnection, signer: MspSigner, channel: str) -> None:
+        self._connection = connection
+        self._signer = signer
+        self._channel = channel
+
+    async def newest(self) -> bytes:
+        """Give the newest block that the peer has, serialized.
+
+        Raises:
+            FabricUnavailable, FabricAccessDenied, FabricRefused, FabricAnswerInvalid
+        """
+        position = SeekPosition(newest=SeekNewest())
+        seek = SeekInfo(start=position, stop=position, behavior=SeekInfo.FAIL_IF_NOT_READY)
+        async for answer in self._answers(_FULL, seek):
+            return _full(answer)[1]
+        raise FabricAnswerInvalid(f"{self._address} has no newest block.")
+
+    async def blocks(self, start: int, stop: int | None = None) -> AsyncIterator[bytes]:
+        """Give blocks from number `start` on, serialized; with a `stop` up to that, else for ever.
+
+        A `stop` that is not there yet is waited for.
+
+        Raises:
+            FabricUnavailable: the peer was not reached for as long as its patience is.
+            FabricAccessDenied: the identity may not read the channel.
+            FabricAnswerInvalid: a block is not the next one.
+        """
+        async for _, block in self._followed(_FULL, start, stop):
+            yield block
+
+    async def filtered(self, start: int, stop: int | None = None) -> AsyncIterator[FilteredBlock]:
+        """Give what the peer says of each transaction in blocks, without what is in them.
+
+        Raises:
+            FabricUnavailable, FabricAccessDenied, FabricAnswerInvalid: as `blocks`.
+        """
+        async for _, block in self._followed(_FILTERED, start, stop):
+            yield block
+
+    @property
+    def _address(self) -> str:
+        return self._connection.endpoint.address
+
+    async def _followed(
+        self, method: str, start: int, stop: int | None
+    ) -> AsyncIterator[tuple[int, Any]]:
+        """Follow a stream, and begin it anew at the next block where it breaks."""
+        following, reached, pause = start, time.monotonic(), _FIRST_PAUSE
+        patience = self._connection.patience.reach
+        while stop is None or following <= stop:
+            seek = SeekInfo(
+                start=_at(following),
+                stop=_at(_NO_END if stop is None else stop),
+                behavior=SeekInfo.BLOCK_UNTIL_READY,
+            )
+            try:
+                async for answer in self._answers(method, seek):
+                    number, block = (_full if method == _FULL else _filtered)(answer)
+                    if number != following:
+                        raise FabricAnswerInvalid(
+                            f"{self._address} gave block {number} in the place of {following}."
+                        )
+                    yield number, block
+                    following, reached, pause = number + 1, time.monotonic(), _FIRST_PAUSE
+            except LedgerUnavailable:
+                if time.monotonic() + pause - reached > patience:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def _answers(self, method: str, seek: SeekInfo) -> AsyncIterator[DeliverResponse]:
+        """Ask once, and give the answers up to the status that ends them."""
+        call = self._connection.stream(method, DeliverResponse)
+        try:
+            await call.write(self._request(seek))
+            await call.done_writing()
+            async for answer in call:
+                if answer.WhichOneof("Type") != "status":
+                    yield answer
+                    continue
+                _check_status(answer.status, self._address)
+                return
+            raise LedgerUnavailable(f"{self._address} ended its blocks without a word.")
+        except grpc.aio.AioRpcError as error:
+            raise broken(self._address, error) from error
+        except asyncio.InvalidStateError as error:  # the call ended while it was written to
+            raise LedgerUnavailable(f"{self._address} ended a call: {error}.") from error
+        finally:
+            with contextlib.suppress(Exception):
+                call.cancel()
+
+    def _request(self, seek: SeekInfo) -> Envelope:
+        header = ChannelHeader(
+            type=DELIVER_SEEK_INFO,
+            channel_id=self._channel,
+            tls_cert_hash=self._connection.endpoint.binding,
+        )
+        header.timestamp.GetCurrentTime()
+        return signed_envelope(self._signer, header, seek.SerializeToString())
+
+
+def _at(number: int) -> SeekPosition:
+    return SeekPosition(specified=SeekSpecified(number=number))
+
+
+def _full(answer: DeliverResponse) -> tuple[int, bytes]:
+    if answer.WhichOneof("Type") != "block":
+        raise FabricAnswerInvalid("A peer gave something else than a block.")
+    return answer.block.header.number, answer.block.SerializeToString()
+
+
+def _filtered(answer: DeliverResponse) -> tuple[int, FilteredBlock]:
+    if answer.WhichOneof("Type") != "filtered_block":
+        raise FabricAnswerInvalid("A peer gave something else than a filtered block.")
+    return answer.filtered_block.number, answer.filtered_block
+
+
+def _check_status(status: int, address: str) -> None:
+    if status == SUCCESS:
+        return
+    name = Status.Name(status) if status in Status.values() else str(status)
+    what = f"{address} gives no blocks: {name}."
+    if status == FORBIDDEN:
+        raise FabricAccessDenied(what)
+    if status in _NOT_NOW:
+        raise LedgerUnavailable(what)
+    raise FabricRefused(what)

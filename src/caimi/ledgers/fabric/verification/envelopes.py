@@ -1,0 +1,246 @@
+"""What clients signed: envelopes, and in them transactions with their endorsements.
+
+An entry of a block is read only in the one form in which an orderer writes it, so that two entries
+are never taken for one, nor one for two: a block's hash does not tell where entries end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from caimi.errors.fabric import FabricAnswerInvalid
+from caimi.ledgers.fabric.msp.identity import MspIdentity
+from caimi.ledgers.fabric.protos.common.common_pb2 import (
+    ENDORSER_TRANSACTION,
+    ChannelHeader,
+    Envelope,
+    Payload,
+    SignatureHeader,
+)
+from caimi.ledgers.fabric.protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVRWSet
+from caimi.ledgers.fabric.protos.ledger.rwset.rwset_pb2 import TxReadWriteSet
+from caimi.ledgers.fabric.protos.peer.chaincode_event_pb2 import (
+    ChaincodeEvent as EventMessage,
+)
+from caimi.ledgers.fabric.protos.peer.proposal_pb2 import (
+    ChaincodeAction,
+    ChaincodeHeaderExtension,
+)
+from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import ProposalResponsePayload
+from caimi.ledgers.fabric.protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction
+from caimi.ledgers.fabric.wire import read_message
+
+_MAX_ENDORSEMENTS: Final = 256
+_DONE: Final = range(200, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPayload:
+    """An envelope: what somebody signed. `creator` is a SerializedIdentity as it came."""
+
+    kind: int
+    """The channel header's type: a HeaderType."""
+    channel: str
+    transaction: str
+    creator: bytes
+    nonce: bytes
+    channel_header: bytes
+    signature_header: bytes
+    extension: bytes
+    data: bytes
+    payload: bytes
+    signature: bytes
+
+    @property
+    def is_endorsed(self) -> bool:
+        """Whether it is a transaction that peers endorsed."""
+        return self.kind == ENDORSER_TRANSACTION
+
+    def check_creator(self) -> MspIdentity:
+        """Check that the creator signed it, and that a transaction's id is made of both; give who.
+
+        Whether that is a member of anything is the configuration's to say.
+
+        Raises:
+            FabricSignatureInvalid: the signature is not the creator's.
+            FabricIdentityInvalid: the creator is no identity.
+            FabricAnswerInvalid: the id is another transaction's.
+        """
+        creator = MspIdentity.read(self.creator)
+        creator.check(self.signature, self.payload)
+        made = hashlib.sha256(self.nonce + self.creator).hexdigest()
+        if self.is_endorsed and self.transaction != made:
+            raise FabricAnswerInvalid(f"The id of transaction {made} is {self.transaction!r}.")
+        return creator
+
+
+@dataclass(frozen=True, slots=True)
+class StateWrite:
+    """One key written, or deleted where there is no value."""
+
+    namespace: str
+    key: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StateRead:
+    """One key read: the block and place in it of the transaction that had written it, if any."""
+
+    namespace: str
+    key: str
+    version: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedEvent:
+    """The one event that a transaction may raise."""
+
+    chaincode: str
+    name: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEndorsement:
+    """One peer's signature over an outcome; `endorser` is a SerializedIdentity as it came."""
+
+    endorser: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EndorsedOutcome:
+    """What one chaincode call did, and the peers that say so."""
+
+    chaincode: str
+    status: int
+    result: bytes
+    reads: tuple[StateRead, ...]
+    writes: tuple[StateWrite, ...]
+    event: RaisedEvent | None
+    endorsements: tuple[PeerEndorsement, ...]
+    response: bytes
+    """The ProposalResponsePayload, of which each peer signs this and its identity."""
+
+    def check_endorsements(self) -> tuple[MspIdentity, ...]:
+        """Check every peer's signature; give who signed, each once.
+
+        Raises:
+            FabricSignatureInvalid: one is not.
+            FabricIdentityInvalid: an endorser is no identity.
+        """
+        found: dict[bytes, MspIdentity] = {}
+        for each in self.endorsements:
+            peer = MspIdentity.read(each.endorser)
+            peer.check(each.signature, self.response + each.endorser)
+            found[each.endorser] = peer
+        return tuple(found.values())
+
+
+def read_envelope(encoded: bytes) -> SignedPayload:
+    """Read an envelope in its one form.
+
+    Raises:
+        FabricAnswerInvalid: it is none.
+    """
+    envelope = read_message(Envelope, encoded, FabricAnswerInvalid)
+    if not envelope.payload or not envelope.signature:
+        raise FabricAnswerInvalid("An envelope holds nothing, or nobody signed it.")
+    return unsigned_envelope(encoded)
+
+
+def unsigned_envelope(encoded: bytes) -> SignedPayload:
+    """Read an envelope as `read_envelope` does, signed or not: a channel's first is not.
+
+    Raises:
+        FabricAnswerInvalid: it is none.
+    """
+    envelope = read_message(Envelope, encoded, FabricAnswerInvalid)
+    if envelope.SerializeToString() != encoded:
+        raise FabricAnswerInvalid("An envelope is not in the form in which orderers write it.")
+    payload = read_message(Payload, envelope.payload, FabricAnswerInvalid)
+    header = read_message(ChannelHeader, payload.header.channel_header, FabricAnswerInvalid)
+    signer = read_message(SignatureHeader, payload.header.signature_header, FabricAnswerInvalid)
+    return SignedPayload(
+        header.type,
+        header.channel_id,
+        header.tx_id,
+        signer.creator,
+        signer.nonce,
+        payload.header.channel_header,
+        payload.header.signature_header,
+        header.extension,
+        payload.data,
+        envelope.payload,
+        envelope.signature,
+    )
+
+
+def read_outcome(signed: SignedPayload) -> EndorsedOutcome:
+    """Read what an endorsed transaction does.
+
+    Raises:
+        FabricAnswerInvalid: it is no transaction of one call, or its parts do not belong together.
+    """
+    if not signed.is_endorsed:
+        raise FabricAnswerInvalid(f"An envelope of type {signed.kind} is no transaction.")
+    actions = read_message(Transaction, signed.data, FabricAnswerInvalid).actions
+    if len(actions) != 1 or actions[0].header != signed.signature_header:
+        raise FabricAnswerInvalid("A transaction is not of one call by its creator.")
+    outer = read_message(ChaincodeActionPayload, actions[0].payload, FabricAnswerInvalid)
+    encoded = outer.action.proposal_response_payload
+    response = read_message(ProposalResponsePayload, encoded, FabricAnswerInvalid)
+    proposed = hashlib.sha256(
+        signed.channel_header + signed.signature_header + outer.chaincode_proposal_payload
+    ).digest()
+    if response.proposal_hash != proposed:
+        raise FabricAnswerInvalid("The endorsements of a transaction are for another proposal.")
+    if len(outer.action.endorsements) > _MAX_ENDORSEMENTS:
+        raise FabricAnswerInvalid("A transaction has too many endorsements.")
+    action = read_message(ChaincodeAction, response.extension, FabricAnswerInvalid)
+    extension = read_message(ChaincodeHeaderExtension, signed.extension, FabricAnswerInvalid)
+    if extension.chaincode_id.name != action.chaincode_id.name:
+        raise FabricAnswerInvalid("A transaction was proposed to another chaincode than did it.")
+    reads, writes = read_sets(action.results)
+    return EndorsedOutcome(
+        action.chaincode_id.name,
+        action.response.status,
+        action.response.payload,
+        reads,
+        writes,
+        _event(action.events, signed.transaction),
+        tuple(PeerEndorsement(each.endorser, each.signature) for each in outer.action.endorsements),
+        encoded,
+    )
+
+
+def read_sets(encoded: bytes) -> tuple[tuple[StateRead, ...], tuple[StateWrite, ...]]:
+    """Read which keys were read and written.
+
+    Raises:
+        FabricAnswerInvalid: it is no read-write set.
+    """
+    reads: list[StateRead] = []
+    writes: list[StateWrite] = []
+    for of in read_message(TxReadWriteSet, encoded, FabricAnswerInvalid).ns_rwset:
+        sets = read_message(KVRWSet, of.rwset, FabricAnswerInvalid)
+        for read in sets.reads:
+            there = read.HasField("version")
+            version = (read.version.block_num, read.version.tx_num) if there else None
+            reads.append(StateRead(of.namespace, read.key, version))
+        for write in sets.writes:
+            value = None if write.is_delete else write.value
+            writes.append(StateWrite(of.namespace, write.key, value))
+    return tuple(reads), tuple(writes)
+
+
+def _event(encoded: bytes, transaction: str) -> RaisedEvent | None:
+    if not encoded:
+        return None
+    event = read_message(EventMessage, encoded, FabricAnswerInvalid)
+    if event.tx_id != transaction:
+        raise FabricAnswerInvalid(f"Transaction {transaction} raises another's event.")
+    return RaisedEvent(event.chaincode_id, event.event_name, event.payload)
