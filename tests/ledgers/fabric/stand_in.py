@@ -11,13 +11,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
-from caimi.errors.ledgers import LedgerBehind, LedgerRefused, LedgerUnavailable
+from caimi.errors.fabric import ChaincodeRefusal, FabricChaincodeRefused, FabricEndorsersDisagree
+from caimi.errors.ledgers import LedgerBehind
 from caimi.hashing import sha256
-from caimi.ledgers.fabric.chaincode.contract import Chaincode, NotEndorsed
+from caimi.ledgers.fabric.chaincode.contract import Chaincode
 from caimi.ledgers.fabric.channel import (
     ChannelBlock,
     Committed,
     Conflict,
+    KnownChain,
     ValidTransaction,
     Write,
 )
@@ -30,9 +32,10 @@ Version = tuple[int, int]
 
 @dataclass
 class Simulation:
-    """What one organisation's try of a transaction read, wrote and told (port `Stub`)."""
+    """What one organisation's try of a transaction read, wrote and told (port `ChaincodeStub`)."""
 
     values: dict[str, tuple[bytes, Version]]
+    arguments: Sequence[bytes]
     reads: dict[str, Version | None] = field(default_factory=dict)
     writes: dict[str, bytes | None] = field(default_factory=dict)
     event: bytes | None = None
@@ -51,7 +54,7 @@ class Simulation:
     def delete(self, name: str) -> None:
         self.writes[name] = None
 
-    def tell(self, event: str, payload: bytes) -> None:
+    def raise_event(self, event: str, payload: bytes) -> None:
         assert event == EVENT
         assert self.event is None, "a transaction has one event"
         self.event = payload
@@ -86,14 +89,15 @@ class StandIn:
         """Have every organisation try a transaction; raises as `Channel.submit`."""
         tried = []
         for each in self.organisations:
-            simulation = Simulation(self.values)
+            called = (function.encode("utf-8", "surrogatepass"), *arguments)
+            simulation = Simulation(self.values, called)
             try:
-                simulation.answer = each.invoke(simulation, function, arguments)
-            except NotEndorsed as error:
-                raise LedgerRefused(str(error)) from error
+                simulation.answer = each.invoke(simulation)
+            except ChaincodeRefusal as error:
+                raise FabricChaincodeRefused(error.what) from error
             tried.append(simulation)
         if any(other != tried[0] for other in tried):
-            raise Conflict
+            raise FabricEndorsersDisagree("Organisations gave different answers.")
         return tried[0]
 
     def commit(self, tried: Simulation) -> int:
@@ -122,7 +126,8 @@ class StandIn:
         """Make a block."""
         before = self.blocks[-1].hash if self.blocks else b""
         digest = sha256(before + repr(transactions).encode())
-        self.blocks.append(ChannelBlock(len(self.blocks), digest, transactions))
+        configuration = None if self.blocks else b"the first"
+        self.blocks.append(ChannelBlock(len(self.blocks), digest, transactions, configuration))
 
 
 @dataclass
@@ -135,8 +140,8 @@ class StandInChannel:
         await asyncio.sleep(0)
         return len(self.there.blocks)
 
-    async def blocks(self, first: int, last: int) -> AsyncIterator[ChannelBlock]:
-        for number in range(first, last + 1):
+    async def blocks(self, known: KnownChain | None, last: int) -> AsyncIterator[ChannelBlock]:
+        for number in range(0 if known is None else known.number + 1, last + 1):
             await asyncio.sleep(0)
             if number >= len(self.there.blocks):
                 raise LedgerBehind(f"There is no block {number}.")
@@ -168,6 +173,3 @@ class LosingChannel(StandInChannel):
             failure, self.failure = self.failure, None
             raise failure
         return done
-
-
-UNREACHABLE = LedgerUnavailable("No peer answers.")

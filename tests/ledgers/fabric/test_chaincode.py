@@ -8,7 +8,7 @@ import pytest
 from site_of_stand_in import FabricSite
 from stand_in import StandIn, StandInChannel, chaincode_of
 
-from caimi.errors.ledgers import LedgerRefused
+from caimi.errors.fabric import FabricChaincodeRefused, FabricEndorsersDisagree
 from caimi.ledgers.fabric.chaincode.contract import MAX_ACTS, TICK_SECONDS, ActStatus
 from caimi.ledgers.fabric.channel import Conflict
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
@@ -86,14 +86,14 @@ async def test_an_act_that_nobody_signed_is_left_out_and_the_others_are_done(sit
     ],
 )
 async def test_what_is_no_transaction_of_ours_is_not_endorsed(site, function, arguments):
-    with pytest.raises(LedgerRefused):
+    with pytest.raises(FabricChaincodeRefused):
         site.there.endorse(function, arguments)
 
 
 async def test_a_tick_is_neither_soon_after_another_nor_ahead_of_any_organisations_clock(site):
     clock = int.from_bytes(site.there.values["clock"][0])
     for time in (clock, clock + TICK_SECONDS - 1, site.now() + TICK_SECONDS + 6):
-        with pytest.raises(LedgerRefused):
+        with pytest.raises(FabricChaincodeRefused):
             site.there.endorse("tick", (str(time).encode(),))
     site.shift += 60
     site.there.endorse("tick", (str(site.now()).encode(),))
@@ -102,7 +102,7 @@ async def test_a_tick_is_neither_soon_after_another_nor_ahead_of_any_organisatio
 async def test_organisations_that_were_told_of_other_administrators_found_nothing():
     one, other = (chaincode_of(HERE, key, key, lambda: 100) for key in (b"a" * 52, b"b" * 52))
     there = StandIn([one, other])
-    with pytest.raises(Conflict):
+    with pytest.raises(FabricEndorsersDisagree):
         await StandInChannel(there).submit("found", ())
     assert there.values == {}
 
@@ -110,5 +110,5 @@ async def test_organisations_that_were_told_of_other_administrators_found_nothin
 async def test_acts_before_the_founding_are_not_endorsed(site):
     raw = (await signed(site)).raw
     there = StandIn(site.there.organisations)
-    with pytest.raises(LedgerRefused, match="not founded"):
+    with pytest.raises(FabricChaincodeRefused, match="not founded"):
         there.endorse("acts", (b"1", raw))

@@ -26,11 +26,28 @@ class ValidTransaction:
 
 @dataclass(frozen=True, slots=True)
 class ChannelBlock:
-    """A checked block: its number, its header's hash, and the chaincode's valid transactions."""
+    """A checked block: its number, its header's hash, and the chaincode's valid transactions.
+
+    `configuration` is the whole block where it configures the channel, else None.
+    """
 
     number: int
     hash: bytes
     transactions: tuple[ValidTransaction, ...]
+    configuration: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownChain:
+    """How far a channel's blocks were checked: the last one's number and hash.
+
+    `configuration` is the block that configured the channel last, whose number is `configured_at`.
+    """
+
+    number: int
+    hash: bytes
+    configured_at: int
+    configuration: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +72,13 @@ class Channel(Protocol):
             LedgerUnavailable: no peer answers.
         """
 
-    def blocks(self, first: int, last: int) -> AsyncIterator[ChannelBlock]:
-        """Give those blocks, each checked against the one before; raises as `height`.
+    def blocks(self, known: KnownChain | None, last: int) -> AsyncIterator[ChannelBlock]:
+        """Give the blocks after those known, up to `last`, each checked against the one before.
 
         Raises:
-            LedgerAnswerInvalid: a block is not what the orderers signed, or not the next.
+            LedgerUnavailable: no peer answers.
+            FabricError: a block is not what orderers signed, or not the next, or a transaction in
+                it is said to be valid that too few organisations endorsed.
         """
 
     async def ask(self, function: str, arguments: Sequence[bytes]) -> bytes:
@@ -69,8 +88,8 @@ class Channel(Protocol):
         """Have a transaction endorsed, ordered and committed.
 
         Raises:
-            Conflict: it did not count, or peers answered differently.
-            LedgerRefused: an organisation does not endorse it; says why.
+            Conflict: it did not count.
+            FabricRefused: an organisation does not endorse it, or they answer differently.
             LedgerUnavailable: peers or orderers cannot be reached: it may yet be committed.
         """
 

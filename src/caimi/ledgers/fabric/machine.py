@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from caimi.contracts.execution import Effect
+from caimi.errors.fabric import FabricChaincodeRefused
 from caimi.errors.ledgers import (
     ContractMissing,
     LedgerAnswerInvalid,
-    LedgerRefused,
     LedgerUnavailable,
     WrongLedger,
 )
@@ -100,7 +100,7 @@ class FabricMachine(Machine):
             self._pulls += 1
             there = await self._channel.height()
             if self._replica.height < there:
-                async for block in self._channel.blocks(self._replica.height, there - 1):
+                async for block in self._channel.blocks(self._replica.known, there - 1):
                     self._replica.follow(block)
 
     @property
@@ -175,7 +175,7 @@ class FabricMachine(Machine):
         """
         await self.refresh()
         if self._now() - self.clock > STALE_SECONDS:
-            with suppress(Conflict, LedgerRefused):
+            with suppress(Conflict, FabricChaincodeRefused):
                 await self.tick(int(self._now()))
             await self.refresh()
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerUnavailable
-from caimi.ledgers.fabric.channel import ChannelBlock, ValidTransaction
+from caimi.ledgers.fabric.channel import ChannelBlock, KnownChain, ValidTransaction
 from caimi.ledgers.fabric.keys import CLOCK, state_key, value_of
 from caimi.ledgers.fabric.telling import decode_told
 from caimi.ledgers.machine.tables import LedgerTables, StateAt
 from caimi.ledgers.port import Block, LedgerId
 
 _PATIENCE: Final = 5.0  # seconds
+_CONFIGURATIONS: Final = (
+    "CREATE TABLE IF NOT EXISTS configurations (height INTEGER PRIMARY KEY, block BLOB)"
+)
 
 
 class Replica:
@@ -31,6 +34,7 @@ class Replica:
             self._db.execute("PRAGMA journal_mode = WAL")
             self.tables = LedgerTables(ledger, self._db)
             self.tables.make()
+            self._db.execute(_CONFIGURATIONS)
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(
                 f"The copy of {ledger} cannot be in {file}: {error}.",
@@ -42,6 +46,15 @@ class Replica:
         """How many blocks are in it."""
         head = self.tables.head
         return 0 if head is None else head.height + 1
+
+    @property
+    def known(self) -> KnownChain | None:
+        """How far it goes, and what configured the channel last; None where it is empty."""
+        head = self.tables.head
+        if head is None:
+            return None
+        newest = "SELECT height, block FROM configurations ORDER BY height DESC LIMIT 1"
+        return KnownChain(head.height, head.hash, *self._db.execute(newest).fetchone())
 
     def follow(self, block: ChannelBlock) -> None:
         """Take the next block in, whole; one that is here already changes nothing.
@@ -62,6 +75,9 @@ class Replica:
             time = 0 if head is None else head.time
             for transaction in block.transactions:
                 time = _clock(transaction, time)
+            if block.configuration is not None:
+                row = (block.number, block.configuration)
+                self._db.execute("INSERT INTO configurations VALUES (?, ?)", row)
             state = self.tables.add_block(Block(block.number, time, block.hash))
             try:
                 for transaction in block.transactions:

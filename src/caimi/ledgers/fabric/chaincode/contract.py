@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from caimi.contracts.execution import Execution
 from caimi.contracts.identifiers import Account
 from caimi.contracts.state import Overlay
+from caimi.errors.fabric import ChaincodeRefusal
 from caimi.errors.ledgers import CallInvalid
+from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
 from caimi.ledgers.fabric.keys import CLOCK, LEDGER, act_name, kept, state_name, value_of
 from caimi.ledgers.fabric.telling import EVENT, ToldAct, encode_told
 from caimi.ledgers.machine.calls import SignedAct, decode_act
@@ -35,26 +37,6 @@ MAX_SKEW: Final = 5
 TICK_SECONDS: Final = 5
 """How far apart ticks are at least: each undoes what was endorsed before it."""
 _MAX_NUMBER: Final = 20  # digits
-
-
-class Stub(Protocol):
-    """What one transaction may do at a peer. It reads what was there before, not what it wrote."""
-
-    def get(self, name: str) -> bytes | None:
-        """Give a value, or None."""
-
-    def put(self, name: str, value: bytes) -> None:
-        """Write a value, which is not empty."""
-
-    def delete(self, name: str) -> None:
-        """Delete a value."""
-
-    def tell(self, event: str, payload: bytes) -> None:
-        """Set the transaction's one event."""
-
-
-class NotEndorsed(Exception):
-    """A transaction that this organisation does not sign; says why."""
 
 
 class ActStatus(StrEnum):
@@ -78,26 +60,27 @@ class Chaincode:
     guardian: bytes
     clock: Callable[[], int]
 
-    def invoke(self, stub: Stub, function: str, arguments: Sequence[bytes]) -> bytes:
-        """Try a transaction; gives its answer.
+    def invoke(self, stub: ChaincodeStub) -> bytes:
+        """Try a transaction; gives its answer (port `ChaincodeContract`).
 
         Raises:
-            NotEndorsed: it is not to be, and nothing it wrote counts.
+            ChaincodeRefusal: it is not to be endorsed, and nothing it wrote counts.
         """
-        match function, arguments:
-            case "found", []:
+        match list(stub.arguments):
+            case [b"found"]:
                 return self._found(stub)
-            case "tick", [time]:
+            case [b"tick", time]:
                 return self._tick(stub, _number(time))
-            case "acts", [height, *acts] if 0 < len(acts) <= MAX_ACTS:
+            case [b"acts", height, *acts] if 0 < len(acts) <= MAX_ACTS:
                 return self._carry_out(stub, _number(height), acts)
-            case "about", []:
+            case [b"about"]:
                 return encode_value((stub.get(LEDGER), _time(stub)))
-        raise NotEndorsed(f"{function[:40]!r} with {len(arguments)} arguments is nothing here.")
+        called = stub.arguments[0][:40] if stub.arguments else b""
+        raise ChaincodeRefusal(f"{called!r} of {len(stub.arguments)} arguments is nothing here.")
 
-    def _found(self, stub: Stub) -> bytes:
+    def _found(self, stub: ChaincodeStub) -> bytes:
         if stub.get(LEDGER) is not None:
-            raise NotEndorsed("The ledger was founded before.")
+            raise ChaincodeRefusal("The ledger was founded before.")
         stub.put(LEDGER, self.rules.ledger.encode())
         frame = Overlay(_PeerState(stub))
         first = Execution(frame, 0, _time(stub), Account(self.administrator))
@@ -105,18 +88,18 @@ class Chaincode:
         frame.commit()
         return b""
 
-    def _tick(self, stub: Stub, time: int) -> bytes:
+    def _tick(self, stub: ChaincodeStub, time: int) -> bytes:
         now = _time(stub)
         if time < now + TICK_SECONDS:
-            raise NotEndorsed(f"It is {now} here: {time} is not {TICK_SECONDS} seconds later.")
+            raise ChaincodeRefusal(f"It is {now} here: {time} is not {TICK_SECONDS} seconds later.")
         if time > self.clock() + MAX_SKEW:
-            raise NotEndorsed(f"{time} is ahead of this organisation's clock.")
+            raise ChaincodeRefusal(f"{time} is ahead of this organisation's clock.")
         stub.put(CLOCK, time.to_bytes(8))
         return b""
 
-    def _carry_out(self, stub: Stub, height: int, raws: Sequence[bytes]) -> bytes:
+    def _carry_out(self, stub: ChaincodeStub, height: int, raws: Sequence[bytes]) -> bytes:
         if stub.get(LEDGER) != self.rules.ledger.encode():
-            raise NotEndorsed(f"{self.rules.ledger} was not founded here.")
+            raise ChaincodeRefusal(f"{self.rules.ledger} was not founded here.")
         time = _time(stub)
         frame = Overlay(_PeerState(stub))
         told: dict[str, ToldAct] = {}
@@ -138,8 +121,10 @@ class Chaincode:
             frame.commit()
             payload = encode_told(tuple(told.values()))
             if len(payload) > MAX_TOLD_BYTES:
-                raise NotEndorsed(f"It would tell {len(payload)} bytes: at most {MAX_TOLD_BYTES}.")
-            stub.tell(EVENT, payload)
+                raise ChaincodeRefusal(
+                    f"It would tell {len(payload)} bytes: at most {MAX_TOLD_BYTES}."
+                )
+            stub.raise_event(EVENT, payload)
         return encode_value(tuple(statuses))
 
     def _admitted(self, raw: bytes, time: int) -> SignedAct:
@@ -151,7 +136,7 @@ class Chaincode:
 class _PeerState:
     """The contracts' state as a peer keeps it (port `State`)."""
 
-    def __init__(self, stub: Stub) -> None:
+    def __init__(self, stub: ChaincodeStub) -> None:
         self._stub = stub
 
     def get(self, key: bytes) -> bytes | None:
@@ -165,7 +150,7 @@ class _PeerState:
         self._stub.delete(state_name(key))
 
 
-def _time(stub: Stub) -> int:
+def _time(stub: ChaincodeStub) -> int:
     return int.from_bytes(stub.get(CLOCK) or b"")
 
 
@@ -175,4 +160,4 @@ def _number(text: bytes) -> int:
         number = int(text)
         if number < 1 << 63:
             return number
-    raise NotEndorsed(f"{text[:40]!r} is no number.")
+    raise ChaincodeRefusal(f"{text[:40]!r} is no number.")
