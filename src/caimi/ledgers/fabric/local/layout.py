@@ -82,6 +82,11 @@ class LocalOrganisation:
         return self.folder / "ca.pem"
 
     @property
+    def authority_key(self) -> Path:
+        """The key that certifies members: who has it is anybody in this organisation."""
+        return self.folder / "ca.key"
+
+    @property
     def peer(self) -> Member:
         return Member(self.msp, self.folder / "members" / "peer")
 

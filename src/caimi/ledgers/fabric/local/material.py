@@ -7,6 +7,7 @@ from pathlib import Path
 
 from caimi.ledgers.fabric.local.authorities import KeyedCertificate, LocalAuthority
 from caimi.ledgers.fabric.local.layout import LocalLayout, LocalOrganisation, Member
+from caimi.ledgers.fabric.msp.identity import read_certificate, read_key
 from caimi.ledgers.fabric.msp.membership import MspRole
 from caimi.whole_files import write_whole
 
@@ -19,12 +20,28 @@ def make_material(layout: LocalLayout) -> None:
         _make(organisation, members, ("peer", "chaincode", "client"))
 
 
+def open_authority(organisation: LocalOrganisation) -> LocalAuthority:
+    """Give an organisation's authority, which certifies more members.
+
+    Raises:
+        FabricIdentityInvalid: its files are damaged.
+        OSError: as the system says.
+    """
+    return LocalAuthority(
+        KeyedCertificate(
+            read_certificate(organisation.member_root.read_bytes()),
+            read_key(organisation.authority_key.read_bytes()),
+        )
+    )
+
+
 def _make(
     organisation: LocalOrganisation, members: dict[str, MspRole], ends: tuple[str, ...]
 ) -> None:
     authority = LocalAuthority.create(organisation.msp, "ca")
     tls = LocalAuthority.create(organisation.msp, "tlsca")
     _public(organisation.member_root, authority.pem)
+    write_whole(organisation.authority_key, authority.key_pem)
     _public(organisation.tls_root, tls.pem)
     for name, role in members.items():
         member = Member(organisation.msp, organisation.folder / "members" / name)
