@@ -258,3 +258,11 @@ class ChaincodeStreamInvalid(FabricError):
     code = "CAIMI-F028"
     why = "The messages that Fabric's peers send are checked before anything is done with them."
     next_step = "See that only your organisation's peer can reach the chaincode's port."
+
+
+class FabricChannelMissing(FabricRefused):
+    """A peer is not on the channel."""
+
+    code = "CAIMI-F029"
+    why = "The channel has another name, or the peer was never joined to it."
+    next_step = "Correct the channel's name in caimi.toml, or join the peer to it."

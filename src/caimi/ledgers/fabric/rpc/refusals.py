@@ -18,6 +18,7 @@ from caimi.errors.fabric import (
     FabricAccessDenied,
     FabricChaincodeMissing,
     FabricChaincodeRefused,
+    FabricChannelMissing,
     FabricEndorsersDisagree,
     FabricPeerNotTrusted,
     FabricPeersMissing,
@@ -39,8 +40,12 @@ _HANDSHAKE: Final = re.compile(
 )
 _CHAINCODE: Final = re.compile(r"chaincode response (?P<status>\d+), (?P<said>.*)", re.DOTALL)
 _PEERS: Final = re.compile(
-    r"no peers available|no combination of peers|no endorsement combination|no orderer|"
+    r"no combination of peers|no endorsement combination|no orderer|"
     r"failed to select a set of endorsers"
+)
+_CHANNEL: Final = re.compile(
+    r"failed to get config for channel|could not get last config for channel|"
+    r"channel .* not found"
 )
 _WORDS: Final = (
     (re.compile(r"ProposalResponsePayloads do not match"), FabricEndorsersDisagree),
@@ -50,10 +55,12 @@ _WORDS: Final = (
             r"make sure the chaincode .* has been successfully defined|chaincode .* not found|"
             r"cannot retrieve package for chaincode|could not launch chaincode|"
             r"exists, but chaincode is not installed|connection to .* failed|"
-            r"could not build chaincode|chaincode registration failed"
+            r"could not build chaincode|chaincode registration failed|"
+            r"no peers available to evaluate chaincode|No metadata was found for chaincode"
         ),
         FabricChaincodeMissing,
     ),
+    (_CHANNEL, FabricChannelMissing),
     (
         re.compile(
             r"access denied|creator org unknown|signature set did not satisfy|"
@@ -126,7 +133,7 @@ def is_gone(refused: RefusedCall) -> bool:
     return (
         refused.code in _GONE
         and not refused.details
-        and not any(pattern.search(refused.said) for pattern in (_HANDSHAKE, _PEERS))
+        and not any(pattern.search(refused.said) for pattern in (_HANDSHAKE, _PEERS, _CHANNEL))
     )
 
 
