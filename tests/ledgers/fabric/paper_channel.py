@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
-from caimi.ledgers.fabric.local.layout import LocalOrganisation, Member
+from caimi.ledgers.fabric.local.layout import LocalMember, LocalOrganisation
 from caimi.ledgers.fabric.local.material import open_authority
 from caimi.ledgers.fabric.local.network import lay_out
 from caimi.ledgers.fabric.msp.identity import MspIdentity, MspSigner, fresh_nonce
@@ -139,7 +139,7 @@ class PaperChannel:
         self.genesis = self.layout.genesis.read_bytes()
         self.name = ledger_name(_hash(self.genesis))
         orderers = self.layout.orderers
-        self.orderer = Member(orderers.msp, orderers.folder / "members" / "orderer").signer()
+        self.orderer = LocalMember(orderers.msp, orderers.folder / "members" / "orderer").signer()
         self.user = self.layout.organisations[0].user.signer()
         self.peers = [each.peer.signer() for each in self.layout.organisations]
 

@@ -14,7 +14,7 @@ PORTS_OF_ORDERER: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class LocalMember:
     """A folder with one member's certificate (`cert.pem`) and key (`key.pem`)."""
 
     msp: str
@@ -87,20 +87,20 @@ class LocalOrganisation:
         return self.folder / "ca.key"
 
     @property
-    def peer(self) -> Member:
-        return Member(self.msp, self.folder / "members" / "peer")
+    def peer(self) -> LocalMember:
+        return LocalMember(self.msp, self.folder / "members" / "peer")
 
     @property
-    def admin(self) -> Member:
-        return Member(self.msp, self.folder / "members" / "admin")
+    def admin(self) -> LocalMember:
+        return LocalMember(self.msp, self.folder / "members" / "admin")
 
     @property
-    def user(self) -> Member:
-        return Member(self.msp, self.folder / "members" / "user")
+    def user(self) -> LocalMember:
+        return LocalMember(self.msp, self.folder / "members" / "user")
 
-    def end(self, name: str) -> Member:
+    def end(self, name: str) -> LocalMember:
         """Give the TLS certificate of `peer`, `chaincode` or `client`."""
-        return Member(self.msp, self.folder / "tls" / name)
+        return LocalMember(self.msp, self.folder / "tls" / name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class ChaincodeCallArguments:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedCall:
+class ProposedCall:
     """A proposal and the id that its transaction has."""
 
     transaction: str
@@ -55,7 +55,7 @@ def transaction_id(nonce: bytes, creator: bytes) -> str:
     return hashlib.sha256(nonce + creator).hexdigest()
 
 
-def propose(signer: MspSigner, call: ChaincodeCallArguments) -> SignedCall:
+def propose(signer: MspSigner, call: ChaincodeCallArguments) -> ProposedCall:
     """Sign a call, under a fresh id."""
     nonce = fresh_nonce()
     transaction = transaction_id(nonce, signer.encoded)
@@ -84,7 +84,7 @@ def propose(signer: MspSigner, call: ChaincodeCallArguments) -> SignedCall:
         header=header.SerializeToString(), payload=payload.SerializeToString()
     ).SerializeToString()
     signed = SignedProposal(proposal_bytes=encoded, signature=signer.sign(encoded))
-    return SignedCall(transaction, signed)
+    return ProposedCall(transaction, signed)
 
 
 def signed_envelope(signer: MspSigner, channel_header: ChannelHeader, data: bytes) -> Envelope:
