@@ -45,6 +45,8 @@ ABORTED, GONE = grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE
         (ABORTED, "error validating proposal: access denied: channel [c]", FabricAccessDenied),
         (ABORTED, "no combination of peers can be derived", FabricPeersMissing),
         (ABORTED, "something else", FabricRefused),
+        (GONE, "no orderers could successfully process transaction", FabricUnavailable),
+        (ABORTED, "error sending: chaincode stream terminated", FabricChaincodeMissing),
         (GONE, "failed to connect to all addresses", FabricUnavailable),
         (GONE, "Ssl handshake failed: CERTIFICATE_VERIFY_FAILED", FabricPeerNotTrusted),
         (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", FabricUnavailable),
@@ -74,7 +76,9 @@ def test_only_a_peer_that_was_not_reached_is_asked_again():
     assert is_gone(RefusedCall("peer:1", GONE, "Connection refused"))
     assert not is_gone(RefusedCall("peer:1", ABORTED, "Connection refused"))
     assert not is_gone(RefusedCall("peer:1", GONE, "CERTIFICATE_VERIFY_FAILED"))
-    assert not is_gone(RefusedCall("peer:1", GONE, "", (PeerDetail("p", "M", "said"),)))
+    details = (PeerDetail("p", "M", "said"),)
+    assert not is_gone(RefusedCall("peer:1", GONE, "", details))
+    assert is_gone(RefusedCall("peer:1", GONE, "no orderers could process it", details))
 
 
 def test_details_are_read_from_the_trailer():
