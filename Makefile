@@ -157,7 +157,7 @@ onnx-fuzz: dev ## Compare compiled operators with ONNX Runtime, from where docs/
 ##@ Maintain
 
 .PHONY: dev
-dev: $(VENV)/.dev $(VENV)/.project $(VENV)/oldest-pip/.installed $(EVM)/node_modules/.installed ## Install everything for development
+dev: $(VENV)/.dev $(VENV)/.project $(VENV)/oldest-pip/.installed $(EVM)/node_modules/.installed fabric ## Install everything for development
 
 .PHONY: errors
 errors: $(VENV)/.runtime $(VENV)/.project ## Write docs/errors.md from the exceptions

@@ -133,7 +133,7 @@ class FabricChaincodeMissing(FabricRefused):
         "It is not installed on the peer, its definition is not committed on the channel, or its "
         "process cannot be reached by the peer."
     )
-    next_step = "Start the chaincode's process; if it runs, look at the steps in docs/fabric.md."
+    next_step = "Start the chaincode's process; if it runs, have its definition put on the channel."
 
 
 class FabricChaincodeRefused(FabricRefused):
@@ -193,7 +193,7 @@ class FabricPolicyNotMet(FabricError):
 
     code = "CAIMI-F020"
     why = "Not enough organisations signed the same result, or a signature is not valid."
-    next_step = "Have more organisations endorse it; see the policy with `peer lifecycle`."
+    next_step = "Have more organisations endorse it: the chaincode's definition says which."
 
 
 class FabricTransactionInvalid(FabricError):
@@ -258,3 +258,11 @@ class ChaincodeStreamInvalid(FabricError):
     code = "CAIMI-F028"
     why = "The messages that Fabric's peers send are checked before anything is done with them."
     next_step = "See that only your organisation's peer can reach the chaincode's port."
+
+
+class FabricChannelMissing(FabricRefused):
+    """A peer is not on the channel."""
+
+    code = "CAIMI-F029"
+    why = "The channel has another name, or the peer was never joined to it."
+    next_step = "Correct the channel's name in caimi.toml, or join the peer to it."

@@ -20,7 +20,8 @@ def read_message(
         FabricError: as `error`; the bytes are no such message.
     """
     try:
-        return kind.FromString(encoded)
+        found: Message = kind.FromString(encoded)
     except (DecodeError, ValueError):
         name = what or kind.DESCRIPTOR.name
         raise error(f"{len(encoded)} bytes that should be a {name} are none.") from None
+    return found

@@ -224,12 +224,12 @@ class PeerStream:
             raise ChaincodeRefusal(_GONE)
         if key in self._waiting:
             raise ChaincodeRefusal("The contract asks for two keys at a time.")
-        waiting = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[key] = waiting
         try:
             await self._send(
                 ChaincodeMessage(
-                    type=kind,
+                    type=ChaincodeMessage.Type.Name(kind),
                     payload=payload,
                     txid=request.transaction,
                     channel_id=request.channel,

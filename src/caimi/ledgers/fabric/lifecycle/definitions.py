@@ -40,6 +40,7 @@ _VALIDATE: Final = "vscc"
 _PATIENCE: Final = 30.0
 _PAUSE: Final = 0.1
 _SOON: Final = (
+    FabricChaincodeMissing,
     FabricPeersMissing,
     FabricEndorsersDisagree,
     FabricReadConflict,
@@ -232,7 +233,5 @@ async def _of_peer(
 
 
 def _is_absent(refused: FabricRefused) -> bool:
-    return isinstance(refused, FabricChaincodeMissing) or any(
-        words in refused.what
-        for words in ("is not defined", "could not fetch approved", "not found", "404")
-    )
+    words = ("is not defined", "could not fetch approved", "not found")
+    return any(each in refused.what for each in words)

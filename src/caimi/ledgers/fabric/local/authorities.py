@@ -81,6 +81,11 @@ class LocalAuthority:
         """The authority's certificate."""
         return self._own.pem
 
+    @property
+    def key_pem(self) -> bytes:
+        """The authority's key: a secret."""
+        return self._own.key_pem
+
     def member(self, name: str, role: MspRole, lasts: timedelta = _LASTS) -> KeyedCertificate:
         """Certify a member in a role."""
         unit = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, role.value)
@@ -110,7 +115,7 @@ class LocalAuthority:
 
     def _certify(
         self,
-        subject: list[x509.NameAttribute],
+        subject: list[x509.NameAttribute[str]],
         lasts: timedelta,
         extensions: list[x509.ExtensionType],
     ) -> KeyedCertificate:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from caimi.errors.fabric import FabricChaincodeRefused
 from caimi.ledgers.fabric.chaincode.process import ChaincodePlace
 from caimi.ledgers.fabric.lifecycle.definitions import (
     ChaincodeDefinition,
     approve,
     commit,
     install,
+    patiently,
 )
 from caimi.ledgers.fabric.lifecycle.packages import (
     ChaincodePackage,
@@ -95,6 +98,22 @@ async def put_on_channel(network: LocalNetwork, chaincode: LocalChaincode) -> No
     async with network.connection(first) as connection:
         gateway = GatewayClient(connection, first.admin.signer(), network.layout.channel)
         await commit(gateway, chaincode.definition)
+    await asyncio.gather(
+        *(_known(network, chaincode, each) for each in network.layout.organisations)
+    )
+
+
+async def _known(
+    network: LocalNetwork, chaincode: LocalChaincode, organisation: LocalOrganisation
+) -> None:
+    """Wait until an organisation's peer finds all whose endorsement a call needs.
+
+    They are asked for nothing, which any contract refuses.
+    """
+    async with network.connection(organisation) as connection:
+        gateway = GatewayClient(connection, organisation.user.signer(), network.layout.channel)
+        with contextlib.suppress(FabricChaincodeRefused):
+            await patiently(lambda: gateway.endorse(chaincode.definition.name))
 
 
 async def _put(

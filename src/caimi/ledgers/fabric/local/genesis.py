@@ -57,7 +57,7 @@ def genesis_block(layout: LocalLayout) -> bytes:
     )
     envelope = common.Envelope(payload=payload.SerializeToString()).SerializeToString()
     first = common.LastConfig(index=0)
-    known = {
+    known: dict[int, Any] = {
         common.SIGNATURES: common.OrdererBlockMetadata(last_config=first),
         common.LAST_CONFIG: first,
     }

@@ -14,7 +14,7 @@ PORTS_OF_ORDERER: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class LocalMember:
     """A folder with one member's certificate (`cert.pem`) and key (`key.pem`)."""
 
     msp: str
@@ -82,20 +82,25 @@ class LocalOrganisation:
         return self.folder / "ca.pem"
 
     @property
-    def peer(self) -> Member:
-        return Member(self.msp, self.folder / "members" / "peer")
+    def authority_key(self) -> Path:
+        """The key that certifies members: who has it is anybody in this organisation."""
+        return self.folder / "ca.key"
 
     @property
-    def admin(self) -> Member:
-        return Member(self.msp, self.folder / "members" / "admin")
+    def peer(self) -> LocalMember:
+        return LocalMember(self.msp, self.folder / "members" / "peer")
 
     @property
-    def user(self) -> Member:
-        return Member(self.msp, self.folder / "members" / "user")
+    def admin(self) -> LocalMember:
+        return LocalMember(self.msp, self.folder / "members" / "admin")
 
-    def end(self, name: str) -> Member:
+    @property
+    def user(self) -> LocalMember:
+        return LocalMember(self.msp, self.folder / "members" / "user")
+
+    def end(self, name: str) -> LocalMember:
         """Give the TLS certificate of `peer`, `chaincode` or `client`."""
-        return Member(self.msp, self.folder / "tls" / name)
+        return LocalMember(self.msp, self.folder / "tls" / name)
 
 
 @dataclass(frozen=True, slots=True)

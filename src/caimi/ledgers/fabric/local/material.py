@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from caimi.ledgers.fabric.local.authorities import KeyedCertificate, LocalAuthority
-from caimi.ledgers.fabric.local.layout import LocalLayout, LocalOrganisation, Member
+from caimi.ledgers.fabric.local.layout import LocalLayout, LocalMember, LocalOrganisation
+from caimi.ledgers.fabric.msp.identity import read_certificate, read_key
 from caimi.ledgers.fabric.msp.membership import MspRole
 from caimi.whole_files import write_whole
 
@@ -19,15 +20,31 @@ def make_material(layout: LocalLayout) -> None:
         _make(organisation, members, ("peer", "chaincode", "client"))
 
 
+def open_authority(organisation: LocalOrganisation) -> LocalAuthority:
+    """Give an organisation's authority, which certifies more members.
+
+    Raises:
+        FabricIdentityInvalid: its files are damaged.
+        OSError: as the system says.
+    """
+    return LocalAuthority(
+        KeyedCertificate(
+            read_certificate(organisation.member_root.read_bytes()),
+            read_key(organisation.authority_key.read_bytes()),
+        )
+    )
+
+
 def _make(
     organisation: LocalOrganisation, members: dict[str, MspRole], ends: tuple[str, ...]
 ) -> None:
     authority = LocalAuthority.create(organisation.msp, "ca")
     tls = LocalAuthority.create(organisation.msp, "tlsca")
     _public(organisation.member_root, authority.pem)
+    write_whole(organisation.authority_key, authority.key_pem)
     _public(organisation.tls_root, tls.pem)
     for name, role in members.items():
-        member = Member(organisation.msp, organisation.folder / "members" / name)
+        member = LocalMember(organisation.msp, organisation.folder / "members" / name)
         keyed = authority.member(f"{name}.{organisation.msp}", role)
         _keep(member, keyed)
         if role in (MspRole.PEER, MspRole.ORDERER):
@@ -36,12 +53,14 @@ def _make(
         _keep(organisation.end(name), tls.end(f"{name}.{organisation.msp}"))
 
 
-def _keep(member: Member, keyed: KeyedCertificate) -> None:
+def _keep(member: LocalMember, keyed: KeyedCertificate) -> None:
     _public(member.certificate, keyed.pem)
     write_whole(member.key, keyed.key_pem)
 
 
-def _msp_folder(organisation: LocalOrganisation, member: Member, keyed: KeyedCertificate) -> None:
+def _msp_folder(
+    organisation: LocalOrganisation, member: LocalMember, keyed: KeyedCertificate
+) -> None:
     """Write the MSP folder of a peer or an orderer."""
     folder = member.folder / "msp"
     _public(folder / "cacerts" / "ca.pem", organisation.member_root.read_bytes())

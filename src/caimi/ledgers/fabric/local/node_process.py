@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import sys
@@ -18,7 +17,13 @@ _STOP_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.02
 _TAIL_BYTES: Final = 2_000
 _LOG_BYTES: Final = 16 << 20
-_DIE_WITH_PARENT: Final = 1
+_DIE_WITH_PARENT: Final = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+"""Has the kernel kill what it becomes when the process that started it ends (Linux)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,13 @@ class NodeProcess:
                 log.replace(log.with_suffix(".log.1"))
             with log.open("ab") as output:
                 process = await asyncio.create_subprocess_exec(
-                    *command.arguments,
+                    *_tied(command.arguments),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
                     cwd=command.folder,
                     env={"PATH": os.environ.get("PATH", os.defpath), **command.environment},
                     start_new_session=True,  # an interrupt at the terminal is this program's
-                    preexec_fn=_die_with_parent if sys.platform == "linux" else None,
                 )
         except OSError as error:
             raise FabricNodeFailed(f"{command.name} cannot be started: {error}.") from error
@@ -142,10 +146,8 @@ async def _answers(port: int) -> bool:
     return True
 
 
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when the one that started it ends."""
-    assert _libc is not None
-    _libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+def _tied(arguments: Sequence[str]) -> Sequence[str]:
+    """Give the command line of a program that does not outlive this process, where that can be."""
+    if sys.platform != "linux":
+        return arguments
+    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *arguments]

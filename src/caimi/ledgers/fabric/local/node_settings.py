@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from caimi.ledgers.fabric.local.layout import LocalLayout, LocalOrganisation, Member
+from caimi.ledgers.fabric.local.layout import LocalLayout, LocalMember, LocalOrganisation
 from caimi.whole_files import write_whole
 
 BUILDER: Final = "ccaas"
@@ -50,7 +50,7 @@ def _write(place: Path, settings: dict[str, Any]) -> None:
 
 def _orderer(layout: LocalLayout) -> dict[str, Any]:
     end = layout.orderers.end("orderer")
-    member = Member(layout.orderers.msp, layout.orderers.folder / "members" / "orderer")
+    member = LocalMember(layout.orderers.msp, layout.orderers.folder / "members" / "orderer")
     data = orderer_folder(layout)
     roots = [str(root) for root in layout.tls_roots]
     tls = {

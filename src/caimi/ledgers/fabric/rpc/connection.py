@@ -67,10 +67,14 @@ class PeerEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class CallPatience:
-    """How long a call waits, in seconds: for one answer, and for a peer that cannot be reached."""
+    """How long a call waits, in seconds.
+
+    For one answer; for peers that cannot be reached; for peers that lag behind each other.
+    """
 
     answer: float = 30.0
     reach: float = 10.0
+    agree: float = 2.0
 
 
 class PeerConnection:

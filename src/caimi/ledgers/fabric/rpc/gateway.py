@@ -6,12 +6,15 @@ down; `submit` may send them any number of times, and of one id only the first i
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from caimi.errors.fabric import (
-    FabricAnswerInvalid,
+    FabricEndorsersDisagree,
+    FabricPeersMissing,
     FabricPolicyNotMet,
     FabricReadConflict,
     FabricTransactionInvalid,
@@ -36,11 +39,12 @@ from caimi.ledgers.fabric.verification.envelopes import (
     EndorsedOutcome,
     read_envelope,
     read_outcome,
-    unsigned_envelope,
 )
 
 _SERVICE: Final = "/gateway.Gateway/"
 COMMIT_SECONDS: Final = 60.0
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 0.5
 _CONFLICTS: Final = frozenset({"MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT"})
 
 
@@ -108,14 +112,35 @@ class GatewayClient:
     ) -> EndorsedTransaction:
         """Have a call endorsed, by `organisations` or by whom the policy asks for, and sign it.
 
+        Peers that are not known to each other yet, or lag, are asked again for as long as the
+        connection's patience is.
+
         Raises:
             FabricUnavailable: no peer was reached.
+            FabricPeersMissing: too few peers of the organisations are there.
             FabricEndorsersDisagree: organisations gave different answers.
             FabricRefused: a peer refuses, or the chaincode does.
             FabricAnswerInvalid: what came back is not what was proposed.
         """
-        arguments_ = ChaincodeCallArguments(self.channel, chaincode, arguments, transient or {})
-        call = propose(self.signer, arguments_)
+        call = ChaincodeCallArguments(self.channel, chaincode, arguments, transient or {})
+        began, pause = time.monotonic(), _FIRST_PAUSE
+        while True:
+            try:
+                return await self._endorse(call, organisations)
+            except FabricPeersMissing:
+                patience = self.connection.patience.reach
+                if time.monotonic() + pause - began > patience:
+                    raise
+            except FabricEndorsersDisagree:
+                if time.monotonic() + pause - began > self.connection.patience.agree:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def _endorse(
+        self, arguments: ChaincodeCallArguments, organisations: Sequence[str]
+    ) -> EndorsedTransaction:
+        call = propose(self.signer, arguments)
         request = EndorseRequest(
             transaction_id=call.transaction,
             channel_id=self.channel,
@@ -124,24 +149,10 @@ class GatewayClient:
         )
         answer = await self.connection.ask(f"{_SERVICE}Endorse", request, EndorseResponse)
         prepared = answer.prepared_transaction
-        self._check_prepared(call.transaction, chaincode, prepared.payload)
+        call.check(prepared.payload, self.connection.endpoint.address)
         signature = self.signer.sign(prepared.payload)
         envelope = Envelope(payload=prepared.payload, signature=signature).SerializeToString()
         return EndorsedTransaction.read(envelope)
-
-    def _check_prepared(self, transaction: str, chaincode: str, payload: bytes) -> None:
-        """Sign nothing but what was asked: a peer makes the envelope."""
-        made = unsigned_envelope(Envelope(payload=payload).SerializeToString())
-        if (
-            made.transaction != transaction
-            or made.channel != self.channel
-            or made.creator != self.signer.encoded
-            or read_outcome(made).chaincode != chaincode
-        ):
-            raise FabricAnswerInvalid(
-                f"{self.connection.endpoint.address} gave another transaction to sign than "
-                f"{transaction}."
-            )
 
     async def submit(self, endorsed: EndorsedTransaction) -> None:
         """Hand a transaction to the orderer. It may be handed in again: it counts once.

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from caimi.errors.fabric import FabricAnswerInvalid
 from caimi.ledgers.fabric.msp.identity import MspSigner, fresh_nonce
 from caimi.ledgers.fabric.protos.common.common_pb2 import (
     ENDORSER_TRANSACTION,
@@ -27,6 +28,7 @@ from caimi.ledgers.fabric.protos.peer.proposal_pb2 import (
     Proposal,
     SignedProposal,
 )
+from caimi.ledgers.fabric.verification.envelopes import read_outcome, unsigned_envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,29 @@ class ChaincodeCallArguments:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedCall:
+class ProposedCall:
     """A proposal and the id that its transaction has."""
 
     transaction: str
     proposal: SignedProposal
+    channel_header: bytes
+    signature_header: bytes
+    payload: bytes
+    """As it is in the transaction: without what is transient."""
+
+    def check(self, prepared: bytes, by: str) -> None:
+        """See that the payload to be signed, which a peer has made, is of this call.
+
+        Raises:
+            FabricAnswerInvalid: it is another transaction's.
+        """
+        made = unsigned_envelope(Envelope(payload=prepared).SerializeToString())
+        if (
+            made.channel_header != self.channel_header
+            or made.signature_header != self.signature_header
+            or read_outcome(made).proposed != self.payload
+        ):
+            raise FabricAnswerInvalid(f"{by} gave another transaction to sign than was proposed.")
 
 
 def transaction_id(nonce: bytes, creator: bytes) -> str:
@@ -55,7 +75,7 @@ def transaction_id(nonce: bytes, creator: bytes) -> str:
     return hashlib.sha256(nonce + creator).hexdigest()
 
 
-def propose(signer: MspSigner, call: ChaincodeCallArguments) -> SignedCall:
+def propose(signer: MspSigner, call: ChaincodeCallArguments) -> ProposedCall:
     """Sign a call, under a fresh id."""
     nonce = fresh_nonce()
     transaction = transaction_id(nonce, signer.encoded)
@@ -84,7 +104,8 @@ def propose(signer: MspSigner, call: ChaincodeCallArguments) -> SignedCall:
         header=header.SerializeToString(), payload=payload.SerializeToString()
     ).SerializeToString()
     signed = SignedProposal(proposal_bytes=encoded, signature=signer.sign(encoded))
-    return SignedCall(transaction, signed)
+    kept = ChaincodeProposalPayload(input=payload.input).SerializeToString()
+    return ProposedCall(transaction, signed, header.channel_header, header.signature_header, kept)
 
 
 def signed_envelope(signer: MspSigner, channel_header: ChannelHeader, data: bytes) -> Envelope:

@@ -18,6 +18,7 @@ from caimi.errors.fabric import (
     FabricAccessDenied,
     FabricChaincodeMissing,
     FabricChaincodeRefused,
+    FabricChannelMissing,
     FabricEndorsersDisagree,
     FabricPeerNotTrusted,
     FabricPeersMissing,
@@ -39,8 +40,13 @@ _HANDSHAKE: Final = re.compile(
 )
 _CHAINCODE: Final = re.compile(r"chaincode response (?P<status>\d+), (?P<said>.*)", re.DOTALL)
 _PEERS: Final = re.compile(
-    r"no peers available|no combination of peers|no endorsement combination|no orderer|"
+    r"no combination of peers|no endorsement combination|"
     r"failed to select a set of endorsers"
+)
+_ORDERERS: Final = re.compile(r"no orderer|no broadcasters")
+_CHANNEL: Final = re.compile(
+    r"failed to get config for channel|could not get last config for channel|"
+    r"channel .* not found"
 )
 _WORDS: Final = (
     (re.compile(r"ProposalResponsePayloads do not match"), FabricEndorsersDisagree),
@@ -50,10 +56,13 @@ _WORDS: Final = (
             r"make sure the chaincode .* has been successfully defined|chaincode .* not found|"
             r"cannot retrieve package for chaincode|could not launch chaincode|"
             r"exists, but chaincode is not installed|connection to .* failed|"
-            r"could not build chaincode|chaincode registration failed"
+            r"could not build chaincode|chaincode registration failed|"
+            r"chaincode stream terminated|no peers available to evaluate chaincode|"
+            r"No metadata was found for chaincode"
         ),
         FabricChaincodeMissing,
     ),
+    (_CHANNEL, FabricChannelMissing),
     (
         re.compile(
             r"access denied|creator org unknown|signature set did not satisfy|"
@@ -122,24 +131,29 @@ def read_details(encoded: bytes) -> tuple[PeerDetail, ...]:
 
 
 def is_gone(refused: RefusedCall) -> bool:
-    """Tell whether the peer itself was not reached, so that the same may be asked again."""
-    return (
-        refused.code in _GONE
-        and not refused.details
-        and not any(pattern.search(refused.said) for pattern in (_HANDSHAKE, _PEERS))
-    )
+    """Tell whether the peer, or every orderer, was not reached: the same may be asked again."""
+    if refused.code not in _GONE:
+        return False
+    if _ORDERERS.search(refused.said):
+        return True
+    known = any(pattern.search(refused.said) for pattern in (_HANDSHAKE, _PEERS, _CHANNEL))
+    return not refused.details and not known
 
 
 def unreachable(refused: RefusedCall) -> LedgerError:
     """Give the error for a peer that was not reached."""
     if _HANDSHAKE.search(refused.said):
         return FabricPeerNotTrusted(f"{refused.address}: {refused.shown()}")
+    if _ORDERERS.search(refused.said):
+        return FabricUnavailable(f"{refused.address} reaches no orderer: {refused.shown()}")
     return FabricUnavailable(f"{refused.address} was not reached: {refused.shown()}")
 
 
 def named_error(refused: RefusedCall) -> LedgerError:
     """Give the error that says why a call was refused."""
     where = f"{refused.address}: {refused.shown()}"
+    if is_gone(refused):
+        return unreachable(refused)
     for pattern, error in _WORDS:
         for text in refused.texts:
             if (found := pattern.search(text)) is not None:

@@ -58,7 +58,7 @@ class BlockEntry:
     @property
     def valid(self) -> bool:
         """Whether the peer says that it took effect."""
-        return self.code == _VALID
+        return bool(self.code == _VALID)
 
     @property
     def verdict(self) -> str:

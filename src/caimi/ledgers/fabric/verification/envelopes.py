@@ -116,6 +116,8 @@ class EndorsedOutcome:
     """What one chaincode call did, and the peers that say so."""
 
     chaincode: str
+    proposed: bytes
+    """The ChaincodeProposalPayload: what it was called with."""
     status: int
     result: bytes
     reads: tuple[StateRead, ...]
@@ -207,6 +209,7 @@ def read_outcome(signed: SignedPayload) -> EndorsedOutcome:
     reads, writes = read_sets(action.results)
     return EndorsedOutcome(
         action.chaincode_id.name,
+        outer.chaincode_proposal_payload,
         action.response.status,
         action.response.payload,
         reads,

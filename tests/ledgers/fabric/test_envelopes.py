@@ -1,0 +1,109 @@
+"""A transaction is its creator's, and what it does is what peers signed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paper_channel import LONG_AGO, PaperChannel, signer_of
+from test_chain import paper  # noqa: F401 - a fixture
+
+from caimi.errors import CaimiError
+from caimi.errors.fabric import (
+    FabricAnswerInvalid,
+    FabricIdentityExpired,
+    FabricPolicyNotMet,
+    FabricSignatureInvalid,
+)
+from caimi.ledgers.fabric.msp.membership import MspRole
+from caimi.ledgers.fabric.protos.common.common_pb2 import Envelope
+from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT
+from caimi.ledgers.fabric.verification.envelopes import (
+    StateWrite,
+    read_envelope,
+    read_outcome,
+)
+
+
+def endorse_check(paper: PaperChannel, envelope: bytes, at: datetime | None = None) -> None:  # noqa: F811
+    """Check all that a reader checks of a transaction under the channel's own policy."""
+    signed = read_envelope(envelope)
+    configuration = paper.begin().configuration
+    configuration.member(signed.check_creator(), at)
+    outcome = read_outcome(signed)
+    peers = [configuration.member(each, at) for each in outcome.check_endorsements()]
+    configuration.require(ENDORSEMENT, peers, "The transaction")
+
+
+def test_what_a_transaction_does_is_read(paper: PaperChannel):  # noqa: F811
+    envelope = paper.transaction(writes={"a": b"1", "b": b"2"}).envelope()
+    endorse_check(paper, envelope)
+    outcome = read_outcome(read_envelope(envelope))
+    assert outcome.writes == (StateWrite("trial", "a", b"1"), StateWrite("trial", "b", b"2"))
+    assert (outcome.status, outcome.result) == (200, b"done")
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_organisations_do_nothing(paper: PaperChannel, count: int):  # noqa: F811
+    envelope = paper.transaction(endorsers=paper.peers[:count]).envelope()
+    with pytest.raises(FabricPolicyNotMet):
+        endorse_check(paper, envelope)
+
+
+def test_one_organisations_two_signatures_are_one(paper: PaperChannel):  # noqa: F811
+    envelope = paper.transaction(endorsers=[paper.peers[0]] * 2).envelope()
+    with pytest.raises(FabricPolicyNotMet):
+        endorse_check(paper, envelope)
+
+
+def test_a_user_endorses_nothing(paper: PaperChannel):  # noqa: F811
+    users = [each.user.signer() for each in paper.layout.organisations]
+    with pytest.raises(FabricPolicyNotMet):
+        endorse_check(paper, paper.transaction(endorsers=users).envelope())
+
+
+def test_a_peer_whose_time_is_over_endorses_nothing_now(paper: PaperChannel):  # noqa: F811
+    own = paper.layout.organisations[0]
+    late = signer_of(paper.authority(own), own.msp, MspRole.PEER, lasts=LONG_AGO)
+    envelope = paper.transaction(endorsers=[late, paper.peers[1]]).envelope()
+    with pytest.raises(FabricIdentityExpired):
+        endorse_check(paper, envelope, datetime.now(UTC))
+    endorse_check(paper, envelope)
+
+
+def test_an_id_that_is_not_made_of_its_creator_is_refused(paper: PaperChannel):  # noqa: F811
+    envelope = paper.transaction(claimed_id="ab" * 32).envelope()
+    with pytest.raises(FabricAnswerInvalid, match="The id of transaction"):
+        endorse_check(paper, envelope)
+
+
+def test_a_transaction_of_another_chaincode_than_proposed_is_refused(
+    paper: PaperChannel,  # noqa: F811
+):
+    with pytest.raises(FabricAnswerInvalid, match="another chaincode"):
+        endorse_check(paper, paper.transaction(proposed_to="other").envelope())
+
+
+def test_who_did_not_sign_is_not_the_creator(paper: PaperChannel):  # noqa: F811
+    envelope = Envelope.FromString(paper.transaction().envelope())
+    envelope.signature = paper.peers[0].sign(envelope.payload)
+    with pytest.raises(FabricSignatureInvalid):
+        endorse_check(paper, envelope.SerializeToString())
+
+
+@given(st.integers(0, 2**32), st.integers(1, 255))
+def test_any_byte_of_an_envelope_that_is_changed_is_noticed(
+    paper: PaperChannel,  # noqa: F811
+    where: int,
+    mask: int,
+):
+    whole = _ONE.setdefault(id(paper), paper.transaction().envelope())
+    damaged = bytearray(whole)
+    damaged[where % len(damaged)] ^= mask
+    with pytest.raises(CaimiError):
+        endorse_check(paper, bytes(damaged))
+
+
+_ONE: dict[int, bytes] = {}
