@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from pathlib import Path
 
 from bench.result import Result, save, show, write_figures
 
@@ -24,13 +23,13 @@ BENCHMARKS = (
     "wasm_stream",
     "fuel",
     "publishing",
+    "wan",
     "gas",
     "relaying",
     "stores",
     "searching",
     "starting",
 )
-sys.path.append(str(Path(__file__).parent.parent / "tests"))  # the zoo of models is there
 LONG = ("memory", "growth", "agreement", "conformance")
 
 

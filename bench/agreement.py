@@ -57,17 +57,20 @@ def _rows(
         if expected[name].dtype.kind != "f":
             continue
         allowed = tolerance.absolute + tolerance.relative * np.abs(there)
-        errors = np.abs(simd[name] - there)
+        errors: Array = np.abs(simd[name].astype(np.float64) - there)
         used = float(np.max(np.divide(errors, allowed, where=allowed > 0, out=errors * 0)))
         cells = [
             f"{tolerance.absolute:.0e} + {tolerance.relative:.0e} x"
             if tolerance.absolute
             else "equal",
             _most(errors),
-            _most(f64[name] - there),
+            _most(f64[name].astype(np.float64) - there),
         ]
         if widened:
-            cells += [_most(each[name] - truth[name]) for each in (simd, f64, expected)]
+            cells += [
+                _most(each[name].astype(np.float64) - truth[name].astype(np.float64))
+                for each in (simd, f64, expected)
+            ]
         else:
             cells.append(f"{np.std(there):.2g}")
         label = name if model is OPERATORS else f"{model.name}: {name}"

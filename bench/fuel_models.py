@@ -193,8 +193,8 @@ def _gathers(to: Operators) -> None:
             to.add("Gather", table, to.input((count,), INT), axis=0)
             to.add("Gather", table, to.constant(to.random.integers(0, a, count), np.int64), axis=0)
         to.add("Add", to.input((1, count), INT), to.input((1, count), INT))
-        for kind in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"):
-            to.add(kind, to.input((1, count)), to.input((1, count)))
+        for comparison in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"):
+            to.add(comparison, to.input((1, count)), to.input((1, count)))
 
 
 def _axes(to: Operators) -> None:

@@ -44,8 +44,12 @@ def resizes(to: Operators) -> None:
         for _ in range(_TIMES):
             times = [1.0, 1.0, *(float(x) for x in to.random.choice([2.0, 2.0, 4.0, 3.0], 2))]
             x = to.input((1, to.between(1, 12), to.between(2, 20), to.between(2, 20)))
-            way = {"mode": mode, "coordinate_transformation_mode": coordinates}
-            to.add("Resize", x, "", to.constant(times), **way)
+            to.add(
+                "Resize",
+                *(x, "", to.constant(times)),
+                mode=mode,
+                coordinate_transformation_mode=coordinates,
+            )
 
 
 def tests(to: Operators) -> None:

@@ -45,13 +45,13 @@ class Operators:
         """Add weights."""
         return self.constant(self.random.standard_normal(shape))
 
-    def inner(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def inner(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add an operator that another one reads."""
         name = f"y{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def add(self, kind: str, *inputs: str, outputs: int = 1, **attributes: object) -> None:
+    def add(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> None:
         """Add an operator whose outputs are the graph's."""
         names = [f"y{len(self._nodes)}_{place}" for place in range(outputs)]
         self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))

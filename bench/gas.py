@@ -16,9 +16,9 @@ from bench.result import Result
 from caimi.composition.joining import join_ledgers
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import contract_creation
-from caimi.ledgers.evm.abi.interface import Value
+from caimi.ledgers.evm.abi.codec import Value
 from caimi.ledgers.evm.abi.quantities import hexed
-from caimi.ledgers.evm.administration.founding import EvmAdministered
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.contract import Contract

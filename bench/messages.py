@@ -15,12 +15,13 @@ from caimi.composition.joining import join_ledgers
 from caimi.hashing import keccak256
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation, nothing
+from caimi.ledgers.evm.abi.codec import Value
 from caimi.ledgers.evm.abi.quantities import hexed, quantity
-from caimi.ledgers.evm.administration.founding import EvmAdministered
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.transactions.fees import GWEI, Fees
 from caimi.ledgers.evm.transactions.outgoing import sign_call
-from caimi.ledgers.port import Account, Call, Committee, Ledger, LedgerId
+from caimi.ledgers.port import Account, Committee, Ledger, LedgerId
 from caimi.messaging.checkpoint import Attestation, make_committee
 from caimi.messaging.progress import Carried
 from caimi.messaging.relayer import Relayer
@@ -81,7 +82,7 @@ class Pair:
     user: LocalSigner
     secrets: tuple[bytes, ...]
     committee: Committee
-    message: Call[None]
+    message: EvmCall[None]
     _nonce: int = field(default=0, init=False)
 
     @property
@@ -158,7 +159,7 @@ async def joined_anvils(
             make_committee(0, threshold, accounts),
         )
         created = (await b.submit(contract_creation(b.id, "A recipient", CREATION), user)).effect
-        arguments = (Account(b.id, created).interoperable, bytes(31) + b"\1", [])
+        arguments: tuple[Value, ...] = (Account(b.id, created).interoperable, bytes(31) + b"\1", [])
         selector = keccak256(b"sendMessage(bytes,bytes,bytes[])")[:4]
         data = selector + encode(("bytes", "bytes", "bytes[]"), arguments)
         message = EvmCall(a.id, "Sending", a.deployment.contracts["messages"], data, 0, nothing)

@@ -13,7 +13,7 @@ from caimi.journal import Journal
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.local.anvil import AnvilOptions, running_anvil
+from caimi.ledgers.evm.local.anvil import AnvilOptions, fund, running_anvil
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import Depth
 from caimi.ledgers.port import Ledger, LedgerId
@@ -38,9 +38,30 @@ async def start_anvil(
     )
     accounts = dict.fromkeys((*funded, deployer.account), 10**24)
     await stack.enter_async_context(running_anvil(options, accounts))
-    chain = http_chain(f"eip155:{number}", options.url, Depth(0))
+    return await _deployed(stack, number, options.url, deployer)
+
+
+async def _deployed(
+    stack: AsyncExitStack, number: int, url: str, deployer: LocalSigner
+) -> EvmLedger:
+    chain = http_chain(f"eip155:{number}", url, Depth(0))
     stack.push_async_callback(chain.rpc.aclose)
     return EvmLedger(chain, await deploy(chain, deployer))
+
+
+@asynccontextmanager
+async def anvil_at(url: str, folder: Path) -> AsyncIterator[tuple[Context, EvmLedger]]:
+    """An anvil of somewhere else, and a publisher's context on it."""
+    identity = Identity("bench", LocalSigner.generate(), PackageSigner.generate())
+    deployer = LocalSigner.generate()
+    async with AsyncExitStack() as stack:
+        chain = http_chain("eip155:31337", url, Depth(0))
+        stack.push_async_callback(chain.rpc.aclose)
+        await fund(chain.rpc, dict.fromkeys((identity.signer.account, deployer.account), 10**24))
+        ledger = await _deployed(stack, 31337, url, deployer)
+        journal = journal_in(folder / "journal.sqlite")
+        stack.callback(journal.close)
+        yield context_of(folder, journal, identity, ledger), ledger
 
 
 @asynccontextmanager

@@ -47,6 +47,8 @@ def server_of(model: bytes, threads: int = 1, rows: int = 1) -> Iterator[tuple[P
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
+            assert process.stdin
+            assert process.stdout
             port, _ = process.stdout.readline().split()
             try:
                 yield file, f"127.0.0.1:{port}"

@@ -97,10 +97,9 @@ def judge(package: str, member: str, data: bytes, folder: Path) -> Row:
     usual = max(spread.largest.values(), default=0.0)
     compared = f"**differs: {', '.join(wrong)}**" if wrong else f"{apart:.0e} ({usual:.0e})"
     told = asyncio.run(Meter(file).usage({k: v.shape for k, v in inputs.items()})).fuel
-    error = told / outcome.cost.fuel - 1
-    return Row(
-        package, name, size, "compiled", compared, f"{outcome.cost.fuel:,}", f"{100 * error:+.1f} %"
-    )
+    mistold = told / outcome.cost.fuel - 1
+    fuel = (f"{outcome.cost.fuel:,}", f"{100 * mistold:+.1f} %")
+    return Row(package, name, size, "compiled", compared, *fuel)
 
 
 def _inputs(name: str, session: OnnxSession) -> Tensors:
@@ -113,7 +112,7 @@ def _inputs(name: str, session: OnnxSession) -> Tensors:
 def _apart(one: Array, other: Array) -> float:
     if one.dtype.kind != "f":
         return 0.0
-    return float(np.max(np.abs(one.astype(np.float64) - other), initial=0.0))
+    return float(np.max(np.abs(one.astype(np.float64) - other.astype(np.float64)), initial=0.0))
 
 
 def write(rows: list[Row]) -> None:

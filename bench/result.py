@@ -52,6 +52,11 @@ class Result:
         return f"{self.peer} ({number(self.peer_value)})"
 
 
+def p99(values: Sequence[float]) -> float:
+    """Give the value that 99 of 100 do not exceed."""
+    return sorted(values)[int(len(values) * 0.99)]
+
+
 def number(value: float) -> str:
     """Write a figure with three significant digits, or all before the point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

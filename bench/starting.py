@@ -57,9 +57,8 @@ def _installed() -> int:
     root = Path(__file__).parent.parent
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     own = [file for file in (root / "src").rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in own) + sum(
-        map(installed_bytes, needed(project["dependencies"]))
-    )
+    others: int = sum(map(installed_bytes, needed(project["dependencies"])))
+    return sum(file.stat().st_size for file in own) + others
 
 
 async def _search(folder: Path) -> tuple[float, float]:

@@ -112,6 +112,7 @@ async def _sealed(package: Path, store: LocalStore, key: ContentKey) -> Manifest
         key=key,
         model_id=bytes(32),
         version="1.0.0",
+        publisher=PUBLISHER,
         signer=PackageSigner.generate(),
         chunk_bytes=CHUNK_BYTES,
     )
@@ -173,7 +174,7 @@ def _memory(load: Callable[[], ModuleSession], image: dict[str, np.ndarray]) -> 
 
 
 @contextmanager
-def _sampling(look) -> Iterator[Samples]:
+def _sampling(look: Callable[[], float]) -> Iterator[Samples]:
     samples: Samples = []
     began, done = time.monotonic(), threading.Event()
 

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from caimi.errors.base import said_of
 from caimi.errors.operations import KeyLocked
 
 PASSPHRASE_VARIABLE: Final = "CAIMI_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -63,8 +64,7 @@ def _read_secret(path: Path, *, of_the_service_manager: bool) -> bytes:
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise KeyLocked(f"The passphrase file {path} cannot be read: {said}.") from error
+        raise KeyLocked(f"The passphrase file {path} cannot be read: {said_of(error)}.") from error
     _check_whose(path, found, of_the_service_manager=of_the_service_manager)
     if len(text) > MAX_SECRET_BYTES:
         raise KeyLocked(f"The passphrase file {path} has more than {MAX_SECRET_BYTES} bytes.")

@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from caimi.errors.base import said_of
 from caimi.errors.machine import SystemRefused
 from caimi.errors.operations import OutputUnusable, ResultElsewhere
+from caimi.whole_files import write_whole
 
 
 def cache_folder() -> Path:
@@ -70,21 +72,9 @@ def write_result(place: Path, data: bytes) -> None:
         with place.open("wb") as special:
             special.write(data)
         return
-    place = _real(place)
-    descriptor, name = tempfile.mkstemp(prefix=".caimi-", dir=place.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+    mask = os.umask(0)
+    os.umask(mask)
+    write_whole(_real(place), data, 0o666 & ~mask)
 
 
 def keep_result(place: Path, data: bytes, what: str) -> ResultElsewhere | None:
@@ -95,8 +85,9 @@ def keep_result(place: Path, data: bytes, what: str) -> ResultElsewhere | None:
     try:
         write_result(place, data)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        return save_elsewhere(data, place.suffix, f"{what} could not be written to {place}: {said}")
+        return save_elsewhere(
+            data, place.suffix, f"{what} could not be written to {place}: {said_of(error)}"
+        )
     return None
 
 
@@ -158,5 +149,6 @@ def _as_unusable(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise OutputUnusable(f"{str(place)[:200]!r} cannot be written to: {said}.") from error
+        raise OutputUnusable(
+            f"{str(place)[:200]!r} cannot be written to: {said_of(error)}."
+        ) from error

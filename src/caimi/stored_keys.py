@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
+from caimi.whole_files import write_once
 
 MAX_KEY_FILE_BYTES: Final = 1 << 16
 
@@ -18,28 +17,10 @@ def write_key(path: Path, content: bytes) -> None:
     Raises:
         KeyExists: there is a file already.
     """
-    handle, name = tempfile.mkstemp(prefix=".caimi-", dir=path.parent)  # of mode 0600
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _take_name(Path(name), path)
-    finally:
-        Path(name).unlink(missing_ok=True)  # half a key opens nothing, and takes no name
-
-
-def _take_name(whole: Path, path: Path) -> None:
-    """Give a whole file its name, whatever kills this process; a name that is taken stays."""
-    try:
-        os.link(whole, path)
+        write_once(path, content)  # half a key opens nothing, and takes no name
     except FileExistsError as error:
         raise KeyExists(f"There is already a key {path}.") from error
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def read_key(path: Path) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
+from caimi.tls.certificates import read_certificates
 
 
 @pytest.fixture
@@ -57,6 +59,19 @@ def test_a_certificate_is_renewed_only_when_that_is_said(here: Path) -> None:
     assert again["fingerprint"] != first["fingerprint"]
     request(here, "relayer", "--organisation", "Ours")
     assert (here / "relayer.key").read_bytes() == key
+
+
+def test_how_long_it_lasts_is_said_once_and_shown(here: Path) -> None:
+    request(here, "brief", "--organisation", "Ours")
+    sign = ("sign", "brief.csr", "--yes", "--replace")
+    for words, shown in (((), "397d"), (("--days", "10"), "10d"), (("--lasts", "90s"), "1m 30s")):
+        assert caimi(here, *sign, "--plan", *words)["plan"]["lasts"] == shown
+    assert caimi(here, *sign, "--lasts", "90s")["ok"]
+    own = read_certificates(here / "brief.pem")[0]
+    left = (own.not_valid_after_utc - datetime.now(UTC)).total_seconds()
+    assert 60 < left <= 90
+    for words in (("--days", "1", "--lasts", "90s"), ("--lasts", "soon"), ("--lasts", "3651d")):
+        assert caimi(here, *sign, *words)["error"]["code"] == "CAIMI-C020"
 
 
 def test_what_cannot_be_done_is_named(here: Path) -> None:

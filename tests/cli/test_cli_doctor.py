@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.persistence import open_journal
 from embedded_node import node_of
+from organisations import Organisation
 
 runner = CliRunner()
 COIN = 10**18
@@ -97,6 +99,32 @@ def test_a_key_that_others_can_read_is_named(patient: Patient) -> None:
     (patient.keys / "rich.json").chmod(0o600)
     patient.keys.chmod(0o755)
     assert f"chmod 700 {patient.keys}" in patient.of("keys")["next_step"]
+
+
+def test_a_certificate_that_ended_or_ends_soon_is_named_with_what_to_do(patient: Patient) -> None:
+    ours = Organisation(patient.config.parent, "Ours")
+    own, theirs = ours.issue("relayer"), ours.issue("hsm", "127.0.0.1")
+    account = f"0x{'11' * 20}"
+    patient.config.write_text(
+        f'[tls]\ncertificate = "{own.certificate}"\nkey = "{own.key}"\ntrust = ["{ours.trust}"]\n'
+        f'[keys.remote.treasury]\nurl = "https://127.0.0.1:1/sign"\naccount = "{account}"\n'
+        f'trust = "{theirs.certificate}"\n{patient.text}'
+    )
+    assert patient.of("certificate relayer.pem")["state"] == "ok"
+    assert patient.of("certificate authority.pem")["state"] == "ok"
+    assert patient.of("certificate hsm.pem")["state"] == "ok"
+    ours.issue("relayer", lasts=timedelta(days=3, hours=1))
+    soon = patient.of("certificate relayer.pem")
+    assert soon["state"] == "warning"
+    assert "in 3 days" in soon["said"]
+    assert "caimi certificates sign" in soon["next_step"]
+    ours.issue("hsm", "127.0.0.1", lasts=timedelta(seconds=1))
+    time.sleep(1.5)
+    ended = patient.of("certificate hsm.pem")
+    assert ended["state"] == "wrong"
+    assert "expired on" in ended["said"]
+    own.key.chmod(0o644)
+    assert "chmod 600" in patient.of("certificate relayer.pem")["next_step"]
 
 
 def test_an_account_without_coins_and_a_key_that_is_not_there_are_named(patient: Patient) -> None:
@@ -236,6 +264,33 @@ def test_nodes_that_are_not_well_are_named_with_how_many_are_needed(
     with answering(said_by(1, group), health=503) as ill:
         patient.config.write_text(patient.text + committee(group, [ill]))
         assert "cannot read all of its ledgers" in patient.of("node 1")["said"]
+
+
+def test_certificates_that_end_or_have_ended_are_named_with_what_to_do(
+    patient: Patient, group: str, tmp_path: Path
+) -> None:
+    ours = Organisation(tmp_path, "Ours")
+    trusting = committee(group, ["https://127.0.0.1:9"] * 3).replace(
+        "account =", f'trust = "{ours.trust}"\naccount ='
+    )
+
+    def shown(lasts: timedelta) -> dict[str, dict[str, str]]:
+        own = ours.issue("operator", lasts=lasts)
+        tls = f'[tls]\ncertificate = "{own.certificate}"\nkey = "{own.key}"\n'
+        patient.config.write_text(patient.text + trusting + tls)
+        return {each["subject"]: each for each in patient.checks()}
+
+    assert shown(timedelta(days=300))["certificates"]["state"] == "ok"
+    soon = shown(timedelta(days=3))["certificate"]
+    assert soon["state"] == "warning"
+    assert "in 2 days" in soon["said"]
+    ended = shown(timedelta(seconds=-1))
+    assert ended["certificate"]["state"] == "wrong"
+    assert "CAIMI-T002" in ended["certificate"]["said"]
+    assert "certificates sign" in ended["certificate"]["next_step"]
+    assert "CAIMI-T002" in ended["committee"]["said"]  # nobody can be asked, and the rest is told
+    ours.trust.unlink()
+    assert "cannot be read" in shown(timedelta(days=300))["certificate"]["said"]
 
 
 def test_a_clock_that_is_off_is_named() -> None:

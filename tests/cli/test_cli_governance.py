@@ -18,8 +18,8 @@ from caimi.composition.joining import join_ledgers
 from caimi.config import load_config
 from caimi.errors.ledgers import ExitInvalid
 from caimi.errors.operations import UsageError
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.deploying import deploy
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.local.in_process import embedded_chain

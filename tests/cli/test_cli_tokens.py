@@ -85,6 +85,43 @@ def test_a_day_with_a_token(stall: Stall, monkeypatch: pytest.MonkeyPatch) -> No
     assert "12.5 EURX" in stall.people_read("balance", "-k", "seller", "-l", "a")
 
 
+def test_a_model_is_priced_where_its_seller_wants_and_taken_off_sale(stall: Stall) -> None:
+    run, uri = stall.payer.run, stall.uri
+    (asked,) = run("price", "set", uri, "5", "-l", "b", "-k", "seller")["prices"]
+    assert (asked["ledger"], asked["amount"]) == ("eip155:31338", "5")
+    run("price", "set", uri, "12.50", "EURX", "-k", "seller")
+    shown = run("price", "show", uri)
+    assert [each["symbol"] for each in shown["prices"]] == ["EURX", "coin"]
+    assert shown["unpriced"] == []
+    told = run("price", "withdraw", uri, "-l", "b", "-k", "seller")
+    assert [each["ledger"] for each in told["withdrawn"]] == ["eip155:31338"]
+    assert [each["symbol"] for each in told["prices"]] == ["EURX"]
+    assert run("price", "show", uri)["unpriced"] == ["eip155:31338"]
+    read = stall.people_read("price", "show", uri)
+    assert "not for sale on eip155:31338 for anything that is configured here" in read
+    stall.configure("")  # the token is not configured any more
+    assert run("price", "show", uri)["prices"] == []
+    (gone,) = run("price", "withdraw", uri, "-k", "seller")["withdrawn"]
+    assert gone["units"] == str(PRICE)
+    stall.configure(stall.token.section())
+    assert run("buy", uri, "EURX", "-k", "a")["error"]["code"] == "CAIMI-C009"
+    said = stall.people_read("price", "withdraw", uri, "-k", "seller")
+    assert "It was not for sale there: nothing to withdraw." in said
+    refused = run("price", "withdraw", uri, "USDX", "-k", "seller")["error"]
+    assert refused["code"] == "CAIMI-C077"
+
+
+@pytest.mark.parametrize("words", [("--asset", "EURX"), ("--payee", "eip155:31337:0x00")])
+def test_what_goes_with_a_price_is_refused_without_one(
+    stall: Stall, words: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "w.bin").write_bytes(b"w")
+    command = ["publish", str(tmp_path / "w.bin"), "-n", "m", "-v", "1.0.0", *words]
+    done = runner.invoke(app, [*command, "--config", str(stall.payer.config)])
+    assert done.exit_code == 2
+    assert "go with --price" in done.stderr
+
+
 def test_a_token_that_says_otherwise_is_named_and_hides_no_coin(stall: Stall) -> None:
     run = stall.payer.run
     stall.configure(stall.token.section(decimals=18))

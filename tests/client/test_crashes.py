@@ -20,6 +20,7 @@ from caimi.client.transfer import transfer
 from caimi.client.voyage import follow
 from caimi.demo.world import World, start_world
 from caimi.errors.storage import StorageError
+from caimi.ledgers.port import ChangedPrices, PublishedVersion, SentModel
 from caimi.models.package import Package
 from caimi.storage.cid import Cid, HashFunction
 from caimi.storage.local import LocalStore
@@ -89,9 +90,9 @@ async def test_a_killed_publication_is_completed_and_published_once(
         ),
     )
     model = ModelUri.parse(done.uri)
-    events = [entry.what for entry in await world.a.registry.history(model.model_id)]
-    assert events.count("version published") == 1
-    assert events.count("prices set") == 1
+    events = [type(entry.fact) for entry in await world.a.registry.history(model.model_id)]
+    assert events.count(PublishedVersion) == 1
+    assert events.count(ChangedPrices) == 1
     version = await world.a.registry.version(model.model_id, "1.0.0")
     assert version.manifest.hex() == done.manifest
 
@@ -129,8 +130,8 @@ async def test_a_killed_transfer_is_completed_with_one_live_holder(
     held = (await follow(world.publisher, model)).last
     assert (held.ledger, held.owner) == (world.c.id, account)
     assert await world.live_holders(model.model_id) == [world.c.id]
-    sent = [e for e in await world.a.registry.history(model.model_id) if e.what == "model sent"]
-    assert len(sent) == 1
+    told = await world.a.registry.history(model.model_id)
+    assert sum(isinstance(each.fact, SentModel) for each in told) == 1
 
 
 async def test_a_killed_alias_and_a_killed_deprecation_are_made_once(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from caimi.client import packets
+from caimi.client import packet_events
 from caimi.client.context import Context
 from caimi.client.packets import FollowedPacket, follow_packets
 from caimi.client.pricing import set_price
@@ -106,7 +106,7 @@ async def test_a_transfer_is_followed_from_its_sending_to_its_end(
         return (await ledger.head()).height + 1
 
     with monkeypatch.context() as apart:  # as where clocks are far apart
-        apart.setattr(packets, "_height_at", above_all)
+        apart.setattr(packet_events, "_height_at", above_all)
         assert await only(reader, name) == ended
     with pytest.raises(UnknownPacket):
         await only(reader, ended.steps[1].tx, world.a)

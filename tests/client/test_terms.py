@@ -29,7 +29,7 @@ from caimi.errors.operations import (
     UsageError,
 )
 from caimi.ledgers.evm.facets.market import EvmMarket
-from caimi.ledgers.port import Money, Price
+from caimi.ledgers.port import Money, Price, SentModel
 from caimi.models.card import ModelCard
 from caimi.models.package import Package
 from caimi.persistence import journal_in
@@ -252,7 +252,7 @@ async def test_a_killed_transfer_keeps_to_the_timeout_and_depth_of_today(
 
 async def _sent(world: World, uri: str) -> int:
     events = await world.a.registry.history(ModelUri.parse(uri).model_id)
-    return sum(event.what == "model sent" for event in events)
+    return sum(isinstance(event.fact, SentModel) for event in events)
 
 
 async def test_a_killed_publication_asks_the_price_and_gives_the_licence_of_today(

@@ -14,11 +14,11 @@ from caimi.client.assets import Assets
 from caimi.client.catalogue import search, show
 from caimi.client.context import Context
 from caimi.client.money import balances, dues, withdraw
-from caimi.client.pricing import prices_of, set_price
+from caimi.client.pricing import prices_of, set_price, withdraw_price
 from caimi.client.publish import publish
 from caimi.client.purchase import buy
 from caimi.demo.world import World, start_world
-from caimi.errors.ledgers import InsufficientFunds, TokenUnusable, TransactionReverted
+from caimi.errors.ledgers import InsufficientFunds, NotAllowed, TokenUnusable, TransactionReverted
 from caimi.errors.operations import (
     AlreadyLicensed,
     AssetMismatch,
@@ -116,6 +116,104 @@ async def test_a_price_is_told_in_its_asset(shop: Shop, tmp_path: Path) -> None:
     assert found.prices == told.prices
     (found,) = await search(shop.world.consumer, name)
     assert {each.symbol for each in found.prices} == {"coin"}
+
+
+async def test_a_price_is_asked_on_one_ledger_alone(shop: Shop, tmp_path: Path) -> None:
+    uri = await model(shop, tmp_path, "m", None)
+    a, b, c = (each.id for each in (shop.world.a, shop.world.b, shop.world.c))
+    await set_price(shop.seller, uri, "7", on=b)
+    done = await set_price(shop.seller, uri, "3", (), "EURX", on=a)
+    assert [(each.ledger, each.said) for each in done.prices] == [(a, "3 EURX")]
+    told = await prices_of(shop.buyer, uri)
+    assert [(each.ledger, each.said) for each in told.prices] == [(a, "3 EURX"), (b, "7 coin")]
+    assert told.unpriced == (c,)
+    with pytest.raises(AssetUnknown):
+        await set_price(shop.seller, uri, "3", (), "EURX", on=c)
+
+
+async def test_a_model_is_published_at_a_price_in_a_token(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"w")
+    what = {"ledger": shop.world.a.id, "name": "priced-in-a-token", "version": "1.0.0"}
+    with pytest.raises(AssetUnknown):
+        await publish(shop.seller, Package.from_path(file), price="2", asset="USDX", **what)
+    done = await publish(shop.seller, Package.from_path(file), price="2", asset="EURX", **what)
+    told = await prices_of(shop.buyer, done.uri)
+    assert [each.said for each in told.prices] == ["2 EURX", "2 EURX"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "on", "left"),
+    [
+        (None, None, []),
+        ("EURX", None, ["a coin", "b coin", "c coin"]),
+        ("coin", None, ["a EURX", "b EURX"]),
+        (None, "b", ["a coin", "a EURX", "c coin"]),
+        ("EURX", "b", ["a coin", "a EURX", "b coin", "c coin"]),
+        ("EURX", "c", ["a coin", "a EURX", "b coin", "b EURX", "c coin"]),
+    ],
+)
+async def test_what_is_taken_off_sale_is_bought_no_more_and_the_rest_is(
+    shop: Shop, tmp_path: Path, symbol: str | None, on: str | None, left: list[str]
+) -> None:
+    uri = await model(shop, tmp_path, "m")
+    await set_price(shop.seller, uri, "5")
+    names = {getattr(shop.world, name).id: name for name in "abc"}
+    where = None if on is None else getattr(shop.world, on).id
+    done = await withdraw_price(shop.seller, uri, symbol, on=where)
+    now = await prices_of(shop.buyer, uri)
+    assert [f"{names[each.ledger]} {each.symbol}" for each in now.prices] == left
+    assert done.prices == now.prices
+    assert len(done.withdrawn) == 5 - len(left)
+    if not left:
+        with pytest.raises(NotForSale):
+            await buy(shop.buyer, uri, ledger=shop.world.a.id)
+    assert (await withdraw_price(shop.seller, uri, symbol, on=where)).withdrawn == ()
+    await set_price(shop.seller, uri, "6")
+    assert [each.amount for each in (await prices_of(shop.buyer, uri)).prices].count("6") == 3
+
+
+async def test_a_price_in_a_token_that_is_not_configured_any_more_is_withdrawn_too(
+    shop: Shop, tmp_path: Path
+) -> None:
+    uri = await model(shop, tmp_path, "m")
+    unaware = replace(shop.seller, assets=Assets())
+    assert (await prices_of(unaware, uri)).prices == ()
+    done = await withdraw_price(unaware, uri)
+    assert [each.units for each in done.withdrawn] == [str(PRICE)] * 2
+    assert (await prices_of(shop.buyer, uri)).prices == ()
+
+
+async def test_a_price_that_is_asked_after_a_killed_withdrawal_counts(
+    shop: Shop, tmp_path: Path
+) -> None:
+    uri, killed = await model(shop, tmp_path, "m"), 0
+    for step in range(STEPS):
+        path, over = tmp_path / f"{step}.sqlite", True
+        journal = mortal_journal(path, step)
+        try:
+            await withdraw_price(replace(shop.seller, journal=journal), uri)
+            assert (await prices_of(shop.buyer, uri)).prices == ()
+        except Killed:
+            killed, over = killed + 1, False
+        finally:
+            journal.close()
+        again = replace(shop.seller, journal=journal_in(path))
+        await set_price(again, uri, str(step + 1), (), "EURX")
+        again.journal.close()
+        now = (await prices_of(shop.buyer, uri)).prices
+        assert [each.said for each in now] == [f"{step + 1} EURX"] * 2
+        if over:
+            assert killed > 2
+            return
+    raise AssertionError("it never completed")
+
+
+async def test_nobody_else_takes_a_model_off_sale(shop: Shop, tmp_path: Path) -> None:
+    uri = await model(shop, tmp_path, "m")
+    with pytest.raises(NotAllowed):
+        await withdraw_price(shop.buyer, uri)
+    assert len((await prices_of(shop.buyer, uri)).prices) == 2
 
 
 @pytest.mark.parametrize("where", ["a", "b"])

@@ -18,7 +18,7 @@ from caimi.errors.ledgers import ModelAway, NotAllowed, TransactionReverted
 from caimi.errors.operations import NotTheWay, StillInFlight, TransferRefunded
 from caimi.ledgers.evm.facets.voyages import licence_digest
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.port import Account
+from caimi.ledgers.port import Account, GrantedLicence, RevokedLicence
 from caimi.models.package import Package
 from caimi.uri import ModelUri
 
@@ -126,9 +126,9 @@ async def test_the_licences_that_burden_a_model_are_counted_abroad(
     known = await world.b.registry.foreign(model.model_id)
     assert (known.stated.licences, known.stated.licence_digest) == tally
     told = [
-        (bytes.fromhex(dict(each.details)["licence id"][2:]), each.what == "licence granted")
+        (each.fact.licence_id, isinstance(each.fact, GrantedLicence))
         for each in await world.a.registry.history(model.model_id)
-        if each.what in ("licence granted", "licence revoked")
+        if isinstance(each.fact, GrantedLicence | RevokedLicence)
     ]
     assert tally == (2, licence_digest(told))
     assert licence_digest(told[1:]) != tally[1] != licence_digest(told[:-1])

@@ -15,6 +15,7 @@ from caimi.config import Config, LedgerSection
 from caimi.devnet import processes
 from caimi.devnet.ledgers import fund_people, written_account
 from caimi.devnet.network import Devnet
+from caimi.devnet.plan import NetworkPlan
 from caimi.devnet.processes import Process
 from caimi.errors.operations import UsageError
 from caimi.ledgers.evm.deployment import NAMES
@@ -126,3 +127,29 @@ async def test_a_ledger_that_does_not_answer_is_shown_as_down(
         assert (health.detail == "running") is shown
     finally:
         processes.stop([process])
+
+
+async def test_a_ledger_that_keeps_much_is_told_of_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "anvil").touch(mode=0o755)
+    monkeypatch.setenv("CAIMI_ANVIL", str(tmp_path / "anvil"))
+    network = Devnet(tmp_path)
+    kept = network.folder / "ledger-b"
+    kept.mkdir(parents=True)
+    NetworkPlan.of(["anvil", "anvil"], 9_000).save(network.folder / "network.json")
+    with (kept / "state.gz").open("wb") as file:
+        file.truncate(100 << 20)
+    running = [
+        processes.start(f"ledger-{name}", ["sleep", "60"], network.folder, url="http://127.0.0.1:1")
+        for name in "ab"
+    ]
+    try:
+        processes.save(network.folder / "processes.json", running)
+        details = {each.name: each.detail for each in await network.status() if each.pid}
+        assert details["ledger-a"] == "running"
+        assert details["ledger-b"].startswith("running; its history takes 100 of 128 MiB")
+        (network.folder / "network.json").write_text("damaged")
+        assert [each.detail for each in await network.status() if each.pid] == ["running"] * 2
+    finally:
+        processes.stop(running)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```console(?: title=\"([^\"\n]*)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (.*(?:\n(?!\$ ).*)*)", re.MULTILINE)
 _PRINTED = re.compile(r"^(\w+)=(caimi:|0x)\S*…")
 _COPIED = {"caimi:": "caimi:eip155:[0-9]+:0x[0-9a-f]+", "0x": "0x[0-9a-f]{64}$"}
@@ -16,8 +16,15 @@ _COPIED = {"caimi:": "caimi:eip155:[0-9]+:0x[0-9a-f]+", "0x": "0x[0-9a-f]{64}$"}
 
 def commands_of(page: Path) -> list[str]:
     """Give the page's commands in order, each with the lines that belong to it."""
-    blocks = _BLOCK.findall(page.read_text("utf-8"))
-    return [command.rstrip("\n") for block in blocks for command in _COMMAND.findall(block)]
+    return [command for _, commands in blocks_of(page) for command in commands]
+
+
+def blocks_of(page: Path) -> list[tuple[str, list[str]]]:
+    """Give the page's console blocks in order, each with its title, which may be empty."""
+    return [
+        (title, [command.rstrip("\n") for command in _COMMAND.findall(block)])
+        for title, block in _BLOCK.findall(page.read_text("utf-8"))
+    ]
 
 
 def script_of(commands: list[str]) -> str:

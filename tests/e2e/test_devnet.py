@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 import tritonclient.http as tritonclient
+from running_devnet import CAIMI, Devnet, earned, eventually
 
 import caimi
 from caimi.client.batch import Release
@@ -23,37 +21,7 @@ from caimi.config import load_config
 from caimi.datasets import train
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
-T = TypeVar("T")
-CAIMI = [sys.executable, "-m", "caimi.cli"]
 README = Path(__file__).resolve().parents[2] / "README.md"
-
-
-class Devnet:
-    """A running network in a directory, driven by the command line."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run(self, *arguments: str, status: int = 0) -> dict[str, Any]:
-        done = subprocess.run(
-            [*CAIMI, *arguments, "--json"],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}"
-        return json.loads(done.stdout)
-
-    def kill(self, name: str) -> None:
-        listed = json.loads((self.folder / ".caimi" / "processes.json").read_text())
-        os.kill(next(entry["pid"] for entry in listed if entry["name"] == name), signal.SIGKILL)
-        time.sleep(0.5)
-
-    def publish(self, name: str) -> str:
-        arguments = ("-n", name, "-v", "1.0.0", "-l", "a", "--price", "5", "-k", "alice")
-        return self.run("publish", "model.onnx", *arguments)["uri"]
 
 
 @pytest.fixture(scope="module")
@@ -82,18 +50,6 @@ def stock_client(server: str, uri: str, rows: Path) -> dict[str, list]:
     answer = client.infer(name, [entry], model_version=version)
     client.close()
     return {each["name"]: answer.as_numpy(each["name"]).tolist() for each in said["outputs"]}
-
-
-def earned(net: Devnet, key: str) -> dict[str, str]:
-    return {each["ledger"]: each["amount"] for each in net.run("earnings", "-k", key)["earnings"]}
-
-
-def eventually(read: Callable[[], T], wanted: T, seconds: float = 60.0) -> T:
-    """Read until it is as wanted, or time is up: the relayer is at work meanwhile."""
-    deadline = time.monotonic() + seconds
-    while (found := read()) != wanted and time.monotonic() < deadline:
-        time.sleep(1.0)
-    return found
 
 
 @pytest.mark.timeout(900)

@@ -15,8 +15,8 @@ from coincurve import PrivateKey
 
 from caimi.composition.joining import join_ledgers, name_counterparty
 from caimi.hashing import keccak256
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.deploying import deploy
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.facets.voyages import token_id
 from caimi.ledgers.evm.ledger import EvmLedger

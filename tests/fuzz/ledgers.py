@@ -24,12 +24,18 @@ from caimi.ledgers.evm.abi.calls import EvmCall, nothing
 from caimi.ledgers.evm.abi.codec import DecodingError
 from caimi.ledgers.evm.abi.interface import decode, encode
 from caimi.ledgers.evm.abi.quantities import hexed
+from caimi.ledgers.evm.administration.batches import SafeBatch, read_batch, write_batch
+from caimi.ledgers.evm.administration.changes import set_supply_cap, unpause_bridge
 from caimi.ledgers.evm.administration.exits import read_heirs
+from caimi.ledgers.evm.administration.explaining import Explainer
+from caimi.ledgers.evm.administration.roles import authority_of
+from caimi.ledgers.evm.administration.timelock import TimelockCall
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.deployment import NAMES, Deployment
 from caimi.ledgers.evm.facets import voyages
 from caimi.ledgers.evm.facets.tokens import EvmTokens
 from caimi.ledgers.evm.facets.voyages import ready_height
+from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.proofs.completeness import Completeness
 from caimi.ledgers.evm.proofs.receipts_root import TransactionReceipt, bloom, receipts_root
 from caimi.ledgers.evm.proofs.state_proofs import block_header, read_state_proof
@@ -330,6 +336,46 @@ def _deployment_decode(document: Any) -> Any:
     return Deployment.from_dict(document if isinstance(document, dict) else {})
 
 
+def _safe_batches() -> list[bytes]:
+    calls = (TimelockCall(HERE, 0, b"\xab\xcd"), TimelockCall(SIGNER.account, 5, b""))
+    batches = (
+        SafeBatch(7, "Ending a pause", HERE, 1_700_000_000_000, calls),
+        SafeBatch(7, "ünicode", b"", 0, calls[:1]),
+    )
+    return [write_batch(each).encode() for each in batches]
+
+
+@cache
+def _governed() -> EvmLedger:
+    chain = Chain(_rpc({}), LedgerId("eip155:7"), Depth(0))
+    return EvmLedger(chain, Deployment.from_dict(_deployment()))
+
+
+def _timelock_calls() -> list[bytes]:
+    ledger, timelock = _governed(), artifact("TimelockController").interface
+    authority = authority_of(ledger)
+    steps = [
+        (each.target, 0, each.data)
+        for each in (
+            unpause_bridge(ledger),
+            set_supply_cap(ledger, "caimi-7-0", 5),
+            authority.call("", "multicall", [authority.interface["grantRole"].encode(4, HERE, 0)]),
+        )
+    ]
+    together = [list(each) for each in zip(*steps, strict=True)]
+    return [
+        *(timelock["schedule"].encode(*step, bytes(32), bytes(32), 86_400) for step in steps),
+        timelock["scheduleBatch"].encode(*together, bytes(32), bytes(32), 86_400),
+        timelock["executeBatch"].encode(*together, bytes(32), bytes(32)),
+        timelock["execute"].encode(*steps[0], bytes(32), bytes(32)),
+        timelock["cancel"].encode(bytes(32)),
+    ]
+
+
+def _explained(data: bytes) -> list[str]:
+    return Explainer(_governed(), HERE).explain(TimelockCall(HERE, 0, data))
+
+
 def _deployment() -> dict[str, object]:
     return {
         "id": "eip155:7",
@@ -525,6 +571,24 @@ DECODERS = (
         _deployment_decode,
         lambda value: value.as_dict(),
         Law.SETTLES,
+    ),
+    Decoder(
+        "safe-batch",
+        (
+            "caimi.ledgers.evm.administration.batches.read_batch",
+            "caimi.ledgers.evm.administration.batches._call",
+            "caimi.ledgers.evm.administration.batches._address",
+        ),
+        _safe_batches,
+        lambda data: read_batch(data, 7),
+        lambda batch: write_batch(batch).encode(),
+        Law.SETTLES,
+    ),
+    Decoder(
+        "administrators-call",
+        ("caimi.ledgers.evm.administration.explaining.Explainer",),
+        _timelock_calls,
+        _explained,
     ),
     Decoder(
         "heirs",

@@ -285,6 +285,7 @@ DECODERS = (
         (
             "caimi.models.unsafe_formats",
             "caimi.models.coats",
+            "caimi.models.byte_blocks",
             "caimi.models.pickle_scan",
             "caimi.models.pickle_search",
         ),

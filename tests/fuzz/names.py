@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from caimi.chains import AccountId, InteroperableAddress, parse_ledger_id
 from caimi.client.amounts import format_amount, parse_amount
+from caimi.composition.beginning import read_deployed
 from caimi.config import EXAMPLE, Config, read_toml
 from caimi.hex_text import read_either_case, read_hex
 from caimi.json_text import read_json
@@ -84,6 +87,11 @@ def _file(name: str, content: str | bytes) -> Path:
     return path
 
 
+def _deployed() -> list[bytes]:
+    section = tomllib.loads(SECTION)["ledgers"][0]
+    return [json.dumps({"ok": True, "deployed": True, "ledger": section}).encode()]
+
+
 def _addresses() -> list[bytes]:
     return [InteroperableAddress.from_caip(text).to_bytes() for text in [LEDGERS[0], *ACCOUNTS]] + [
         InteroperableAddress(0, b"", bytes(20)).to_bytes()
@@ -129,6 +137,14 @@ DECODERS = (
         Law.SETTLES,
         refuses=(ValueError,),
         share=2,
+    ),
+    Decoder(
+        "what-deploy-printed",
+        ("caimi.composition.beginning.read_deployed", "caimi.composition.beginning._take_file"),
+        _deployed,
+        read_deployed,
+        lambda section: json.dumps({"ledger": section.model_dump(mode="json")}).encode(),
+        Law.SETTLES,
     ),
     Decoder(
         "caip2",
@@ -270,7 +286,7 @@ DECODERS = (
     ),
     Decoder(
         "configuration",
-        ("caimi.config.read_toml", "caimi.config.load_config", "caimi.config._document"),
+        ("caimi.config.files", "caimi.config.loading"),
         lambda: [EXAMPLE, SECTION, SECTION + ASSET],
         lambda text: read_toml(_file("caimi.toml", text), Config),
         share=0.1,

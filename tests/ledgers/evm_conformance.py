@@ -24,7 +24,21 @@ from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.finality import Depth
-from caimi.ledgers.port import Account, Asset, Exactly, LedgerId, Price, Publication
+from caimi.ledgers.port import (
+    Account,
+    Asset,
+    ChangedAlias,
+    ChangedOwner,
+    ChangedPrices,
+    Exactly,
+    GrantedLicence,
+    LedgerId,
+    Price,
+    Publication,
+    PublishedVersion,
+    RegisteredModel,
+    RevokedLicence,
+)
 from caimi.ledgers.publications import publication_leaf, publication_statement
 from caimi.merkle import MerkleTree
 from contract_wallet import AGREEABLE, MISBEHAVING, WALLET, creation, owned_by
@@ -136,16 +150,16 @@ class EvmConformance(Facet):
         await world.ledger.submit(registry.set_alias(model_id, "stable", "1.0.0"), world.alice)
         await world.ledger.submit(market.revoke(licence.licence_id), world.alice)
         told = await registry.history(model_id)
-        assert [entry.what for entry in told] == [
-            "transfer",
-            "model registered",
-            "version published",
-            "prices set",
-            "licence granted",
-            "alias set",
-            "licence revoked",
+        assert [type(entry.fact) for entry in told] == [
+            ChangedOwner,
+            RegisteredModel,
+            PublishedVersion,
+            ChangedPrices,
+            GrantedLicence,
+            ChangedAlias,
+            RevokedLicence,
         ]
-        assert dict(told[2].details)["version"] == "1.0.0"
+        assert told[2].fact.version == "1.0.0"
 
     async def created(self, world: World, code: bytes, owner: bytes = bytes(20)) -> bytes:
         call = creation(world.ledger, code, owner)

@@ -9,8 +9,8 @@ from typing import Any
 from conformance.site import Killed, MemoryOutbox
 
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.changes import recover_client
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.chain import Chain

@@ -15,9 +15,9 @@ from caimi.errors.ledgers import LedgerBehind, TransactionReverted
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import contract_creation
 from caimi.ledgers.evm.abi.interface import encode
+from caimi.ledgers.evm.administration.administering import EvmAdministered, EvmAdministration
 from caimi.ledgers.evm.administration.auditing import audit, is_gone
 from caimi.ledgers.evm.administration.deploying import BRIDGE_ROLE, EXIT_DELAY, KINDS
-from caimi.ledgers.evm.administration.founding import EvmAdministered, EvmAdministration
 from caimi.ledgers.evm.administration.planning import deployment_steps, plan_steps
 from caimi.ledgers.evm.administration.roles import authority_of
 from caimi.ledgers.evm.administration.route_clients import WINDOWS

@@ -11,6 +11,7 @@ from governed_ledger import DEPLOYER, GUARDIAN, STRANGER, new_ledger, wait
 from caimi.composition.joining import join_ledgers
 from caimi.errors.ledgers import ExitInvalid, NotAllowed, TransactionReverted
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.deploying import EXIT_DELAY
 from caimi.ledgers.evm.administration.exits import (
     NOBODY,
@@ -20,7 +21,6 @@ from caimi.ledgers.evm.administration.exits import (
     EmergencyExit,
     needed,
 )
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.administration.governance import read_governance
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.port import Account, Asset

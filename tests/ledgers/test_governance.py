@@ -28,6 +28,7 @@ from caimi.errors.ledgers import (
 )
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import EvmCall, nothing
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.changes import (
     set_limits,
     set_supply_cap,
@@ -35,7 +36,6 @@ from caimi.ledgers.evm.administration.changes import (
     unpause_route,
 )
 from caimi.ledgers.evm.administration.deploying import GUARDIAN_ROLE
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.administration.governance import (
     ANYONE,
     DAY,

@@ -22,7 +22,7 @@ from caimi.errors.ledgers import AnvilFailed, LedgerStateDamaged
 from caimi.ledgers.evm.local import keeper
 from caimi.ledgers.evm.local.gate import Gate
 from caimi.ledgers.evm.local.keeper import keep
-from caimi.ledgers.evm.local.kept_chain import ChainHead, KeptChain
+from caimi.ledgers.evm.local.kept_chain import ChainHead, KeptChain, outgrown, without_traces
 from caimi.ledgers.evm.rpc.client import Rpc
 from caimi.loopback import free_port
 
@@ -402,3 +402,60 @@ def test_a_damaged_state_is_named(chain: KeptChain, tmp_path: Path, content: byt
     (tmp_path / "state.gz").write_bytes(content)
     with pytest.raises(LedgerStateDamaged, match="cannot be read"):
         chain.read()
+
+
+def test_the_longer_nothing_happens_the_rarer_blocks_are_and_never_a_minute_apart() -> None:
+    pauses = [keeper.between_blocks(idle) for idle in (0, 60, 61, 300, 720, 10**6)]
+    assert pauses[:2] == [keeper.BLOCK_SECONDS] * 2
+    assert pauses == sorted(pauses)
+    assert pauses[-2:] == [60, 60]
+    day = idle = blocks = 0.0
+    while day < 86_400:
+        pause = keeper.between_blocks(idle)
+        day, idle, blocks = day + pause, idle + pause, blocks + 1
+    assert blocks < 1_600  # 17,000 when they came every five seconds: each of them stays
+
+
+def test_a_chain_says_long_before_its_end_that_it_grows(tmp_path: Path, chain: KeptChain) -> None:
+    assert chain.outgrown() is None
+    assert KeptChain(tmp_path / "none").outgrown() is None
+    with (tmp_path / "state.gz").open("r+b") as file:
+        file.truncate(40 << 20)
+    said = chain.outgrown()
+    assert said is not None
+    assert "40 of 128 MiB" in said
+    assert "--fresh" in said
+    assert outgrown(15 << 20) is None
+
+
+async def test_a_chain_that_grows_is_told_of_once_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(keeper, "outgrown", lambda size: f"much: {size}")
+    head = ChainHead(1, "0x" + "1" * 64, "0x" + "2" * 64, 5)
+
+    class Growing(Rpc):
+        size = 100
+
+        def __init__(self) -> None: ...
+
+        async def ask(self, method: str, *params: Any) -> Any:
+            block = {"number": "0x1", "hash": head.hash, "stateRoot": head.state_root}
+            dumping = method == "anvil_dumpState"
+            return "0x" + "00" * self.size if dumping else {**block, "timestamp": "0x5"}
+
+    node = Growing()
+    keeping = keeper.Keeper(node, Gate(1), KeptChain(tmp_path))
+    for size in (100, 100, 120, 130):
+        node.size = size
+        await keeping._keep_state(head)
+    assert capfd.readouterr().err.split("\n") == ["much: 100", "much: 130", ""]
+
+
+def test_how_a_transaction_went_inside_is_not_kept_and_what_it_came_to_is() -> None:
+    receipt = {"status": "0x1", "logs": ["l"]}
+    info = {"traces": [{"trace": "long"}], "gas_used": 5}
+    state = {"transactions": [{"info": info, "receipt": receipt}], "blocks": []}
+    kept = without_traces(state)
+    assert kept["transactions"] == [{"info": {"traces": [], "gas_used": 5}, "receipt": receipt}]
+    assert without_traces({"blocks": []}) == {"blocks": []}

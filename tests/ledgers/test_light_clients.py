@@ -13,8 +13,8 @@ from caimi.errors.ledgers import LedgerAnswerInvalid
 from caimi.errors.messaging import UnprovableClient
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import contract_creation
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.deploying import deploy
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.facets.market import ledger_address
 from caimi.ledgers.evm.ledger import EvmLedger

@@ -21,6 +21,7 @@ from caimi.client import model_index
 from caimi.client.assets import Assets
 from caimi.client.catalogue import FoundModel, history, search
 from caimi.client.context import Context
+from caimi.client.events import event_of
 from caimi.client.pricing import asked_now
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.keystore import LocalSigner
@@ -133,7 +134,7 @@ async def test_a_search_says_what_the_ledger_says_now_whatever_was_undone(
                 told = await history(context, each.uri)
                 entries = await ledger.registry.history(model_id)
                 assert [(t.event, t.tx, t.height) for t in told] == [
-                    (entry.what, entry.tx, entry.height) for entry in entries
+                    (event_of(entry.fact), entry.tx, entry.height) for entry in entries
                 ]
                 assert all(t.final == (t.height <= chain.final.height) for t in told)
 

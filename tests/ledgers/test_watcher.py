@@ -22,8 +22,8 @@ from caimi.ibc.path import Path
 from caimi.ibc.statements import Kind
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation, nothing
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.deploying import deploy
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.local.anvil import AnvilOptions

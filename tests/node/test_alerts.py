@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from caimi.node.metrics import NodeMetrics, RelayerMetrics, WatcherMetrics
+from caimi.node.metrics import CertificateMetrics, NodeMetrics, RelayerMetrics, WatcherMetrics
 from caimi.node.treasury_metrics import TreasuryMetrics
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +19,14 @@ _METRIC = re.compile(r"\bcaimi_[a-z_]+")
 
 
 def exported() -> set[str]:
+    every = CollectorRegistry()
+    every.register(CertificateMetrics())
     registries: list[CollectorRegistry] = [
-        kind().registry for kind in (NodeMetrics, RelayerMetrics, WatcherMetrics, TreasuryMetrics)
+        every,
+        *(
+            kind().registry
+            for kind in (NodeMetrics, RelayerMetrics, WatcherMetrics, TreasuryMetrics)
+        ),
     ]
     return {
         metric.name + ("_total" if metric.type == "counter" else "")

@@ -7,7 +7,8 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from caimi.tls.contexts import ClientTls, ServerTls, TlsFiles, all_warnings, rel
 from organisations import Organisation, put
 
 SOON_OVER = timedelta(seconds=1)
+REQUEST = b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture
@@ -116,9 +118,10 @@ def test_an_expired_certificate_is_refused_by_either_end(ours: Organisation) -> 
             ask(port, late_client)
     with (
         live(app(), tls=late_server) as port,
-        pytest.raises(PeerNotTrusted, match="certificate has expired"),
+        pytest.raises(PeerNotTrusted, match="certificate has expired") as refused,
     ):
         ask(port, client)
+    assert "--replace" in refused.value.next_step
 
 
 def test_a_certificate_for_another_host_is_refused(ours: Organisation) -> None:
@@ -270,6 +273,118 @@ def test_certificates_and_trust_are_read_again_without_a_restart(
             ask(port, ours.client())  # who is not trusted any more
 
 
+@contextmanager
+def kept_open(port: int, client: ClientTls, ask: bytes) -> Iterator[ssl.SSLSocket]:
+    with (
+        connected(port, timeout=5) as raw,
+        client.context.wrap_socket(raw, server_hostname="127.0.0.1") as tls,
+    ):
+        tls.sendall(ask)
+        yield tls
+
+
+def answered(tls: ssl.SSLSocket) -> bool:
+    """Whether the whole of an answer comes."""
+    said = b""
+    while not said.endswith(b"}"):
+        try:
+            part = tls.recv(1000)
+        except OSError:
+            return False
+        if not part:
+            return False
+        said += part
+    return said.startswith(b"HTTP/1.1 200")
+
+
+def is_open(tls: ssl.SSLSocket) -> bool:
+    """Whether a connection answers one more request."""
+    try:
+        tls.sendall(REQUEST)
+    except OSError:
+        return False
+    return answered(tls)
+
+
+def test_connections_end_with_the_trust_in_their_certificate_and_others_go_on(
+    ours: Organisation, theirs: Organisation, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "trusted.pem"
+    pinned = theirs.issue("pinned")
+    both = [ours.trust, theirs.trust]
+    trusted.write_bytes(b"".join(each.read_bytes() for each in both))
+    server = ours.server(trusted)
+    with (
+        live(app(), tls=server) as port,
+        kept_open(port, ours.client(), REQUEST) as mine,
+        kept_open(port, theirs.client(ours.trust), REQUEST) as removed,
+        kept_open(port, ClientTls([ours.trust], pinned), REQUEST) as of_removed,
+        kept_open(port, ours.client(name=None), REQUEST) as nobody,
+    ):
+        every = (mine, removed, of_removed, nobody)
+        assert all(map(answered, every))
+        assert reload_all() == []
+        assert all(map(is_open, every))
+        # The authority is removed, and one certificate of it stays, by itself.
+        trusted.write_bytes(ours.trust.read_bytes() + pinned.certificate.read_bytes())
+        assert reload_all() == []
+        assert said(removed) == b""
+        assert all(map(is_open, (mine, of_removed, nobody)))
+        assert not is_open(removed)
+        trusted.write_bytes(ours.trust.read_bytes())
+        assert reload_all() == []
+        assert not is_open(of_removed)
+        assert all(map(is_open, (mine, nobody)))
+
+
+def test_whoever_is_removed_gets_no_answer_any_more_to_what_was_asked_before(
+    ours: Organisation, theirs: Organisation, tmp_path: Path
+) -> None:
+    slow = app()
+
+    @slow.get("/slow")
+    async def answer() -> dict[str, bool]:
+        await asyncio.sleep(0.6)
+        return {"ok": True}
+
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(theirs.trust.read_bytes())
+    server, asking = ours.server(trusted), REQUEST.replace(b"/version", b"/slow")
+    with (
+        live(slow, tls=server) as port,
+        kept_open(port, theirs.client(ours.trust), asking) as removed,
+    ):
+        time.sleep(0.3)
+        trusted.write_bytes(ours.trust.read_bytes())
+        assert reload_all() == []
+        assert said(removed) == b""
+        time.sleep(0.6)  # until nothing answers it any more
+
+
+def test_a_connection_ends_at_the_next_reload_once_its_certificate_has_expired(
+    ours: Organisation,
+) -> None:
+    brief = ClientTls([ours.trust], ours.issue("brief", lasts=timedelta(seconds=2)))
+    with live(app(), tls=ours.server()) as port, kept_open(port, brief, REQUEST) as late:
+        assert answered(late)
+        time.sleep(2.5)
+        reload_all()
+        assert not is_open(late)
+
+
+def test_a_handshake_under_way_while_trust_is_removed_comes_to_nothing(
+    ours: Organisation, theirs: Organisation, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(theirs.trust.read_bytes())
+    with live(app(), tls=ours.server(trusted)) as port, connected(port, timeout=5) as raw:
+        time.sleep(0.3)  # the server has the connection, under the trust of now
+        trusted.write_bytes(ours.trust.read_bytes())
+        assert reload_all() == []
+        with theirs.client(ours.trust).context.wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+            assert not is_open(tls)
+
+
 async def test_a_client_shows_its_new_certificate_and_believes_whom_it_now_trusts(
     ours: Organisation, theirs: Organisation, tmp_path: Path
 ) -> None:
@@ -397,3 +512,27 @@ def test_a_stock_client_is_served(ours: Organisation) -> None:
             assert told.keys() == {"version", "time"}
         with socket.create_connection(("127.0.0.1", port)) as raw:
             raw.close()
+
+
+def test_metrics_tell_when_what_is_shown_and_believed_ends_as_it_was_read(
+    ours: Organisation,
+) -> None:
+    server = ours.server()
+    own = ours.folder / "node.pem"
+
+    def told(port: int) -> dict[str, float]:
+        lines = ask(port, ours.client(), "/metrics").splitlines()
+        named = [each for each in lines if each.startswith("caimi_certificate_expires_seconds{")]
+        return {each.split('"')[1]: float(each.rsplit(" ", 1)[1]) for each in named}
+
+    def ends(file: Path) -> float:
+        return read_certificates(file)[0].not_valid_after_utc.timestamp()
+
+    with live(app(), tls=server) as port:
+        first = told(port)
+        assert first[str(own)] == ends(own)
+        assert first[str(ours.trust)] == ends(ours.trust)
+        ours.issue("node", "127.0.0.1", lasts=timedelta(days=5))
+        assert told(port)[str(own)] == first[str(own)]  # the file is new, and not yet read
+        assert reload_all() == []
+        assert told(port)[str(own)] == ends(own) < first[str(own)]

@@ -80,7 +80,7 @@ def test_a_service_that_refuses_redirects_or_is_down_is_named_without_the_token(
 def test_a_token_is_sent_over_https_or_on_this_machine_only() -> None:
     with pytest.raises(RemoteSignerFailed):
         signer(told, "http://kms.example/sign")
-    signer(told, "http://127.0.0.1:9000/sign").close()
+    signer(told, "http://127.0.0.1:9000/sign")
 
 
 def test_it_shows_its_account_and_nothing_secret() -> None:

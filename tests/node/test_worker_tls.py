@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from caimi.client.network import AsyncNetwork
+from caimi.client.worker_connections import worker_tls
 from caimi.config import Config, TlsSection, WorkerSection, load_config
 from caimi.errors.base import CaimiError
 from caimi.errors.certificates import PeerNotTrusted
@@ -118,7 +119,8 @@ async def test_a_worker_is_whom_its_section_says_however_its_url_is_given(
         worker = WorkerSection(url=listed, account="worker", ledger=FAR, trust=str(ours.trust))
         update = {"tls": TlsSection(trust=[str(theirs.trust)]), "workers": [worker]}
         async with AsyncNetwork.connect(config.model_copy(update=update), key="worker") as network:
-            assert await health(url, network._tls(url))  # of no section: who [tls] believes
+            of_no_section = worker_tls(network.config, url)  # who [tls] believes
+            assert await health(url, of_no_section)
             for given in (listed, f"{listed}/", listed.replace("https://l", "HTTPS://L")):
                 with pytest.raises(PeerNotTrusted):
-                    await health(given, network._tls(given))
+                    await health(given, worker_tls(network.config, given))

@@ -177,6 +177,32 @@ def test_two_stores_on_one_directory_write_at_once(tmp_path):
     assert [stores[0].get_blocking(Cid.of(item)) for item in data] == data
 
 
+@pytest.mark.parametrize("made_by", ["this store", "another, killed before it synchronised"])
+async def test_an_object_its_shard_and_the_shards_own_entry_last_before_put_returns(
+    store, monkeypatch, made_by
+):
+    data = b"weights"
+    shard = file_of(store, Cid.of(data)).parent
+    if made_by != "this store":
+        shard.mkdir()
+    synchronised = []
+    real = os.fsync
+
+    def noted(descriptor):
+        synchronised.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    await store.put(data)
+    written, *directories = synchronised
+    assert written.startswith(str(store.root / "incoming"))
+    assert directories == [str(shard), str(shard.parent)]
+    synchronised.clear()
+    await store.delete(Cid.of(data))
+    await store.put(data)
+    assert str(shard.parent) not in synchronised
+
+
 def test_a_store_at_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreUnusable):

@@ -1,4 +1,4 @@
-"""Ledgers for trying things out, each in a file that goes with the program that made it."""
+"""Ledgers for trying things out: in files that go with the program that made them, or that stay."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import LedgerId, Signer
+from sqlite_ledger.lasting import SqliteService
 from sqlite_ledger.machine import SqliteMachine
 
 
@@ -33,7 +34,14 @@ class SqliteSandbox(MachineAdministered):
 
 
 class SqliteSandboxes:
-    """A kind of them (port `SandboxKind`)."""
+    """A kind of them (ports `SandboxKind` and `LastingKind`)."""
+
+    def check(self) -> None:
+        """Find nothing missing: Python brings SQLite."""
+
+    def service(self, place: int, name: str, *, port: int, folder: Path) -> SqliteService:
+        """Make ready to keep one in a folder; nobody listens on the port."""
+        return SqliteService(name, LedgerId(f"local:sqlite{place}"), folder)
 
     async def start(
         self, stack: AsyncExitStack, place: int, people: Sequence[Signer]

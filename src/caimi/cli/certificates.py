@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from caimi.cli.durations import seconds_of, span_of
 from caimi.cli.options import JsonOption, ask_passphrase, guarded
 from caimi.cli.output import facts, print_json, say
-from caimi.cli.plans import PlanOption, YesOption, agree
+from caimi.cli.plans import PlanConsent, PlanOption, YesOption
+from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -19,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+LONGEST: Final = timedelta(days=3650)
 OrganisationOption = Annotated[
     str, typer.Option("--organisation", help="Who runs it; the same in all its certificates.")
 ]
@@ -104,7 +108,14 @@ def sign(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; default: NAME.pem beside it.")
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 397,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=3650, help="How many days it is valid; 397 unless given."),
+    ] = None,
+    lasts: Annotated[
+        str | None,
+        typer.Option("--lasts", help="The same as a duration, for a short one: 12h, 30m, 90s."),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Write over the certificate that is there.")
     ] = False,
@@ -116,8 +127,6 @@ def sign(
 
     Example: [bold]caimi certificates sign relayer.csr --authority authority[/bold]
     """
-    from datetime import timedelta
-
     from caimi.errors.certificates import CertificateExists
     from caimi.places import check_file_place, write_result
     from caimi.tls.authority import CertificateAuthority, read_wanted
@@ -126,25 +135,25 @@ def sign(
     def work() -> None:
         file = output or request.with_suffix(".pem")
         check_file_place(file)
+        valid = validity(days, lasts)
         asked = read_request(request)
         wanted = read_wanted(asked)
         said = {
             "for": f"{wanted.name} of {wanted.organisation}",
             "hosts": ", ".join(wanted.hosts) or "none: it calls others, and serves nobody",
-            "days": days,
+            "lasts": span_of(int(valid.total_seconds())),
             "writes": file,
         }
         if not as_json:
             facts("To be signed", said)
-        if plan:
-            if as_json:
-                print_json({"ok": True, "plan": said})
+        consent = PlanConsent(plan, yes, as_json)
+        if consent.ends_with_plan(plan=said):
             return
         if file.exists() and not replace:
             raise CertificateExists(f"There is a certificate already: {file}.")
-        agree(yes=yes, as_json=as_json)
+        consent.ask()
         passphrase = own_passphrase("Passphrase of the authority's key")
-        signed = CertificateAuthority.load(authority, passphrase).sign(asked, timedelta(days=days))
+        signed = CertificateAuthority.load(authority, passphrase).sign(asked, valid)
         write_result(file, to_pem([signed]).encode())
         told: dict[str, object] = {"certificate": file, **described(signed)}
         if as_json:
@@ -187,6 +196,24 @@ def show_certificates(
             facts(str(file), listed(each))
 
     guarded(as_json, work)
+
+
+def validity(days: int | None, lasts: str | None) -> timedelta:
+    """Give how long a certificate is to be valid.
+
+    Raises:
+        UsageError: it is said twice, or is no duration, or too long.
+    """
+    from caimi.tls.authority import SERVICE_LASTS
+
+    if lasts is None:
+        return SERVICE_LASTS if days is None else timedelta(days=days)
+    if days is not None:
+        raise UsageError("Say how long it is valid with --days or with --lasts, not with both.")
+    found = timedelta(seconds=seconds_of(lasts))
+    if found > LONGEST:
+        raise UsageError(f"{lasts} is longer than {span_of(int(LONGEST.total_seconds()))}.")
+    return found
 
 
 def own_passphrase(prompt: str) -> bytes:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.ceremony import LedgerOption, bound, broadcast_on
-from caimi.cli.founding import ThresholdOption, show_members
+from caimi.cli.node import ThresholdOption, show_members
 from caimi.cli.one_ledger import identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import facts, out, print_json, say, table
-from caimi.cli.plans import PlanOption, YesOption, agree
+from caimi.cli.plans import PlanConsent, PlanOption, YesOption
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -63,31 +63,32 @@ def create(
     async def work() -> None:
         check_file_place(output)
         settings = load_config(config)
-        file, within = config_source(config)
-        check_file_place(file)
+        source = config_source(config)
+        check_file_place(source.file)
         for folder in (output.parent, settings.home):
             check_directory_place(folder / TRUST)
         identity = await identity_of(config, key)
         described = [read_description(each) for each in member]
         terms = CommitteeTerms.of(described, threshold, identity.signer.account)
-        check_addable(file, custodians_of(terms), within)
+        check_addable(source.file, custodians_of(terms), source.table)
         for folder in (output.parent, settings.home):
             check_trust(folder / TRUST, [each.authority for each in terms.members])
         said = {
             "threshold": f"{threshold} of {len(described)}",
             "coordinator": f"0x{identity.signer.account.hex()}",
             "fingerprint": committee_fingerprint(terms.members, threshold),
-            "writes": f"{output}, {TRUST}/, and [{committee_table(within)}] of {file}",
+            "writes": f"{output}, {TRUST}/, and [{committee_table(source.table)}] of {source.file}",
         }
         if not as_json:
             show_members(terms.members)
             facts("The committee", said)
             out.print(bound(threshold, len(described), ledger))
-        group = await _create(settings, identity, terms, said, (plan, yes, as_json, ledger))
+        consent = PlanConsent(plan, yes, as_json)
+        group = await _create(settings, identity, terms, said, ledger, consent)
         if group is not None:
             section = committee_section(terms, group)
             await asyncio.to_thread(_write, terms, section, output, settings.home)
-            await asyncio.to_thread(add_committee, file, section, within)
+            await asyncio.to_thread(add_committee, source.file, section, source.table)
             _told(section, output, as_json=as_json)
 
     guarded(as_json, lambda: asyncio.run(work()))
@@ -98,7 +99,8 @@ async def _create(
     identity: Identity,
     terms: CommitteeTerms,
     said: dict[str, str],
-    how: tuple[bool, bool, bool, str | None],
+    ledger: str | None,
+    consent: PlanConsent,
 ) -> bytes | None:
     """Give the group's key once all have made it; None where only the plan was wanted."""
     from contextlib import AsyncExitStack
@@ -106,18 +108,15 @@ async def _create(
     from caimi.node.coordinator import NamedMember, generate_group_key
     from caimi.node.readiness import check_ready, look_at
 
-    plan, yes, as_json, ledger = how
     async with AsyncExitStack() as stack:
         reached = _reach(stack, settings, identity, terms)
         found = await look_at(reached)
-        if not as_json:
+        if not consent.as_json:
             _show(found)
         check_ready(found)
-        if plan:
-            if as_json:
-                print_json({"ok": True, "plan": said, "members": _rows(found)})
+        if consent.ends_with_plan(plan=said, members=_rows(found)):
             return None
-        agree(yes=yes, as_json=as_json)
+        consent.ask()
         members = [NamedMember(each.ordered, each.description.said) for each in reached]
         public = await broadcast_on(stack, settings, identity, ledger)
         return (await generate_group_key(members, terms.threshold, public)).to_bytes()

@@ -40,13 +40,13 @@ def _quietly(
 @_quietly
 def keys(config: Path | None) -> Iterable[Offer]:
     """Offer the names of keys."""
-    from caimi.config import raw_config
+    from caimi.config import config_source
     from caimi.keystore import KEYSTORES
     from caimi.names import is_name
 
-    home, document = raw_config(config)
-    section = _table(document.get("keys"))
-    folder = home / Path(str(section.get("directory", "keys"))).expanduser()
+    source = config_source(config)
+    section = _table(source.said.get("keys"))
+    folder = source.file.parent / Path(str(section.get("directory", "keys"))).expanduser()
     files = (Path(name) for name in sorted(os.listdir(folder)))  # noqa: PTH208
     return (each.stem for each in files if each.suffix == KEYSTORES.ending and is_name(each.stem))
 
@@ -54,10 +54,9 @@ def keys(config: Path | None) -> Iterable[Offer]:
 @_quietly
 def ledgers(config: Path | None) -> Iterable[Offer]:
     """Offer the ledgers, by name and by id."""
-    from caimi.config import raw_config
+    from caimi.config import config_source
 
-    _, document = raw_config(config)
-    listed = document.get("ledgers")
+    listed = config_source(config).said.get("ledgers")
     sections = [_table(each) for each in listed] if isinstance(listed, list) else []
     for one, other in (("name", "id"), ("id", "name")):
         for section in sections:

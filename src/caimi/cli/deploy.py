@@ -10,8 +10,16 @@ import typer
 
 from caimi.cli.one_ledger import account_of, identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
-from caimi.cli.output import err, facts, out, print_json, say, shown
-from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
+from caimi.cli.output import facts, out, print_json, say
+from caimi.cli.plans import (
+    PlanConsent,
+    PlanOption,
+    YesOption,
+    check_funds,
+    plan_document,
+    show_plan,
+)
+from caimi.cli.waiting import doing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +63,7 @@ def deploy(
                     await end_deployment(journal, found)
             _told(found, as_json, "already")
             return
-        await _deploy(config, found, guardian, key, (plan, yes, anew, as_json))
+        await _deploy(config, found, guardian, key, PlanConsent(plan, yes, as_json, anew))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -65,14 +73,13 @@ async def _deploy(
     place: LedgerPlace,
     guardian: str | None,
     key: str | None,
-    flags: tuple[bool, bool, bool, bool],
+    consent: PlanConsent,
 ) -> None:
     from caimi.client.keyring import Keyring
     from caimi.composition.deploying import KIND, Deploying
     from caimi.config import config_source, load_config
     from caimi.persistence import open_journal
 
-    only_plan, yes, anew, as_json = flags
     stops = None if guardian is None else account_of(guardian)
     settings = load_config(config)
     keyring = Keyring(settings)
@@ -81,32 +88,27 @@ async def _deploy(
     try:
         async with journal.operation(KIND, place.id) as operation:
             run = Deploying(operation, journal, place, config_source(config))
-            section = None if anew else await run.known()
+            section = None if consent.anew else await run.known()
             if section is not None:
                 await run.configure(section)
-                _told(section, as_json, "already")
+                _told(section, consent.as_json, "already")
                 return
-            anew = anew or run.gone
-            planned = await run.plan_anew(account) if anew else await run.plan(account, stops)
-            if only_plan and as_json:
-                print_json({"ok": True, "plan": plan_document(planned)})
-                return
-            if not as_json:
+            anew = consent.anew or run.gone
+            planned = await run.plan(account, stops, anew=anew)
+            if not consent.as_json:
                 if run.gone:
                     out.print(f"Nothing is left on {place.id} of what was deployed there before.")
                 show_plan(planned)
                 out.print(f"Guardian: {guardian or 'the account itself'}", highlight=False)
-            if only_plan:
+            if consent.ends_with_plan(plan=plan_document(planned)):
                 return
             check_funds(planned)
-            agree(yes=yes, as_json=as_json)
+            consent.ask()
             if anew:
                 await run.begin_anew()
             signer = (await identity_of(config, key)).signer_on(place.id)
-            section = await run.carry_out(
-                signer, stops, lambda what: err.print(shown(f"{what} …", "dim"))
-            )
-            _told(section, as_json, "now", plan_document(planned))
+            section = await run.carry_out(signer, stops, doing)
+            _told(section, consent.as_json, "now", plan_document(planned))
     finally:
         journal.close()
 

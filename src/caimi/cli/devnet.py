@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from caimi.cli.durations import span_of
-from caimi.cli.options import LEDGER_KINDS_HELP, JsonOption, guarded
+from caimi.cli.options import INTERRUPTED, LEDGER_KINDS_HELP, JsonOption, guarded
 from caimi.cli.output import err, facts, out, plain, print_json, shown, table
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ app = typer.Typer(help="A local network of real processes on loopback.", no_args
 DirectoryOption = Annotated[
     Path, typer.Option("--directory", "-d", help="Where its files are; default: here.")
 ]
-_INTERRUPTED = 130
 
 
 @app.command()
@@ -156,13 +156,11 @@ def logs(
         file = Devnet(directory).log_file(name)
         for line in last_lines(file, lines):
             show(line)
-        for line in new_lines(file) if follow else ():
-            show(line)
+        with suppress(KeyboardInterrupt):  # which ends following, and is no failure
+            for line in new_lines(file) if follow else ():
+                show(line)
 
-    try:
-        guarded(as_json, show_all)
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+    guarded(as_json, show_all)
 
 
 def _tell(as_json: bool) -> Callable[[str], None]:
@@ -186,7 +184,7 @@ def _interruptible(bringing: Coroutine[None, None, T], directory: Path) -> T:
         else:
             err.print("Interrupted. Nothing of the network runs: what was started is ended again.")
         err.print("Next: [bold]caimi devnet up[/bold] goes on.")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _show_started(started: Started, *, as_json: bool) -> None:

@@ -34,8 +34,8 @@ def doctor(
     from caimi.config import config_source, load_config
 
     async def work() -> list[Finding]:
-        file, _ = config_source(config)
-        return await check_all(load_config(config), file, key or ())
+        source = config_source(config)
+        return await check_all(load_config(config), source.file, key or ())
 
     found = guarded(as_json, lambda: asyncio.run(work()))
     well = all(each.state != "wrong" for each in found)

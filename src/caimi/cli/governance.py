@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli import exits, proposals
+from caimi.cli import batches, exits, proposals
+from caimi.cli.batches import BatchOption, tell_written, write_calls
 from caimi.cli.durations import seconds_of, span_of
 from caimi.cli.one_ledger import (
     UnsignedOption,
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(proposals.app, name="propose")
 app.add_typer(exits.app, name="exit")
+app.command("check-batch")(batches.check_batch)
 
 OperationArgument = Annotated[
     str, typer.Argument(help="Id of a pending operation; see `caimi governance show`.")
@@ -191,6 +193,7 @@ def hand_over(
 def execute(
     operation: OperationArgument,
     unsigned: UnsignedOption = False,
+    batch: BatchOption = None,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
     key: KeyOption = None,
@@ -203,19 +206,23 @@ def execute(
 
     async def work(opened: EvmLedger) -> dict[str, object]:
         timelock, found = await _found(opened, operation)
-        return await send(opened, timelock.execute(found), config, key, unsigned=unsigned)
+        call = timelock.execute(found)
+        if batch is not None:
+            return await write_calls(opened, [call], batch)
+        return await send(opened, call, config, key, unsigned=unsigned)
 
-    told(
-        as_json,
-        "To send" if unsigned else "Carried out",
-        on_governed_ledger(config, ledger, as_json, work),
-    )
+    sent = on_governed_ledger(config, ledger, as_json, work)
+    if batch is not None and not as_json:
+        tell_written([sent])
+        return
+    told(as_json, "To send" if unsigned else "Carried out", sent)
 
 
 @app.command()
 def cancel(
     operation: OperationArgument,
     unsigned: UnsignedOption = False,
+    batch: BatchOption = None,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
     key: KeyOption = None,
@@ -228,13 +235,16 @@ def cancel(
 
     async def work(opened: EvmLedger) -> dict[str, object]:
         timelock, found = await _found(opened, operation)
-        return await send(opened, timelock.cancel(found), config, key, unsigned=unsigned)
+        call = timelock.cancel(found)
+        if batch is not None:
+            return await write_calls(opened, [call], batch)
+        return await send(opened, call, config, key, unsigned=unsigned)
 
-    told(
-        as_json,
-        "To send" if unsigned else "Cancelled",
-        on_governed_ledger(config, ledger, as_json, work),
-    )
+    sent = on_governed_ledger(config, ledger, as_json, work)
+    if batch is not None and not as_json:
+        tell_written([sent])
+        return
+    told(as_json, "To send" if unsigned else "Cancelled", sent)
 
 
 async def _found(ledger: EvmLedger, operation: str) -> tuple[Timelock, TimelockOperation]:

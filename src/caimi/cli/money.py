@@ -21,6 +21,7 @@ from caimi.cli.options import (
     with_network,
 )
 from caimi.cli.output import err, print_json, say, shown, table
+from caimi.cli.waiting import stages
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def withdraw(
                 what = f"{done.amount} {done.symbol}".strip() or "what an earlier run had begun"
                 say("{}: {} of {} to {} ({})", done.ledger, what, done.source, done.payee, done.tx)
 
-        paid = await pay_out(net.context, ledgers, payee=payee, told=tell)
+        with stages(quiet=as_json) as progress:
+            paid = await pay_out(net.context, ledgers, payee=payee, told=tell, progress=progress)
         if as_json:
             print_json({"ok": True, "withdrawn": paid})
         elif not paid:

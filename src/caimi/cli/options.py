@@ -12,15 +12,18 @@ import typer
 
 from caimi.cli import completing
 from caimi.cli.output import print_error
+from caimi.cli.waiting import IN_FLIGHT
 from caimi.errors.base import CaimiError
 from caimi.errors.machine import SystemRefused
-from caimi.errors.operations import KeyLocked
+from caimi.errors.operations import Interrupted, KeyLocked
 from caimi.extras import extra_named
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
 
 T = TypeVar("T")
+INTERRUPTED: Final = 130
+"""The exit status of what Ctrl-C ended, as shells have it."""
 
 
 def key_option(said: str) -> Any:  # noqa: ANN401 - what typer has as an option
@@ -60,10 +63,11 @@ UriArgument = Annotated[
 ]
 
 
-def guarded(as_json: bool, work: Callable[[], T]) -> T:
+def guarded(as_json: bool, work: Callable[[], T], *, reading: bool = False) -> T:
     """Run `work`; print an error the way the user asked for, and exit with status 1.
 
     What the operating system refuses is an error of the user's surroundings, and named like ours.
+    Ctrl-C says what was in flight, and exits with status 130; `reading` changes nothing.
     """
     try:
         with extra_named():
@@ -74,6 +78,9 @@ def guarded(as_json: bool, work: Callable[[], T]) -> T:
         if error.errno is None:  # a timeout, say, that our own code should have caught
             raise
         print_error(SystemRefused.of(error), as_json=as_json)
+    except KeyboardInterrupt:
+        print_error(Interrupted.of(IN_FLIGHT.doing, reading=reading), as_json=as_json)
+        raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(1)
 
 
@@ -96,7 +103,7 @@ def with_network(
         async with opening as net:
             return await work(net)
 
-    return guarded(as_json, lambda: asyncio.run(session()))
+    return guarded(as_json, lambda: asyncio.run(session()), reading=reading)
 
 
 def somebody_there() -> bool:

@@ -40,6 +40,8 @@ _Report: TypeAlias = Callable[[str, int, int | None], None]
 _ESCAPED_BRACKET: Final = re.compile(r"\\+\[(?![a-z#/@][^[]*?\])")
 _TEXT_WIDTH: Final = 16
 """Of a column of words at least: narrower ones are hard to read."""
+_WIDE: Final = 60
+"""Columns from which on there is room for how long something takes."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -184,17 +186,23 @@ def block_bars(*, quiet: bool) -> AbstractContextManager[_Report]:
     return _bars(None if quiet else MofNCompleteColumn())
 
 
+def stage_counts(*, quiet: bool) -> AbstractContextManager[_Report]:
+    """Show a line a stage of work that others have to do: how far it is, and for how long."""
+    return _bars(None if quiet else MofNCompleteColumn(), drawn=False)
+
+
 @contextmanager
-def _bars(amount: ProgressColumn | None) -> Iterator[_Report]:
+def _bars(amount: ProgressColumn | None, *, drawn: bool = True) -> Iterator[_Report]:
     if amount is None:
         yield lambda stage, done, total: None
         return
+    long = drawn or err.width >= _WIDE
     bars = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        *([BarColumn()] if drawn else []),
         amount,
-        TimeElapsedColumn(),
+        *([TimeElapsedColumn()] if long else []),
         console=err,
         transient=True,
         disable=not err.is_terminal,

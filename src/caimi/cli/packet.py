@@ -9,10 +9,12 @@ import typer
 from caimi.cli.options import ConfigOption, JsonOption, LedgerOption, with_network
 from caimi.cli.output import facts, print_json
 from caimi.cli.times import time_text
+from caimi.cli.waiting import stages
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
-    from caimi.client.packets import FollowedPacket, PacketStep
+    from caimi.client.packet_events import PacketStep
+    from caimi.client.packets import FollowedPacket
 
 app = typer.Typer(help="Packets between ledgers.", no_args_is_help=True)
 
@@ -32,7 +34,9 @@ def show(
     """
 
     async def work(net: AsyncNetwork) -> None:
-        found = await net.packets(packet, ledger)
+        with stages(quiet=as_json) as progress:
+            progress("looking on both ledgers", 0, None)
+            found = await net.packets(packet, ledger)
         if as_json:
             print_json({"ok": True, "packets": found})
             return
@@ -56,6 +60,7 @@ def _told(packet: FollowedPacket) -> dict[str, object]:
         "fees": "; ".join(fees),
         "outcome": packet.outcome,
         "times out": "" if packet.steps[1:] else time_text(packet.timeout),
+        "signatures": packet.signatures or "",
         "waits for": packet.waits_for,
         "next": packet.next_step,
     }

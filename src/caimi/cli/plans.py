@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caimi.cli.options import somebody_there
-from caimi.cli.output import facts, out, shown
+from caimi.cli.output import facts, out, print_json, shown
 from caimi.errors.deploying import NotAgreed
 from caimi.errors.ledgers import InsufficientFunds
 
@@ -16,6 +17,42 @@ if TYPE_CHECKING:
 
 PlanOption = Annotated[bool, typer.Option("--plan", help="Show what would be done, and end.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanConsent:
+    """What a user wants of a command that changes things, and has agreed to beforehand.
+
+    `plan`: only to see what would be done; `yes`: to have it done without being asked; `as_json`:
+    all that is said as one document, so that nobody is asked; `anew`: to leave what was begun.
+    """
+
+    plan: bool = False
+    yes: bool = False
+    as_json: bool = False
+    anew: bool = False
+
+    def ends_with_plan(self, **planned: object) -> bool:
+        """Tell whether the plan is all that is wanted; where that is JSON, it is printed."""
+        if self.plan and self.as_json:
+            print_json({"ok": True, **planned})
+        return self.plan
+
+    def ask(self) -> None:
+        """Ask whether a plan that was shown may be carried out.
+
+        Raises:
+            NotAgreed: it may not, or there is nobody to ask.
+        """
+        if self.yes:
+            return
+        if self.as_json or not somebody_there():
+            raise NotAgreed(
+                "Nobody agreed to the plan: there is nobody to ask.",
+                next_step="Add --yes, or --plan.",
+            )
+        if not typer.confirm("Go on?"):
+            raise NotAgreed("The plan was not agreed to; nothing was done.")
 
 
 def show_plan(plan: LedgerPlan) -> None:
@@ -59,22 +96,6 @@ def check_funds(plan: LedgerPlan) -> None:
         f"What is to be done on {plan.ledger} can cost {_written(plan.most)}, and {plan.account} "
         f"has {_written(plan.held)}: {_written(plan.missing)} are missing. Nothing was sent."
     )
-
-
-def agree(*, yes: bool, as_json: bool) -> None:
-    """Ask whether a plan that was shown may be carried out.
-
-    Raises:
-        NotAgreed: it may not, or there is nobody to ask.
-    """
-    if yes:
-        return
-    if as_json or not somebody_there():
-        raise NotAgreed(
-            "Nobody agreed to the plan: there is nobody to ask.", next_step="Add --yes, or --plan."
-        )
-    if not typer.confirm("Go on?"):
-        raise NotAgreed("The plan was not agreed to; nothing was done.")
 
 
 def _written(amount: Money) -> str:

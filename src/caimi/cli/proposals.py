@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from caimi.cli.batches import BatchOption, tell_written, write_calls
 from caimi.cli.one_ledger import (
     UnsignedOption,
     account_of,
@@ -47,6 +48,7 @@ def _proposes(name: str) -> Callable[[Callable[..., Change]], Callable[..., Chan
         def command(
             *,
             unsigned: UnsignedOption = False,
+            batch: BatchOption = None,
             ledger: LedgerOption = None,
             config: ConfigOption = None,
             key: KeyOption = None,
@@ -58,14 +60,18 @@ def _proposes(name: str) -> Callable[[Callable[..., Change]], Callable[..., Chan
 
                 timelock = await timelock_of(opened)
                 operation, call = await timelock.propose(change(**options)(opened))
-                sent = await send(opened, call, config, key, unsigned=unsigned)
+                sent = (
+                    await send(opened, call, config, key, unsigned=unsigned)
+                    if batch is None
+                    else await write_calls(opened, [call], batch)
+                )
                 return {"operation": f"0x{operation.hex()}", **sent}
 
-            told(
-                as_json,
-                "To send" if unsigned else "Proposed",
-                on_governed_ledger(config, ledger, as_json, work),
-            )
+            sent = on_governed_ledger(config, ledger, as_json, work)
+            if batch is not None and not as_json:
+                tell_written([sent])
+                return
+            told(as_json, "To send" if unsigned else "Proposed", sent)
 
         own = signature(change, eval_str=True).parameters.values()
         shared = signature(command, eval_str=True).parameters.values()

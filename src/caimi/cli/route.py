@@ -5,20 +5,31 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caimi.cli.batches import BatchFolder, tell_written
 from caimi.cli.durations import seconds_of
 from caimi.cli.one_ledger import account_of, identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
-from caimi.cli.plans import PlanOption, YesOption, agree, check_funds, plan_document, show_plan
+from caimi.cli.plans import (
+    PlanConsent,
+    PlanOption,
+    YesOption,
+    check_funds,
+    plan_document,
+    show_plan,
+)
+from caimi.cli.times import time_text
+from caimi.cli.waiting import doing
+from caimi.errors.deploying import ChangeWaits
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from caimi.composition.routing import Joined, ListedRoute, Unlisted
     from caimi.config import Config, LedgerSection
@@ -29,11 +40,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-KINDS = {
-    "committee": "caimi-committee",
-    "storage-proof": "caimi-storage-proof",
-    "optimistic": "caimi-optimistic",
-}
 OneArgument = Annotated[str, typer.Argument(help="A ledger, by CAIP-2 id or name.")]
 OtherArgument = Annotated[str, typer.Argument(help="The other one.")]
 
@@ -82,6 +88,13 @@ def add(
     anew: Annotated[
         bool, typer.Option("--anew", help="Add another one beside what there is, or was begun.")
     ] = False,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--batch",
+            help="A directory for what a multi-signature account is to propose to a timelock.",
+        ),
+    ] = None,
     plan: PlanOption = False,
     yes: YesOption = False,
     config: ConfigOption = None,
@@ -89,6 +102,9 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Join two ledgers: a light client and a route on each. Run again, it goes on.
+
+    Where a timelock administers, it is proposed to it, with a proposer's key or by --batch, and
+    goes on with the run that comes when it has waited: once to add it, once to name the other end.
 
     Example: [bold]caimi route add a b -k deployer[/bold]
     """
@@ -107,7 +123,9 @@ def add(
             return _terms(names, needed, ledger, bond, window or "1h", proposer or ())
 
         chosen = [partial(terms, names=names) for names in believed]
-        await _add(config, settings, sections, committee, chosen, key, (plan, yes, anew, as_json))
+        drafts = None if batch is None else BatchFolder(batch)
+        consent = PlanConsent(plan, yes, as_json, anew)
+        await _add(config, settings, sections, committee, chosen, key, consent, drafts)
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -119,7 +137,8 @@ async def _add(
     committee: Committee,
     terms: Sequence[Callable[[Ledger], ClientTerms]],
     key: str | None,
-    flags: tuple[bool, bool, bool, bool],
+    consent: PlanConsent,
+    drafts: BatchFolder | None,
 ) -> None:
     from caimi.client.keyring import Keyring
     from caimi.composition.deploying import TellingOutbox
@@ -128,7 +147,6 @@ async def _add(
     from caimi.ledgers.port import LedgerId, RouteEnd
     from caimi.persistence import open_journal
 
-    only_plan, yes, anew, as_json = flags
     keyring = Keyring(settings)
     name = keyring.chosen(key)
     async with AsyncExitStack() as stack:
@@ -144,32 +162,35 @@ async def _add(
         journal = open_journal(settings)
         stack.callback(journal.close)
         operation = await stack.enter_async_context(journal.operation(KIND, *ids))
-        run = Routing(operation, journal, ends)
-        found = None if anew else await run.there()
+        run = Routing(operation, journal, ends, drafts)
+        found = None if consent.anew else await run.there()
         if found is not None:
-            _told(found, as_json, "There is a route of these terms already", added=False)
+            _told(found, consent.as_json, "There is a route of these terms already", added=False)
             return
         accounts = [keyring.account_on(ledger, name) for ledger in ids]
-        plans = await (run.plan_anew(accounts) if anew else run.plan(accounts))
-        if only_plan and as_json:
-            documents = [plan_document(each) for each in plans]
-            print_json({"ok": True, "committee": committee, "plans": documents})
-            return
-        if not as_json:
+        plans = await run.plan(accounts, anew=consent.anew)
+        if not consent.as_json:
             _show_committee(committee)
             for each in plans:
                 show_plan(each)
-        if only_plan:
+        documents = [plan_document(each) for each in plans]
+        if consent.ends_with_plan(committee=committee, plans=documents):
             return
         for each in plans:
             check_funds(each)
-        agree(yes=yes, as_json=as_json)
-        if anew:
+        consent.ask()
+        if consent.anew:
             await operation.reopen()
         identity = await identity_of(config, name)
-        tell = TellingOutbox(journal, _say)
-        joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
-        _told(joined, as_json, "The ledgers are joined", added=True)
+        tell = TellingOutbox(journal, doing)
+        try:
+            joined = await run.carry_out([identity.signer_on(ledger) for ledger in ids], tell)
+        except ChangeWaits as waits:
+            known = {LedgerId(section.id): end.here for section, end in ends}
+            written = [] if drafts is None else await drafts.write(known)
+            _told_waiting(waits, written, consent.as_json)
+            return
+        _told(joined, consent.as_json, "The ledgers are joined", added=True)
 
 
 @app.command("list")
@@ -246,7 +267,7 @@ def remove(
     async def work() -> None:
         settings = load_config(config)
         sections = [settings.ledger(name) for name in (one, other)]
-        await _remove(config, settings, sections, route, key, (yes, as_json))
+        await _remove(config, settings, sections, route, key, PlanConsent(yes=yes, as_json=as_json))
 
     guarded(as_json, lambda: asyncio.run(work()))
 
@@ -257,7 +278,7 @@ async def _remove(
     sections: list[LedgerSection],
     route: str | None,
     key: str | None,
-    flags: tuple[bool, bool],
+    consent: PlanConsent,
 ) -> None:
     from caimi.composition.deploying import TellingOutbox
     from caimi.composition.ledgers import open_ledger
@@ -265,7 +286,6 @@ async def _remove(
     from caimi.ledgers.port import LedgerId
     from caimi.persistence import open_journal
 
-    yes, as_json = flags
     async with AsyncExitStack() as stack:
         ledgers = {LedgerId(section.id): await open_ledger(stack, section) for section in sections}
         listed, unread = await list_routes(ledgers)
@@ -274,12 +294,12 @@ async def _remove(
         here, there = ledgers
         ends = routes_between(listed, here, there, route)
         open_ends = [end for end in ends if not end.paused]
-        if not as_json:
+        if not consent.as_json:
             for end in ends:
                 what = "is paused already" if end.paused else "will be paused"
                 out.print(shown(f"{end.route.client_id} on {end.ledger} {what}"), soft_wrap=True)
         if open_ends:
-            agree(yes=yes, as_json=as_json)
+            consent.ask()
             identity = await identity_of(config, key)
             journal = open_journal(settings)
             stack.callback(journal.close)
@@ -290,10 +310,10 @@ async def _remove(
                     ends,
                     ledgers,
                     identity.signers(ledgers),
-                    TellingOutbox(journal, _say),
+                    TellingOutbox(journal, doing),
                     operation.key,
                 )
-    if as_json:
+    if consent.as_json:
         closed = {end.ledger: end.route.client_id for end in ends}
         print_json({"ok": True, "paused": closed, "changed": bool(open_ends)})
     else:
@@ -308,16 +328,26 @@ def _show_committee(committee: Committee) -> None:
     )
 
 
-def _say(what: str) -> None:
-    err.print(shown(f"{what} …", "dim"))
-
-
 def _told(joined: Joined, as_json: bool, how: str, *, added: bool) -> None:
     if as_json:
         print_json({"ok": True, "added": added, "clients": joined.clients})
         return
     facts(how, {str(ledger): client for ledger, client in joined.clients.items()})
     say("Next: [bold]caimi route list[/bold], and [bold]caimi governance hand-over[/bold]")
+
+
+def _told_waiting(
+    waits: ChangeWaits, written: Sequence[Mapping[str, object]], as_json: bool
+) -> None:
+    if as_json:
+        print_json({"ok": True, "added": False, "waits": waits.changes, "written": written})
+        return
+    for change in waits.changes:
+        due = f"from {time_text(change.ready_at)} on" if change.ready_at else "once it is proposed"
+        title = f"{change.what} waits on {change.ledger}"
+        facts(title, {"operation": f"0x{change.operation.hex()}", "may be carried out": due})
+    tell_written(written)
+    out.print("Run the same command again then; it goes on from here.")
 
 
 def _state(each: ListedRoute) -> str:
@@ -384,16 +414,17 @@ def _terms(
     proposers: list[str] | tuple[()],
 ) -> ClientTerms:
     from caimi.client.amounts import parse_amount
-    from caimi.ledgers.port import ClientTerms
+    from caimi.ledgers.port import CHOSEN_KINDS, ClientTerms, kind_name
 
-    unknown = [name for name in names if name not in KINDS]
+    kinds = {kind_name(kind): kind for kind in CHOSEN_KINDS}
+    unknown = [name for name in names if name not in kinds]
     if unknown:
-        raise UsageError(f"{unknown[0]!r:.40} is no client; there are: {', '.join(KINDS)}.")
+        raise UsageError(f"{unknown[0]!r:.40} is no client; there are: {', '.join(kinds)}.")
     coins = ledger.coins
     units = 0 if bond is None or coins is None else parse_amount(bond, coins.asset).units
     seconds = seconds_of(window)
     return ClientTerms(
-        tuple(KINDS[name] for name in names),
+        tuple(kinds[name] for name in names),
         needed if len(names) > 1 else 0,
         units,
         seconds,

@@ -12,7 +12,7 @@ from typing import Final
 
 TABLE: Final = """
 # Start
-init       | caimi.cli.init:init                | Write a commented caimi.toml.
+init       | caimi.cli.init:init                | Write a caimi.toml: for chosen ledgers, or one with everything in comments.
 keys       | caimi.cli.keys:app                 | Make, import, export, list and bind keys (encrypted files; never plain text).
 cache      | caimi.cli.cache:app                | What is kept to be quick and can be made again: list it, remove it.
 devnet     | caimi.cli.devnet:app               | A local network of real processes on loopback.
@@ -48,7 +48,7 @@ deploy     | caimi.cli.deploy:deploy            | Put CAIMI's contracts on a led
 doctor     | caimi.cli.doctor:doctor            | Check everything that can be wrong here; exits with 1 when something is.
 route      | caimi.cli.route:app                | Routes between ledgers: adding them, listing them, and closing them.
 certificates | caimi.cli.certificates:app       | Certificates by which services know each other: TLS 1.3, signed by your own authority.
-node       | caimi.cli.founding:app             | Make a committee member's node: its directory, its description, its committee.
+node       | caimi.cli.node:app                 | Make a committee member's node: its directory, its description, its committee.
 service    | caimi.cli.services:app             | Run a node, a relayer, a watcher, a worker or a treasury.
 treasury   | caimi.cli.treasury:app             | Keep service accounts in coins, under a cap a day.
 committee  | caimi.cli.committee:app            | Who attests for each route, handing over to the next committee, and the custodians' key.

@@ -17,7 +17,7 @@ from caimi.cli.options import (
     guarded,
 )
 from caimi.cli.output import err, facts, out, print_error, print_json, say, shown, table
-from caimi.cli.plans import PlanOption, YesOption, agree, plan_document, show_plan
+from caimi.cli.plans import PlanConsent, PlanOption, YesOption, plan_document, show_plan
 from caimi.errors.base import CaimiError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def refill(
 
     Example: [bold]caimi treasury refill[/bold]
     """
-    guarded(as_json, lambda: asyncio.run(_refill(config, ledger, (plan, yes, as_json))))
+    guarded(as_json, lambda: asyncio.run(_refill(config, ledger, PlanConsent(plan, yes, as_json))))
 
 
 async def _look(
@@ -91,12 +91,11 @@ async def _look(
     return found, unread
 
 
-async def _refill(path: Path | None, ledger: str | None, flags: tuple[bool, bool, bool]) -> None:
+async def _refill(path: Path | None, ledger: str | None, consent: PlanConsent) -> None:
     from caimi.client.refilling.opening import open_treasury, treasury_sections
     from caimi.config import load_config
     from caimi.persistence import open_journal
 
-    only_plan, yes, as_json = flags
     config = load_config(path)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(closing(open_journal(config)))
@@ -106,22 +105,19 @@ async def _refill(path: Path | None, ledger: str | None, flags: tuple[bool, bool
             found = await stack.enter_async_context(treasury.round(journal))
             rounds.append((treasury, found))
         plans = [_plan(treasury, found.sight) for treasury, found in rounds]
-        if only_plan and as_json:
-            print_json({"ok": True, "plans": [plan_document(each) for each in plans]})
-            return
-        if not as_json:
+        if not consent.as_json:
             for (treasury, found), each in zip(rounds, plans, strict=True):
                 _show_plan(treasury, found.sight, each)
-        if only_plan:
+        if consent.ends_with_plan(plans=[plan_document(each) for each in plans]):
             return
         if any(each.steps for each in plans):
-            agree(yes=yes, as_json=as_json)
-        done, failures = await _carry_out(config, rounds, as_json=as_json)
-    if as_json:
+            consent.ask()
+        done, failures = await _carry_out(config, rounds, as_json=consent.as_json)
+    if consent.as_json:
         errors = [each.as_dict() for each in failures]
         told = {"error": errors[0], "errors": errors} if errors else {}
         print_json({"ok": not errors, "refilled": done, **told})
-    for error in () if as_json else failures:
+    for error in () if consent.as_json else failures:
         print_error(error, as_json=False)
     if failures:
         raise typer.Exit(1)

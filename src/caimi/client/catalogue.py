@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from caimi import html_text
 from caimi.client.context import Context, Progress, no_progress
+from caimi.client.events import details_of, event_of
 from caimi.client.listing import Listing, listings
 from caimi.client.model_index import ModelIndex
 from caimi.client.pricing import AskedPrice, asked, asked_now
@@ -19,7 +20,6 @@ from caimi.errors.ids import InvalidAccountId
 from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.home import find_home_model
 from caimi.ledgers.port import AccountCodec, ChangedAlias, Ledger, RegisteredModel
-from caimi.ledgers.telling import history_entry
 from caimi.models.lineage import Lineage, lineage
 from caimi.models.manifest import Manifest
 from caimi.uri import ModelUri
@@ -265,18 +265,17 @@ async def history(
         index = ModelIndex(ledger, context.index_folder, progress)
         teller = Storyteller(context, ledger.id)
         for each in await index.history(token):
-            entry = history_entry(each.fact, each.tx, each.height, ledger.accounts)
             told = teller.tell(each.fact)
             lines.append(
                 HistoryLine(
                     ledger=ledger_id,
                     height=each.height,
                     time=each.time,
-                    event=entry.what,
+                    event=event_of(each.fact),
                     who=told.who,
                     what=told.what,
                     prices=told.prices,
-                    details=dict(entry.details),
+                    details=details_of(each.fact, ledger.accounts),
                     tx=each.tx,
                     final=each.final,
                 )

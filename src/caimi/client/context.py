@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from caimi.client.assets import Assets
 from caimi.client.keyring import Identity
@@ -30,10 +30,13 @@ from caimi.ledgers.port import (
 )
 from caimi.storage.port import Store
 
+if TYPE_CHECKING:
+    from caimi.messaging.attestations import ValidatorClient
+
 T = TypeVar("T")
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with (stage, done, total); total is None where it is not known."""
+"""Called with (stage, done, total); total is None where it is not known, and 0 for a remark."""
 
 
 def no_progress(stage: str, done: int, total: int | None) -> None:
@@ -46,7 +49,8 @@ class Context:
 
     Without `keys` there is only reading. `carry` moves packets along while an operation waits: it
     runs one relayer step, or just sleeps where a relayer service is at work. In `index_folder` is
-    kept what is known of ledgers' models; without one it is read anew each time.
+    kept what is known of ledgers' models; without one it is read anew each time. `validators` gives
+    the committee's, who can be asked what they sign.
     """
 
     ledgers: Mapping[LedgerId, Ledger]
@@ -59,6 +63,7 @@ class Context:
     wait_seconds: float = 120.0
     clock: Callable[[], float] = time.time
     index_folder: Path | None = None
+    validators: Callable[[], Sequence[ValidatorClient]] = tuple
     assets: Assets = field(default_factory=Assets)
 
     @property
@@ -123,8 +128,13 @@ class Context:
             key=operation.outbox_key(step),
         )
 
-    async def wait_for(self, check: Callable[[], Awaitable[T | None]], what: str) -> T:
-        """Carry packets until `check` gives something.
+    async def wait_for(
+        self,
+        check: Callable[[], Awaitable[T | None]],
+        what: str,
+        look: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
+        """Carry packets until `check` gives something; before each step `look` may tell of it.
 
         Raises:
             StillInFlight: it gave nothing within `wait_seconds`.
@@ -136,6 +146,8 @@ class Context:
                 found = await check()
             if found is not None:
                 return found
+            if look is not None:
+                await look()
             if time.monotonic() > deadline:
                 raise StillInFlight(f"{what} has not ended after {self.wait_seconds:.0f} s.")
             await self.carry()

@@ -15,8 +15,8 @@ from typing import Final
 
 from caimi.client.fact_text import read_fact, write_fact
 from caimi.errors.ledgers import LedgerAnswerInvalid
+from caimi.ledgers.fact_ids import link, subject
 from caimi.ledgers.port import BlockFacts, GrantedLicence, ModelFact, RegisteredModel
-from caimi.ledgers.telling import link, subject
 
 _SURROUNDINGS: Final = ("BUSY", "LOCKED", "CANTOPEN", "FULL", "IOERR", "READONLY", "PERM")
 """What SQLite says of others, the disk and its permissions, and not of the file's content."""

@@ -1,4 +1,7 @@
-"""A user's keys by name: an own key, one for each other kind of ledgers, and one for packages."""
+"""A user's keys by name: an own key, one for each other kind of ledgers, and one for packages.
+
+The own key of a name under `[keys.remote]` is in another machine; what else it has is in files.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,19 @@ from caimi.chains import AccountId
 from caimi.client.bindings import Binding
 from caimi.client.renaming import rename_files
 from caimi.composition.keys import kinds_of_keys
+from caimi.composition.remote_keys import RemoteKeys
 from caimi.config import Config
 from caimi.credentials import given_passphrase, read_secret_file
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing, KeysUnusable
 from caimi.keystore import KEYSTORES, LocalSigner
-from caimi.ledgers.port import Account, KeyFiles, LedgerId, Signer, StoredKey
+from caimi.ledgers.port import (
+    Account,
+    AttestationKey,
+    KeyFiles,
+    LedgerId,
+    Signer,
+    StoredKey,
+)
 from caimi.models.signing import PackageSigner
 from caimi.names import check_name, is_name
 from caimi.places import write_result
@@ -31,12 +42,27 @@ class Identity:
     """
 
     name: str
-    signer: LocalSigner
-    packages: PackageSigner = field(repr=False)
+    signer: AttestationKey
+    signing: PackageSigner | None = field(repr=False)
     contract: str | None = None
     """A contract account (CAIP-10) that holds licences, and takes this key's signatures."""
     elsewhere: Mapping[LedgerId, Signer | None] = field(default_factory=dict)
     """Its keys on ledgers that do not take `signer`; None where it has none."""
+
+    @property
+    def packages(self) -> PackageSigner:
+        """Give its key for packages.
+
+        Raises:
+            KeyMissing: it has none, which names of remote keys may lack.
+        """
+        if self.signing is None:
+            raise KeyMissing(
+                f"{self.name} has no key for packages.",
+                why="A package is signed by a key of its own, which no remote signer keeps.",
+                next_step=f"Run `caimi keys new {self.name}`.",
+            )
+        return self.signing
 
     def holds(self, ledger: LedgerId) -> bool:
         """Tell whether it has a key on a ledger."""
@@ -71,6 +97,7 @@ class Keyring:
         file = config.keys.passphrase_file
         self._passphrase_file = config.path(file) if file else None
         self._ask = ask
+        self._remote = RemoteKeys(config)
         contract = config.keys.contract
         self._contract = None if contract is None else str(AccountId.parse(contract))
         self._kinds = kinds_of_keys(config.ledgers)
@@ -85,14 +112,16 @@ class Keyring:
         try:
             found = [Path(name) for name in os.listdir(self._directory)]  # noqa: PTH208 - see below
         except FileNotFoundError:
-            return []
+            found = []
         except OSError as error:  # which `glob` would hide
             raise self._unusable(error) from error
         own = [path.stem for path in found if path.suffix == KEYSTORES.ending]
-        return sorted(name for name in own if is_name(name))
+        return sorted({name for name in own if is_name(name)} | {*self._remote.names})
 
     def new(self, name: str, own: LocalSigner | None = None) -> Identity:
         """Make new keys: an `own` one unless given, one for packages, and what ledgers ask besides.
+
+        No own key is made for a name whose own one is remote.
 
         Raises:
             InvalidName: it is no name for a key.
@@ -100,10 +129,15 @@ class Keyring:
             KeyLocked: there is no passphrase to protect them with.
             KeysUnusable: the directory or a key cannot be written; then none of them is left.
         """
-        signer, packages = own or LocalSigner.generate(), PackageSigner.generate()
+        remote = name in self._remote.names
+        if remote and own is not None:
+            raise KeyExists(f"The key {name!r} is in another machine: see [keys.remote.{name}].")
+        local, packages = own or LocalSigner.generate(), PackageSigner.generate()
+        signer = self._remote.signer(name) if remote else local
         others = {kind.ending: kind.generate(name) for kind in self._others().values()}
         keys = {self.file(name, ending): key for ending, key in others.items()}
-        keys[self.file(name, KEYSTORES.ending)] = signer
+        if not remote:
+            keys[self.file(name, KEYSTORES.ending)] = local
         signing = self._signing_file(name)
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -139,7 +173,7 @@ class Keyring:
         self._check_there(name)
         made = key or kind.generate(name)
         passphrase = self.passphrase(f"Passphrase for key {name}")
-        LocalSigner.load(self.file(name, KEYSTORES.ending), passphrase)  # one opens them all
+        self._check_opens(name, passphrase)
         try:
             made.save(self.file(name, kind.ending), passphrase)
         except OSError as error:
@@ -188,17 +222,22 @@ class Keyring:
         """
         chosen = self.chosen(name)
         self._check_there(chosen)
-        passphrase = self.passphrase(f"Passphrase for key {chosen}")
+        remote = chosen in self._remote.names
         kinds = {kind.ending: kind for kind in self._others().values()}
+        there = [ending for ending in kinds if self._is_there(self.file(chosen, ending))]
+        signing = not remote or self._is_there(self._signing_file(chosen))
+        passphrase = b""
+        if there or signing:
+            passphrase = self.passphrase(f"Passphrase for key {chosen}")
         others = {
-            ending: kind.load(self.file(chosen, ending), passphrase)
-            for ending, kind in kinds.items()
-            if self._is_there(self.file(chosen, ending))
+            ending: kinds[ending].load(self.file(chosen, ending), passphrase) for ending in there
         }
         return Identity(
             chosen,
-            LocalSigner.load(self.file(chosen, KEYSTORES.ending), passphrase),
-            PackageSigner.load(self._signing_file(chosen), passphrase),
+            self._remote.signer(chosen)
+            if remote
+            else LocalSigner.load(self.file(chosen, KEYSTORES.ending), passphrase),
+            PackageSigner.load(self._signing_file(chosen), passphrase) if signing else None,
             self._contract,
             {ledger: others.get(kind.ending) for ledger, kind in self._others().items()},
         )
@@ -220,6 +259,8 @@ class Keyring:
             KeyLocked: its file is damaged.
         """
         self._check_there(name)
+        if name in self._remote.names:
+            return account_text(self._remote.account(name))
         return account_text(LocalSigner.address_in(self.file(name, KEYSTORES.ending)))
 
     def account_on(self, ledger: LedgerId, name: str) -> Account:
@@ -231,11 +272,10 @@ class Keyring:
             KeyLocked: its file is damaged.
         """
         self._check_there(name)
-        kind = self._known[ledger]
-        file = self.file(name, kind.ending)
-        if not self._is_there(file):
+        found = self._account(name, self._known[ledger])
+        if found is None:
             raise _lacking(name, ledger)
-        return Account(ledger, kind.account_in(file))
+        return Account(ledger, found)
 
     def accounts(self, name: str) -> list[Account]:
         """Read a name's account on each configured ledger where it has one; opens no key.
@@ -247,10 +287,16 @@ class Keyring:
         """
         self._check_there(name)
         return [
-            Account(ledger, kind.account_in(file))
+            Account(ledger, found)
             for ledger, kind in self._kinds.items()
-            if self._is_there(file := self.file(name, kind.ending))
+            if (found := self._account(name, kind)) is not None
         ]
+
+    def _account(self, name: str, kind: KeyFiles) -> bytes | None:
+        if name in self._remote.names and kind.ending == KEYSTORES.ending:
+            return self._remote.account(name)
+        file = self.file(name, kind.ending)
+        return kind.account_in(file) if self._is_there(file) else None
 
     def bindings(self, name: str) -> list[Binding]:
         """Read what binds a name's accounts together, as `save_bindings` left it.
@@ -318,8 +364,15 @@ class Keyring:
         """Give where what belongs to a name is kept; raises `InvalidName` when it is no name."""
         return self._directory / f"{check_name(name, 'a key')}{ending}"
 
+    def _check_opens(self, name: str, passphrase: bytes) -> None:
+        """Check that a new key's passphrase is the one that opens a name's others."""
+        if name not in self._remote.names:
+            LocalSigner.load(self.file(name, KEYSTORES.ending), passphrase)
+        elif self._is_there(self._signing_file(name)):
+            PackageSigner.load(self._signing_file(name), passphrase)
+
     def _check_there(self, name: str) -> None:
-        if not self._is_there(self.file(name, KEYSTORES.ending)):
+        if name not in self._remote.names and not self._is_there(self.file(name, KEYSTORES.ending)):
             raise KeyMissing(f"There is no key {name!r} in {self._directory}.")
 
     def _is_there(self, file: Path) -> bool:

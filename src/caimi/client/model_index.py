@@ -17,6 +17,7 @@ from caimi.client.context import Progress
 from caimi.client.fact_file import FactFile, FactFileUnusable, KnownFact, Reached
 from caimi.errors.ledgers import LedgerBehind
 from caimi.hashing import sha256
+from caimi.ledgers.fact_ids import link, subject
 from caimi.ledgers.port import (
     MODEL_KINDS,
     BlockFacts,
@@ -25,7 +26,6 @@ from caimi.ledgers.port import (
     ModelFact,
     RegisteredModel,
 )
-from caimi.ledgers.telling import link, subject
 
 _MOST_FILES: Final = 16
 _TRIES: Final = 5

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 from caimi.client.amounts import format_amount
 from caimi.client.assets import Assets
-from caimi.client.context import Context
+from caimi.client.context import Context, Progress, no_progress
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import NotOffered, TokenUnusable, TransactionReverted
 from caimi.errors.operations import AssetMismatch
@@ -125,6 +125,7 @@ async def withdraw(
     sources: Sequence[Source] = SOURCES,
     payee: Account | None = None,
     told: Callable[[Withdrawn], None] = lambda done: None,
+    progress: Progress = no_progress,
 ) -> list[Withdrawn]:
     """Have everything paid out that some ledgers owe to the key's account there.
 
@@ -153,6 +154,7 @@ async def withdraw(
     for ledger in ledgers:
         if len(ledgers) > 1 and not context.identity.holds(ledger.id):
             continue
+        progress(f"what {ledger.id} owes", 0, 1)
         to = payee or context.identity.account(ledger.id)
         for asset in _assets(ledger, context.assets):
             for source in sources:
@@ -164,6 +166,7 @@ async def withdraw(
                     if not asset.native:
                         raise
                     refusals.append(error)
+        progress(f"what {ledger.id} owes", 1, 1)
     if refusals:
         raise refusals[0]
     return paid

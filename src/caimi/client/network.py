@@ -10,32 +10,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING
 
-from caimi.chains import AccountId
-from caimi.client.assets import Assets
+from caimi.client.assembling import make_context
 from caimi.client.context import Context, Progress, no_progress
-from caimi.client.keyring import Identity, Keyring
-from caimi.composition.assets import assets_of
+from caimi.client.keyring import Keyring
 from caimi.composition.committee import reach_nodes
 from caimi.composition.ledgers import account_among, open_ledgers
-from caimi.composition.trust import Trust
 from caimi.config import Config
-from caimi.custody.keys import GroupKey
 from caimi.errors.ids import InvalidAccountId
-from caimi.errors.machine import SystemRefused
-from caimi.errors.node import NodeRefused, NodeUnreachable
-from caimi.errors.operations import KeyMissing, UsageError
+from caimi.errors.operations import UsageError
 from caimi.extras import extra_named
-from caimi.hex_text import read_either_case, read_hex
 from caimi.inference.engine import DEFAULT_ENGINE
-from caimi.journal import Journal, JournalStore
 from caimi.ledgers.port import Account, AliasChange, Done, Ledger, LedgerId
-from caimi.places import cache_folder
-from caimi.services.custodians import HttpCustodian
-from caimi.services.endpoint import Endpoint
-from caimi.storage.local import LocalStore
-from caimi.tls.contexts import ClientTls
 from caimi.uri import ModelUri
 
 if TYPE_CHECKING:
@@ -44,21 +31,17 @@ if TYPE_CHECKING:
     from caimi.client.inference import WorkerAnswer
     from caimi.client.licences import HeldLicence
     from caimi.client.packets import FollowedPacket
-    from caimi.client.pricing import PricedModel
+    from caimi.client.pricing import PricedModel, UnpricedModel
     from caimi.client.publish import Description, Published
     from caimi.client.pull import Pulled
     from caimi.client.purchase import Bought
     from caimi.client.transfer import Transferred
     from caimi.client.verify import Verified
     from caimi.inference.engine import Session
-    from caimi.inference.inclusion import Inclusion
-    from caimi.inference.receipt import SignedReceipt
     from caimi.inference.tensors import Tensors
     from caimi.inference.wasm.hosting.host import ModuleHost
     from caimi.models.manifest import Manifest
     from caimi.models.package import Package
-
-SERVICE_POLL_SECONDS = 0.3
 
 
 class AsyncNetwork:
@@ -116,6 +99,7 @@ class AsyncNetwork:
         version: str,
         ledger: str | None = None,
         price: str | None = None,
+        asset: str | None = None,
         payees: Sequence[str] = (),
         model: str | None = None,
         description: Description | None = None,
@@ -123,7 +107,8 @@ class AsyncNetwork:
     ) -> Published:
         """Publish a file, a directory or a package; see `caimi.client.publish.publish`.
 
-        `payees` are CAIP-10 ids of accounts on ledgers where the price is paid.
+        `payees` are CAIP-10 ids of accounts on ledgers where the price is paid: in coins, or in
+        the token that `asset` names.
         """
         from caimi.client import publish
         from caimi.models.package import Package
@@ -140,6 +125,7 @@ class AsyncNetwork:
             name=name,
             version=version,
             price=price,
+            asset=asset,
             payees=[self.account_named(each) for each in payees],
             model=model,
             description=description,
@@ -206,16 +192,37 @@ class AsyncNetwork:
         return await licences(self.context, accounts, progress=progress)
 
     async def set_price(
-        self, uri: str, price: str, asset: str | None = None, *, payees: Sequence[str] = ()
+        self,
+        uri: str,
+        price: str,
+        asset: str | None = None,
+        *,
+        payees: Sequence[str] = (),
+        ledger: str | None = None,
     ) -> PricedModel:
-        """Ask another price, in coins or in a configured token, on every ledger that has it.
+        """Ask another price, in coins or a configured token, on every ledger that has it, or one.
 
         It is paid to the payees, CAIP-10 ids of accounts there, or else to the key's own accounts.
         """
         from caimi.client import pricing
 
         named = [self.account_named(each) for each in payees]
-        return await pricing.set_price(self.context, uri, price, named, asset)
+        on = None if ledger is None else self._ledger(ledger)
+        return await pricing.set_price(self.context, uri, price, named, asset, on=on)
+
+    async def withdraw_price(
+        self,
+        uri: str,
+        asset: str | None = None,
+        *,
+        ledger: str | None = None,
+        progress: Progress = no_progress,
+    ) -> UnpricedModel:
+        """Take a model off sale: wholly, for one asset, or on one ledger."""
+        from caimi.client import pricing
+
+        on = None if ledger is None else self._ledger(ledger)
+        return await pricing.withdraw_price(self.context, uri, asset, on=on, progress=progress)
 
     async def prices(self, uri: str) -> PricedModel:
         """Tell what a licence of a model costs now, in coins and configured tokens."""
@@ -233,6 +240,7 @@ class AsyncNetwork:
         reader: str | None = None,
         again: bool = False,
         told: Callable[[str], None] | None = None,
+        progress: Progress = no_progress,
     ) -> Bought:
         """Buy a licence; see `caimi.client.purchase.buy`. Pays on the home ledger unless told.
 
@@ -256,6 +264,7 @@ class AsyncNetwork:
             reader=None if reader is None else self._account(paying, reader),
             again=again,
             told=told or purchase.tell_nobody,
+            progress=progress,
         )
 
     async def transfer(
@@ -266,6 +275,7 @@ class AsyncNetwork:
         to: str | None = None,
         timeout_seconds: int | None = None,
         min_depth: int = 0,
+        progress: Progress = no_progress,
     ) -> Transferred:
         """Move a model's ownership; see `caimi.client.transfer.transfer`.
 
@@ -282,6 +292,7 @@ class AsyncNetwork:
             recipient=self._account(ledger, recipient),
             timeout_seconds=wait,
             min_depth=min_depth,
+            progress=progress,
         )
 
     async def pull(
@@ -330,6 +341,7 @@ class AsyncNetwork:
         *,
         worker: str | None = None,
         max_price: int | None = None,
+        progress: Progress = no_progress,
     ) -> WorkerAnswer:
         """Have a worker run the model, and check the receipt it signs.
 
@@ -342,25 +354,29 @@ class AsyncNetwork:
                 `caimi.client.inference.ask_worker`.
         """
         from caimi.client.inference import ask_worker
-        from caimi.services.workers import WORKER_TIMEOUT, HttpWorker
+        from caimi.client.worker_connections import worker_at
 
         url = worker or next((entry.url for entry in self.config.workers), None)
         if url is None:
             raise UsageError("No worker is configured; name one with --worker URL.")
-        endpoint = Endpoint(url, timeout=WORKER_TIMEOUT, tls=self._tls(url))
-        try:
-            client = HttpWorker(endpoint)
-            return await ask_worker(self.context, client, uri, inputs, max_price=max_price)
-        finally:
-            await endpoint.aclose()
+        async with worker_at(self.config, url) as client:
+            progress(f"answer of {url}", 0, 1)
+            answer = await ask_worker(self.context, client, uri, inputs, max_price=max_price)
+            progress(f"answer of {url}", 1, 1)
+            return answer
 
-    async def verify(self, uri: str, directory: str | Path | None = None) -> Verified:
+    async def verify(
+        self,
+        uri: str,
+        directory: str | Path | None = None,
+        *,
+        progress: Progress = no_progress,
+    ) -> Verified:
         """Check a version: ledger, manifest, stored chunks, and plain files where given."""
         from caimi.client.verify import verify_version
 
-        return await verify_version(
-            self.context, uri, Path(directory) if directory is not None else None
-        )
+        files = None if directory is None else Path(directory)
+        return await verify_version(self.context, uri, files, progress)
 
     async def verify_receipt(
         self,
@@ -378,34 +394,15 @@ class AsyncNetwork:
         again gives the same answer.
         """
         from caimi.client.verify import read_receipt, verify_receipt
+        from caimi.client.worker_connections import inclusion_of
         from caimi.inference.spread import spread_of
         from caimi.inference.verification import Evidence
 
         signed = await asyncio.to_thread(read_receipt, Path(path))
-        inclusion = await self._inclusion(signed)
+        inclusion = await inclusion_of(self.config, self.context, signed)
         spread = spread_of(session, inputs)
         evidence = Evidence(inclusion, inputs, outputs, session, answer, spread)
         return await verify_receipt(self.context, signed, evidence)
-
-    async def _inclusion(self, signed: SignedReceipt) -> Inclusion | None:
-        """Ask the worker that signed for the inclusion proof; None when it has none to give."""
-        from caimi.services.workers import HttpWorker
-
-        said = signed.receipt
-        for entry in self.config.workers:
-            if str(AccountId(entry.ledger, entry.account)) == said.worker:
-                digest = said.digest(self.context.ledger(said.worker_ledger).accounts)
-                endpoint = Endpoint(entry.url, tls=self._tls(entry.url))
-                try:
-                    return await HttpWorker(endpoint).inclusion(digest)
-                except (NodeRefused, NodeUnreachable):
-                    return None
-                finally:
-                    await endpoint.aclose()
-        return None
-
-    def _tls(self, url: str) -> ClientTls | None:
-        return Trust(self.config).of(url, self.config.worker_trust(url))
 
     async def set_alias(self, uri: str, alias: str) -> Done[None]:
         """Point an alias at the version named."""
@@ -459,68 +456,3 @@ class AsyncNetwork:
             UnknownLedger: its ledger is not configured.
         """
         return account_among(text, self.context.ledgers)
-
-
-def make_context(
-    config: Config,
-    keys: Identity | None,
-    ledgers: Mapping[LedgerId, Ledger],
-    nodes: Mapping[int, Endpoint],
-) -> Context:
-    """Join what operations work with. `nodes` are the committee's, by index."""
-    if config.delivery.mode == "self" and keys is not None:
-        from caimi.messaging.relayer import Relayer
-        from caimi.services.validators import HttpValidator
-
-        validators = [HttpValidator(endpoint) for endpoint in nodes.values()]
-        held = {name: each for name, each in ledgers.items() if keys.holds(name)}
-        relayer = Relayer(held, validators, keys.signers(held))
-
-        async def carry() -> None:
-            if not (await relayer.step()).did_anything:
-                await asyncio.sleep(SERVICE_POLL_SECONDS)
-    else:
-
-        async def carry() -> None:
-            await asyncio.sleep(SERVICE_POLL_SECONDS)
-
-    group = GroupKey.from_bytes(read_hex(config.committee.group_key)) if config.committee else None
-    return Context(
-        ledgers=ledgers,
-        store=LocalStore(config.path(config.store.path)),
-        journal=_journal(config, keys),
-        keys=keys,
-        group=group,
-        custodians=[
-            HttpCustodian(each.index, read_either_case(each.account), nodes[each.index])
-            for each in (config.committee.custodians if config.committee else ())
-        ],
-        carry=carry,
-        wait_seconds=config.delivery.wait_seconds,
-        index_folder=_index_folder(),
-        assets=Assets(assets_of(config)),
-    )
-
-
-def _journal(config: Config, keys: Identity | None) -> Journal:
-    """Open the user's journal; whoever only reads decides nothing, and needs no file for it."""
-    if keys is None:
-        return Journal(cast("JournalStore", _NoStore()), config.journal_path)
-    from caimi.persistence import open_journal
-
-    return open_journal(config)
-
-
-class _NoStore:
-    """Keeps nothing: whatever it is asked for raises `KeyMissing`."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise KeyMissing("No key was opened: this network is for reading.")
-
-
-def _index_folder() -> Path | None:
-    """Give where indices of models are kept; None for a user without a home."""
-    try:
-        return cache_folder() / "models"
-    except SystemRefused:
-        return None

@@ -7,10 +7,11 @@ ledger is named, or is the account there of the key that asks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from caimi.client.amounts import format_amount, parse_amount
-from caimi.client.context import Context
+from caimi.client.context import Context, Progress, no_progress
+from caimi.client.model_index import ModelIndex
 from caimi.client.parties import party
 from caimi.client.resolve import as_uri
 from caimi.config import COIN
@@ -18,12 +19,15 @@ from caimi.errors.ledgers import NotOffered
 from caimi.errors.operations import AssetUnknown, UsageError
 from caimi.journal import Operation
 from caimi.ledgers.home import home_model
-from caimi.ledgers.port import Account, Asset, Ledger, Price
+from caimi.ledgers.port import Account, Asset, ChangedPrices, Ledger, LedgerId, Price
 from caimi.uri import ModelUri
 
 _OFFER = "offer"
 _OFFERS = 3
 """How often a price is set before it is as wanted: an interrupted run's own, then this one's."""
+
+_AT_ONCE = 32
+"""A ledger takes no more prices in a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +51,44 @@ class AskedPrice:
 
 @dataclass(frozen=True, slots=True)
 class PricedModel:
-    """What a licence of a model costs now, in each asset on each ledger."""
+    """What a licence of a model costs now, in each asset on each ledger.
+
+    `unpriced` are the configured ledgers (CAIP-2) on which nothing that is known is asked for it.
+    """
 
     uri: str
     prices: tuple[AskedPrice, ...]
+    unpriced: tuple[str, ...] = ()
 
 
-async def priced_in(context: Context, symbol: str | None) -> list[Asset]:
-    """Give what a symbol names on all ledgers, checked; without one their coins.
+@dataclass(frozen=True, slots=True)
+class UnpricedModel:
+    """What was asked for a model and is no longer (`withdrawn`), and what still is (`prices`)."""
+
+    uri: str
+    withdrawn: tuple[AskedPrice, ...]
+    prices: tuple[AskedPrice, ...]
+
+
+async def priced_in(
+    context: Context, symbol: str | None, on: LedgerId | None = None
+) -> list[Asset]:
+    """Give what a symbol names on all ledgers, or `on` one, checked; without one their coins.
 
     Raises:
         NotOffered: no ledger has a coin.
         AssetUnknown: no token of that symbol is configured on any.
         AssetMismatch, TokenUnusable: as `Assets.checked`.
     """
-    ledgers = context.ledgers.values()
-    named = [(ledger, context.assets.find(ledger, symbol)) for ledger in ledgers]
-    found = [await context.assets.checked(at, asset) for at, asset in named if asset is not None]
+    if on is not None:
+        return [await context.asset(on, symbol)]
+    return [await context.assets.checked(*each) for each in _named(context, symbol)]
+
+
+def _named(context: Context, symbol: str | None) -> list[tuple[Ledger, Asset]]:
+    """Give what a symbol names on each ledger, unchecked; raises as `priced_in`."""
+    named = [(each, context.assets.find(each, symbol)) for each in context.ledgers.values()]
+    found = [(ledger, asset) for ledger, asset in named if asset is not None]
     if found:
         return found
     if symbol in (None, COIN):
@@ -99,10 +124,10 @@ def asked_prices(
 async def offer(
     context: Context, operation: Operation, ledger: Ledger, model_id: bytes, wanted: Sequence[Price]
 ) -> None:
-    """Ask these prices, whatever an earlier run of this operation asked."""
+    """Ask these prices, or withdraw them, whatever an earlier run of this operation asked."""
     for _ in range(_OFFERS):
-        asked = [await ledger.market.price(model_id, each.amount.asset) for each in wanted]
-        if asked == list(wanted):
+        now = [await ledger.market.price(model_id, each.amount.asset) for each in wanted]
+        if now == [each if each.offered else None for each in wanted]:
             return
         # Under one step an earlier run's transaction, of another price perhaps, ends first.
         await context.submit(operation, _OFFER, ledger.market.set_prices(model_id, wanted))
@@ -115,11 +140,13 @@ async def set_price(
     price: str,
     payees: Sequence[Account] = (),
     symbol: str | None = None,
+    *,
+    on: LedgerId | None = None,
 ) -> PricedModel:
     """Ask another price for licences of a model, from its owner's key.
 
-    It is asked in what `symbol` names, on every ledger that has it; without one, in coins. Prices
-    in other assets stay as they are.
+    It is asked in what `symbol` names, on every ledger that has it or `on` one alone; without one,
+    in coins. Other prices stay as they are.
 
     Raises:
         UsageError, KeyMissing: as `asked_prices`.
@@ -128,14 +155,79 @@ async def set_price(
         NotAllowed: it belongs to somebody else.
     """
     model = as_uri(uri)
-    wanted = asked_prices(context, price, await priced_in(context, symbol), payees)
+    wanted = asked_prices(context, price, await priced_in(context, symbol, on), payees)
+    await home_model(context.ledger(model.ledger), model.model_id)
+    await _ask(context, model, wanted)
+    whole = str(model.with_selector(None))
+    return PricedModel(whole, tuple(asked(context, each) for each in wanted))
+
+
+async def withdraw_price(
+    context: Context,
+    uri: str | ModelUri,
+    symbol: str | None = None,
+    *,
+    on: LedgerId | None = None,
+    progress: Progress = no_progress,
+) -> UnpricedModel:
+    """Take a model off sale, from its owner's key: licences that were bought stay.
+
+    Every price is withdrawn, also in tokens that are not configured; or those in what `symbol`
+    names, or `on` one ledger. What is not for sale there stays so. Contracts of tokens are not
+    asked: one that says something else by now is no reason to go on selling for it.
+
+    Raises:
+        NotOffered, AssetUnknown: as `priced_in`.
+        UnknownModel: there is no such model.
+        NotAllowed: it belongs to somebody else.
+    """
+    model = as_uri(uri)
+    home = context.ledger(model.ledger)
+    await home_model(home, model.model_id)
+    if on is not None:
+        context.ledger(on)
+    meant = None if symbol is None else {asset for _, asset in _named(context, symbol)}
+    found = await _all_offers(context, home, model.model_id, progress)
+    ended = [
+        each
+        for each in found
+        if on in (None, each.amount.asset.ledger) and (meant is None or each.amount.asset in meant)
+    ]
+    if ended:
+        await _ask(context, model, [replace(each, offered=False) for each in ended])
+    return UnpricedModel(
+        str(model.with_selector(None)),
+        tuple(asked(context, each) for each in ended),
+        tuple(asked(context, each) for each in found if each not in ended),
+    )
+
+
+async def _ask(context: Context, model: ModelUri, wanted: Sequence[Price]) -> None:
+    """Set or withdraw prices, in the one operation that there is of a model's."""
     ledger = context.ledger(model.ledger)
-    await home_model(ledger, model.model_id)
     who = context.identity.account(ledger.id).native.hex()
     whole = str(model.with_selector(None))
     async with context.journal.once("price", whole, who) as operation:
-        await offer(context, operation, ledger, model.model_id, wanted)
-    return PricedModel(whole, tuple(asked(context, each) for each in wanted))
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = wanted[first : first + _AT_ONCE]
+            await offer(context, operation, ledger, model.model_id, some)
+
+
+async def _all_offers(
+    context: Context, home: Ledger, model_id: bytes, progress: Progress
+) -> list[Price]:
+    """Read a model's prices now: in every asset that is known, and that was ever asked for it."""
+    known = await offers(context, home.id, model_id)
+    facts = await ModelIndex(home, context.index_folder, progress).history(model_id)
+    ever = {
+        price.amount.asset: None
+        for each in facts
+        if isinstance(each.fact, ChangedPrices)
+        for price in each.fact.prices
+    }
+    strange = [asset for asset in ever if all(asset != each.amount.asset for each in known)]
+    others = [await home.market.price(model_id, asset) for asset in strange]
+    return [*known, *(each for each in others if each is not None)]
 
 
 async def prices_of(context: Context, uri: str | ModelUri) -> PricedModel:
@@ -148,7 +240,9 @@ async def prices_of(context: Context, uri: str | ModelUri) -> PricedModel:
     model = as_uri(uri)
     await home_model(context.ledger(model.ledger), model.model_id)
     found = await asked_now(context, model.ledger, model.model_id)
-    return PricedModel(str(model.with_selector(None)), found)
+    priced = {each.ledger for each in found}
+    unpriced = tuple(str(each) for each in context.ledgers if str(each) not in priced)
+    return PricedModel(str(model.with_selector(None)), found, unpriced)
 
 
 async def asked_now(context: Context, home: str, model_id: bytes) -> tuple[AskedPrice, ...]:

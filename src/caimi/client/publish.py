@@ -90,6 +90,7 @@ async def publish(
     name: str,
     version: str,
     price: str | None = None,
+    asset: str | None = None,
     payees: Sequence[Account] = (),
     model: str | ModelUri | None = None,
     description: Description | None = None,
@@ -97,14 +98,16 @@ async def publish(
 ) -> Published:
     """Publish a version; running it again after a crash finishes it.
 
-    `price`, in coins, is asked on every configured ledger that has one, and paid to the payee
-    there, or to the account of one's own key. `model` names an existing model whose owner, though
-    not its publisher, releases a further version.
+    `price`, in coins or in the token whose symbol is `asset`, is asked on every configured ledger
+    that has it, and paid to the payee there, or to the account of one's own key. `model` names an
+    existing model whose owner, though not its publisher, releases a further version.
 
     Raises:
         InvalidName, UsageError, ManifestMalformed: the name, version, price, licence, parents or
             contributors are none; all of it is looked at before anything is sealed.
         UnknownLedger, UnknownModel, UnknownSelector: there is no such parent.
+        NotOffered, AssetUnknown, AssetMismatch, TokenUnusable: the price is in nothing that is
+            paid in; see `caimi.client.pricing.priced_in`.
         VersionTaken: the version exists with other content.
         BegunOtherwise: an interrupted run may have published it with another description.
         NotTheOwner: the model exists and belongs to somebody else.
@@ -117,7 +120,7 @@ async def publish(
     check_licence(described.licence)
     asked = []
     if price is not None:
-        asked = asked_prices(context, price, await priced_in(context, None), payees)
+        asked = asked_prices(context, price, await priced_in(context, asset), payees)
     said = await _Said.of(context, described)
     where = context.ledger(ledger)
     account = context.identity.account(where.id)

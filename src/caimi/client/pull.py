@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,11 +149,12 @@ async def unlock_version(
         issued_at=int(context.clock()),
     )
     wallet = context.wallet(LedgerId(AccountId.parse(consumer).ledger))
+    of_contract = consumer == context.identity.contract
+    signing = request.sign_for_contract if of_contract else request.sign
+    signed = await asyncio.to_thread(signing, wallet)  # the key may be in another machine
     result = await unlock(
         ciphertext,
-        request.sign_for_contract(wallet)
-        if consumer == context.identity.contract
-        else request.sign(wallet),
+        signed,
         recipient,
         context.custodians,
         context.group,

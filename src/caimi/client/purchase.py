@@ -7,23 +7,24 @@ or a timeout returns it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from caimi.client.allowance import allowance
 from caimi.client.amounts import format_amount, parse_amount, said
-from caimi.client.context import Context
-from caimi.client.pricing import offers
+from caimi.client.awaiting import Awaited
+from caimi.client.context import Context, Progress, no_progress
+from caimi.client.packets import sent_in
+from caimi.client.purchase_terms import PurchaseTerms, asked_price
 from caimi.client.resolve import Resolved, resolve
+from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import TransactionReverted
 from caimi.errors.operations import (
     AlreadyLicensed,
     BegunOtherwise,
     LicensedElsewhere,
     NoRoute,
-    NotForSale,
-    PriceAboveLimit,
     PurchaseRefunded,
 )
 from caimi.journal import Operation, operation_key
@@ -59,21 +60,6 @@ class Bought:
     licence_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What the buyer allows now, whatever an earlier run was told: in what, and how much of it."""
-
-    asset: Asset
-    most: Money | None
-    timeout_seconds: int
-    told: Callable[[str], None]
-
-
-def _whole(amount: Money, deposit: Money | None) -> Money:
-    """Give what a limit of the price bounds: with the deposit where both are in coins."""
-    return amount + deposit if deposit and deposit.asset == amount.asset else amount
-
-
 def tell_nobody(_text: str) -> None:
     """Say nothing."""
 
@@ -98,6 +84,7 @@ async def buy(
     timeout_seconds: int = PACKET_SECONDS,
     again: bool = False,
     told: Callable[[str], None] = tell_nobody,
+    progress: Progress = no_progress,
 ) -> Bought:
     """Buy a licence of the version `uri` names, paying on `ledger`; running it again finishes it.
 
@@ -109,6 +96,8 @@ async def buy(
 
     From another ledger its market's relay deposit is paid, too, in coins: `told` hears of it before
     anything is signed, it counts within a `max_price` in coins, and no other is paid.
+
+    `progress` is told what it waits for: see `caimi.client.awaiting`.
 
     A second licence of a version, paid on another ledger, is bought only `again`. All of it holds
     for what an interrupted run began, too.
@@ -127,7 +116,7 @@ async def buy(
     paying = context.ledger(ledger)
     paid_in = await context.asset(ledger, asset)
     most = None if max_price is None else parse_amount(max_price, paid_in)
-    terms = _Terms(paid_in, most, timeout_seconds, told)
+    terms = PurchaseTerms(paid_in, most, timeout_seconds, told, progress)
     resolved = await resolve(context, uri)
     account = context.identity.account(paying.id)
     wanted = _Wanted(resolved, paying, account if reader is None else reader)
@@ -188,7 +177,9 @@ async def _is_buying(context: Context, resolved: Resolved, ledger: Ledger) -> bo
     return known is not None and known.state is PurchaseState.PENDING
 
 
-async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _Terms) -> Bought:
+async def _buy(
+    context: Context, operation: Operation, wanted: _Wanted, terms: PurchaseTerms
+) -> Bought:
     resolved, paying, consumer = wanted.resolved, wanted.paying, wanted.reader
     home = resolved.ledger
     signed = await operation.sent(_BUY)
@@ -203,12 +194,12 @@ async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _
     if signed:
         await _check_terms(context, operation, resolved, paying, terms)
     else:  # whatever an earlier run noted, it did nothing yet: today's price and terms count
-        agreed = await _agreed_price(context, resolved, terms)
+        agreed = await asked_price(context, resolved, terms.asset)
         deposit = None
         if home.id != paying.id:
             asked = await paying.market.relay_deposit()
             deposit = offered(paying.coins, paying.id, "coin").asset.of(asked.units)
-        _check_price(agreed, deposit, resolved, terms)
+        terms.check(resolved.uri, agreed, deposit)
         deadline = (await paying.head()).time + terms.timeout_seconds
         beside = "" if deposit is None else str(deposit.units)
         await operation.note(timeout=deadline, deposit=beside, **_money(agreed))
@@ -218,7 +209,9 @@ async def _buy(context: Context, operation: Operation, wanted: _Wanted, terms: _
                 "purchase."
             )
     if home.id == paying.id:
+        terms.progress(f"payment on {paying.id}", 0, 1)
         tx = await _buy_at_home(context, operation, wanted, _noted(operation, context, paying))
+        terms.progress(f"payment on {paying.id}", 1, 1)
     else:
         tx = await _buy_from_afar(context, operation, wanted, terms)
     amount, deposit = _noted(operation, context, paying), _deposit(operation, paying)
@@ -257,70 +250,17 @@ def _deposit(operation: Operation, paying: Ledger) -> Money | None:
 
 
 async def _check_terms(
-    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: _Terms
+    context: Context, operation: Operation, resolved: Resolved, paying: Ledger, terms: PurchaseTerms
 ) -> None:
     """Refuse to go on with a signed purchase that the terms of today do not allow."""
     noted, deposit = _noted(operation, context, paying), _deposit(operation, paying)
-    _check_amount(noted, resolved, paying, terms, deposit)
+    terms.check_begun(resolved.uri, noted, deposit)
     latest = (await paying.head()).time + terms.timeout_seconds
     if paying.id != resolved.ledger.id and int(str(operation.facts["timeout"])) > latest:
         raise BegunOtherwise(
             f"A purchase of {resolved.uri} on {paying.id} was begun that times out later than the "
             f"{terms.timeout_seconds} s that are allowed now."
         )
-
-
-def _check_amount(
-    amount: Money,
-    resolved: Resolved,
-    paying: Ledger,
-    terms: _Terms,
-    deposit: Money | None = None,
-) -> None:
-    if amount.asset != terms.asset:
-        raise BegunOtherwise(
-            f"A purchase of {resolved.uri} on {paying.id} was begun for {said(amount)}, and not "
-            f"in {terms.asset.symbol}.",
-            next_step="Run `caimi buy URI` with the asset it was begun in to finish it: it is paid "
-            "once, and comes back if it fails.",
-        )
-    whole = _whole(amount, deposit)
-    if terms.most is not None and whole > terms.most:
-        raise BegunOtherwise(
-            f"A purchase of {resolved.uri} on {paying.id} was begun for {_both(amount, deposit)}, "
-            f"more than the {said(terms.most)} that are allowed now.",
-            next_step=f"Run it with --max-price {format_amount(whole)} to finish it: it is paid "
-            "once, and comes back if it fails.",
-        )
-
-
-async def _agreed_price(context: Context, resolved: Resolved, terms: _Terms) -> Money:
-    model_id, asset = resolved.model.model_id, terms.asset
-    price = await resolved.ledger.market.price(model_id, asset)
-    if price is None:
-        others = await offers(context, resolved.ledger.id, model_id)
-        there = [said(each.amount) for each in others if each.amount.asset.ledger == asset.ledger]
-        raise NotForSale(
-            f"{resolved.uri} is not for sale on {asset.ledger} in {asset.symbol}.",
-            next_step=f"It is for sale there for {' or '.join(there)}: name that asset behind the "
-            "URI, as in `caimi buy URI EURX`."
-            if there
-            else None,
-        )
-    return price.amount
-
-
-def _check_price(amount: Money, deposit: Money | None, resolved: Resolved, terms: _Terms) -> None:
-    if terms.most is not None and _whole(amount, deposit) > terms.most:
-        raise PriceAboveLimit(
-            f"{resolved.uri} costs {_both(amount, deposit)} on {terms.asset.ledger}, "
-            f"more than the {said(terms.most)} agreed to."
-        )
-
-
-def _both(amount: Money, deposit: Money | None) -> str:
-    beside = f" and a relay deposit of {said(deposit)}" if deposit else ""
-    return f"{said(amount)}{beside}"
 
 
 async def _buy_at_home(
@@ -346,7 +286,7 @@ async def _payable(
 
 
 async def _buy_from_afar(
-    context: Context, operation: Operation, wanted: _Wanted, terms: _Terms
+    context: Context, operation: Operation, wanted: _Wanted, terms: PurchaseTerms
 ) -> str:
     resolved, paying, reader = wanted.resolved, wanted.paying, wanted.reader
     route = await context.route(paying.id, resolved.ledger.id)
@@ -354,6 +294,7 @@ async def _buy_from_afar(
     account = context.identity.account(paying.id)
     purchase = await paying.market.purchase_of(route.client_id, model_id, version, account, reader)
     if purchase is None or await operation.sent(_BUY):
+        terms.progress(f"payment on {paying.id}", 0, 1)
         amount, timeout = _noted(operation, context, paying), int(str(operation.facts["timeout"]))
         async with _payable(context, operation, paying, amount):
             call = await paying.market.buy_remote(
@@ -367,10 +308,11 @@ async def _buy_from_afar(
             )
             receipt = await context.submit(operation, _BUY, call)
         await operation.note(purchase=receipt.effect.hex(), tx=receipt.tx)
+        terms.progress(f"payment on {paying.id}", 1, 1)
     else:  # made from here by this key, and not by this journal
         assert purchase.paid is not None
         paid = context.assets.known(purchase.paid.asset).of(purchase.paid.units)
-        _check_amount(paid, resolved, paying, terms)
+        terms.check_begun(resolved.uri, paid, None)
         await operation.note(purchase=purchase.purchase_id.hex(), deposit="", **_money(paid))
     amount = _noted(operation, context, paying)
     purchase_id = bytes.fromhex(str(operation.facts["purchase"]))
@@ -383,7 +325,8 @@ async def _buy_from_afar(
         ends = (PurchaseState.COMPLETED, PurchaseState.REFUNDED)
         return (state, owed) if state in ends else None
 
-    state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}")
+    look = await _awaited(context, paying, str(operation.facts.get("tx", "")), terms.progress)
+    state, owed = await context.wait_for(ended, f"The purchase of {resolved.uri}", look)
     if state is PurchaseState.REFUNDED:
         failed = f"The purchase of {resolved.uri} did not take effect"
         try:
@@ -400,3 +343,17 @@ async def _buy_from_afar(
         await operation.reopen()
         raise PurchaseRefunded(f"{failed}; {said(amount)} came back on {paying.id}.")
     return str(operation.facts.get("tx", ""))
+
+
+async def _awaited(
+    context: Context, paying: Ledger, tx: str, progress: Progress
+) -> Callable[[], Awaitable[None]] | None:
+    """Give what tells of the packet that a transaction sent, where that is known."""
+    if not tx or progress is no_progress:
+        return None
+    try:
+        ((_, sent),) = await sent_in(context, [paying], tx)
+    except (CaimiError, ValueError):  # it is waited for all the same
+        return None
+    name = (sent.packet.source_client, sent.packet.sequence)
+    return Awaited(context, paying, name, progress).look

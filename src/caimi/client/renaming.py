@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 
 from caimi.errors.operations import KeyExists, KeyMissing
+from caimi.whole_files import sync_directory
 
 
 def rename_files(directory: Path, old: str, new: str, own: str) -> None:
@@ -36,10 +37,10 @@ def rename_files(directory: Path, old: str, new: str, own: str) -> None:
     for end in order:
         if end not in theirs:
             os.link(ours[end], directory / f"{new}{end}")
-    _sync(directory)
+    sync_directory(directory)
     for end in reversed(order):
         ours[end].unlink(missing_ok=True)
-    _sync(directory)
+    sync_directory(directory)
 
 
 def _files(directory: Path, name: str) -> dict[str, Path]:
@@ -53,11 +54,3 @@ def _files(directory: Path, name: str) -> dict[str, Path]:
 
 def _same(one: Path | None, other: Path | None) -> bool:
     return one is not None and other is not None and one.samefile(other)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

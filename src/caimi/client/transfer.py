@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from caimi.client.context import Context
+from caimi.client.awaiting import Awaited
+from caimi.client.context import Context, Progress, no_progress
 from caimi.client.resolve import as_uri
 from caimi.client.voyage import MAX_HOPS, Voyage, follow
 from caimi.errors.ledgers import TransactionReverted
@@ -55,8 +56,11 @@ async def transfer(
     recipient: Account,
     timeout_seconds: int = PACKET_SECONDS,
     min_depth: int = 0,
+    progress: Progress = no_progress,
 ) -> Transferred:
     """Move the model to `recipient`, an account on ledger `to`; a second run finishes it.
+
+    `progress` is told what it waits for: see `caimi.client.awaiting`.
 
     `to` is one hop away: from home any ledger; from another one that the model has not been on, or
     the one it came from. It is taken there when `min_depth` blocks lie on the one that sends it.
@@ -102,9 +106,11 @@ async def transfer(
         )
         try:
             if source.id == to:
+                progress(f"transfer on {source.id}", 0, 1)
                 tx = await _within(context, operation, parcel)
+                progress(f"transfer on {source.id}", 1, 1)
             else:
-                tx = await _between(context, operation, parcel, model, LedgerId(to))
+                tx = await _between(context, operation, parcel, model, LedgerId(to), progress)
         except (TransactionReverted, NotTheOwner):
             await operation.reopen()
             raise
@@ -137,18 +143,26 @@ async def _within(context: Context, operation: Operation, parcel: _Parcel) -> st
 
 
 async def _between(
-    context: Context, operation: Operation, parcel: _Parcel, model: ModelUri, to: LedgerId
+    context: Context,
+    operation: Operation,
+    parcel: _Parcel,
+    model: ModelUri,
+    to: LedgerId,
+    progress: Progress,
 ) -> str:
     await _check_terms(operation, parcel, model)
     if "sequence" not in operation.facts:
+        progress(f"sending from {parcel.source.id}", 0, 1)
         await _send(context, operation, parcel)
+    progress(f"sending from {parcel.source.id}", 1, 1)
     sequence = int(str(operation.facts["sequence"]))
 
     async def ended() -> str | None:
         outcome = await parcel.source.bridge.outcome(parcel.token, parcel.client_id, sequence)
         return outcome if outcome in ("completed", "refunded") else None
 
-    if await context.wait_for(ended, f"The transfer of {model}") == "refunded":
+    awaited = Awaited(context, parcel.source, (parcel.client_id, sequence), progress)
+    if await context.wait_for(ended, f"The transfer of {model}", awaited.look) == "refunded":
         await operation.reopen()
         raise TransferRefunded(
             f"The transfer of {model} to {to} did not take effect; it is back on "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caimi import html_text
-from caimi.client.context import Context
+from caimi.client.context import Context, Progress, no_progress
 from caimi.client.resolve import Resolved, check_publisher, named_manifest, resolve
 from caimi.errors.base import CaimiError
 from caimi.errors.inference import ReceiptMalformed
@@ -49,7 +49,12 @@ class Verified:
         return html_text.table(f"Verification of {self.subject}", ("check", "", "detail"), rows)
 
 
-async def verify_version(context: Context, uri: str | ModelUri, files: Path | None) -> Verified:
+async def verify_version(
+    context: Context,
+    uri: str | ModelUri,
+    files: Path | None,
+    progress: Progress = no_progress,
+) -> Verified:
     """Check a version on its ledger, its manifest, its stored chunks, and plain files where given.
 
     Raises:
@@ -65,7 +70,9 @@ async def verify_version(context: Context, uri: str | ModelUri, files: Path | No
     checks = [await _checked("manifest is the one on the ledger", same_manifest)]
     if manifest:
         checks.append(
-            await _checked("sealed chunks are stored", lambda: _count_chunks(context, manifest[0]))
+            await _checked(
+                "sealed chunks are stored", lambda: _count_chunks(context, manifest[0], progress)
+            )
         )
         checks.append(
             await _checked(
@@ -76,7 +83,9 @@ async def verify_version(context: Context, uri: str | ModelUri, files: Path | No
         checks.append(
             await _checked("signed with the key it names", lambda: _signed(context, manifest[0]))
         )
+        progress("plain files", 0, 1)
         checks.append(await _plain_files(manifest[0], files))
+        progress("plain files", 1, 1)
         checks += [await _compiled(path, files) for path in _modules(manifest[0])]
     checks.append(_not_deprecated(resolved))
     return Verified(str(resolved.uri), tuple(checks))
@@ -89,10 +98,12 @@ async def _checked(name: str, work: Callable[[], Awaitable[str]]) -> Check:
         return Check(name, FAILED, f"{error.code} {error.what}")
 
 
-async def _count_chunks(context: Context, manifest: Manifest) -> str:
+async def _count_chunks(context: Context, manifest: Manifest, progress: Progress) -> str:
     chunks = [cid for file in manifest.sealing.files for cid in file]
-    for cid in chunks:
+    for done, cid in enumerate(chunks):
+        progress("stored chunks", done, len(chunks))
         await context.store.get(cid)
+    progress("stored chunks", len(chunks), len(chunks))
     return f"{len(chunks)} chunks, each with its hash"
 
 

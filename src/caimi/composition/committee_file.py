@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import tomli_w
 
-from caimi.composition.config_file import in_table, replace_file
+from caimi.composition.config_file import in_table, replace_file, says
 from caimi.config import CommitteeSection, CustodianSection
+from caimi.errors.base import said_of
 from caimi.errors.deploying import ConfigNotWritten
 
 _COMMITTEE: Final = "committee"
@@ -48,7 +49,7 @@ def check_addable(
         _with_committee(text, section, within)
     except (OSError, ValueError) as error:
         raise ConfigNotWritten(
-            f"{file} cannot take this committee: {_said(error)}.",
+            f"{file} cannot take this committee: {said_of(error)}.",
             why="A configuration has one committee, in a table that is added at the file's end.",
             next_step=f"Take [{committee_table(within)}] out of it, or use another file or profile "
             "with --config or --profile.",
@@ -73,7 +74,7 @@ def add_committee(file: Path, section: CommitteeSection, within: Sequence[str] =
         replace_file(place, after.encode())
     except (OSError, ValueError) as error:
         raise ConfigNotWritten(
-            f"{file} could not be changed ({_said(error)}). Write into it:\n"
+            f"{file} could not be changed ({said_of(error)}). Write into it:\n"
             f"{committee_text(section, within)}",
             next_step="Write the lines above into it yourself, in place of another committee's.",
         ) from error
@@ -97,18 +98,10 @@ def _with_committee(text: str, section: CommitteeSection, within: Sequence[str])
     in_table(wanted, within)[_COMMITTEE] = added
     gap = "" if not text or text.endswith("\n") else "\n"
     whole = f"{text}{gap}\n{addition}"
-    try:
-        agrees = tomllib.loads(whole) == wanted
-    except tomllib.TOMLDecodeError:
-        agrees = False
-    if not agrees:
+    if not says(whole, wanted):
         raise ValueError("no table can be added at its end")
     return whole
 
 
 def _real(file: Path) -> Path:
     return Path(os.path.realpath(file))
-
-
-def _said(error: OSError | ValueError) -> object:
-    return getattr(error, "strerror", None) or error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -14,7 +13,9 @@ from typing import Any, Final
 
 import tomli_w
 
+from caimi.errors.base import said_of
 from caimi.errors.deploying import ConfigNotWritten
+from caimi.whole_files import write_whole
 
 _HEADER: Final = re.compile(r"\s*\[{1,2}[\w.\"' -]+\]{1,2}\s*(#.*)?")
 _LEDGERS: Final = "ledgers"
@@ -36,10 +37,10 @@ def add_to_ledger(
         text = place.read_bytes().decode()
         replace_file(place, with_added(text, ledger, added, within).encode())
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
         lines = "".join(_written(added, within))
         raise ConfigNotWritten(
-            f"{file} could not be changed ({said}). Add to the table of {ledger}:\n{lines}"
+            f"{file} could not be changed ({said_of(error)}). "
+            f"Add to the table of {ledger}:\n{lines}"
         ) from error
 
 
@@ -72,13 +73,17 @@ def with_added(
     at = _end_of_table(lines, places[0], within)
     new = [line.replace("\n", ending) for line in _written(added, within)]
     found = "".join([*lines[:at], *new, *lines[at:]])
-    try:
-        agrees = tomllib.loads(found) == wanted
-    except tomllib.TOMLDecodeError:
-        agrees = False
-    if not agrees:
+    if not says(found, wanted):
         raise ValueError("its ledgers are not written as [[ledgers]] tables")
     return found
+
+
+def says(text: str, wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a text is TOML that says exactly this."""
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def in_table(document: dict[str, Any], within: Sequence[str]) -> dict[str, Any]:
@@ -124,14 +129,4 @@ def _written(added: Mapping[str, object], within: Sequence[str]) -> list[str]:
 
 def replace_file(place: Path, data: bytes) -> None:
     """Write a file whole or not at all, in the mode that it had."""
-    descriptor, name = tempfile.mkstemp(prefix=".caimi-", dir=place.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, stat.S_IMODE(place.stat().st_mode))  # it may hold a password
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(place)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(place, data, stat.S_IMODE(place.stat().st_mode))  # it may hold a password

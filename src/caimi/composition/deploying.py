@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from caimi.composition.config_file import add_to_ledger
 from caimi.composition.joining import administration_of
 from caimi.composition.ledgers import family_of
-from caimi.config import Config, LedgerSection, PlaceSection
+from caimi.config import Config, ConfigSource, LedgerSection, PlaceSection
 from caimi.errors.deploying import DeploymentBegun, DeploymentDiffers
 from caimi.errors.operations import BegunOtherwise, UnknownLedger
 from caimi.journal import Journal, Operation, operation_key
@@ -96,17 +95,14 @@ async def end_deployment(journal: Journal, section: LedgerSection) -> None:
 
 
 class Deploying:
-    """One deployment, while its operation is held: planned, carried out, and written down.
-
-    `source` is the configuration's, as `config_source` gives it.
-    """
+    """One deployment, while its operation is held: planned, carried out, and written down."""
 
     def __init__(
         self,
         operation: Operation,
         journal: Journal,
         place: LedgerPlace,
-        source: tuple[Path, tuple[str, ...]],
+        source: ConfigSource,
     ) -> None:
         self._operation = operation
         self._journal = journal
@@ -140,14 +136,18 @@ class Deploying:
             return None
         raise DeploymentDiffers(f"On {section.id} {'; '.join(wrong)}.")
 
-    async def plan(self, account: Account, guardian: bytes | None) -> LedgerPlan:
-        """Tell what is left to be done by an account.
+    async def plan(
+        self, account: Account, guardian: bytes | None, *, anew: bool = False
+    ) -> LedgerPlan:
+        """Tell what is left to be done by an account; `anew`, all of it, whatever was begun.
 
         Raises:
             DeploymentBegun: another account began.
             BegunOtherwise: it was begun with another guardian.
             LedgerUnavailable, WrongLedger…: the ledger is not there.
         """
+        if anew:
+            return await self._office.plan(self._place, account.native)
         plan = await self._office.plan(
             self._place, account.native, outbox=self._journal, key=self._operation.key
         )
@@ -166,12 +166,8 @@ class Deploying:
             )
         return plan
 
-    async def plan_anew(self, account: Account) -> LedgerPlan:
-        """Tell what a deployment takes that leaves what was begun; raises as ledgers do."""
-        return await self._office.plan(self._place, account.native)
-
     async def begin_anew(self) -> None:
-        """Forget what was begun or ended before: for who has agreed to `plan_anew`."""
+        """Forget what was begun or ended before: for who has agreed to a plan `anew`."""
         await self._operation.reopen()
 
     async def carry_out(
@@ -207,8 +203,7 @@ class Deploying:
         known = {"id", "name", "family", *self._place.told}
         added = {name: value for name, value in said.items() if name not in known}
         if added:
-            file, within = self._source
-            add_to_ledger(file, section.id, added, within)
+            add_to_ledger(self._source.file, section.id, added, self._source.table)
         await self._operation.finish()
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from caimi.composition.ledgers import family_of
 from caimi.config import LedgerSection
+from caimi.errors.deploying import ChangeWaits
 from caimi.ledgers.port import (
     BY_COMMITTEE,
     Administered,
@@ -17,6 +20,8 @@ from caimi.ledgers.port import (
     Outbox,
     offered,
 )
+
+T = TypeVar("T")
 
 
 def administration_of(place: LedgerPlace | LedgerSection) -> Administration:
@@ -45,16 +50,34 @@ async def join_ledgers(
 
     Returns:
         The client ids on `one` and on `other`.
+
+    Raises:
+        ChangeWaits: a change of an end waits; with the same `outbox` it goes on once it may.
     """
-    on_one, on_other = await asyncio.gather(
+    on_one, on_other = await _both(
         one.add_client(other.ledger, committee, terms=terms[0], outbox=outbox, key=key),
         other.add_client(one.ledger, committee, terms=terms[1], outbox=outbox, key=key),
     )
-    await asyncio.gather(
+    await _both(
         name_counterparty(one, on_one, on_other, outbox=outbox, key=key),
         name_counterparty(other, on_other, on_one, outbox=outbox, key=key),
     )
     return on_one, on_other
+
+
+async def _both(one: Awaitable[T], other: Awaitable[T]) -> tuple[T, T]:
+    """Do something at both ends, and say of both where they wait."""
+    done = await asyncio.gather(one, other, return_exceptions=True)
+    waiting = [each for each in done if isinstance(each, ChangeWaits)]
+    for each in done:
+        if isinstance(each, BaseException) and not isinstance(each, ChangeWaits):
+            raise each
+    if waiting:
+        raise ChangeWaits([change for each in waiting for change in each.changes])
+    first, second = done
+    assert not isinstance(first, BaseException)
+    assert not isinstance(second, BaseException)
+    return first, second
 
 
 async def name_counterparty(
@@ -69,11 +92,11 @@ async def name_counterparty(
 
     Raises:
         TransactionReverted: the administrator may not, or it is told already.
+        ChangeWaits: as `join_ledgers` says.
     """
     ledger = here.ledger
-    await ledger.submit(
+    await here.administer(
         ledger.gateway.set_counterparty(client_id, counterparty),
-        here.admin,
         outbox=outbox,
         key=f"{key}/{ledger.id}/{client_id}/counterparty",
     )

@@ -25,14 +25,15 @@ from caimi.ledgers.port import (
     Administration,
     ClientTerms,
     Committee,
+    Drafts,
     Ledger,
     LedgerId,
     LedgerPlan,
     LightClient,
-    Outbox,
     Route,
     RouteEnd,
     Signer,
+    kind_name,
     offered,
 )
 
@@ -76,6 +77,7 @@ class Routing:
     """The adding of one route, while its operation is held.
 
     `ends` are each ledger's section and its end of the route, in order of the ledgers' ids.
+    `drafts` takes what another account is to propose to a ledger's timelock.
     """
 
     def __init__(
@@ -83,9 +85,11 @@ class Routing:
         operation: Operation,
         journal: Journal,
         ends: Sequence[tuple[LedgerSection, RouteEnd]],
+        drafts: Drafts | None = None,
     ) -> None:
         self._operation = operation
         self._journal = journal
+        self._drafts = drafts
         self._offices = [administration_of(section) for section, _ in ends]
         self._ends = [end for _, end in ends]
 
@@ -107,33 +111,21 @@ class Routing:
                 return found
         return None
 
-    async def plan(self, accounts: Sequence[Account]) -> list[LedgerPlan]:
-        """Tell what is left to be done at each end.
+    async def plan(self, accounts: Sequence[Account], *, anew: bool = False) -> list[LedgerPlan]:
+        """Tell what is left to be done at each end; `anew`, all of it, whatever was begun.
 
         Raises:
             RouteBegun: it was begun with other terms.
             RouteUnfit: an account does not administer its ledger, or there is no such client.
         """
         begun = self._operation.facts.get("terms")
-        if begun is not None and begun != self._terms():
+        if not anew and begun is not None and begun != self._terms():
             ids = " and ".join(end.here.id for end in self._ends)
             raise RouteBegun(f"A route between {ids} was begun with other terms: {begun}.")
-        return await self._planned(accounts, self._journal)
-
-    async def plan_anew(self, accounts: Sequence[Account]) -> list[LedgerPlan]:
-        """Tell what a route takes that leaves what was begun.
-
-        Raises:
-            RouteUnfit: as `plan` says.
-        """
-        return await self._planned(accounts, None)
-
-    async def _planned(
-        self, accounts: Sequence[Account], outbox: Outbox | None
-    ) -> list[LedgerPlan]:
+        outbox = None if anew else self._journal
         key = self._operation.key
         plans = (
-            office.plan_route(end, account.native, outbox=outbox, key=key)
+            office.plan_route(end, account.native, outbox=outbox, key=key, drafts=self._drafts)
             for office, end, account in self._with(accounts)
         )
         return list(await asyncio.gather(*plans))
@@ -143,13 +135,15 @@ class Routing:
 
         Raises:
             RouteDiffers: a ledger shows something else than was added.
+            ChangeWaits: a ledger's timelock has not made a change yet; another run goes on.
         """
         if self._operation.finished:
             await self._operation.reopen()
         await self._operation.note(terms=self._terms())
         one, other = self._ends
         sides = [
-            office.administered(end.here, signer) for office, end, signer in self._with(signers)
+            office.administered(end.here, signer, self._drafts)
+            for office, end, signer in self._with(signers)
         ]
         on_one, on_other = await join_ledgers(
             sides[0],
@@ -307,9 +301,8 @@ def _committee_in(client: LightClient) -> Account | None:
 
 
 def _described(client: LightClient) -> str:
-    short = client.kind.removeprefix("caimi-")
     if client.kind != COMPOSITE:
-        return short
+        return kind_name(client.kind)
     inner = ", ".join(map(_described, client.inner))
     return f"{client.threshold} of {inner}"
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 
 from caimi.custody.keys import KeyShare
-from caimi.custody.tombstones import sync_directory
 from caimi.errors.custody import KeyShareFileError, WrongPassphrase
 from caimi.passphrases import COST, seal, unseal
+from caimi.whole_files import write_whole
 
 _TAG: Final = b"caimi/key-share-file/v1"
 _MAX_FILE_BYTES: Final = 8_192
@@ -35,7 +34,7 @@ def save_key_share(path: Path, share: KeyShare, passphrase: bytes, *, cost: int 
     except ValueError as error:
         raise KeyShareFileError(f"A key share is not saved so: {error}.") from error
     try:
-        _write_atomically(path, sealed)
+        write_whole(path, sealed)
     except OSError as error:
         raise KeyShareFileError(f"The key share cannot be written to {path}: {error}.") from error
 
@@ -73,19 +72,3 @@ def _unsealed(data: bytes, passphrase: bytes) -> bytes:
     if not data.startswith(_TAG):
         raise ValueError("it is of another format or version")
     return unseal(data, len(_TAG), passphrase)
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    # mkstemp creates the file with mode 0600.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)

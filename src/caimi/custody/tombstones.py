@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from caimi.custody.label import LABEL_TAG, MODEL_ID_BYTES
 from caimi.errors.custody import TombstoneFileError
+from caimi.whole_files import sync_directory
 
 _LABEL_BYTES: Final = len(LABEL_TAG) + MODEL_ID_BYTES + 32
 
@@ -76,12 +77,3 @@ def _append(path: Path, label: bytes) -> None:
             sync_directory(path.parent)
     except OSError as error:
         raise TombstoneFileError(f"The tombstone cannot be written to {path}: {error}.") from error
-
-
-def sync_directory(directory: Path) -> None:
-    """Flush a directory, so that files just created or renamed in it survive a power cut."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

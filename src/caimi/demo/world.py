@@ -168,6 +168,7 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
                 ],
                 carry=lambda: world.carry(),  # noqa: PLW0108 - the world is made below
                 index_folder=folder / person.name / "models",
+                validators=lambda: validators,
             )
 
         receipts = open_receipt_store(None, folder / "worker" / "receipts.sqlite")

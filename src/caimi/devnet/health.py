@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from caimi.config import CONFIG_NAME, LedgerSection, load_config
 from caimi.devnet.processes import Process
 from caimi.devnet.programs import LEDGER, SUPERVISOR
 from caimi.errors.base import CaimiError
+from caimi.ledgers.port import LedgerService
 from caimi.services.endpoint import Endpoint
 
 HEALTH_SECONDS: Final = 3.0
@@ -44,10 +45,20 @@ NO_SUPERVISOR: Final = Health(
 """Processes that run without one were started by a command that ended before its time."""
 
 
-async def health_of(known: Sequence[Process], directory: Path) -> list[Health]:
-    """Tell how each process is, by asking it; ledgers are found in the directory's `caimi.toml`."""
+async def health_of(
+    known: Sequence[Process], directory: Path, services: Sequence[LedgerService] = ()
+) -> list[Health]:
+    """Tell how each process is, by asking it; ledgers are found in the directory's `caimi.toml`.
+
+    Of the ledgers of `services` it is told, too, when what they keep gets large.
+    """
     sections = _sections(directory)
-    return await asyncio.gather(*(_health(process, sections) for process in known))
+    health = await asyncio.gather(*(_health(process, sections) for process in known))
+    large = {f"{LEDGER}{each.place.name}": each.outgrown() for each in services}
+    return [
+        replace(each, detail=f"{each.detail}; {said}") if (said := large.get(each.name)) else each
+        for each in health
+    ]
 
 
 async def _health(process: Process, sections: Sequence[LedgerSection]) -> Health:

@@ -39,7 +39,7 @@ from caimi.errors.node import (
 )
 from caimi.errors.operations import UsageError
 from caimi.extras import check_extras
-from caimi.ledgers.port import LastingKind
+from caimi.ledgers.port import LastingKind, LedgerService
 
 FOLDER: Final = ".caimi"
 LEDGERS: Final = "anvil"
@@ -254,7 +254,7 @@ class Devnet:
         known = self._known()
         if not known:
             raise self._missing()
-        health = await health_of(known, self.directory)
+        health = await health_of(known, self.directory, self._ledger_services())
         if self._supervisor() is None and self._plan.exists() and not self._busy():
             return [NO_SUPERVISOR, *health]
         return health
@@ -305,6 +305,13 @@ class Devnet:
             if damaged:
                 return []
             raise
+
+    def _ledger_services(self) -> list[LedgerService]:
+        try:
+            plan = NetworkPlan.load(self._plan)
+            return [] if plan is None else ledger_services(plan, _kinds(plan.kinds), self.folder)
+        except CaimiError:
+            return []  # a plan that is damaged, or of kinds that are not installed any more
 
     def _supervisor(self) -> Process | None:
         return next((each for each in self._known() if each.name == SUPERVISOR), None)

@@ -38,3 +38,8 @@ class CaimiError(Exception):
             "why": self.why,
             "next": self.next_step,
         }
+
+
+def said_of(error: Exception) -> str:
+    """Give what the operating system says of an error, or else what the error itself says."""
+    return getattr(error, "strerror", None) or str(error)

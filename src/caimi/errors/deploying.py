@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
 from caimi.errors.base import CaimiError
 from caimi.errors.ledgers import LedgerError
 
@@ -58,9 +62,44 @@ class RouteBegun(LedgerError):
     next_step = "Run the command with the terms it was begun with, or add --anew."
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingChange:
+    """A change that a ledger's timelock is to make; `ready_at` in seconds since the epoch.
+
+    It is 0 as long as nobody proposed it.
+    """
+
+    ledger: str
+    what: str
+    operation: bytes
+    ready_at: int
+
+
+class ChangeWaits(LedgerError):
+    """What was begun goes on once a ledger's timelock lets it."""
+
+    code = "CAIMI-L070"
+    why = "A timelock administers the ledger: each change is proposed, waits, and is made then."
+    next_step = "Run the same command again when it has waited; `caimi governance show` tells it."
+
+    def __init__(self, changes: Sequence[WaitingChange]) -> None:
+        self.changes = tuple(changes)
+        super().__init__("; ".join(map(_waiting, changes)) + ".")
+
+
 class RouteDiffers(LedgerError):
     """A route is not on its ledgers as it was planned."""
 
     code = "CAIMI-L064"
     why = "A ledger shows another client, committee or counterparty than was asked for."
     next_step = "Look at it with `caimi route list`, and at the ledger's node, before it is used."
+
+
+def _waiting(change: WaitingChange) -> str:
+    if not change.ready_at:
+        return f"{change.what} waits for being proposed on {change.ledger}"
+    try:
+        due = f"{datetime.fromtimestamp(change.ready_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):  # a ledger's number may be of no calendar
+        due = f"{change.ready_at} s"
+    return f"{change.what} may be carried out on {change.ledger} from {due} on"

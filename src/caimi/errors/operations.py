@@ -191,7 +191,9 @@ class ConfigExists(CaimiError):
 
     code = "CAIMI-C021"
     why = "Overwriting it would lose what it says."
-    next_step = "Edit the file, or choose another directory."
+    next_step = (
+        "Edit the file, or choose another directory; with --force it is kept under another name."
+    )
 
 
 class RemoteSignerFailed(CaimiError):
@@ -324,3 +326,35 @@ class AssetMismatch(CaimiError):
     code = "CAIMI-C078"
     why = "With other decimals another amount would be paid; with another symbol, another token."
     next_step = "Look the contract up at its issuer's, then correct [[assets]] in caimi.toml."
+
+
+class Interrupted(CaimiError):
+    """Ctrl-C ended a command."""
+
+    code = "CAIMI-C092"
+    why = "Ctrl-C was pressed."
+    next_step = (
+        "Run the same command again: what was signed is written down, so it goes on and does "
+        "nothing twice."
+    )
+
+    @classmethod
+    def of(cls, doing: str, *, reading: bool) -> Interrupted:
+        """Make one that says what was in flight."""
+        what = f"Stopped while this was in flight: {doing}." if doing else "Stopped."
+        if reading:
+            return cls(what, next_step="Nothing was being changed: run it again at any time.")
+        return cls(what)
+
+
+class LedgerNotFound(CaimiError):
+    """Where a ledger was said to be, none answers, or another one."""
+
+    code = "CAIMI-C093"
+    why = (
+        "`caimi init` asks the node which ledger it serves, and writes nothing that it cannot see."
+    )
+    next_step = (
+        "Check the URL and that the node runs; or run `caimi init` alone and write the [[ledgers]] "
+        "section by hand."
+    )

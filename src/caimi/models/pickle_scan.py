@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Final
 
+from caimi.models.byte_blocks import BLOCK, ByteBlocks
+
 MAX_OPCODES: Final = 500_000
 _MAX_STACK: Final = 50_000_000
-_BLOCK: Final = 64 * 1024
 _KEPT: Final = 1024
 _MARK, _THING, _TUPLE = "mark", "thing", "tuple"
 _NAMED, _UNNAMED = "callable by its name", "callable that the program knows"
@@ -111,57 +112,10 @@ def is_importable(module: str, name: str) -> bool:
     return all(part.isidentifier() for text in (module, name) for part in text.split("."))
 
 
-class _Bytes:
-    """A stream read in blocks, of which single bytes, lines and runs are taken."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._block = b""
-        self._at = 0
-
-    def _fill(self) -> bool:
-        if self._at == len(self._block):
-            self._block, self._at = self._stream.read(_BLOCK), 0
-        return bool(self._block)
-
-    def read(self, size: int) -> bytes:
-        data = self._block[self._at : self._at + size]
-        self._at += len(data)
-        while len(data) < size and self._fill():
-            part = self._block[: size - len(data)]
-            self._at = len(part)
-            data += part
-        return data
-
-    def line(self) -> bytes:
-        """Give a line's beginning; like Python's own, take a last line without its end."""
-        kept = b""
-        while self._fill():
-            end = self._block.find(b"\n", self._at)
-            part = self._block[self._at : len(self._block) if end < 0 else end]
-            self._at += len(part) + (end >= 0)
-            kept += part[: _BLOCK - len(kept)]
-            if end >= 0:
-                break
-        return kept
-
-    def run(self, code: bytes) -> int:
-        """Pass over the same byte again and again; give how often it came."""
-        count = 0
-        while self._fill():
-            rest = self._block[self._at :]
-            same = len(rest) - len(rest.lstrip(code))
-            self._at += same
-            count += same
-            if same < len(rest):
-                break
-        return count
-
-
 class _Machine:
     def __init__(self, stream: IO[bytes]) -> None:
         self.signs = PickleSigns()
-        self._bytes = _Bytes(stream)
+        self._bytes = ByteBlocks(stream)
         self._stack: list[_Value] = []
         self._memo: dict[int, _Value] = {}
 
@@ -195,7 +149,7 @@ class _Machine:
         kept = self._read(min(length, _KEPT + 1))
         length -= len(kept)
         while length > 0:
-            length -= len(self._read(min(length, _BLOCK)))
+            length -= len(self._read(min(length, BLOCK)))
         return kept
 
     def _read(self, size: int) -> bytes:

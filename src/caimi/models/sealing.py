@@ -43,6 +43,8 @@ from caimi.storage.port import BlockingStore, Store, blocking
 
 _WORKERS: Final = 4
 _BUFFERS: Final = 6
+_PIECE: Final = 1024 * 1024
+"""Read and hashed at a time: what was just read is hashed while the processor still has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +187,10 @@ class _Sealing:
                 buffer = self._plain.get()
                 length = min(self._chunk_bytes, file.size - counter * self._chunk_bytes)
                 plain = memoryview(buffer)[:length]
-                _fill(source, plain, file)
-                hasher.update(plain)
+                for start in range(0, length, _PIECE):
+                    piece = plain[start : start + _PIECE]
+                    _fill(source, piece, file)
+                    hasher.update(piece)
                 so_far = hasher.digest()
                 cid = self._recall(index, counter, so_far)
                 if cid.done():

@@ -7,8 +7,6 @@ share by one rename once all members have confirmed. Killed in between, the node
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +16,9 @@ from caimi.custody.dkg import Ceremony, SignedMessage, check_confirmed
 from caimi.custody.encoding import Fields
 from caimi.custody.keys import MAX_CUSTODIANS, KeyShare
 from caimi.custody.keyshare_file import load_key_share, save_key_share
-from caimi.custody.tombstones import sync_directory
 from caimi.errors.custody import CeremonyRecordDamaged, CustodyError
 from caimi.errors.node import KeyShareExists
+from caimi.whole_files import sync_directory, write_whole
 
 _MAX_RECORD_BYTES: Final = 4 << 20
 _MAX_TEXT: Final = 1 << 20
@@ -163,12 +161,6 @@ class CeremonyRecords:
     def _write(self, name: str, text: str) -> None:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".")
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self._folder / name)
-            sync_directory(self._folder)
+            write_whole(self._folder / name, text.encode("ascii"))
         except OSError as error:
             raise CeremonyRecordDamaged(f"{self._folder / name}: {error}") from error

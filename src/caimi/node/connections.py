@@ -35,6 +35,8 @@ _REFUSED_SECONDS: Final = 2.0
 _REFUSED_BYTES: Final = 1 << 20
 """What is still read, and thrown away, of a request that was answered before its end."""
 _HEAD_BYTES: Final = 16 << 10
+IDLE_SECONDS: Final = 5
+"""How long a connection without a request is kept; whoever asks gives it up before."""
 DRAIN_SECONDS: Final = 20
 """How long requests in flight have to be answered once the process is told to stop."""
 
@@ -250,7 +252,7 @@ def make_server(
             log_config=None,  # its lines are ours, in our format
             log_level="warning",
             server_header=False,
-            timeout_keep_alive=5,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             h11_max_incomplete_event_size=_HEAD_BYTES,
         )

@@ -22,6 +22,7 @@ from caimi.hex_text import read_either_case
 from caimi.json_text import read_json
 from caimi.line_text import one_line
 from caimi.logs import about
+from caimi.node.metrics import CertificateMetrics
 from caimi.node.received import BoundBodies
 from caimi.node.request_names import NamedRequests
 
@@ -55,6 +56,8 @@ def service(
     paths, and what is below them, for who has shown a certificate. Interactive documentation is
     off: a node serves machines.
     """
+    certificates = CollectorRegistry()
+    certificates.register(CertificateMetrics())
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
 
     def refuse(request: Request, error: CaimiError) -> Response:
@@ -82,7 +85,8 @@ def service(
 
     @app.get("/metrics")
     async def expose_metrics() -> Response:
-        return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+        text = generate_latest(metrics) + generate_latest(certificates)
+        return PlainTextResponse(text, media_type=CONTENT_TYPE_LATEST)
 
     return app
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from caimi.errors.base import CaimiError
 from caimi.errors.messaging import MessagingError
@@ -16,8 +18,24 @@ from caimi.messaging.checkpoint import Attestation
 from caimi.messaging.open_packets import OpenPackets
 from caimi.messaging.progress import Carried, Progress
 from caimi.messaging.watcher import Watched
+from caimi.tls.contexts import all_expirations
 
 _COINS: Final = "in the ledger's smallest coin"
+
+
+class CertificateMetrics(Collector):
+    """When the certificates end that this process shows and believes, as it has read them."""
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Give one gauge, of each file's first end."""
+        gauge = GaugeMetricFamily(
+            "caimi_certificate_expires_seconds",
+            "When a certificate that is shown or believed ends, Unix seconds, by its file",
+            labels=["file"],
+        )
+        for file, ends in sorted(all_expirations().items()):
+            gauge.add_metric([file], ends)
+        yield gauge
 
 
 class NodeMetrics:

@@ -33,10 +33,14 @@ class MemberSection(Section):
 
 
 class SignerSection(Section):
-    """A service that keeps the key which attests: see `caimi.services.remote_signer`."""
+    """A service that keeps the key which attests: see `caimi.services.remote_signer`.
+
+    It is shown the node's own certificate. `trust` alone may answer, else those of `[tls]`.
+    """
 
     url: HttpUrl
-    token_file: str | None = None
+    token_file: PathText | None = None
+    trust: PathText | None = None
 
 
 class IbcAttestorSection(Section):

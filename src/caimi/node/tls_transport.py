@@ -36,6 +36,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     """A connection: the network's protocol, and the transport of what `make` gives once TLS stands.
 
     Until then it is counted by `peers` and has `seconds`; `others` are the server's connections.
+    It ends once the certificate that its client showed is not trusted any more.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         seconds: float,
     ) -> None:
         super().__init__()
+        self._trust = tls
         self._context = tls.context
         self._peers = peers
         self._others = others
@@ -55,6 +57,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._raw: asyncio.Transport
+        self._loop: asyncio.AbstractEventLoop
         self._inner: asyncio.Protocol | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._refused = False
@@ -71,6 +74,22 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """End the connection at once."""
         self._raw.abort()
 
+    def look_again(self) -> None:
+        """End where the client is believed no more, whatever it waits for."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the connection with it
+            self._loop.call_soon_threadsafe(self._end_unbelieved)
+
+    def _end_unbelieved(self) -> None:
+        if not self._is_believed and not self._raw.is_closing():
+            where = self.client[0] if self.client else "a client"
+            _log.info("Ending a connection of %s, whose certificate is not trusted now.", where)
+            self.drop()
+
+    @property
+    def _is_believed(self) -> bool:
+        shown = self._tls.getpeercert(binary_form=True)
+        return not shown or self._trust.believes(shown)
+
     def shutdown(self) -> None:
         """End a handshake: what a server calls when it stops."""
         self.drop()
@@ -80,7 +99,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a handshake, if there is room."""
         assert isinstance(transport, asyncio.Transport)
-        self._raw = transport
+        self._raw, self._loop = transport, asyncio.get_running_loop()
         address = transport.get_extra_info("peername")
         self.client = (str(address[0]), int(address[1])) if isinstance(address, tuple) else None
         if not self._peers.admit(self):
@@ -108,6 +127,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """Tell it on."""
         self._stop_waiting()
         self._leave()
+        self._trust.connections.discard(self)
         if self._inner is not None:
             self._inner.connection_lost(exc)
 
@@ -181,6 +201,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._flush()
         self._stop_waiting()
         self._leave()
+        self._trust.connections.add(self)
+        if self._context is not self._trust.context and not self._is_believed:
+            self.drop()  # files were read again while it shook hands
+            return False
         self._inner = self._make()
         self._inner.connection_made(self)
         return True

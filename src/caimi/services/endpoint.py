@@ -11,11 +11,15 @@ from caimi.errors.base import CaimiError
 from caimi.errors.certificates import OwnCertificateRefused, PeerNotTrusted
 from caimi.errors.node import NodeRefused, NodeUnreachable
 from caimi.json_text import read_json
-from caimi.services.renewing import RenewingTransport
+from caimi.services.renewing import KEPT, RenewingTransport
 from caimi.tls.certificates import Refusal, refusal_in
 from caimi.tls.contexts import ClientTls
 
 MAX_ANSWER_BYTES: Final = 8 << 20
+_RENEW: Final = (
+    "Tell its operator: `caimi certificates sign NAME.csr --replace` renews it, and the service "
+    "takes the new one at SIGHUP."
+)
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 
 
@@ -91,7 +95,8 @@ class Endpoint:
             case Refusal(of_us=True, why=why):
                 return OwnCertificateRefused(f"{self.url} refused this end's TLS: {why}.")
             case Refusal(why=why):
-                return PeerNotTrusted(f"The certificate of {self.url} is not trusted: {why}.")
+                said = f"The certificate of {self.url} is not trusted: {why}."
+                return PeerNotTrusted(said, next_step=_RENEW if "expired" in why else None)
         return NodeUnreachable(f"{self.url} does not answer: {type(error).__name__} {error}.")
 
     def _read(self, answered: tuple[int, str]) -> dict[str, object]:
@@ -120,7 +125,8 @@ class Endpoint:
 
 def _network(url: str, tls: ClientTls | None) -> httpx.AsyncBaseTransport:
     if not url.startswith("https:"):
-        return httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return httpx.AsyncHTTPTransport(verify=plain, limits=KEPT)
     return RenewingTransport(tls or ClientTls())
 
 

@@ -8,30 +8,43 @@ half of their s are high. Its answer is believed only when the known account sig
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from caimi.errors.operations import RemoteSignatureInvalid, RemoteSignerFailed
+from caimi.errors.signing import (
+    RemoteSignerExpired,
+    RemoteSignerNotTrusted,
+    RemoteSignerRefusesCertificate,
+    RemoteSignerUnreachable,
+)
 from caimi.json_text import read_json
 from caimi.signatures import MalformedSignature, completed
+from caimi.tls.certificates import Refusal, refusal_in
+from caimi.tls.contexts import ClientTls
 
 MAX_ANSWER_BYTES: Final = 4096
 TIMEOUT_SECONDS: Final = 10.0
+"""For the whole of a signature, however slowly what comes of it comes."""
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class RemoteSigner:
-    """Signs as `account` through the service at `url`, authorised by `token`.
+    """Signs as `account` through the service at `url`, authorised by `token` or by a certificate.
 
-    It is a port `AttestationKey`. It blocks while the service answers: call it in a thread. Its
-    text never shows the token.
+    `tls` says whom the service may be, and shows who asks. It is a port `AttestationKey`. It
+    blocks while the service answers: call it in a thread. Its text never shows the token. Each
+    signature has a connection of its own, made under today's certificates.
 
     Construction raises `RemoteSignerFailed` when the URL is neither https nor on this machine.
     """
 
-    __slots__ = ("_account", "_http", "_url")
+    __slots__ = ("_account", "_headers", "_tls", "_transport", "_url")
 
     def __init__(
         self,
@@ -39,7 +52,8 @@ class RemoteSigner:
         account: bytes,
         token: str = "",
         *,
-        transport: httpx.BaseTransport | None = None,
+        tls: ClientTls | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         place = urlsplit(url)
         if place.scheme != "https" and place.hostname not in _LOOPBACK:
@@ -50,14 +64,9 @@ class RemoteSigner:
             )
         self._url = url
         self._account = account
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(
-            headers=headers,
-            timeout=TIMEOUT_SECONDS,
-            transport=transport,
-            trust_env=False,
-            follow_redirects=False,
-        )
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._tls = tls
+        self._transport = transport
 
     @property
     def account(self) -> bytes:
@@ -68,19 +77,21 @@ class RemoteSigner:
         """Have a 32-byte digest signed: r || s || v, 65 bytes, low s, v 27 or 28.
 
         Raises:
-            RemoteSignerFailed: the service does not answer, or refuses.
+            RemoteSignerUnreachable: no answer comes within `TIMEOUT_SECONDS`.
+            RemoteSignerNotTrusted, RemoteSignerExpired: its certificate is not believed.
+            RemoteSignerRefusesCertificate: it does not believe this program's, or wants one.
+            RemoteSignerFailed: it refuses.
             RemoteSignatureInvalid: its answer is no signature of the digest by the account.
         """
         if len(digest) != 32:
             raise ValueError("a digest has 32 bytes")
+        # A loop of its own, since the caller's may run in this thread; it keeps the whole deadline.
+        with ThreadPoolExecutor(1) as apart:
+            answer = apart.submit(lambda: asyncio.run(self._ask(digest))).result()
         try:
-            return completed(digest, self._ask(digest), self._account)
+            return completed(digest, answer, self._account)
         except MalformedSignature as error:
             raise RemoteSignatureInvalid(f"{self._name}: {error}") from error
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def __repr__(self) -> str:
         """Show the account and the service's host alone."""
@@ -90,23 +101,55 @@ class RemoteSigner:
     def _name(self) -> str:
         return urlsplit(self._url).netloc
 
-    def _ask(self, digest: bytes) -> bytes:
-        answer = bytearray()
+    async def _ask(self, digest: bytes) -> bytes:
         try:
-            with self._http.stream(
-                "POST", self._url, json={"digest": f"0x{digest.hex()}"}
-            ) as response:
-                for part in response.iter_bytes():
-                    answer += part
-                    if len(answer) > MAX_ANSWER_BYTES:
-                        raise RemoteSignatureInvalid(f"{self._name} answered more than it may.")
-        except httpx.HTTPError as error:
-            raise RemoteSignerFailed(
-                f"{self._name} does not answer: {type(error).__name__}."
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                status, answer = await self._exchange(f'{{"digest":"0x{digest.hex()}"}}')
+        except TimeoutError as error:
+            raise RemoteSignerUnreachable(
+                f"{self._name} gave no signature within {TIMEOUT_SECONDS:g} seconds."
             ) from error
-        if response.status_code != httpx.codes.OK:
-            raise RemoteSignerFailed(f"{self._name} answered {response.status_code}.")
-        return read_answer(bytes(answer), self._name)
+        except (httpx.HTTPError, ssl.SSLError) as error:  # an alert comes as what it is
+            raise self._failure(error) from error
+        if status != httpx.codes.OK:
+            raise RemoteSignerFailed(f"{self._name} answered {status}.")
+        return read_answer(answer, self._name)
+
+    async def _exchange(self, body: str) -> tuple[int, bytes]:
+        headers = {**self._headers, "Content-Type": "application/json"}
+        async with (
+            httpx.AsyncClient(
+                headers=headers,
+                timeout=TIMEOUT_SECONDS,
+                transport=self._transport or self._network(),
+                trust_env=False,
+                follow_redirects=False,
+            ) as http,
+            http.stream("POST", self._url, content=body) as response,
+        ):
+            answer = bytearray()
+            async for part in response.aiter_bytes():
+                answer += part
+                if len(answer) > MAX_ANSWER_BYTES:
+                    raise RemoteSignatureInvalid(f"{self._name} answered more than it may.")
+            return response.status_code, bytes(answer)
+
+    def _network(self) -> httpx.AsyncBaseTransport:
+        if not self._url.startswith("https:"):
+            return httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        return httpx.AsyncHTTPTransport(verify=(self._tls or ClientTls()).context)
+
+    def _failure(self, error: Exception) -> RemoteSignerFailed:
+        match refusal_in(error):
+            case Refusal(of_us=True, why=why):
+                return RemoteSignerRefusesCertificate(
+                    f"{self._name} refused this end's TLS: {why}."
+                )
+            case Refusal(why=why) if "expired" in why:
+                return RemoteSignerExpired(f"The certificate of {self._name}: {why}.")
+            case Refusal(why=why):
+                return RemoteSignerNotTrusted(f"The certificate of {self._name}: {why}.")
+        return RemoteSignerUnreachable(f"{self._name} does not answer: {type(error).__name__}.")
 
 
 def read_answer(answer: bytes, name: str) -> bytes:

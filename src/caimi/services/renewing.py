@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 import httpx
 
 from caimi.tls.contexts import ClientTls
+
+KEPT: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0)
+"""Idle connections are given up two seconds before our services close them: one that is asked over
+while it is being closed, far away, gets no answer."""
 
 
 class RenewingTransport(httpx.AsyncBaseTransport):
@@ -33,7 +38,7 @@ class _Generation:
 
     def __init__(self, tls: ClientTls) -> None:
         self.number = tls.generation
-        self.http = httpx.AsyncHTTPTransport(verify=tls.context)
+        self.http = httpx.AsyncHTTPTransport(verify=tls.context, limits=KEPT)
         self._under_way = 0
         self._retired = False
 

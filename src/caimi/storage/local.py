@@ -54,6 +54,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._kept_shards: set[str] = set()
         with _naming(f"The store at {root}"):
             for part in ("objects", "incoming"):
                 (root / part).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -143,7 +144,7 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _shard(self, cid: Cid, *, create: bool = False) -> Iterator[int | None]:
-        name = str(cid)[-3:-1]
+        name = _shard_name(cid)
         try:
             shard = os.open(name, _DIRECTORY, dir_fd=self._objects)
         except FileNotFoundError:
@@ -152,12 +153,20 @@ class LocalStore:
                 return
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=self._objects)
-                os.fsync(self._objects)
             shard = os.open(name, _DIRECTORY, dir_fd=self._objects)
         try:
             yield shard
         finally:
             os.close(shard)
+
+    def _keep_shard(self, name: str) -> None:
+        """Make a shard's own entry last, whichever process made it; once a shard is enough.
+
+        After its objects were synchronised, so that both need one commit of the file system.
+        """
+        if name not in self._kept_shards:
+            os.fsync(self._objects)
+            self._kept_shards.add(name)
 
     def _is_whole(self, cid: Cid) -> bool:
         data = self._read(cid)
@@ -189,7 +198,9 @@ class LocalStore:
                 os.close(descriptor)
             with self._shard(cid, create=True) as shard:
                 os.rename(temporary, str(cid), src_dir_fd=self._incoming, dst_dir_fd=shard)
-                os.fsync(shard if shard is not None else self._objects)
+                if shard is not None:
+                    os.fsync(shard)
+                self._keep_shard(_shard_name(cid))
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=self._incoming)
@@ -226,6 +237,10 @@ class LocalStore:
             for name in _entries(self._incoming):
                 if os.stat(name, dir_fd=self._incoming, follow_symlinks=False).st_mtime < horizon:
                     os.unlink(name, dir_fd=self._incoming)
+
+
+def _shard_name(cid: Cid) -> str:
+    return str(cid)[-3:-1]
 
 
 def _entries(directory: int) -> Sequence[str]:

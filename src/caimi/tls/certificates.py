@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from caimi.errors.base import said_of
 from caimi.errors.certificates import CertificateExpired, CertificateInvalid
 
 MAX_FILE_BYTES: Final = 1 << 18
@@ -43,8 +46,9 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
         with path.open("rb") as file:
             text = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise CertificateInvalid(f"The certificate {path} cannot be read: {said}.") from error
+        raise CertificateInvalid(
+            f"The certificate {path} cannot be read: {said_of(error)}."
+        ) from error
     return parse_certificates(text, str(path))
 
 
@@ -113,6 +117,29 @@ def is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
+        return False
+
+
+def is_trusted(shown: bytes, trusted: Sequence[x509.Certificate]) -> bool:
+    """Tell whether a certificate, in DER, lasts, and is a trusted one or signed by one itself.
+
+    That is less than a handshake takes, which follows chains over authorities in between.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(shown)
+        now = datetime.now(UTC)
+        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+            return False
+    except ValueError:
+        return False
+    return any(each == certificate or _signed_by(certificate, each) for each in trusted)
+
+
+def _signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+        return is_authority(authority)
+    except (ValueError, TypeError, InvalidSignature):
         return False
 
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from caimi.errors.ledgers import TransactionReverted
+from caimi.ledgers.fact_ids import link, subject
 from caimi.ledgers.port import (
     EVERY_KIND,
     MODEL_KINDS,
@@ -28,6 +29,7 @@ from caimi.ledgers.port import (
     EndedPacket,
     Fact,
     GrantedLicence,
+    HistoryEntry,
     Ledger,
     Price,
     PublishedVersion,
@@ -39,7 +41,6 @@ from caimi.ledgers.port import (
     SentPacket,
     WrittenAcknowledgement,
 )
-from caimi.ledgers.telling import history_entry, link, subject
 from conformance.crossing import Crossing
 from conformance.facet import ELSEWHERE
 from conformance.packets import CrossingFacet
@@ -183,7 +184,7 @@ class FeedFacet(CrossingFacet):
             for height, tx, fact in flat(whole):
                 if type(fact) in MODEL_KINDS and subject(fact) in ids:
                     ids |= {begun} if (begun := link(fact)) is not None else set()
-                    entries.append(history_entry(fact, tx, height, ledger.accounts))
+                    entries.append(HistoryEntry(fact, tx, height))
             assert entries == await ledger.registry.history(model_id)
         registered = [f.model_id for f in facts(whole) if isinstance(f, RegisteredModel)]
         assert registered == [each.model_id for each in await ledger.registry.models(start, end)]

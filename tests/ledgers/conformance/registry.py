@@ -11,7 +11,15 @@ from caimi.errors.ledgers import (
     UnknownModel,
     UnknownVersion,
 )
-from caimi.ledgers.port import AliasChange
+from caimi.ledgers.port import (
+    AliasChange,
+    ChangedAlias,
+    ChangedOwner,
+    GrantedLicence,
+    PublishedVersion,
+    RegisteredModel,
+    RevokedLicence,
+)
 from conformance.facet import Facet
 from conformance.site import World
 
@@ -129,13 +137,13 @@ class RegistryFacet(Facet):
         await world.ledger.submit(registry.set_alias(model_id, "stable", "1.0.0"), world.alice)
         revoked = await world.ledger.submit(market.revoke(granted.effect), world.alice)
         told = await registry.history(model_id)
-        assert [entry.what for entry in told] == [
-            "transfer",
-            "model registered",
-            "version published",
-            "licence granted",
-            "alias set",
-            "licence revoked",
+        assert [type(entry.fact) for entry in told] == [
+            ChangedOwner,
+            RegisteredModel,
+            PublishedVersion,
+            GrantedLicence,
+            ChangedAlias,
+            RevokedLicence,
         ]
-        assert dict(told[2].details)["version"] == "1.0.0"
+        assert told[2].fact.version == "1.0.0"
         assert (told[-1].tx, told[-1].height) == (revoked.tx, revoked.height)

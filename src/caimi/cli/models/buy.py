@@ -16,10 +16,12 @@ from caimi.cli.options import (
     with_network,
 )
 from caimi.cli.output import err, facts, fields_of, plain, print_json
+from caimi.cli.waiting import stages
 from caimi.errors.operations import LicensedElsewhere
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
+    from caimi.client.purchase import Bought
 
 
 def buy(
@@ -54,18 +56,22 @@ def buy(
 
     def tell(text: str) -> None:
         if not as_json:
-            err.print(plain(text))
+            err.print(plain(text), soft_wrap=True)
+
+    async def pay(net: AsyncNetwork, *, again: bool) -> Bought:
+        with stages(quiet=as_json) as progress:
+            return await net.buy(uri, again=again, told=tell, progress=progress, **terms)
 
     async def work(net: AsyncNetwork) -> None:
         try:
-            done = await net.buy(uri, again=again, told=tell, **terms)
+            done = await pay(net, again=again)
         except LicensedElsewhere as error:
             if as_json or not somebody_there():
                 raise
             err.print(f"[yellow]{plain(error.what)}[/yellow] {plain(error.why)}")
             if not typer.confirm("Pay for another one all the same?"):
                 raise
-            done = await net.buy(uri, again=True, told=tell, **terms)
+            done = await pay(net, again=True)
         told = fields_of(done)
         if as_json:
             print_json({"ok": True, **told})

@@ -1,4 +1,4 @@
-"""`caimi price`: what licences of a model cost, and asking another price."""
+"""`caimi price`: what licences of a model cost, asking another price, and taking it off sale."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.options import ConfigOption, JsonOption, KeyOption, UriArgument, with_network
-from caimi.cli.output import out, print_json, say, shown
+from caimi.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyOption,
+    LedgerOption,
+    UriArgument,
+    with_network,
+)
+from caimi.cli.output import block_bars, fields_of, out, print_json, say, shown
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -19,7 +26,9 @@ app = typer.Typer(help="What licences of a model cost, in coins and tokens.", no
 @app.command("set")
 def set_price(
     uri: UriArgument,
-    amount: Annotated[str, typer.Argument(help="Licence price, on every ledger that has it.")],
+    amount: Annotated[
+        str, typer.Argument(help="Licence price; on every ledger that has it, or on --ledger.")
+    ],
     asset: Annotated[
         str | None, typer.Argument(help="Symbol of a token, of [[assets]]; else in coins.")
     ] = None,
@@ -27,17 +36,54 @@ def set_price(
         list[str] | None,
         typer.Option(help="CAIP-10 account that is paid on its ledger; else your own there."),
     ] = None,
+    ledger: LedgerOption = None,
     config: ConfigOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask another price for licences of a model you own; those in other assets stay.
+    """Ask another price for licences of a model you own; all other prices stay.
 
     Example: [bold]caimi price set caimi:eip155:31337:0x… 12.50 EURX -k alice[/bold]
     """
 
     async def work(net: AsyncNetwork) -> None:
-        _tell(await net.set_price(uri, amount, asset, payees=payee or ()), as_json=as_json)
+        done = await net.set_price(uri, amount, asset, payees=payee or (), ledger=ledger)
+        _tell(done, as_json=as_json)
+
+    with_network(config, key, as_json, work)
+
+
+@app.command("withdraw")
+def withdraw_price(
+    uri: UriArgument,
+    asset: Annotated[
+        str | None,
+        typer.Argument(help="Symbol of a token, or coin; else whatever it is sold for."),
+    ] = None,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a model you own off sale: wholly, for one asset, or where --ledger says.
+
+    Licences that were bought stay. `caimi price set` offers it again.
+
+    Example: [bold]caimi price withdraw caimi:eip155:31337:0x… -l b -k alice[/bold]
+    """
+
+    async def work(net: AsyncNetwork) -> None:
+        with block_bars(quiet=as_json) as progress:
+            done = await net.withdraw_price(uri, asset, ledger=ledger, progress=progress)
+        if as_json:
+            print_json({"ok": True, **fields_of(done)})
+            return
+        for each in done.withdrawn:
+            say("No longer asked: {} on {}", each.said, each.ledger)
+        if not done.withdrawn:
+            say("It was not for sale there: nothing to withdraw.")
+        for each in done.prices:
+            say("Still asked: {} on {}", each.said, each.ledger)
 
     with_network(config, key, as_json, work)
 
@@ -57,10 +103,10 @@ def show_price(uri: UriArgument, config: ConfigOption = None, as_json: JsonOptio
 
 def _tell(priced: PricedModel, *, as_json: bool) -> None:
     if as_json:
-        print_json({"ok": True, "uri": priced.uri, "prices": priced.prices})
+        print_json({"ok": True, **fields_of(priced)})
         return
     out.print(shown(priced.uri, "bold"), soft_wrap=True)
     for each in priced.prices:
         say("  {} on {}, to {}", each.said, each.ledger, each.payee)
-    if not priced.prices:
-        say("  not for sale for anything that is configured here")
+    for ledger in priced.unpriced:
+        say("  not for sale on {} for anything that is configured here", ledger)

@@ -23,7 +23,11 @@ def publish(
     version: Annotated[str, typer.Option("--version", "-v", help="Such as 1.0.0.")],
     ledger: LedgerOption = None,
     price: Annotated[
-        str | None, typer.Option(help="Licence price in coins, on every ledger.")
+        str | None, typer.Option(help="Licence price, on every ledger that has the asset.")
+    ] = None,
+    asset: Annotated[
+        str | None,
+        typer.Option(help="Symbol of the token that is asked, of [[assets]]; else coins."),
     ] = None,
     payee: Annotated[
         list[str] | None,
@@ -55,6 +59,8 @@ def publish(
 
     Example: [bold]caimi publish model.onnx -n tumour-mlp -v 1.0.0 -l a --price 5[/bold]
     """
+    if price is None and (asset is not None or payee):
+        raise typer.BadParameter("--asset and --payee go with --price")
 
     async def work(net: AsyncNetwork) -> None:
         from caimi.client.publish import Description
@@ -78,6 +84,7 @@ def publish(
                 version=version,
                 ledger=ledger,
                 price=price,
+                asset=asset,
                 payees=payee or (),
                 model=model,
                 description=said,

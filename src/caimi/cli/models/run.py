@@ -19,6 +19,7 @@ from caimi.cli.options import (
     with_network,
 )
 from caimi.cli.output import progress_bars
+from caimi.cli.waiting import stages
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -101,12 +102,14 @@ def run(
             outputs = session.run(read_tensors(inputs, session.inputs))
         else:
             shown = await net.show(uri)
-            answer = await net.ask(
-                uri,
-                read_tensors(inputs, shown.manifest.inputs),
-                worker=None if worker == "any" else worker,
-                max_price=max_price,
-            )
+            with stages(quiet=as_json) as progress:
+                answer = await net.ask(
+                    uri,
+                    read_tensors(inputs, shown.manifest.inputs),
+                    worker=None if worker == "any" else worker,
+                    max_price=max_price,
+                    progress=progress,
+                )
             outputs = answer.outputs
             signed = None if receipt is None else (receipt, answer.receipt)
         keep_answer(outputs, output, signed, as_json=as_json)

@@ -15,6 +15,7 @@ from caimi.cli.options import (
     with_network,
 )
 from caimi.cli.output import facts, fields_of, print_json
+from caimi.cli.waiting import stages
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork
@@ -42,9 +43,15 @@ def transfer(
     """
 
     async def work(net: AsyncNetwork) -> None:
-        done = await net.transfer(
-            uri, recipient=recipient, to=ledger, timeout_seconds=timeout, min_depth=min_depth
-        )
+        with stages(quiet=as_json) as progress:
+            done = await net.transfer(
+                uri,
+                recipient=recipient,
+                to=ledger,
+                timeout_seconds=timeout,
+                min_depth=min_depth,
+                progress=progress,
+            )
         if as_json:
             print_json({"ok": True, **fields_of(done)})
         else:

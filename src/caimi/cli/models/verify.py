@@ -9,6 +9,7 @@ import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, with_network
 from caimi.cli.output import print_json, table
+from caimi.cli.waiting import stages
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def verify(
         if subject.startswith("caimi:"):
             if about_receipt:
                 raise UsageError("--input, --output and --rerun go with a receipt.")
-            result = await net.verify(subject, directory)
+            with stages(quiet=as_json) as progress:
+                result = await net.verify(subject, directory, progress=progress)
         elif directory is not None:
             raise UsageError("--files goes with a model URI, not with a receipt.")
         elif about_receipt:

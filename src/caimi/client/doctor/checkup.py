@@ -10,6 +10,7 @@ from pathlib import Path
 from caimi import __version__
 from caimi.client.doctor import ledgers as on_ledgers
 from caimi.client.doctor import machine
+from caimi.client.doctor.certificates import check_certificates
 from caimi.client.doctor.clocks import check_clock
 from caimi.client.doctor.committee import check_committee
 from caimi.client.doctor.finding import Finding, failed, within_time
@@ -60,7 +61,9 @@ async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> li
         Finding("version", "ok", f"caimi {__version__}, Python {sys.version.split()[0]}."),
         *machine.check_config(config, file),
         *machine.check_keys(config),
+        *check_certificates(config),
         *machine.check_disk(config),
+        *check_certificates(config),
         *check_clock(clocks),
         *map(on_ledgers.check_place, config.places),
         *(finding for found in asked for finding in found),

@@ -6,6 +6,9 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Final
+
+import httpx
 
 from caimi import __version__
 from caimi.client.doctor.finding import Finding, failed, within_time
@@ -13,7 +16,10 @@ from caimi.composition.committee import reach_nodes
 from caimi.config import CommitteeSection, Config, CustodianSection
 from caimi.custody.keys import GroupKey
 from caimi.errors.base import CaimiError
-from caimi.services.endpoint import Endpoint
+from caimi.services.endpoint import Endpoint, read_object
+
+HEALTH_LOOKS: Final = 2
+"""A node tells after two seconds that a ledger is slow; far away, the next answer is there then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,10 @@ async def check_committee(
 ) -> tuple[list[Finding], dict[str, float]]:
     """Check every node, and that enough of them answer; give the clocks of those that do too."""
     async with AsyncExitStack() as stack:
-        nodes = reach_nodes(stack, config)
+        try:
+            nodes = reach_nodes(stack, config)
+        except CaimiError as error:  # our own certificate, say: nobody can be asked
+            return [failed("committee", error)], {}
         asked = await asyncio.gather(
             *(_ask(nodes[each.index], each, section.group_key) for each in section.custodians)
         )
@@ -71,10 +80,23 @@ async def _ask(endpoint: Endpoint, custodian: CustodianSection, group_key: str) 
         told = identity.get("time")
         if isinstance(told, (int, float)) and not isinstance(told, bool):
             ahead.append(told - (before + time.time()) / 2)
-        status, _ = await endpoint.exchange("GET", "/health", None)
-        return _judged(subject, custodian, group_key, identity, healthy=status == 200)
+        return _judged(subject, custodian, group_key, identity, await _ill(endpoint))
 
     return AskedNode(await within_time(subject, ask()), ahead[0] if ahead else None)
+
+
+async def _ill(endpoint: Endpoint) -> str:
+    """Say which ledgers a node cannot read, asking again while they are only slow; else nothing."""
+    said = ""
+    for _ in range(HEALTH_LOOKS):
+        status, answer = await endpoint.exchange("GET", "/health", None)
+        if status == httpx.codes.OK:
+            return ""
+        ledgers = (read_object(answer) or {}).get("ledgers")
+        named = ledgers.items() if isinstance(ledgers, dict) else ()
+        bad = [name[:80] for name, told in named if isinstance(told, dict) and not told.get("ok")]
+        said = f": {', '.join(bad[:10])}" if bad else ""
+    return said
 
 
 def _judged(
@@ -82,8 +104,7 @@ def _judged(
     custodian: CustodianSection,
     group_key: str,
     identity: dict[str, object],
-    *,
-    healthy: bool,
+    ill: str,
 ) -> list[Finding]:
     look = "Look at its log, and compare its node.toml with [committee] in caimi.toml."
     wrong = [
@@ -95,9 +116,11 @@ def _judged(
         )
         if known != said
     ]
-    if not healthy:
+    if ill:
         wrong.append(
-            Finding(subject, "wrong", "It cannot read all of its ledgers.", "Look at its log.")
+            Finding(
+                subject, "wrong", f"It cannot read all of its ledgers{ill}.", "Look at its log."
+            )
         )
     version = identity.get("version")
     if wrong:

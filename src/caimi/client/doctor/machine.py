@@ -35,7 +35,7 @@ def check_keys(config: Config) -> list[Finding]:
         ]
     open_ = [
         file
-        for file in [folder, *sorted(folder.iterdir())]
+        for file in ([folder, *sorted(folder.iterdir())] if folder.exists() else [])
         if _is_open(file) and not file.name.endswith(".bindings.json")
     ]
     found = [

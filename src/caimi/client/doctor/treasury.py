@@ -9,9 +9,9 @@ from caimi.client.doctor.finding import Finding, failed
 from caimi.client.refilling.opening import kept_journal, open_treasury, treasury_sections
 from caimi.client.refilling.sight import TreasurySight
 from caimi.config import Config
+from caimi.config.sections.treasuries import TreasurySection
 from caimi.errors.base import CaimiError
 from caimi.ledgers.port import Account, name_of
-from caimi.treasury_section import TreasurySection
 
 
 def named_treasuries(config: Config) -> tuple[list[tuple[str, TreasurySection]], list[Finding]]:

@@ -9,10 +9,10 @@ from caimi.client.refilling.recipients import TreasuryTerms, terms_of
 from caimi.client.refilling.rounds import LedgerTreasury
 from caimi.composition.ledgers import family_of, open_views, prepare_ledger
 from caimi.config import Config
+from caimi.config.sections.treasuries import TreasurySection
 from caimi.errors.treasury import TreasuryInvalid, TreasuryMissing
 from caimi.journal import Journal
 from caimi.persistence import open_journal
-from caimi.treasury_section import TreasurySection
 
 
 def treasury_sections(config: Config, ledger: str | None = None) -> list[TreasurySection]:

@@ -11,11 +11,11 @@ from caimi.client.keyring import Keyring
 from caimi.client.refilling.planning import RefillLimits
 from caimi.composition.keys import codecs_of
 from caimi.config import Config
+from caimi.config.sections.treasuries import TreasurySection
 from caimi.errors.ids import InvalidAccountId, InvalidLedgerId
 from caimi.errors.operations import UsageError
 from caimi.errors.treasury import TreasuryInvalid
 from caimi.ledgers.port import Account, AccountCodec, Ledger, LedgerId, offered
-from caimi.treasury_section import TreasurySection
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from caimi.config import LedgerSection
+from caimi.errors.ledgers import CallInvalid
 from caimi.keystore import KEYSTORES
 from caimi.ledgers.evm.abi.accounts import EvmAccounts
-from caimi.ledgers.evm.administration.founding import EvmAdministration
+from caimi.ledgers.evm.administration.administering import EvmAdministration
 from caimi.ledgers.evm.deployment import Deployment
 from caimi.ledgers.evm.ledger import EvmLedger
-from caimi.ledgers.evm.rpc.connect import http_chain
+from caimi.ledgers.evm.rpc.connect import http_chain, ledger_at
 from caimi.ledgers.evm.rpc.finality import parse_finality
 from caimi.ledgers.evm.settings import EvmPlace, EvmSettings
 from caimi.ledgers.evm.transactions.fees import FeePolicy
-from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId
+from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId, LedgerPlace
 
 
 class EvmFamily:
@@ -44,6 +45,17 @@ class EvmFamily:
 
     def quorum(self, section: LedgerSection) -> int | None:
         return _settings(section).quorum
+
+    async def locate(self, url: str, name: str = "a") -> LedgerPlace:
+        """See `Locating.locate`; final is what the ledger itself says is."""
+        try:
+            EvmPlace.model_validate({"rpc": url})
+        except ValidationError:
+            raise CallInvalid(
+                "What is given is no URL of a node, or has a password in it."
+            ) from None
+        ledger = await ledger_at(url)
+        return LedgerPlace(ledger, name, {"rpc": url, "finality": "finalized"})
 
 
 EVM: Final = EvmFamily()

@@ -10,8 +10,8 @@ from typing import Final
 
 from caimi.extras import extra_named
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.administration.administering import EvmAdministered
 from caimi.ledgers.evm.administration.deploying import deploy
-from caimi.ledgers.evm.administration.founding import EvmAdministered
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.local.anvil import (
     AnvilOptions,
@@ -21,6 +21,7 @@ from caimi.ledgers.evm.local.anvil import (
     wait_ready,
 )
 from caimi.ledgers.evm.local.keeper import keeper_command
+from caimi.ledgers.evm.local.kept_chain import KeptChain
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.connect import http_chain
 from caimi.ledgers.evm.rpc.finality import Depth
@@ -81,7 +82,7 @@ class AnvilSandboxes(EvmSandboxes):
 class AnvilService:
     """An anvil with a block a second, and sooner for transactions (port `LedgerService`).
 
-    Each block is kept in `folder`.
+    Where nothing happens they come once a minute. Each block is kept in `folder`.
     """
 
     def __init__(self, name: str, number: int, port: int, folder: Path) -> None:
@@ -108,6 +109,10 @@ class AnvilService:
             await fund(chain.rpc, dict.fromkeys(accounts, _RICHES))
         finally:
             await chain.rpc.aclose()
+
+    def outgrown(self) -> str | None:
+        """Look at the size of the chain's file."""
+        return KeptChain(self._folder).outgrown()
 
 
 async def _embedded(_: AsyncExitStack, number: int, rich: Mapping[bytes, int]) -> Chain:

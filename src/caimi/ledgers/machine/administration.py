@@ -20,8 +20,10 @@ from caimi.ledgers.port import (
     BY_COMMITTEE,
     COMMITTEE,
     Account,
+    Call,
     ClientTerms,
     Committee,
+    Drafts,
     Ledger,
     LedgerPlace,
     LedgerPlan,
@@ -69,6 +71,12 @@ class MachineAdministered:
             key=f"{prefix}/route",
         )
         return added.effect
+
+    async def administer(
+        self, call: Call[None], *, outbox: Outbox | None = None, key: str = "administer"
+    ) -> None:
+        """Make a change at once; see `Administered.administer`."""
+        await self.ledger.submit(call, self.admin, outbox=outbox, key=key)
 
 
 class MachineAdministration:
@@ -122,6 +130,7 @@ class MachineAdministration:
         *,
         outbox: Outbox | None = None,
         key: str = "route",
+        drafts: Drafts | None = None,
     ) -> LedgerPlan:
         """Tell what `add_client` does; see `Administration.plan_route`."""
         here = _ours(end.here)
@@ -155,8 +164,10 @@ class MachineAdministration:
             wrong.append("its client is frozen")
         return wrong
 
-    def administered(self, ledger: Ledger, signer: Signer) -> MachineAdministered:
-        """Take one of these ledgers."""
+    def administered(
+        self, ledger: Ledger, signer: Signer, drafts: Drafts | None = None
+    ) -> MachineAdministered:
+        """Take one of these ledgers, whose changes never wait."""
         return MachineAdministered(_ours(ledger), signer)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
+from caimi.ledgers.fact_ids import link, subject
 from caimi.ledgers.machine.facts import fact_of
 from caimi.ledgers.machine.machine import Machine, ToldEffect
 from caimi.ledgers.port import BlockFacts, FactKind, HistoryEntry, ModelFact, ToldFact
-from caimi.ledgers.telling import history_entry, link, subject
 
 
 def blocks_after(
@@ -32,7 +32,7 @@ def history_of(chain: Machine, model_id: bytes) -> list[HistoryEntry]:
         fact = fact_of(chain.id, told.effect, told.tx, told.height)
         if isinstance(fact, ModelFact) and subject(fact) in ids:
             ids |= {begun} if (begun := link(fact)) is not None else set()
-            found.append(history_entry(fact, told.tx, told.height, chain.accounts))
+            found.append(HistoryEntry(fact, told.tx, told.height))
     return found
 
 

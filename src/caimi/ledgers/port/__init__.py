@@ -21,6 +21,7 @@ from caimi.ledgers.port.administration import (
     BY_COMMITTEE,
     Administered,
     Administration,
+    Drafts,
     LedgerPlace,
     LedgerPlan,
     PlannedStep,
@@ -30,6 +31,7 @@ from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import (
+    CHOSEN_KINDS,
     COMMITTEE,
     COMPOSITE,
     MAX_CLIENTS,
@@ -40,6 +42,7 @@ from caimi.ledgers.port.clients import (
     ClientTerms,
     LightClient,
     LightClients,
+    kind_name,
 )
 from caimi.ledgers.port.coins import Coins
 from caimi.ledgers.port.facts import (
@@ -72,7 +75,7 @@ from caimi.ledgers.port.facts import (
     SentModel,
     UnlockedModel,
 )
-from caimi.ledgers.port.family import Family
+from caimi.ledgers.port.family import Family, Locating
 from caimi.ledgers.port.feed import BlockFacts, ToldFact
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
@@ -115,6 +118,7 @@ from caimi.ledgers.port.watching import Watching
 
 __all__ = [
     "BY_COMMITTEE",
+    "CHOSEN_KINDS",
     "COMMITTEE",
     "COMPOSITE",
     "EVERY_KIND",
@@ -157,6 +161,7 @@ __all__ = [
     "DepartedModel",
     "DeprecatedVersion",
     "Done",
+    "Drafts",
     "EndedPacket",
     "Ending",
     "Exactly",
@@ -179,6 +184,7 @@ __all__ = [
     "Licence",
     "LightClient",
     "LightClients",
+    "Locating",
     "Lock",
     "Market",
     "ModelFact",
@@ -222,6 +228,7 @@ __all__ = [
     "Watching",
     "WrittenAcknowledgement",
     "account_named",
+    "kind_name",
     "name_of",
     "offered",
 ]

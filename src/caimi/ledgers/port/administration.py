@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from caimi.config import LedgerSection
 from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.blocks import LedgerId
-from caimi.ledgers.port.calls import Outbox
+from caimi.ledgers.port.calls import Call, Outbox
 from caimi.ledgers.port.clients import ClientTerms
 from caimi.ledgers.port.gateway import Committee
 from caimi.ledgers.port.keys import Signer
@@ -78,8 +78,14 @@ class LedgerPlan:
         return self.most - self.held
 
 
+class Drafts(Protocol):
+    """Takes calls that another account is to make, such as one of several signatures."""
+
+    def draft(self, call: Call[object]) -> None: ...
+
+
 class Administered(Protocol):
-    """A ledger with CAIMI on it, and a key that administers it there."""
+    """A ledger with CAIMI on it, and a key that administers it, or proposes what is to change."""
 
     @property
     def ledger(self) -> Ledger: ...
@@ -101,6 +107,18 @@ class Administered(Protocol):
 
         Raises:
             RouteUnfit: there is no such client here, or none of that ledger.
+            ChangeWaits: the ledger's changes wait, and this one is proposed; do it again then.
+        """
+        ...
+
+    async def administer(
+        self, call: Call[None], *, outbox: Outbox | None = None, key: str = "administer"
+    ) -> None:
+        """Make a change that administrators make, once under `key`.
+
+        Raises:
+            TransactionReverted: the key may not, or it cannot be made.
+            ChangeWaits: as `add_client` says.
         """
         ...
 
@@ -171,11 +189,15 @@ class Administration(Protocol):
         *,
         outbox: Outbox | None = None,
         key: str = "route",
+        drafts: Drafts | None = None,
     ) -> LedgerPlan:
         """Tell what adding a route's end, and naming its counterparty, takes; sends nothing.
 
+        `drafts` as in `administered`.
+
         Raises:
-            RouteUnfit: the account does not administer the ledger, or there is no such client.
+            RouteUnfit: the account neither administers the ledger nor proposes its changes, or
+                there is no such client.
         """
         ...
 
@@ -183,6 +205,11 @@ class Administration(Protocol):
         """Say what of a route's end is not as `add_client` leaves it, in words."""
         ...
 
-    def administered(self, ledger: Ledger, signer: Signer) -> Administered:
-        """Join one of the family's ledgers and a key that administers it."""
+    def administered(
+        self, ledger: Ledger, signer: Signer, drafts: Drafts | None = None
+    ) -> Administered:
+        """Join one of the family's ledgers and a key that administers it, or proposes changes.
+
+        `drafts` takes what another account is to propose, where changes are proposed at all.
+        """
         ...

@@ -17,11 +17,18 @@ COMMITTEE: Final = "caimi-committee"
 COMPOSITE: Final = "caimi-composite"
 OPTIMISTIC: Final = "caimi-optimistic"
 STORAGE_PROOF: Final = "caimi-storage-proof"
+CHOSEN_KINDS: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC)
+"""What a new route's client may be made of; a composite is made where there are several."""
 
 MAX_DEPTH: Final = 4
 """How deep clients may lie in clients."""
 MAX_CLIENTS: Final = 64
 """How many clients one route may have in all."""
+
+
+def kind_name(kind: str) -> str:
+    """Give what people call a kind of clients: without whose it is."""
+    return kind.removeprefix("caimi-")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from caimi.config import LedgerSection
 from caimi.ledgers.port.accounts import AccountCodec
-from caimi.ledgers.port.administration import Administration
+from caimi.ledgers.port.administration import Administration, LedgerPlace
 from caimi.ledgers.port.key_files import KeyFiles
 from caimi.ledgers.port.ledger import Ledger
 
@@ -57,3 +57,16 @@ class Family(Protocol):
 
     def quorum(self, section: LedgerSection) -> int | None:
         """Tell how many of the views must agree; None for every one."""
+
+
+@runtime_checkable
+class Locating(Protocol):
+    """A family whose ledgers answer at URLs: it can tell which one does."""
+
+    async def locate(self, url: str, name: str = "a") -> LedgerPlace:
+        """Ask at a URL, and give the ledger that answers there, called `name`.
+
+        Raises:
+            LedgerUnavailable, LedgerAnswerInvalid: nobody answers, or no ledger of this family.
+        """
+        ...

@@ -9,6 +9,7 @@ from typing import Protocol
 from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
+from caimi.ledgers.port.facts import ModelFact
 from caimi.ledgers.port.heights import NEWEST, At
 
 
@@ -104,10 +105,9 @@ class PublicationBatch:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """Something that happened to a model: in words, with what is worth telling of it as text."""
+    """Something that happened to a model, and the transaction and height it came about in."""
 
-    what: str
-    details: tuple[tuple[str, str], ...]
+    fact: ModelFact
     tx: str
     height: int
 

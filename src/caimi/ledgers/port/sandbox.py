@@ -69,6 +69,10 @@ class LedgerService(Protocol):
         """See to it that accounts (native bytes) can pay for whatever calls cost."""
         ...
 
+    def outgrown(self) -> str | None:
+        """Say long before what it keeps gets too large, and what to do about it."""
+        ...
+
 
 @runtime_checkable
 class LastingKind(Protocol):

@@ -19,7 +19,7 @@ from caimi.node.node import Node
 from caimi.node.roles.processes import ServiceProcess, told_by_signals
 from caimi.node.settings import NodeSettings
 from caimi.services.remote_signer import RemoteSigner
-from caimi.tls.contexts import ServerTls, TlsFiles
+from caimi.tls.contexts import ClientTls, ServerTls, TlsFiles
 
 LOOK_BACK_SECONDS: Final = 10.0
 
@@ -45,9 +45,7 @@ async def _run(settings_file: Path, passphrase: bytes, told: ServiceProcess) -> 
             views = await open_views(stack, section)
             ledgers[LedgerId(section.id)] = next(iter(views.values()))
             witnesses[LedgerId(section.id)] = Witnesses(views, family_of(section).quorum(section))
-        attestor = _attestor(settings)
-        if attestor is not None:
-            stack.callback(attestor.close)
+        attestor = remote_attestor(settings)
         ibc_signers = {
             LedgerId(section.ledger): await asyncio.to_thread(
                 LocalSigner.load, settings.path(section.keystore), passphrase
@@ -88,10 +86,26 @@ def server_tls(settings: NodeSettings) -> ServerTls | None:
     )
 
 
-def _attestor(settings: NodeSettings) -> RemoteSigner | None:
-    if settings.signer is None:
+def remote_attestor(settings: NodeSettings) -> RemoteSigner | None:
+    """Make the signer whose service keeps the key that attests; None where the node has it itself.
+
+    Raises:
+        CertificateInvalid, CertificateExpired: what its settings name cannot be used.
+        RemoteSignerFailed, KeyLocked: its URL or its token cannot be.
+    """
+    signer, served = settings.signer, settings.tls
+    if signer is None:
         return None
-    file = settings.signer.token_file
-    token = read_secret_file(settings.path(file)).decode() if file else ""
     account = settings.committee[settings.index - 1].account
-    return RemoteSigner(settings.signer.url, read_either_case(account), token)
+    file = signer.token_file
+    token = read_secret_file(settings.path(file)).decode() if file else ""
+    tls = None
+    if signer.url.startswith("https:"):
+        named = [signer.trust] if signer.trust else list(served.trust if served else ())
+        own = (
+            TlsFiles(settings.path(served.certificate), settings.path(served.key))
+            if served
+            else None
+        )
+        tls = ClientTls([settings.path(text) for text in named], own)
+    return RemoteSigner(signer.url, read_either_case(account), token, tls=tls)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from caimi.inference.wasm.compiling.compiler import default_cache, fingerprint
 from caimi.inference.wasm.compiling.variants import Variant
 from caimi.inference.wasm.module import CompiledModule
 from caimi.models.strict_json import encode
+from caimi.whole_files import write_whole
 
 _MODULE: Final = "model.wasm"
 
@@ -46,7 +46,7 @@ class ModuleCache:
                 folder = self._modules / state.hexdigest()
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name, data in (*made.beside.items(), (_MODULE, made.module.wasm)):
-                _write(folder / name, data)
+                write_whole(folder / name, data)
             kept = made.module
         return kept, _weights_of(kept, variant, folder, file)
 
@@ -74,12 +74,6 @@ def _weights_of(module: CompiledModule, variant: Variant, folder: Path, file: Pa
     weights = module.metadata.weights
     here = variant.int8 and all((folder / weight.file).is_file() for weight in weights)
     return folder if here else file.parent
-
-
-def _write(place: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as temporary:
-        temporary.write(data)
-    Path(temporary.name).replace(place)
 
 
 def _kept(place: Path, source: bytes, variant: Variant) -> CompiledModule | None:

@@ -37,6 +37,7 @@ WORK: Final[Mapping[str, int]] = {
     "guard": 53_000,
     "proposers": 100_000,
     "counterparty": 47_000,
+    "proposal": 120_000,
 }
 """Gas, measured on a ledger of the Cancun rules; where gas counts otherwise, so do these."""
 

@@ -20,6 +20,7 @@ from caimi.ledgers.evm.artifacts import artifact
 from caimi.ledgers.evm.ledger import EvmLedger
 from caimi.ledgers.evm.rpc.chain import Read
 from caimi.ledgers.port import (
+    CHOSEN_KINDS,
     COMMITTEE,
     COMPOSITE,
     OPTIMISTIC,
@@ -53,7 +54,6 @@ _GETTERS: Final[Mapping[str, tuple[str, ...]]] = {
     OPTIMISTIC: ("stronger", "bond", "challengeWindow", "confirmationWindow", "authority"),
 }
 """The functions that say what a client was constructed with, in the constructor's order."""
-_CHOSEN: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC)
 _STATEMENTS: Final = keccak256(
     encode(
         ("bytes32", "bytes32", "bytes32"),
@@ -77,7 +77,7 @@ class RouteClients:
     def __post_init__(self) -> None:
         terms = self.end.terms
         kinds = terms.kinds
-        unknown = [kind for kind in kinds if kind not in _CHOSEN]
+        unknown = [kind for kind in kinds if kind not in CHOSEN_KINDS]
         if unknown or not kinds or len(set(kinds)) != len(kinds):
             raise RouteUnfit(f"{', '.join(kinds) or 'Nothing'}: a client is made of other kinds.")
         if not 0 < terms.needed <= len(kinds):
@@ -131,13 +131,21 @@ class RouteClients:
                     authority,
                 )
 
+    def steps_by_timelock(self) -> Iterator[Step]:
+        """Tell what is done where a timelock administers: two proposals, each of which waits."""
+        yield from self._deployments()
+        changed = [work for key, _, work in self.steps() if key not in STEPS.values()]
+        named = WORK["counterparty"]
+        for key, what, work in (
+            ("route", f"the route to {self.end.of.id}", sum(changed) - named),
+            ("counterparty", "the counterparty's name", named),
+        ):
+            yield f"{key}-proposed", f"Proposing {what}", WORK["proposal"]
+            yield f"{key}-executed", f"Carrying it out once it has waited: {what}", work
+
     def steps(self) -> Iterator[Step]:
         """Tell what is done for all of them, and for the route."""
-        for kind in self.kinds:
-            contract = CONTRACTS[kind]
-            members = len(self.end.committee.members) if kind == COMMITTEE else 0
-            work = WORK[contract] + members * WORK["member"]
-            yield STEPS[kind], f"Deploying {contract} of {self.end.of.id}", work
+        yield from self._deployments()
         yield "route", f"Adding the route to {self.end.of.id}", WORK["route"]
         for kind in self.kinds:
             if kind in FREEZABLE:
@@ -145,6 +153,13 @@ class RouteClients:
         if OPTIMISTIC in self.kinds:
             yield "proposers", "Naming who may propose claims", WORK["proposers"]
         yield "counterparty", "Naming the counterparty", WORK["counterparty"]
+
+    def _deployments(self) -> Iterator[Step]:
+        for kind in self.kinds:
+            contract = CONTRACTS[kind]
+            members = len(self.end.committee.members) if kind == COMMITTEE else 0
+            work = WORK[contract] + members * WORK["member"]
+            yield STEPS[kind], f"Deploying {contract} of {self.end.of.id}", work
 
     async def audit(self, client: LightClient) -> list[str]:
         """Say what of a route's client is not as it was asked for, in words."""

@@ -8,14 +8,14 @@ predecessor and a salt; our salts count how often the same change was made befor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from caimi.errors.ledgers import ProposalRefused
 from caimi.hashing import keccak256
 from caimi.ledgers.evm.abi.calls import EvmCall
 from caimi.ledgers.evm.abi.codec import DecodingError, Value
-from caimi.ledgers.evm.abi.interface import decode, encode
+from caimi.ledgers.evm.abi.interface import Method, decode, encode
 from caimi.ledgers.evm.administration.roles import seen
 from caimi.ledgers.evm.artifacts import CONTRACTS, artifact
 from caimi.ledgers.evm.rpc.contract import Contract
@@ -31,7 +31,10 @@ OWNER = bytes(32)
 """Who gives and takes the other three: after a hand-over the timelock alone."""
 _ROLES = (OWNER, PROPOSER, EXECUTOR, CANCELLER)
 _NONE = bytes(32)
-_DONE = 1
+DONE = 1
+"""The timestamp of an operation that was carried out."""
+CANCELLED_OR_NEW = 0
+"""That of one which was never proposed, or was cancelled."""
 _REPETITIONS = 64
 
 
@@ -98,7 +101,7 @@ class Timelock:
         )
         found = []
         for (known, parts), (ready_at,) in zip(calls.items(), times, strict=True):
-            if ready_at <= _DONE:
+            if ready_at <= DONE:
                 continue
             steps = tuple(
                 TimelockCall(parts[at]["target"], parts[at]["value"], parts[at]["data"])
@@ -136,7 +139,7 @@ class Timelock:
             [self._contract.reading("getTimestamp", one) for one in ids]
         )
         for one, salt, (ready_at,) in zip(ids, salts, times, strict=True):
-            if ready_at > _DONE:
+            if ready_at > DONE:
                 raise ProposalRefused(
                     f"{change.what} is pending on {self._ledger.id} already, "
                     f"as operation 0x{one.hex()}."
@@ -156,6 +159,38 @@ class Timelock:
             f"{change.what} was carried out {_REPETITIONS} times on {self._ledger.id}; "
             "propose it with a salt of your own."
         )
+
+    async def together(self, changes: Sequence[EvmCall[object]]) -> TimelockOperation:
+        """Give the one operation, of no salt, that makes `changes` together, as it stands now.
+
+        Its `ready_at` is `CANCELLED_OR_NEW` where it does not wait, and `DONE` once it was made.
+        """
+        steps = tuple(TimelockCall(each.target, each.value, each.data) for each in changes)
+        single = len(steps) == 1
+        known = _single(steps[0], _NONE, _NONE) if single else _batch(steps, _NONE, _NONE)
+        said = tuple(describe(self._ledger, step) for step in steps)
+        return await self.again(TimelockOperation(known, steps, _NONE, _NONE, 0, said))
+
+    async def again(self, operation: TimelockOperation) -> TimelockOperation:
+        """Give an operation as it stands now; see `together`."""
+        (ready_at,) = await self._contract.read("getTimestamp", operation.id)
+        return replace(operation, ready_at=int(ready_at))
+
+    async def schedule(self, what: str, operation: TimelockOperation) -> EvmCall[None]:
+        """Give the call that proposes what `together` gave, to be made after the delay."""
+        steps, delay = operation.steps, await self.delay()
+        names = operation.predecessor, operation.salt, delay
+        if len(steps) == 1:
+            one = steps[0]
+            arguments: tuple[Value, ...] = (one.target, one.value, one.data)
+        else:
+            arguments = (
+                [step.target for step in steps],
+                [step.value for step in steps],
+                [step.data for step in steps],
+            )
+        method = "schedule" if len(steps) == 1 else "scheduleBatch"
+        return self._contract.call(f"Proposing: {what}", method, *arguments, *names)
 
     def execute(self, operation: TimelockOperation) -> EvmCall[None]:
         """Give the call that carries an operation out.
@@ -212,8 +247,13 @@ def describe(ledger: EvmLedger, step: TimelockCall) -> str:
                 values = decode(method.inputs, step.data[4:])
             except DecodingError:
                 continue
-            return f"{place}.{method.name}({', '.join(map(_shown, values))})"
+            return described(place, method, values)
     return f"{place}: 0x{step.data.hex()}"
+
+
+def described(place: str, method: Method, values: Sequence[Value]) -> str:
+    """Write a call of a contract as ``contract.function(arguments)``."""
+    return f"{place}.{method.name}({', '.join(map(_shown, values))})"
 
 
 def _shown(value: Value) -> str:

@@ -62,8 +62,21 @@ class EvmGateway:
         self._client_ids: dict[bytes, str] = {}  # by their hashes, as events name them
 
     async def routes(self) -> list[Route]:
-        """List the routes that have a counterparty; ids count up, so no log is searched."""
-        routes: list[Route] = []
+        """List the routes that have a counterparty."""
+        return [
+            Route(name, counterparty, LedgerId(InteroperableAddress.from_bytes(ledger).ledger))
+            for name, _, counterparty, ledger in await self._registered()
+            if counterparty
+        ]
+
+    async def route_by(self, client: bytes) -> str | None:
+        """Give the id of the newest route whose light client is at an address, joined or not."""
+        registered = reversed(await self._registered())
+        return next((name for name, address, _, _ in registered if address == client), None)
+
+    async def _registered(self) -> list[tuple[str, bytes, str, bytes]]:
+        """Give each route's id, client, other end and ledger; ids count up: no log is searched."""
+        found: list[tuple[str, bytes, str, bytes]] = []
         for first in range(0, _MAX_ROUTES, _ROUTES_AT_ONCE):
             names = [
                 f"caimi-{self._contract.chain.number}-{number}"
@@ -75,14 +88,12 @@ class EvmGateway:
             ):
                 if isinstance(answer, TransactionReverted):
                     if answer.error == "UnknownClient":
-                        return routes
+                        return found
                     raise answer
-                _, counterparty, ledger = answer
+                client, counterparty, ledger = answer
                 self._client_ids[keccak256(name.encode())] = name
-                if counterparty:
-                    known = InteroperableAddress.from_bytes(ledger).ledger
-                    routes.append(Route(name, counterparty, LedgerId(known)))
-        return routes
+                found.append((name, client, counterparty, ledger))
+        return found
 
     async def client_named(self, client_hash: bytes) -> str | None:
         """Give the client id that events name by its hash; None when there is none."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.evm.facets.fact_decoder import FactDecoder
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.rpc.logs import EventReader, RawLog, Topics
+from caimi.ledgers.fact_ids import link
 from caimi.ledgers.port import MODEL_KINDS, HistoryEntry, ModelFact
-from caimi.ledgers.telling import history_entry, link
 
 
 class ModelHistory:
@@ -20,7 +19,6 @@ class ModelHistory:
         self._events = events
         self._decoder = decoder
         self._deployed_at = deployed_at
-        self._accounts = EvmAccounts(chain.ledger)
 
     async def of(self, model_id: bytes) -> list[HistoryEntry]:
         """List what happened to the model, oldest first.
@@ -44,6 +42,6 @@ class ModelHistory:
         if links:
             await look([kinds, sorted(links)])
         return [
-            history_entry(fact, log.tx, log.height, self._accounts)
+            HistoryEntry(fact, log.tx, log.height)
             for _, (log, fact) in sorted(found.items(), key=lambda each: each[0])
         ]

@@ -28,20 +28,23 @@ from caimi.errors.ledgers import AnvilFailed, LedgerStateDamaged
 from caimi.ledgers.evm.abi.quantities import data, fields, quantity
 from caimi.ledgers.evm.local.anvil import ANVIL_VARIABLE, AnvilOptions, anvil_beside, find_anvil
 from caimi.ledgers.evm.local.gate import Gate
-from caimi.ledgers.evm.local.kept_chain import ChainHead, KeptChain
+from caimi.ledgers.evm.local.kept_chain import STATE_BYTES, ChainHead, KeptChain, outgrown
 from caimi.ledgers.evm.rpc.client import RetryPolicy, Rpc
-from caimi.ledgers.evm.rpc.connect import http_chain
-from caimi.ledgers.evm.rpc.finality import Depth
+from caimi.ledgers.evm.rpc.http import HttpProvider, place_of
 from caimi.loopback import free_port
 
 BLOCK_SECONDS: Final = 1.0
 SOON_SECONDS: Final = 0.25
 """Between blocks while there are transactions; the block after theirs comes as soon."""
-IDLE_BLOCK_SECONDS: Final = 5.0
-"""Between blocks once there was no transaction for some time: every block stays for ever."""
+IDLE_BLOCK_SECONDS: Final = 60.0
+"""Between blocks at most, which is how old a ledger's clock gets: every block stays for ever."""
 _LOOK_SECONDS: Final = 0.1
 _ACTIVE_SECONDS: Final = 60.0
+_IDLE_SHARE: Final = 12
+"""Once nothing happens, the next block comes after this part of the time since something did."""
 _RPC_SECONDS: Final = 120.0
+_MOST_BYTES: Final = 2 * STATE_BYTES + (1 << 20)
+"""Of an answer with a state: it is in hexadecimal."""
 
 
 class Keeper:
@@ -54,6 +57,7 @@ class Keeper:
         self._head: ChainHead | None = None
         self._made = self._took = 0.0
         self._active = time.monotonic()
+        self._warned = 0
         self._wanted = asyncio.Event()
         self._kept = asyncio.Event()
 
@@ -105,8 +109,7 @@ class Keeper:
                 with self._gate.closed():
                     await self._keep_newest(time.monotonic())
             passed = time.monotonic() - self._made
-            idle = time.monotonic() - self._active > _ACTIVE_SECONDS
-            if passed >= (IDLE_BLOCK_SECONDS if idle else BLOCK_SECONDS) or (
+            if passed >= between_blocks(time.monotonic() - self._active) or (
                 passed >= max(SOON_SECONDS, 3 * self._took)  # a long chain's state takes long
                 and (self._active == self._made or await self._pending())
             ):
@@ -144,11 +147,21 @@ class Keeper:
                 break
             head = newest
         await asyncio.to_thread(self._chain.keep_state, head, dump)
+        if len(dump) > 1.25 * self._warned and (grown := outgrown(len(dump))):
+            self._warned = len(dump)
+            print(grown, file=sys.stderr, flush=True)
         return head
 
     async def _newest(self) -> dict[str, Any]:
         block: dict[str, Any] = await self._rpc.ask("eth_getBlockByNumber", "latest", False)
         return block
+
+
+def between_blocks(idle: float) -> float:
+    """Tell how long after a block the next one comes, when nothing has happened for `idle` s."""
+    if idle <= _ACTIVE_SECONDS:
+        return BLOCK_SECONDS
+    return min(idle / _IDLE_SHARE, IDLE_BLOCK_SECONDS)
 
 
 def keeper_command(number: int, port: int, folder: Path) -> list[str]:
@@ -196,17 +209,12 @@ async def keep(number: int, port: int, folder: Path) -> None:
 
 @asynccontextmanager
 async def _asking(options: AnvilOptions) -> AsyncIterator[Rpc]:
-    chain = http_chain(
-        f"eip155:{options.number}",
-        options.url,
-        Depth(0),
-        timeout=_RPC_SECONDS,
-        retries=RetryPolicy(1, within=_RPC_SECONDS),
-    )
+    provider = HttpProvider(options.url, timeout=_RPC_SECONDS, most=_MOST_BYTES)
+    rpc = Rpc(provider, place_of(options.url), RetryPolicy(1, within=_RPC_SECONDS))
     try:
-        yield chain.rpc
+        yield rpc
     finally:
-        await chain.rpc.aclose()
+        await rpc.aclose()
 
 
 async def _end_of(process: asyncio.subprocess.Process) -> None:

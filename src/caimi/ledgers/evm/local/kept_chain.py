@@ -21,6 +21,10 @@ from caimi.json_text import read_json
 from caimi.ledgers.evm.abi.quantities import data, hexed, quantity
 from caimi.places import write_result
 
+STATE_BYTES: Final = 128 << 20
+"""Of a dumped state, compressed: a larger one is not taken from an anvil."""
+_MUCH: Final = STATE_BYTES // 8
+"""From here on it takes seconds to write it down, with every transaction."""
 _STATE: Final = "state.gz"
 _BLOCKS: Final = "blocks.jsonl"
 _UNREADABLE: Final = (
@@ -73,7 +77,7 @@ class KeptChain:
         try:
             told, _, dump = self._state.read_bytes().partition(b"\n")
             head = ChainHead(**read_json(told))
-            state = read_json(gzip.decompress(dump))
+            state = without_traces(read_json(gzip.decompress(dump)))
             blocks = self._later_blocks(head)
             if blocks:
                 return ChainHead.of(blocks[-1]), with_blocks(state, blocks)
@@ -83,13 +87,18 @@ class KeptChain:
             )
         return head, state
 
+    def outgrown(self) -> str | None:
+        """Say when the state has grown so that something is to be done about it, and what."""
+        try:
+            return outgrown(self._state.stat().st_size)
+        except OSError:
+            return None
+
     def keep_state(self, head: ChainHead, dump: bytes) -> None:
         """Keep a whole state (gzip of what anvil dumps) of which `head` is the newest block."""
         write_result(self._state, json.dumps(asdict(head)).encode() + b"\n" + dump)
-        self._sync(self._folder)  # or the disk might hold the second file's name before this one's
         # Should this not be reached, what is left of the blocks follows another state.
         write_result(self._blocks, json.dumps({"after": head.hash}).encode() + b"\n")
-        self._sync(self._folder)
 
     def keep_block(self, block: Mapping[str, Any]) -> None:
         """Keep one block more (as a node tells it), which changed nothing of the state."""
@@ -110,14 +119,6 @@ class KeptChain:
         if any(block["parentHash"] != at for block, at in zip(blocks, parents, strict=False)):
             raise ValueError("its blocks do not follow each other")
         return blocks
-
-    @staticmethod
-    def _sync(folder: Path) -> None:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def with_blocks(state: dict[str, Any], blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -146,3 +147,23 @@ def with_blocks(state: dict[str, Any], blocks: Sequence[Mapping[str, Any]]) -> d
         },
         "blocks": [*state["blocks"], *added],
     }
+
+
+def without_traces(state: dict[str, Any]) -> dict[str, Any]:
+    """Give a dumped state without how its transactions went inside, which is most of it.
+
+    What they came to, their receipts and logs, stays.
+    """
+    for each in state.get("transactions") or ():
+        each["info"]["traces"] = []
+    return state
+
+
+def outgrown(size: int) -> str | None:
+    """Say of a state of `size` bytes when something is to be done about it, and what."""
+    if size < _MUCH:
+        return None
+    return (
+        f"its history takes {size >> 20} of {STATE_BYTES >> 20} MiB, and makes it slow: "
+        "`caimi devnet restart` shortens it, `caimi devnet up --fresh` starts anew"
+    )

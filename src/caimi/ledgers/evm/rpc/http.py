@@ -44,11 +44,13 @@ def place_of(url: str) -> str:
 class HttpProvider:
     """JSON-RPC over HTTP POST (port `RpcProvider`).
 
-    `timeout` in seconds bounds how long a node may be silent, and four times that a whole answer.
+    `timeout` in seconds bounds how long a node may be silent, and four times that a whole answer;
+    `most` is how many bytes that may have.
     """
 
-    def __init__(self, url: str, *, timeout: float = 20.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 20.0, most: int = MAX_ANSWER_BYTES) -> None:
         self.url = url
+        self._most = most
         self._ids = count()
         self._name = place_of(url)
         self._timeout = aiohttp.ClientTimeout(
@@ -105,9 +107,9 @@ class HttpProvider:
             ) as response:
                 async for piece in response.content.iter_any():
                     read += piece
-                    if len(read) > MAX_ANSWER_BYTES:
+                    if len(read) > self._most:
                         raise LedgerAnswerInvalid(
-                            f"The node at {self._name} sent more than {MAX_ANSWER_BYTES} bytes."
+                            f"The node at {self._name} sent more than {self._most} bytes."
                         )
         except (aiohttp.ClientError, TimeoutError) as error:
             raise HttpInterrupted(f"{type(error).__name__}: {error}") from error

@@ -15,7 +15,7 @@ from caimi.errors.ledgers import FeeAboveCap, InsufficientFunds, LedgerRefused
 from caimi.ledgers.evm.abi.calls import EvmCall, nothing
 from caimi.ledgers.evm.rpc.chain import Chain
 from caimi.ledgers.evm.transactions.fees import FeePolicy
-from caimi.ledgers.evm.transactions.outgoing import Attempt, sign_call
+from caimi.ledgers.evm.transactions.outgoing import Attempt, sign_apart
 from caimi.ledgers.evm.transactions.pricing import price, reprice
 from caimi.ledgers.port import Signer
 
@@ -40,7 +40,7 @@ async def make_way(
         priced = await price(chain, policy, call, signer.account)
         fees = priced.fees if known is None else await reprice(chain, policy, known.fees)
         while True:
-            attempt = sign_call(
+            attempt = await sign_apart(
                 call, signer, number=chain.number, nonce=nonce, gas=priced.gas, fees=fees
             )
             if await send(attempt) or fees.most == policy.cap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import rlp
@@ -56,6 +57,15 @@ def sign_call(
     raw = _TYPE + rlp.encode([*fields, signature[64] - 27, r, s])
     signed = SignedCall(call.ledger, call.what, f"0x{keccak256(raw).hex()}", raw)
     return Attempt(signed, nonce, fees, gas, call)
+
+
+async def sign_apart(
+    call: EvmCall[object], signer: Signer, *, number: int, nonce: int, gas: int, fees: Fees
+) -> Attempt:
+    """Sign a call as `sign_call` does, in a thread, since the key may be in another machine."""
+    return await asyncio.to_thread(
+        sign_call, call, signer, number=number, nonce=nonce, gas=gas, fees=fees
+    )
 
 
 def read_signed(signed: SignedCall, number: int) -> Attempt:

@@ -32,7 +32,7 @@ from caimi.ledgers.evm.transactions.clearing import make_way
 from caimi.ledgers.evm.transactions.fees import FeePolicy
 from caimi.ledgers.evm.transactions.inclusion import accepted, failure, nonce_at, standing
 from caimi.ledgers.evm.transactions.nonces import Nonces
-from caimi.ledgers.evm.transactions.outgoing import Attempt, read_signed, sign_call
+from caimi.ledgers.evm.transactions.outgoing import Attempt, read_signed, sign_apart
 from caimi.ledgers.evm.transactions.pricing import price, reprice
 from caimi.ledgers.port import Outbox, SignedCall, Signer
 
@@ -82,14 +82,15 @@ class Sender:
         priced = await price(self._chain, self._policy, call, signer.account)
         async with self._nonces.lock(signer.account):
             nonce = await self._nonces.next(signer.account)
-        return sign_call(
+        attempt = await sign_apart(
             call,
             signer,
             number=self._chain.number,
             nonce=nonce,
             gas=priced.gas,
             fees=priced.fees,
-        ).signed
+        )
+        return attempt.signed
 
     async def broadcast(self, signed: SignedCall, sender: bytes) -> Included:
         """Send a signed call and wait; nothing replaces it, for nobody here can sign."""
@@ -204,7 +205,7 @@ class _Watch:
         sender = self._sender
         priced = await price(self._chain, sender._policy, call, self._account)
         async with sender._nonces.lock(self._account):
-            attempt = sign_call(
+            attempt = await sign_apart(
                 call,
                 self._signer,
                 number=self._chain.number,
@@ -292,7 +293,7 @@ class _Watch:
         except FeeAboveCap:
             await self._send_again(self.newest)
             return
-        attempt = sign_call(
+        attempt = await sign_apart(
             self.newest.call,
             self._signer,
             number=self._chain.number,

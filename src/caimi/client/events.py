@@ -1,4 +1,4 @@
-"""A model's history in words, the same on every ledger."""
+"""What a ledger says of what happened to a model: the kind of the event, and its details."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from caimi.ledgers.port import (
     DeprecatedVersion,
     FactKind,
     GrantedLicence,
-    HistoryEntry,
     ModelFact,
     Money,
     OpenedPurchase,
@@ -35,7 +34,7 @@ from caimi.ledgers.port import (
     UnlockedModel,
 )
 
-WORDS: Final[dict[FactKind, str]] = {
+_EVENTS: Final[dict[FactKind, str]] = {
     RegisteredModel: "model registered",
     PublishedVersion: "version published",
     ChangedAlias: "alias set",
@@ -58,36 +57,18 @@ WORDS: Final[dict[FactKind, str]] = {
 }
 
 
-def history_entry(fact: ModelFact, tx: str, height: int, accounts: AccountCodec) -> HistoryEntry:
-    """Tell a fact in words, as its ledger writes accounts; the model's id is not repeated."""
-    details = tuple(
-        (field.name.replace("_", " "), _text(_whole(fact, field.name), accounts))
+def event_of(fact: ModelFact) -> str:
+    """Name what happened."""
+    return _EVENTS[type(fact)]
+
+
+def details_of(fact: ModelFact, accounts: AccountCodec) -> dict[str, str]:
+    """Give what a fact says, as its ledger writes accounts; the model's id is not repeated."""
+    return {
+        field.name.replace("_", " "): _text(_whole(fact, field.name), accounts)
         for field in fields(fact)
         if field.name != "model_id"
-    )
-    return HistoryEntry(WORDS[type(fact)], details, tx, height)
-
-
-def subject(fact: ModelFact) -> bytes:
-    """Give the id that a fact is found by: a licence's or purchase's where it has no model's."""
-    match fact:
-        case RevokedLicence(licence_id):
-            return licence_id
-        case CompletedPurchase(purchase_id) | RefundedPurchase(purchase_id):
-            return purchase_id
-        case _:
-            return fact.model_id
-
-
-def link(fact: ModelFact) -> bytes | None:
-    """Give the id of the licence or purchase that begins with a fact, by which others find it."""
-    match fact:
-        case GrantedLicence(licence_id):
-            return licence_id
-        case OpenedPurchase(purchase_id):
-            return purchase_id
-        case _:
-            return None
+    }
 
 
 def _whole(fact: ModelFact, name: str) -> object:

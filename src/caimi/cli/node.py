@@ -10,7 +10,7 @@ import typer
 from caimi.cli.certificates import own_passphrase
 from caimi.cli.options import ConfigOption, JsonOption, ask_passphrase, guarded
 from caimi.cli.output import facts, print_json, say, table
-from caimi.cli.plans import PlanOption, YesOption, agree
+from caimi.cli.plans import PlanConsent, PlanOption, YesOption
 
 app = typer.Typer(
     help="Make a committee member's node: its directory, its description, its committee.",
@@ -113,11 +113,10 @@ def init(
         if not as_json:
             facts(f"Node {name}", chosen)
             facts(f"Written to {home}", planned)
-        if plan:
-            if as_json:
-                print_json({"ok": True, "plan": {**chosen, "files": planned}})
+        consent = PlanConsent(plan, yes, as_json)
+        if consent.ends_with_plan(plan={**chosen, "files": planned}):
             return
-        agree(yes=yes, as_json=as_json)
+        consent.ask()
         passphrase = own_passphrase(f"New passphrase for {name}")
         signer = (
             CertificateAuthority.load(authority, _passphrase_of(authority, passphrase))
@@ -196,7 +195,7 @@ def join(
                 },
             )
         if not plan:
-            agree(yes=yes, as_json=as_json)
+            PlanConsent(yes=yes, as_json=as_json).ask()
             file = joining.carry_out(terms)
         if as_json:
             print_json({"ok": True, "fingerprint": agreed, "settings": None if plan else file})

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from caimi.config import LedgerSection
 from caimi.errors.deploying import RouteUnfit
+from caimi.errors.ledgers import LedgerBehind
 from caimi.errors.operations import ConfigInvalid
 from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.evm.abi.calls import EvmCall, contract_creation
@@ -19,8 +20,14 @@ from caimi.ledgers.evm.abi.interface import encode
 from caimi.ledgers.evm.administration.auditing import audit, is_gone
 from caimi.ledgers.evm.administration.deploying import GUARDIAN_ROLE, deploy
 from caimi.ledgers.evm.administration.planning import deployment_steps, plan_steps
+from caimi.ledgers.evm.administration.proposing import (
+    administers,
+    check_proposer,
+    through_timelock,
+    timelock_if_any,
+)
 from caimi.ledgers.evm.administration.resuming import begun_first
-from caimi.ledgers.evm.administration.roles import ADMIN_ROLE, authority_of
+from caimi.ledgers.evm.administration.roles import authority_of
 from caimi.ledgers.evm.administration.route_clients import (
     CONTRACTS,
     FREEZABLE,
@@ -41,8 +48,10 @@ from caimi.ledgers.port import (
     BY_COMMITTEE,
     OPTIMISTIC,
     Account,
+    Call,
     ClientTerms,
     Committee,
+    Drafts,
     Ledger,
     LedgerId,
     LedgerPlace,
@@ -57,10 +66,11 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class EvmAdministered:
-    """A ledger that `admin` administers (port `Administered`)."""
+    """A ledger that `admin` administers, or proposes changes to (port `Administered`)."""
 
     ledger: EvmLedger
     admin: Signer
+    drafts: Drafts | None = None
 
     async def add_client(
         self,
@@ -74,8 +84,9 @@ class EvmAdministered:
         """Add a route by new clients, those of which guardians may freeze that can be.
 
         Raises:
-            RouteUnfit: there can be no such client.
+            RouteUnfit: there can be no such client, or `admin` may not even propose it.
             TransactionReverted: a contract refuses: `admin` may not, or the committee is invalid.
+            ChangeWaits: the clients are there, and the ledger's timelock has not added them yet.
         """
         here = self.ledger
         clients = RouteClients(here, RouteEnd(here, of, committee, terms))
@@ -104,10 +115,40 @@ class EvmAdministered:
         }
         if OPTIMISTIC in made:
             calls["proposers"] = self._proposing(made[OPTIMISTIC], terms)
+        by_timelock = await through_timelock(here, self.admin, self.drafts)
+        if by_timelock is not None:
+            what = f"Adding the route to {of.id}"
+            changes = list(calls.values())
+            await by_timelock.carry_out(what, changes, outbox=outbox, key=f"{prefix}/route")
+            return await self._route_by(made[clients.top])
         works = {f"{prefix}/{step}": partial(submit, step, call) for step, call in calls.items()}
         added = (await begun_first(outbox, works))[f"{prefix}/route"]
         assert isinstance(added, str)
         return added
+
+    async def administer(
+        self, call: Call[None], *, outbox: Outbox | None = None, key: str = "administer"
+    ) -> None:
+        """Make a change, by the timelock where one administers; see `Administered.administer`."""
+        by_timelock = await through_timelock(self.ledger, self.admin, self.drafts)
+        if by_timelock is None:
+            await self.ledger.submit(call, self.admin, outbox=outbox, key=key)
+            return
+        assert isinstance(call, EvmCall), "the call is of this ledger"
+        await by_timelock.carry_out(call.what, [call], outbox=outbox, key=key)
+
+    async def _route_by(self, client: bytes) -> str:
+        """Find the route whose client is at an address, whoever carried its addition out.
+
+        Raises:
+            LedgerBehind: the node does not show it.
+        """
+        found = await self.ledger.gateway.route_by(client)
+        if found is not None:
+            return found
+        raise LedgerBehind(
+            f"{self.ledger.id} does not show a route by the client 0x{client.hex()}."
+        )
 
     def _guarded(self, kind: str, client: bytes) -> EvmCall[None]:
         freeze = artifact(CONTRACTS[kind]).interface["freeze"].selector
@@ -180,20 +221,25 @@ class EvmAdministration:
         *,
         outbox: Outbox | None = None,
         key: str = "route",
+        drafts: Drafts | None = None,
     ) -> LedgerPlan:
         """See `Administration.plan_route`."""
         here = _ours(end.here)
         clients = RouteClients(here, end)
-        holds, delay = await authority_of(here).read("hasRole", ADMIN_ROLE, account)
-        if not holds or delay:
-            raise RouteUnfit(
-                f"{EvmAccounts(here.id).text(Account(here.id, account))} does not administer "
-                f"{here.id}, or not at once.",
-                why="Routes are added by whoever administers a ledger; `caimi governance show` "
-                "tells who that is.",
-                next_step="Choose the administrator's key with --key.",
-            )
         prefix = f"{key}/{here.id}/{end.of.id}"
+        if not await administers(here, account):
+            timelock = await timelock_if_any(here)
+            if timelock is None:
+                raise RouteUnfit(
+                    f"{EvmAccounts(here.id).text(Account(here.id, account))} does not administer "
+                    f"{here.id}, or not at once.",
+                    why="Routes are added by whoever administers a ledger; `caimi governance show` "
+                    "tells who that is.",
+                    next_step="Choose the administrator's key with --key.",
+                )
+            await check_proposer(here, timelock, account, drafts)
+            steps = clients.steps_by_timelock()
+            return await plan_steps(here.chain, account, steps, outbox, prefix)
         return await plan_steps(here.chain, account, clients.steps(), outbox, prefix)
 
     async def audit_route(self, end: RouteEnd, client_id: str) -> list[str]:
@@ -202,9 +248,11 @@ class EvmAdministration:
         client = await here.clients.of(client_id)
         return await RouteClients(here, end).audit(client)
 
-    def administered(self, ledger: Ledger, signer: Signer) -> EvmAdministered:
+    def administered(
+        self, ledger: Ledger, signer: Signer, drafts: Drafts | None = None
+    ) -> EvmAdministered:
         """Take one of this family's ledgers."""
-        return EvmAdministered(_ours(ledger), signer)
+        return EvmAdministered(_ours(ledger), signer, drafts)
 
 
 def _ours(ledger: Ledger) -> EvmLedger:
