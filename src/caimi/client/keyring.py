@@ -378,8 +378,8 @@ class Keyring:
         if name in self._remote.names:
             raise KeyMissing(
                 f"The key {name!r} is in another machine, not in {self._directory}.",
-                why=f"[keys.remote.{name}] in caimi.toml names the service that keeps it.",
-                next_step="Ask who runs that service; a name is changed in caimi.toml.",
+                why="A signing service keeps it, and no file of this machine.",
+                next_step="Ask who runs that service; docs/signing.md says how it is named here.",
             )
 
     def _check_there(self, name: str) -> None:
