@@ -27,12 +27,14 @@ def _manifest(number: int) -> bytes:
     return rfc8785.dumps({"name": f"model-{number}", "padding": os.urandom(950).hex()})
 
 
-async def publish_many(batcher: PublicationBatcher) -> tuple[list[float], float]:
-    """Publish all, thousands at once; give the seconds of each, from call to proven, and of all."""
+async def publish_many(
+    batcher: PublicationBatcher, publications: int = PUBLICATIONS, at_once: int = AT_ONCE
+) -> tuple[list[float], float]:
+    """Publish all, many at once; give the seconds of each, from call to proven, and of all."""
     releases = [
-        Release(f"model-{number}", "1.0.0", _manifest(number)) for number in range(PUBLICATIONS)
+        Release(f"model-{number}", "1.0.0", _manifest(number)) for number in range(publications)
     ]
-    waiting = asyncio.Semaphore(AT_ONCE)
+    waiting = asyncio.Semaphore(at_once)
     seconds: list[float] = []
 
     async def publish(release: Release) -> None:

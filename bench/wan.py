@@ -1,7 +1,8 @@
 """Publishing, and asking a worker, over a wide-area network: 80 to 200 ms between the hosts.
 
 ``wan_publish_p99_seconds`` is `bench.publishing`'s latency, from the call until the publication is
-proven on the ledger, of a publisher who is 200 ms away from the ledger's node.
+proven on the ledger, of a publisher who is 200 ms away from the ledger's node and has 2,000 at
+once under way. A batch is six round trips there, so that all who wait share one.
 ``wan_answer_p99_seconds`` is what somebody waits who asks a worker for an answer: the version is
 looked up on the ledger, the rows go to the worker and the outputs come back over TLS, and the
 receipt is checked against both. Both are far away, 200 ms the ledger and 150 ms the worker; their

@@ -18,7 +18,7 @@ import onnx
 
 from bench.inference import OneModel
 from bench.network import anvil_at
-from bench.publishing import AT_ONCE, publish_many
+from bench.publishing import publish_many
 from caimi.client.batch import PublicationBatcher
 from caimi.client.inference import ask_worker
 from caimi.datasets import train
@@ -39,6 +39,7 @@ from caimi.uri import ModelUri
 from organisations import Organisation
 
 QUESTIONS = 200
+PUBLICATIONS, AT_ONCE = 20_000, 2_000
 HOST = "worker.example"
 
 
@@ -46,8 +47,8 @@ async def publish(url: str, folder: Path) -> list[float]:
     """Publish thousands at once on the ledger at `url`."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         async with anvil_at(url, Path(name)) as (context, ledger):
-            batcher = PublicationBatcher(context, ledger.id, max_batch=AT_ONCE // 4)
-            seconds, _ = await publish_many(batcher)
+            batcher = PublicationBatcher(context, ledger.id)
+            seconds, _ = await publish_many(batcher, PUBLICATIONS, AT_ONCE)
     return seconds
 
 

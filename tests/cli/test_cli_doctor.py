@@ -280,17 +280,19 @@ def test_certificates_that_end_or_have_ended_are_named_with_what_to_do(
         patient.config.write_text(patient.text + trusting + tls)
         return {each["subject"]: each for each in patient.checks()}
 
-    assert shown(timedelta(days=300))["certificates"]["state"] == "ok"
-    soon = shown(timedelta(days=3))["certificate"]
+    own, believed = "certificate operator.pem", f"certificate {ours.trust.name}"
+    well = shown(timedelta(days=300))
+    assert well[own]["state"] == well[believed]["state"] == "ok"
+    soon = shown(timedelta(days=3))[own]
     assert soon["state"] == "warning"
     assert "in 2 days" in soon["said"]
     ended = shown(timedelta(seconds=-1))
-    assert ended["certificate"]["state"] == "wrong"
-    assert "CAIMI-T002" in ended["certificate"]["said"]
-    assert "certificates sign" in ended["certificate"]["next_step"]
+    assert ended[own]["state"] == "wrong"
+    assert "CAIMI-T002" in ended[own]["said"]
+    assert "certificates sign" in ended[own]["next_step"]
     assert "CAIMI-T002" in ended["committee"]["said"]  # nobody can be asked, and the rest is told
     ours.trust.unlink()
-    assert "cannot be read" in shown(timedelta(days=300))["certificate"]["said"]
+    assert "cannot be read" in shown(timedelta(days=300))[believed]["said"]
 
 
 def test_a_clock_that_is_off_is_named() -> None:

@@ -74,7 +74,8 @@ def test_another_configuration_is_taken_with_what_is_public_of_it(
         f'url = "https://127.0.0.1:1"\naccount = "0x{"11" * 20}"\ntrust = "one.pem"\n'
     )
     secret = '[database]\nurl = "postgresql://me:secret@db/caimi"\n'
-    payer.config.write_text(said + token + committee + secret)
+    carried = '[delivery]\nmode = "service"\n'
+    payer.config.write_text(said + token + committee + secret + carried)
     told = init(tmp_path, "--ledgers", f"{payer.config.parent},{node}")
     assert [each["name"] for each in told["ledgers"]] == ["a", "b", "c"]
     assert told["missing"] == ["c"]
@@ -84,6 +85,7 @@ def test_another_configuration_is_taken_with_what_is_public_of_it(
     assert now.committee.group_key == was.committee.group_key
     (custodian,) = now.committee.custodians
     assert custodian.trust == str(payer.config.parent / "one.pem")
+    assert now.delivery.mode == "service"  # whoever keeps that network carries its packets
     assert now.database is None
     assert "secret" not in (tmp_path / "caimi.toml").read_text()
 

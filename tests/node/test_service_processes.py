@@ -237,6 +237,29 @@ def test_told_to_it_reads_certificates_and_log_level_again(site: Site, ours: Org
         assert process.poll() is None
 
 
+def test_told_to_reload_it_ends_the_connections_of_whom_it_trusts_no_more(
+    site: Site, ours: Organisation, tmp_path: Path
+) -> None:
+    theirs, trusted = Organisation(tmp_path, "Theirs"), tmp_path / "trusted.pem"
+    trusted.write_bytes(ours.trust.read_bytes() + theirs.trust.read_bytes())
+    with_tls(site, ours)
+    site.write(tls=site.settings["tls"] | {"trust": [str(trusted)]})
+    removed = theirs.client(ours.trust)
+    with (
+        site.up() as process,
+        connected(site.port) as raw,
+        removed.context.wrap_socket(raw, server_hostname="127.0.0.1") as tls,
+    ):
+        tls.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert tls.recv(1000).startswith(b"HTTP/1.1 200")
+        trusted.write_bytes(ours.trust.read_bytes())
+        process.send_signal(signal.SIGHUP)
+        begun = time.monotonic()
+        said(tls)
+        assert time.monotonic() - begun < 3  # and not with the pause of five seconds
+        site.wait_for("whose certificate is not trusted now")
+
+
 def test_with_an_expired_certificate_it_does_not_start_and_says_so(
     site: Site, ours: Organisation
 ) -> None:

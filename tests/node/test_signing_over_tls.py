@@ -37,7 +37,7 @@ from caimi.errors.signing import (
     RemoteSignerRefusesCertificate,
     RemoteSignerUnreachable,
 )
-from caimi.keystore import LocalSigner
+from caimi.keystore import KEYSTORES, LocalSigner
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.loopback import free_port
 from caimi.node.roles.committee_member import remote_attestor
@@ -270,6 +270,11 @@ def test_a_remote_name_gets_a_key_for_packages_and_no_own_one(
     assert keyring.open("treasury").packages.public_key == made.packages.public_key
     with pytest.raises(KeyExists):
         keyring.new("treasury", LocalSigner.generate())
+    with pytest.raises(KeyMissing, match="another machine"):
+        keyring.export("treasury", KEYSTORES, ours.folder / "out.json")
+    for pair in (("treasury", "other"), ("other", "treasury")):
+        with pytest.raises(KeyMissing, match="another machine"):
+            keyring.rename(*pair)
 
 
 def test_a_trust_for_a_url_without_tls_is_refused(ours: Organisation) -> None:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -59,8 +58,7 @@ def test_an_echo_takes_the_pairs_round_trip(
 ) -> None:
     took, order = ping(wan, one, other)
     assert len(took) == 20
-    assert min(took) >= milliseconds
-    assert median(took) <= milliseconds + 8
+    assert milliseconds <= min(took) <= milliseconds + 8  # what others do here only adds to it
     assert order == sorted(order)
 
 

@@ -191,6 +191,8 @@ class Keyring:
             KeyLocked: the passphrase does not open it.
         """
         self._check_there(name)
+        if kind.ending == KEYSTORES.ending:
+            self._check_here(name)
         own = self.passphrase(f"Passphrase for key {name}")
         key = kind.load(self.file(name, kind.ending), own)
         key.save(place, own if passphrase is None else passphrase)
@@ -207,6 +209,7 @@ class Keyring:
         """
         for each in (name, new):
             check_name(each, "a key")
+            self._check_here(each)
         try:
             rename_files(self._directory, name, new, KEYSTORES.ending)
         except OSError as error:
@@ -370,6 +373,14 @@ class Keyring:
             LocalSigner.load(self.file(name, KEYSTORES.ending), passphrase)
         elif self._is_there(self._signing_file(name)):
             PackageSigner.load(self._signing_file(name), passphrase)
+
+    def _check_here(self, name: str) -> None:
+        if name in self._remote.names:
+            raise KeyMissing(
+                f"The key {name!r} is in another machine, not in {self._directory}.",
+                why="A signing service keeps it, and no file of this machine.",
+                next_step="Ask who runs that service; docs/signing.md says how it is named here.",
+            )
 
     def _check_there(self, name: str) -> None:
         if name not in self._remote.names and not self._is_there(self.file(name, KEYSTORES.ending)):

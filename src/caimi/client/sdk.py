@@ -96,6 +96,7 @@ class Network:
     verify_receipt = _blocking(AsyncNetwork.verify_receipt)
     licences = _blocking(AsyncNetwork.licences)
     set_price = _blocking(AsyncNetwork.set_price)
+    withdraw_price = _blocking(AsyncNetwork.withdraw_price)
     prices = _blocking(AsyncNetwork.prices)
     packets = _blocking(AsyncNetwork.packets)
     set_alias = _blocking(AsyncNetwork.set_alias)

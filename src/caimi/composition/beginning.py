@@ -24,6 +24,7 @@ from caimi.config import (
     AssetSection,
     CommitteeSection,
     Config,
+    DeliverySection,
     LedgerSection,
     PlaceSection,
     WorkerSection,
@@ -52,8 +53,8 @@ kind = "local"
 path = "store"                  # sealed chunks and manifests, by content
 
 [delivery]
-mode = "self"                   # or "service" where a relayer process runs
-wait_seconds = 120
+mode = "{mode}"{space}# "service" where a relayer process runs, or else "self"
+wait_seconds = {wait_seconds}
 
 """
 
@@ -66,6 +67,7 @@ class Beginning:
     committee: CommitteeSection | None = None
     assets: list[AssetSection] = field(default_factory=list)
     workers: list[WorkerSection] = field(default_factory=list)
+    delivery: DeliverySection = field(default_factory=DeliverySection)
 
     @property
     def places(self) -> list[str]:
@@ -75,7 +77,10 @@ class Beginning:
     def text(self) -> str:
         """Give the TOML text, with a line of comment where a person has something to do."""
         todo = "".join(f"# `caimi deploy {name}` adds where CAIMI is.\n" for name in self.places)
-        parts = [_HEAD + todo]
+        said = self.delivery
+        space = " " * (23 - len(said.mode))
+        head = _HEAD.format(mode=said.mode, space=space, wait_seconds=said.wait_seconds)
+        parts = [head + todo]
         for path, sections in (
             ("ledgers", self.ledgers),
             ("assets", self.assets),
@@ -214,7 +219,7 @@ def _take_config(beginning: Beginning, name: str, file: Path) -> None:
             f"{file} has another committee than a file before it.",
             next_step="A network has one committee: keep two networks apart as two profiles.",
         )
-    beginning.committee = committee
+    beginning.committee, beginning.delivery = committee, other.delivery
 
 
 def _whole(config: Config, path: str | None) -> str | None:

@@ -63,7 +63,6 @@ async def check_all(config: Config, file: Path, names: Iterable[str] = ()) -> li
         *machine.check_keys(config),
         *check_certificates(config),
         *machine.check_disk(config),
-        *check_certificates(config),
         *check_clock(clocks),
         *map(on_ledgers.check_place, config.places),
         *(finding for found in asked for finding in found),

@@ -85,13 +85,13 @@ async def _ask(endpoint: Endpoint, custodian: CustodianSection, group_key: str) 
     return AskedNode(await within_time(subject, ask()), ahead[0] if ahead else None)
 
 
-async def _ill(endpoint: Endpoint) -> str:
-    """Say which ledgers a node cannot read, asking again while they are only slow; else nothing."""
+async def _ill(endpoint: Endpoint) -> str | None:
+    """Say which ledgers a node cannot read, asking again while they are only slow; None if well."""
     said = ""
     for _ in range(HEALTH_LOOKS):
         status, answer = await endpoint.exchange("GET", "/health", None)
         if status == httpx.codes.OK:
-            return ""
+            return None
         ledgers = (read_object(answer) or {}).get("ledgers")
         named = ledgers.items() if isinstance(ledgers, dict) else ()
         bad = [name[:80] for name, told in named if isinstance(told, dict) and not told.get("ok")]
@@ -104,7 +104,7 @@ def _judged(
     custodian: CustodianSection,
     group_key: str,
     identity: dict[str, object],
-    ill: str,
+    ill: str | None,
 ) -> list[Finding]:
     look = "Look at its log, and compare its node.toml with [committee] in caimi.toml."
     wrong = [
@@ -116,7 +116,7 @@ def _judged(
         )
         if known != said
     ]
-    if ill:
+    if ill is not None:
         wrong.append(
             Finding(
                 subject, "wrong", f"It cannot read all of its ledgers{ill}.", "Look at its log."
