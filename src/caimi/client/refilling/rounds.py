@@ -114,7 +114,7 @@ class LedgerTreasury:
         accounts, machine = [each.account for each in self.terms.recipients], self.now()
         floor = self.terms.limits.floor
         seen = await self._viewpoints.look(self.terms.account, accounts, floor, machine)
-        return TreasurySight(self.terms, seen, spending, Clocks(machine, seen.time).earlier)
+        return TreasurySight(self.terms, seen, spending, Clocks(machine, seen.time))
 
     def now(self) -> int:
         """Give this machine's time."""
