@@ -18,8 +18,8 @@ class Call(Generic[R_co]):
     `what` says it in words for progress displays and errors. What it is made of is the business of
     the ledger that built it. `work` is what the caller knows to suffice; 0, or too little, has the
     ledger estimate it, which costs a node far more. `most` is what the caller allows it to take, 0
-    for any. Ledgers that count no work ignore both. `anew` is whether it may be signed once more, to
-    take effect beside what was signed, where the ledger's node says that this never will.
+    for any. Ledgers that count no work ignore both. `anew` is whether it may be signed once more,
+    to take effect beside what was signed, where the ledger's node says that this never will.
     """
 
     ledger: LedgerId
