@@ -120,6 +120,23 @@ def test_who_has_no_certificate_or_one_of_others_gets_nothing_signed(
         assert "signed" not in service.log.read_text()
 
 
+def test_a_service_that_ends_before_tls_stands_is_down_and_not_distrusted(
+    ours: Organisation,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def end() -> None:
+            accepted, _ = listening.accept()
+            with accepted:
+                accepted.recv(1 << 16)
+
+        ending = threading.Thread(target=end)
+        ending.start()
+        with pytest.raises(RemoteSignerUnreachable):
+            asked(f"https://127.0.0.1:{listening.getsockname()[1]}/sign", ours.client())
+        ending.join()
+
+
 def test_connections_that_are_reset_before_tls_keep_nobody_else_out(ours: Organisation) -> None:
     at_once = struct.pack("ii", 1, 0)
     with serving(ours.issue("hsm", "127.0.0.1"), ours.trust) as service:
