@@ -102,6 +102,14 @@ def test_what_is_too_old_is_let_go_of_and_no_more_is_kept_than_fits() -> None:
     assert len(later.paid) == 1
 
 
+def test_a_clock_that_never_moves_has_no_more_kept_than_can_be_read_again() -> None:
+    spending = Spending()
+    for day in range(MAX_PAYMENTS + 2):
+        spending = paid(spending, Clocks(START + day * DAY, 0), 1)
+    assert Spending.of_facts(spending.facts()) == spending
+    assert spending.paid[-1].machine == START + (MAX_PAYMENTS + 1) * DAY
+
+
 def test_what_the_journal_says_comes_back_as_it_was() -> None:
     spending = paid(Spending(), at(START), 7, cost=1).decided(YOU, COIN.of(5))
     spending = spending.included(2, 9, cost=2).decided(ME, COIN.of(10**30))

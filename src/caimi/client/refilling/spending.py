@@ -140,7 +140,7 @@ class Spending:
         (payment,) = (each for each in self.open if each.number == number)
         dated = Payment(clocks.machine, clocks.ledger, payment.account, payment.units, cost)
         kept = (*self._counting(clocks), dated)
-        return replace(self.dropped(number), paid=kept)
+        return replace(self.dropped(number), paid=kept[-MAX_PAYMENTS:])
 
     def dropped(self, number: int) -> Spending:
         """Forget an open payment of which nothing was ever signed."""
