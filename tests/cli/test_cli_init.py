@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from caimi.composition.config_file import with_added
 from caimi.config import load_config
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from embedded_node import node_of
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
 
 ACCOUNT = f"0x{'11' * 20}"
 
@@ -131,6 +137,25 @@ def test_what_cannot_be_begun_with_is_named_and_nothing_is_written(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("access", ["link", "fsync"])
+def test_killed_while_it_writes_the_earlier_file_is_there_or_all_of_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, access: str
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    file = tmp_path / "caimi.toml"
+    monkeypatch.setattr(os, access, die)
+    for words in ([], ["--force"]):
+        with pytest.raises(Killed):
+            runner.invoke(app, ["init", str(tmp_path), *words])
+        assert not file.exists()
+    file.write_text("# first\n")
+    with pytest.raises(Killed):
+        runner.invoke(app, ["init", str(tmp_path), "--force"])
+    assert file.read_text() == "# first\n"
+
+
 def test_a_file_is_replaced_only_where_that_is_asked_for_and_kept(
     tmp_path: Path, node: str
 ) -> None:
@@ -145,5 +170,6 @@ def test_a_file_is_replaced_only_where_that_is_asked_for_and_kept(
         told = init(tmp_path, "--ledgers", node, "--force")
         assert told["kept"] == f"{file}.{number}"
         assert Path(told["kept"]).read_text() == text
+    assert not [*tmp_path.glob(".caimi-*")]
     (tmp_path / ".caimi").mkdir()
     assert "devnet up" in init(tmp_path)["error"]["next"]
