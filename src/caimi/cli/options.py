@@ -50,9 +50,8 @@ AccountOption = Annotated[
     list[str] | None,
     typer.Option("--account", help="Account to tell of (CAIP-10), and not the key's own."),
 ]
-LEDGER_KINDS_HELP: Final = (
-    "Kind of each ledger, joined by commas, the last one for all that remain of three: embedded "
-    "(in this process), anvil (real node processes), or what a family of ledgers brings."
+KINDS_HELP: Final = (
+    "Kind of each ledger, joined by commas, the last one for all that remain of three:"
 )
 UriArgument = Annotated[
     str,
