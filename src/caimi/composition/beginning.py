@@ -1,9 +1,9 @@
 """A first caimi.toml for chosen ledgers: what is known is taken from where it is, nothing is asked.
 
 A ledger is chosen by a node's URL, which is asked for its id, or must be of the id before it
-(``eip155:1@https://…``); or by a file that tells of it: another caimi.toml, with its
-committee, tokens, workers and store, or what ``caimi deploy --json`` printed. A name may stand before
-each, as in ``mainnet=…``.
+(``eip155:1@https://…``); or by a file that tells of it: another caimi.toml, with its committee,
+tokens, workers and store, or what ``caimi deploy --json`` printed. A name may stand before each,
+as in ``mainnet=…``.
 """
 
 from __future__ import annotations
