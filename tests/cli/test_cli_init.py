@@ -92,8 +92,19 @@ def test_another_configuration_is_taken_with_what_is_public_of_it(
     (custodian,) = now.committee.custodians
     assert custodian.trust == str(payer.config.parent / "one.pem")
     assert now.delivery.mode == "service"  # whoever keeps that network carries its packets
+    assert now.path(now.store.path) == was.path(was.store.path)
     assert now.database is None
     assert "secret" not in (tmp_path / "caimi.toml").read_text()
+
+
+def test_of_two_stores_neither_is_taken(tmp_path: Path, payer: Payer) -> None:
+    ledgers = payer.config.read_text().split("[[ledgers]]")
+    for name, ledger in (("one", ledgers[1]), ("other", ledgers[2])):
+        (tmp_path / name).mkdir()
+        store = f'[store]\npath = "{name}"\n'
+        (tmp_path / name / "caimi.toml").write_text(f"{store}[[ledgers]]{ledger}")
+    init(tmp_path, "--ledgers", f"{tmp_path / 'one'},{tmp_path / 'other'}")
+    assert load_config(tmp_path / "caimi.toml").store.path == "store"
 
 
 def test_what_deploy_printed_is_taken(tmp_path: Path, payer: Payer) -> None:

@@ -21,7 +21,7 @@ from caimi.cli.one_ledger import (
 )
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption
 from caimi.cli.output import facts, out, print_json, say, table
-from caimi.cli.times import time_text
+from caimi.times import time_text
 
 if TYPE_CHECKING:
     from caimi.ledgers.evm.administration.governance import Governance
@@ -78,11 +78,14 @@ def _print(found: Governance, now: int) -> None:
         else "[yellow]Nothing waits: there is no timelock.[/yellow]"
     )
     for way in found.ways_around:
-        say("[yellow]Around the timelock:[/yellow] {}", way)
+        said = "Around the timelock" if found.timelock else "Not behind one"
+        say("[yellow]{}:[/yellow] {}", said, way)
     if found.pending:
         out.print("[bold]Pending operations[/bold]")
-    else:
+    elif found.timelock:
         out.print("[dim]Pending operations: nothing.[/dim]")
+    else:
+        out.print("Next: [bold]caimi governance hand-over --help[/bold]")
     for operation in found.pending:
         # An id is for copying: it is never broken over lines.
         due = _due(operation.ready_at, now)
