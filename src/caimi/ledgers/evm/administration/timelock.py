@@ -38,8 +38,11 @@ DONE = 1
 CANCELLED_OR_NEW = 0
 """That of one which was never proposed, or was cancelled."""
 _REPETITIONS = 64
-_PLAIN = re.compile(r"[-A-Za-z0-9._+#\[\]<>]+")
-"""What client ids are made of (ICS-24): other text stands in quotes, lest it be read as more."""
+_PLAIN = re.compile(r"[-A-Za-z0-9._+#\[\]<>/]+")
+"""What client ids are made of (ICS-24), and lanes of theirs: ``client/asset``.
+
+Other text stands in quotes, lest it be read as more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
