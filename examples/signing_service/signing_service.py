@@ -60,6 +60,7 @@ class SigningServer(ThreadingHTTPServer):
     """Serves `sign` to `clients`, SHA-256 fingerprints of certificates; to all trusted if empty."""
 
     daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS
 
     def __init__(
         self, address: tuple[str, int], tls: ssl.SSLContext, sign: Sign, clients: frozenset[str]
@@ -75,17 +76,25 @@ class SigningServer(ThreadingHTTPServer):
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
-        request.settimeout(SECONDS)
-        secured = self.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         try:
-            secured.do_handshake()
-        except OSError as error:  # ssl.SSLError is one
-            _say(f"{client_address[0]} came to no TLS connection: {error}")
-            _leave_to_read(secured)
-        else:
-            super().process_request_thread(secured, client_address)
+            self._secure(request, client_address)
         finally:
             self._room.release()
+
+    def _secure(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        secured = None
+        try:
+            request.settimeout(SECONDS)
+            secured = self.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+            secured.do_handshake()
+        except OSError as error:  # ssl.SSLError is one; a client may be gone before it begins
+            _say(f"{client_address[0]} came to no TLS connection: {error}")
+            if secured is None:
+                self.shutdown_request(request)
+            else:
+                _leave_to_read(secured)
+        else:
+            super().process_request_thread(secured, client_address)
 
 
 class SigningHandler(BaseHTTPRequestHandler):

@@ -68,7 +68,7 @@ def test_help_shows_brackets_as_they_are(text: str) -> None:
 
 
 GO_ON: Mapping[tuple[str, ...], str] = dict.fromkeys(
-    (("service", name) for name in ("node", "relayer", "watcher", "worker")),
+    (("service", name) for name in ("node", "relayer", "watcher", "worker", "treasury")),
     "it runs until it is told to stop, and logs as [logging] says, in JSON too",
 )
 

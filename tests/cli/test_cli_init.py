@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from caimi.composition.config_file import with_added
 from caimi.config import load_config
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from embedded_node import node_of
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
 
 ACCOUNT = f"0x{'11' * 20}"
 
@@ -86,8 +92,19 @@ def test_another_configuration_is_taken_with_what_is_public_of_it(
     (custodian,) = now.committee.custodians
     assert custodian.trust == str(payer.config.parent / "one.pem")
     assert now.delivery.mode == "service"  # whoever keeps that network carries its packets
+    assert now.path(now.store.path) == was.path(was.store.path)
     assert now.database is None
     assert "secret" not in (tmp_path / "caimi.toml").read_text()
+
+
+def test_of_two_stores_neither_is_taken(tmp_path: Path, payer: Payer) -> None:
+    ledgers = payer.config.read_text().split("[[ledgers]]")
+    for name, ledger in (("one", ledgers[1]), ("other", ledgers[2])):
+        (tmp_path / name).mkdir()
+        store = f'[store]\npath = "{name}"\n'
+        (tmp_path / name / "caimi.toml").write_text(f"{store}[[ledgers]]{ledger}")
+    init(tmp_path, "--ledgers", f"{tmp_path / 'one'},{tmp_path / 'other'}")
+    assert load_config(tmp_path / "caimi.toml").store.path == "store"
 
 
 def test_what_deploy_printed_is_taken(tmp_path: Path, payer: Payer) -> None:
@@ -131,6 +148,25 @@ def test_what_cannot_be_begun_with_is_named_and_nothing_is_written(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("access", ["link", "fsync"])
+def test_killed_while_it_writes_the_earlier_file_is_there_or_all_of_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, access: str
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    file = tmp_path / "caimi.toml"
+    monkeypatch.setattr(os, access, die)
+    for words in ([], ["--force"]):
+        with pytest.raises(Killed):
+            runner.invoke(app, ["init", str(tmp_path), *words])
+        assert not file.exists()
+    file.write_text("# first\n")
+    with pytest.raises(Killed):
+        runner.invoke(app, ["init", str(tmp_path), "--force"])
+    assert file.read_text() == "# first\n"
+
+
 def test_a_file_is_replaced_only_where_that_is_asked_for_and_kept(
     tmp_path: Path, node: str
 ) -> None:
@@ -145,5 +181,6 @@ def test_a_file_is_replaced_only_where_that_is_asked_for_and_kept(
         told = init(tmp_path, "--ledgers", node, "--force")
         assert told["kept"] == f"{file}.{number}"
         assert Path(told["kept"]).read_text() == text
+    assert not [*tmp_path.glob(".caimi-*")]
     (tmp_path / ".caimi").mkdir()
     assert "devnet up" in init(tmp_path)["error"]["next"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caimi.cli.durations import seconds_of, span_of
-from caimi.cli.times import date_text, time_text
+from caimi.times import date_text, time_text
 
 DAY = 86_400
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from caimi.cli.app import app
 
 runner = CliRunner()
-FOREVER = {("service", role) for role in ("node", "relayer", "watcher", "worker")}
+FOREVER = {("service", role) for role in ("node", "relayer", "watcher", "worker", "treasury")}
 """What answers with log lines, which are JSON by `[logging]` in caimi.toml."""
 
 

@@ -193,6 +193,20 @@ def test_nobody_to_ask_and_no_input_at_all_are_named(folder: Path) -> None:
             assert is_named(done), done.text
 
 
+def test_who_is_asked_for_a_passphrase_is_asked_beside_the_document(folder: Path) -> None:
+    at = ["--config", str(folder / "caimi.toml"), "--json"]
+    done = run(["keys", "new", "bob", *at], folder, within=_empty_input)
+    assert json.loads(done.out)["error"]["code"] == "CAIMI-C006"
+    assert "New passphrase for key bob" in done.text
+    assert "GetPassWarning" not in done.text
+
+
+def _empty_input() -> None:
+    _nothing_given()
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+
 def _nothing_given() -> None:
     os.environ.pop("CAIMI_PASSPHRASE", None)
 

@@ -6,9 +6,11 @@ import json
 
 import pytest
 import typer
+from rich.progress import Progress
 
 from caimi.cli.options import guarded
-from caimi.cli.waiting import IN_FLIGHT, doing, stages
+from caimi.cli.output import Bytes, Count
+from caimi.cli.waiting import IN_FLIGHT, doing, progress_bars, stages
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +63,30 @@ def test_ctrl_c_says_what_was_in_flight_and_that_running_it_again_goes_on(
     whole = " ".join((told.out + told.err).replace("│", " ").split())
     assert ("Run the same command again" in whole) is not reading
     assert ("Nothing was being changed" in whole) is reading
+
+
+def test_of_ones_own_work_ctrl_c_says_which_was_in_flight(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with progress_bars(quiet=False) as progress:
+        progress("seal", 5, 9)
+        assert IN_FLIGHT.doing == "seal"
+        progress("seal", 9, 9)
+        assert IN_FLIGHT.doing == ""
+        progress("publish", 0, 1)
+        assert IN_FLIGHT.doing == "publish"
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("total", "bytes_told", "count_told"),
+    [(None, "", ""), (1, "", ""), (18_163, "9.0/18.2 kB", " 9000/18163")],
+)
+def test_only_what_has_many_is_counted(total: int | None, bytes_told: str, count_told: str) -> None:
+    with Progress(disable=True) as progress:
+        progress.add_task("stage", total=total, completed=9_000 if total == 18_163 else 0)
+    (task,) = progress.tasks
+    assert (Bytes().render(task).plain, Count().render(task).plain) == (bytes_told, count_told)
 
 
 def test_ctrl_c_before_anything_was_begun_just_stops(capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,12 @@ from treasury_site import COIN, LEDGER, START, TreasurySite
 from caimi.client.refilling.planning import RefillPlan
 from caimi.client.refilling.recipients import Recipient
 from caimi.client.refilling.rounds import RefillOutcome
-from caimi.errors.ledgers import LedgerUnavailable, NotOffered, TransactionReverted
+from caimi.errors.ledgers import (
+    LedgerUnavailable,
+    NotOffered,
+    TransactionDisplaced,
+    TransactionReverted,
+)
 from caimi.errors.operations import JournalBusy, JournalDamaged
 from caimi.errors.treasury import ClockBehind, RefillCapped, RefillRefused, TreasuryShort
 from caimi.keystore import LocalSigner
@@ -325,6 +330,33 @@ async def test_what_an_account_refuses_after_it_was_signed_counts_against_the_ca
         await site.refill()
     sight = await site.opened().look(site.journal())
     assert sight.left.units < COIN  # so that what it costs has an end
+
+
+class Unsent(LyingNode):
+    """A node that keeps what was signed for accounts to itself, and then is gone."""
+
+    async def submit(self, call: Call[Any], signer: Signer, **settings: Any) -> Done[Any]:
+        await settings["outbox"].record(settings["key"], await self.truth.sign(call, signer))
+        raise LedgerUnavailable("The line is cut.")
+
+
+async def test_what_a_node_says_will_never_be_included_counts_and_is_not_signed_anew(
+    tmp_path: Path,
+) -> None:
+    site = TreasurySite(tmp_path, (LocalSigner.generate(),))
+    site.views = [Unsent(site.ledger)]
+    with pytest.raises(LedgerUnavailable):
+        await site.refill()
+    site.views, coins = [site.ledger], site.ledger.coins
+    away = coins.transfer(Account(LEDGER, b"\xdd" * 20), coins.asset.of(1))
+    await site.ledger.submit(away, site.treasury)  # which has the payment's nonce
+    with pytest.raises(TransactionDisplaced):
+        await site.refill()
+    assert site.coins(site.services[0]) == 0
+    sight = await site.opened().look(site.journal())
+    assert (sight.open, sight.spent.units) == ((), 4 * COIN)
+    assert units(await site.refill()) == [4]
+    assert (await site.opened().look(site.journal())).spent.units > 8 * COIN
 
 
 async def test_a_treasury_that_cannot_pay_says_so(tmp_path: Path) -> None:

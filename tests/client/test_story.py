@@ -134,6 +134,32 @@ def test_whatever_anybody_wrote_is_one_line_and_breaks_nothing() -> None:
         assert len(line.what) < 1000
 
 
+def test_a_licence_is_told_with_its_price_where_no_other_could_have_been_paid() -> None:
+    seller, other = Account(HERE, b"seller"), Account(HERE, b"other")
+    coin, token = Asset(HERE, b"", "coin"), Asset(HERE, b"token")
+    teller = Storyteller(strange(), HERE)
+    payee = seller.interoperable
+    granted = GrantedLicence(b"\2" * 32, b"\1" * 32, "1.0.0", b"reader", payee)
+
+    def asks(*prices: Price) -> None:
+        teller.tell(ChangedPrices(b"\1" * 32, seller, prices))
+
+    def told() -> tuple[bool, list[str]]:
+        line = teller.tell(granted)
+        assert line.what.startswith("may use version 1.0.0; seller is paid")
+        return line.what.endswith(" is paid"), [price.units for price in line.prices]
+
+    assert told() == (True, [])
+    asks(Price(coin.of(5), seller), Price(token.of(3), other))
+    assert told() == (False, ["5"])
+    asks(Price(coin.of(7), seller))
+    assert told() == (False, ["7"])
+    asks(Price(token.of(3), seller))
+    assert told() == (True, [])
+    asks(Price(token.of(0), seller, offered=False))
+    assert told() == (False, ["7"])
+
+
 def test_every_kind_of_fact_is_told() -> None:
     teller = Storyteller(strange(), HERE)
     me = Account(HERE, b"me")

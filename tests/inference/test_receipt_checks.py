@@ -145,6 +145,7 @@ async def test_an_honest_receipt_passes_every_check(
     assert [state for state, _ in found.values()] == [PASSED] * 6
     assert found[AGAIN][1] == "bit for bit"
     assert found[SIGNED][1] == signed.receipt.worker
+    assert found[ANCHORED][1].endswith(" UTC")
 
 
 async def test_what_is_not_given_is_told_as_unchecked(

@@ -11,6 +11,7 @@ from governed_ledger import DEPLOYER, GUARDIAN, STRANGER, new_ledger, wait
 from caimi.errors.base import CaimiError
 from caimi.errors.batches import BatchInvalid, UnknownCall
 from caimi.keystore import LocalSigner
+from caimi.ledgers.evm.abi.calls import EvmCall
 from caimi.ledgers.evm.administration.batches import (
     MAX_BATCH_BYTES,
     SafeBatch,
@@ -153,6 +154,23 @@ async def test_calls_that_caimi_does_not_make_are_refused() -> None:
     ):
         with pytest.raises(UnknownCall):
             explainer.explain(call)
+
+
+async def test_text_within_a_call_is_not_taken_for_more_than_a_text() -> None:
+    ledger = await new_ledger()
+    explainer, gateway = Explainer(ledger), ledger.gateway
+
+    def said(client: str) -> list[str]:
+        call = gateway.set_counterparty("caimi-31337-0", client)
+        assert isinstance(call, EvmCall)
+        return explainer.explain(TimelockCall(call.target, 0, call.data))
+
+    assert said("07-tendermint-0")[0].endswith("setCounterparty(caimi-31337-0, 07-tendermint-0)")
+    for text in ("x)\n2  unpause-bridge: bridge.unpause(", "a, b", "\u202e0-73313-imiac", ""):
+        (line,) = said(text)
+        assert line.isascii()
+        assert line.isprintable()
+        assert line.endswith(f"(caimi-31337-0, {json.dumps(text)})")
 
 
 async def test_a_multisignature_account_proposes_and_the_change_happens() -> None:

@@ -12,7 +12,7 @@ import conformance
 
 FOLDER = Path(conformance.__file__).parent
 OF_A_FAMILY = re.compile(
-    r"caimi\.ledgers\.(?!port\b|past\b|home\b|telling\b|publications\b)|contracts\.|memory_ledger|\b0x|wei\b|\bgas\b|nonce"
+    r"caimi\.ledgers\.(?!port\b|past\b|home\b|fact_ids\b|publications\b)|contracts\.|memory_ledger|\b0x|wei\b|\bgas\b|nonce"
     r"|\beth_|anvil|\bevm|solidity|eip155|eip-?712|keccak slot",
     re.IGNORECASE,
 )

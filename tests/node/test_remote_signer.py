@@ -44,6 +44,13 @@ def test_it_signs_as_a_key_in_this_process_does_whatever_form_the_service_has() 
         assert signer(answer).sign_digest(DIGEST) == expected
 
 
+@pytest.mark.parametrize("token", ["schlüssel", "two\nlines", "nothing\0", "\x80"])
+def test_a_token_that_no_header_takes_is_refused_by_name_and_not_shown(token: str) -> None:
+    with pytest.raises(RemoteSignerFailed, match="The token for kms") as refused:
+        RemoteSigner("https://kms/sign", KEY.account, token)
+    assert token not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

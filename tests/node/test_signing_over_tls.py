@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -117,6 +118,33 @@ def test_who_has_no_certificate_or_one_of_others_gets_nothing_signed(
         with pytest.raises(RemoteSignerRefusesCertificate, match="unknown ca"):
             asked(service.url, theirs.client(ours.trust))
         assert "signed" not in service.log.read_text()
+
+
+def test_a_service_that_ends_before_tls_stands_is_down_and_not_distrusted(
+    ours: Organisation,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def end() -> None:
+            accepted, _ = listening.accept()
+            with accepted:
+                accepted.recv(1 << 16)
+
+        ending = threading.Thread(target=end)
+        ending.start()
+        with pytest.raises(RemoteSignerUnreachable):
+            asked(f"https://127.0.0.1:{listening.getsockname()[1]}/sign", ours.client())
+        ending.join()
+
+
+def test_connections_that_are_reset_before_tls_keep_nobody_else_out(ours: Organisation) -> None:
+    at_once = struct.pack("ii", 1, 0)
+    with serving(ours.issue("hsm", "127.0.0.1"), ours.trust) as service:
+        for _ in range(150):
+            with socket.create_connection(("127.0.0.1", service.port)) as reset:
+                reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+                reset.sendall(b"no handshake")
+        assert asked(service.url, ours.client()) == KEY.sign_digest(DIGEST)
 
 
 def test_of_those_it_trusts_it_signs_for_the_named_ones_alone(ours: Organisation) -> None:

@@ -38,13 +38,13 @@ def listed(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             (
                 _size(each.size),
                 span_of(each.seconds),
-                "in use" if each.in_use else "",
+                "in use" if each.in_use else "free",
                 each.what,
                 each.path,
             )
             for each in found
         ]
-        table("Cache", ("size", "age", "", "what", "where"), rows)
+        table("Cache", ("size", "age", "use", "what", "where"), rows)
 
     guarded(as_json, show)
 

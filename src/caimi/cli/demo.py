@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from caimi.cli.options import LEDGER_KINDS_HELP, JsonOption, guarded
+from caimi.cli.options import KINDS_HELP, JsonOption, guarded
 from caimi.cli.output import err, out, print_json
 from caimi.demo.report import DemoStep, Report
 from caimi.errors.operations import UsageError
@@ -30,7 +30,13 @@ def demo(
         Path | None,
         typer.Option("--input", "-i", help="What --model runs on: .npy, .npz or .json."),
     ] = None,
-    ledgers: Annotated[str, typer.Option(help=LEDGER_KINDS_HELP)] = "embedded",
+    ledgers: Annotated[
+        str,
+        typer.Option(
+            help=f"{KINDS_HELP} embedded (in this process), anvil (real node processes), or what "
+            "a family of ledgers brings."
+        ),
+    ] = "embedded",
     as_json: JsonOption = False,
 ) -> None:
     """Carry one real model all the way: publish, license, unlock, run, check, move, roll back.

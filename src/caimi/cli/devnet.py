@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from caimi.cli.durations import span_of
-from caimi.cli.options import INTERRUPTED, LEDGER_KINDS_HELP, JsonOption, guarded
+from caimi.cli.options import INTERRUPTED, KINDS_HELP, JsonOption, guarded
 from caimi.cli.output import err, facts, out, plain, print_json, shown, table
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ def up(
     directory: DirectoryOption = Path(),
     ledgers: Annotated[
         str | None,
-        typer.Option(help=f"{LEDGER_KINDS_HELP} They are called a, b, c… Default: anvil."),
+        typer.Option(
+            help=f"{KINDS_HELP} anvil (the default), or what a family of ledgers brings that "
+            "stays. They are called a, b, c…"
+        ),
     ] = None,
     ports: Annotated[
         int | None,

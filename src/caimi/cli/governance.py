@@ -21,9 +21,12 @@ from caimi.cli.one_ledger import (
 )
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption
 from caimi.cli.output import facts, out, print_json, say, table
-from caimi.cli.times import time_text
+from caimi.times import time_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from caimi.ledgers.evm.abi.calls import EvmCall
     from caimi.ledgers.evm.administration.governance import Governance
     from caimi.ledgers.evm.administration.timelock import Timelock, TimelockOperation
     from caimi.ledgers.evm.ledger import EvmLedger
@@ -78,11 +81,14 @@ def _print(found: Governance, now: int) -> None:
         else "[yellow]Nothing waits: there is no timelock.[/yellow]"
     )
     for way in found.ways_around:
-        say("[yellow]Around the timelock:[/yellow] {}", way)
+        said = "Around the timelock" if found.timelock else "Not behind one"
+        say("[yellow]{}:[/yellow] {}", said, way)
     if found.pending:
         out.print("[bold]Pending operations[/bold]")
-    else:
+    elif found.timelock:
         out.print("[dim]Pending operations: nothing.[/dim]")
+    else:
+        out.print("Next: [bold]caimi governance hand-over --help[/bold]")
     for operation in found.pending:
         # An id is for copying: it is never broken over lines.
         due = _due(operation.ready_at, now)
@@ -207,15 +213,10 @@ def execute(
     async def work(opened: EvmLedger) -> dict[str, object]:
         timelock, found = await _found(opened, operation)
         call = timelock.execute(found)
-        if batch is not None:
-            return await write_calls(opened, [call], batch)
-        return await send(opened, call, config, key, unsigned=unsigned)
+        return await _handed_over(opened, call, config, key, unsigned=unsigned, batch=batch)
 
     sent = on_governed_ledger(config, ledger, as_json, work)
-    if batch is not None and not as_json:
-        tell_written([sent])
-        return
-    told(as_json, "To send" if unsigned else "Carried out", sent)
+    _tell(sent, "To send" if unsigned else "Carried out", batch, as_json=as_json)
 
 
 @app.command()
@@ -236,15 +237,32 @@ def cancel(
     async def work(opened: EvmLedger) -> dict[str, object]:
         timelock, found = await _found(opened, operation)
         call = timelock.cancel(found)
-        if batch is not None:
-            return await write_calls(opened, [call], batch)
-        return await send(opened, call, config, key, unsigned=unsigned)
+        return await _handed_over(opened, call, config, key, unsigned=unsigned, batch=batch)
 
     sent = on_governed_ledger(config, ledger, as_json, work)
+    _tell(sent, "To send" if unsigned else "Cancelled", batch, as_json=as_json)
+
+
+async def _handed_over(
+    ledger: EvmLedger,
+    call: EvmCall[None],
+    config: Path | None,
+    key: str | None,
+    *,
+    unsigned: bool,
+    batch: Path | None,
+) -> dict[str, object]:
+    """Write a call into a file where one is named, or else send it or give what is to be sent."""
+    if batch is not None:
+        return await write_calls(ledger, [call], batch)
+    return await send(ledger, call, config, key, unsigned=unsigned)
+
+
+def _tell(sent: dict[str, object], title: str, batch: Path | None, *, as_json: bool) -> None:
     if batch is not None and not as_json:
         tell_written([sent])
-        return
-    told(as_json, "To send" if unsigned else "Cancelled", sent)
+    else:
+        told(as_json, title, sent)
 
 
 async def _found(ledger: EvmLedger, operation: str) -> tuple[Timelock, TimelockOperation]:

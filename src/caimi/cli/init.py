@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,24 +100,26 @@ def _refuse_another(file: Path, *, force: bool) -> None:
 
 def _write(file: Path, text: str, *, force: bool) -> Path | None:
     """Write the file, whole or not at all; gives where an earlier one is kept."""
-    kept = None
+    from caimi.whole_files import write_once, write_whole
+
+    mask = os.umask(0)
+    os.umask(mask)
+    data, mode = text.encode(), 0o666 & ~mask
     if force and file.exists():
         names = (file.with_name(f"{file.name}.{number}") for number in count(1))
-        kept = next(each for each in names if not each.exists())
-        file.rename(kept)
+        kept = next(each for each in names if not os.path.lexists(each))
+        os.link(file, kept)  # whatever kills this process, there is one at its place
+        try:
+            write_whole(file, data, mode)
+        except OSError:
+            kept.unlink()  # it is where it was
+            raise
+        return kept
     try:
-        with file.open("x", encoding="utf-8") as handle:
-            try:
-                handle.write(text)
-                handle.flush()
-            except OSError:
-                file.unlink()  # half a file would be in the way of the next try
-                if kept is not None:
-                    kept.rename(file)
-                raise
+        write_once(file, data, mode)
     except FileExistsError:
         raise ConfigExists(f"{file} is already there.") from None
-    return kept
+    return None
 
 
 def _steps(directory: Path, beginning: Beginning | None) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import warnings
 from collections.abc import Awaitable, Callable
+from getpass import GetPassWarning
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
@@ -50,9 +52,8 @@ AccountOption = Annotated[
     list[str] | None,
     typer.Option("--account", help="Account to tell of (CAIP-10), and not the key's own."),
 ]
-LEDGER_KINDS_HELP: Final = (
-    "Kind of each ledger, joined by commas, the last one for all that remain of three: embedded "
-    "(in this process), anvil (real node processes), or what a family of ledgers brings."
+KINDS_HELP: Final = (
+    "Kind of each ledger, joined by commas, the last one for all that remain of three:"
 )
 UriArgument = Annotated[
     str,
@@ -112,17 +113,21 @@ def somebody_there() -> bool:
 
 
 def ask_passphrase(prompt: str) -> str:
-    """Ask at the terminal without showing what is typed.
+    """Ask at the terminal, by standard error, without showing what is typed.
 
     Raises:
         KeyLocked: there is nobody to ask.
     """
     new = prompt.startswith("New")
-    nobody = KeyLocked("No passphrase was given, and there is nobody to ask.")
+    nobody = KeyLocked(
+        "No passphrase was given, and there is nobody to ask.",
+        why="It is typed at a terminal, and this program has none.",
+    )
     if sys.stdin is None:
         raise nobody
     try:
-        return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=new))
+        with warnings.catch_warnings(action="ignore", category=GetPassWarning):
+            return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True))
     except typer.Abort:
         if somebody_there():
             raise

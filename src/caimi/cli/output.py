@@ -21,6 +21,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -176,19 +177,33 @@ def print_usage_error(error: CaimiError) -> None:
     STDERR.flush()
 
 
-def progress_bars(*, quiet: bool) -> AbstractContextManager[_Report]:
+class Bytes(DownloadColumn):
+    """How many bytes of how many; nothing for a stage that is done at once."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if (task.total or 0) > 1 else Text()
+
+
+class Count(MofNCompleteColumn):
+    """How many of how many; nothing for a stage that is done at once."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if (task.total or 0) > 1 else Text()
+
+
+def byte_bars(*, quiet: bool) -> AbstractContextManager[_Report]:
     """Show one bar a stage of long work with bytes, on standard error; nothing when `quiet`."""
-    return _bars(None if quiet else DownloadColumn())
+    return _bars(None if quiet else Bytes())
 
 
 def block_bars(*, quiet: bool) -> AbstractContextManager[_Report]:
-    """Show what `progress_bars` shows, for work that is counted in blocks."""
-    return _bars(None if quiet else MofNCompleteColumn())
+    """Show what `byte_bars` shows, for work that is counted in blocks."""
+    return _bars(None if quiet else Count())
 
 
 def stage_counts(*, quiet: bool) -> AbstractContextManager[_Report]:
     """Show a line a stage of work that others have to do: how far it is, and for how long."""
-    return _bars(None if quiet else MofNCompleteColumn(), drawn=False)
+    return _bars(None if quiet else Count(), drawn=False)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, LedgerOption, with_network
 from caimi.cli.output import facts, print_json
-from caimi.cli.times import time_text
 from caimi.cli.waiting import stages
+from caimi.times import time_text
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork

@@ -23,10 +23,10 @@ from caimi.cli.plans import (
     plan_document,
     show_plan,
 )
-from caimi.cli.times import time_text
 from caimi.cli.waiting import doing
 from caimi.errors.deploying import ChangeWaits
 from caimi.errors.operations import UsageError
+from caimi.times import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

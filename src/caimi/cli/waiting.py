@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
-from caimi.cli.output import err, shown, stage_counts
+from caimi.cli.output import byte_bars, err, shown, stage_counts
 
 _Report: TypeAlias = Callable[[str, int, int | None], None]
 
@@ -49,6 +49,18 @@ def stages(*, quiet: bool) -> Iterator[_Report]:
             elif new and done != total:
                 amount = f" {done} of {total}" if total is not None and total > 1 else ""
                 err.print(shown(f"{stage}{amount} …"), soft_wrap=True)
+
+        yield report
+
+
+@contextmanager
+def progress_bars(*, quiet: bool) -> Iterator[_Report]:
+    """Show one bar a stage of one's own work with bytes, on standard error; none when `quiet`."""
+    with byte_bars(quiet=quiet) as bars:
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            IN_FLIGHT.note(stage, done, total)
+            bars(stage, done, total)
 
         yield report
 

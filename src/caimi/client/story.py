@@ -13,6 +13,7 @@ from caimi.ledgers.port import (
     Account,
     ApprovedMover,
     ArrivedModel,
+    Asset,
     ChangedAlias,
     ChangedOwner,
     ChangedPrices,
@@ -60,6 +61,7 @@ class Storyteller:
         self._ledger = ledger
         self._purchases: dict[bytes, OpenedPurchase] = {}
         self._licences: dict[bytes, GrantedLicence] = {}
+        self._prices: dict[tuple[Account, Asset], Price] = {}
 
     def tell(self, fact: ModelFact) -> StoryLine:
         """Tell the next fact."""
@@ -93,6 +95,7 @@ class Storyteller:
         match fact:
             case ChangedPrices(_, seller, prices):
                 told = ", ".join(map(self._price, prices)) or "nothing that is known here"
+                self._prices.update({(seller, each.amount.asset): each for each in prices})
                 offered = tuple(
                     asked(self._context, Price(self._known(each.amount), each.payee))
                     for each in prices
@@ -120,9 +123,14 @@ class Storyteller:
         if isinstance(fact, GrantedLicence):
             self._licences[fact.licence_id] = fact
             consumer = interoperable_party(self._context, fact.consumer)
-            paid = f"; {self._short(interoperable_party(self._context, fact.payee))} is paid"
-            what = f"may use version {one_line(fact.version)}{paid if fact.payee else ''}"
-            return StoryLine(consumer, what)
+            what = f"may use version {one_line(fact.version)}"
+            if not fact.payee:
+                return StoryLine(consumer, what)
+            payee = interoperable_party(self._context, fact.payee)
+            price = self._price_paid_to(payee)
+            amount = "" if price is None else f" {price.said}"
+            what = f"{what}; {self._short(payee)} is paid{amount}"
+            return StoryLine(consumer, what, () if price is None else (price,))
         granted = self._licences.get(fact.licence_id)
         if granted is None:
             return StoryLine(_NOBODY, f"licence 0x{fact.licence_id.hex()} is revoked")
@@ -182,6 +190,20 @@ class Storyteller:
             asset = self._known(price.amount).asset
             return f"nothing in {asset.symbol or asset} on {asset.ledger} any more"
         return f"{said(self._known(price.amount))} on {price.amount.asset.ledger}"
+
+    def _price_paid_to(self, payee: str) -> AskedPrice | None:
+        """Give what a licence was sold for: a market takes its price and nothing else.
+
+        None where more than one price was asked for this payee: a licence does not say for which.
+        """
+        might_be = [
+            each
+            for each in self._prices.values()
+            if each.offered and party(self._context, each.payee) == payee
+        ]
+        if len(might_be) != 1:
+            return None
+        return asked(self._context, Price(self._known(might_be[0].amount), might_be[0].payee))
 
     def _paid(self, opened: OpenedPurchase) -> str:
         return said(self._known(opened.paid))

@@ -1,9 +1,9 @@
 """A first caimi.toml for chosen ledgers: what is known is taken from where it is, nothing is asked.
 
 A ledger is chosen by a node's URL, which is asked for its id, or must be of the id before it
-(``eip155:1@https://…``); or by a file that tells of it: another caimi.toml, with its
-committee, tokens and workers, or what ``caimi deploy --json`` printed. A name may stand before
-each, as in ``mainnet=…``.
+(``eip155:1@https://…``); or by a file that tells of it: another caimi.toml, with its committee,
+tokens, workers and store, or what ``caimi deploy --json`` printed. A name may stand before each,
+as in ``mainnet=…``.
 """
 
 from __future__ import annotations
@@ -48,10 +48,9 @@ state = "state"                 # journal of your own operations
 [keys]
 directory = "keys"              # V3 keystores; make one with `caimi keys new alice`
 
-[store]
+[store]                         # sealed chunks and manifests, by content
 kind = "local"
-path = "store"                  # sealed chunks and manifests, by content
-
+{store}
 [delivery]
 mode = "{mode}"{space}# "service" where a relayer process runs, or else "self"
 wait_seconds = {wait_seconds}
@@ -68,6 +67,7 @@ class Beginning:
     assets: list[AssetSection] = field(default_factory=list)
     workers: list[WorkerSection] = field(default_factory=list)
     delivery: DeliverySection = field(default_factory=DeliverySection)
+    stores: set[str] = field(default_factory=set)
 
     @property
     def places(self) -> list[str]:
@@ -77,9 +77,15 @@ class Beginning:
     def text(self) -> str:
         """Give the TOML text, with a line of comment where a person has something to do."""
         todo = "".join(f"# `caimi deploy {name}` adds where CAIMI is.\n" for name in self.places)
+        # Stores that differ cannot be one: then this configuration begins with one of its own.
+        (store,) = self.stores if len(self.stores) == 1 else {"store"}
         said = self.delivery
-        space = " " * (23 - len(said.mode))
-        head = _HEAD.format(mode=said.mode, space=space, wait_seconds=said.wait_seconds)
+        head = _HEAD.format(
+            store=tomli_w.dumps({"path": store}),
+            mode=said.mode,
+            space=" " * (23 - len(said.mode)),
+            wait_seconds=said.wait_seconds,
+        )
         parts = [head + todo]
         for path, sections in (
             ("ledgers", self.ledgers),
@@ -200,6 +206,7 @@ def _take_config(beginning: Beginning, name: str, file: Path) -> None:
             raise UsageError(f"{file} has {len(listed)} ledgers, and not one to be called {name}.")
         listed = [each.model_copy(update={"name": name}) for each in listed]
     beginning.ledgers += listed
+    beginning.stores.add(str(other.path(other.store.path)))
     beginning.assets += [
         each.model_copy(update={"ledger": other.ledger(each.ledger).id}) for each in other.assets
     ]

@@ -39,5 +39,5 @@ class RemoteKeys:
         section = self._listed[name]
         tls = Trust(self._config).of(section.url, section.trust)
         file = section.token_file
-        token = read_secret_file(self._config.path(file)).decode() if file else ""
+        token = read_secret_file(self._config.path(file)).decode("latin-1") if file else ""
         return RemoteSigner(section.url, self.account(name), token, tls=tls)

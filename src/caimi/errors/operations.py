@@ -182,7 +182,7 @@ class UsageError(CaimiError):
     """A command was given arguments that do not fit together."""
 
     code = "CAIMI-C020"
-    why = "See the message above."
+    why = "The words of the command do not fit together, or name what is not there."
     next_step = "Run the command with --help for an example."
 
 

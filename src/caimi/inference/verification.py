@@ -25,6 +25,7 @@ from caimi.inference.spread import MULTIPLE, NO_SPREAD, Spread
 from caimi.inference.tensors import Array, Tensors, dtype_name, hash_tensors
 from caimi.ledgers.home import home_model
 from caimi.ledgers.port import Ledger, account_named
+from caimi.times import time_text
 
 PASSED, FAILED, UNCHECKED = "passed", "failed", "unchecked"
 _RELATIVE: Final = {"float16": 1e-2}
@@ -129,7 +130,8 @@ async def _check_inclusion(
         return Check(name, FAILED, error.what)
     time = await workers.receipts.anchored(worker, inclusion.root)
     detail = f"root 0x{inclusion.root.hex()[:16]}…"
-    return Check.of(name, time is not None, f"{detail} at {time}" if time else f"{detail}: never")
+    when = "never" if time is None else time_text(time)
+    return Check.of(name, time is not None, f"{detail}: {when}")
 
 
 def _check_hash(name: str, tensors: Tensors | None, expected: bytes) -> Check:

@@ -41,8 +41,8 @@ from caimi.models.signing import PackageSigner
 from caimi.storage.cid import Cid, HashFunction
 from caimi.storage.port import BlockingStore, Store, blocking
 
-_WORKERS: Final = 4
-_BUFFERS: Final = 6
+_WORKERS: Final = 8
+_BUFFERS: Final = 10
 _PIECE: Final = 1024 * 1024
 """Read and hashed at a time: what was just read is hashed while the processor still has it."""
 

@@ -41,7 +41,8 @@ class RemoteSigner:
     blocks while the service answers: call it in a thread. Its text never shows the token. Each
     signature has a connection of its own, made under today's certificates.
 
-    Construction raises `RemoteSignerFailed` when the URL is neither https nor on this machine.
+    Construction raises `RemoteSignerFailed` when the URL is neither https nor on this machine, or
+    the token is not of visible ASCII characters, which alone a header takes.
     """
 
     __slots__ = ("_account", "_headers", "_tls", "_transport", "_url")
@@ -61,6 +62,12 @@ class RemoteSigner:
                 f"{place.scheme}://{place.netloc} is neither https nor on this machine.",
                 why="Whoever is on the way could have anything signed with the token.",
                 next_step="Give an https URL.",
+            )
+        if not (token.isascii() and token.isprintable()):
+            raise RemoteSignerFailed(
+                f"The token for {place.netloc} has characters that are not visible ASCII.",
+                why="It is sent in a header, which takes no others.",
+                next_step="Write the token into its file as one line, as the service gave it.",
             )
         self._url = url
         self._account = account

@@ -187,7 +187,8 @@ def refusal_in(error: BaseException) -> Refusal | None:
     for _ in range(_MAX_CAUSES):
         if isinstance(found, ssl.SSLCertVerificationError):
             return Refusal(found.verify_message.rstrip("."), of_us=False)
-        if isinstance(found, ssl.SSLError) and found.reason:
+        ended = isinstance(found, (ssl.SSLEOFError, ssl.SSLZeroReturnError))  # for any reason
+        if isinstance(found, ssl.SSLError) and found.reason and not ended:
             why = found.reason.lower().replace("_", " ")
             return Refusal(why, of_us="alert" in why)
         if found is None:

@@ -79,6 +79,8 @@ def buy(
             told["price"] = f"{done.price} {told.pop('symbol')}"
             if done.deposit == "0":
                 del told["deposit"]
+            else:
+                told["deposit"] = f"{done.deposit}, in the coin of {done.ledger}"
             facts("Licensed", told)
 
     with_network(config, key, as_json, work)

@@ -9,7 +9,7 @@ import typer
 from caimi.cli import completing
 from caimi.cli.options import ConfigOption, JsonOption, UriArgument, with_network
 from caimi.cli.output import block_bars, print_json, say, table
-from caimi.cli.times import time_text
+from caimi.times import time_text
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from caimi.cli.options import AccountOption, ConfigOption, JsonOption, KeyOption, with_network
 from caimi.cli.output import block_bars, print_json, table
-from caimi.cli.times import date_text
+from caimi.times import date_text
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork

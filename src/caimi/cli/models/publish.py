@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, LedgerOption, with_network
-from caimi.cli.output import err, facts, fields_of, plain, print_json, progress_bars
+from caimi.cli.output import err, facts, fields_of, plain, print_json
+from caimi.cli.waiting import progress_bars
 from caimi.errors.operations import UsageError
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from caimi.cli.options import (
     guarded,
     with_network,
 )
-from caimi.cli.output import err, facts, print_json, progress_bars, say, table
+from caimi.cli.output import err, facts, print_json, say, table
+from caimi.cli.waiting import progress_bars
 from caimi.places import check_directory_place, check_file_place, write_result
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from caimi.cli.options import (
     guarded,
     with_network,
 )
-from caimi.cli.output import progress_bars
-from caimi.cli.waiting import stages
+from caimi.cli.waiting import progress_bars, stages
 
 if TYPE_CHECKING:
     from caimi.client.network import AsyncNetwork

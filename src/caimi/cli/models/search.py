@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caimi.cli.options import ConfigOption, JsonOption, LedgerOption, with_network
-from caimi.cli.output import block_bars, facts, out, print_json, say
+from caimi.cli.output import block_bars, facts, print_json, say
 
 if TYPE_CHECKING:
     from caimi.client.catalogue import FoundModel
@@ -51,12 +51,19 @@ def search(
         for model in found:
             facts(_heading(model), _told(model))
         if not every:
-            out.print("[dim]No model has that in its name or id.[/dim]")
+            narrowed = exact or for_sale or publisher is not None
+            say("[dim]{}[/dim]", _none(text, narrowed=narrowed))
         elif len(found) < len(every):
             more = f"; `--page {page + 1}` shows more" if page * limit < len(every) else ""
             say("[dim]Page {} with {} of {} models{}.[/dim]", page, len(found), len(every), more)
 
     with_network(config, None, as_json, work, reading=True)
+
+
+def _none(text: str, *, narrowed: bool) -> str:
+    if narrowed:
+        return "No model fits all of that."
+    return "No model has that in its name or id." if text else "There is no model here."
 
 
 def _heading(model: FoundModel) -> str:

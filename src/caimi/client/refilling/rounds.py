@@ -21,7 +21,12 @@ from caimi.client.refilling.recipients import TreasuryTerms
 from caimi.client.refilling.sight import TreasurySight
 from caimi.client.refilling.spending import Clocks, Spending
 from caimi.errors.base import CaimiError
-from caimi.errors.ledgers import InsufficientFunds, TransactionReverted, WorkAboveBound
+from caimi.errors.ledgers import (
+    InsufficientFunds,
+    TransactionDisplaced,
+    TransactionReverted,
+    WorkAboveBound,
+)
 from caimi.errors.treasury import RefillCapped, RefillRefused, TreasuryShort
 from caimi.journal import Journal, Operation, operation_key
 from caimi.ledgers.port import Account, AccountCodec, Money, Signer, offered
@@ -114,7 +119,7 @@ class LedgerTreasury:
         accounts, machine = [each.account for each in self.terms.recipients], self.now()
         floor = self.terms.limits.floor
         seen = await self._viewpoints.look(self.terms.account, accounts, floor, machine)
-        return TreasurySight(self.terms, seen, spending, Clocks(machine, seen.time).earlier)
+        return TreasurySight(self.terms, seen, spending, Clocks(machine, seen.time))
 
     def now(self) -> int:
         """Give this machine's time."""
@@ -210,7 +215,8 @@ class _Payments:
     async def settle(self, number: int, signer: Signer) -> _Settled:
         """Carry an open payment out, and end it if that is final.
 
-        What an account refuses after it was signed counts as paid all the same.
+        What an account refuses after it was signed counts as paid all the same, and so does what
+        will never be included, as the ledger's node says.
         """
         ledger = self._treasury.ledger
         coins = offered(ledger.coins, ledger.id, "coin")
@@ -219,7 +225,7 @@ class _Payments:
         amount, nothing = coins.asset.of(payment.units), coins.asset.of(0)
         try:
             done = await ledger.submit(
-                coins.transfer(account, amount).at_most(TRANSFER_WORK),
+                coins.transfer(account, amount).at_most(TRANSFER_WORK).signed_once(),
                 signer,
                 outbox=self._journal,
                 key=self._operation.outbox_key(_step(number)),
@@ -228,11 +234,14 @@ class _Payments:
             signed = await self._operation.sent(_step(number))
             if not signed:
                 await self._keep(self.spending.dropped(number))
-            if not isinstance(error, (TransactionReverted, WorkAboveBound)):
+            vain = isinstance(error, (TransactionReverted, TransactionDisplaced, WorkAboveBound))
+            if not vain:
                 raise
             if not signed:
                 return _Settled(account, amount, None, newly=False, taken=nothing)
             await self._end(number, (await ledger.head()).time, 0)
+            if isinstance(error, TransactionDisplaced):
+                raise
             return _Settled(account, amount, None, newly=False, taken=amount)
         cost = coins.asset.of(0 if done.fee is None else done.fee.units)
         if done.height <= (await ledger.finalized()).height:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from caimi.client.refilling.looking import SeenCoins
 from caimi.client.refilling.planning import Means, PlannedRefill, RefillPlan, plan_refills
 from caimi.client.refilling.recipients import TreasuryTerms
-from caimi.client.refilling.spending import Spending
+from caimi.client.refilling.spending import Clocks, Spending
 from caimi.ledgers.port import Account, Money
 
 
 @dataclass(frozen=True, slots=True)
 class TreasurySight:
-    """What was seen of a treasury's coins, and what it had spent, at a time `now`.
+    """What was seen of a treasury's coins, and what it had spent, `now` by two clocks.
 
     Whoever is in `settled` gets nothing more in this round.
     """
@@ -21,7 +21,7 @@ class TreasurySight:
     terms: TreasuryTerms
     seen: SeenCoins
     spending: Spending
-    now: int
+    now: Clocks
     settled: frozenset[Account] = field(default=frozenset())
 
     @property

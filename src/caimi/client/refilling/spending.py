@@ -1,8 +1,9 @@
 """What left a treasury, and when: what the daily cap is counted by.
 
-Two clocks are asked, this machine's and the ledger's. A payment is dated by the later of them and
-never before an earlier payment, and counts until the earlier of them is 24 hours past its date. So
-no 24 hours see more than the cap while either clock is right, whatever the other does.
+Two clocks are asked, this machine's and the ledger's. A payment is dated by both. It counts while
+either is within 24 hours of its own date, and until the earlier of them is 24 hours past the later
+date. So no 24 hours see more than the cap while one clock is right, whatever the other does, or
+while now this one is right and now that one, and the other within a day.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class _Kept(BaseModel):
         Field(max_length=MAX_PAYMENTS),
     ]
     paid: Annotated[
-        tuple[tuple[_Units, _Native, _Units, _Units], ...], Field(max_length=MAX_PAYMENTS)
+        tuple[tuple[_Units, _Units, _Native, _Units, _Units], ...], Field(max_length=MAX_PAYMENTS)
     ]
 
 
@@ -49,21 +50,31 @@ class Clocks:
     ledger: int
 
     @property
-    def earlier(self) -> int:
-        """What a payment's age is told by."""
-        return min(self.machine, self.ledger)
-
-    @property
     def later(self) -> int:
         """What a payment is dated by: a clock that runs far ahead adds no more than a day."""
         return min(max(self.machine, self.ledger), self.earlier + DAY)
 
+    @property
+    def earlier(self) -> int:
+        """What a payment's age is told by, besides by each clock alone."""
+        return min(self.machine, self.ledger)
+
+    def count(self, payment: Payment) -> bool:
+        """Tell whether a payment is no more than 24 hours old."""
+        dated = Clocks(payment.machine, payment.ledger)
+        passed = (self.machine - dated.machine, self.ledger - dated.ledger)
+        return self.earlier < dated.later + DAY or any(-DAY < each < DAY for each in passed)
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What an account (its native bytes, in hex) got, and what that cost, in smallest coins."""
+    """What an account (its native bytes, in hex) got, and what that cost, in smallest coins.
 
-    time: int
+    `machine` and `ledger` are when, by each of the clocks.
+    """
+
+    machine: int
+    ledger: int
     account: str
     units: int
     cost: int
@@ -91,17 +102,17 @@ class Spending:
     open: tuple[OpenPayment, ...] = ()
     paid: tuple[Payment, ...] = ()
 
-    def spent(self, now: int) -> int:
+    def spent(self, now: Clocks) -> int:
         """Give how many coins left within the day before `now`, with what sending them cost."""
         return sum(each.units + each.cost for each in self._all(now))
 
-    def left(self, cap: int, now: int) -> int:
+    def left(self, cap: int, now: Clocks) -> int:
         """Give what may leave besides."""
         if len(self._all(now)) >= MAX_PAYMENTS:
             return 0
         return max(0, cap - self.spent(now))
 
-    def received(self, asset: Asset, now: int) -> dict[Account, Money]:
+    def received(self, asset: Asset, now: Clocks) -> dict[Account, Money]:
         """Give what accounts got within the day before `now`."""
         units: dict[str, int] = {}
         for each in self._all(now):
@@ -127,20 +138,19 @@ class Spending:
     def ended(self, number: int, clocks: Clocks, cost: int) -> Spending:
         """Date an open payment, which left or may have left, and let go of what is too old."""
         (payment,) = (each for each in self.open if each.number == number)
-        time = max([clocks.later, *(each.time for each in self.paid)])
-        dated = Payment(time, payment.account, payment.units, cost)
-        kept = (*self._counting(clocks.earlier), dated)
-        return replace(self.dropped(number), paid=kept)
+        dated = Payment(clocks.machine, clocks.ledger, payment.account, payment.units, cost)
+        kept = (*self._counting(clocks), dated)
+        return replace(self.dropped(number), paid=kept[-MAX_PAYMENTS:])
 
     def dropped(self, number: int) -> Spending:
         """Forget an open payment of which nothing was ever signed."""
         return replace(self, open=tuple(each for each in self.open if each.number != number))
 
-    def _all(self, now: int) -> tuple[OpenPayment | Payment, ...]:
+    def _all(self, now: Clocks) -> tuple[OpenPayment | Payment, ...]:
         return (*self.open, *self._counting(now))
 
-    def _counting(self, now: int) -> tuple[Payment, ...]:
-        return tuple(each for each in self.paid if now < each.time + DAY)
+    def _counting(self, now: Clocks) -> tuple[Payment, ...]:
+        return tuple(each for each in self.paid if now.count(each))
 
     def facts(self) -> dict[str, object]:
         """Give it as facts of a journal."""

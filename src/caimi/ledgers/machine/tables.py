@@ -108,11 +108,6 @@ class LedgerTables:
         effects = tuple(decode_effect(said) for (said,) in rows)
         return IncludedAct(tx, self.block(act[0]), ActOutcome.decode(act[1], effects))
 
-    def count(self, author: bytes) -> int:
-        """Tell how many acts of an author are in blocks."""
-        asked = "SELECT count(*) FROM acts WHERE author = ?"
-        return cast("int", self._db.execute(asked, (author,)).fetchone()[0])
-
     # --- writing --------------------------------------------------------------------------------
 
     @contextmanager

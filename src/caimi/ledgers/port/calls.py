@@ -18,13 +18,15 @@ class Call(Generic[R_co]):
     `what` says it in words for progress displays and errors. What it is made of is the business of
     the ledger that built it. `work` is what the caller knows to suffice; 0, or too little, has the
     ledger estimate it, which costs a node far more. `most` is what the caller allows it to take, 0
-    for any. Ledgers that count no work ignore both.
+    for any. Ledgers that count no work ignore both. `anew` is whether it may be signed once more,
+    to take effect beside what was signed, where the ledger's node says that this never will.
     """
 
     ledger: LedgerId
     what: str
     work: int = field(default=0, kw_only=True)
     most: int = field(default=0, kw_only=True)
+    anew: bool = field(default=True, kw_only=True)
 
     def within(self, work: int) -> Self:
         """Give the same call, known to need no more than `work`."""
@@ -33,6 +35,10 @@ class Call(Generic[R_co]):
     def at_most(self, work: int) -> Self:
         """Give the same call, which is not signed (`WorkAboveBound`) where it takes more."""
         return replace(self, most=work)
+
+    def signed_once(self) -> Self:
+        """Give the same call, of which one outbox key never has two that could both take effect."""
+        return replace(self, anew=False)
 
 
 @dataclass(frozen=True, slots=True)

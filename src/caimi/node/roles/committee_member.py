@@ -98,7 +98,7 @@ def remote_attestor(settings: NodeSettings) -> RemoteSigner | None:
         return None
     account = settings.committee[settings.index - 1].account
     file = signer.token_file
-    token = read_secret_file(settings.path(file)).decode() if file else ""
+    token = read_secret_file(settings.path(file)).decode("latin-1") if file else ""
     tls = None
     if signer.url.startswith("https:"):
         named = [signer.trust] if signer.trust else list(served.trust if served else ())

@@ -67,7 +67,15 @@ class EvmCall(Call[R_co]):
     def giving(self, effect: Callable[[Included], S]) -> EvmCall[S]:
         """Give the same call, with another reading of what it did."""
         return EvmCall(
-            self.ledger, self.what, self.target, self.data, self.value, effect, work=self.work
+            self.ledger,
+            self.what,
+            self.target,
+            self.data,
+            self.value,
+            effect,
+            work=self.work,
+            most=self.most,
+            anew=self.anew,
         )
 
 

@@ -7,6 +7,8 @@ predecessor and a salt; our salts count how often the same change was made befor
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -36,6 +38,11 @@ DONE = 1
 CANCELLED_OR_NEW = 0
 """That of one which was never proposed, or was cancelled."""
 _REPETITIONS = 64
+_PLAIN = re.compile(r"[-A-Za-z0-9._+#\[\]<>/]+")
+"""What client ids are made of (ICS-24), and lanes of theirs: ``client/asset``.
+
+Other text stands in quotes, lest it be read as more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +268,8 @@ def _shown(value: Value) -> str:
         return f"0x{value.hex()}"
     if isinstance(value, tuple):
         return f"({', '.join(map(_shown, value))})"
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        return json.dumps(value)
     return str(value)
 
 

@@ -45,12 +45,12 @@ class HttpProvider:
     """JSON-RPC over HTTP POST (port `RpcProvider`).
 
     `timeout` in seconds bounds how long a node may be silent, and four times that a whole answer;
-    `most` is how many bytes that may have.
+    `most` is how many bytes that may have, `MAX_ANSWER_BYTES` unless told.
     """
 
-    def __init__(self, url: str, *, timeout: float = 20.0, most: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(self, url: str, *, timeout: float = 20.0, most: int | None = None) -> None:
         self.url = url
-        self._most = most
+        self._most = MAX_ANSWER_BYTES if most is None else most
         self._ids = count()
         self._name = place_of(url)
         self._timeout = aiohttp.ClientTimeout(

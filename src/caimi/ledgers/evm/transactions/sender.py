@@ -117,9 +117,11 @@ class Sender:
         attempts = await self._recorded(outbox, key)
         watch = _Watch(self, signer, signer.account, outbox, key, attempts)
         if attempts:
-            receipt = await watch.resume()
+            receipt = await watch.resume(anew=call.anew)
             if receipt is not None:
                 return receipt
+            if not call.anew:
+                raise self._displaced(watch.newest)
         await watch.start(call)
         receipt = await watch.settle()
         if receipt is None:
@@ -216,10 +218,10 @@ class _Watch:
             await self._record(attempt)
             await sender._hand_over(attempt, self._account)
 
-    async def resume(self) -> Included | None:
+    async def resume(self, *, anew: bool) -> Included | None:
         """Finish what was recorded; None when all of it is dead for good and can be done anew."""
         now = await standing(self._chain, self._account, self._attempts)
-        if now.outcome is not None and not now.outcome.succeeded:
+        if now.outcome is not None and not now.outcome.succeeded and anew:
             final = await self._chain.finalized()
             if now.outcome.height <= final.height:
                 return None
