@@ -12,7 +12,7 @@ from typing import Final
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from caimi.errors.fabric import (
     FabricAccessDenied,

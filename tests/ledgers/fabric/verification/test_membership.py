@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -237,3 +239,23 @@ def test_a_certificate_that_says_two_roles_says_none():
     both = replace(membership(), roles=(("client", MspRole.CLIENT), ("client", MspRole.PEER)))
     with pytest.raises(FabricIdentityInvalid):
         both.check(identity(), NOW)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_damaged_certificate_is_refused_or_readable(where: int, mask: int):
+    """Whoever asks for a part of a certificate that was taken gets it."""
+    der = bytearray(_PEER.public_bytes(serialization.Encoding.DER))
+    der[where % len(der)] ^= mask
+    pem = (
+        b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(der) + b"\n-----END CERTIFICATE-----\n"
+    )
+    try:
+        found = MspIdentity.of(MSP, pem)
+    except FabricIdentityInvalid:
+        return
+    assert str(found).isprintable()
+    with contextlib.suppress(FabricIdentityInvalid, FabricIdentityUnknown, FabricIdentityExpired):
+        membership().check(found, NOW)
+
+
+_PEER = read_certificate(AUTHORITY.member("peer", MspRole.PEER).pem)
