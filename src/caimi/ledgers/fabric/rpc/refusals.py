@@ -40,7 +40,7 @@ _HANDSHAKE: Final = re.compile(
 )
 _CHAINCODE: Final = re.compile(r"chaincode response (?P<status>\d+), (?P<said>.*)", re.DOTALL)
 _PEERS: Final = re.compile(
-    r"no combination of peers|no endorsement combination|"
+    r"no combination of peers|no endorsement combination|code = (Unavailable|DeadlineExceeded) |"
     r"failed to select a set of endorsers"
 )
 _ORDERERS: Final = re.compile(r"no orderer|no broadcasters")
@@ -49,15 +49,16 @@ _CHANNEL: Final = re.compile(
     r"channel .* not found"
 )
 _WORDS: Final = (
+    (_CHAINCODE, FabricChaincodeRefused),  # first: what follows is anybody's words
     (re.compile(r"ProposalResponsePayloads do not match"), FabricEndorsersDisagree),
-    (_CHAINCODE, FabricChaincodeRefused),
     (
         re.compile(
             r"make sure the chaincode .* has been successfully defined|chaincode .* not found|"
             r"cannot retrieve package for chaincode|could not launch chaincode|"
             r"exists, but chaincode is not installed|connection to .* failed|"
             r"could not build chaincode|chaincode registration failed|"
-            r"chaincode stream terminated|no peers available to evaluate chaincode|"
+            r"chaincode stream terminated|timeout expired while executing transaction|"
+            r"no peers available to evaluate chaincode|"
             r"No metadata was found for chaincode"
         ),
         FabricChaincodeMissing,
