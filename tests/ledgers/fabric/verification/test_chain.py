@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,10 @@ from caimi.errors.fabric import (
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
 from caimi.ledgers.fabric.msp.membership import MspRole
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block, Envelope, Metadata
+from caimi.ledgers.fabric.protos.common.configuration_pb2 import (
+    BlockDataHashingStructure,
+    HashingAlgorithm,
+)
 from caimi.ledgers.fabric.verification.chain import ChannelChain, check_agreement
 
 
@@ -158,6 +163,81 @@ def test_one_valid_signature_does_not_excuse_another(paper: PaperChannel):
     signed.signatures.append(Metadata.FromString(other.metadata.metadata[0]).signatures[0])
     block.metadata.metadata[0] = signed.SerializeToString()
     with pytest.raises(FabricSignatureInvalid):
+        paper.begin().accept(block.SerializeToString())
+
+
+def test_signatures_are_as_many_as_may_be_and_no_more(paper: PaperChannel):
+    paper.begin().accept(paper.block(signers=[paper.orderer] * 256))
+    with pytest.raises(FabricAnswerInvalid, match="too many signatures"):
+        paper.begin().accept(paper.block(signers=[paper.orderer] * 257))
+
+
+@pytest.mark.parametrize("part", ["Orderer", "Application"])
+def test_organisations_are_as_many_as_may_be_and_no_more(paper: PaperChannel, part: str):
+    def many(count: int) -> bytes:
+        def change(group: Any) -> None:
+            organisations = group.groups[part].groups
+            one = next(iter(organisations.values()))
+            for at in range(count - len(organisations)):
+                organisations[f"more-{at}"].CopyFrom(one)
+
+        return paper.block([paper.configuration(change)], configured_at=1)
+
+    paper.begin().accept(many(500))
+    with pytest.raises(FabricConfigurationInvalid, match="too many organisations"):
+        paper.begin().accept(many(501))
+
+
+def test_two_organisations_of_one_name_are_refused(paper: PaperChannel):
+    first = paper.layout.organisations[0].msp
+    change = change_membership("Application", "Org2MSP", lambda own: setattr(own, "name", first))
+    with pytest.raises(FabricConfigurationInvalid, match="Two organisations"):
+        paper.begin().accept(paper.block([paper.configuration(change)], configured_at=1))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("HashingAlgorithm", HashingAlgorithm(name="SHAKE256")),
+        ("BlockDataHashingStructure", BlockDataHashingStructure(width=2)),
+    ],
+)
+def test_another_way_of_hashing_is_refused(paper: PaperChannel, value: str, said: Any):
+    def change(group: Any) -> None:
+        group.values[value].value = said.SerializeToString()
+
+    with pytest.raises(FabricConfigurationInvalid, match="hashes its blocks"):
+        paper.begin().accept(paper.block([paper.configuration(change)], configured_at=1))
+
+
+def test_a_configuration_that_is_too_deep_is_refused(paper: PaperChannel):
+    def change(group: Any) -> None:
+        for at in range(6):
+            group = group.groups[f"deep-{at}"]
+
+    with pytest.raises(FabricConfigurationInvalid, match="too deep"):
+        paper.begin().accept(paper.block([paper.configuration(change)], configured_at=1))
+
+
+def test_a_policy_that_is_not_there_is_named(paper: PaperChannel):
+    configuration = paper.begin().configuration
+    for path in ("/Channel/Nothing/Writers", "/Channel/Orderer/Nothing"):
+        with pytest.raises(FabricConfigurationInvalid, match="no policy"):
+            configuration.require(path, [], "It")
+
+
+def test_headers_have_hashes_of_one_length(paper: PaperChannel):
+    for field in ("previous_hash", "data_hash"):
+        block = Block.FromString(paper.block())
+        setattr(block.header, field, bytes(31))
+        with pytest.raises(FabricAnswerInvalid, match="another length"):
+            paper.begin().accept(block.SerializeToString())
+
+
+def test_a_block_without_its_metadata_is_refused(paper: PaperChannel):
+    block = Block.FromString(paper.block())
+    del block.metadata.metadata[:]
+    with pytest.raises(FabricAnswerInvalid, match="lacks metadata"):
         paper.begin().accept(block.SerializeToString())
 
 

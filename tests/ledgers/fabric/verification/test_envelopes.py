@@ -93,6 +93,14 @@ def test_who_did_not_sign_is_not_the_creator(paper: PaperChannel):  # noqa: F811
         endorse_check(paper, envelope.SerializeToString())
 
 
+def test_endorsements_are_as_many_as_may_be_and_no_more(paper: PaperChannel):  # noqa: F811
+    endorse_check(paper, paper.transaction(endorsers=paper.peers * 128).envelope())
+    with pytest.raises(FabricAnswerInvalid, match="too many endorsements"):
+        endorse_check(
+            paper, paper.transaction(endorsers=[*paper.peers * 128, paper.peers[0]]).envelope()
+        )
+
+
 @given(st.integers(0, 2**32), st.integers(1, 255))
 def test_any_byte_of_an_envelope_that_is_changed_is_noticed(
     paper: PaperChannel,  # noqa: F811

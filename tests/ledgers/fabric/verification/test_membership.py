@@ -6,6 +6,7 @@ import base64
 import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -28,7 +29,14 @@ from caimi.errors.fabric import (
     FabricSignatureInvalid,
 )
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
-from caimi.ledgers.fabric.msp.identity import MspIdentity, MspSigner, read_certificate, read_key
+from caimi.ledgers.fabric.msp.identity import (
+    MAX_CERTIFICATE_BYTES,
+    MAX_IDENTITY_BYTES,
+    MspIdentity,
+    MspSigner,
+    read_certificate,
+    read_key,
+)
 from caimi.ledgers.fabric.msp.membership import Membership, MspRole
 from caimi.ledgers.fabric.msp.signing import ORDER, check_signature, sign_message
 from caimi.ledgers.fabric.protos.msp.identities_pb2 import SerializedIdentity
@@ -259,3 +267,64 @@ def test_a_damaged_certificate_is_refused_or_readable(where: int, mask: int):
 
 
 _PEER = read_certificate(AUTHORITY.member("peer", MspRole.PEER).pem)
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 5, NOW, NOW)
+    return builder.sign(key, SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def test_another_curves_certificate_is_refused():
+    MspIdentity.of(MSP, _self_signed(ec.generate_private_key(ec.SECP256R1())))
+    with pytest.raises(FabricIdentityInvalid, match="another kind of key"):
+        MspIdentity.of(MSP, _self_signed(ec.generate_private_key(ec.SECP384R1())))
+
+
+def padded(pem: bytes, size: int) -> bytes:
+    return pem + b"\n" * (size - len(pem))
+
+
+def test_a_certificate_is_as_long_as_it_may_be_and_no_longer():
+    read_certificate(padded(AUTHORITY.pem, MAX_CERTIFICATE_BYTES))
+    with pytest.raises(FabricIdentityInvalid):
+        read_certificate(padded(AUTHORITY.pem, MAX_CERTIFICATE_BYTES + 1))
+
+
+def test_an_identity_is_as_long_as_it_may_be_and_no_longer():
+    pem = AUTHORITY.pem
+    around = len(SerializedIdentity(mspid="M" * 9_000, id_bytes=pem).SerializeToString()) - 9_000
+    most = MAX_IDENTITY_BYTES - around
+    longest = SerializedIdentity(mspid="M" * most, id_bytes=pem).SerializeToString()
+    assert len(longest) == MAX_IDENTITY_BYTES
+    MspIdentity.read(longest)
+    longer = SerializedIdentity(mspid="M" * (most + 1), id_bytes=pem).SerializeToString()
+    with pytest.raises(FabricIdentityInvalid, match="has 16385 bytes"):
+        MspIdentity.read(longer)
+
+
+def test_files_of_a_signer_are_read_within_bounds(tmp_path: Path):
+    keyed = AUTHORITY.member("somebody", MspRole.CLIENT)
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.write_bytes(padded(keyed.pem, MAX_CERTIFICATE_BYTES))
+    key.write_bytes(keyed.key_pem)
+    assert MspSigner.load(MSP, certificate, key).identity.msp == MSP
+    certificate.write_bytes(padded(keyed.pem, MAX_CERTIFICATE_BYTES + 1))
+    with pytest.raises(FabricIdentityInvalid, match="is longer than"):
+        MspSigner.load(MSP, certificate, key)
+    with pytest.raises(FabricIdentityInvalid, match="cannot be read"):
+        MspSigner.load(MSP, tmp_path / "nothing", key)
+
+
+def test_a_membership_is_as_large_as_it_may_be_and_no_larger():
+    membership(intermediate_certs=[AUTHORITY.pem] * 99)
+    with pytest.raises(FabricConfigurationInvalid, match="too many authorities"):
+        membership(intermediate_certs=[AUTHORITY.pem] * 100)
+    nothing = AUTHORITY.revoke()
+    membership(revocation_list=[nothing] * 100)
+    with pytest.raises(FabricConfigurationInvalid, match="too much"):
+        membership(revocation_list=[nothing] * 101)
+    with pytest.raises(FabricConfigurationInvalid, match="too much"):
+        membership(revocation_list=[bytes(1 << 21)] * 2 + [b"1"])
+    with pytest.raises(FabricConfigurationInvalid, match="cannot be read"):
+        membership(revocation_list=[bytes(1 << 21)] * 2)
