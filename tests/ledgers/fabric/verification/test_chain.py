@@ -57,6 +57,14 @@ def test_the_first_block_is_the_one_that_the_name_vouches_for(paper: PaperChanne
         ChannelChain.begin(paper.name, b"")
 
 
+@pytest.mark.parametrize(("field", "value"), [("number", 5), ("previous_hash", bytes(32))])
+def test_a_first_block_is_first(paper: PaperChannel, field: str, value: object):
+    block = Block.FromString(paper.genesis)
+    setattr(block.header, field, value)
+    with pytest.raises(FabricAnswerInvalid, match="first block is none"):
+        ChannelChain.begin(paper.name, block.SerializeToString())
+
+
 def test_a_first_block_with_other_data_is_refused(paper: PaperChannel, tmp_path: Path):
     block = Block.FromString(paper.genesis)
     block.data.data[0] = Block.FromString(PaperChannel(tmp_path).genesis).data.data[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -235,6 +237,34 @@ def test_a_signature_has_one_form():
         check_signature(KEY.public_key(), other, b"message")
     with pytest.raises(FabricSignatureInvalid):
         check_signature(KEY.public_key(), sign_message(KEY, b"message") + b"\0", b"message")
+
+
+@pytest.mark.parametrize(("s", "taken"), [(ORDER // 2, True), (ORDER // 2 + 1, False)])
+def test_the_lower_half_ends_at_half_of_the_order(s: int, taken: bool):
+    """A key for which a signature with this very s is valid: d = (s k - z) / r, with k = 1."""
+    r = ec.derive_private_key(1, ec.SECP256R1()).public_key().public_numbers().x % ORDER
+    z = int.from_bytes(hashlib.sha256(b"message").digest())
+    key = ec.derive_private_key((s - z) * pow(r, -1, ORDER) % ORDER, ec.SECP256R1()).public_key()
+    signature = encode_dss_signature(r, s)
+    key.verify(signature, b"message", ec.ECDSA(SHA256()))
+    with contextlib.nullcontext() if taken else pytest.raises(FabricSignatureInvalid):
+        check_signature(key, signature, b"message")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda der: der + b"\0",
+        lambda der: b"\x30\x81" + der[1:],  # a length in two bytes
+        lambda der: der[:1] + bytes([der[1] + 1, 2, der[3] + 1, 0]) + der[4:],  # a leading zero
+    ],
+)
+def test_a_signature_is_in_der_alone(change: Callable[[bytes], bytes]):
+    signature = b""
+    while len(signature) != 70:  # neither number begins with a high bit
+        signature = sign_message(KEY, b"message")
+    with pytest.raises(FabricSignatureInvalid):
+        check_signature(KEY.public_key(), change(signature), b"message")
 
 
 def test_certificates_are_signed_in_the_form_that_fabric_takes():
