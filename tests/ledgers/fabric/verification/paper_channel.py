@@ -161,7 +161,7 @@ class PaperChannel:
 
     def block(
         self,
-        entries: Sequence[bytes] = (),
+        entries: Sequence[bytes] | None = None,
         after: bytes | None = None,
         *,
         signers: Sequence[MspSigner] | None = None,
@@ -172,7 +172,7 @@ class PaperChannel:
     ) -> bytes:
         """Make the block after another, by default after the first."""
         before = self.genesis if after is None else after
-        data = list(entries) or [self.transaction().envelope()]
+        data = [self.transaction().envelope()] if entries is None else list(entries)
         if number is None:
             number = Block.FromString(before).header.number + 1
         if previous is None:

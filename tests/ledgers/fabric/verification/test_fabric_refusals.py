@@ -8,6 +8,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 from caimi.errors.fabric import (
     FabricAccessDenied,
+    FabricAnswerInvalid,
     FabricChaincodeMissing,
     FabricChaincodeRefused,
     FabricChannelMissing,
@@ -28,6 +29,7 @@ from caimi.ledgers.fabric.rpc.refusals import (
 )
 
 ABORTED, GONE = grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE
+FULL = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,8 @@ ABORTED, GONE = grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE
         (ABORTED, "no combination of peers can be derived", FabricPeersMissing),
         (ABORTED, "something else", FabricRefused),
         (GONE, "no orderers could successfully process transaction", FabricUnavailable),
+        (FULL, "Received message larger than max (1 vs. 0)", FabricAnswerInvalid),
+        (FULL, "too many requests, exceeding concurrency limit (500)", FabricUnavailable),
         (ABORTED, "rpc error: code = Unavailable desc = connection error", FabricPeersMissing),
         (ABORTED, "timeout expired while executing transaction", FabricChaincodeMissing),
         (ABORTED, "error sending: chaincode stream terminated", FabricChaincodeMissing),

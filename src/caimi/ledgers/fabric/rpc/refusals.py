@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from caimi.errors.fabric import (
     FabricAccessDenied,
+    FabricAnswerInvalid,
     FabricChaincodeMissing,
     FabricChaincodeRefused,
     FabricChannelMissing,
@@ -43,6 +44,8 @@ _PEERS: Final = re.compile(
     r"no combination of peers|no endorsement combination|code = (Unavailable|DeadlineExceeded) |"
     r"failed to select a set of endorsers"
 )
+_BUSY: Final = re.compile(r"exceeding concurrency limit")
+_LARGE: Final = re.compile(r"larger than max|message too large", re.IGNORECASE)
 _ORDERERS: Final = re.compile(r"no orderer|no broadcasters")
 _CHANNEL: Final = re.compile(
     r"failed to get config for channel|could not get last config for channel|"
@@ -133,6 +136,8 @@ def read_details(encoded: bytes) -> tuple[PeerDetail, ...]:
 
 def is_gone(refused: RefusedCall) -> bool:
     """Tell whether the peer, or every orderer, was not reached: the same may be asked again."""
+    if refused.code is grpc.StatusCode.RESOURCE_EXHAUSTED and _BUSY.search(refused.said):
+        return True
     if refused.code not in _GONE:
         return False
     if _ORDERERS.search(refused.said):
@@ -155,6 +160,8 @@ def named_error(refused: RefusedCall) -> LedgerError:
     where = f"{refused.address}: {refused.shown()}"
     if is_gone(refused):
         return unreachable(refused)
+    if refused.code is grpc.StatusCode.RESOURCE_EXHAUSTED and _LARGE.search(refused.said):
+        return FabricAnswerInvalid(where)
     for pattern, error in _WORDS:
         for text in refused.texts:
             if (found := pattern.search(text)) is not None:
