@@ -306,6 +306,12 @@ def test_a_configuration_does_not_go_back(paper: PaperChannel, sequence: int):
         paper.begin().accept(block)
 
 
+def test_another_channels_configuration_is_refused(paper: PaperChannel):
+    block = paper.block([paper.configuration(channel="elsewhere")], configured_at=1)
+    with pytest.raises(FabricAnswerInvalid, match="does not follow"):
+        paper.begin().accept(block)
+
+
 def test_a_configuration_is_alone_in_its_block(paper: PaperChannel):
     entries = [paper.configuration(), paper.transaction().envelope()]
     with pytest.raises(FabricAnswerInvalid, match="beside transactions"):

@@ -194,7 +194,7 @@ def check_agreement(first: CheckedBlock, second: CheckedBlock) -> None:
         FabricForked: orderers signed two blocks of one number.
         FabricPeersDisagree: one peer calls valid what another does not.
     """
-    if first.number != second.number or first.hash != second.hash:
+    if first.hash != second.hash:  # it is over the number, too
         raise FabricForked(
             f"Two peers show different blocks {first.number}: {first.hash.hex()} and "
             f"{second.hash.hex()}."
