@@ -120,7 +120,7 @@ async def submit_update(
 
 async def _broadcast(orderer: PeerConnection, envelope: Envelope) -> None:
     address = orderer.endpoint.address
-    call = orderer.stream(_BROADCAST)
+    call = orderer.stream(_BROADCAST, orderer.patience.answer)
     try:
         await call.write(envelope)
         encoded = await call.read()

@@ -151,12 +151,12 @@ class PeerConnection:
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
-    def stream(self, method: str) -> Any:  # noqa: ANN401 - a grpc call
-        """Begin a call with many questions and answers, these as bytes."""
+    def stream(self, method: str, seconds: float | None = None) -> Any:  # noqa: ANN401 - a grpc call
+        """Begin a call with many questions and answers, these as bytes, for so long at most."""
         return self._channel.stream_stream(
             method,
             request_serializer=lambda message: message.SerializeToString(),
-        )()
+        )(timeout=seconds)
 
 
 def broken(address: str, error: grpc.aio.AioRpcError) -> Exception:
