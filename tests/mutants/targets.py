@@ -59,6 +59,11 @@ TARGETS = (
     Target(
         "python", "tests/messaging", tuple(f"src/caimi/messaging/{name}.py" for name in _MESSAGING)
     ),
+    Target(
+        "python",
+        "tests/ledgers/fabric/verification",
+        ("src/caimi/ledgers/fabric/verification/*.py", "src/caimi/ledgers/fabric/msp/*.py"),
+    ),
     Target("python", "tests/persistence", ("src/caimi/persistence/signed_*.py",)),
     Target("solidity", "test/gateway", ("contracts/evm/src/gateway/*.sol",)),
     Target("solidity", "test/clients", ("contracts/evm/src/clients/*.sol",)),

@@ -205,7 +205,7 @@ class FabricTransactionInvalid(FabricError):
 
 
 class FabricNodeFailed(FabricError):
-    """A peer or an orderer of a local network ended or did not answer."""
+    """A peer, an orderer or a chaincode on this machine ended, or does not answer."""
 
     code = "CAIMI-F022"
     why = "Its port may be taken, its files damaged, or the program does not run on this machine."

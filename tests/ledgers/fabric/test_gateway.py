@@ -15,6 +15,7 @@ from caimi.errors.fabric import (
     FabricChannelMissing,
     FabricEndorsersDisagree,
     FabricPeerNotTrusted,
+    FabricPeersMissing,
     FabricPolicyNotMet,
     FabricReadConflict,
     FabricUnavailable,
@@ -230,3 +231,16 @@ async def test_orderers_that_are_not_there_are_named(fabric: TrialNetwork, gatew
         await asyncio.to_thread(fabric.start, "orderer")
     await gateway.submit(endorsed)
     await gateway.committed(endorsed)
+
+
+async def test_an_organisation_whose_peer_is_down_is_missed_and_comes_back(
+    fabric: TrialNetwork, gateway: GatewayClient
+):
+    fabric.kill(fabric.second.msp)
+    try:
+        async with fabric.connection(reach=0.5) as connection:
+            with pytest.raises(FabricPeersMissing, match=r"Org2MSP|no combination"):
+                await fabric.gateway(connection).endorse(TRIAL, b"count", fresh())
+    finally:
+        await asyncio.to_thread(fabric.start, fabric.second.msp)
+    await gateway.invoke(TRIAL, b"count", fresh())

@@ -157,3 +157,17 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def test_a_node_that_ends_by_itself_is_noticed_and_one_that_was_stopped_is_not(
+    tmp_path: Path,
+):
+    needs_programs()
+    async with running_network(tmp_path, ("OnlyMSP",)) as network:
+        await network.nodes["orderer"].stop()
+        noticed = asyncio.create_task(network.ended())
+        await asyncio.sleep(0.7)
+        assert not noticed.done()
+        os.kill(network.nodes["OnlyMSP"].pid, signal.SIGKILL)
+        with pytest.raises(FabricNodeFailed, match="OnlyMSP ended with -9"):
+            await asyncio.wait_for(noticed, 10)

@@ -128,6 +128,22 @@ def test_a_build_that_fails_leaves_nothing_that_is_believed(
     assert built_programs(sources) is None
 
 
+def test_what_a_build_that_was_killed_has_left_is_removed(
+    sources: ProgramSources, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(building, "_toolchain", lambda _: _compiler(sources.root))
+    target = sources.folder()
+    left = target.parent / f".making-{target.name}" / "programs"
+    left.mkdir(parents=True)
+    (left / "peer").write_bytes(b"half of one")
+    built = building.build_programs(sources)
+    assert built.peer.read_bytes() == b"p"
+    assert sorted(each.name for each in target.parent.iterdir()) == [
+        f".{target.name}.lock",
+        target.name,
+    ]
+
+
 def test_a_build_of_other_bytes_than_written_down_is_refused(
     sources: ProgramSources, monkeypatch: pytest.MonkeyPatch
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,8 +16,14 @@ from paper_peer import CHANNEL, PACKAGE, PaperPeer, paper_peer, served
 from trial_chaincode import TrialContract
 from trial_network import TRIAL, TrialNetwork
 
-from caimi.errors.fabric import ChaincodeRefusal, FabricChaincodeMissing, FabricPeersMissing
-from caimi.ledgers.fabric.chaincode.shim import ShimLimits
+from caimi.errors.fabric import (
+    ChaincodeRefusal,
+    FabricChaincodeMissing,
+    FabricNodeFailed,
+    FabricPeersMissing,
+)
+from caimi.ledgers.fabric.chaincode.process import ChaincodePlace, main
+from caimi.ledgers.fabric.chaincode.shim import ShimLimits, serving_chaincode
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
 from caimi.ledgers.fabric.chaincode.transaction_state import TransactionLimits
 from caimi.ledgers.fabric.local.layout import LocalLayout
@@ -280,9 +287,23 @@ async def test_a_chaincode_that_was_killed_comes_back(fabric: TrialNetwork, gate
                 await asyncio.sleep(0.1)
 
 
-def test_the_program_says_what_it_lacks(tmp_path: Path):
-    from caimi.ledgers.fabric.chaincode.process import main  # noqa: PLC0415
+async def test_an_address_that_is_taken_is_named(layout: LocalLayout):
+    own = layout.organisations[0]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        end = own.end("chaincode")
+        options = ["--package-id=a", f"--address=127.0.0.1:{taken.getsockname()[1]}"]
+        options += [f"--certificate={end.certificate}", f"--key={end.key}"]
+        place = ChaincodePlace.read([*options, f"--client-roots={own.tls_root}"])
+        with pytest.raises(FabricNodeFailed, match="cannot listen"):
+            async with serving_chaincode(
+                place.package_id, TrialContract(), place.address, place.tls()
+            ):
+                pass
 
+
+def test_the_program_says_what_it_lacks(tmp_path: Path):
     missing = str(tmp_path / "nothing")
     options = ["--package-id=a", "--address=127.0.0.1:0", f"--certificate={missing}"]
     options += [f"--key={missing}", f"--client-roots={missing}"]

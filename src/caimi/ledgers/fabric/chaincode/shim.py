@@ -19,7 +19,12 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
-from caimi.errors.fabric import ChaincodeRefusal, ChaincodeStreamInvalid, FabricError
+from caimi.errors.fabric import (
+    ChaincodeRefusal,
+    ChaincodeStreamInvalid,
+    FabricError,
+    FabricNodeFailed,
+)
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeContract
 from caimi.ledgers.fabric.chaincode.transaction_state import (
     TransactionLimits,
@@ -73,7 +78,7 @@ async def serving_chaincode(
     """Serve a contract under a package's id at host:port for the length of a block of code.
 
     Raises:
-        FabricError: it cannot listen there.
+        FabricNodeFailed: it cannot listen there.
     """
     bounds = limits or ShimLimits()
     threads = ThreadPoolExecutor(bounds.threads, "chaincode")
@@ -104,7 +109,7 @@ async def serving_chaincode(
     try:
         server.add_secure_port(address, credentials)
     except RuntimeError as error:
-        raise FabricError(f"The chaincode cannot listen at {address}: {error}.") from error
+        raise FabricNodeFailed(f"The chaincode cannot listen at {address}: {error}.") from error
     await server.start()
     try:
         yield

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from caimi.errors.fabric import (
     FabricAnswerInvalid,
     FabricChaincodeMissing,
+    FabricChaincodeRefused,
     FabricEndorsersDisagree,
     FabricPeersMissing,
     FabricReadConflict,
@@ -117,7 +118,7 @@ async def approve(gateway: GatewayClient, definition: ChaincodeDefinition, packa
             )
         )
     except FabricRefused as refused:
-        if "unchanged content" not in refused.what:
+        if not _says(refused, "unchanged content"):
             raise
 
 
@@ -233,5 +234,10 @@ async def _of_peer(
 
 
 def _is_absent(refused: FabricRefused) -> bool:
-    words = ("is not defined", "could not fetch approved", "not found")
-    return any(each in refused.what for each in words)
+    return _says(refused, "is not defined", "could not fetch approved", "not found")
+
+
+def _says(refused: FabricRefused, *words: str) -> bool:
+    """Tell whether one of some words is in a refusal: in the chaincode's own, if it is its."""
+    said = refused.said if isinstance(refused, FabricChaincodeRefused) else refused.what
+    return any(each in said for each in words)

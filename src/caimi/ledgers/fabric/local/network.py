@@ -44,6 +44,7 @@ _PLAN: Final = "network.json"
 _MAX_PLAN_BYTES: Final = 100_000
 _VERSION: Final = 1
 _START_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.5
 _HTTP_OK: Final = 200
 _HTTP_CREATED: Final = 201
 ORDERER: Final = "orderer"
@@ -105,6 +106,26 @@ class LocalNetwork:
         return PeerEndpoint.load(
             organisation.peer_address, organisation.tls_root, client.certificate, client.key
         )
+
+    def orderer_endpoint(self, organisation: LocalOrganisation) -> PeerEndpoint:
+        """Give where the orderer is asked, with an organisation's client certificate."""
+        client = organisation.end("client")
+        layout = self.layout
+        return PeerEndpoint.load(
+            layout.orderer_address, layout.orderers.tls_root, client.certificate, client.key
+        )
+
+    async def ended(self) -> None:
+        """Wait until a process of the network ends that nobody told to.
+
+        Raises:
+            FabricNodeFailed: which one did, with its last words.
+        """
+        while True:
+            for node in self.nodes.values():
+                if node.failed:
+                    node.check()
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def connection(
         self, organisation: LocalOrganisation, patience: CallPatience | None = None

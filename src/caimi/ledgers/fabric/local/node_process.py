@@ -43,6 +43,7 @@ class NodeProcess:
     def __init__(self, command: NodeCommand, process: asyncio.subprocess.Process) -> None:
         self.command = command
         self._process = process
+        self._told_to_end = False
 
     @classmethod
     async def start(cls, command: NodeCommand) -> NodeProcess:
@@ -77,6 +78,11 @@ class NodeProcess:
     def running(self) -> bool:
         return self._process.returncode is None
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended though nobody told it to."""
+        return not self.running and not self._told_to_end
+
     async def listening(self, *ports: int, seconds: float) -> None:
         """Wait until it listens on ports of loopback.
 
@@ -106,6 +112,7 @@ class NodeProcess:
 
     async def stop(self) -> None:
         """End it, politely first."""
+        self._told_to_end = True
         if not self.running:
             return
         self._process.terminate()
@@ -116,6 +123,7 @@ class NodeProcess:
 
     async def kill(self) -> None:
         """End it at whatever instruction it is."""
+        self._told_to_end = True
         if self.running:
             self._process.kill()
             await self._process.wait()

@@ -17,9 +17,19 @@ from caimi.errors.fabric import FabricIdentityInvalid
 from caimi.ledgers.fabric.msp.signing import check_signature, sign_message
 from caimi.ledgers.fabric.protos.msp.identities_pb2 import SerializedIdentity
 from caimi.ledgers.fabric.wire import read_message
+from caimi.line_text import one_line
 
 MAX_IDENTITY_BYTES: Final = 1 << 14
 MAX_CERTIFICATE_BYTES: Final = 1 << 13
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for certificates that are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ class MspIdentity:
 
     def __str__(self) -> str:
         """Name it for people."""
-        return f"{self.certificate.subject.rfc4514_string()} of {self.msp}"
+        return f"{one_line(self.certificate.subject.rfc4514_string())} of {one_line(self.msp)}"
 
 
 class MspSigner:
@@ -118,11 +128,20 @@ def read_certificate(pem: bytes) -> x509.Certificate:
             raise ValueError(f"it has {len(pem)} bytes")
         (certificate,) = x509.load_pem_x509_certificates(pem)
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+        _read_whole(certificate)
+    except _UNREADABLE as error:
         raise FabricIdentityInvalid(f"What should be a certificate is none: {error}.") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise FabricIdentityInvalid("A certificate is for another kind of key than P-256.")
     return certificate
+
+
+def _read_whole(certificate: x509.Certificate) -> None:
+    """Read what is else read only when it is asked for, where nobody expects an error."""
+    for name in (certificate.subject, certificate.issuer):
+        name.rfc4514_string()
+    _ = certificate.extensions, certificate.serial_number, certificate.signature_hash_algorithm
+    _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def read_key(pem: bytes) -> ec.EllipticCurvePrivateKey:

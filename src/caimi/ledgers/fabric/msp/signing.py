@@ -16,8 +16,8 @@ from caimi.errors.fabric import FabricSignatureInvalid
 
 ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order of P-256 (FIPS 186-4, D.1.2.3)."""
-MAX_SIGNATURE_BYTES: Final = 72
-"""Of a DER sequence of two integers of 33 bytes."""
+_SHOWN: Final = 72
+"""Bytes of a DER sequence of two integers of 33 bytes."""
 
 
 def sign_message(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
@@ -33,13 +33,11 @@ def check_signature(key: ec.EllipticCurvePublicKey, signature: bytes, message: b
         FabricSignatureInvalid: it is not that key's over this, or not in its one form.
     """
     try:
-        if len(signature) > MAX_SIGNATURE_BYTES:
-            raise ValueError
-        r, s = decode_dss_signature(signature)
-        if s > ORDER // 2 or encode_dss_signature(r, s) != signature:
+        _, s = decode_dss_signature(signature)  # takes DER alone
+        if s > ORDER // 2:
             raise ValueError
         key.verify(signature, message, ec.ECDSA(SHA256()))
     except (ValueError, InvalidSignature):
         raise FabricSignatureInvalid(
-            f"The signature {signature[:MAX_SIGNATURE_BYTES].hex()} is not valid for its message."
+            f"The signature {signature[:_SHOWN].hex()} is not valid for its message."
         ) from None

@@ -14,9 +14,10 @@ import grpc
 import grpc.aio
 from cryptography.hazmat.primitives import serialization
 
-from caimi.errors.fabric import FabricIdentityInvalid, FabricUnavailable
+from caimi.errors.fabric import FabricAnswerInvalid, FabricIdentityInvalid, FabricUnavailable
 from caimi.ledgers.fabric.msp.identity import read_certificate
 from caimi.ledgers.fabric.rpc.refusals import RefusedCall, is_gone, named_error, unreachable
+from caimi.ledgers.fabric.wire import read_message
 
 MAX_MESSAGE_BYTES: Final = 64 << 20
 """More than the largest block that orderers make by default (10 MB), with its endorsements."""
@@ -123,16 +124,16 @@ class PeerConnection:
         Raises:
             FabricUnavailable: the peer was not reached, or did not answer in time.
             FabricPeerNotTrusted: it shows another certificate than it should.
+            FabricAnswerInvalid: its answer is too large, or none.
             FabricError: it refuses, as `caimi.ledgers.fabric.rpc.refusals` tells them apart.
         """
         call = self._channel.unary_unary(
             method,
             request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=answer.FromString,  # type: ignore[attr-defined]
         )
         deadline = self.patience.answer if seconds is None else seconds
-        found: Answer = await self.retried(lambda: call(request, timeout=deadline))
-        return found
+        encoded = await self.retried(lambda: call(request, timeout=deadline))
+        return read_message(answer, encoded, FabricAnswerInvalid)
 
     async def retried(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Make a call, again and again while the peer cannot be reached, up to the patience."""
@@ -150,13 +151,12 @@ class PeerConnection:
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
-    def stream(self, method: str, answer: type[Any]) -> Any:  # noqa: ANN401 - a grpc call
-        """Begin a call with many questions and answers."""
+    def stream(self, method: str, seconds: float | None = None) -> Any:  # noqa: ANN401 - a grpc call
+        """Begin a call with many questions and answers, these as bytes, for so long at most."""
         return self._channel.stream_stream(
             method,
             request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=answer.FromString,
-        )()
+        )(timeout=seconds)
 
 
 def broken(address: str, error: grpc.aio.AioRpcError) -> Exception:

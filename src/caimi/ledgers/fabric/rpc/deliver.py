@@ -32,13 +32,47 @@ from caimi.ledgers.fabric.protos.orderer.ab_pb2 import (
 from caimi.ledgers.fabric.protos.peer.events_pb2 import DeliverResponse, FilteredBlock
 from caimi.ledgers.fabric.rpc.connection import PeerConnection, broken
 from caimi.ledgers.fabric.rpc.proposals import signed_envelope
+from caimi.ledgers.fabric.wire import read_message
 
 _FULL: Final = "/protos.Deliver/Deliver"
 _FILTERED: Final = "/protos.Deliver/DeliverFiltered"
 _NO_END: Final = 2**64 - 1
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
+_STEADY: Final = 1.0
 _NOT_NOW: Final = frozenset({NOT_FOUND, SERVICE_UNAVAILABLE})
+
+
+class _StreamRetries:
+    """When a stream that broke is begun again, and when that has been tried for long enough.
+
+    One that stood for a while has succeeded, if nothing came in it: there may be no new block for
+    hours.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        self._pause = _FIRST_PAUSE
+        self._failing: float | None = None
+        self._stands: float | None = None
+
+    def connected(self) -> None:
+        self._stands = time.monotonic()
+
+    def failed(self) -> float | None:
+        """Give how long to wait before the next; None where it is enough."""
+        now = time.monotonic()
+        if self._stands is not None and now - self._stands > _STEADY:
+            self.succeeded()
+        self._stands = None
+        if self._failing is None:
+            self._failing = now
+        pause = self._pause
+        self._pause = min(_LONGEST_PAUSE, 2 * pause)
+        return pause if now + pause - self._failing <= self._patience else None
 
 
 class BlockReader:
@@ -57,7 +91,7 @@ class BlockReader:
         """
         position = SeekPosition(newest=SeekNewest())
         seek = SeekInfo(start=position, stop=position, behavior=SeekInfo.FAIL_IF_NOT_READY)
-        async for answer in self._answers(_FULL, seek):
+        async for answer in self._answers(_FULL, seek, _StreamRetries(0)):
             return _full(answer)[1]
         raise FabricAnswerInvalid(f"{self._address} has no newest block.")
 
@@ -91,8 +125,8 @@ class BlockReader:
         self, method: str, start: int, stop: int | None
     ) -> AsyncIterator[tuple[int, Any]]:
         """Follow a stream, and begin it anew at the next block where it breaks."""
-        following, reached, pause = start, time.monotonic(), _FIRST_PAUSE
-        patience = self._connection.patience.reach
+        following = start
+        retries = _StreamRetries(self._connection.patience.reach)
         while stop is None or following <= stop:
             seek = SeekInfo(
                 start=_at(following),
@@ -100,27 +134,35 @@ class BlockReader:
                 behavior=SeekInfo.BLOCK_UNTIL_READY,
             )
             try:
-                async for answer in self._answers(method, seek):
+                async for answer in self._answers(method, seek, retries):
                     number, block = (_full if method == _FULL else _filtered)(answer)
                     if number != following:
                         raise FabricAnswerInvalid(
                             f"{self._address} gave block {number} in the place of {following}."
                         )
                     yield number, block
-                    following, reached, pause = number + 1, time.monotonic(), _FIRST_PAUSE
+                    following = number + 1
+                    retries.succeeded()
+                if stop is None or following <= stop:
+                    raise LedgerUnavailable(f"{self._address} ended its blocks at {following}.")
             except LedgerUnavailable:
-                if time.monotonic() + pause - reached > patience:
+                pause = retries.failed()
+                if pause is None:
                     raise
                 await asyncio.sleep(pause)
-                pause = min(_LONGEST_PAUSE, 2 * pause)
 
-    async def _answers(self, method: str, seek: SeekInfo) -> AsyncIterator[DeliverResponse]:
+    async def _answers(
+        self, method: str, seek: SeekInfo, retries: _StreamRetries
+    ) -> AsyncIterator[DeliverResponse]:
         """Ask once, and give the answers up to the status that ends them."""
-        call = self._connection.stream(method, DeliverResponse)
+        call = self._connection.stream(method)
         try:
+            await call.wait_for_connection()
+            retries.connected()
             await call.write(self._request(seek))
             await call.done_writing()
-            async for answer in call:
+            async for encoded in call:
+                answer = read_message(DeliverResponse, encoded, FabricAnswerInvalid)
                 if answer.WhichOneof("Type") != "status":
                     yield answer
                     continue

@@ -12,10 +12,11 @@ from typing import Final
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from caimi.errors.fabric import (
     FabricAccessDenied,
+    FabricAnswerInvalid,
     FabricChaincodeMissing,
     FabricChaincodeRefused,
     FabricChannelMissing,
@@ -40,24 +41,27 @@ _HANDSHAKE: Final = re.compile(
 )
 _CHAINCODE: Final = re.compile(r"chaincode response (?P<status>\d+), (?P<said>.*)", re.DOTALL)
 _PEERS: Final = re.compile(
-    r"no combination of peers|no endorsement combination|"
+    r"no combination of peers|no endorsement combination|code = (Unavailable|DeadlineExceeded) |"
     r"failed to select a set of endorsers"
 )
+_BUSY: Final = re.compile(r"exceeding concurrency limit")
+_LARGE: Final = re.compile(r"larger than max|message too large", re.IGNORECASE)
 _ORDERERS: Final = re.compile(r"no orderer|no broadcasters")
 _CHANNEL: Final = re.compile(
     r"failed to get config for channel|could not get last config for channel|"
     r"channel .* not found"
 )
 _WORDS: Final = (
+    (_CHAINCODE, FabricChaincodeRefused),  # first: what follows is anybody's words
     (re.compile(r"ProposalResponsePayloads do not match"), FabricEndorsersDisagree),
-    (_CHAINCODE, FabricChaincodeRefused),
     (
         re.compile(
             r"make sure the chaincode .* has been successfully defined|chaincode .* not found|"
             r"cannot retrieve package for chaincode|could not launch chaincode|"
             r"exists, but chaincode is not installed|connection to .* failed|"
             r"could not build chaincode|chaincode registration failed|"
-            r"chaincode stream terminated|no peers available to evaluate chaincode|"
+            r"chaincode stream terminated|timeout expired while executing transaction|"
+            r"no peers available to evaluate chaincode|"
             r"No metadata was found for chaincode"
         ),
         FabricChaincodeMissing,
@@ -132,6 +136,8 @@ def read_details(encoded: bytes) -> tuple[PeerDetail, ...]:
 
 def is_gone(refused: RefusedCall) -> bool:
     """Tell whether the peer, or every orderer, was not reached: the same may be asked again."""
+    if refused.code is grpc.StatusCode.RESOURCE_EXHAUSTED and _BUSY.search(refused.said):
+        return True
     if refused.code not in _GONE:
         return False
     if _ORDERERS.search(refused.said):
@@ -154,6 +160,8 @@ def named_error(refused: RefusedCall) -> LedgerError:
     where = f"{refused.address}: {refused.shown()}"
     if is_gone(refused):
         return unreachable(refused)
+    if refused.code is grpc.StatusCode.RESOURCE_EXHAUSTED and _LARGE.search(refused.said):
+        return FabricAnswerInvalid(where)
     for pattern, error in _WORDS:
         for text in refused.texts:
             if (found := pattern.search(text)) is not None:

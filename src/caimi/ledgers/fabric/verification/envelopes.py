@@ -33,7 +33,6 @@ from caimi.ledgers.fabric.protos.peer.transaction_pb2 import ChaincodeActionPayl
 from caimi.ledgers.fabric.wire import read_message
 
 _MAX_ENDORSEMENTS: Final = 256
-_DONE: Final = range(200, 400)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,27 +14,30 @@ from caimi.errors import CaimiError
 from caimi.errors.fabric import (
     FabricAnswerInvalid,
     FabricIdentityExpired,
+    FabricIdentityUnknown,
     FabricPolicyNotMet,
     FabricSignatureInvalid,
 )
+from caimi.ledgers.fabric.local.authorities import LocalAuthority
 from caimi.ledgers.fabric.msp.membership import MspRole
 from caimi.ledgers.fabric.protos.common.common_pb2 import Envelope
-from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT
+from caimi.ledgers.fabric.protos.common.policies_pb2 import (
+    SignaturePolicy,
+    SignaturePolicyEnvelope,
+)
+from caimi.ledgers.fabric.protos.msp.msp_principal_pb2 import MSPPrincipal, MSPRole
 from caimi.ledgers.fabric.verification.envelopes import (
     StateWrite,
     read_envelope,
     read_outcome,
 )
+from caimi.ledgers.fabric.verification.policies import SignatureTree
+from caimi.ledgers.fabric.verification.transactions import check_transaction
 
 
 def endorse_check(paper: PaperChannel, envelope: bytes, at: datetime | None = None) -> None:  # noqa: F811
-    """Check all that a reader checks of a transaction under the channel's own policy."""
-    signed = read_envelope(envelope)
-    configuration = paper.begin().configuration
-    configuration.member(signed.check_creator(), at)
-    outcome = read_outcome(signed)
-    peers = [configuration.member(each, at) for each in outcome.check_endorsements()]
-    configuration.require(ENDORSEMENT, peers, "The transaction")
+    """Check a transaction under the channel's own policy."""
+    check_transaction(read_envelope(envelope), paper.begin().configuration, at=at)
 
 
 def test_what_a_transaction_does_is_read(paper: PaperChannel):  # noqa: F811
@@ -56,6 +59,38 @@ def test_one_organisations_two_signatures_are_one(paper: PaperChannel):  # noqa:
     envelope = paper.transaction(endorsers=[paper.peers[0]] * 2).envelope()
     with pytest.raises(FabricPolicyNotMet):
         endorse_check(paper, envelope)
+
+
+def test_a_chaincodes_own_policy_counts_in_the_place_of_the_channels(paper: PaperChannel):  # noqa: F811
+    peer = MSPRole(msp_identifier="Org2MSP", role=MSPRole.PEER).SerializeToString()
+    envelope = SignaturePolicyEnvelope(
+        rule=SignaturePolicy(signed_by=0), identities=[MSPPrincipal(principal=peer)]
+    )
+    policy = SignatureTree.read(envelope.SerializeToString())
+    configuration = paper.begin().configuration
+    one, two = (
+        read_envelope(paper.transaction(endorsers=[each]).envelope()) for each in paper.peers
+    )
+    (endorser,) = check_transaction(two, configuration, policy).endorsers
+    assert endorser.identity.msp == "Org2MSP"
+    with pytest.raises(FabricPolicyNotMet):
+        check_transaction(one, configuration, policy)
+
+
+def test_another_channels_transaction_is_refused(paper: PaperChannel):  # noqa: F811
+    with pytest.raises(FabricAnswerInvalid, match="is on elsewhere"):
+        endorse_check(paper, paper.transaction(channel="elsewhere").envelope())
+
+
+def test_a_creator_that_is_no_member_is_refused(paper: PaperChannel):  # noqa: F811
+    eve = signer_of(LocalAuthority.create("EveMSP", "ca"), "EveMSP", MspRole.CLIENT)
+    with pytest.raises(FabricIdentityUnknown):
+        endorse_check(paper, paper.transaction(creator=eve).envelope())
+
+
+def test_a_configuration_is_no_transaction(paper: PaperChannel):  # noqa: F811
+    with pytest.raises(FabricAnswerInvalid, match="is no transaction"):
+        endorse_check(paper, paper.configuration())
 
 
 def test_a_user_endorses_nothing(paper: PaperChannel):  # noqa: F811
@@ -91,6 +126,14 @@ def test_who_did_not_sign_is_not_the_creator(paper: PaperChannel):  # noqa: F811
     envelope.signature = paper.peers[0].sign(envelope.payload)
     with pytest.raises(FabricSignatureInvalid):
         endorse_check(paper, envelope.SerializeToString())
+
+
+def test_endorsements_are_as_many_as_may_be_and_no_more(paper: PaperChannel):  # noqa: F811
+    endorse_check(paper, paper.transaction(endorsers=paper.peers * 128).envelope())
+    with pytest.raises(FabricAnswerInvalid, match="too many endorsements"):
+        endorse_check(
+            paper, paper.transaction(endorsers=[*paper.peers * 128, paper.peers[0]]).envelope()
+        )
 
 
 @given(st.integers(0, 2**32), st.integers(1, 255))

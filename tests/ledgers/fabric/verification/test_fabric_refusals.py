@@ -8,6 +8,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 from caimi.errors.fabric import (
     FabricAccessDenied,
+    FabricAnswerInvalid,
     FabricChaincodeMissing,
     FabricChaincodeRefused,
     FabricChannelMissing,
@@ -28,6 +29,7 @@ from caimi.ledgers.fabric.rpc.refusals import (
 )
 
 ABORTED, GONE = grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE
+FULL = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,10 @@ ABORTED, GONE = grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE
         (ABORTED, "no combination of peers can be derived", FabricPeersMissing),
         (ABORTED, "something else", FabricRefused),
         (GONE, "no orderers could successfully process transaction", FabricUnavailable),
+        (FULL, "Received message larger than max (1 vs. 0)", FabricAnswerInvalid),
+        (FULL, "too many requests, exceeding concurrency limit (500)", FabricUnavailable),
+        (ABORTED, "rpc error: code = Unavailable desc = connection error", FabricPeersMissing),
+        (ABORTED, "timeout expired while executing transaction", FabricChaincodeMissing),
         (ABORTED, "error sending: chaincode stream terminated", FabricChaincodeMissing),
         (GONE, "failed to connect to all addresses", FabricUnavailable),
         (GONE, "Ssl handshake failed: CERTIFICATE_VERIFY_FAILED", FabricPeerNotTrusted),
@@ -63,6 +69,21 @@ def test_the_peers_own_words_count_more_than_the_gateways():
     assert isinstance(error, FabricChaincodeRefused)
     assert error.said == "not today"
     assert "OneMSP (peer:2)" in error.what
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ProposalResponsePayloads do not match",
+        "access denied",
+        "no combination of peers",
+        "no orderer",
+    ],
+)
+def test_a_contracts_words_are_not_taken_for_fabrics(words: str):
+    details = (PeerDetail("peer:2", "OneMSP", f"chaincode response 500, {words}"),)
+    refused = RefusedCall("peer:1", ABORTED, "failed to endorse transaction", details)
+    assert type(named_error(refused)) is FabricChaincodeRefused
 
 
 def test_words_are_one_line_and_bounded():

@@ -20,7 +20,7 @@ from caimi.ledgers.fabric.verification.envelopes import (
 )
 
 RECORDED = json.loads(
-    (Path(__file__).parents[3] / "contracts" / "vectors" / "fabric.json").read_text()
+    (Path(__file__).parents[4] / "contracts" / "vectors" / "fabric.json").read_text()
 )
 BLOCKS = [base64.b64decode(block) for block in RECORDED["blocks"]]
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -26,7 +31,14 @@ from caimi.errors.fabric import (
     FabricSignatureInvalid,
 )
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
-from caimi.ledgers.fabric.msp.identity import MspIdentity, MspSigner, read_certificate, read_key
+from caimi.ledgers.fabric.msp.identity import (
+    MAX_CERTIFICATE_BYTES,
+    MAX_IDENTITY_BYTES,
+    MspIdentity,
+    MspSigner,
+    read_certificate,
+    read_key,
+)
 from caimi.ledgers.fabric.msp.membership import Membership, MspRole
 from caimi.ledgers.fabric.msp.signing import ORDER, check_signature, sign_message
 from caimi.ledgers.fabric.protos.msp.identities_pb2 import SerializedIdentity
@@ -227,6 +239,34 @@ def test_a_signature_has_one_form():
         check_signature(KEY.public_key(), sign_message(KEY, b"message") + b"\0", b"message")
 
 
+@pytest.mark.parametrize(("s", "taken"), [(ORDER // 2, True), (ORDER // 2 + 1, False)])
+def test_the_lower_half_ends_at_half_of_the_order(s: int, taken: bool):
+    """A key for which a signature with this very s is valid: d = (s k - z) / r, with k = 1."""
+    r = ec.derive_private_key(1, ec.SECP256R1()).public_key().public_numbers().x % ORDER
+    z = int.from_bytes(hashlib.sha256(b"message").digest())
+    key = ec.derive_private_key((s - z) * pow(r, -1, ORDER) % ORDER, ec.SECP256R1()).public_key()
+    signature = encode_dss_signature(r, s)
+    key.verify(signature, b"message", ec.ECDSA(SHA256()))
+    with contextlib.nullcontext() if taken else pytest.raises(FabricSignatureInvalid):
+        check_signature(key, signature, b"message")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda der: der + b"\0",
+        lambda der: b"\x30\x81" + der[1:],  # a length in two bytes
+        lambda der: der[:1] + bytes([der[1] + 1, 2, der[3] + 1, 0]) + der[4:],  # a leading zero
+    ],
+)
+def test_a_signature_is_in_der_alone(change: Callable[[bytes], bytes]):
+    signature = b""
+    while len(signature) != 70:  # neither number begins with a high bit
+        signature = sign_message(KEY, b"message")
+    with pytest.raises(FabricSignatureInvalid):
+        check_signature(KEY.public_key(), change(signature), b"message")
+
+
 def test_certificates_are_signed_in_the_form_that_fabric_takes():
     for _ in range(8):
         pem = AUTHORITY.member("somebody", MspRole.PEER).pem
@@ -237,3 +277,84 @@ def test_a_certificate_that_says_two_roles_says_none():
     both = replace(membership(), roles=(("client", MspRole.CLIENT), ("client", MspRole.PEER)))
     with pytest.raises(FabricIdentityInvalid):
         both.check(identity(), NOW)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_damaged_certificate_is_refused_or_readable(where: int, mask: int):
+    """Whoever asks for a part of a certificate that was taken gets it."""
+    der = bytearray(_PEER.public_bytes(serialization.Encoding.DER))
+    der[where % len(der)] ^= mask
+    pem = (
+        b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(der) + b"\n-----END CERTIFICATE-----\n"
+    )
+    try:
+        found = MspIdentity.of(MSP, pem)
+    except FabricIdentityInvalid:
+        return
+    assert str(found).isprintable()
+    with contextlib.suppress(FabricIdentityInvalid, FabricIdentityUnknown, FabricIdentityExpired):
+        membership().check(found, NOW)
+
+
+_PEER = read_certificate(AUTHORITY.member("peer", MspRole.PEER).pem)
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 5, NOW, NOW)
+    return builder.sign(key, SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def test_another_curves_certificate_is_refused():
+    MspIdentity.of(MSP, _self_signed(ec.generate_private_key(ec.SECP256R1())))
+    with pytest.raises(FabricIdentityInvalid, match="another kind of key"):
+        MspIdentity.of(MSP, _self_signed(ec.generate_private_key(ec.SECP384R1())))
+
+
+def padded(pem: bytes, size: int) -> bytes:
+    return pem + b"\n" * (size - len(pem))
+
+
+def test_a_certificate_is_as_long_as_it_may_be_and_no_longer():
+    read_certificate(padded(AUTHORITY.pem, MAX_CERTIFICATE_BYTES))
+    with pytest.raises(FabricIdentityInvalid):
+        read_certificate(padded(AUTHORITY.pem, MAX_CERTIFICATE_BYTES + 1))
+
+
+def test_an_identity_is_as_long_as_it_may_be_and_no_longer():
+    pem = AUTHORITY.pem
+    around = len(SerializedIdentity(mspid="M" * 9_000, id_bytes=pem).SerializeToString()) - 9_000
+    most = MAX_IDENTITY_BYTES - around
+    longest = SerializedIdentity(mspid="M" * most, id_bytes=pem).SerializeToString()
+    assert len(longest) == MAX_IDENTITY_BYTES
+    MspIdentity.read(longest)
+    longer = SerializedIdentity(mspid="M" * (most + 1), id_bytes=pem).SerializeToString()
+    with pytest.raises(FabricIdentityInvalid, match="has 16385 bytes"):
+        MspIdentity.read(longer)
+
+
+def test_files_of_a_signer_are_read_within_bounds(tmp_path: Path):
+    keyed = AUTHORITY.member("somebody", MspRole.CLIENT)
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.write_bytes(padded(keyed.pem, MAX_CERTIFICATE_BYTES))
+    key.write_bytes(keyed.key_pem)
+    assert MspSigner.load(MSP, certificate, key).identity.msp == MSP
+    certificate.write_bytes(padded(keyed.pem, MAX_CERTIFICATE_BYTES + 1))
+    with pytest.raises(FabricIdentityInvalid, match="is longer than"):
+        MspSigner.load(MSP, certificate, key)
+    with pytest.raises(FabricIdentityInvalid, match="cannot be read"):
+        MspSigner.load(MSP, tmp_path / "nothing", key)
+
+
+def test_a_membership_is_as_large_as_it_may_be_and_no_larger():
+    membership(intermediate_certs=[AUTHORITY.pem] * 99)
+    with pytest.raises(FabricConfigurationInvalid, match="too many authorities"):
+        membership(intermediate_certs=[AUTHORITY.pem] * 100)
+    nothing = AUTHORITY.revoke()
+    membership(revocation_list=[nothing] * 100)
+    with pytest.raises(FabricConfigurationInvalid, match="too much"):
+        membership(revocation_list=[nothing] * 101)
+    with pytest.raises(FabricConfigurationInvalid, match="too much"):
+        membership(revocation_list=[bytes(1 << 21)] * 2 + [b"1"])
+    with pytest.raises(FabricConfigurationInvalid, match="cannot be read"):
+        membership(revocation_list=[bytes(1 << 21)] * 2)

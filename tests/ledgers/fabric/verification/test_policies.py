@@ -128,6 +128,15 @@ def test_a_policy_that_is_too_deep_is_refused():
         tree(rule, role(ONE))
 
 
+def test_a_policy_is_as_deep_and_wide_as_it_may_be():
+    rule = by(0)
+    for _ in range(8):
+        rule = among(1, rule)
+    assert tree(rule, role(ONE)).fulfilled([PEERS[ONE]])
+    wide = tree(among(1, *[by(0)] * 500), *[role(ONE)] * 500)
+    assert wide.fulfilled([PEERS[ONE]])
+
+
 def test_another_version_is_refused():
     with pytest.raises(FabricConfigurationInvalid):
         tree(by(0), role(ONE), version=1)

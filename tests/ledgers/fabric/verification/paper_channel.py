@@ -161,7 +161,7 @@ class PaperChannel:
 
     def block(
         self,
-        entries: Sequence[bytes] = (),
+        entries: Sequence[bytes] | None = None,
         after: bytes | None = None,
         *,
         signers: Sequence[MspSigner] | None = None,
@@ -172,7 +172,7 @@ class PaperChannel:
     ) -> bytes:
         """Make the block after another, by default after the first."""
         before = self.genesis if after is None else after
-        data = list(entries) or [self.transaction().envelope()]
+        data = [self.transaction().envelope()] if entries is None else list(entries)
         if number is None:
             number = Block.FromString(before).header.number + 1
         if previous is None:
@@ -201,14 +201,17 @@ class PaperChannel:
         )
 
     def configuration(
-        self, change: Callable[[Any], None] = lambda _: None, sequence: int = 1
+        self,
+        change: Callable[[Any], None] = lambda _: None,
+        sequence: int = 1,
+        channel: str | None = None,
     ) -> bytes:
         """Give the envelope of a changed configuration, which `change` gets as a ConfigGroup."""
         first = Envelope.FromString(Block.FromString(self.genesis).data.data[0])
         config = ConfigEnvelope.FromString(Payload.FromString(first.payload).data)
         config.config.sequence = sequence
         change(config.config.channel_group)
-        channel_header = ChannelHeader(type=CONFIG, channel_id=self.layout.channel)
+        channel_header = ChannelHeader(type=CONFIG, channel_id=channel or self.layout.channel)
         signature_header = SignatureHeader(creator=self.orderer.encoded, nonce=fresh_nonce())
         return sealed(
             self.orderer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,10 @@ from caimi.errors.fabric import (
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
 from caimi.ledgers.fabric.msp.membership import MspRole
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block, Envelope, Metadata
+from caimi.ledgers.fabric.protos.common.configuration_pb2 import (
+    BlockDataHashingStructure,
+    HashingAlgorithm,
+)
 from caimi.ledgers.fabric.verification.chain import ChannelChain, check_agreement
 
 
@@ -50,6 +55,22 @@ def test_the_first_block_is_the_one_that_the_name_vouches_for(paper: PaperChanne
         ChannelChain.begin(paper.name, paper.block())
     with pytest.raises(FabricAnswerInvalid):
         ChannelChain.begin(paper.name, b"")
+
+
+@pytest.mark.parametrize(("field", "value"), [("number", 5), ("previous_hash", bytes(32))])
+def test_a_first_block_is_first(paper: PaperChannel, field: str, value: object):
+    block = Block.FromString(paper.genesis)
+    setattr(block.header, field, value)
+    with pytest.raises(FabricAnswerInvalid, match="first block is none"):
+        ChannelChain.begin(paper.name, block.SerializeToString())
+
+
+def test_a_first_block_has_one_entry(paper: PaperChannel):
+    """An empty one more leaves the hash as it is."""
+    block = Block.FromString(paper.genesis)
+    block.data.data.append(b"")
+    with pytest.raises(FabricAnswerInvalid, match="first block is none"):
+        ChannelChain.begin(paper.name, block.SerializeToString())
 
 
 def test_a_first_block_with_other_data_is_refused(paper: PaperChannel, tmp_path: Path):
@@ -87,10 +108,8 @@ def test_other_data_than_the_headers_is_refused(paper: PaperChannel):
 
 
 def test_a_block_without_entries_is_refused(paper: PaperChannel):
-    block = Block.FromString(paper.block())
-    del block.data.data[:]
-    with pytest.raises(FabricAnswerInvalid):
-        paper.begin().accept(block.SerializeToString())
+    with pytest.raises(FabricAnswerInvalid, match="other data"):
+        paper.begin().accept(paper.block([]))
 
 
 def test_two_entries_are_not_taken_for_one(paper: PaperChannel):
@@ -161,6 +180,81 @@ def test_one_valid_signature_does_not_excuse_another(paper: PaperChannel):
         paper.begin().accept(block.SerializeToString())
 
 
+def test_signatures_are_as_many_as_may_be_and_no_more(paper: PaperChannel):
+    paper.begin().accept(paper.block(signers=[paper.orderer] * 256))
+    with pytest.raises(FabricAnswerInvalid, match="too many signatures"):
+        paper.begin().accept(paper.block(signers=[paper.orderer] * 257))
+
+
+@pytest.mark.parametrize("part", ["Orderer", "Application"])
+def test_organisations_are_as_many_as_may_be_and_no_more(paper: PaperChannel, part: str):
+    def many(count: int) -> bytes:
+        def change(group: Any) -> None:
+            organisations = group.groups[part].groups
+            one = next(iter(organisations.values()))
+            for at in range(count - len(organisations)):
+                organisations[f"more-{at}"].CopyFrom(one)
+
+        return paper.block([paper.configuration(change)], configured_at=1)
+
+    paper.begin().accept(many(500))
+    with pytest.raises(FabricConfigurationInvalid, match="too many organisations"):
+        paper.begin().accept(many(501))
+
+
+def test_two_organisations_of_one_name_are_refused(paper: PaperChannel):
+    first = paper.layout.organisations[0].msp
+    change = change_membership("Application", "Org2MSP", lambda own: setattr(own, "name", first))
+    with pytest.raises(FabricConfigurationInvalid, match="Two organisations"):
+        paper.begin().accept(paper.block([paper.configuration(change)], configured_at=1))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("HashingAlgorithm", HashingAlgorithm(name="SHAKE256")),
+        ("BlockDataHashingStructure", BlockDataHashingStructure(width=2)),
+    ],
+)
+def test_another_way_of_hashing_is_refused(paper: PaperChannel, value: str, said: Any):
+    def change(group: Any) -> None:
+        group.values[value].value = said.SerializeToString()
+
+    with pytest.raises(FabricConfigurationInvalid, match="hashes its blocks"):
+        paper.begin().accept(paper.block([paper.configuration(change)], configured_at=1))
+
+
+def test_a_configuration_that_is_too_deep_is_refused(paper: PaperChannel):
+    def change(group: Any) -> None:
+        for at in range(6):
+            group = group.groups[f"deep-{at}"]
+
+    with pytest.raises(FabricConfigurationInvalid, match="too deep"):
+        paper.begin().accept(paper.block([paper.configuration(change)], configured_at=1))
+
+
+def test_a_policy_that_is_not_there_is_named(paper: PaperChannel):
+    configuration = paper.begin().configuration
+    for path in ("/Channel/Nothing/Writers", "/Channel/Orderer/Nothing"):
+        with pytest.raises(FabricConfigurationInvalid, match="no policy"):
+            configuration.require(path, [], "It")
+
+
+def test_headers_have_hashes_of_one_length(paper: PaperChannel):
+    for field in ("previous_hash", "data_hash"):
+        block = Block.FromString(paper.block())
+        setattr(block.header, field, bytes(31))
+        with pytest.raises(FabricAnswerInvalid, match="another length"):
+            paper.begin().accept(block.SerializeToString())
+
+
+def test_a_block_without_its_metadata_is_refused(paper: PaperChannel):
+    block = Block.FromString(paper.block())
+    del block.metadata.metadata[:]
+    with pytest.raises(FabricAnswerInvalid, match="lacks metadata"):
+        paper.begin().accept(block.SerializeToString())
+
+
 def test_an_orderer_whose_time_is_over_is_refused_where_the_time_is_known(paper: PaperChannel):
     orderers = paper.layout.orderers
     late = signer_of(paper.authority(), orderers.msp, MspRole.ORDERER, lasts=LONG_AGO)
@@ -208,6 +302,12 @@ def test_a_block_names_the_configuration_before_it(paper: PaperChannel):
 @pytest.mark.parametrize("sequence", [0])
 def test_a_configuration_does_not_go_back(paper: PaperChannel, sequence: int):
     block = paper.block([paper.configuration(sequence=sequence)], configured_at=1)
+    with pytest.raises(FabricAnswerInvalid, match="does not follow"):
+        paper.begin().accept(block)
+
+
+def test_another_channels_configuration_is_refused(paper: PaperChannel):
+    block = paper.block([paper.configuration(channel="elsewhere")], configured_at=1)
     with pytest.raises(FabricAnswerInvalid, match="does not follow"):
         paper.begin().accept(block)
 

@@ -1,0 +1,48 @@
+"""A channel's blocks as peers of several organisations show them, checked and compared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from datetime import UTC, datetime
+from typing import Protocol
+
+from caimi.ledgers.fabric.verification.chain import ChannelChain, check_agreement
+
+
+class BlockSource(Protocol):
+    """One peer's blocks; `BlockReader` is one."""
+
+    def blocks(self, start: int, stop: int | None = None) -> AsyncIterator[bytes]:
+        """Give blocks from a number on, serialized, with a `stop` up to that."""
+
+
+async def agreed_blocks(
+    sources: Sequence[BlockSource], chain: ChannelChain, stop: int | None = None
+) -> AsyncIterator[ChannelChain]:
+    """Give how far the channel is checked after each block, as soon as all sources show it.
+
+    One that lags is waited for. Certificates of orderers must be valid now: who begins with blocks
+    that are older than a certificate accepts those by `ChannelChain.accept` without a time.
+
+    Raises:
+        FabricPeersDisagree: they judge a transaction differently.
+        FabricForked: they show different blocks, or one does not follow the last.
+        FabricUnavailable: one was not reached for as long as its patience is.
+        FabricError: a block is not what orderers signed, as `ChannelChain.accept`.
+    """
+    start = chain.head.number + 1
+    async with AsyncExitStack() as stack:
+        streams = [
+            await stack.enter_async_context(aclosing(each.blocks(start, stop)))  # type: ignore[type-var]
+            for each in sources
+        ]
+        while stop is None or chain.head.number < stop:
+            blocks = await asyncio.gather(*(anext(stream) for stream in streams))
+            now = datetime.now(UTC)
+            first, *others = (chain.accept(block, now) for block in blocks)
+            for other in others:
+                check_agreement(first.head, other.head)
+            chain = first
+            yield chain
