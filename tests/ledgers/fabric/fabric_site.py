@@ -141,7 +141,7 @@ class FabricSite:
         return key
 
     async def advance(self, seconds: int = 0, blocks: int = 1) -> None:
-        """Move both organisations' clocks, and make blocks of ticks, which are five seconds each."""
+        """Move both organisations' clocks, and make blocks of ticks, each five seconds."""
         self.shift += seconds
         there = self.open()
         machine = there.machine

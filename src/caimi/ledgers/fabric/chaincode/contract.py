@@ -23,8 +23,9 @@ from caimi.contracts.identifiers import Account
 from caimi.contracts.state import Overlay
 from caimi.errors.fabric import ChaincodeRefusal
 from caimi.errors.ledgers import CallInvalid
+from caimi.ledgers.fabric.chaincode.contract_state import ContractState
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
-from caimi.ledgers.fabric.keys import CLOCK, LEDGER, act_name, kept, state_name, value_of
+from caimi.ledgers.fabric.keys import CLOCK, LEDGER, act_name, kept
 from caimi.ledgers.fabric.telling import EVENT, ToldAct, encode_told
 from caimi.ledgers.machine.calls import SignedAct, decode_act
 from caimi.ledgers.machine.rules import ActRules
@@ -82,7 +83,7 @@ class Chaincode:
         if stub.get(LEDGER) is not None:
             raise ChaincodeRefusal("The ledger was founded before.")
         stub.put(LEDGER, self.rules.ledger.encode())
-        frame = Overlay(_PeerState(stub))
+        frame = Overlay(ContractState(stub))
         first = Execution(frame, 0, _time(stub), Account(self.administrator))
         self.rules.contracts.found(first, first.caller, Account(self.guardian))
         frame.commit()
@@ -101,7 +102,7 @@ class Chaincode:
         if stub.get(LEDGER) != self.rules.ledger.encode():
             raise ChaincodeRefusal(f"{self.rules.ledger} was not founded here.")
         time = _time(stub)
-        frame = Overlay(_PeerState(stub))
+        frame = Overlay(ContractState(stub))
         told: dict[str, ToldAct] = {}
         statuses: list[tuple[str, str]] = []
         for raw in raws:
@@ -131,23 +132,6 @@ class Chaincode:
         signed = decode_act(raw, self.rules.accounts)
         self.rules.admit(signed, time)
         return signed
-
-
-class _PeerState:
-    """The contracts' state as a peer keeps it (port `State`)."""
-
-    def __init__(self, stub: ChaincodeStub) -> None:
-        self._stub = stub
-
-    def get(self, key: bytes) -> bytes | None:
-        found = self._stub.get(state_name(key))
-        return None if found is None else value_of(found)
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self._stub.put(state_name(key), kept(value))
-
-    def delete(self, key: bytes) -> None:
-        self._stub.delete(state_name(key))
 
 
 def _time(stub: ChaincodeStub) -> int:
