@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from copied_acts import count_acts
+
 from caimi.ledgers.fabric.chaincode.program import ChaincodeTerms
 from caimi.ledgers.fabric.channel import Committed
 from caimi.ledgers.fabric.lifecycle.definitions import ChaincodeDefinition
@@ -102,10 +104,14 @@ class FabricSite:
 
     def machine(self, channel: PeerChannel, depth: int = 0) -> FabricMachine:
         self.opened += 1
-        copy = self.folder / f"copy-{self.opened}.sqlite"
         return FabricMachine(
-            self.id, channel, copy, accounting=self.accounting, depth=depth, now=self.now
+            self.id, channel, self.copy, accounting=self.accounting, depth=depth, now=self.now
         )
+
+    @property
+    def copy(self) -> Path:
+        """Where the machine that was made last has its copy."""
+        return self.folder / f"copy-{self.opened}.sqlite"
 
     def open(self, patience: float = 20.0) -> MachineLedger:
         return MachineLedger(self.machine(self.channel()), patience=patience)
@@ -160,12 +166,12 @@ class FabricSite:
 
     async def sent(self, who: Signer) -> int:
         there = self.open()
+        copy = self.copy
         machine = there.machine
         assert isinstance(machine, FabricMachine)
         await machine.refresh()
-        count = machine._replica.tables.count(who.account)
         await there.aclose()
-        return count
+        return count_acts(copy, who)
 
     async def add_client(self, of: Ledger, committee: Committee) -> str:
         return await MachineAdministered(self.open(), self.admin).add_client(of, committee)
