@@ -8,7 +8,7 @@ answer differently make no transaction, and each has a clock of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from caimi.errors.fabric import ChaincodeRefusal, FabricChaincodeRefused, FabricEndorsersDisagree
@@ -23,9 +23,7 @@ from caimi.ledgers.fabric.channel import (
     ValidTransaction,
     Write,
 )
-from caimi.ledgers.fabric.setup import AccountingTerms, LedgerSetup
 from caimi.ledgers.fabric.telling import EVENT
-from caimi.ledgers.port import LedgerId
 
 Version = tuple[int, int]
 
@@ -58,17 +56,6 @@ class Simulation:
         assert event == EVENT
         assert self.event is None, "a transaction has one event"
         self.event = payload
-
-
-def chaincode_of(
-    ledger: LedgerId,
-    administrator: bytes,
-    guardian: bytes,
-    clock: Callable[[], int],
-    accounting: AccountingTerms | None = None,
-) -> Chaincode:
-    """Set an organisation's chaincode up."""
-    return Chaincode(LedgerSetup(ledger, accounting).rules, administrator, guardian, clock)
 
 
 @dataclass
