@@ -112,6 +112,8 @@ class FoundingTerms:
             if len(data) > MAX_BYTES:
                 raise ValueError(f"it is longer than {MAX_BYTES} bytes")
             return cls._checked(tomllib.loads(data.decode()))
+        except FabricTermsInvalid as error:
+            raise FabricTermsInvalid(f"{file}: {error.what}") from error
         except (OSError, ValueError, RecursionError) as error:
             raise FabricTermsInvalid(f"{file} does not say terms: {said_of(error)}.") from error
 
