@@ -19,7 +19,7 @@ from caimi.errors.ledgers import (
     WrongLedger,
 )
 from caimi.ledgers.fabric.batching import ActBatches
-from caimi.ledgers.fabric.channel import Channel, Conflict
+from caimi.ledgers.fabric.channel import Channel, TransactionConflict
 from caimi.ledgers.fabric.replica import Replica
 from caimi.ledgers.fabric.setup import LedgerSetup
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
@@ -200,7 +200,7 @@ class FabricMachine(Machine):
         """
         await self.refresh()
         if self._now() - self.clock > STALE_SECONDS:
-            with suppress(Conflict, FabricChaincodeRefused):
+            with suppress(TransactionConflict, FabricChaincodeRefused):
                 await self.tick(int(self._now()))
             await self.refresh()
 
