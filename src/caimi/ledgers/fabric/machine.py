@@ -19,6 +19,7 @@ from caimi.errors.ledgers import (
     WrongLedger,
 )
 from caimi.ledgers.fabric.batching import ActBatches
+from caimi.ledgers.fabric.chaincode.contract import TICK_SECONDS
 from caimi.ledgers.fabric.channel import Channel, TransactionConflict
 from caimi.ledgers.fabric.replica import Replica
 from caimi.ledgers.fabric.setup import LedgerSetup
@@ -194,14 +195,32 @@ class FabricMachine(Machine):
     # --- writing --------------------------------------------------------------------------------
 
     async def ready(self) -> None:
-        """Move the ledger's clock where it is far behind, since acts are dated and lapse by it.
+        """Move the ledger's clock where it is far behind, since acts are dated and lapse by it."""
+        await self._move_clock(STALE_SECONDS)
 
-        An organisation whose clock is behind refuses; then the clock stays as it is.
+    @property
+    def standing_clock(self) -> FabricMachine:
+        """Blocks come when somebody writes, and time with them."""
+        return self
+
+    @property
+    def present(self) -> int:
+        """What time it is here."""
+        return int(self._now())
+
+    async def move(self) -> None:
+        """Move the ledger's clock; see `StandingClock.move`."""
+        await self._move_clock(TICK_SECONDS)
+
+    async def _move_clock(self, behind: int) -> None:
+        """Move it where it is so far behind.
+
+        An organisation whose clock is behind refuses; then the ledger's stays as it is.
         """
         await self.refresh()
-        if self._now() - self.clock > STALE_SECONDS:
+        if self.present - self.clock >= behind:
             with suppress(TransactionConflict, FabricChaincodeRefused):
-                await self.tick(int(self._now()))
+                await self.tick(self.present)
             await self.refresh()
 
     async def tick(self, seconds: int) -> None:
