@@ -266,3 +266,19 @@ class FabricChannelMissing(FabricRefused):
     code = "CAIMI-F029"
     why = "The channel has another name, or the peer was never joined to it."
     next_step = "Correct the channel's name in caimi.toml, or join the peer to it."
+
+
+class FabricTermsInvalid(FabricError):
+    """What should be a ledger's founding terms is none."""
+
+    code = "CAIMI-F055"
+    why = "Terms name the ledger, two of its accounts and, if there is one, its accounting asset."
+    next_step = "Write them with `caimi fabric terms`, and give all organisations the same file."
+
+
+class FabricTermsDiffer(FabricError):
+    """A ledger has another accounting asset than the configuration says."""
+
+    code = "CAIMI-F056"
+    why = "A ledger's terms never change, so one of the two is meant for another channel."
+    next_step = "Make the ledger's section say what the ledger does."

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from copied_acts import count_acts
 
-from caimi.ledgers.fabric.chaincode.program import ChaincodeTerms
 from caimi.ledgers.fabric.channel import Committed
 from caimi.ledgers.fabric.lifecycle.definitions import ChaincodeDefinition
 from caimi.ledgers.fabric.local.chaincodes import LocalChaincode, put_on_channel
@@ -24,7 +23,7 @@ from caimi.ledgers.fabric.machine import FabricMachine
 from caimi.ledgers.fabric.peer_channel import PeerChannel
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
-from caimi.ledgers.fabric.setup import AccountingTerms
+from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.fabric.verification.headers import header_hash, ledger_name
 from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.coins import MachineCoins
@@ -200,12 +199,16 @@ def fabric_site(folder: Path, *, with_asset: bool) -> Iterator[FabricSite]:
         genesis = Block.FromString(network.layout.genesis.read_bytes())
         ledger = LedgerId(ledger_name(header_hash(0, b"", genesis.header.data_hash)))
         admin, issuer = Ed25519Key(), Ed25519Key() if with_asset else None
-        accounting = None if issuer is None else AccountingTerms(issuer.account, "EUR", 2)
+        accounting = None
+        if issuer is not None:
+            accounting = AccountingTerms(issuer=issuer.account.decode(), symbol="EUR", decimals=2)
         who = admin.account.decode()
-        terms = ChaincodeTerms(ledger, who, who, accounting)
+        terms = FoundingTerms(ledger, who, who, accounting)
+        agreed = folder / "terms.toml"
+        agreed.write_text(terms.text())
         ahead = folder / "ahead"
         ahead.write_text("0")
-        program = ["-m", "caimi.ledgers.fabric.chaincode.program", *terms.arguments()]
+        program = ["-m", "caimi.ledgers.fabric.chaincode.program", f"--terms={agreed}"]
         program.append(f"--clock-ahead={ahead}")
         definition = ChaincodeDefinition(CHAINCODE, "1.0", 1)
         thread.run(put_on_channel(network, LocalChaincode(definition, program, [SOURCE])))
@@ -213,7 +216,7 @@ def fabric_site(folder: Path, *, with_asset: bool) -> Iterator[FabricSite]:
 
         async def found() -> None:
             channel = site.channel()
-            await channel.submit("found", ())
+            await channel.submit("found", (terms.encode(),))
             await channel.aclose()
 
         asyncio.run(found())

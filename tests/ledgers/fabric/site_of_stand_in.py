@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from copied_acts import count_acts
-from stand_in import LosingChannel, StandIn, StandInChannel, chaincode_of
+from stand_in import LosingChannel, StandIn, StandInChannel
 
+from caimi.ledgers.fabric.chaincode.contract import Chaincode
 from caimi.ledgers.fabric.machine import FabricMachine
-from caimi.ledgers.fabric.setup import AccountingTerms
+from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.coins import MachineCoins
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
@@ -37,11 +38,12 @@ class FabricSite:
     @classmethod
     async def named(cls, name: str, folder: Path, issuer: Ed25519Key | None = None) -> FabricSite:
         site = cls(LedgerId(f"fabric:{name}"), folder, issuer=issuer)
-        admin = site.admin.account
-        one = chaincode_of(site.id, admin, admin, site.now, site.accounting)
-        other = chaincode_of(site.id, admin, admin, lambda: site.now() - 2, site.accounting)
+        admin = site.admin.account.decode()
+        terms = FoundingTerms(site.id, admin, admin, site.accounting)
+        one = Chaincode(site.id, terms, site.now)
+        other = Chaincode(site.id, terms, lambda: site.now() - 2)
         site.there = StandIn([one, other])
-        await StandInChannel(site.there).submit("found", ())
+        await StandInChannel(site.there).submit("found", (terms.encode(),))
         await site.advance()
         return site
 
@@ -51,7 +53,10 @@ class FabricSite:
 
     @property
     def accounting(self) -> AccountingTerms | None:
-        return None if self.issuer is None else AccountingTerms(self.issuer.account, "EUR", 2)
+        if self.issuer is None:
+            return None
+        issuer = self.issuer.account.decode()
+        return AccountingTerms(issuer=issuer, symbol="EUR", decimals=2)
 
     def now(self) -> int:
         return int(time.time()) + self.shift

@@ -8,7 +8,7 @@ answer differently make no transaction, and each has a clock of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from caimi.errors.fabric import ChaincodeRefusal, FabricChaincodeRefused, FabricEndorsersDisagree
@@ -18,14 +18,12 @@ from caimi.ledgers.fabric.chaincode.contract import Chaincode
 from caimi.ledgers.fabric.channel import (
     ChannelBlock,
     Committed,
-    Conflict,
     KnownChain,
+    TransactionConflict,
     ValidTransaction,
     Write,
 )
-from caimi.ledgers.fabric.setup import AccountingTerms, LedgerSetup
 from caimi.ledgers.fabric.telling import EVENT
-from caimi.ledgers.port import LedgerId
 
 Version = tuple[int, int]
 
@@ -58,17 +56,6 @@ class Simulation:
         assert event == EVENT
         assert self.event is None, "a transaction has one event"
         self.event = payload
-
-
-def chaincode_of(
-    ledger: LedgerId,
-    administrator: bytes,
-    guardian: bytes,
-    clock: Callable[[], int],
-    accounting: AccountingTerms | None = None,
-) -> Chaincode:
-    """Set an organisation's chaincode up."""
-    return Chaincode(LedgerSetup(ledger, accounting).rules, administrator, guardian, clock)
 
 
 @dataclass
@@ -104,7 +91,7 @@ class StandIn:
         """Order a transaction into a block; gives its number.
 
         Raises:
-            Conflict: what it read has changed.
+            TransactionConflict: what it read has changed.
         """
         number = len(self.blocks)
         for name, version in tried.reads.items():
@@ -112,7 +99,7 @@ class StandIn:
             if (None if found is None else found[1]) != version:
                 self.conflicts += 1
                 self.close_block(())
-                raise Conflict
+                raise TransactionConflict
         for name, value in tried.writes.items():
             if value is None:
                 self.values.pop(name, None)

@@ -6,16 +6,23 @@ from pathlib import Path
 
 import pytest
 from site_of_stand_in import FabricSite
-from stand_in import StandIn, StandInChannel, chaincode_of
+from stand_in import StandIn, StandInChannel
 
 from caimi.errors.fabric import FabricChaincodeRefused, FabricEndorsersDisagree
-from caimi.ledgers.fabric.chaincode.contract import MAX_ACTS, TICK_SECONDS, ActStatus
-from caimi.ledgers.fabric.channel import Conflict
+from caimi.ledgers.fabric.chaincode.contract import (
+    MAX_ACTS,
+    TICK_SECONDS,
+    ActStatus,
+    Chaincode,
+)
+from caimi.ledgers.fabric.channel import TransactionConflict
+from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
-from caimi.ledgers.machine.values import decode_value
+from caimi.ledgers.machine.values import decode_value, encode_value
 from caimi.ledgers.port import LedgerId, SignedCall
 
 HERE = LedgerId("fabric:near")
+ASSET = AccountingTerms(issuer="a" * 52, symbol="E", decimals=0)
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ def statuses(answer: bytes) -> list[str]:
 async def test_what_was_endorsed_before_a_tick_and_is_ordered_after_it_does_not_count(site):
     tried = site.there.endorse("acts", (b"1", (await signed(site)).raw))
     await site.advance(seconds=3600)
-    with pytest.raises(Conflict):
+    with pytest.raises(TransactionConflict):
         site.there.commit(tried)
 
 
@@ -47,7 +54,7 @@ async def test_one_act_in_two_transactions_counts_once(site):
     raw = (await signed(site)).raw
     first, second = (site.there.endorse("acts", (b"1", raw)) for _ in range(2))
     site.there.commit(first)
-    with pytest.raises(Conflict):
+    with pytest.raises(TransactionConflict):
         site.there.commit(second)
     again = await StandInChannel(site.there).submit("acts", (b"1", raw))
     assert statuses(again.answer) == [ActStatus.KNOWN]
@@ -80,6 +87,7 @@ async def test_an_act_that_nobody_signed_is_left_out_and_the_others_are_done(sit
         ("tick", (b"1_0",)),
         ("found", (b"",)),
         ("found", ()),
+        ("found", (encode_value(("x", "y", "z", None)),)),
         ("about", (b"",)),
         ("no such function", ()),
         ("\ud800", ()),
@@ -99,12 +107,42 @@ async def test_a_tick_is_neither_soon_after_another_nor_ahead_of_any_organisatio
     site.there.endorse("tick", (str(site.now()).encode(),))
 
 
-async def test_organisations_that_were_told_of_other_administrators_found_nothing():
-    one, other = (chaincode_of(HERE, key, key, lambda: 100) for key in (b"a" * 52, b"b" * 52))
-    there = StandIn([one, other])
-    with pytest.raises(FabricEndorsersDisagree):
-        await StandInChannel(there).submit("found", ())
+def terms_of(who: str, asset: AccountingTerms | None = None) -> FoundingTerms:
+    account = f"{who * 51}a"
+    return FoundingTerms(HERE, account, account, asset)
+
+
+def both(*terms: FoundingTerms | None) -> StandIn:
+    return StandIn([Chaincode(HERE, each, lambda: 100) for each in terms])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [terms_of("b"), terms_of("a", ASSET)],
+)
+async def test_organisations_that_agreed_to_other_terms_found_nothing(other):
+    ours = terms_of("a")
+    there = both(ours, other)
+    for each in (ours, other):
+        with pytest.raises((FabricChaincodeRefused, FabricEndorsersDisagree)):
+            await StandInChannel(there).submit("found", (each.encode(),))
     assert there.values == {}
+
+
+async def test_terms_of_another_ledger_found_nothing_even_where_anybody_may():
+    there = both(None, None)
+    who = "a" * 52
+    elsewhere = FoundingTerms(LedgerId("fabric:far"), who, who)
+    with pytest.raises(FabricChaincodeRefused, match="not fabric:far"):
+        await StandInChannel(there).submit("found", (elsewhere.encode(),))
+    await StandInChannel(there).submit("found", (terms_of("a").encode(),))
+
+
+async def test_a_ledger_is_founded_once():
+    there = both(None, None)
+    await StandInChannel(there).submit("found", (terms_of("a").encode(),))
+    with pytest.raises(FabricChaincodeRefused, match="founded before"):
+        await StandInChannel(there).submit("found", (terms_of("b").encode(),))
 
 
 async def test_acts_before_the_founding_are_not_endorsed(site):

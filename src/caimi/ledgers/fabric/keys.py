@@ -10,8 +10,8 @@ from typing import Final
 
 CLOCK: Final = "clock"
 """What the ledger's time is: 8 bytes, big-endian, in seconds."""
-LEDGER: Final = "ledger"
-"""Which ledger was founded here, as CAIP-2."""
+TERMS: Final = "terms"
+"""On which terms a ledger was founded here (`FoundingTerms.encode`)."""
 _STATE, _ACT = "s", "a"
 _KEPT: Final = b"\x01"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from caimi.contracts.execution import Effect
-from caimi.errors.fabric import FabricChaincodeRefused
+from caimi.errors.fabric import FabricChaincodeRefused, FabricTermsDiffer, FabricTermsInvalid
 from caimi.errors.ledgers import (
     ContractMissing,
     LedgerAnswerInvalid,
@@ -19,9 +19,11 @@ from caimi.errors.ledgers import (
     WrongLedger,
 )
 from caimi.ledgers.fabric.batching import ActBatches
-from caimi.ledgers.fabric.channel import Channel, Conflict
+from caimi.ledgers.fabric.chaincode.contract import TICK_SECONDS
+from caimi.ledgers.fabric.channel import Channel, TransactionConflict
 from caimi.ledgers.fabric.replica import Replica
-from caimi.ledgers.fabric.setup import AccountingTerms, LedgerSetup
+from caimi.ledgers.fabric.setup import LedgerSetup
+from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, encode_act
 from caimi.ledgers.machine.coins import MachineCoins
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
@@ -64,6 +66,7 @@ class FabricMachine(Machine):
         self.contracts, self.acts = setup.rules.contracts, setup.rules.acts
         self.escrow = setup.escrow
         self._setup = setup
+        self._accounting = accounting
         self._channel = channel
         self._batches = ActBatches(channel)
         self._replica = Replica(ledger, copy)
@@ -149,17 +152,40 @@ class FabricMachine(Machine):
         Raises:
             ContractMissing: it was not founded.
             WrongLedger: it is another ledger's.
+            FabricTermsDiffer: it has another accounting asset.
             LedgerUnavailable: no peer answers.
         """
-        match decode_value(await self._channel.ask("about", ())):
-            case (None, int()):
-                raise ContractMissing(f"{self.id} has CAIMI's chaincode, but was not founded.")
-            case (bytes(named), int()) if named.decode(errors="replace") == self.id:
-                return
-            case (bytes(named), int()):
-                shown = named.decode(errors="replace")[:60]
-                raise WrongLedger(f"The chaincode is that of {shown}, not of {self.id}.")
+        terms = await self.terms()
+        if terms is None:
+            raise ContractMissing(f"{self.id} has CAIMI's chaincode, but was not founded.")
+        if terms.ledger != self.id:
+            raise WrongLedger(f"The chaincode is that of {terms.ledger}, not of {self.id}.")
+        if terms.accounting != self._accounting:
+            raise FabricTermsDiffer(
+                f"{self.id} has {_shown(terms.accounting)}, its section {_shown(self._accounting)}."
+            )
+
+    async def terms(self) -> FoundingTerms | None:
+        """Tell on which terms the ledger was founded; None where it was not.
+
+        Raises:
+            LedgerAnswerInvalid: the chaincode is none of CAIMI's.
+            LedgerUnavailable: no peer answers.
+        """
+        answer = await self._channel.ask("about", ())
+        try:
+            match decode_value(answer):
+                case (None, int()):
+                    return None
+                case (bytes(terms), int()):
+                    return FoundingTerms.decode(terms)
+        except (ValueError, FabricTermsInvalid):
+            pass
         raise LedgerAnswerInvalid(f"The chaincode of {self.id} does not say what it is.")
+
+    async def found(self, terms: FoundingTerms) -> None:
+        """Found the ledger, where all organisations agreed to these terms; raises as `submit`."""
+        await self._channel.submit("found", (terms.encode(),))
 
     async def aclose(self) -> None:
         await self._batches.aclose()
@@ -169,14 +195,32 @@ class FabricMachine(Machine):
     # --- writing --------------------------------------------------------------------------------
 
     async def ready(self) -> None:
-        """Move the ledger's clock where it is far behind, since acts are dated and lapse by it.
+        """Move the ledger's clock where it is far behind, since acts are dated and lapse by it."""
+        await self._move_clock(STALE_SECONDS)
 
-        An organisation whose clock is behind refuses; then the clock stays as it is.
+    @property
+    def standing_clock(self) -> FabricMachine:
+        """Blocks come when somebody writes, and time with them."""
+        return self
+
+    @property
+    def present(self) -> int:
+        """What time it is here."""
+        return int(self._now())
+
+    async def move(self) -> None:
+        """Move the ledger's clock; see `StandingClock.move`."""
+        await self._move_clock(TICK_SECONDS)
+
+    async def _move_clock(self, behind: int) -> None:
+        """Move it where it is so far behind.
+
+        An organisation whose clock is behind refuses; then the ledger's stays as it is.
         """
         await self.refresh()
-        if self._now() - self.clock > STALE_SECONDS:
-            with suppress(Conflict, FabricChaincodeRefused):
-                await self.tick(int(self._now()))
+        if self.present - self.clock >= behind:
+            with suppress(TransactionConflict, FabricChaincodeRefused):
+                await self.tick(self.present)
             await self.refresh()
 
     async def tick(self, seconds: int) -> None:
@@ -194,3 +238,9 @@ class FabricMachine(Machine):
         if known is None:
             raise LedgerAnswerInvalid(f"{signed.tx} is said to be in a block, and is in none.")
         return known
+
+
+def _shown(asset: AccountingTerms | None) -> str:
+    if asset is None:
+        return "no accounting asset"
+    return f"{asset.symbol} with {asset.decimals} decimals of {asset.issuer}"

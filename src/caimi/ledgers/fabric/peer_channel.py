@@ -10,8 +10,8 @@ from caimi.errors.fabric import FabricAnswerInvalid, FabricEndorsersDisagree, Fa
 from caimi.ledgers.fabric.channel import (
     ChannelBlock,
     Committed,
-    Conflict,
     KnownChain,
+    TransactionConflict,
     ValidTransaction,
     Write,
 )
@@ -88,7 +88,7 @@ class PeerChannel:
         try:
             done = await self._gateway.committed(endorsed)
         except FabricReadConflict as conflict:
-            raise Conflict from conflict
+            raise TransactionConflict from conflict
         return Committed(done.block, done.result)
 
     async def aclose(self) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from caimi.contracts.accounting import AccountingAsset
 from caimi.contracts.deployment import Contracts
 from caimi.contracts.identifiers import Account as Native
+from caimi.ledgers.fabric.terms import AccountingTerms
 from caimi.ledgers.machine.acts import ACTS
 from caimi.ledgers.machine.coins import accounting_acts
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
@@ -14,15 +13,6 @@ from caimi.ledgers.machine.escrow import RelayEscrow, escrow_acts
 from caimi.ledgers.machine.machine import site_of
 from caimi.ledgers.machine.rules import ActRules
 from caimi.ledgers.port import Asset, LedgerId
-
-
-@dataclass(frozen=True, slots=True)
-class AccountingTerms:
-    """An accounting asset: who issues and redeems it (a native account), and how it is written."""
-
-    issuer: bytes
-    symbol: str
-    decimals: int
 
 
 class LedgerSetup:
@@ -36,7 +26,7 @@ class LedgerSetup:
         self.escrow: RelayEscrow | None = None
         acts = dict(ACTS)
         if accounting is not None:
-            issuer = Native(accounting.issuer)
+            issuer = Native(accounting.issuer.encode())
             self.units = AccountingAsset(issuer, self.accounts, site.market)
             self.asset = Asset(ledger, b"", accounting.symbol, accounting.decimals)
             acts |= accounting_acts(self.units)

@@ -44,6 +44,7 @@ from caimi.ledgers.port.clients import (
     LightClients,
     kind_name,
 )
+from caimi.ledgers.port.clocks import StandingClock
 from caimi.ledgers.port.coins import Coins
 from caimi.ledgers.port.facts import (
     EVERY_KIND,
@@ -216,6 +217,7 @@ __all__ = [
     "SentPacket",
     "SignedCall",
     "Signer",
+    "StandingClock",
     "Statement",
     "StatementDomain",
     "StatementType",

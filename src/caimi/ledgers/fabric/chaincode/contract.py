@@ -16,20 +16,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from caimi.contracts.execution import Execution
 from caimi.contracts.identifiers import Account
 from caimi.contracts.state import Overlay
-from caimi.errors.fabric import ChaincodeRefusal
+from caimi.errors.fabric import ChaincodeRefusal, FabricTermsInvalid
 from caimi.errors.ledgers import CallInvalid
 from caimi.ledgers.fabric.chaincode.contract_state import ContractState
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
-from caimi.ledgers.fabric.keys import CLOCK, LEDGER, act_name, kept
+from caimi.ledgers.fabric.keys import CLOCK, TERMS, act_name, kept
+from caimi.ledgers.fabric.setup import LedgerSetup
 from caimi.ledgers.fabric.telling import EVENT, ToldAct, encode_told
+from caimi.ledgers.fabric.terms import FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, decode_act
 from caimi.ledgers.machine.rules import ActRules
 from caimi.ledgers.machine.values import encode_value
+from caimi.ledgers.port import LedgerId
 
 MAX_ACTS: Final = 100
 MAX_TOLD_BYTES: Final = 1 << 20
@@ -50,15 +54,14 @@ class ActStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chaincode:
-    """What an organisation runs. All of them must be set up alike, but for their clocks.
+    """What one organisation runs for a ledger.
 
-    `administrator` and `guardian` (native accounts) are who begins: an organisation that was told
-    of others does not endorse the founding. `clock` gives this organisation's time in seconds.
+    It endorses the founding on `terms`, or on any where that is None. `clock` gives this
+    organisation's time in seconds.
     """
 
-    rules: ActRules
-    administrator: bytes
-    guardian: bytes
+    ledger: LedgerId
+    terms: FoundingTerms | None
     clock: Callable[[], int]
 
     def invoke(self, stub: ChaincodeStub) -> bytes:
@@ -68,24 +71,33 @@ class Chaincode:
             ChaincodeRefusal: it is not to be endorsed, and nothing it wrote counts.
         """
         match list(stub.arguments):
-            case [b"found"]:
-                return self._found(stub)
+            case [b"found", terms]:
+                return self._found(stub, terms)
             case [b"tick", time]:
                 return self._tick(stub, _number(time))
             case [b"acts", height, *acts] if 0 < len(acts) <= MAX_ACTS:
                 return self._carry_out(stub, _number(height), acts)
             case [b"about"]:
-                return encode_value((stub.get(LEDGER), _time(stub)))
+                return encode_value((stub.get(TERMS), _time(stub)))
         called = stub.arguments[0][:40] if stub.arguments else b""
         raise ChaincodeRefusal(f"{called!r} of {len(stub.arguments)} arguments is nothing here.")
 
-    def _found(self, stub: ChaincodeStub) -> bytes:
-        if stub.get(LEDGER) is not None:
+    def _found(self, stub: ChaincodeStub, encoded: bytes) -> bytes:
+        if stub.get(TERMS) is not None:
             raise ChaincodeRefusal("The ledger was founded before.")
-        stub.put(LEDGER, self.rules.ledger.encode())
+        try:
+            terms = FoundingTerms.decode(encoded)
+        except FabricTermsInvalid as error:
+            raise ChaincodeRefusal(error.what) from error
+        if terms.ledger != self.ledger:
+            raise ChaincodeRefusal(f"This is {self.ledger}, not {terms.ledger}.")
+        if self.terms not in (None, terms):
+            raise ChaincodeRefusal("This organisation did not agree to these terms.")
+        stub.put(TERMS, encoded)
         frame = Overlay(ContractState(stub))
-        first = Execution(frame, 0, _time(stub), Account(self.administrator))
-        self.rules.contracts.found(first, first.caller, Account(self.guardian))
+        first = Execution(frame, 0, _time(stub), Account(terms.administrator.encode()))
+        contracts = _setup(encoded).rules.contracts
+        contracts.found(first, first.caller, Account(terms.guardian.encode()))
         frame.commit()
         return b""
 
@@ -99,22 +111,24 @@ class Chaincode:
         return b""
 
     def _carry_out(self, stub: ChaincodeStub, height: int, raws: Sequence[bytes]) -> bytes:
-        if stub.get(LEDGER) != self.rules.ledger.encode():
-            raise ChaincodeRefusal(f"{self.rules.ledger} was not founded here.")
+        encoded = stub.get(TERMS)
+        if encoded is None:
+            raise ChaincodeRefusal(f"{self.ledger} was not founded here.")
+        rules = _setup(encoded).rules
         time = _time(stub)
         frame = Overlay(ContractState(stub))
         told: dict[str, ToldAct] = {}
         statuses: list[tuple[str, str]] = []
         for raw in raws:
             try:
-                signed = self._admitted(raw, time)
+                signed = _admitted(rules, raw, time)
             except (CallInvalid, ValueError) as error:
                 statuses.append((ActStatus.INVALID, str(error)))
                 continue
             if signed.tx in told or stub.get(act_name(signed.tx)) is not None:
                 statuses.append((ActStatus.KNOWN, ""))
                 continue
-            outcome = self.rules.perform(signed, frame, height, time)
+            outcome = rules.perform(signed, frame, height, time)
             stub.put(act_name(signed.tx), kept(b""))
             told[signed.tx] = ToldAct(signed.tx, signed.envelope.author, outcome)
             statuses.append((ActStatus.DONE, ""))
@@ -128,10 +142,18 @@ class Chaincode:
             stub.raise_event(EVENT, payload)
         return encode_value(tuple(statuses))
 
-    def _admitted(self, raw: bytes, time: int) -> SignedAct:
-        signed = decode_act(raw, self.rules.accounts)
-        self.rules.admit(signed, time)
-        return signed
+
+def _admitted(rules: ActRules, raw: bytes, time: int) -> SignedAct:
+    signed = decode_act(raw, rules.accounts)
+    rules.admit(signed, time)
+    return signed
+
+
+@lru_cache(maxsize=1)
+def _setup(terms: bytes) -> LedgerSetup:
+    """Give what a ledger is made of by its terms, which never change."""
+    known = FoundingTerms.decode(terms)
+    return LedgerSetup(known.ledger, known.accounting)
 
 
 def _time(stub: ChaincodeStub) -> int:
