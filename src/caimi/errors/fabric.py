@@ -268,6 +268,30 @@ class FabricChannelMissing(FabricRefused):
     next_step = "Correct the channel's name in caimi.toml, or join the peer to it."
 
 
+class FabricOneOrganisation(FabricError):
+    """A validator is to see a channel by way of one organisation alone."""
+
+    code = "CAIMI-F034"
+    why = "Which transactions of a block count nobody signs: peers of two organisations must agree."
+    next_step = "List a peer of another organisation under the ledger's peers."
+
+
+class FabricFoundedOtherwise(FabricError):
+    """A ledger on a channel was founded before, on other terms."""
+
+    code = "CAIMI-F035"
+    why = "A channel's chaincode is founded once: whoever administers it was named then."
+    next_step = "Use that administrator's key, or put the section of who founded it in caimi.toml."
+
+
+class FabricPortsTaken(FabricError):
+    """Somebody listens where a local Fabric network does."""
+
+    code = "CAIMI-F036"
+    why = "Its certificates' addresses, its channel and its packages name its ports for good."
+    next_step = "End who listens there, or make another network with `caimi devnet up --fresh`."
+
+
 class FabricTermsInvalid(FabricError):
     """What should be a ledger's founding terms is none."""
 
@@ -277,7 +301,7 @@ class FabricTermsInvalid(FabricError):
 
 
 class FabricTermsDiffer(FabricError):
-    """A ledger has another accounting asset than the configuration says."""
+    """A ledger has another accounting asset, or other terms, than the configuration says."""
 
     code = "CAIMI-F056"
     why = "A ledger's terms never change, so one of the two is meant for another channel."
