@@ -45,6 +45,7 @@ estimate   | caimi.cli.estimate:estimate_command | Tell fuel, time, memory and b
 calibrate  | caimi.cli.estimate:calibrate       | Measure this machine in some seconds, so that estimates tell its own times.
 # Operators
 deploy     | caimi.cli.deploy:deploy            | Put CAIMI's contracts on a ledger, and write where they are into caimi.toml.
+fabric     | caimi.cli.fabric:app               | What each organisation of a Hyperledger Fabric channel prepares for it.
 doctor     | caimi.cli.doctor:doctor            | Check everything that can be wrong here; exits with 1 when something is.
 route      | caimi.cli.route:app                | Routes between ledgers: adding them, listing them, and closing them.
 certificates | caimi.cli.certificates:app       | Certificates by which services know each other: TLS 1.3, signed by your own authority.

@@ -47,7 +47,12 @@ class ChaincodePackage:
     @property
     def id(self) -> str:
         """The label and the hash of the file."""
-        return f"{self.label}:{hashlib.sha256(self.content).hexdigest()}"
+        return f"{self.label}:{hash_of_package(self.content)}"
+
+
+def hash_of_package(content: bytes) -> str:
+    """Give what is behind the label in a package's id: the file's SHA-256."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def package_service(label: str, service: ChaincodeService) -> ChaincodePackage:
