@@ -312,8 +312,8 @@ class FabricProcessSilent(FabricError):
 
     code = "CAIMI-F047"
     why = (
-        "Each organisation runs the chaincode beside its peer, which reaches it at the address that "
-        "is in the package."
+        "Each organisation runs the chaincode beside its peer, which reaches it at the address in "
+        "the package."
     )
     next_step = "Start `caimi service chaincode` where the package says, and run the command again."
 
@@ -334,6 +334,22 @@ class FabricFoundingWaits(FabricError):
     next_step = "Have that account run `caimi deploy`, and run the same command again."
 
 
+class FabricOneOrganisation(FabricError):
+    """A validator is to see a channel by way of one organisation alone."""
+
+    code = "CAIMI-F034"
+    why = "Which transactions of a block count nobody signs: peers of two organisations must agree."
+    next_step = "List a peer of another organisation under the ledger's peers."
+
+
+class FabricFoundedOtherwise(FabricError):
+    """A ledger on a channel was founded before, on other terms."""
+
+    code = "CAIMI-F035"
+    why = "A channel's chaincode is founded once: whoever administers it was named then."
+    next_step = "Use that administrator's key, or put the section of who founded it in caimi.toml."
+
+
 class FabricTermsInvalid(FabricError):
     """What should be a ledger's founding terms is none."""
 
@@ -343,7 +359,7 @@ class FabricTermsInvalid(FabricError):
 
 
 class FabricTermsDiffer(FabricError):
-    """A ledger has another accounting asset than the configuration says."""
+    """A ledger has another accounting asset, or other terms, than the configuration says."""
 
     code = "CAIMI-F056"
     why = "A ledger's terms never change, so one of the two is meant for another channel."

@@ -44,7 +44,7 @@ class WantedChaincode:
 
 @dataclass(frozen=True, slots=True)
 class LifecycleStanding:
-    """How far it is: `package_id` where the peer has the package, `approvals` until it is committed.
+    """How far it is: `package_id` if the peer has the package, `approvals` until it is committed.
 
     A definition with a new sequence is an upgrade of the one that is on the channel.
     """

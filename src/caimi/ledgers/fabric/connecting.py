@@ -1,0 +1,87 @@
+"""Connections to a channel's peers, as a section of the configuration names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from caimi.ledgers.fabric.channel import Channel
+from caimi.ledgers.fabric.failover import FailoverChannel
+from caimi.ledgers.fabric.machine import FabricMachine
+from caimi.ledgers.fabric.msp.identity import MspSigner
+from caimi.ledgers.fabric.peer_channel import PeerChannel
+from caimi.ledgers.fabric.rpc.connection import CallPatience, PeerConnection, PeerEndpoint
+from caimi.ledgers.fabric.rpc.gateway import GatewayClient
+from caimi.ledgers.fabric.settings import FabricPeer, FabricPlace, copy_of, path_of
+from caimi.ledgers.port import LedgerId
+
+REACH_SECONDS: Final = 10.0
+"""How long a peer that cannot be reached is waited for, shared among all that may be asked."""
+
+
+def machine_over(
+    ledger: LedgerId,
+    place: FabricPlace,
+    peers: Sequence[FabricPeer],
+    *,
+    terms: str | None = None,
+) -> FabricMachine:
+    """Make a ledger ready to be asked through the first of these peers that answers.
+
+    `terms` is the fingerprint of those that it was founded on, where that is known.
+
+    Files of certificates and keys are read when the first question is asked.
+
+    Raises:
+        LedgerUnavailable: there can be no copy of it.
+        ConfigInvalid: a path begins with a home directory that nobody knows.
+    """
+    patience = CallPatience(reach=REACH_SECONDS / len(peers))
+    openers = [_opener(ledger, place, peer, patience) for peer in peers]
+    return FabricMachine(
+        ledger,
+        FailoverChannel(openers),
+        copy_of(ledger, place, peers[0]),
+        accounting=place.accounting,
+        terms=terms,
+        depth=place.depth,
+    )
+
+
+def member_of(place: FabricPlace) -> MspSigner:
+    """Give who asks.
+
+    Raises:
+        FabricIdentityInvalid: the files are not there, or not a member's certificate and key.
+        ConfigInvalid: as `path_of`.
+    """
+    return MspSigner.load(place.msp, path_of(place.certificate), path_of(place.key))
+
+
+def connection_to(peer: FabricPeer, patience: CallPatience | None = None) -> PeerConnection:
+    """Connect to a peer.
+
+    Raises:
+        FabricIdentityInvalid: a file is not there.
+        ConfigInvalid: as `path_of`.
+    """
+    certificate, key = peer.tls_certificate, peer.tls_key
+    endpoint = PeerEndpoint.load(
+        peer.address,
+        path_of(peer.tls_roots),
+        path_of(certificate) if certificate else None,
+        path_of(key) if key else None,
+        peer.host,
+    )
+    return PeerConnection(endpoint, patience)
+
+
+def _opener(
+    ledger: LedgerId, place: FabricPlace, peer: FabricPeer, patience: CallPatience
+) -> Callable[[], Channel]:
+    def opened() -> Channel:
+        connection = connection_to(peer, patience)
+        gateway = GatewayClient(connection, member_of(place), place.channel)
+        return PeerChannel(ledger, gateway, place.chaincode)
+
+    return opened
