@@ -36,6 +36,7 @@ price      | caimi.cli.models.price:app         | What licences of a model cost,
 balance    | caimi.cli.money:balance            | Tell what an account has on each ledger. No passphrase is asked for.
 earnings   | caimi.cli.money:earnings           | Tell what an account is owed on each ledger, without asking for a passphrase.
 withdraw   | caimi.cli.money:withdraw           | Have everything paid out that ledgers owe the key's accounts: sales, refunds, fees.
+asset      | caimi.cli.asset:app                | A ledger's accounting asset: its issuer makes units, and who has them redeems them.
 packet     | caimi.cli.packet:app               | Packets between ledgers.
 fees       | caimi.cli.fees:app                 | Pay relayers for carrying packets.
 # Engines

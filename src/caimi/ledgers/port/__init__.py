@@ -44,7 +44,7 @@ from caimi.ledgers.port.clients import (
     LightClients,
     kind_name,
 )
-from caimi.ledgers.port.coins import Coins
+from caimi.ledgers.port.coins import Coins, IssuedCoins
 from caimi.ledgers.port.facts import (
     EVERY_KIND,
     MODEL_KINDS,
@@ -152,6 +152,7 @@ __all__ = [
     "Claim",
     "ClientTerms",
     "Coins",
+    "IssuedCoins",
     "Committee",
     "CompletedPurchase",
     "CompletedTransfer",

@@ -29,13 +29,19 @@ from caimi.ledgers.fabric.rpc.connection import PeerConnection
 from caimi.ledgers.fabric.rpc.endorser import ask_peer
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments
+from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT
 from caimi.ledgers.fabric.wire import read_message
 from caimi.line_text import one_line
 
 LIFECYCLE: Final = "_lifecycle"
-CHANNEL_POLICY: Final = ApplicationPolicy(
-    channel_config_policy_reference="/Channel/Application/Endorsement"
-).SerializeToString()
+
+
+def policy_named(path: str) -> bytes:
+    """Give the ApplicationPolicy that names one of the channel's policies."""
+    return bytes(ApplicationPolicy(channel_config_policy_reference=path).SerializeToString())
+
+
+CHANNEL_POLICY: Final = policy_named(ENDORSEMENT)
 """The channel's own policy: a majority of its organisations, unless they agreed on another."""
 _ENDORSE: Final = "escc"
 _VALIDATE: Final = "vscc"

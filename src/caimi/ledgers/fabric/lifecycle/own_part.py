@@ -98,8 +98,9 @@ class OwnPart:
         is_approved = package_id is not None and approved == package_id
         return LifecycleStanding(definition, package_id, is_approved, committed, told)
 
-    def steps(self, standing: LifecycleStanding) -> list[tuple[str, bool]]:
-        """Name the steps, each with whether it is done."""
+    async def steps(self) -> list[tuple[str, bool]]:
+        """Name the steps, each with whether it is done; raises as `standing`."""
+        standing = await self.standing()
         definition, msp = standing.definition, self._msp
         called = f"{definition.name} {definition.version}, sequence {definition.sequence}"
         digest = hash_of_package(self._wanted.package)[:12]
