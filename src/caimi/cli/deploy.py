@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caimi.cli.one_ledger import account_of, identity_of
+from caimi.cli.one_ledger import identity_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import facts, out, print_json, say
 from caimi.cli.plans import (
@@ -76,11 +76,11 @@ async def _deploy(
     consent: PlanConsent,
 ) -> None:
     from caimi.client.keyring import Keyring
-    from caimi.composition.deploying import KIND, Deploying
+    from caimi.composition.deploying import KIND, Deploying, native_on
     from caimi.config import config_source, load_config
     from caimi.persistence import open_journal
 
-    stops = None if guardian is None else account_of(guardian)
+    stops = None if guardian is None else native_on(place, guardian)
     settings = load_config(config)
     keyring = Keyring(settings)
     account = keyring.account_on(place.id, keyring.chosen(key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from caimi.errors.ledgers import LedgerError, LedgerUnavailable
@@ -266,6 +267,71 @@ class FabricChannelMissing(FabricRefused):
     code = "CAIMI-F029"
     why = "The channel has another name, or the peer was never joined to it."
     next_step = "Correct the channel's name in caimi.toml, or join the peer to it."
+
+
+class FabricApprovalsMissing(FabricError):
+    """A chaincode's definition waits for other organisations."""
+
+    code = "CAIMI-F045"
+    why = "A definition is a channel's once enough of its organisations approved it: a majority."
+    next_step = "Have the others' administrators approve it, and run the same command again."
+
+    @classmethod
+    def of(
+        cls, name: str, version: str, sequence: int, channel: str, missing: Sequence[str]
+    ) -> Self:
+        """Say who has to approve what, and how that is typed."""
+        others = ", ".join(missing)
+        return cls(
+            f"{name} {version} (sequence {sequence}) is approved here, and waits on {channel} for "
+            f"{others}.",
+            next_step=(
+                f"An administrator of {others} runs `caimi deploy` there, or types `peer lifecycle "
+                "chaincode install PACKAGE` and `peer lifecycle chaincode approveformyorg "
+                f"--channelID {channel} --name {name} --version {version} --sequence {sequence} "
+                "--package-id ID --orderer ORDERER --tls --cafile FILE`. Then run the same command "
+                "again."
+            ),
+        )
+
+
+class FabricLifecycleUntold(FabricError):
+    """A channel has no such chaincode, and nothing says how to put it there."""
+
+    code = "CAIMI-F046"
+    why = "What is put on a channel is installed and approved by each organisation's administrator."
+    next_step = (
+        "Add a [ledgers.lifecycle] table with an administrator's certificate and key to the "
+        "ledger's section; or type the `peer lifecycle` commands of docs/fabric.md. Then run the "
+        "same command again."
+    )
+
+
+class FabricProcessSilent(FabricError):
+    """A chaincode is a channel's, and no process of it answers."""
+
+    code = "CAIMI-F047"
+    why = (
+        "Each organisation runs the chaincode beside its peer, which reaches it at the address in "
+        "the package."
+    )
+    next_step = "Start `caimi service chaincode` where the package says, and run the command again."
+
+
+class FabricTermsRefused(FabricError):
+    """An organisation does not endorse a ledger's founding on these terms."""
+
+    code = "CAIMI-F048"
+    why = "Its chaincode was given a file with other terms, and endorses no others."
+    next_step = "Compare `caimi fabric show FILE` at each organisation, and give all the same file."
+
+
+class FabricFoundingWaits(FabricError):
+    """Everything is ready on a channel but the ledger's founding, which another account does."""
+
+    code = "CAIMI-F049"
+    why = "A ledger is founded by the account that its terms name as the administrator."
+    next_step = "Have that account run `caimi deploy`, and run the same command again."
 
 
 class FabricOneOrganisation(FabricError):

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
+from caimi.errors.operations import ConfigInvalid
 from caimi.ledgers.fabric.channel import Channel
 from caimi.ledgers.fabric.failover import FailoverChannel
+from caimi.ledgers.fabric.lifecycle.definitions import committed_definition, policy_named
+from caimi.ledgers.fabric.lifecycle.own_part import OwnPart, WantedChaincode
+from caimi.ledgers.fabric.lifecycle.packages import package_file
 from caimi.ledgers.fabric.machine import FabricMachine
 from caimi.ledgers.fabric.msp.identity import MspSigner
 from caimi.ledgers.fabric.peer_channel import PeerChannel
 from caimi.ledgers.fabric.rpc.connection import CallPatience, PeerConnection, PeerEndpoint
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
-from caimi.ledgers.fabric.settings import FabricPeer, FabricPlace, copy_of, path_of
+from caimi.ledgers.fabric.settings import (
+    FabricLifecycle,
+    FabricPeer,
+    FabricPlace,
+    copy_of,
+    path_of,
+)
+from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import LedgerId
 
@@ -91,12 +103,43 @@ def connection_to(peer: FabricPeer, patience: CallPatience | None = None) -> Pee
     return PeerConnection(endpoint, patience)
 
 
+@asynccontextmanager
+async def own_part(place: FabricPlace, lifecycle: FabricLifecycle) -> AsyncIterator[OwnPart]:
+    """Connect to the first of this organisation's own peers as its administrator.
+
+    Raises:
+        FabricIdentityInvalid: the certificate or key is none.
+        FabricPackageInvalid: there is no package file.
+        ConfigInvalid: none of the peers is of this organisation; or as `path_of`.
+    """
+    ours = [peer for peer in place.peers if peer.msp == place.msp]
+    if not ours:
+        raise ConfigInvalid(
+            f"None of the peers is of {place.msp}, which puts {place.chaincode} there.",
+            why="An organisation installs its package on a peer of its own.",
+            next_step="List it under the ledger's peers.",
+        )
+    admin = MspSigner.load(place.msp, path_of(lifecycle.certificate), path_of(lifecycle.key))
+    package = package_file(path_of(lifecycle.package))
+    policy = policy_named(place.policy or ENDORSEMENT)
+    wanted = WantedChaincode(place.chaincode, lifecycle.version, package, policy)
+    async with connection_to(ours[0]) as connection:
+        yield OwnPart(GatewayClient(connection, admin, place.channel), wanted)
+
+
+async def is_committed(place: FabricPlace) -> bool:
+    """Tell whether the chaincode is the channel's; raises as `member_of` and `connection_to`."""
+    async with connection_to(place.peers[0]) as connection:
+        gateway = GatewayClient(connection, member_of(place), place.channel)
+        return await committed_definition(gateway, place.chaincode) is not None
+
+
 def _opener(
     ledger: LedgerId, place: FabricPlace, peer: FabricPeer, patience: CallPatience
 ) -> Callable[[], Channel]:
     def opened() -> Channel:
         connection = connection_to(peer, patience)
         gateway = GatewayClient(connection, member_of(place), place.channel)
-        return PeerChannel(ledger, gateway, place.chaincode)
+        return PeerChannel(ledger, gateway, place.chaincode, place.policy or ENDORSEMENT)
 
     return opened

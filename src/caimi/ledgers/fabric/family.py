@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from caimi.config import LedgerSection
+from caimi.config import LedgerSection, PlaceSection
 from caimi.errors.fabric import FabricOneOrganisation
 from caimi.extras import extra_named
 from caimi.ledgers.fabric.administration import FabricAdministration
@@ -18,7 +18,7 @@ from caimi.ledgers.fabric.settings import FabricPeer, FabricPlace, FabricSetting
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
 from caimi.ledgers.machine.ed25519_keys import ED25519_KEYS
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId
+from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId, LedgerPlace
 
 
 class FabricFamily:
@@ -29,7 +29,7 @@ class FabricFamily:
     keys: KeyFiles = ED25519_KEYS
     administration: Administration | None = FabricAdministration()
 
-    def accounts(self, section: LedgerSection) -> Ed25519Accounts:
+    def accounts(self, section: LedgerSection | PlaceSection | LedgerPlace) -> Ed25519Accounts:
         return Ed25519Accounts(LedgerId(section.id))
 
     def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> MachineLedger:

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from caimi.config import Section
 from caimi.config.values import PathText
@@ -32,6 +32,8 @@ Address = Annotated[
     str, StringConstraints(pattern=r"^([a-zA-Z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\]):[0-9]{1,5}$")
 ]
 """A host and a port; an IPv6 host is in brackets."""
+ChaincodeVersion = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$", max_length=64)]
+PolicyPath = Annotated[str, StringConstraints(pattern=r"^/Channel(/[A-Za-z0-9_.-]{1,64}){1,4}$")]
 
 
 def _whole_path(text: str) -> str:
@@ -39,6 +41,9 @@ def _whole_path(text: str) -> str:
     if not text.startswith(("/", "~")):
         raise ValueError(f"{text!r:.80} is no whole path: begin it with / or ~")
     return text
+
+
+WholePath = Annotated[PathText, AfterValidator(_whole_path)]
 
 
 class FabricPeer(Section):
@@ -74,13 +79,30 @@ class FabricPeer(Section):
         return self
 
 
+class FabricLifecycle(Section):
+    """How `caimi deploy` does one organisation's part of putting the chaincode on the channel.
+
+    `certificate` and `key` (PEM) are those of an administrator of `msp`, who asks the first peer
+    of that organisation; `package` is what that peer installs (`caimi fabric package`), `terms`
+    what the organisation agreed to (`caimi fabric terms`), `version` what the definition says.
+    """
+
+    certificate: WholePath
+    key: WholePath
+    package: WholePath
+    terms: WholePath
+    version: ChaincodeVersion = "1"
+
+
 class FabricPlace(Section):
     """Where a channel's chaincode is asked, and by whom.
 
     `certificate` and `key` (PEM) are those of a member of `msp`. The first of `peers` is asked
     first, others when it is down; validators sign only what `quorum` of them all show, which are
     at least peers of two organisations. Blocks are kept, checked, in a file at `copy` for each
-    peer. `accounting` is what the ledger is to have, or has, as its coin.
+    peer. `policy` names the channel's policy that transactions of the chaincode meet, where
+    that is not /Channel/Application/Endorsement. `accounting` is what the ledger is to have, or
+    has, as its coin.
     """
 
     channel: ChannelName
@@ -91,7 +113,9 @@ class FabricPlace(Section):
     copies: PathText | None = Field(default=None, alias="copy")
     depth: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     quorum: Annotated[int, Field(ge=2, le=MAX_PEERS)] | None = None
+    policy: PolicyPath | None = None
     accounting: AccountingTerms | None = None
+    lifecycle: FabricLifecycle | None = None
     peers: Annotated[list[FabricPeer], Field(min_length=1, max_length=MAX_PEERS, strict=False)]
 
     @field_validator("certificate", "key", "copies")

@@ -45,7 +45,7 @@ from caimi.ledgers.port.clients import (
     kind_name,
 )
 from caimi.ledgers.port.clocks import StandingClock
-from caimi.ledgers.port.coins import Coins
+from caimi.ledgers.port.coins import Coins, IssuedCoins
 from caimi.ledgers.port.facts import (
     EVERY_KIND,
     MODEL_KINDS,
@@ -153,6 +153,7 @@ __all__ = [
     "Claim",
     "ClientTerms",
     "Coins",
+    "IssuedCoins",
     "Committee",
     "CompletedPurchase",
     "CompletedTransfer",

@@ -29,7 +29,7 @@ from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
 from caimi.ledgers.fabric.keys import CLOCK, TERMS, act_name, kept
 from caimi.ledgers.fabric.setup import LedgerSetup
 from caimi.ledgers.fabric.telling import EVENT, ToldAct, encode_told
-from caimi.ledgers.fabric.terms import FoundingTerms
+from caimi.ledgers.fabric.terms import NOT_AGREED, FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, decode_act
 from caimi.ledgers.machine.rules import ActRules
 from caimi.ledgers.machine.values import encode_value
@@ -92,7 +92,7 @@ class Chaincode:
         if terms.ledger != self.ledger:
             raise ChaincodeRefusal(f"This is {self.ledger}, not {terms.ledger}.")
         if self.terms not in (None, terms):
-            raise ChaincodeRefusal("This organisation did not agree to these terms.")
+            raise ChaincodeRefusal(NOT_AGREED)
         stub.put(TERMS, encoded)
         frame = Overlay(ContractState(stub))
         first = Execution(frame, 0, _time(stub), Account(terms.administrator.encode()))
