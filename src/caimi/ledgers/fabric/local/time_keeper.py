@@ -10,7 +10,7 @@ from typing import Final
 
 from caimi.errors.fabric import FabricError
 from caimi.errors.ledgers import LedgerError
-from caimi.ledgers.fabric.channel import Conflict
+from caimi.ledgers.fabric.channel import TransactionConflict
 from caimi.ledgers.fabric.machine import FabricMachine
 
 BUSY_SECONDS: Final = 10
@@ -32,7 +32,7 @@ class TimeKeeper:
     async def run(self) -> None:
         """Look every few seconds, until cancelled; what fails is tried again."""
         while True:
-            with suppress(Conflict, FabricError, LedgerError):
+            with suppress(TransactionConflict, FabricError, LedgerError):
                 await self.look()
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -40,7 +40,7 @@ class TimeKeeper:
         """Move the clock if it is far behind; tells whether it did. One that never began stays.
 
         Raises:
-            Conflict, FabricError, LedgerUnavailable: it could not.
+            TransactionConflict, FabricError, LedgerUnavailable: it could not.
         """
         machine = self._machine
         await machine.refresh()
