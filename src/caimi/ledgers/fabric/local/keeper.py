@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True)
     told = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         asyncio.run(run(told.folder.absolute()))
     except (CaimiError, OSError) as error:
