@@ -23,9 +23,11 @@ from caimi.contracts.identifiers import Account
 from caimi.contracts.state import Overlay
 from caimi.errors.fabric import ChaincodeRefusal
 from caimi.errors.ledgers import CallInvalid
+from caimi.ibc.path import Path, PathKind
 from caimi.ledgers.fabric.chaincode.contract_state import ContractState
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
 from caimi.ledgers.fabric.keys import CLOCK, LEDGER, act_name, kept
+from caimi.ledgers.fabric.reads import MAX_PATHS, RECEIVED, StateReads, read_path
 from caimi.ledgers.fabric.telling import EVENT, ToldAct, encode_told
 from caimi.ledgers.machine.calls import SignedAct, decode_act
 from caimi.ledgers.machine.rules import ActRules
@@ -74,6 +76,8 @@ class Chaincode:
                 return self._tick(stub, _number(time))
             case [b"acts", height, *acts] if 0 < len(acts) <= MAX_ACTS:
                 return self._carry_out(stub, _number(height), acts)
+            case [b"read", *paths] if 0 < len(paths) <= MAX_PATHS:
+                return self._read(stub, paths)
             case [b"about"]:
                 return encode_value((stub.get(LEDGER), _time(stub)))
         called = stub.arguments[0][:40] if stub.arguments else b""
@@ -99,8 +103,7 @@ class Chaincode:
         return b""
 
     def _carry_out(self, stub: ChaincodeStub, height: int, raws: Sequence[bytes]) -> bytes:
-        if stub.get(LEDGER) != self.rules.ledger.encode():
-            raise ChaincodeRefusal(f"{self.rules.ledger} was not founded here.")
+        self._require_founded(stub)
         time = _time(stub)
         frame = Overlay(ContractState(stub))
         told: dict[str, ToldAct] = {}
@@ -127,6 +130,30 @@ class Chaincode:
                 )
             stub.raise_event(EVENT, payload)
         return encode_value(tuple(statuses))
+
+    def _read(self, stub: ChaincodeStub, raws: Sequence[bytes]) -> bytes:
+        time = _time(stub)  # before the rest, so that what is absent is absent at that time
+        self._require_founded(stub)
+        commitments, state = self.rules.contracts.gateway.commitments, ContractState(stub)
+        paths: list[Path] = []
+        values: list[bytes | None] = []
+        try:
+            for raw in raws:
+                path = read_path(raw)
+                if path.kind is PathKind.RECEIPT:
+                    there = commitments.has_receipt(state, path.client, path.sequence)
+                    values.append(RECEIVED if there else None)
+                else:
+                    values.append(commitments.get(state, path))
+                paths.append(path)
+            ledger = self.rules.ledger
+            return StateReads(ledger, stub.channel, time, tuple(paths), tuple(values)).encode()
+        except ValueError as error:
+            raise ChaincodeRefusal(f"That cannot be read: {error}.") from error
+
+    def _require_founded(self, stub: ChaincodeStub) -> None:
+        if stub.get(LEDGER) != self.rules.ledger.encode():
+            raise ChaincodeRefusal(f"{self.rules.ledger} was not founded here.")
 
     def _admitted(self, raw: bytes, time: int) -> SignedAct:
         signed = decode_act(raw, self.rules.accounts)
