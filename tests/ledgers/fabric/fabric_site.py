@@ -17,7 +17,11 @@ from copied_acts import count_acts
 
 from caimi.ledgers.fabric.channel import Committed
 from caimi.ledgers.fabric.lifecycle.definitions import ChaincodeDefinition
-from caimi.ledgers.fabric.local.chaincodes import LocalChaincode, put_on_channel
+from caimi.ledgers.fabric.local.chaincodes import (
+    LocalChaincode,
+    put_on_channel,
+    start_chaincode,
+)
 from caimi.ledgers.fabric.local.layout import LocalOrganisation
 from caimi.ledgers.fabric.local.network import LocalNetwork, running_network
 from caimi.ledgers.fabric.machine import FabricMachine
@@ -90,6 +94,8 @@ class FabricSite:
     id: LedgerId
     network: LocalNetwork
     folder: Path
+    thread: LoopThread
+    chaincode: LocalChaincode
     admin: Ed25519Key
     accounting: AccountingTerms | None = None
     issuer: Ed25519Key | None = None
@@ -157,6 +163,11 @@ class FabricSite:
             yield
         finally:
             os.kill(orderer.pid, signal.SIGCONT)
+
+    def run_instead(self, chaincode: LocalChaincode, of: LocalOrganisation) -> None:
+        """Have an organisation run other chaincode than it does."""
+        self.thread.run(self.network.nodes[f"{of.msp}-chaincode"].stop())
+        self.thread.run(start_chaincode(self.network, chaincode, of))
 
     async def wallet(self, name: str) -> Ed25519Key:
         key = Ed25519Key()
@@ -234,8 +245,9 @@ def fabric_site(folder: Path, *, with_asset: bool) -> Iterator[FabricSite]:
         program = ["-m", "caimi.ledgers.fabric.chaincode.program", f"--terms={agreed}"]
         program.append(f"--clock-ahead={ahead}")
         definition = ChaincodeDefinition(CHAINCODE, "1.0", 1)
-        thread.run(put_on_channel(network, LocalChaincode(definition, program, [SOURCE])))
-        site = FabricSite(ledger, network, folder, admin, accounting, issuer)
+        chaincode = LocalChaincode(definition, program, [SOURCE])
+        thread.run(put_on_channel(network, chaincode))
+        site = FabricSite(ledger, network, folder, thread, chaincode, admin, accounting, issuer)
 
         async def found() -> None:
             channel = site.channel()
