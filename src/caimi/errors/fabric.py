@@ -350,6 +350,14 @@ class FabricFoundedOtherwise(FabricError):
     next_step = "Use that administrator's key, or put the section of who founded it in caimi.toml."
 
 
+class FabricPortsTaken(FabricError):
+    """Somebody listens where a local Fabric network does."""
+
+    code = "CAIMI-F036"
+    why = "Its certificates' addresses, its channel and its packages name its ports for good."
+    next_step = "End who listens there, or make another network with `caimi devnet up --fresh`."
+
+
 class FabricTermsInvalid(FabricError):
     """What should be a ledger's founding terms is none."""
 

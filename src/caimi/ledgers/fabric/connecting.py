@@ -25,10 +25,13 @@ from caimi.ledgers.fabric.settings import (
     path_of,
 )
 from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT
+from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import LedgerId
 
 REACH_SECONDS: Final = 10.0
 """How long a peer that cannot be reached is waited for, shared among all that may be asked."""
+PATIENCE_SECONDS: Final = 30.0
+"""How long whoever writes waits: for peers that are slow, conflicts, and an orderer's election."""
 
 
 def machine_over(
@@ -58,6 +61,18 @@ def machine_over(
         terms=terms,
         depth=place.depth,
     )
+
+
+def ledger_over(
+    ledger: LedgerId,
+    place: FabricPlace,
+    peers: Sequence[FabricPeer],
+    *,
+    terms: str | None = None,
+) -> MachineLedger:
+    """Give the port's ledger over `machine_over`; raises as that."""
+    machine = machine_over(ledger, place, peers, terms=terms)
+    return MachineLedger(machine, patience=PATIENCE_SECONDS)
 
 
 def member_of(place: FabricPlace) -> MspSigner:

@@ -20,9 +20,6 @@ from caimi.ledgers.machine.ed25519_keys import ED25519_KEYS
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId, LedgerPlace
 
-PATIENCE_SECONDS: Final = 30.0
-"""How long whoever writes waits: for peers that are slow, conflicts, and an orderer's election."""
-
 
 class FabricFamily:
     """Makes ledgers on channels (port `Family`)."""
@@ -77,8 +74,7 @@ def _settings(section: LedgerSection) -> FabricSettings:
 
 def _over(section: LedgerSection, peers: Sequence[FabricPeer]) -> MachineLedger:
     with extra_named("fabric"):
-        from caimi.ledgers.fabric.connecting import machine_over  # noqa: PLC0415 - an extra
+        from caimi.ledgers.fabric.connecting import ledger_over  # noqa: PLC0415 - an extra
 
     settings = _settings(section)
-    machine = machine_over(LedgerId(section.id), settings, peers, terms=settings.terms)
-    return MachineLedger(machine, patience=PATIENCE_SECONDS)
+    return ledger_over(LedgerId(section.id), settings, peers, terms=settings.terms)
