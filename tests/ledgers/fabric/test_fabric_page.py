@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from consortium import Consortium, Home, two_organisations
 from fabric_site import SOURCE
-from played_page import blocks_of, script_of
 
 from caimi.ledgers.fabric.local.layout import LocalMember
 from caimi.ledgers.fabric.local.node_settings import peer_folder
 from caimi.ledgers.fabric.local.programs import find_programs
+from played_page import blocks_of, script_of
 
 PAGE = SOURCE.parent / "docs" / "fabric.md"
 SECONDS = 240
@@ -35,10 +38,17 @@ def consortium(tmp_path: Path) -> Iterator[Consortium]:
             furnish(found, home, other)
         yield found
         for home in found.homes:
-            subprocess.run(
-                ["pkill", "-KILL", "-f", f"service chaincode .*{home.organisation.chaincode_port}"],
-                check=False,
-            )
+            end_what_runs(home)
+
+
+def end_what_runs(home: Home) -> None:
+    """End the process that was started in the background."""
+    known = home.folder.parent / f"variables-{home.organisation.msp}"
+    if known.exists():
+        process = re.search(r'^declare -x CHAINCODE="(\d+)"$', known.read_text(), re.MULTILINE)
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.kill(int(process[1]), signal.SIGKILL)
 
 
 def furnish(consortium: Consortium, home: Home, other: Home) -> None:
