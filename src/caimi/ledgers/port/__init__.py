@@ -26,6 +26,7 @@ from caimi.ledgers.port.administration import (
     LedgerPlan,
     PlannedStep,
     RouteEnd,
+    Upgrading,
 )
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
@@ -153,6 +154,7 @@ __all__ = [
     "Claim",
     "ClientTerms",
     "Coins",
+    "Upgrading",
     "IssuedCoins",
     "Committee",
     "CompletedPurchase",
