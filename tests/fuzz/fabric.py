@@ -26,7 +26,7 @@ from caimi.ledgers.fabric.protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 from caimi.ledgers.fabric.rpc.gateway import EndorsedTransaction
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, propose
 from caimi.ledgers.fabric.rpc.refusals import read_details
-from caimi.ledgers.fabric.telling import ToldAct, decode_told, encode_told
+from caimi.ledgers.fabric.telling import ToldAct
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.fabric.verification.chain import ChannelChain
 from caimi.ledgers.fabric.verification.configuration import ChannelConfiguration
@@ -156,10 +156,10 @@ DECODERS = (
     ),
     Decoder(
         "fabric-told",
-        ("caimi.ledgers.fabric.telling.decode_told",),
-        lambda: [encode_told((_told(), _told()))],
-        decode_told,
-        encode_told,
+        ("caimi.ledgers.fabric.telling.ToldAct.decode",),
+        lambda: [_told().encode()],
+        ToldAct.decode,
+        ToldAct.encode,
         Law.ONE_SPELLING,
         (ValueError,),
     ),
@@ -180,7 +180,7 @@ DECODERS = (
 
 def _told() -> ToldAct:
     sent = ReceiptsAnchored(Account(b"a" * 52), 1, b"\1" * 32, 1)
-    return ToldAct("call-" + "0" * 64, b"a" * 52, ActOutcome((1, "x"), (sent,), None))
+    return ToldAct(1, b"a" * 52, ActOutcome((1, "x"), (sent,), None))
 
 
 def _terms() -> FoundingTerms:

@@ -150,3 +150,14 @@ async def test_acts_before_the_founding_are_not_endorsed(site):
     there = StandIn(site.there.organisations)
     with pytest.raises(FabricChaincodeRefused, match="not founded"):
         there.endorse("acts", (b"1", raw))
+
+
+async def test_acts_of_a_transaction_are_told_in_their_order(site):
+    ledger = site.open()
+    key = Ed25519Key()
+    raws = [(await ledger.sign(ledger.receipts.anchor(bytes([n]) * 32, 1), key)) for n in (3, 1, 2)]
+    done = await StandInChannel(site.there).submit("acts", (b"1", *(each.raw for each in raws)))
+    (block,) = await ledger.recent(done.block - 1)
+    assert [fact.tx for fact in block.facts] == [each.tx for each in raws]
+    assert [fact.fact.root for fact in block.facts] == [bytes([n]) * 32 for n in (3, 1, 2)]
+    await ledger.aclose()
