@@ -11,6 +11,7 @@ from caimi.ledgers.machine.calls import MachineCall, SignedAct, nothing, read, s
 from caimi.ledgers.machine.outcomes import ActOutcome, decode_effect, encode_effect
 from caimi.ledgers.machine.values import decode_value, encode_value
 from caimi.ledgers.port import LedgerId, SignedCall
+from caimi.rlp_items import decode_item, encode_item
 from fuzz.decoder import Decoder, Law
 from memory_ledger import Wallet, WordBook
 from memory_ledger.words import MemoryAccounts
@@ -41,6 +42,15 @@ def _outcomes() -> list[bytes]:
 
 
 DECODERS = (
+    Decoder(
+        "rlp-item",
+        ("caimi.rlp_items",),
+        lambda: [encode_item([b"", b"\1", [b"\2" * 60, [], b"\x80"]])],
+        decode_item,
+        encode_item,
+        Law.ONE_SPELLING,
+        (ValueError,),
+    ),
     Decoder(
         "machine-value",
         (

@@ -15,6 +15,7 @@ import rlp
 from rlp.sedes import CountableList, List, big_endian_int, binary, boolean, text
 
 from caimi.contracts.state import State
+from caimi.rlp_items import Item, encode_item
 
 K = TypeVar("K", bound="tuple[bytes | str | int, ...]")
 V = TypeVar("V")
@@ -38,15 +39,14 @@ class Table(Generic[K, V]):
 
     def put(self, state: State, key: K, value: V) -> None:
         """Write a record."""
-        state.put(self._at(key), rlp.encode(_flat(value), self._sedes))
+        state.put(self._at(key), encode_item(_item(value)))
 
     def delete(self, state: State, key: K) -> None:
         """Forget the record at `key`, if there is one."""
         state.delete(self._at(key))
 
     def _at(self, key: K) -> bytes:
-        encoded: bytes = rlp.encode([_part(part) for part in key])
-        return self._prefix + encoded
+        return self._prefix + encode_item([_part(part) for part in key])
 
 
 def _part(part: bytes | str | int) -> bytes:
@@ -86,12 +86,17 @@ def _sedes(kind: Any) -> Any:  # noqa: ANN401 - rlp is untyped
     return big_endian_int
 
 
-def _flat(value: Any) -> Any:  # noqa: ANN401 - a record, or a part of one
-    if is_dataclass(value):
-        return [_flat(getattr(value, field.name)) for field in fields(value)]
+def _item(value: Any) -> Item:  # noqa: ANN401 - a record, or a part of one
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, int):  # a truth value is one
+        return value.to_bytes((value.bit_length() + 7) // 8)
     if isinstance(value, tuple):
-        return [_flat(item) for item in value]
-    return value
+        return [_item(each) for each in value]
+    kind: type = type(value)
+    return [_item(getattr(value, name)) for name in _hints(kind)]
 
 
 def _revived(kind: Any, found: Any) -> Any:  # noqa: ANN401 - a record, or a part of one

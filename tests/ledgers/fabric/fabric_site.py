@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,18 +173,19 @@ class FabricSite:
 
     async def start_chaincode(self, of: LocalOrganisation, *, bent: Path | None = None) -> None:
         """Start an organisation's process of the chaincode again; `bent` says how it lies."""
-        program = self.program
+        chaincode = self.chaincode
         if bent is not None:
             script = Path(__file__).with_name("bent_chaincode.py")
             program = [*map(str, (script, self.terms, self.ahead(of), bent))]
-        chaincode = LocalChaincode(DEFINITION, program, [SOURCE])
+            chaincode = replace(chaincode, program=program)
         await self.thread.do(start_chaincode(self.network, chaincode, of))
 
     @property
-    def program(self) -> list[str]:
-        """Give what an organisation runs as its chaincode, in its folder."""
-        module = ["-m", "caimi.ledgers.fabric.chaincode.program"]
-        return [*module, f"--terms={self.terms}", "--clock-ahead=ahead"]
+    def chaincode(self) -> LocalChaincode:
+        """What each organisation runs in its folder, where its clock is."""
+        program = ["-m", "caimi.ledgers.fabric.chaincode.program"]
+        program += [f"--terms={self.terms}", "--clock-ahead=ahead"]
+        return LocalChaincode(DEFINITION, program, [SOURCE])
 
     @property
     def terms(self) -> Path:
@@ -209,6 +210,11 @@ class FabricSite:
             yield
         finally:
             os.kill(orderer.pid, signal.SIGCONT)
+
+    def run_instead(self, chaincode: LocalChaincode, of: LocalOrganisation) -> None:
+        """Have an organisation run other chaincode than it does."""
+        self.thread.run(self.network.nodes[f"{of.msp}-chaincode"].stop())
+        self.thread.run(start_chaincode(self.network, chaincode, of))
 
     async def wallet(self, name: str) -> Ed25519Key:
         key = Ed25519Key()
@@ -282,8 +288,7 @@ def fabric_site(folder: Path, *, with_asset: bool) -> Iterator[FabricSite]:
         site = FabricSite(ledger, network, thread, folder, admin, accounting, issuer)
         site.terms.write_text(terms.text())
         site.set_clocks()
-        chaincode = LocalChaincode(DEFINITION, site.program, [SOURCE])
-        thread.run(put_on_channel(network, chaincode))
+        thread.run(put_on_channel(network, site.chaincode))
 
         async def found() -> None:
             channel = site.channel()

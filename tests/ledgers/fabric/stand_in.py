@@ -38,6 +38,7 @@ class Simulation:
     writes: dict[str, bytes | None] = field(default_factory=dict)
     event: bytes | None = None
     answer: bytes = b""
+    channel: str = "stand-in"
 
     def get(self, name: str) -> bytes | None:
         found = self.values.get(name)

@@ -53,10 +53,11 @@ class FabricMachine(Machine):
         copy: Path,
         *,
         accounting: AccountingTerms | None = None,
+        terms: str | None = None,
         depth: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Make it ready to be asked.
+        """Make it ready to be asked; `terms` is the fingerprint of those it has, where known.
 
         Raises:
             LedgerUnavailable: there can be no copy there.
@@ -67,6 +68,7 @@ class FabricMachine(Machine):
         self.escrow = setup.escrow
         self._setup = setup
         self._accounting = accounting
+        self._terms = terms
         self._channel = channel
         self._batches = ActBatches(channel)
         self._replica = Replica(ledger, copy)
@@ -152,7 +154,7 @@ class FabricMachine(Machine):
         Raises:
             ContractMissing: it was not founded.
             WrongLedger: it is another ledger's.
-            FabricTermsDiffer: it has another accounting asset.
+            FabricTermsDiffer: it has another accounting asset, or other terms than are known.
             LedgerUnavailable: no peer answers.
         """
         terms = await self.terms()
@@ -163,6 +165,10 @@ class FabricMachine(Machine):
         if terms.accounting != self._accounting:
             raise FabricTermsDiffer(
                 f"{self.id} has {_shown(terms.accounting)}, its section {_shown(self._accounting)}."
+            )
+        if self._terms not in (None, terms.fingerprint):
+            raise FabricTermsDiffer(
+                f"{self.id} was founded on the terms {terms.fingerprint}, not on {self._terms}."
             )
 
     async def terms(self) -> FoundingTerms | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from sys import modules
 
 from caimi.contracts.execution import Effect
@@ -53,10 +54,8 @@ def decode_effect(data: bytes) -> Effect:
     """Read the one encoding of an effect; raises `ValueError` where it is none."""
     match decode_value(data):
         case (str(name), fields):
-            for kind in _kinds(Effect):
-                if kind.__name__ == name:
-                    found: Effect = fitted(kind, fields)
-                    return found
+            found: Effect = fitted(_kind(name), fields)
+            return found
     raise ValueError("this is no effect")
 
 
@@ -69,6 +68,15 @@ def _pair(value: Value) -> tuple[str, object]:
         case (str(name), said):
             return name, said
     raise ValueError("an argument has a name and a value")
+
+
+@cache
+def _kind(name: str) -> type[Effect]:
+    """Give the kind of a name; raises `ValueError`, and looks again when it is asked again."""
+    for kind in _kinds(Effect):
+        if kind.__name__ == name:
+            return kind
+    raise ValueError("there is no such effect")
 
 
 def _kinds(kind: type[Effect]) -> Iterator[type[Effect]]:
