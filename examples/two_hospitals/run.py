@@ -134,9 +134,7 @@ async def serve(
     inclusion = await asked.inclusion(answer.receipt.receipt.digest(home.accounts))
     evidence = Evidence(inclusion, subject.inputs, answer.outputs)
     checked = await verify_receipt(world.consumer, answer.receipt, evidence)
-    wrong = [
-        each.name for each in checked.checks if each.state != PASSED and each.state != "unknown"
-    ]
+    wrong = [each.name for each in checked.checks if each.state not in {PASSED, "unknown"}]
     assert not wrong, wrong
     told.say("South", "ran it for the buyer; its signed receipt is anchored on the channel")
 

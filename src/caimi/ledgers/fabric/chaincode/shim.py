@@ -9,6 +9,7 @@ there are ten for a small act: what one costs decides how fast the chaincode is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -171,6 +172,7 @@ class PeerStream:
         self._ending = True
         if self._under_way:
             await asyncio.wait(list(self._under_way.values()))
+        await self._outgoing.join()
 
     async def run(self, requests: AsyncIterator[ChaincodeMessage]) -> None:
         """Register, and carry out what comes until the peer goes away."""
@@ -319,6 +321,7 @@ class PeerStream:
         try:
             while True:
                 await self._context.write(await self._outgoing.get())
+                self._outgoing.task_done()
         except (grpc.aio.UsageError, asyncio.InvalidStateError):  # the peer has gone
             self._end()
 
