@@ -1,12 +1,10 @@
-"""A channel by way of one organisation's peer (port `Channel`)."""
+"""A channel by way of one organisation's peer, or of several who must show it alike (`Channel`)."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Final
 
-from caimi.errors.fabric import FabricAnswerInvalid, FabricEndorsersDisagree, FabricReadConflict
+from caimi.errors.fabric import FabricAnswerInvalid, FabricReadConflict
 from caimi.ledgers.fabric.channel import (
     ChannelBlock,
     Committed,
@@ -18,6 +16,7 @@ from caimi.ledgers.fabric.channel import (
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block
 from caimi.ledgers.fabric.protos.common.ledger_pb2 import BlockchainInfo
 from caimi.ledgers.fabric.rpc.deliver import BlockReader
+from caimi.ledgers.fabric.rpc.following import BlockSource, agreed_blocks
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
 from caimi.ledgers.fabric.verification.chain import (
     BlockEntry,
@@ -30,13 +29,13 @@ from caimi.ledgers.fabric.verification.transactions import check_transaction
 from caimi.ledgers.fabric.wire import read_message
 from caimi.ledgers.port import LedgerId
 
-_TRIES: Final = 5
-_PAUSE: Final = 0.1  # seconds
-
 
 class PeerChannel:
     """One connection. Whatever the peer says of blocks is checked, but for which of a block's
     transactions are valid: nobody signs that. Each meets the channel's `policy`.
+
+    With `others`, the blocks of other organisations' peers, a block counts once all have shown it,
+    and judge what is in it alike.
     """
 
     def __init__(
@@ -45,12 +44,14 @@ class PeerChannel:
         gateway: GatewayClient,
         chaincode: str,
         policy: str = ENDORSEMENT,
+        others: Sequence[BlockSource] = (),
     ) -> None:
         self._ledger = ledger
         self._gateway = gateway
         self._chaincode = chaincode
         self._policy = policy
-        self._reader = BlockReader(gateway.connection, gateway.signer, gateway.channel)
+        own = BlockReader(gateway.connection, gateway.signer, gateway.channel)
+        self._sources: tuple[BlockSource, ...] = (own, *others)
         self._chain: ChannelChain | None = None
 
     async def height(self) -> int:
@@ -60,31 +61,19 @@ class PeerChannel:
 
     async def blocks(self, known: KnownChain | None, last: int) -> AsyncIterator[ChannelBlock]:
         chain = self._chain_of(known)
-        async for encoded in self._reader.blocks(0 if known is None else known.number + 1, last):
-            if chain is None:
-                chain = ChannelChain.begin(self._ledger, encoded)
-            else:
-                chain = chain.accept(encoded)
-            self._chain = chain
-            head = chain.head
-            configures = encoded if chain.configured_at == head.number else None
-            told = tuple(self._told(chain.configuration, head.entries))
-            yield ChannelBlock(head.number, head.hash, told, configures)
+        if chain is None:
+            async for first in self._sources[0].blocks(0, 0):
+                chain = ChannelChain.begin(self._ledger, first)
+                yield self._read(chain, first)
+        if chain is not None:
+            async for following, encoded in agreed_blocks(self._sources, chain, last):
+                yield self._read(following, encoded)
 
     async def ask(self, function: str, arguments: Sequence[bytes]) -> bytes:
         return await self._gateway.evaluate(self._chaincode, function.encode(), *arguments)
 
     async def submit(self, function: str, arguments: Sequence[bytes]) -> Committed:
-        for turn in range(_TRIES):
-            try:
-                endorsed = await self._gateway.endorse(
-                    self._chaincode, function.encode(), *arguments
-                )
-                break
-            except FabricEndorsersDisagree:  # one of them may lag behind the others
-                if turn == _TRIES - 1:
-                    raise
-                await asyncio.sleep(_PAUSE * 2**turn)
+        endorsed = await self._gateway.endorse(self._chaincode, function.encode(), *arguments)
         await self._gateway.submit(endorsed)
         try:
             done = await self._gateway.committed(endorsed)
@@ -103,6 +92,13 @@ class PeerChannel:
         configuration = ChannelConfiguration.read(unsigned_envelope(block.data.data[0]))
         head = CheckedBlock(known.number, known.hash, b"", ())
         return ChannelChain(head, configuration, known.configured_at)
+
+    def _read(self, chain: ChannelChain, encoded: bytes) -> ChannelBlock:
+        head = chain.head
+        configures = encoded if chain.configured_at == head.number else None
+        told = tuple(self._told(chain.configuration, head.entries))
+        self._chain = chain
+        return ChannelBlock(head.number, head.hash, told, configures)
 
     def _told(
         self, configuration: ChannelConfiguration, entries: Sequence[BlockEntry]
