@@ -77,7 +77,7 @@ from caimi.ledgers.port.facts import (
     SentModel,
     UnlockedModel,
 )
-from caimi.ledgers.port.family import Family, Locating
+from caimi.ledgers.port.family import Certified, Family, Locating
 from caimi.ledgers.port.feed import BlockFacts, ToldFact
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
@@ -153,6 +153,7 @@ __all__ = [
     "ChangedPrices",
     "Claim",
     "ClientTerms",
+    "Certified",
     "Coins",
     "Upgrading",
     "IssuedCoins",
