@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import BaseModel, ConfigDict
 
-from caimi.config import LedgerSection
+from caimi.config import LedgerSection, PlaceSection
 from caimi.errors.operations import KeyExists, KeyLocked, KeyMissing
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Ledger, LedgerId
+from caimi.ledgers.port import Ledger, LedgerId, LedgerPlace
 from memory_ledger.chain import MemoryChain
 from memory_ledger.words import MemoryAccounts, Wallet, WordBook
 
@@ -86,7 +86,7 @@ class WordFamily:
     keys = WordKeys()
     administration = None
 
-    def accounts(self, section: LedgerSection) -> MemoryAccounts:
+    def accounts(self, section: LedgerSection | PlaceSection | LedgerPlace) -> MemoryAccounts:
         return MemoryAccounts(LedgerId(section.id), BOOK)
 
     def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> MachineLedger:

@@ -65,7 +65,11 @@ DECODERS = (
     ),
     Decoder(
         "machine-call",
-        ("caimi.ledgers.machine.calls.read", "caimi.ledgers.machine.sending.Sending._read"),
+        (
+            "caimi.ledgers.machine.calls.read",
+            "caimi.ledgers.machine.calls.decode_act",
+            "caimi.ledgers.machine.sending.Sending._read",
+        ),
         _calls,
         _read_call,
     ),

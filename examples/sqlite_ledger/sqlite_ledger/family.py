@@ -6,11 +6,11 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from caimi.config import LedgerSection
+from caimi.config import LedgerSection, PlaceSection
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
 from caimi.ledgers.machine.ed25519_keys import ED25519_KEYS
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId
+from caimi.ledgers.port import Administration, KeyFiles, Ledger, LedgerId, LedgerPlace
 from sqlite_ledger.administration import SqliteAdministration
 from sqlite_ledger.settings import SqliteSettings, machine_of
 
@@ -23,7 +23,7 @@ class SqliteFamily:
     keys: KeyFiles = ED25519_KEYS
     administration: Administration | None = SqliteAdministration(machine_of)
 
-    def accounts(self, section: LedgerSection) -> Ed25519Accounts:
+    def accounts(self, section: LedgerSection | PlaceSection | LedgerPlace) -> Ed25519Accounts:
         """Tell how a ledger writes its accounts."""
         return Ed25519Accounts(LedgerId(section.id))
 

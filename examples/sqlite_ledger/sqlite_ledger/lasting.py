@@ -34,6 +34,7 @@ class SqliteService:
     url: str | None = None
 
     def __init__(self, name: str, ledger: LedgerId, folder: Path) -> None:
+        self.name = name
         self._folder = folder.absolute()
         file = str(self._folder / FILE)
         self.place = LedgerPlace(ledger, name, {"file": file}, family="sqlite")

@@ -94,7 +94,7 @@ def demo(
 
 
 def _show(report: Report) -> None:
-    ids = sorted({name for step in report.steps for name in _ledgers(step)})
+    ids = list(dict.fromkeys(name for step in report.steps for name in _ledgers(step)))
     letters = {name: chr(ord("A") + place) for place, name in enumerate(ids)}
     table = Table(title="What was proved", title_justify="left", header_style="bold", expand=True)
     table.add_column("step", no_wrap=True)

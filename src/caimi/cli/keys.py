@@ -215,7 +215,8 @@ def shown(
 
     def show() -> None:
         settings = load_config(config)
-        keyring, codecs = Keyring(settings), codecs_of(settings.ledgers)
+        keyring = Keyring(settings)
+        codecs = codecs_of([*settings.ledgers, *settings.places])
         chosen = keyring.chosen(name)
         accounts, bindings = _accounts(settings, chosen), keyring.bindings(chosen)
         rows = []
@@ -287,7 +288,7 @@ def _accounts(settings: Config, name: str) -> dict[LedgerId, str | None]:
     keyring = Keyring(settings)
     keyring.account(name)  # a name that is none has no accounts to show
     found: dict[LedgerId, str | None] = {}
-    for ledger, codec in codecs_of(settings.ledgers).items():
+    for ledger, codec in codecs_of([*settings.ledgers, *settings.places]).items():
         try:
             found[ledger] = name_of(keyring.account_on(ledger, name), codec)
         except KeyMissing:

@@ -162,6 +162,53 @@ def treasury(metrics_port: MetricsPort = None, config: ConfigOption = None) -> N
     guarded(False, lambda: _run(run_treasury(_logging(config), metrics_port)))
 
 
+@app.command()
+def chaincode(
+    terms: Annotated[
+        Path, typer.Option("--terms", help="What your organisation agreed to: its terms file.")
+    ],
+    package_id: Annotated[
+        str, typer.Option("--package-id", help="As `caimi fabric package` printed it.")
+    ],
+    address: Annotated[str, typer.Option("--address", help="host:port to listen at.")],
+    certificate: Annotated[
+        Path, typer.Option("--certificate", help="What it shows to the peer, in PEM.")
+    ],
+    certificate_key: Annotated[
+        Path, typer.Option("--certificate-key", help="The certificate's key, in PEM.")
+    ],
+    client_roots: Annotated[
+        Path, typer.Option("--client-roots", help="Whose certificates the peer shows, in PEM.")
+    ],
+    config: ConfigOption = None,
+) -> None:
+    """Run one organisation's chaincode on a Hyperledger Fabric channel: your peer connects to it.
+
+    It holds no key but that of its certificate, and endorses the founding of a ledger on these
+    terms alone. It needs no caimi.toml; one that is there says how it logs.
+
+    Example: [bold]caimi service chaincode --terms terms.toml --package-id caimi:0123…
+    --address 10.0.0.5:7052 --certificate cc.pem --certificate-key cc.key
+    --client-roots ca.pem[/bold]
+    """
+    from caimi.errors.operations import ConfigMissing
+    from caimi.ledgers.fabric.chaincode.process import ChaincodePlace
+    from caimi.ledgers.fabric.chaincode.program import serve_agreed
+    from caimi.logs import set_up
+
+    def serve() -> None:
+        try:
+            _logging(config)
+        except ConfigMissing:
+            if config is not None:
+                raise
+            set_up("text")
+        place = ChaincodePlace(package_id, address, certificate, certificate_key, client_roots)
+        _run(serve_agreed(terms, place))
+
+    guarded(False, serve)
+
+
 def _run(service: Coroutine[Any, Any, None]) -> None:
     """Run until the service is told to stop; told so twice, what was under way is cut off."""
     try:

@@ -36,6 +36,7 @@ price      | caimi.cli.models.price:app         | What licences of a model cost,
 balance    | caimi.cli.money:balance            | Tell what an account has on each ledger. No passphrase is asked for.
 earnings   | caimi.cli.money:earnings           | Tell what an account is owed on each ledger, without asking for a passphrase.
 withdraw   | caimi.cli.money:withdraw           | Have everything paid out that ledgers owe the key's accounts: sales, refunds, fees.
+asset      | caimi.cli.asset:app                | A ledger's accounting asset: its issuer makes units, and who has them redeems them.
 packet     | caimi.cli.packet:app               | Packets between ledgers.
 fees       | caimi.cli.fees:app                 | Pay relayers for carrying packets.
 # Engines
@@ -45,6 +46,7 @@ estimate   | caimi.cli.estimate:estimate_command | Tell fuel, time, memory and b
 calibrate  | caimi.cli.estimate:calibrate       | Measure this machine in some seconds, so that estimates tell its own times.
 # Operators
 deploy     | caimi.cli.deploy:deploy            | Put CAIMI's contracts on a ledger, and write where they are into caimi.toml.
+fabric     | caimi.cli.fabric:app               | What each organisation of a Hyperledger Fabric channel prepares for it.
 doctor     | caimi.cli.doctor:doctor            | Check everything that can be wrong here; exits with 1 when something is.
 route      | caimi.cli.route:app                | Routes between ledgers: adding them, listing them, and closing them.
 certificates | caimi.cli.certificates:app       | Certificates by which services know each other: TLS 1.3, signed by your own authority.

@@ -29,6 +29,11 @@ from caimi.ledgers.port import (
 KIND = "deploy"
 
 
+def native_on(place: LedgerPlace, account: str) -> bytes:
+    """Read an account of a ledger that CAIMI may not be on yet; raises `InvalidAccountId`."""
+    return family_of(place).accounts(place).parse(account).native
+
+
 @dataclass(frozen=True, slots=True)
 class TellingOutbox:
     """An outbox that says what is written down in it."""

@@ -20,6 +20,8 @@ def kinds_of_keys(
     return {LedgerId(section.id): family_of(section).keys for section in sections}
 
 
-def codecs_of(sections: Iterable[LedgerSection]) -> dict[LedgerId, AccountCodec]:
+def codecs_of(
+    sections: Iterable[LedgerSection | PlaceSection],
+) -> dict[LedgerId, AccountCodec]:
     """Tell how each ledger writes its accounts; raises as `kinds_of_keys`."""
     return {LedgerId(section.id): family_of(section).accounts(section) for section in sections}

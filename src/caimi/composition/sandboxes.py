@@ -18,11 +18,11 @@ LEDGERS: Final = 3
 
 
 def kinds_in(text: str) -> list[str]:
-    """Give the kinds of ledgers that a user chose, joined by commas.
+    """Give the kinds of ledgers that a user chose, joined by commas (or +).
 
     The last is that of all that remain of three.
     """
-    kinds = [each.strip() for each in text.split(",")]
+    kinds = [each.strip() for each in text.replace("+", ",").split(",")]
     return kinds + kinds[-1:] * (LEDGERS - len(kinds))
 
 

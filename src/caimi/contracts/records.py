@@ -83,7 +83,8 @@ def _item(value: Any) -> Item:  # noqa: ANN401 - a record, or a part of one
         return value.to_bytes((value.bit_length() + 7) // 8)
     if isinstance(value, tuple):
         return [_item(each) for each in value]
-    return [_item(getattr(value, name)) for name in _hints(type(value))]
+    kind: type = type(value)
+    return [_item(getattr(value, name)) for name in _hints(kind)]
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from caimi.client import aliases, catalogue, pull, purchase, transfer
+from caimi.client.amounts import parse_amount
 from caimi.client.inference import ask_worker, onnx_file, open_session
 from caimi.client.publish import Description, Published, publish
 from caimi.client.pull import Pulled
@@ -126,7 +127,9 @@ async def buy_a_licence(world: World, uri: str, step: DemoStep) -> None:
     paid = before - await coins.balance(buyer)
     seller = world.publisher.identity.account(world.b.id)
     owed = await world.b.market.owed(seller)
-    require(owed.units == 5 * 10**18, f"The publisher is owed {owed}, not the price.")
+    require(
+        owed == parse_amount(PRICE, coins.asset), f"The publisher is owed {owed}, not the price."
+    )
     require(paid >= owed, "The consumer paid less than the price.")
     step.prove(
         f"licence {bought.licence_id[:18]}… is on {world.a.id}: one IBC v2 packet, proved by "

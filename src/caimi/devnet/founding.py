@@ -145,7 +145,7 @@ class Founding:
     ) -> list[LedgerSection]:
         started = []
         for service in services:
-            self._tell(f"ledger {service.place.name}: {service.said}")
+            self._tell(f"ledger {service.name}: {service.said}")
             started.append((self._start(ledger_program(service)), service))
         await asyncio.gather(*(self._ready(each, it.wait_ready()) for each, it in started))
         ledgers = [await fund_people(service, keyring, USERS, GUARDIAN) for service in services]

@@ -54,7 +54,7 @@ async def health_of(
     """
     sections = _sections(directory)
     health = await asyncio.gather(*(_health(process, sections) for process in known))
-    large = {f"{LEDGER}{each.place.name}": each.outgrown() for each in services}
+    large = {f"{LEDGER}{each.name}": each.outgrown() for each in services}
     return [
         replace(each, detail=f"{each.detail}; {said}") if (said := large.get(each.name)) else each
         for each in health

@@ -25,11 +25,21 @@ from caimi.ledgers.port import (
 
 @dataclass(frozen=True, slots=True)
 class EmptyLedger:
-    """A ledger that runs, before CAIMI is on it. `guardian` is a native account there."""
+    """A ledger that runs, before CAIMI is on it, and native accounts of `people` there."""
 
-    place: LedgerPlace
+    service: LedgerService
     deployer: Signer
     guardian: bytes
+    people: tuple[bytes, ...]
+
+    @property
+    def place(self) -> LedgerPlace:
+        """Where it is."""
+        return self.service.place
+
+    async def fund(self) -> None:
+        """See to it that the people and whoever deploys can pay."""
+        await self.service.fund([*self.people, self.deployer.account])
 
 
 async def fund_people(
@@ -39,8 +49,9 @@ async def fund_people(
     keys = family_of(service.place).keys
     accounts = {user: await asyncio.to_thread(_account, keyring, user, keys) for user in users}
     deployer = keys.generate("deployer")
-    await service.fund([*accounts.values(), deployer.account])
-    return EmptyLedger(service.place, deployer, accounts[guardian])
+    empty = EmptyLedger(service, deployer, accounts[guardian], tuple(accounts.values()))
+    await empty.fund()
+    return empty
 
 
 async def deploy_and_join(
@@ -54,6 +65,7 @@ async def deploy_and_join(
             for office, each in zip(offices, ledgers, strict=True)
         )
     )
+    await asyncio.gather(*(each.fund() for each in ledgers))  # in what only CAIMI keeps, too
     async with AsyncExitStack() as stack:
         administered = []
         for office, each, section in zip(offices, ledgers, sections, strict=True):

@@ -23,7 +23,7 @@ def follow_plan(
     Raises:
         ConfigMissing, ConfigInvalid: a file is not there, or is not as it should be.
     """
-    told = {service.place.name: service.place.told for service in services}
+    told = {service.name: service.place.told for service in services}
     for number, port in enumerate(plan.nodes, start=1):
         file = folder / f"{NODE}{number}" / "node.toml"
         settings = read_toml(file, NodeSettings)

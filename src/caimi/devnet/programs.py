@@ -44,7 +44,7 @@ def ledger_services(
 
 def ledger_program(service: LedgerService) -> Program:
     """Give the program of a ledger."""
-    return Program(f"{LEDGER}{service.place.name}", tuple(service.command), 0, service.url)
+    return Program(f"{LEDGER}{service.name}", tuple(service.command), 0, service.url)
 
 
 def node_program(number: int, port: int, folder: Path) -> Program:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from caimi.errors.ledgers import LedgerError, LedgerUnavailable
@@ -268,6 +269,111 @@ class FabricChannelMissing(FabricRefused):
     next_step = "Correct the channel's name in caimi.toml, or join the peer to it."
 
 
+class EndorsedReadInvalid(FabricError):
+    """What a peer signed is not what was read for a light client."""
+
+    code = "CAIMI-F040"
+    why = "It is of another ledger, channel, chaincode or key than was asked for."
+    next_step = "See that the channel's chaincode is CAIMI's, and the ledger's name in caimi.toml."
+
+
+class EndorsersNotApart(FabricError):
+    """The peers that are to sign a read are not each of another organisation."""
+
+    code = "CAIMI-F041"
+    why = "A light client counts organisations: of two peers of one it believes one."
+    next_step = "Name one peer of each organisation whose key the light client has."
+
+
+class FabricApprovalsMissing(FabricError):
+    """A chaincode's definition waits for other organisations."""
+
+    code = "CAIMI-F045"
+    why = "A definition is a channel's once enough of its organisations approved it: a majority."
+    next_step = "Have the others' administrators approve it, and run the same command again."
+
+    @classmethod
+    def of(
+        cls, name: str, version: str, sequence: int, channel: str, missing: Sequence[str]
+    ) -> Self:
+        """Say who has to approve what, and how that is typed."""
+        others = ", ".join(missing)
+        return cls(
+            f"{name} {version} (sequence {sequence}) is approved here, and waits on {channel} for "
+            f"{others}.",
+            next_step=(
+                f"An administrator of {others} runs `caimi deploy` there, or types `peer lifecycle "
+                "chaincode install PACKAGE` and `peer lifecycle chaincode approveformyorg "
+                f"--channelID {channel} --name {name} --version {version} --sequence {sequence} "
+                "--package-id ID --orderer ORDERER --tls --cafile FILE`. Then run the same command "
+                "again."
+            ),
+        )
+
+
+class FabricLifecycleUntold(FabricError):
+    """A channel has no such chaincode, and nothing says how to put it there."""
+
+    code = "CAIMI-F046"
+    why = "What is put on a channel is installed and approved by each organisation's administrator."
+    next_step = (
+        "Add a [ledgers.lifecycle] table with an administrator's certificate and key to the "
+        "ledger's section; or type the `peer lifecycle` commands of docs/fabric.md. Then run the "
+        "same command again."
+    )
+
+
+class FabricProcessSilent(FabricError):
+    """A chaincode is a channel's, and no process of it answers."""
+
+    code = "CAIMI-F047"
+    why = (
+        "Each organisation runs the chaincode beside its peer, which reaches it at the address in "
+        "the package."
+    )
+    next_step = "Start `caimi service chaincode` where the package says, and run the command again."
+
+
+class FabricTermsRefused(FabricError):
+    """An organisation does not endorse a ledger's founding on these terms."""
+
+    code = "CAIMI-F048"
+    why = "Its chaincode was given a file with other terms, and endorses no others."
+    next_step = "Compare `caimi fabric show FILE` at each organisation, and give all the same file."
+
+
+class FabricFoundingWaits(FabricError):
+    """Everything is ready on a channel but the ledger's founding, which another account does."""
+
+    code = "CAIMI-F049"
+    why = "A ledger is founded by the account that its terms name as the administrator."
+    next_step = "Have that account run `caimi deploy`, and run the same command again."
+
+
+class FabricOneOrganisation(FabricError):
+    """A validator is to see a channel by way of one organisation alone."""
+
+    code = "CAIMI-F034"
+    why = "Which transactions of a block count nobody signs: peers of two organisations must agree."
+    next_step = "List a peer of another organisation under the ledger's peers."
+
+
+class FabricFoundedOtherwise(FabricError):
+    """A ledger on a channel was founded before, on other terms."""
+
+    code = "CAIMI-F035"
+    why = "A channel's chaincode is founded once: whoever administers it was named then."
+    next_step = "Use that administrator's key, or put the section of who founded it in caimi.toml."
+
+
+class FabricPortsTaken(FabricError):
+    """Somebody listens where a local Fabric network does."""
+
+    code = "CAIMI-F036"
+    why = "Its certificates' addresses, its channel and its packages name its ports for good."
+    next_step = "End who listens there, or make another network with `caimi devnet up --fresh`."
+
+
 class FabricTermsInvalid(FabricError):
     """What should be a ledger's founding terms is none."""
 
@@ -277,7 +383,7 @@ class FabricTermsInvalid(FabricError):
 
 
 class FabricTermsDiffer(FabricError):
-    """A ledger has another accounting asset than the configuration says."""
+    """A ledger has another accounting asset, or other terms, than the configuration says."""
 
     code = "CAIMI-F056"
     why = "A ledger's terms never change, so one of the two is meant for another channel."

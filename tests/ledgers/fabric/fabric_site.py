@@ -13,9 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from copied_acts import count_acts
+
 from caimi.ledgers.fabric.channel import Committed
 from caimi.ledgers.fabric.lifecycle.definitions import ChaincodeDefinition
-from caimi.ledgers.fabric.local.chaincodes import LocalChaincode, put_on_channel
+from caimi.ledgers.fabric.local.chaincodes import (
+    LocalChaincode,
+    put_on_channel,
+    start_chaincode,
+)
+from caimi.ledgers.fabric.local.layout import LocalOrganisation
 from caimi.ledgers.fabric.local.network import LocalNetwork, running_network
 from caimi.ledgers.fabric.machine import FabricMachine
 from caimi.ledgers.fabric.peer_channel import PeerChannel
@@ -51,13 +58,29 @@ class LoopThread:
         self.loop.close()
 
 
-class LosingChannel(PeerChannel):
-    """One that loses the next answer of a transaction that took effect."""
+@dataclass
+class Seen:
+    """How many blocks any connection of a site was shown."""
 
+    height: int = 0
+
+
+class SiteChannel(PeerChannel):
+    """One that is never behind another of its site: peers get a block one after the other."""
+
+    seen: Seen
     failure: Exception | None = None
+    """What it loses the next answer by, of a transaction that took effect."""
+
+    async def height(self) -> int:
+        while (there := await super().height()) < self.seen.height:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        self.seen.height = there
+        return there
 
     async def submit(self, function: str, arguments: Sequence[bytes]) -> Committed:
         done = await super().submit(function, arguments)
+        self.seen.height = max(self.seen.height, done.block + 1)
         if self.failure is not None and function == "acts":
             failure, self.failure = self.failure, None
             raise failure
@@ -71,12 +94,14 @@ class FabricSite:
     id: LedgerId
     network: LocalNetwork
     folder: Path
+    thread: LoopThread
+    chaincode: LocalChaincode
     admin: Ed25519Key
     accounting: AccountingTerms | None = None
     issuer: Ed25519Key | None = None
     shift: int = 0
     opened: int = 0
-    advancing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    seen: Seen = field(default_factory=Seen)
     keeps_past = True
     fork = None
 
@@ -91,27 +116,38 @@ class FabricSite:
     def now(self) -> int:
         return int(time.time()) + self.shift
 
-    def channel(self, kind: type[PeerChannel] = PeerChannel) -> PeerChannel:
+    @property
+    def next(self) -> LocalOrganisation:
+        """By whose peer whoever comes next opens the channel."""
         organisations = self.network.layout.organisations
-        organisation = organisations[self.opened % len(organisations)]
+        return organisations[self.opened % len(organisations)]
+
+    def channel(self) -> SiteChannel:
+        organisation = self.next
         connection = self.network.connection(organisation)
         signer = organisation.user.signer()
         gateway = GatewayClient(connection, signer, self.network.layout.channel)
-        return kind(self.id, gateway, CHAINCODE)
+        channel = SiteChannel(self.id, gateway, CHAINCODE)
+        channel.seen = self.seen
+        return channel
 
     def machine(self, channel: PeerChannel, depth: int = 0) -> FabricMachine:
+        copy = self.copy
         self.opened += 1
-        copy = self.folder / f"copy-{self.opened}.sqlite"
         return FabricMachine(
             self.id, channel, copy, accounting=self.accounting, depth=depth, now=self.now
         )
+
+    @property
+    def copy(self) -> Path:
+        """Where the machine that comes next has its copy: an organisation's programs share one."""
+        return self.folder / f"{self.next.msp}.sqlite"
 
     def open(self, patience: float = 20.0) -> MachineLedger:
         return MachineLedger(self.machine(self.channel()), patience=patience)
 
     def failing(self, failure: Exception) -> MachineLedger:
-        channel = self.channel(LosingChannel)
-        assert isinstance(channel, LosingChannel)
+        channel = self.channel()
         channel.failure = failure
         return MachineLedger(self.machine(channel))
 
@@ -127,6 +163,11 @@ class FabricSite:
             yield
         finally:
             os.kill(orderer.pid, signal.SIGCONT)
+
+    def run_instead(self, chaincode: LocalChaincode, of: LocalOrganisation) -> None:
+        """Have an organisation run other chaincode than it does."""
+        self.thread.run(self.network.nodes[f"{of.msp}-chaincode"].stop())
+        self.thread.run(start_chaincode(self.network, chaincode, of))
 
     async def wallet(self, name: str) -> Ed25519Key:
         key = Ed25519Key()
@@ -158,13 +199,12 @@ class FabricSite:
         await self.advance(seconds=FabricMachine.lapses_after + 1)
 
     async def sent(self, who: Signer) -> int:
-        there = self.open()
+        copy, there = self.copy, self.open()
         machine = there.machine
         assert isinstance(machine, FabricMachine)
         await machine.refresh()
-        count = machine._replica.tables.count(who.account)
         await there.aclose()
-        return count
+        return count_acts(copy, who)
 
     async def add_client(self, of: Ledger, committee: Committee) -> str:
         return await MachineAdministered(self.open(), self.admin).add_client(of, committee)
@@ -205,8 +245,9 @@ def fabric_site(folder: Path, *, with_asset: bool) -> Iterator[FabricSite]:
         program = ["-m", "caimi.ledgers.fabric.chaincode.program", f"--terms={agreed}"]
         program.append(f"--clock-ahead={ahead}")
         definition = ChaincodeDefinition(CHAINCODE, "1.0", 1)
-        thread.run(put_on_channel(network, LocalChaincode(definition, program, [SOURCE])))
-        site = FabricSite(ledger, network, folder, admin, accounting, issuer)
+        chaincode = LocalChaincode(definition, program, [SOURCE])
+        thread.run(put_on_channel(network, chaincode))
+        site = FabricSite(ledger, network, folder, thread, chaincode, admin, accounting, issuer)
 
         async def found() -> None:
             channel = site.channel()

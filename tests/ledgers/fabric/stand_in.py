@@ -18,8 +18,8 @@ from caimi.ledgers.fabric.chaincode.contract import Chaincode
 from caimi.ledgers.fabric.channel import (
     ChannelBlock,
     Committed,
-    Conflict,
     KnownChain,
+    TransactionConflict,
     ValidTransaction,
     Write,
 )
@@ -38,6 +38,7 @@ class Simulation:
     writes: dict[str, bytes | None] = field(default_factory=dict)
     event: bytes | None = None
     answer: bytes = b""
+    channel: str = "stand-in"
 
     def get(self, name: str) -> bytes | None:
         found = self.values.get(name)
@@ -91,7 +92,7 @@ class StandIn:
         """Order a transaction into a block; gives its number.
 
         Raises:
-            Conflict: what it read has changed.
+            TransactionConflict: what it read has changed.
         """
         number = len(self.blocks)
         for name, version in tried.reads.items():
@@ -99,7 +100,7 @@ class StandIn:
             if (None if found is None else found[1]) != version:
                 self.conflicts += 1
                 self.close_block(())
-                raise Conflict
+                raise TransactionConflict
         for name, value in tried.writes.items():
             if value is None:
                 self.values.pop(name, None)

@@ -15,7 +15,7 @@ from caimi.ledgers.fabric.chaincode.contract import (
     ActStatus,
     Chaincode,
 )
-from caimi.ledgers.fabric.channel import Conflict
+from caimi.ledgers.fabric.channel import TransactionConflict
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.values import decode_value, encode_value
@@ -46,7 +46,7 @@ def statuses(answer: bytes) -> list[str]:
 async def test_what_was_endorsed_before_a_tick_and_is_ordered_after_it_does_not_count(site):
     tried = site.there.endorse("acts", (b"1", (await signed(site)).raw))
     await site.advance(seconds=3600)
-    with pytest.raises(Conflict):
+    with pytest.raises(TransactionConflict):
         site.there.commit(tried)
 
 
@@ -54,7 +54,7 @@ async def test_one_act_in_two_transactions_counts_once(site):
     raw = (await signed(site)).raw
     first, second = (site.there.endorse("acts", (b"1", raw)) for _ in range(2))
     site.there.commit(first)
-    with pytest.raises(Conflict):
+    with pytest.raises(TransactionConflict):
         site.there.commit(second)
     again = await StandInChannel(site.there).submit("acts", (b"1", raw))
     assert statuses(again.answer) == [ActStatus.KNOWN]

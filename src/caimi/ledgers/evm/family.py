@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from caimi.config import LedgerSection
+from caimi.config import LedgerSection, PlaceSection
 from caimi.errors.ledgers import CallInvalid
 from caimi.keystore import KEYSTORES
 from caimi.ledgers.evm.abi.accounts import EvmAccounts
@@ -29,7 +29,7 @@ class EvmFamily:
     keys: KeyFiles = KEYSTORES
     administration: Administration | None = EvmAdministration()
 
-    def accounts(self, section: LedgerSection) -> EvmAccounts:
+    def accounts(self, section: LedgerSection | PlaceSection | LedgerPlace) -> EvmAccounts:
         return EvmAccounts(LedgerId(section.id))
 
     def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> EvmLedger:

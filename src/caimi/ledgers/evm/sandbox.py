@@ -88,6 +88,7 @@ class AnvilService:
     def __init__(self, name: str, number: int, port: int, folder: Path) -> None:
         self._options = AnvilOptions(number, port)
         self._folder = folder
+        self.name = name
         told = {"rpc": self._options.url, "finality": str(_FINALITY)}
         self.place = LedgerPlace(LedgerId(f"eip155:{number}"), name, told)
         self.said = f"anvil, {self.place.id}"

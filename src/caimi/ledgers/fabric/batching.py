@@ -9,7 +9,7 @@ from typing import Final
 
 from caimi.errors.ledgers import CallInvalid, LedgerAnswerInvalid
 from caimi.ledgers.fabric.chaincode.contract import MAX_ACTS, ActStatus
-from caimi.ledgers.fabric.channel import Channel, Conflict
+from caimi.ledgers.fabric.channel import Channel, TransactionConflict
 from caimi.ledgers.machine.values import Value, decode_value
 
 MAX_BYTES: Final = 4 << 20
@@ -68,7 +68,7 @@ class ActBatches:
             try:
                 done = await self._channel.submit("acts", arguments)
                 statuses = _statuses(done.answer, len(batch))
-            except Conflict:
+            except TransactionConflict:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
                 pause = min(2 * pause, _LONGEST)
                 continue

@@ -58,7 +58,7 @@ class Committed:
     answer: bytes
 
 
-class Conflict(Exception):
+class TransactionConflict(Exception):
     """A transaction that did not count, since others changed what it had read: try it again."""
 
 
@@ -88,7 +88,7 @@ class Channel(Protocol):
         """Have a transaction endorsed, ordered and committed.
 
         Raises:
-            Conflict: it did not count.
+            TransactionConflict: it did not count.
             FabricRefused: an organisation does not endorse it, or they answer differently.
             LedgerUnavailable: peers or orderers cannot be reached: it may yet be committed.
         """

@@ -19,7 +19,8 @@ from caimi.errors.ledgers import (
     WrongLedger,
 )
 from caimi.ledgers.fabric.batching import ActBatches
-from caimi.ledgers.fabric.channel import Channel, Conflict
+from caimi.ledgers.fabric.chaincode.contract import TICK_SECONDS
+from caimi.ledgers.fabric.channel import Channel, TransactionConflict
 from caimi.ledgers.fabric.replica import Replica
 from caimi.ledgers.fabric.setup import LedgerSetup
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
@@ -52,10 +53,11 @@ class FabricMachine(Machine):
         copy: Path,
         *,
         accounting: AccountingTerms | None = None,
+        terms: str | None = None,
         depth: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Make it ready to be asked.
+        """Make it ready to be asked; `terms` is the fingerprint of those it has, where known.
 
         Raises:
             LedgerUnavailable: there can be no copy there.
@@ -66,6 +68,7 @@ class FabricMachine(Machine):
         self.escrow = setup.escrow
         self._setup = setup
         self._accounting = accounting
+        self._terms = terms
         self._channel = channel
         self._batches = ActBatches(channel)
         self._replica = Replica(ledger, copy)
@@ -151,7 +154,7 @@ class FabricMachine(Machine):
         Raises:
             ContractMissing: it was not founded.
             WrongLedger: it is another ledger's.
-            FabricTermsDiffer: it has another accounting asset.
+            FabricTermsDiffer: it has another accounting asset, or other terms than are known.
             LedgerUnavailable: no peer answers.
         """
         terms = await self.terms()
@@ -162,6 +165,10 @@ class FabricMachine(Machine):
         if terms.accounting != self._accounting:
             raise FabricTermsDiffer(
                 f"{self.id} has {_shown(terms.accounting)}, its section {_shown(self._accounting)}."
+            )
+        if self._terms not in (None, terms.fingerprint):
+            raise FabricTermsDiffer(
+                f"{self.id} was founded on the terms {terms.fingerprint}, not on {self._terms}."
             )
 
     async def terms(self) -> FoundingTerms | None:
@@ -194,14 +201,32 @@ class FabricMachine(Machine):
     # --- writing --------------------------------------------------------------------------------
 
     async def ready(self) -> None:
-        """Move the ledger's clock where it is far behind, since acts are dated and lapse by it.
+        """Move the ledger's clock where it is far behind, since acts are dated and lapse by it."""
+        await self._move_clock(STALE_SECONDS)
 
-        An organisation whose clock is behind refuses; then the clock stays as it is.
+    @property
+    def standing_clock(self) -> FabricMachine:
+        """Blocks come when somebody writes, and time with them."""
+        return self
+
+    @property
+    def present(self) -> int:
+        """What time it is here."""
+        return int(self._now())
+
+    async def move(self) -> None:
+        """Move the ledger's clock; see `StandingClock.move`."""
+        await self._move_clock(TICK_SECONDS)
+
+    async def _move_clock(self, behind: int) -> None:
+        """Move it where it is so far behind.
+
+        An organisation whose clock is behind refuses; then the ledger's stays as it is.
         """
         await self.refresh()
-        if self._now() - self.clock > STALE_SECONDS:
-            with suppress(Conflict, FabricChaincodeRefused):
-                await self.tick(int(self._now()))
+        if self.present - self.clock >= behind:
+            with suppress(TransactionConflict, FabricChaincodeRefused):
+                await self.tick(self.present)
             await self.refresh()
 
     async def tick(self, seconds: int) -> None:

@@ -10,8 +10,8 @@ from caimi.errors.fabric import FabricAnswerInvalid, FabricEndorsersDisagree, Fa
 from caimi.ledgers.fabric.channel import (
     ChannelBlock,
     Committed,
-    Conflict,
     KnownChain,
+    TransactionConflict,
     ValidTransaction,
     Write,
 )
@@ -25,7 +25,7 @@ from caimi.ledgers.fabric.verification.chain import (
     ChannelChain,
     CheckedBlock,
 )
-from caimi.ledgers.fabric.verification.configuration import ChannelConfiguration
+from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT, ChannelConfiguration
 from caimi.ledgers.fabric.verification.envelopes import (
     EndorsedOutcome,
     read_outcome,
@@ -34,7 +34,6 @@ from caimi.ledgers.fabric.verification.envelopes import (
 from caimi.ledgers.fabric.wire import read_message
 from caimi.ledgers.port import LedgerId
 
-ENDORSEMENT: Final = "/Channel/Application/Endorsement"
 _TRIES: Final = 5
 _PAUSE: Final = 0.1  # seconds
 _DONE: Final = 200
@@ -42,13 +41,20 @@ _DONE: Final = 200
 
 class PeerChannel:
     """One connection. Whatever the peer says of blocks is checked, but for which of a block's
-    transactions are valid: nobody signs that.
+    transactions are valid: nobody signs that. Each meets the channel's `policy`.
     """
 
-    def __init__(self, ledger: LedgerId, gateway: GatewayClient, chaincode: str) -> None:
+    def __init__(
+        self,
+        ledger: LedgerId,
+        gateway: GatewayClient,
+        chaincode: str,
+        policy: str = ENDORSEMENT,
+    ) -> None:
         self._ledger = ledger
         self._gateway = gateway
         self._chaincode = chaincode
+        self._policy = policy
         self._reader = BlockReader(gateway.connection, gateway.signer, gateway.channel)
         self._chain: ChannelChain | None = None
 
@@ -88,7 +94,7 @@ class PeerChannel:
         try:
             done = await self._gateway.committed(endorsed)
         except FabricReadConflict as conflict:
-            raise Conflict from conflict
+            raise TransactionConflict from conflict
         return Committed(done.block, done.result)
 
     async def aclose(self) -> None:
@@ -126,4 +132,4 @@ class PeerChannel:
         self, configuration: ChannelConfiguration, outcome: EndorsedOutcome, transaction: str
     ) -> None:
         endorsers = [configuration.member(each, None) for each in outcome.check_endorsements()]
-        configuration.require(ENDORSEMENT, endorsers, f"Transaction {transaction}")
+        configuration.require(self._policy, endorsers, f"Transaction {transaction}")

@@ -46,8 +46,10 @@ def _act(row: Value) -> ToldAct:
     match row:
         case (str(tx), bytes(author), bytes(outcome), tuple(effects)):
             told = tuple(decode_effect(_bytes(each)) for each in effects)
-            return ToldAct(tx, author, ActOutcome.decode(outcome, told))
-    raise ValueError("an act has a name, an author, an outcome and effects")
+            read = ActOutcome.decode(outcome, told)
+            if read.effects == told:
+                return ToldAct(tx, author, read)
+    raise ValueError("an act has a name, an author, an outcome and its effects")
 
 
 def _bytes(value: Value) -> bytes:

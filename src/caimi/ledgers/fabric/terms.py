@@ -26,6 +26,8 @@ from caimi.ledgers.port import LedgerId
 
 MAX_BYTES: Final = 10_000
 """How long a file of terms, or their encoding, is at most."""
+NOT_AGREED: Final = "This organisation did not agree to these terms."
+"""What the chaincode of an organisation says that was given other terms."""
 
 
 class AccountingTerms(Section):

@@ -136,6 +136,7 @@ class MachineAdministration:
         here = _ours(end.here)
         _check_terms(here, end.terms)
         machine = here.machine
+        await machine.refresh()
         authority = machine.contracts.authority
         if not authority.has(machine.state, AuthorityRole.ADMINISTRATOR, Native(account)):
             raise RouteUnfit(

@@ -26,7 +26,17 @@ from caimi.ledgers.machine.escrow import RelayEscrow
 from caimi.ledgers.machine.outcomes import ActOutcome
 from caimi.ledgers.machine.rules import ActRules
 from caimi.ledgers.machine.typed import flat
-from caimi.ledgers.port import NEWEST, Account, AccountCodec, At, Block, Coins, LedgerId, Money
+from caimi.ledgers.port import (
+    NEWEST,
+    Account,
+    AccountCodec,
+    At,
+    Block,
+    Coins,
+    LedgerId,
+    Money,
+    StandingClock,
+)
 
 E = TypeVar("E", bound=Effect)
 
@@ -136,6 +146,11 @@ class Machine(ABC):
     async def ready(self) -> None:
         """Make ready for an act that is about to be signed; raises as `refresh`."""
         await self.refresh()
+
+    @property
+    def standing_clock(self) -> StandingClock | None:
+        """What moves the ledger's time, where it does not pass by itself."""
+        return None
 
     @property
     def coins(self) -> Coins | None:

@@ -26,6 +26,7 @@ from caimi.ledgers.port.administration import (
     LedgerPlan,
     PlannedStep,
     RouteEnd,
+    Upgrading,
 )
 from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Allowance, Bridge, Lock
@@ -44,7 +45,8 @@ from caimi.ledgers.port.clients import (
     LightClients,
     kind_name,
 )
-from caimi.ledgers.port.coins import Coins
+from caimi.ledgers.port.clocks import StandingClock
+from caimi.ledgers.port.coins import Coins, IssuedCoins
 from caimi.ledgers.port.facts import (
     EVERY_KIND,
     MODEL_KINDS,
@@ -152,6 +154,8 @@ __all__ = [
     "Claim",
     "ClientTerms",
     "Coins",
+    "Upgrading",
+    "IssuedCoins",
     "Committee",
     "CompletedPurchase",
     "CompletedTransfer",
@@ -216,6 +220,7 @@ __all__ = [
     "SentPacket",
     "SignedCall",
     "Signer",
+    "StandingClock",
     "Statement",
     "StatementDomain",
     "StatementType",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from caimi.ledgers.port.accounts import Account
 from caimi.ledgers.port.calls import Call
@@ -22,4 +22,21 @@ class Coins(Protocol):
 
     def transfer(self, recipient: Account, amount: Money) -> Call[None]:
         """Send coins; raises `CallInvalid` for any other asset."""
+        ...
+
+
+@runtime_checkable
+class IssuedCoins(Coins, Protocol):
+    """A coin that a named issuer makes and redeems: what it stands for is owed outside."""
+
+    async def supply(self, at: At = NEWEST) -> Money:
+        """Give how much of it there is."""
+        ...
+
+    def mint(self, recipient: Account, amount: Money) -> Call[None]:
+        """Make units for an account; the issuer only. Raises `CallInvalid` for another asset."""
+        ...
+
+    def redeem(self, amount: Money, reference: str) -> Call[None]:
+        """Burn units of one's own, for which the issuer pays as `reference` says; raises so."""
         ...

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from caimi.config import LedgerSection
+from caimi.config import LedgerSection, PlaceSection
 from caimi.ledgers.port.accounts import AccountCodec
 from caimi.ledgers.port.administration import Administration, LedgerPlace
 from caimi.ledgers.port.key_files import KeyFiles
@@ -39,7 +39,7 @@ class Family(Protocol):
     def administration(self) -> Administration | None:
         """Putting CAIMI on its ledgers; None where that is not done from here."""
 
-    def accounts(self, section: LedgerSection) -> AccountCodec:
+    def accounts(self, section: LedgerSection | PlaceSection | LedgerPlace) -> AccountCodec:
         """Tell how a ledger writes its accounts and whose signatures are, without asking it."""
 
     def prepare(self, section: LedgerSection, *, price_cap: int | None = None) -> Ledger:

@@ -42,8 +42,13 @@ class LedgerService(Protocol):
     """An empty ledger in a process of its own, which outlives whoever starts it."""
 
     @property
+    def name(self) -> str:
+        """What it is called here."""
+        ...
+
+    @property
     def place(self) -> LedgerPlace:
-        """Where it is once it runs."""
+        """Where it is; some tell only once `wait_ready` has ended."""
         ...
 
     @property
@@ -66,7 +71,10 @@ class LedgerService(Protocol):
         ...
 
     async def fund(self, accounts: Sequence[bytes]) -> None:
-        """See to it that accounts (native bytes) can pay for whatever calls cost."""
+        """See to it that accounts (native bytes) can pay for whatever calls cost.
+
+        It is asked before CAIMI is on the ledger, and once more when it is.
+        """
         ...
 
     def outgrown(self) -> str | None:

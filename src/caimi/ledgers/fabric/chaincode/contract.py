@@ -24,12 +24,14 @@ from caimi.contracts.identifiers import Account
 from caimi.contracts.state import Overlay
 from caimi.errors.fabric import ChaincodeRefusal, FabricTermsInvalid
 from caimi.errors.ledgers import CallInvalid
+from caimi.ibc.path import Path, PathKind
 from caimi.ledgers.fabric.chaincode.contract_state import ContractState
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
 from caimi.ledgers.fabric.keys import CLOCK, TERMS, act_name, kept
+from caimi.ledgers.fabric.reads import MAX_PATHS, RECEIVED, StateReads, read_path
 from caimi.ledgers.fabric.setup import LedgerSetup
 from caimi.ledgers.fabric.telling import EVENT, ToldAct, encode_told
-from caimi.ledgers.fabric.terms import FoundingTerms
+from caimi.ledgers.fabric.terms import NOT_AGREED, FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, decode_act
 from caimi.ledgers.machine.rules import ActRules
 from caimi.ledgers.machine.values import encode_value
@@ -77,6 +79,8 @@ class Chaincode:
                 return self._tick(stub, _number(time))
             case [b"acts", height, *acts] if 0 < len(acts) <= MAX_ACTS:
                 return self._carry_out(stub, _number(height), acts)
+            case [b"read", *paths] if 0 < len(paths) <= MAX_PATHS:
+                return self._read(stub, paths)
             case [b"about"]:
                 return encode_value((stub.get(TERMS), _time(stub)))
         called = stub.arguments[0][:40] if stub.arguments else b""
@@ -92,7 +96,7 @@ class Chaincode:
         if terms.ledger != self.ledger:
             raise ChaincodeRefusal(f"This is {self.ledger}, not {terms.ledger}.")
         if self.terms not in (None, terms):
-            raise ChaincodeRefusal("This organisation did not agree to these terms.")
+            raise ChaincodeRefusal(NOT_AGREED)
         stub.put(TERMS, encoded)
         frame = Overlay(ContractState(stub))
         first = Execution(frame, 0, _time(stub), Account(terms.administrator.encode()))
@@ -111,10 +115,7 @@ class Chaincode:
         return b""
 
     def _carry_out(self, stub: ChaincodeStub, height: int, raws: Sequence[bytes]) -> bytes:
-        encoded = stub.get(TERMS)
-        if encoded is None:
-            raise ChaincodeRefusal(f"{self.ledger} was not founded here.")
-        rules = _setup(encoded).rules
+        rules = self._rules(stub)
         time = _time(stub)
         frame = Overlay(ContractState(stub))
         told: dict[str, ToldAct] = {}
@@ -141,6 +142,32 @@ class Chaincode:
                 )
             stub.raise_event(EVENT, payload)
         return encode_value(tuple(statuses))
+
+    def _read(self, stub: ChaincodeStub, raws: Sequence[bytes]) -> bytes:
+        time = _time(stub)  # before the rest, so that what is absent is absent at that time
+        commitments, state = self._rules(stub).contracts.gateway.commitments, ContractState(stub)
+        paths: list[Path] = []
+        values: list[bytes | None] = []
+        try:
+            for raw in raws:
+                path = read_path(raw)
+                if path.kind is PathKind.RECEIPT:
+                    there = commitments.has_receipt(state, path.client, path.sequence)
+                    values.append(RECEIVED if there else None)
+                else:
+                    values.append(commitments.get(state, path))
+                paths.append(path)
+            found = tuple(paths), tuple(values)
+            return StateReads(self.ledger, stub.channel, time, *found).encode()
+        except ValueError as error:
+            raise ChaincodeRefusal(f"That cannot be read: {error}.") from error
+
+    def _rules(self, stub: ChaincodeStub) -> ActRules:
+        """Give the rules of the ledger that was founded here; refuses where none was."""
+        encoded = stub.get(TERMS)
+        if encoded is None:
+            raise ChaincodeRefusal(f"{self.ledger} was not founded here.")
+        return _setup(encoded).rules
 
 
 def _admitted(rules: ActRules, raw: bytes, time: int) -> SignedAct:

@@ -15,6 +15,9 @@ from pathlib import Path
 from caimi.errors.base import CaimiError
 from caimi.ledgers.fabric.chaincode.shim import ChaincodeTls, serving_chaincode
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeContract
+from caimi.logs import logger
+
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,24 @@ def main(contract: ChaincodeContract, arguments: Sequence[str] | None = None) ->
     place = ChaincodePlace.read(sys.argv[1:] if arguments is None else arguments)
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(contract, place))
+            asyncio.run(serve(contract, place))
     except (CaimiError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _serve(contract: ChaincodeContract, place: ChaincodePlace) -> None:
+async def serve(contract: ChaincodeContract, place: ChaincodePlace) -> None:
+    """Serve a contract until SIGTERM or SIGINT; then finish what is under way.
+
+    Raises:
+        FabricNodeFailed: nothing can listen there.
+        OSError: as the system says of the files.
+    """
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with serving_chaincode(place.package_id, contract, place.address, place.tls()):
+        _log.info("The chaincode serves package %s on %s.", place.package_id, place.address)
         await ended.wait()
+        _log.info("Told to stop: finishing what is under way.")

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from caimi.errors.fabric import FabricTermsInvalid
 from caimi.ledgers.fabric.chaincode.contract import Chaincode
-from caimi.ledgers.fabric.chaincode.process import main
+from caimi.ledgers.fabric.chaincode.process import ChaincodePlace, main, serve
 from caimi.ledgers.fabric.terms import FoundingTerms
 from caimi.ledgers.port import LedgerId
+from caimi.logs import logger
+
+_log = logger(__name__)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -32,6 +35,19 @@ def run(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return main(Chaincode(terms.ledger, terms, clock), rest)
+
+
+async def serve_agreed(terms: Path, place: ChaincodePlace) -> None:
+    """Serve the chaincode of an organisation that agreed to a file of terms, until it is ended.
+
+    Raises:
+        FabricTermsInvalid: the file is none.
+        FabricNodeFailed: nothing can listen there.
+        OSError: as the system says of the certificates' files.
+    """
+    agreed = FoundingTerms.read_file(terms)
+    _log.info("Terms of %s, fingerprint %s.", agreed.ledger, agreed.fingerprint)
+    await serve(Chaincode(agreed.ledger, agreed, _clock(None)), place)
 
 
 def _clock(ahead: Path | None) -> Callable[[], int]:

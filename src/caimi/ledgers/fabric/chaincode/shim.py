@@ -46,6 +46,9 @@ _OK: Final = 200
 _REFUSED: Final = 500
 _INTERNAL: Final = "The chaincode failed; its own log says why."
 _BUSY: Final = "The chaincode has too many transactions under way."
+_ENDING: Final = "The chaincode is ending: ask again in a moment."
+DRAIN_SECONDS: Final = 10.0
+"""How long a process that was told to end finishes what is under way."""
 _GONE: Final = "The peer has gone."
 _MAX_REFUSAL: Final = 2_000
 _Answer: TypeAlias = bytes | ChaincodeRefusal
@@ -80,6 +83,8 @@ async def serving_chaincode(
 ) -> AsyncIterator[None]:
     """Serve a contract under a package's id at host:port for the length of a block of code.
 
+    At its end nothing new is begun, and what is under way is finished, within `DRAIN_SECONDS`.
+
     Raises:
         FabricNodeFailed: it cannot listen there.
     """
@@ -95,8 +100,15 @@ async def serving_chaincode(
         ]
     )
 
+    streams: set[PeerStream] = set()
+
     async def connect(requests: Any, context: Any) -> None:  # noqa: ANN401 - a grpc stream
-        await PeerStream(package_id, contract, context, threads, bounds).run(requests)
+        stream = PeerStream(package_id, contract, context, threads, bounds)
+        streams.add(stream)
+        try:
+            await stream.run(requests)
+        finally:
+            streams.discard(stream)
 
     handler = grpc.stream_stream_rpc_method_handler(
         connect,
@@ -117,7 +129,10 @@ async def serving_chaincode(
     try:
         yield
     finally:
-        await server.stop(grace=1.0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await asyncio.gather(*(stream.drain() for stream in streams))
+        await server.stop(grace=0)
         threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -142,6 +157,13 @@ class PeerStream:
         self._waiting: dict[tuple[str, str], Callable[[_Answer], None]] = {}
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._gone = False
+        self._ending = False
+
+    async def drain(self) -> None:
+        """Begin nothing more, and wait for what is under way."""
+        self._ending = True
+        if self._under_way:
+            await asyncio.wait(list(self._under_way.values()))
 
     async def run(self, requests: AsyncIterator[ChaincodeMessage]) -> None:
         """Register, and carry out what comes until the peer goes away."""
@@ -175,8 +197,9 @@ class PeerStream:
         if message.type == ChaincodeMessage.TRANSACTION:
             if key in self._under_way:
                 raise ChaincodeStreamInvalid(f"A peer sent transaction {message.txid!r} twice.")
-            if len(self._under_way) >= self._limits.under_way:
-                self._complete(message, Response(status=_REFUSED, message=_BUSY), None)
+            if self._ending or len(self._under_way) >= self._limits.under_way:
+                why = _ENDING if self._ending else _BUSY
+                self._complete(message, Response(status=_REFUSED, message=why), None)
                 return
             task = asyncio.create_task(self._carry_out(message))
             self._under_way[key] = task

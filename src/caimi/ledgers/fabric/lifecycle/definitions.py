@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -21,7 +21,7 @@ from caimi.errors.fabric import (
     FabricRefused,
 )
 from caimi.errors.ledgers import LedgerUnavailable
-from caimi.ledgers.fabric.lifecycle.packages import ChaincodePackage
+from caimi.ledgers.fabric.lifecycle.packages import ChaincodePackage, hash_of_package
 from caimi.ledgers.fabric.msp.identity import MspSigner
 from caimi.ledgers.fabric.protos.common.policies_pb2 import ApplicationPolicy
 from caimi.ledgers.fabric.protos.peer.lifecycle import lifecycle_pb2 as messages
@@ -29,12 +29,19 @@ from caimi.ledgers.fabric.rpc.connection import PeerConnection
 from caimi.ledgers.fabric.rpc.endorser import ask_peer
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments
+from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT
 from caimi.ledgers.fabric.wire import read_message
+from caimi.line_text import one_line
 
 LIFECYCLE: Final = "_lifecycle"
-CHANNEL_POLICY: Final = ApplicationPolicy(
-    channel_config_policy_reference="/Channel/Application/Endorsement"
-).SerializeToString()
+
+
+def policy_named(path: str) -> bytes:
+    """Give the ApplicationPolicy that names one of the channel's policies."""
+    return bytes(ApplicationPolicy(channel_config_policy_reference=path).SerializeToString())
+
+
+CHANNEL_POLICY: Final = policy_named(ENDORSEMENT)
 """The channel's own policy: a majority of its organisations, unless they agreed on another."""
 _ENDORSE: Final = "escc"
 _VALIDATE: Final = "vscc"
@@ -68,24 +75,53 @@ async def install(connection: PeerConnection, admin: MspSigner, package: Chainco
         FabricAccessDenied: this is no administrator of the peer's organisation.
         FabricRefused: the peer refuses the package.
     """
-    installed = await _of_peer(
+    found = await install_file(connection, admin, package.content)
+    if found != package.id:
+        raise FabricAnswerInvalid(
+            f"{connection.endpoint.address} calls package {package.id} {found}."
+        )
+    return found
+
+
+async def install_file(connection: PeerConnection, admin: MspSigner, content: bytes) -> str:
+    """Put a package file on a peer, if it is not there; give the id that the peer calls it by.
+
+    Raises as `install`.
+    """
+    known = await installed_as(connection, admin, content)
+    if known is not None:
+        return known
+    arguments = messages.InstallChaincodeArgs(chaincode_install_package=content)
+    result = await _of_peer(
+        connection, admin, "InstallChaincode", arguments, messages.InstallChaincodeResult
+    )
+    return _checked_id(connection, result.package_id, content)
+
+
+async def installed_as(connection: PeerConnection, admin: MspSigner, content: bytes) -> str | None:
+    """Give the id by which a package file is installed on a peer, if it is.
+
+    Raises:
+        FabricAccessDenied: this is no administrator of the peer's organisation.
+    """
+    there = await _of_peer(
         connection,
         admin,
         "QueryInstalledChaincodes",
         messages.QueryInstalledChaincodesArgs(),
         messages.QueryInstalledChaincodesResult,
     )
-    if any(each.package_id == package.id for each in installed.installed_chaincodes):
-        return package.id
-    arguments = messages.InstallChaincodeArgs(chaincode_install_package=package.content)
-    result = await _of_peer(
-        connection, admin, "InstallChaincode", arguments, messages.InstallChaincodeResult
-    )
-    if result.package_id != package.id:
+    ending = f":{hash_of_package(content)}"
+    known = [str(each.package_id) for each in there.installed_chaincodes]
+    return next((each for each in known if each.endswith(ending)), None)
+
+
+def _checked_id(connection: PeerConnection, found: str, content: bytes) -> str:
+    if not found.endswith(f":{hash_of_package(content)}"):
         raise FabricAnswerInvalid(
-            f"{connection.endpoint.address} calls package {package.id} {result.package_id}."
+            f"{connection.endpoint.address} installed another package: {one_line(found)[:100]}."
         )
-    return package.id
+    return found
 
 
 async def approve(gateway: GatewayClient, definition: ChaincodeDefinition, package_id: str) -> None:
@@ -152,11 +188,15 @@ async def approved_package(gateway: GatewayClient, definition: ChaincodeDefiniti
     return str(found.source.local_package.package_id)
 
 
-async def commit(gateway: GatewayClient, definition: ChaincodeDefinition) -> None:
+async def commit(
+    gateway: GatewayClient, definition: ChaincodeDefinition, organisations: Sequence[str] = ()
+) -> None:
     """Make a definition that enough organisations approved the channel's.
 
+    It is endorsed by `organisations`, or by whom the gateway finds where none is named.
+
     Raises:
-        FabricRefused: too few did, or the sequence is not the next.
+        FabricRefused, FabricPolicyNotMet: too few did, or the sequence is not the next.
     """
     if await committed_definition(gateway, definition.name) == definition:
         return
@@ -168,7 +208,11 @@ async def commit(gateway: GatewayClient, definition: ChaincodeDefinition) -> Non
         validation_plugin=_VALIDATE,
         validation_parameter=definition.policy,
     ).SerializeToString()
-    await patiently(lambda: gateway.invoke(LIFECYCLE, b"CommitChaincodeDefinition", arguments))
+    await patiently(
+        lambda: gateway.invoke(
+            LIFECYCLE, b"CommitChaincodeDefinition", arguments, organisations=organisations
+        )
+    )
 
 
 async def committed_definition(gateway: GatewayClient, name: str) -> ChaincodeDefinition | None:

@@ -13,6 +13,7 @@ import re
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from caimi.errors.fabric import FabricPackageInvalid
@@ -21,6 +22,7 @@ _LABEL: Final = re.compile(r"[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*")
 _MAX_LABEL: Final = 64
 _ADDRESS: Final = re.compile(r"[a-zA-Z0-9.\[\]:-]{1,255}:[0-9]{1,5}")
 _DIAL_TIMEOUT: Final = "10s"
+_MAX_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,12 @@ class ChaincodePackage:
     @property
     def id(self) -> str:
         """The label and the hash of the file."""
-        return f"{self.label}:{hashlib.sha256(self.content).hexdigest()}"
+        return f"{self.label}:{hash_of_package(self.content)}"
+
+
+def hash_of_package(content: bytes) -> str:
+    """Give what is behind the label in a package's id: the file's SHA-256."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def package_service(label: str, service: ChaincodeService) -> ChaincodePackage:
@@ -73,6 +80,25 @@ def package_service(label: str, service: ChaincodeService) -> ChaincodePackage:
     code = _archive({"connection.json": _json(connection)})
     metadata = _json({"type": "ccaas", "label": label})
     return ChaincodePackage(label, _archive({"metadata.json": metadata, "code.tar.gz": code}))
+
+
+def package_file(path: Path) -> bytes:
+    """Give the content of a package file.
+
+    Raises:
+        FabricPackageInvalid: it cannot be read, or is too long.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise FabricPackageInvalid(
+            f"{path} cannot be read: {error.strerror}.",
+            next_step="Make it with `caimi fabric package`.",
+        ) from error
+    if len(content) > _MAX_BYTES:
+        raise FabricPackageInvalid(f"{path} is longer than {_MAX_BYTES} bytes.")
+    return content
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

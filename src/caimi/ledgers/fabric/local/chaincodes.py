@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,7 +73,7 @@ async def start_chaincode(
         end.key,
         organisation.tls_root,
     )
-    name = f"{organisation.msp}-chaincode"
+    name = _name(organisation)
     command = NodeCommand(
         f"The chaincode of {organisation.msp}",
         [sys.executable, *chaincode.program, *place.arguments()],
@@ -88,7 +88,7 @@ async def start_chaincode(
 
 
 async def put_on_channel(network: LocalNetwork, chaincode: LocalChaincode) -> None:
-    """Run a chaincode for every organisation, and make it the channel's, if it is not yet.
+    """Run a chaincode for every organisation, unless it runs, and make it the channel's.
 
     Raises:
         FabricError: a process or a step fails; all may be done again.
@@ -122,9 +122,14 @@ async def _put(
     admin = organisation.admin.signer()
     async with network.connection(organisation) as connection:
         package = package_for(chaincode, organisation)
-        await asyncio.gather(
-            start_chaincode(network, chaincode, organisation),
-            install(connection, admin, package),
-        )
+        steps: list[Awaitable[object]] = [install(connection, admin, package)]
+        if _name(organisation) not in network.nodes:
+            steps.append(start_chaincode(network, chaincode, organisation))
+        await asyncio.gather(*steps)
         gateway = GatewayClient(connection, admin, network.layout.channel)
         await approve(gateway, chaincode.definition, package.id)
+
+
+def _name(organisation: LocalOrganisation) -> str:
+    """Name an organisation's process among the network's."""
+    return f"{organisation.msp}-chaincode"

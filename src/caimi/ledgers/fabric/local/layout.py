@@ -135,6 +135,12 @@ class LocalLayout:
         return f"127.0.0.1:{self.orderer_port}"
 
     @property
+    def ports(self) -> range:
+        """All that something listens at."""
+        count = PORTS_OF_ORDERER + PORTS_A_PEER * len(self.organisations)
+        return range(self.first_port, self.first_port + count)
+
+    @property
     def orderers(self) -> LocalOrganisation:
         """The organisation of the orderer, which has no peer."""
         return LocalOrganisation(ORDERER_MSP, self.root, self.first_port)

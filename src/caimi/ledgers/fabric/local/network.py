@@ -224,14 +224,30 @@ async def running_network(
         FabricNodeFailed: one cannot be started.
         FabricNetworkDamaged: what is there is no such network, or another program runs it.
     """
-    programs = find_programs()
-    with _alone(root):
-        network = LocalNetwork(lay_out(root, msps, channel, first_port), programs)
+    with network_in(root, msps, channel, first_port) as network:
         await network.start()
         try:
             yield network
         finally:
             await network.stop()
+
+
+@contextlib.contextmanager
+def network_in(
+    root: Path,
+    msps: tuple[str, ...] = DEFAULT_MSPS,
+    channel: str = "caimi",
+    first_port: int | None = None,
+) -> Iterator[LocalNetwork]:
+    """Give the network in a folder, not started; nobody else runs it meanwhile. See `lay_out`.
+
+    Raises:
+        FabricProgramsMissing, FabricProgramsDamaged: Fabric's programs are not there.
+        FabricNetworkDamaged: what is there is no such network, or another program runs it.
+    """
+    programs = find_programs()
+    with _alone(root):
+        yield LocalNetwork(lay_out(root, msps, channel, first_port), programs)
 
 
 @contextlib.contextmanager

@@ -43,7 +43,12 @@ class PeerEndpoint:
 
     @classmethod
     def load(
-        cls, address: str, tls_roots: Path, certificate: Path | None = None, key: Path | None = None
+        cls,
+        address: str,
+        tls_roots: Path,
+        certificate: Path | None = None,
+        key: Path | None = None,
+        host: str | None = None,
     ) -> PeerEndpoint:
         """Read the files.
 
@@ -55,6 +60,7 @@ class PeerEndpoint:
             _read(tls_roots),
             _read(certificate) if certificate else None,
             _read(key) if key else None,
+            host,
         )
 
     @property

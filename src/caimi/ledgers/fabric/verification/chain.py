@@ -99,6 +99,19 @@ class ChannelChain:
             FabricAnswerInvalid: it is no first block.
             FabricConfigurationInvalid: its configuration cannot be used.
         """
+        chain = cls.of_first_block(encoded)
+        if chain.ledger != ledger:
+            raise FabricForked(f"The first block is that of {chain.ledger}, not {ledger}.")
+        return chain
+
+    @classmethod
+    def of_first_block(cls, encoded: bytes) -> Self:
+        """Begin with a channel's first block, whatever channel it is: see `ledger`.
+
+        Raises:
+            FabricAnswerInvalid: it is no first block.
+            FabricConfigurationInvalid: its configuration cannot be used.
+        """
         block = read_message(Block, encoded, FabricAnswerInvalid)
         entries = list(block.data.data)
         number, _, of_data = _header(block)
@@ -106,11 +119,8 @@ class ChannelChain:
             raise FabricAnswerInvalid("What should be a channel's first block is none.")
         if data_hash(entries) != of_data:
             raise FabricAnswerInvalid("A channel's first block holds other data than it says.")
-        found = header_hash(0, b"", of_data)
-        if ledger_name(found) != ledger:
-            raise FabricForked(f"The first block is that of {ledger_name(found)}, not {ledger}.")
         signed = unsigned_envelope(entries[0])
-        head = CheckedBlock(0, found, b"", (BlockEntry(0, signed, _VALID),))
+        head = CheckedBlock(0, header_hash(0, b"", of_data), b"", (BlockEntry(0, signed, _VALID),))
         return cls(head, ChannelConfiguration.read(signed), 0)
 
     @property
