@@ -87,7 +87,6 @@ def _item(value: Any) -> Item:  # noqa: ANN401 - a record, or a part of one
     return [_item(getattr(value, name)) for name in _hints(kind)]
 
 
-@cache
 def _reader(kind: Any) -> Callable[[Item], Any]:  # noqa: ANN401 - a type as Python writes it
     """Give what reads a record of a kind, or a part of one, and raises `ValueError` at others."""
     kind = _bare(kind)
