@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +18,12 @@ from caimi.errors.ledgers import (
     LedgerUnavailable,
     WrongLedger,
 )
+from caimi.ibc.path import Path as IbcPath
+from caimi.ledgers.client_proofs import EndorsedReads
 from caimi.ledgers.fabric.batching import ActBatches
 from caimi.ledgers.fabric.channel import Channel, Conflict
 from caimi.ledgers.fabric.replica import Replica
+from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader
 from caimi.ledgers.fabric.setup import AccountingTerms, LedgerSetup
 from caimi.ledgers.machine.calls import SignedAct, encode_act
 from caimi.ledgers.machine.coins import MachineCoins
@@ -51,10 +54,11 @@ class FabricMachine(Machine):
         copy: Path,
         *,
         accounting: AccountingTerms | None = None,
+        reader: EndorsedReader | None = None,
         depth: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Make it ready to be asked.
+        """Make it ready to be asked. Without a `reader` no organisation signs what was read.
 
         Raises:
             LedgerUnavailable: there can be no copy there.
@@ -65,6 +69,7 @@ class FabricMachine(Machine):
         self.escrow = setup.escrow
         self._setup = setup
         self._channel = channel
+        self._reader = reader
         self._batches = ActBatches(channel)
         self._replica = Replica(ledger, copy)
         self._depth = depth
@@ -143,6 +148,11 @@ class FabricMachine(Machine):
             return found
         return replace(found, fee=asset.of(0))
 
+    async def endorsed_reads(self, paths: Sequence[IbcPath]) -> EndorsedReads:
+        if self._reader is None:
+            return await super().endorsed_reads(paths)
+        return await self._reader.read(paths)
+
     async def check(self) -> None:
         """Check that the chaincode there is this ledger's.
 
@@ -164,6 +174,8 @@ class FabricMachine(Machine):
     async def aclose(self) -> None:
         await self._batches.aclose()
         await self._channel.aclose()
+        if self._reader is not None:
+            await self._reader.aclose()
         self._replica.close()
 
     # --- writing --------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from caimi.ledgers.port.gateway import Committee
 
 COMMITTEE: Final = "caimi-committee"
 COMPOSITE: Final = "caimi-composite"
+ENDORSED_READS: Final = "caimi-endorsed-reads"
 OPTIMISTIC: Final = "caimi-optimistic"
 STORAGE_PROOF: Final = "caimi-storage-proof"
 CHOSEN_KINDS: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC)
