@@ -43,6 +43,7 @@ from caimi.ledgers.port.clients import (
     ClientTerms,
     LightClient,
     LightClients,
+    ReadEndorsers,
     kind_name,
 )
 from caimi.ledgers.port.coins import Coins
@@ -201,6 +202,7 @@ __all__ = [
     "PublishedVersion",
     "Purchase",
     "PurchaseState",
+    "ReadEndorsers",
     "ReceiptLog",
     "ReceivedModel",
     "RefundedPurchase",
