@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +18,13 @@ from caimi.errors.ledgers import (
     LedgerUnavailable,
     WrongLedger,
 )
+from caimi.ibc.path import Path as IbcPath
+from caimi.ledgers.client_proofs import EndorsedReads
 from caimi.ledgers.fabric.batching import ActBatches
 from caimi.ledgers.fabric.chaincode.contract import TICK_SECONDS
 from caimi.ledgers.fabric.channel import Channel, TransactionConflict
 from caimi.ledgers.fabric.replica import Replica
+from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader
 from caimi.ledgers.fabric.setup import LedgerSetup
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, encode_act
@@ -54,10 +57,13 @@ class FabricMachine(Machine):
         *,
         accounting: AccountingTerms | None = None,
         terms: str | None = None,
+        reader: EndorsedReader | None = None,
         depth: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Make it ready to be asked; `terms` is the fingerprint of those it has, where known.
+
+        Without a `reader` no organisation signs what was read.
 
         Raises:
             LedgerUnavailable: there can be no copy there.
@@ -70,6 +76,7 @@ class FabricMachine(Machine):
         self._accounting = accounting
         self._terms = terms
         self._channel = channel
+        self._reader = reader
         self._batches = ActBatches(channel)
         self._replica = Replica(ledger, copy)
         self._depth = depth
@@ -148,6 +155,11 @@ class FabricMachine(Machine):
             return found
         return replace(found, fee=asset.of(0))
 
+    async def endorsed_reads(self, paths: Sequence[IbcPath]) -> EndorsedReads:
+        if self._reader is None:
+            return await super().endorsed_reads(paths)
+        return await self._reader.read(paths)
+
     async def check(self) -> None:
         """Check that the chaincode there is this ledger's.
 
@@ -196,6 +208,8 @@ class FabricMachine(Machine):
     async def aclose(self) -> None:
         await self._batches.aclose()
         await self._channel.aclose()
+        if self._reader is not None:
+            await self._reader.aclose()
         self._replica.close()
 
     # --- writing --------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from caimi.ledgers.port.clients import (
     CHOSEN_KINDS,
     COMMITTEE,
     COMPOSITE,
+    ENDORSED_READS,
     MAX_CLIENTS,
     MAX_DEPTH,
     OPTIMISTIC,
@@ -43,6 +44,7 @@ from caimi.ledgers.port.clients import (
     ClientTerms,
     LightClient,
     LightClients,
+    ReadEndorsers,
     kind_name,
 )
 from caimi.ledgers.port.clocks import StandingClock
@@ -123,6 +125,7 @@ __all__ = [
     "CHOSEN_KINDS",
     "COMMITTEE",
     "COMPOSITE",
+    "ENDORSED_READS",
     "EVERY_KIND",
     "FINAL",
     "MAX_CLIENTS",
@@ -204,6 +207,7 @@ __all__ = [
     "PublishedVersion",
     "Purchase",
     "PurchaseState",
+    "ReadEndorsers",
     "ReceiptLog",
     "ReceivedModel",
     "RefundedPurchase",
