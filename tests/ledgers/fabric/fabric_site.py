@@ -150,7 +150,7 @@ class FabricSite:
             channel,
             copy,
             accounting=self.accounting,
-            reader=self.reader(),
+            reader=self.reader,
             depth=depth,
             now=self.now,
         )

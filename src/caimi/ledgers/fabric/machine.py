@@ -57,13 +57,13 @@ class FabricMachine(Machine):
         *,
         accounting: AccountingTerms | None = None,
         terms: str | None = None,
-        reader: EndorsedReader | None = None,
+        reader: Callable[[], EndorsedReader] | None = None,
         depth: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Make it ready to be asked; `terms` is the fingerprint of those it has, where known.
 
-        Without a `reader` no organisation signs what was read.
+        `reader` gives who has organisations sign what they read; without it none does.
 
         Raises:
             LedgerUnavailable: there can be no copy there.
@@ -76,13 +76,14 @@ class FabricMachine(Machine):
         self._accounting = accounting
         self._terms = terms
         self._channel = channel
-        self._reader = reader
+        self._open_reader = reader
+        self._reader: EndorsedReader | None = None
         self._batches = ActBatches(channel)
         self._replica = Replica(ledger, copy)
         self._depth = depth
         self._now = now
         self._pulling = asyncio.Lock()
-        self._pulls = 0
+        self._begun = self._pulled = 0
 
     @property
     def accounts(self) -> Ed25519Accounts:
@@ -105,15 +106,16 @@ class FabricMachine(Machine):
             LedgerUnavailable: no peer answers.
             LedgerAnswerInvalid: a block is not what it has to be.
         """
-        before = self._pulls
+        before = self._begun
         async with self._pulling:
-            if self._pulls > before:  # somebody who asked later has been here already
+            if self._pulled > before:  # what somebody else has taken in began after we asked
                 return
-            self._pulls += 1
+            self._begun = mine = self._begun + 1
             there = await self._channel.height()
             if self._replica.height < there:
                 async for block in self._channel.blocks(self._replica.known, there - 1):
                     self._replica.follow(block)
+            self._pulled = mine
 
     @property
     def clock(self) -> int:
@@ -156,8 +158,10 @@ class FabricMachine(Machine):
         return replace(found, fee=asset.of(0))
 
     async def endorsed_reads(self, paths: Sequence[IbcPath]) -> EndorsedReads:
-        if self._reader is None:
+        if self._open_reader is None:
             return await super().endorsed_reads(paths)
+        if self._reader is None:
+            self._reader = self._open_reader()
         return await self._reader.read(paths)
 
     async def check(self) -> None:
