@@ -13,6 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from caimi.contracts.identifiers import Account
 from caimi.contracts.receipts import ReceiptsAnchored
 from caimi.errors.fabric import ChaincodeStreamInvalid
+from caimi.ibc.path import Path as IbcPath
 from caimi.ledgers.fabric.chaincode.transaction_state import TransactionRequest
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
 from caimi.ledgers.fabric.msp.identity import MspIdentity, MspSigner, read_key
@@ -23,6 +24,7 @@ from caimi.ledgers.fabric.protos.gateway.gateway_pb2 import ErrorDetail
 from caimi.ledgers.fabric.protos.grpc_status_pb2 import GrpcStatus
 from caimi.ledgers.fabric.protos.peer.chaincode_pb2 import ChaincodeInput
 from caimi.ledgers.fabric.protos.peer.chaincode_shim_pb2 import ChaincodeMessage
+from caimi.ledgers.fabric.reads import StateReads, check_reads, read_path
 from caimi.ledgers.fabric.rpc.gateway import EndorsedTransaction
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, propose
 from caimi.ledgers.fabric.rpc.refusals import read_details
@@ -40,6 +42,8 @@ RECORDED = json.loads(
     (Path(__file__).parents[2] / "contracts" / "vectors" / "fabric.json").read_text()
 )
 _FOLDER = TemporaryDirectory()
+HERE = LedgerId("fabric:" + "0" * 32)
+SENT, RECEIPT = IbcPath.commitment("fabric-0", 1), IbcPath.receipt("fabric-0", 1)
 BLOCKS = [base64.b64decode(block) for block in RECORDED["blocks"]]
 
 
@@ -164,6 +168,24 @@ DECODERS = (
         (ValueError,),
     ),
     Decoder(
+        "fabric-path",
+        ("caimi.ledgers.fabric.reads.read_path",),
+        lambda: [SENT.raw],
+        read_path,
+        lambda path: path.raw,
+        Law.ONE_SPELLING,
+        (ValueError,),
+    ),
+    Decoder(
+        "fabric-reads",
+        ("caimi.ledgers.fabric.reads.check_reads",),
+        lambda: [_reads().encode()],
+        lambda answer: check_reads(answer, HERE, "caimi", (SENT, RECEIPT)),
+        StateReads.encode,
+        Law.ONE_SPELLING,
+        (ValueError,),
+    ),
+    Decoder(
         "fabric-terms",
         ("caimi.ledgers.fabric.terms.FoundingTerms.decode",),
         lambda: [_terms().encode()],
@@ -178,6 +200,10 @@ DECODERS = (
 )
 
 
+def _reads() -> StateReads:
+    return StateReads(HERE, "caimi", 1_000, (SENT, RECEIPT), (b"\5" * 32, None))
+
+
 def _told() -> ToldAct:
     sent = ReceiptsAnchored(Account(b"a" * 52), 1, b"\1" * 32, 1)
     return ToldAct(1, b"a" * 52, ActOutcome((1, "x"), (sent,), None))
@@ -186,4 +212,4 @@ def _told() -> ToldAct:
 def _terms() -> FoundingTerms:
     who = "a" * 52
     asset = AccountingTerms(issuer=who, symbol="EUR", decimals=2)
-    return FoundingTerms(LedgerId("fabric:" + "0" * 32), who, who, asset)
+    return FoundingTerms(HERE, who, who, asset)
