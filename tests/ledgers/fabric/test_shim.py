@@ -144,6 +144,21 @@ async def test_more_than_may_be_under_way_are_refused(layout: LocalLayout):
         assert sorted(each.status for each in responses) == [200, 200, 200, 500]
 
 
+async def test_a_call_that_is_too_large_is_refused_alone(layout: LocalLayout):
+    own = layout.organisations[0]
+    async with (
+        served(TrialContract(), own, ShimLimits(call_bytes=4_000)) as address,
+        paper_peer(address, own) as peer,
+    ):
+        await peer.register()
+        await peer.begin(b"get", b"key")
+        await peer.begin(b"put", b"key", bytes(2_000))
+        answers = {(answer := (await peer.completed())[1]).status: answer for _ in range(2)}
+        assert set(answers) == {200, 500}
+        assert "larger than the chaincode takes" in answers[500].message
+        assert (await peer.call(b"put", b"key", bytes(100))).status == 200
+
+
 class Bounded:
     """Does whatever the test says."""
 
