@@ -326,12 +326,19 @@ async def test_where_the_organisations_clocks_stand_still_acts_go_on(site: Fabri
     assert await published(site, who) == once("m")
 
 
-async def test_what_is_larger_than_an_orderer_takes_is_named_and_has_no_effect(
+async def test_what_is_too_large_is_named_and_disturbs_nobody_else(
     site: FabricSite, ledger: MachineLedger
 ):
-    height = (await ledger.head()).height
-    channel = site.channel()
-    with pytest.raises(FabricRefused, match="maximum"):
-        await channel.submit("acts", (b"1", bytes(20 << 20)))
+    who, channel = Ed25519Key(), site.channel()
+
+    async def large() -> None:
+        with pytest.raises(FabricChaincodeRefused, match="larger than the chaincode takes"):
+            await channel.submit("acts", (b"1", bytes(20 << 20)))
+
+    async def small() -> None:
+        for number in range(10):
+            await ledger.submit(publishing(ledger, f"m{number}"), who)
+
+    await asyncio.gather(large(), small())
     await channel.aclose()
-    assert (await ledger.head()).height == height
+    assert await published(site, who) == once(*(f"m{number}" for number in range(10)))

@@ -172,6 +172,21 @@ async def test_who_is_told_to_end_finishes_what_is_under_way_and_begins_nothing(
         await ending
 
 
+async def test_a_call_that_is_too_large_is_refused_alone(layout: LocalLayout):
+    own = layout.organisations[0]
+    async with (
+        served(TrialContract(), own, ShimLimits(call_bytes=4_000)) as address,
+        paper_peer(address, own) as peer,
+    ):
+        await peer.register()
+        await peer.begin(b"get", b"key")
+        await peer.begin(b"put", b"key", bytes(2_000))
+        answers = {(answer := (await peer.completed())[1]).status: answer for _ in range(2)}
+        assert set(answers) == {200, 500}
+        assert "larger than the chaincode takes" in answers[500].message
+        assert (await peer.call(b"put", b"key", bytes(100))).status == 200
+
+
 class Bounded:
     """Does whatever the test says."""
 
