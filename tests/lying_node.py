@@ -72,6 +72,7 @@ class LyingNode:
         self.deployed_at = truth.deployed_at
         self.gateway = self.clients = self
         self.accounts = truth.accounts
+        self.standing_clock = truth.standing_clock
         self.fees: LyingNode | None = None if truth.fees is None else self
         self.coins: LyingNode | None = None if truth.coins is None else self
         self.keeps_past = keeps_past

@@ -6,9 +6,12 @@ import base64
 import json
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from caimi.contracts.identifiers import Account
+from caimi.contracts.receipts import ReceiptsAnchored
 from caimi.errors.fabric import ChaincodeStreamInvalid
 from caimi.ledgers.fabric.chaincode.transaction_state import TransactionRequest
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
@@ -23,15 +26,20 @@ from caimi.ledgers.fabric.protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 from caimi.ledgers.fabric.rpc.gateway import EndorsedTransaction
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, propose
 from caimi.ledgers.fabric.rpc.refusals import read_details
+from caimi.ledgers.fabric.telling import ToldAct
+from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.fabric.verification.chain import ChannelChain
 from caimi.ledgers.fabric.verification.configuration import ChannelConfiguration
 from caimi.ledgers.fabric.verification.envelopes import unsigned_envelope
 from caimi.ledgers.fabric.wire import read_message
-from fuzz.decoder import Decoder
+from caimi.ledgers.machine.outcomes import ActOutcome
+from caimi.ledgers.port import LedgerId
+from fuzz.decoder import Decoder, Law
 
 RECORDED = json.loads(
     (Path(__file__).parents[2] / "contracts" / "vectors" / "fabric.json").read_text()
 )
+_FOLDER = TemporaryDirectory()
 BLOCKS = [base64.b64decode(block) for block in RECORDED["blocks"]]
 
 
@@ -77,6 +85,12 @@ def _transactions() -> list[bytes]:
 
 def _read_transaction(encoded: bytes) -> TransactionRequest:
     return TransactionRequest.read(read_message(ChaincodeMessage, encoded, ChaincodeStreamInvalid))
+
+
+def _read_terms_file(data: bytes) -> FoundingTerms:
+    path = Path(_FOLDER.name) / "terms.toml"
+    path.write_bytes(data)
+    return FoundingTerms.read_file(path)
 
 
 DECODERS = (
@@ -140,4 +154,36 @@ DECODERS = (
         _transactions,
         _read_transaction,
     ),
+    Decoder(
+        "fabric-told",
+        ("caimi.ledgers.fabric.telling.ToldAct.decode",),
+        lambda: [_told().encode()],
+        ToldAct.decode,
+        ToldAct.encode,
+        Law.ONE_SPELLING,
+        (ValueError,),
+    ),
+    Decoder(
+        "fabric-terms",
+        ("caimi.ledgers.fabric.terms.FoundingTerms.decode",),
+        lambda: [_terms().encode()],
+        FoundingTerms.decode,
+    ),
+    Decoder(
+        "fabric-terms-file",
+        ("caimi.ledgers.fabric.terms.FoundingTerms.read_file",),
+        lambda: [_terms().text().encode()],
+        _read_terms_file,
+    ),
 )
+
+
+def _told() -> ToldAct:
+    sent = ReceiptsAnchored(Account(b"a" * 52), 1, b"\1" * 32, 1)
+    return ToldAct(1, b"a" * 52, ActOutcome((1, "x"), (sent,), None))
+
+
+def _terms() -> FoundingTerms:
+    who = "a" * 52
+    asset = AccountingTerms(issuer=who, symbol="EUR", decimals=2)
+    return FoundingTerms(LedgerId("fabric:" + "0" * 32), who, who, asset)

@@ -11,6 +11,7 @@ from caimi.ledgers.machine.calls import MachineCall, SignedAct, nothing, read, s
 from caimi.ledgers.machine.outcomes import ActOutcome, decode_effect, encode_effect
 from caimi.ledgers.machine.values import decode_value, encode_value
 from caimi.ledgers.port import LedgerId, SignedCall
+from caimi.rlp_items import decode_item, encode_item
 from fuzz.decoder import Decoder, Law
 from memory_ledger import Wallet, WordBook
 from memory_ledger.words import MemoryAccounts
@@ -42,6 +43,15 @@ def _outcomes() -> list[bytes]:
 
 DECODERS = (
     Decoder(
+        "rlp-item",
+        ("caimi.rlp_items",),
+        lambda: [encode_item([b"", b"\1", [b"\2" * 60, [], b"\x80"]])],
+        decode_item,
+        encode_item,
+        Law.ONE_SPELLING,
+        (ValueError,),
+    ),
+    Decoder(
         "machine-value",
         (
             "caimi.ledgers.machine.values",
@@ -55,7 +65,11 @@ DECODERS = (
     ),
     Decoder(
         "machine-call",
-        ("caimi.ledgers.machine.calls.read", "caimi.ledgers.machine.sending.Sending._read"),
+        (
+            "caimi.ledgers.machine.calls.read",
+            "caimi.ledgers.machine.calls.decode_act",
+            "caimi.ledgers.machine.sending.Sending._read",
+        ),
         _calls,
         _read_call,
     ),

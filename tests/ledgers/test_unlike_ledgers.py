@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from client_routes import LocalValidator
 from conformance.anchoring import checked, receipt_of
-from conformance.crossing import THRESHOLD, Crossing, End
+from conformance.crossing import THRESHOLD, Crossing
 from conformance.site import World
 from ledger_site import COIN, EvmSite
+from unlike_pair import Pair
 
 from caimi.inference.batch import ReceiptWriter, anchor_receipts
 from caimi.inference.verification import FAILED, PASSED, Evidence
@@ -18,47 +18,8 @@ from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.local.in_process import embedded_chain
-from caimi.ledgers.port import Account, Signer
-from caimi.messaging.relayer import Relayer
-from caimi.messaging.validator import Validator
-from caimi.persistence import open_receipt_store, open_signed_store
+from caimi.persistence import open_receipt_store
 from memory_ledger import MemorySite
-
-
-class Pair:
-    """An EVM ledger and one in memory, joined; four validators follow both."""
-
-    def __init__(self, crossing: Crossing, folder: Path) -> None:
-        self.crossing = crossing
-        self.evm, self.memory = crossing.here, crossing.there
-        self.ledgers = {end.ledger.id: end.ledger for end in (self.evm, self.memory)}
-        self.stores = [
-            open_signed_store(None, folder / f"{number}.sqlite")
-            for number in range(len(crossing.members))
-        ]
-        self.validators = [
-            LocalValidator(Validator(member, crossing.committee, self.ledgers, store))
-            for member, store in zip(crossing.members, self.stores, strict=True)
-        ]
-
-    def relayer(self) -> Relayer:
-        carriers: dict = {end.ledger.id: end.carrier for end in (self.evm, self.memory)}
-        return Relayer(self.ledgers, self.validators, carriers)
-
-    async def settle(self, relayer: Relayer) -> list[str]:
-        """Carry until there is nothing left; gives what was carried, in order."""
-        carried: list[str] = []
-        while True:
-            await self.crossing.in_step()
-            progress = await relayer.step()
-            assert progress.failures == []
-            if not progress.carried:
-                return carried
-            carried += [f"{each.what} on {each.receipt.ledger}" for each in progress.carried]
-
-    async def send(self, start: End, owner: Signer, model_id: bytes, to: Account, **how) -> int:
-        packet, _ = await self.crossing.send(start, owner, model_id, to, **how)
-        return packet.sequence
 
 
 @pytest.fixture
@@ -80,21 +41,21 @@ async def pair(world: World, tmp_path: Path) -> AsyncIterator[Pair]:
 
 
 async def test_a_model_goes_to_a_ledger_of_another_family_and_comes_back(world: World, pair: Pair):
-    evm, memory, relayer = pair.evm.ledger, pair.memory.ledger, pair.relayer()
-    carol = await pair.memory.site.wallet("carol")
+    evm, memory, relayer = pair.evm.ledger, pair.other.ledger, pair.relayer()
+    carol = await pair.other.site.wallet("carol")
     model_id = await world.published()
 
-    sequence = await pair.send(pair.evm, world.alice, model_id, pair.memory.account(carol))
+    sequence = await pair.send(pair.evm, world.alice, model_id, pair.other.account(carol))
     carried = await pair.settle(relayer)
     assert carried == [f"deliver on {memory.id}", f"acknowledge on {evm.id}"]
     assert await evm.bridge.outcome(model_id, pair.evm.client, sequence) == "completed"
     arrived = await memory.registry.model(model_id)
-    assert (arrived.owner, arrived.home) == (pair.memory.account(carol), evm.registry.address)
+    assert (arrived.owner, arrived.home) == (pair.other.account(carol), evm.registry.address)
 
-    sequence = await pair.send(pair.memory, carol, model_id, world.account(world.bob))
+    sequence = await pair.send(pair.other, carol, model_id, world.account(world.bob))
     carried = await pair.settle(relayer)
     assert carried == [f"deliver on {evm.id}", f"acknowledge on {memory.id}"]
-    assert await memory.bridge.outcome(model_id, pair.memory.client, sequence) == "completed"
+    assert await memory.bridge.outcome(model_id, pair.other.client, sequence) == "completed"
     assert (await evm.registry.model(model_id)).owner == world.account(world.bob)
     assert (await memory.registry.model(model_id)).owner is None
     assert await evm.bridge.lock(model_id) is None
@@ -104,13 +65,13 @@ async def test_a_model_goes_to_a_ledger_of_another_family_and_comes_back(world: 
 async def test_what_is_not_delivered_in_time_comes_back_on_either_side(
     world: World, pair: Pair, leaving: str
 ):
-    carol = await pair.memory.site.wallet("carol")
+    carol = await pair.other.site.wallet("carol")
     model_id = await world.published()
-    start, owner, to = pair.evm, world.alice, pair.memory.account(carol)
+    start, owner, to = pair.evm, world.alice, pair.other.account(carol)
     if leaving == "memory":
         await pair.send(start, owner, model_id, to)
         await pair.settle(pair.relayer())
-        start, owner, to = pair.memory, carol, world.account(world.bob)
+        start, owner, to = pair.other, carol, world.account(world.bob)
     sequence = await pair.send(start, owner, model_id, to, lasts=60)
     await pair.crossing.pass_time(120)
     # A relayer that starts anew reads everything off the ledgers.
@@ -122,43 +83,43 @@ async def test_what_is_not_delivered_in_time_comes_back_on_either_side(
 async def test_a_model_at_home_on_an_unlike_ledger_is_taken_and_its_home_keeps_it_locked(
     world: World, pair: Pair
 ):
-    memory, carol = pair.memory.ledger, await pair.memory.site.wallet("carol")
+    memory, carol = pair.other.ledger, await pair.other.site.wallet("carol")
     await memory.submit(memory.registry.publish("digits", "1.0.0", b"\7" * 32), carol)
-    model_id = memory.registry.model_id(pair.memory.account(carol), "digits")
-    sequence = await pair.send(pair.memory, carol, model_id, world.account(world.bob))
+    model_id = memory.registry.model_id(pair.other.account(carol), "digits")
+    sequence = await pair.send(pair.other, carol, model_id, world.account(world.bob))
     await pair.settle(pair.relayer())
-    assert await memory.bridge.outcome(model_id, pair.memory.client, sequence) == "completed"
-    assert (await memory.registry.model(model_id)).owner != pair.memory.account(carol)
+    assert await memory.bridge.outcome(model_id, pair.other.client, sequence) == "completed"
+    assert (await memory.registry.model(model_id)).owner != pair.other.account(carol)
     taken = await pair.evm.ledger.registry.model(model_id)
     assert taken.owner == world.account(world.bob)
     assert taken.home == memory.registry.address
 
 
 async def test_what_is_not_final_where_it_was_sent_is_not_carried(world: World, pair: Pair):
-    carol = await pair.memory.site.wallet("carol")
+    carol = await pair.other.site.wallet("carol")
     model_id = await world.published()
-    await pair.send(pair.evm, world.alice, model_id, pair.memory.account(carol))
+    await pair.send(pair.evm, world.alice, model_id, pair.other.account(carol))
     await pair.settle(pair.relayer())
-    site = pair.memory.site
+    site = pair.other.site
     site.deep(3)
     await site.advance(blocks=3)
-    sequence = await pair.send(pair.memory, carol, model_id, world.account(world.bob))
+    sequence = await pair.send(pair.other, carol, model_id, world.account(world.bob))
     relayer = pair.relayer()
     assert await pair.settle(relayer) == []
     await site.advance(blocks=3)
     assert await pair.settle(relayer) == [
         f"deliver on {pair.evm.ledger.id}",
-        f"acknowledge on {pair.memory.ledger.id}",
+        f"acknowledge on {pair.other.ledger.id}",
     ]
-    outcome = await pair.memory.ledger.bridge.outcome(model_id, pair.memory.client, sequence)
+    outcome = await pair.other.ledger.bridge.outcome(model_id, pair.other.client, sequence)
     assert outcome == "completed"
 
 
 async def test_a_worker_answers_for_a_model_of_another_family_and_anchors_at_home(
     world: World, pair: Pair, tmp_path: Path
 ):
-    evm, memory = pair.evm.ledger, pair.memory.ledger
-    carol = await pair.memory.site.wallet("carol")
+    evm, memory = pair.evm.ledger, pair.other.ledger
+    carol = await pair.other.site.wallet("carol")
     wallet = memory.accounts.wallet(carol)
     model = (evm, await world.published())
     store = open_receipt_store(None, tmp_path / "receipts.sqlite")

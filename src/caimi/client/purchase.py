@@ -37,6 +37,7 @@ from caimi.ledgers.port import (
     PurchaseState,
     offered,
 )
+from caimi.ledgers.present import present_time
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
@@ -200,7 +201,7 @@ async def _buy(
             asked = await paying.market.relay_deposit()
             deposit = offered(paying.coins, paying.id, "coin").asset.of(asked.units)
         terms.check(resolved.uri, agreed, deposit)
-        deadline = (await paying.head()).time + terms.timeout_seconds
+        deadline = await present_time(paying) + terms.timeout_seconds
         beside = "" if deposit is None else str(deposit.units)
         await operation.note(timeout=deadline, deposit=beside, **_money(agreed))
         if deposit:
@@ -255,7 +256,7 @@ async def _check_terms(
     """Refuse to go on with a signed purchase that the terms of today do not allow."""
     noted, deposit = _noted(operation, context, paying), _deposit(operation, paying)
     terms.check_begun(resolved.uri, noted, deposit)
-    latest = (await paying.head()).time + terms.timeout_seconds
+    latest = await present_time(paying) + terms.timeout_seconds
     if paying.id != resolved.ledger.id and int(str(operation.facts["timeout"])) > latest:
         raise BegunOtherwise(
             f"A purchase of {resolved.uri} on {paying.id} was begun that times out later than the "

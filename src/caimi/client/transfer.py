@@ -19,6 +19,7 @@ from caimi.errors.operations import (
 )
 from caimi.journal import Operation
 from caimi.ledgers.port import Account, Ledger, LedgerId
+from caimi.ledgers.present import present_time
 from caimi.uri import ModelUri
 
 PACKET_SECONDS = 3600
@@ -176,7 +177,7 @@ async def _check_terms(operation: Operation, parcel: _Parcel, model: ModelUri) -
     if not await operation.sent(_SEND) or "timeout" not in operation.facts:
         return
     timeout, depth = (int(str(operation.facts[name])) for name in ("timeout", "depth"))
-    latest = (await parcel.source.head()).time + parcel.timeout_seconds
+    latest = await present_time(parcel.source) + parcel.timeout_seconds
     for wrong, how in (
         (timeout > latest, f"times out later than the {parcel.timeout_seconds} s allowed now"),
         (depth < parcel.min_depth, f"is taken at {depth} blocks, not {parcel.min_depth}"),
@@ -191,7 +192,7 @@ async def _send(context: Context, operation: Operation, parcel: _Parcel) -> None
         if await source.registry.approved(token) != source.bridge.account:
             approval = source.registry.approve(token, source.bridge.account)
             await context.submit(operation, "approve", approval)
-        timeout = (await source.head()).time + parcel.timeout_seconds
+        timeout = await present_time(source) + parcel.timeout_seconds
         await operation.note(timeout=timeout, depth=parcel.min_depth)
     timeout, depth = (int(str(operation.facts[name])) for name in ("timeout", "depth"))
     call = source.bridge.send(parcel.client_id, token, parcel.recipient, timeout, depth)

@@ -26,6 +26,7 @@ from caimi.ledgers.port import (
     SentPacket,
     WrittenAcknowledgement,
 )
+from caimi.ledgers.present import present_time
 from caimi.messaging.entries import AnsweredPacket, Sorted
 from caimi.messaging.waiting_fees import WaitingFees
 
@@ -275,7 +276,7 @@ class OpenPackets:
         ]
         places = [(entry.packet.dest_client, entry.packet.sequence) for entry in packets]
         received = await other.ledger.gateway.receipts(places) if places else []
-        now = (await other.ledger.head()).time
+        now = await _time_there(other.ledger, packets)
         await other.find_missing(
             [n for n, present in zip(places, received, strict=True) if present]
         )
@@ -294,3 +295,11 @@ class OpenPackets:
             elif entry.packet.timeout <= other.final.time:
                 time_out.append(entry)
         return Sorted(tuple(deliver), tuple(acknowledge), tuple(time_out), collect)
+
+
+async def _time_there(there: Ledger, packets: Sequence[SentPacket]) -> int:
+    """Give the time of the ledger that packets are for; one that stands is moved past timeouts."""
+    now, clock = (await there.head()).time, there.standing_clock
+    if clock and any(now < entry.packet.timeout <= clock.present for entry in packets):
+        return await present_time(there)
+    return now

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from copied_acts import count_acts
 from stand_in import LosingChannel, StandIn, StandInChannel
 
 from caimi.ledgers.fabric.chaincode.contract import Chaincode
@@ -66,10 +67,14 @@ class FabricSite:
 
     def machine(self, channel: StandInChannel, depth: int = 0) -> FabricMachine:
         self.copies += 1
-        copy = self.folder / f"{self.id.replace(':', '-')}-{self.copies}.sqlite"
         return FabricMachine(
-            self.id, channel, copy, accounting=self.accounting, depth=depth, now=self.now
+            self.id, channel, self.copy, accounting=self.accounting, depth=depth, now=self.now
         )
+
+    @property
+    def copy(self) -> Path:
+        """Where the machine that was made last has its copy."""
+        return self.folder / f"{self.id.replace(':', '-')}-{self.copies}.sqlite"
 
     def open(self, patience: float = 20.0) -> MachineLedger:
         return MachineLedger(self.machine(StandInChannel(self.there)), patience=patience)
@@ -117,7 +122,7 @@ class FabricSite:
     async def sent(self, who: Signer) -> int:
         machine = self.machine(StandInChannel(self.there))
         await machine.refresh()
-        return machine._replica.tables.count(who.account)
+        return count_acts(self.copy, who)
 
     async def add_client(self, of: Ledger, committee: Committee) -> str:
         return await MachineAdministered(self.open(), self.admin).add_client(of, committee)

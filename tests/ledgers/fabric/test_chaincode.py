@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ from site_of_stand_in import FabricSite
 from stand_in import StandIn, StandInChannel
 
 from caimi.errors.fabric import FabricChaincodeRefused, FabricEndorsersDisagree
+from caimi.errors.ledgers import LedgerUnavailable
 from caimi.ledgers.fabric.chaincode.contract import (
     MAX_ACTS,
     TICK_SECONDS,
     ActStatus,
     Chaincode,
 )
-from caimi.ledgers.fabric.channel import Conflict
+from caimi.ledgers.fabric.channel import TransactionConflict
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.values import decode_value, encode_value
@@ -46,7 +48,7 @@ def statuses(answer: bytes) -> list[str]:
 async def test_what_was_endorsed_before_a_tick_and_is_ordered_after_it_does_not_count(site):
     tried = site.there.endorse("acts", (b"1", (await signed(site)).raw))
     await site.advance(seconds=3600)
-    with pytest.raises(Conflict):
+    with pytest.raises(TransactionConflict):
         site.there.commit(tried)
 
 
@@ -54,7 +56,7 @@ async def test_one_act_in_two_transactions_counts_once(site):
     raw = (await signed(site)).raw
     first, second = (site.there.endorse("acts", (b"1", raw)) for _ in range(2))
     site.there.commit(first)
-    with pytest.raises(Conflict):
+    with pytest.raises(TransactionConflict):
         site.there.commit(second)
     again = await StandInChannel(site.there).submit("acts", (b"1", raw))
     assert statuses(again.answer) == [ActStatus.KNOWN]
@@ -150,3 +152,36 @@ async def test_acts_before_the_founding_are_not_endorsed(site):
     there = StandIn(site.there.organisations)
     with pytest.raises(FabricChaincodeRefused, match="not founded"):
         there.endorse("acts", (b"1", raw))
+
+
+async def test_acts_of_a_transaction_are_told_in_their_order(site):
+    ledger = site.open()
+    key = Ed25519Key()
+    raws = [(await ledger.sign(ledger.receipts.anchor(bytes([n]) * 32, 1), key)) for n in (3, 1, 2)]
+    done = await StandInChannel(site.there).submit("acts", (b"1", *(each.raw for each in raws)))
+    (block,) = await ledger.recent(done.block - 1)
+    assert [fact.tx for fact in block.facts] == [each.tx for each in raws]
+    assert [fact.fact.root for fact in block.facts] == [bytes([n]) * 32 for n in (3, 1, 2)]
+    await ledger.aclose()
+
+
+async def test_whoever_asked_before_a_pull_that_failed_pulls_again(site, monkeypatch):
+    machine = site.machine(StandInChannel(site.there))
+    first, second, third = (asyncio.create_task(machine.refresh()) for _ in range(3))
+    ask, asked = StandInChannel.height, 0
+
+    async def failing(channel):
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise LedgerUnavailable("No peer answers.")
+        return await ask(channel)
+
+    monkeypatch.setattr(StandInChannel, "height", failing)
+    await first
+    with pytest.raises(LedgerUnavailable):
+        await second
+    site.there.close_block(())
+    await third
+    assert (machine.head.height, asked) == (len(site.there.blocks) - 1, 3)
+    await machine.aclose()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.hashes import SHA256
 from trial_network import CHANNEL, TRIAL, TrialNetwork
 
 from caimi.errors.fabric import (
@@ -91,3 +95,28 @@ async def test_an_organisation_that_is_not_there_is_named(gateway: GatewayClient
     config = await newest_configuration(gateway)
     with pytest.raises(FabricConfigurationInvalid, match="is not on"):
         revocation_update(config, CHANNEL, "EveMSP", [])
+
+
+def list_that_names_no_key(fabric: TrialNetwork) -> bytes:
+    """Sign what peers do not understand: they would admit nobody of the organisation any more."""
+    authority = open_authority(fabric.first)
+    own = x509.load_pem_x509_certificate(authority.pem)
+    key = serialization.load_pem_private_key(authority.key_pem, None)
+    now = datetime.now(UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(own.subject)
+    builder = builder.last_update(now).next_update(now + timedelta(days=1))
+    return builder.sign(key, SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "another's", "nothing"])
+async def test_a_list_that_would_lock_an_organisation_out_is_not_proposed(
+    fabric: TrialNetwork, gateway: GatewayClient, whose: str
+):
+    lists = {
+        "nobody's": list_that_names_no_key(fabric),
+        "another's": open_authority(fabric.second).revoke(),
+        "nothing": b"nothing",
+    }
+    config = await newest_configuration(gateway)
+    with pytest.raises(FabricConfigurationInvalid, match="revocation list"):
+        revocation_update(config, CHANNEL, fabric.first.msp, [lists[whose]])

@@ -49,7 +49,8 @@ async def test_two_organisations_peers_show_one_channel(
             fabric.reader(gateway.connection),
             fabric.reader(connection, fabric.second.user.signer()),
         ]
-        found = [chain.head async for chain in agreed_blocks(sources, fabric.chain(), done.block)]
+        agreed = agreed_blocks(sources, fabric.chain(), done.block)
+        found = [chain.head async for chain, _ in agreed]
     assert [head.number for head in found] == list(range(1, done.block + 1))
     assert [each.valid for each in found[-1].entries] == [True]
 
@@ -74,7 +75,7 @@ async def test_a_peer_that_lies_stops_who_follows(
 
     async def follow() -> None:
         sources = [true, LyingPeer(true, done.block, lie)]
-        async for chain in agreed_blocks(sources, fabric.chain()):
+        async for chain, _ in agreed_blocks(sources, fabric.chain()):
             heads.append(chain.head.number)
 
     with pytest.raises(error):

@@ -64,6 +64,8 @@ CONTRACTS = {
 class EvmLedger:
     """One EVM ledger. `clock` gives seconds that only grow."""
 
+    standing_clock = None
+
     def __init__(
         self,
         chain: Chain,

@@ -17,11 +17,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class ValidTransaction:
-    """A valid transaction of the chaincode: what it wrote, in order, and its event's payload."""
+    """A valid transaction, by whichever chaincode: what it wrote of this chaincode's, in order."""
 
     tx: str
     writes: tuple[Write, ...]
-    event: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Committed:
     answer: bytes
 
 
-class Conflict(Exception):
+class TransactionConflict(Exception):
     """A transaction that did not count, since others changed what it had read: try it again."""
 
 
@@ -88,7 +87,7 @@ class Channel(Protocol):
         """Have a transaction endorsed, ordered and committed.
 
         Raises:
-            Conflict: it did not count.
+            TransactionConflict: it did not count.
             FabricRefused: an organisation does not endorse it, or they answer differently.
             LedgerUnavailable: peers or orderers cannot be reached: it may yet be committed.
         """

@@ -31,6 +31,7 @@ from caimi.ledgers.port import (
     Outbox,
     SignedCall,
     Signer,
+    StandingClock,
 )
 
 R = TypeVar("R")
@@ -64,6 +65,11 @@ class MachineLedger:
     def machine(self) -> Machine:
         """What carries its acts out."""
         return self._chain
+
+    @property
+    def standing_clock(self) -> StandingClock | None:
+        """What moves the ledger's time, where it stands."""
+        return self._chain.standing_clock
 
     @property
     def coins(self) -> Coins | None:

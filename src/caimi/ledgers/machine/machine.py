@@ -8,7 +8,7 @@ is the same on every one. Whoever carries acts out, wherever that is, uses `admi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -19,14 +19,26 @@ from caimi.contracts.identifiers import Account as Native
 from caimi.contracts.identifiers import InteroperableLedger
 from caimi.contracts.site import Site
 from caimi.contracts.state import Overlay, State
-from caimi.errors.ledgers import CallInvalid
+from caimi.errors.ledgers import CallInvalid, LedgerRefused
+from caimi.ibc.path import Path
+from caimi.ledgers.client_proofs import EndorsedReads
 from caimi.ledgers.machine.acts import ACTS, Act
 from caimi.ledgers.machine.calls import MachineCall, SignedAct
 from caimi.ledgers.machine.escrow import RelayEscrow
 from caimi.ledgers.machine.outcomes import ActOutcome
 from caimi.ledgers.machine.rules import ActRules
 from caimi.ledgers.machine.typed import flat
-from caimi.ledgers.port import NEWEST, Account, AccountCodec, At, Block, Coins, LedgerId, Money
+from caimi.ledgers.port import (
+    NEWEST,
+    Account,
+    AccountCodec,
+    At,
+    Block,
+    Coins,
+    LedgerId,
+    Money,
+    StandingClock,
+)
 
 E = TypeVar("E", bound=Effect)
 
@@ -133,9 +145,22 @@ class Machine(ABC):
             LedgerUnavailable: nobody says.
         """
 
+    async def endorsed_reads(self, paths: Sequence[Path]) -> EndorsedReads:
+        """Have several organisations sign what is at paths.
+
+        Raises:
+            LedgerRefused: nobody signs what it reads here.
+        """
+        raise LedgerRefused(f"Of {self.id} nobody signs what was read.")
+
     async def ready(self) -> None:
         """Make ready for an act that is about to be signed; raises as `refresh`."""
         await self.refresh()
+
+    @property
+    def standing_clock(self) -> StandingClock | None:
+        """What moves the ledger's time, where it does not pass by itself."""
+        return None
 
     @property
     def coins(self) -> Coins | None:

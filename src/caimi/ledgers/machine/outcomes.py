@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from sys import modules
+from typing import Final
 
 from caimi.contracts.execution import Effect
 from caimi.errors.ledgers import CallRefused
 from caimi.ledgers.machine.typed import fitted, flat
 from caimi.ledgers.machine.values import Value, decode_value, encode_value
+
+_LARGE: Final = 4096
+"""What has more bytes is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +55,22 @@ def encode_effect(effect: Effect) -> bytes:
 
 
 def decode_effect(data: bytes) -> Effect:
-    """Read the one encoding of an effect; raises `ValueError` where it is none."""
+    """Read the one encoding of an effect; raises `ValueError` where it is none.
+
+    Whoever follows a ledger reads the newest ones again and again: they are kept for a while.
+    """
+    return (_read_effect if len(data) > _LARGE else _read_again)(data)
+
+
+def _read_effect(data: bytes) -> Effect:
     match decode_value(data):
         case (str(name), fields):
-            for kind in _kinds(Effect):
-                if kind.__name__ == name:
-                    found: Effect = fitted(kind, fields)
-                    return found
+            found: Effect = fitted(_kind(name), fields)
+            return found
     raise ValueError("this is no effect")
+
+
+_read_again = lru_cache(maxsize=4096)(_read_effect)
 
 
 def _named(refusal: CallRefused) -> Iterator[Value]:
@@ -69,6 +82,15 @@ def _pair(value: Value) -> tuple[str, object]:
         case (str(name), said):
             return name, said
     raise ValueError("an argument has a name and a value")
+
+
+@cache
+def _kind(name: str) -> type[Effect]:
+    """Give the kind of a name; raises `ValueError`, and looks again when it is asked again."""
+    for kind in _kinds(Effect):
+        if kind.__name__ == name:
+            return kind
+    raise ValueError("there is no such effect")
 
 
 def _kinds(kind: type[Effect]) -> Iterator[type[Effect]]:

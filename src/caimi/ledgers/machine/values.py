@@ -6,11 +6,9 @@ It is written as RLP: a letter for its kind, and what it is. No value has two en
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-import rlp
-from rlp.exceptions import RLPException
+from caimi.rlp_items import Item, decode_item, encode_item
 
 Value: TypeAlias = "bytes | str | int | bool | tuple[Value, ...] | None"
 
@@ -19,9 +17,8 @@ MAX_BYTES: Final = 8 << 20
 
 
 def encode_value(value: Value) -> bytes:
-    """Write a value down."""
-    written: bytes = rlp.encode(_tagged(value))
-    return written
+    """Write a value down; raises `ValueError` where it is none, or in rows too deep."""
+    return encode_item(_tagged(value))
 
 
 def decode_value(data: bytes) -> Value:
@@ -32,13 +29,10 @@ def decode_value(data: bytes) -> Value:
     """
     if len(data) > MAX_BYTES:
         raise ValueError(f"a value of {len(data)} bytes is too long")
-    try:
-        return _untagged(rlp.decode(data))
-    except (RLPException, RecursionError) as error:
-        raise ValueError("this is no value") from error
+    return _untagged(decode_item(data))
 
 
-def _tagged(value: Value) -> list[Any]:
+def _tagged(value: Value) -> list[Item]:
     match value:
         case None:
             return [b"n"]
@@ -56,7 +50,7 @@ def _tagged(value: Value) -> list[Any]:
             return [b"l", [_tagged(each) for each in value]]
 
 
-def _untagged(found: Sequence[Any]) -> Value:
+def _untagged(found: Item) -> Value:
     match found:
         case [b"n"]:
             return None

@@ -35,6 +35,7 @@ from caimi.ledgers.port.clients import (
     CHOSEN_KINDS,
     COMMITTEE,
     COMPOSITE,
+    ENDORSED_READS,
     MAX_CLIENTS,
     MAX_DEPTH,
     OPTIMISTIC,
@@ -43,8 +44,10 @@ from caimi.ledgers.port.clients import (
     ClientTerms,
     LightClient,
     LightClients,
+    ReadEndorsers,
     kind_name,
 )
+from caimi.ledgers.port.clocks import StandingClock
 from caimi.ledgers.port.coins import Coins, IssuedCoins
 from caimi.ledgers.port.facts import (
     EVERY_KIND,
@@ -122,6 +125,7 @@ __all__ = [
     "CHOSEN_KINDS",
     "COMMITTEE",
     "COMPOSITE",
+    "ENDORSED_READS",
     "EVERY_KIND",
     "FINAL",
     "MAX_CLIENTS",
@@ -203,6 +207,7 @@ __all__ = [
     "PublishedVersion",
     "Purchase",
     "PurchaseState",
+    "ReadEndorsers",
     "ReceiptLog",
     "ReceivedModel",
     "RefundedPurchase",
@@ -220,6 +225,7 @@ __all__ = [
     "SentPacket",
     "SignedCall",
     "Signer",
+    "StandingClock",
     "Statement",
     "StatementDomain",
     "StatementType",

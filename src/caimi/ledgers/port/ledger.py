@@ -10,6 +10,7 @@ from caimi.ledgers.port.blocks import Block, LedgerId
 from caimi.ledgers.port.bridge import Bridge
 from caimi.ledgers.port.calls import Call, Done, Outbox, SignedCall
 from caimi.ledgers.port.clients import LightClients
+from caimi.ledgers.port.clocks import StandingClock
 from caimi.ledgers.port.coins import Coins
 from caimi.ledgers.port.facts import EVERY_KIND, FactKind
 from caimi.ledgers.port.feed import BlockFacts
@@ -60,6 +61,11 @@ class Ledger(Protocol):
     @property
     def contract_accounts(self) -> ContractAccounts | None:
         """Accounts that are contracts; None on ledgers where each has a key."""
+        ...
+
+    @property
+    def standing_clock(self) -> StandingClock | None:
+        """What moves the ledger's time; None on ledgers where it passes by itself."""
         ...
 
     @property

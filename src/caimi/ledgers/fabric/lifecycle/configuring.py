@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 import grpc.aio
+from cryptography import x509
 
 from caimi.errors.fabric import (
     FabricAccessDenied,
@@ -17,6 +18,7 @@ from caimi.errors.fabric import (
 )
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.ledgers.fabric.msp.identity import MspSigner, fresh_nonce
+from caimi.ledgers.fabric.msp.membership import Membership
 from caimi.ledgers.fabric.protos.common.common_pb2 import (
     CONFIG_UPDATE,
     FORBIDDEN,
@@ -70,7 +72,9 @@ def revocation_update(config: Config, channel: str, msp: str, lists: list[bytes]
     """Give the update that makes these an organisation's revocation lists (PEM).
 
     Raises:
-        FabricConfigurationInvalid: the organisation is not on the channel.
+        FabricConfigurationInvalid: the organisation is not on the channel, or a list is none of its
+            authorities', or does not say whose it is: peers would admit nobody of it any more, not
+            even who takes the list back.
     """
     root = config.channel_group
     application = root.groups.get(_APPLICATION) or ConfigGroup()
@@ -83,6 +87,9 @@ def revocation_update(config: Config, channel: str, msp: str, lists: list[bytes]
     del inner.revocation_list[:]
     inner.revocation_list.extend(lists)
     outer.config = inner.SerializeToString()
+    Membership.read(outer.SerializeToString())
+    for each in lists:
+        _check_says_whose(each)
     changed = ConfigValue(
         version=value.version + 1, value=outer.SerializeToString(), mod_policy=value.mod_policy
     )
@@ -96,6 +103,16 @@ def revocation_update(config: Config, channel: str, msp: str, lists: list[bytes]
         channel_id=channel, read_set=around({}), write_set=around({_MSP: changed})
     )
     return bytes(update.SerializeToString())
+
+
+def _check_says_whose(encoded: bytes) -> None:
+    try:
+        listed = x509.load_pem_x509_crl(encoded)
+        listed.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
+        raise FabricConfigurationInvalid(
+            "A revocation list names no authority's key (authorityKeyIdentifier)."
+        ) from error
 
 
 async def submit_update(

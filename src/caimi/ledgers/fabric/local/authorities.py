@@ -104,6 +104,7 @@ class LocalAuthority:
             .issuer_name(self._own.certificate.subject)
             .last_update(now)
             .next_update(now + _LASTS)
+            .add_extension(self._key_identifier, critical=False)
         )
         for each in revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(each.serial_number)
@@ -112,6 +113,12 @@ class LocalAuthority:
             made = builder.sign(self._own.key, SHA256())
             if _is_low(made.signature):
                 return made.public_bytes(serialization.Encoding.PEM)
+
+    @property
+    def _key_identifier(self) -> x509.AuthorityKeyIdentifier:
+        """By which a peer finds this authority; a list without it makes every member invalid."""
+        ours = self._own.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ours.value)
 
     def _certify(
         self,
@@ -122,15 +129,11 @@ class LocalAuthority:
         own = self._own.certificate
         organisation = own.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
         key = ec.generate_private_key(ec.SECP256R1())
-        ours = own.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         builder = (
             _builder(x509.Name([*organisation, *subject]), own.subject, key.public_key(), lasts)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(of_an_authority=False), critical=True)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ours),
-                critical=False,
-            )
+            .add_extension(self._key_identifier, critical=False)
         )
         for extension in extensions:
             builder = builder.add_extension(extension, critical=False)

@@ -7,6 +7,7 @@ is a key in the network's folder.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ AHEAD: Final = "ahead"
 _SOURCE: Final = Path(__file__).parents[4]
 _ISSUER: Final = "issuer.key"
 _KEY_BYTES: Final = 32
+_PORTS_SECONDS: Final = 3.0
+_LOOK_SECONDS: Final = 0.1
 
 
 @asynccontextmanager
@@ -50,11 +53,7 @@ async def running_ledger(root: Path) -> AsyncIterator[LocalNetwork]:
     """
     with network_in(root) as network:
         layout = network.layout
-        taken = [port for port in layout.ports if not is_free(port)]
-        if taken:
-            raise FabricPortsTaken(
-                f"Ports of the network in {root} are taken: {', '.join(map(str, taken))}."
-            )
+        await _wait_for_ports(layout)
         if not (layout.root / AHEAD).exists():
             (layout.root / AHEAD).write_text("0")
         chaincode = _chaincode(layout)
@@ -67,6 +66,17 @@ async def running_ledger(root: Path) -> AsyncIterator[LocalNetwork]:
             yield network
         finally:
             await network.stop()
+
+
+async def _wait_for_ports(layout: LocalLayout) -> None:
+    """Wait until nobody listens where it will: what ran it before may be ending yet."""
+    deadline = time.monotonic() + _PORTS_SECONDS
+    while taken := [port for port in layout.ports if not is_free(port)]:
+        if time.monotonic() > deadline:
+            raise FabricPortsTaken(
+                f"Ports of the network in {layout.root} are taken: {', '.join(map(str, taken))}."
+            )
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def ledger_in(layout: LocalLayout) -> LedgerId:

@@ -1,8 +1,7 @@
 """A local network as one program, which ends when a process of the network does.
 
 Whoever looks after it starts it again then, and all goes on where it was: each block that anybody
-was told of is on the peers' disks. It moves the ledger's clock now and then, since no time passes
-where nobody writes, and some wait for a packet's time to run out.
+was told of is on the peers' disks.
 """
 
 from __future__ import annotations
@@ -17,12 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caimi.errors.base import CaimiError
-from caimi.ledgers.fabric.connecting import machine_over
 from caimi.ledgers.fabric.local.hosting import place_in, running_ledger
 from caimi.ledgers.fabric.local.kept_place import write_place
-from caimi.ledgers.fabric.local.time_keeper import TimeKeeper
-from caimi.ledgers.fabric.settings import FabricPlace
-from caimi.ledgers.port import LedgerPlace
 
 _log = logging.getLogger(__name__)
 
@@ -41,9 +36,7 @@ async def run(folder: Path) -> None:
         place = place_in(network.layout, folder.name)
         write_place(folder, place)
         _log.info("%s runs", place.id)
-        tasks = [
-            asyncio.create_task(work) for work in (ended.wait(), network.ended(), _keep_time(place))
-        ]
+        tasks = [asyncio.create_task(work) for work in (ended.wait(), network.ended())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -54,21 +47,13 @@ async def run(folder: Path) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _keep_time(place: LedgerPlace) -> None:
-    said = FabricPlace.model_validate(dict(place.told))
-    machine = machine_over(place.id, said, said.peers)
-    try:
-        await TimeKeeper(machine).run()
-    finally:
-        await machine.aclose()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as a program: ``--folder``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     told = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         asyncio.run(run(told.folder.absolute()))
     except (CaimiError, OSError) as error:
