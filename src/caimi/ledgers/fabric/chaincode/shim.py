@@ -9,6 +9,7 @@ there are ten for a small act: what one costs decides how fast the chaincode is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
