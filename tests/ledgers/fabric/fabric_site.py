@@ -23,6 +23,7 @@ from caimi.ledgers.fabric.local.network import LocalNetwork, running_network
 from caimi.ledgers.fabric.machine import FabricMachine
 from caimi.ledgers.fabric.peer_channel import PeerChannel
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block
+from caimi.ledgers.fabric.rpc.connection import CallPatience
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.fabric.verification.headers import header_hash, ledger_name
@@ -132,7 +133,7 @@ class FabricSite:
 
     def channel_of(self, organisation: LocalOrganisation) -> SiteChannel:
         """Reach the channel by an organisation's peer."""
-        connection = self.network.connection(organisation)
+        connection = self.network.connection(organisation, CallPatience(agree=2))
         signer = organisation.user.signer()
         gateway = GatewayClient(connection, signer, self.network.layout.channel)
         channel = SiteChannel(self.id, gateway, CHAINCODE)
