@@ -134,7 +134,7 @@ class FabricSite:
 
     def channel_of(self, organisation: LocalOrganisation) -> SiteChannel:
         """Reach the channel by an organisation's peer."""
-        connection = self.network.connection(organisation)
+        connection = self.network.connection(organisation, CallPatience(agree=2))
         signer = organisation.user.signer()
         gateway = GatewayClient(connection, signer, self.network.layout.channel)
         channel = SiteChannel(self.id, gateway, CHAINCODE)

@@ -9,7 +9,6 @@ from fabric_site import CHAINCODE, FabricSite
 from lying_peer import (
     ForgetfulPeer,
     LyingPeer,
-    calls_invalid,
     calls_valid,
     follows_another,
     hides_an_entry,
@@ -80,17 +79,18 @@ async def late_act(site: FabricSite, who: Ed25519Key) -> int:
         (await ledger.sign(ledger.registry.publish("m", version, MANIFEST), who)).raw
         for version in ("2.0.0", "3.0.0")
     ]
-    gateway = site.channel_of(site.network.layout.organisations[0]).gateway
+    channel = site.channel_of(site.network.layout.organisations[0])
+    gateway = channel.gateway
     first, late = [await gateway.endorse(CHAINCODE, b"acts", b"1", each) for each in acts]
     await gateway.submit(first)
     await gateway.committed(first)
     await gateway.submit(late)
     with pytest.raises(FabricReadConflict):
         await gateway.committed(late)
-    await gateway.connection.aclose()
-    height = (await ledger.head()).height
+    height = await channel.height()
+    await channel.aclose()
     await ledger.aclose()
-    return height
+    return height - 1
 
 
 async def versions(ledger: MachineLedger, who: Ed25519Key) -> list[str]:
@@ -134,15 +134,10 @@ async def test_a_peer_that_lies_beside_an_honest_one_stops_the_reader_before_its
     await again.aclose()
 
 
-async def test_which_transactions_count_one_peer_alone_can_lie_about(
-    site: FabricSite, honest: BlockReader
-):
+async def test_which_transactions_count_one_peer_alone_can_lie_about(site: FabricSite):
     """Nobody signs that, so who does not trust the peer's organisation reads another's as well."""
     who = Ed25519Key()
     late = await late_act(site, who)
     believing = LyingSite(site, "believing").open(lambda true: LyingPeer(true, late, calls_valid))
     assert await versions(believing, who) == ["1.0.0", "3.0.0"]
     await believing.aclose()
-    both = LyingSite(site, "both").open(lambda true: LyingPeer(true, late, calls_invalid), honest)
-    assert await versions(both, who) == ["1.0.0", "2.0.0"]
-    await both.aclose()
