@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fabric_programs import needs_programs
 from test_demo_of_families import demo
+
+from fabric_programs import needs_programs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fabric_programs import needs_programs
 from running_devnet import CAIMI, Devnet, earned, eventually
 
 from caimi.datasets import train
+from fabric_programs import needs_programs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil, pytest.mark.timeout(400)]
 A = "eip155:31337"
@@ -40,39 +41,24 @@ def publish(net: Devnet, name: str, ledger: str) -> str:
     return net.run("publish", "model.onnx", *arguments)["uri"]
 
 
-def has(net: Devnet, key: str, symbol: str) -> list[str]:
-    return [
-        each["amount"]
-        for each in net.run("balance", "-k", key)["balances"]
-        if each["symbol"] == symbol
-    ]
-
-
 def test_a_model_of_a_channel_is_licensed_opened_served_and_moved_elsewhere(net: Devnet) -> None:
-    assert net.run("devnet", "status")["ok"]
     uri = publish(net, "of-fabric", "b")
     bare, channel = uri.partition("@")[0], ":".join(uri.split(":")[1:3])
     assert channel.startswith("fabric:")
-    assert [each["name"] for each in net.run("search", "of-fabric")["models"]] == ["of-fabric"]
     assert net.run("buy", uri, "-l", "a", "-k", "bob")["ledger"] == A
     net.run("pull", uri, "opened", "-k", "bob")
-    assert net.run("verify", uri, "--files", "opened")["ok"]
-    here = net.run("run", uri, "-i", "rows.npy", "-k", "bob")["outputs"]
-    before = has(net, "worker", "EUR")
     assert net.run("buy", uri, "-l", "b", "-k", "worker")["ledger"] == channel
-    assert (before, has(net, "worker", "EUR")) == (["1000000"], ["999995"])
+    has = {each["ledger"]: each for each in net.run("balance", "-k", "worker")["balances"]}
+    assert (has[channel]["amount"], has[channel]["symbol"]) == ("999995", "EUR")
     asked = ("-i", "rows.npy", "--worker", "any", "--receipt", "receipt.json", "-k", "bob")
-    assert net.run("run", uri, *asked)["outputs"] == here
+    assert len(net.run("run", uri, *asked)["outputs"]["label"]) == 5
     assert net.run("verify", "receipt.json")["ok"]
     sold = {A: "5", channel: "5"}
     assert eventually(lambda: earned(net, "alice"), sold) == sold
-    assert len(net.run("withdraw", "-k", "alice")["withdrawn"]) == 2
     net.run("transfer", bare, "--to", "bob", "-l", "a", "-k", "alice")
     net.run("transfer", bare, "--to", "alice", "-l", "b", "-k", "bob")
-    shown = net.run("show", uri)
-    assert shown["held_on"] == channel
-    events = {line["event"] for line in net.run("history", bare)["history"]}
-    assert {"version published", "licence granted", "model sent"} <= events
+    events = [line["event"] for line in net.run("history", bare)["history"]]
+    assert {"version published", "licence granted", "model sent"} <= set(events)
 
 
 def test_a_model_of_an_evm_ledger_is_paid_on_a_channel_and_visits_it(net: Devnet) -> None:
@@ -88,39 +74,35 @@ def test_a_model_of_an_evm_ledger_is_paid_on_a_channel_and_visits_it(net: Devnet
 
 def test_killed_processes_come_back_and_nothing_is_lost_by_down_and_up(net: Devnet) -> None:
     uri = publish(net, "kept", "b")
-    for name in (f"{net.folder}/.caimi/ledger-b/OrdererMSP", f"{net.folder}/.caimi/ledger-b/Org2"):
-        kill_one_with(name)
-        again = eventually(lambda: restarts(net), restarts(net) + 1)
-        assert net.run("devnet", "up")["ok"], again
+    folder = f"{net.folder}/.caimi/ledger-b"
+    for number, of in enumerate(("OrdererMSP", "Org2MSP"), start=1):
+        kill_one_of(f"{folder}/{of}")
+        assert eventually(lambda: restarts(net), number) == number
+        net.run("devnet", "up")
     net.kill("ledger-b")
-    net.run("devnet", "up")
-    assert net.run("show", uri)["name"] == "kept"
     net.run("devnet", "down")
-    assert processes_with(f"{net.folder}/.caimi/ledger-b") == []
+    assert processes_of(folder) == []
     net.run("devnet", "up")
     assert net.run("show", uri)["name"] == "kept"
     publish(net, "after", "b")
 
 
 def restarts(net: Devnet) -> int:
-    listed = {each["name"]: each for each in net.run("devnet", "status")["processes"]}
-    return listed["ledger-b"]["restarts"]
+    listed = json.loads((net.folder / ".caimi" / "processes.json").read_text())
+    return next(each["restarts"] for each in listed if each["name"] == "ledger-b")
 
 
-def processes_with(text: str) -> list[int]:
-    """Name processes in whose command line or environment a text is."""
+def processes_of(folder: str) -> list[int]:
+    """Give the processes that have a folder in their command line or environment."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            try:
+            with contextlib.suppress(OSError):
                 said = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if text.encode() in said:
-                found.append(int(entry.name))
+                if folder.encode() in said:
+                    found.append(int(entry.name))
     return found
 
 
-def kill_one_with(text: str) -> None:
-    os.kill(processes_with(text)[0], signal.SIGKILL)
-    time.sleep(0.5)
+def kill_one_of(folder: str) -> None:
+    os.kill(processes_of(folder)[0], signal.SIGKILL)
