@@ -135,7 +135,7 @@ def test_a_kind_of_ledgers_to_try_things_on_is_found_by_name(install):
     install()
     assert sandbox_names() == ["anvil", "embedded", "fabric", "toy"]
     assert sandbox_kind("toy") is sys.modules["toy_ledgers"].TOY
-    with pytest.raises(UsageError, match="kind 'ganache'; there are: anvil, embedded, toy"):
+    with pytest.raises(UsageError, match="kind 'ganache'; there are: anvil, embedded, fabric, toy"):
         sandbox_kind("ganache")
 
 
