@@ -11,7 +11,7 @@ from pathlib import Path
 _BLOCK = re.compile(r"^```console(?: title=\"([^\"\n]*)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (.*(?:\n(?!\$ ).*)*)", re.MULTILINE)
 _PRINTED = re.compile(r"^(\w+)=(caimi:|0x)\S*…")
-_COPIED = {"caimi:": "caimi:eip155:[0-9]+:0x[0-9a-f]+", "0x": "0x[0-9a-f]{64}$"}
+_COPIED = {"caimi:": "caimi:[a-z0-9]+:[0-9a-f]+:0x[0-9a-f]+", "0x": "0x[0-9a-f]{64}$"}
 
 
 def commands_of(page: Path) -> list[str]:

@@ -70,7 +70,7 @@ def test_the_evm_family_is_its_namespaces_and_goes_by_its_name():
 
 def test_a_family_of_another_distribution_is_found_and_asked(install):
     install()
-    assert family_names() == ["evm", "toy"]
+    assert family_names() == ["evm", "fabric", "toy"]
     section = LedgerSection.model_validate(SECTION)
     assert family_of(section).prepare(section) == "on the shelf"
 
@@ -133,9 +133,9 @@ def test_what_takes_settings_and_makes_no_ledgers_is_no_family(install):
 
 def test_a_kind_of_ledgers_to_try_things_on_is_found_by_name(install):
     install()
-    assert sandbox_names() == ["anvil", "embedded", "toy"]
+    assert sandbox_names() == ["anvil", "embedded", "fabric", "toy"]
     assert sandbox_kind("toy") is sys.modules["toy_ledgers"].TOY
-    with pytest.raises(UsageError, match="kind 'ganache'; there are: anvil, embedded, toy"):
+    with pytest.raises(UsageError, match="kind 'ganache'; there are: anvil, embedded, fabric, toy"):
         sandbox_kind("ganache")
 
 

@@ -23,14 +23,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def demo(installed: Path, kinds: str) -> dict[str, dict]:
+def demo(kinds: str, *installed: Path) -> dict[str, dict]:
+    paths = [*map(str, installed), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [sys.executable, "-m", "caimi.cli", "demo", "--json", "--ledgers", kinds],
         capture_output=True,
         text=True,
         timeout=280,
         check=False,
-        env={**os.environ, "PYTHONPATH": f"{installed}:{os.environ.get('PYTHONPATH', '')}"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     steps = {step["name"]: step for step in json.loads(done.stdout)["steps"]}
@@ -43,7 +44,7 @@ def demo(installed: Path, kinds: str) -> dict[str, dict]:
 def test_where_nothing_can_be_paid_a_licence_is_granted_and_every_step_is_proved(
     installed: Path,
 ) -> None:
-    steps = demo(installed, "embedded,sqlite")
+    steps = demo("embedded,sqlite", installed)
     said = steps["3 license"]["proved"]
     assert said.startswith("no coin on local:sqlite1: paying is refused (CAIMI-")
     assert "the publisher granted" in said
@@ -52,14 +53,14 @@ def test_where_nothing_can_be_paid_a_licence_is_granted_and_every_step_is_proved
 
 @pytest.mark.e2e
 def test_a_model_that_is_sold_visits_a_ledger_without_a_coin(installed: Path) -> None:
-    steps = demo(installed, "embedded,embedded,sqlite")
+    steps = demo("embedded,embedded,sqlite", installed)
     assert "the publisher is owed" in steps["3 license"]["proved"]
     assert steps["6 move"]["ledger"].endswith("local:sqlite2")
 
 
 @pytest.mark.e2e
 def test_a_model_whose_home_has_no_coin_is_sold_on_a_ledger_that_has_one(installed: Path) -> None:
-    steps = demo(installed, "sqlite,embedded")
+    steps = demo("sqlite,embedded", installed)
     said = steps["3 license"]["proved"]
     assert "is on local:sqlite0: one IBC v2 packet" in said
     assert "the publisher is owed" in said

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from played_page import commands_of, play, script_of
 
+from fabric_programs import needs_programs
+
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
 TOUR = Path(__file__).resolve().parents[2] / "docs" / "tour.md"
 INSTALLED = "make dev && source .venv/bin/activate"
@@ -17,16 +19,19 @@ def test_every_command_of_the_tour_does_what_the_page_says(tmp_path: Path) -> No
     first, *commands = commands_of(TOUR)
     assert first == INSTALLED
     assert commands[-1] == "caimi devnet down"
+    needs_programs()
     try:
         done = play(script_of(commands), tmp_path, 1400)
     finally:
-        subprocess.run(
-            [sys.executable, "-m", "caimi.cli", "devnet", "down"],
-            cwd=tmp_path / "tour",
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
+        for folder in ("tour", "tour/channel"):
+            if (tmp_path / folder).is_dir():
+                subprocess.run(
+                    [sys.executable, "-m", "caimi.cli", "devnet", "down"],
+                    cwd=tmp_path / folder,
+                    capture_output=True,
+                    timeout=60,
+                    check=False,
+                )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     typed = [line for line in done.stdout.splitlines() if line.startswith("$ ")]
     assert typed[-1] == "$ caimi devnet down"
@@ -43,6 +48,13 @@ def test_a_uri_is_copied_from_what_was_printed_last(tmp_path: Path) -> None:
         ["echo caimi:eip155:1:0xab", "MODEL=caimi:eip155:1:0x…  # it", "echo $MODEL"]
     )
     assert play(script, tmp_path, 60).stdout.endswith("$ echo $MODEL\ncaimi:eip155:1:0xab\n")
+
+
+def test_a_uri_of_any_ledger_is_copied(tmp_path: Path) -> None:
+    script = script_of(
+        ["echo caimi:fabric:0a1b:0xab@1.0.0", "WARD=caimi:fabric:…  # it", "echo $WARD"]
+    )
+    assert play(script, tmp_path, 60).stdout.endswith("$ echo $WARD\ncaimi:fabric:0a1b:0xab\n")
 
 
 def test_a_transaction_is_copied_from_what_was_printed_last(tmp_path: Path) -> None:

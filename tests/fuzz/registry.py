@@ -131,6 +131,7 @@ EXCUSED = {
     "caimi.ledgers.machine.machine.Machine.ready": "prepares, and reads nothing",
     "caimi.ledgers.fabric.msp.identity._read_whole": "looks at what `read_certificate` read",
     "caimi.ledgers.fabric.chaincode.process.ChaincodePlace": "arguments of the command line",
+    "caimi.ledgers.fabric.local.kept_place.read_place": OUR_OWN,
     "caimi.ledgers.fabric.local.network._read_plan": OUR_OWN,
     "caimi.ledgers.fabric.msp.identity.MspSigner.load": "opens files for two listed decoders",
     "caimi.ledgers.fabric.msp.identity._read_file": "bytes of a bounded length, for a decoder",

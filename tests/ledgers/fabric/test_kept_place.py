@@ -23,7 +23,15 @@ def test_before_it_is_written_nothing_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b'{"id": 1, "told": {}}', b'{"id": "x"}', b"\xff", b" " * 100_001]
+    "content",
+    [
+        b"",
+        b"[]",
+        b'{"id": 1, "told": {}}',
+        b'{"id": "x"}',
+        b"\xff",
+        b'{"id": "x", "told": {}}' + b" " * 100_000,
+    ],
 )
 def test_what_is_damaged_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "place.json").write_bytes(content)
