@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from caimi.config import load_config
 from caimi.journal import Journal
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
+from caimi.ledgers.fabric.local.material import open_authority
+from caimi.ledgers.fabric.msp.membership import MspRole
 from embedded_node import node_of
 
 DEPLOY = ("deploy", "consortium", "-k", "operator", "--yes")
@@ -105,6 +108,44 @@ def test_the_issuer_alone_makes_what_whoever_has_it_redeems(founded: Consortium)
     assert second.run(*redeem)["tx"]
     assert second.run("balance", *on)["balances"][0]["amount"] == "87.5"
     assert first.run("asset", "show", "-l", "consortium")["supply"] == "87.5"
+
+
+@pytest.mark.timeout(120)
+def test_what_meets_another_policy_than_the_sections_is_not_read(founded: Consortium) -> None:
+    first, _ = founded.homes
+    text = first.config.read_text()
+    elsewhere = text.replace("copy.sqlite", "other.sqlite")
+    assert '"consortium"\n' in elsewhere
+    policy = 'policy = "/Channel/Application/Admins"\n'
+    first.config.write_text(elsewhere.replace('"consortium"\n', f'"consortium"\n{policy}'))
+    assert first.refused("asset", "show", "-l", "consortium")["code"] == "CAIMI-F020"
+    unknown = 'policy = "/Channel/Application/Nothing"\n'
+    first.config.write_text(elsewhere.replace('"consortium"\n', f'"consortium"\n{unknown}'))
+    assert first.refused("asset", "show", "-l", "consortium")["code"] == "CAIMI-F009"
+    first.config.write_text(text)
+
+
+@pytest.mark.timeout(120)
+def test_doctor_tells_what_ends_and_whose_peers_are_missing(founded: Consortium) -> None:
+    first, _ = founded.homes
+    text = first.config.read_text()
+    authority = open_authority(first.organisation)
+    late = authority.member("late", MspRole.CLIENT, timedelta(days=5))
+    (first.folder / "late.pem").write_bytes(late.pem)
+    (first.folder / "late.key").write_bytes(late.key_pem)
+    user = first.organisation.user
+    changed = text.replace(str(user.certificate), str(first.folder / "late.pem"))
+    changed = changed.replace(str(user.key), str(first.folder / "late.key"))
+    begin = changed.index("[[ledgers.peers]]", changed.index("[[ledgers.peers]]") + 1)
+    end = changed.index("[ledgers.lifecycle]")
+    first.config.write_text(changed[:begin] + changed[end:])
+    found = {each["subject"]: each for each in first.run("doctor")["checks"]}
+    assert found["certificate late.pem"]["state"] == "warning"
+    assert found["ledger consortium"]["state"] == "warning"
+    assert "All peers" in found["ledger consortium"]["said"]
+    assert found["ledger consortium, its own"]["state"] != "wrong"
+    assert found["contracts consortium"]["state"] == "ok"
+    first.config.write_text(text)
 
 
 class KilledHere(BaseException):
