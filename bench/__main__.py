@@ -29,6 +29,8 @@ BENCHMARKS = (
     "stores",
     "searching",
     "starting",
+    "fabric",
+    "fabric_relaying",
 )
 LONG = ("memory", "growth", "agreement", "conformance")
 

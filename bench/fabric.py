@@ -105,13 +105,13 @@ async def _count(channel: PeerChannel, client: int, turn: int) -> None:
 async def _anchors(place: FabricPlace) -> Submit:
     """Sign acts that touch no key together: each client's roots over receipts."""
     ledger = place.open()
-    keys = [Ed25519Key() for _ in range(CLIENTS)]
+    keys = [Ed25519Key() for _ in range(CLIENTS + 1)]
     raws = {
         (client, turn): (
             await ledger.sign(ledger.receipts.anchor(turn.to_bytes(31) + b"\1", 1), keys[client])
         ).raw
-        for client in range(CLIENTS)
-        for turn in range(max(EACH, ONE_BY_ONE))
+        for client in range(CLIENTS + 1)
+        for turn in range(EACH if client < CLIENTS else ONE_BY_ONE)
     }
     height = str((await ledger.head()).height + 1).encode()
     await ledger.aclose()
@@ -127,7 +127,7 @@ async def _one_by_one(place: FabricPlace, chaincode: str, submit: Submit) -> lis
     seconds = []
     for turn in range(ONE_BY_ONE):
         began = time.perf_counter()
-        await submit(channel, 0, turn)
+        await submit(channel, CLIENTS, turn)
         seconds.append(time.perf_counter() - began)
     await channel.aclose()
     return seconds
@@ -144,8 +144,8 @@ async def _many(place: FabricPlace, chaincode: str, submit: Submit) -> float:
             await submit(channel, client, turn)
 
     began = time.perf_counter()
-    await asyncio.gather(*(work(*each) for each in enumerate(channels) if each[0]))
-    rate = (CLIENTS - 1) * EACH / (time.perf_counter() - began)
+    await asyncio.gather(*(work(*each) for each in enumerate(channels)))
+    rate = CLIENTS * EACH / (time.perf_counter() - began)
     await asyncio.gather(*(channel.aclose() for channel in channels))
     return rate
 

@@ -81,12 +81,12 @@ class FabricAndEvm:
     async def publish(self, models: int) -> None:
         """Publish so many of each person's, and let the bridge move them."""
         fabric = self.fabric
-        await self._each(
+        await self.each(
             fabric,
             models,
             lambda _, number: fabric.registry.publish(f"model-{number}", "1", bytes([1]) * 32),
         )
-        await self._each(
+        await self.each(
             fabric,
             models,
             lambda *which: fabric.registry.approve(self.model(*which), fabric.bridge.account),
@@ -106,18 +106,19 @@ class FabricAndEvm:
 
     async def send_all(self) -> None:
         """Send all models to the anvil."""
-        await self._each(self.fabric, MODELS, self.send)
+        await self.each(self.fabric, MODELS, self.send)
 
     async def send_all_home(self) -> None:
         """Send all models home."""
-        await self._each(
+        await self.each(
             self.evm,
             MODELS,
             lambda *which: self.evm.registry.approve(self.visitor(*which), self.evm.bridge.account),
         )
-        await self._each(self.evm, MODELS, self.send_home)
+        await self.each(self.evm, MODELS, self.send_home)
 
-    async def _each(self, on: Ledger, models: int, step: Step) -> None:
+    async def each(self, on: Ledger, models: int, step: Step) -> None:
+        """Take a step for so many models of each person's, on one of the two ledgers."""
         people: list[Signer] = list(self.here if on is self.fabric else self.there)
 
         async def steps(person: int) -> None:
@@ -211,7 +212,10 @@ async def _relay(
 
 
 async def _added(pair: FabricAndEvm) -> list[float]:
-    """Send ten a second; give each packet's seconds from its block to that of its delivery."""
+    """Send ten a second; give each packet's seconds from its block to that of its delivery.
+
+    Packets are delivered in the order in which they were sent.
+    """
     committed: list[float] = []
     delivered: list[float] = []
 
@@ -241,7 +245,7 @@ async def _added(pair: FabricAndEvm) -> list[float]:
 
 async def _again(pair: FabricAndEvm) -> None:
     """Let the bridge move the models that came home once more."""
-    await pair._each(
+    await pair.each(
         pair.fabric,
         PER_SECOND * SECONDS // PEOPLE,
         lambda *which: pair.fabric.registry.approve(pair.model(*which), pair.fabric.bridge.account),
