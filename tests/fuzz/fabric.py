@@ -7,6 +7,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from eth_abi.abi import decode
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from caimi.errors.fabric import ChaincodeStreamInvalid
@@ -20,6 +21,8 @@ from caimi.ledgers.fabric.protos.gateway.gateway_pb2 import ErrorDetail
 from caimi.ledgers.fabric.protos.grpc_status_pb2 import GrpcStatus
 from caimi.ledgers.fabric.protos.peer.chaincode_pb2 import ChaincodeInput
 from caimi.ledgers.fabric.protos.peer.chaincode_shim_pb2 import ChaincodeMessage
+from caimi.ledgers.fabric.reads import StateReads, check_reads, read_path
+from caimi.ledgers.fabric.rpc.endorsed_reads import ReadSource, check_payload
 from caimi.ledgers.fabric.rpc.gateway import EndorsedTransaction
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, propose
 from caimi.ledgers.fabric.rpc.refusals import read_details
@@ -27,11 +30,16 @@ from caimi.ledgers.fabric.verification.chain import ChannelChain
 from caimi.ledgers.fabric.verification.configuration import ChannelConfiguration
 from caimi.ledgers.fabric.verification.envelopes import unsigned_envelope
 from caimi.ledgers.fabric.wire import read_message
-from fuzz.decoder import Decoder
+from fuzz.decoder import Decoder, Law
 
 RECORDED = json.loads(
     (Path(__file__).parents[2] / "contracts" / "vectors" / "fabric.json").read_text()
 )
+READS = json.loads(
+    (Path(__file__).parents[2] / "contracts" / "vectors" / "fabric_reads.json").read_text()
+)
+SOURCE = ReadSource(READS["ledger"], READS["channel"], READS["chaincode"])
+PATHS = [bytes.fromhex(path[2:]) for path in READS["sent"]["paths"]]
 BLOCKS = [base64.b64decode(block) for block in RECORDED["blocks"]]
 
 
@@ -79,7 +87,49 @@ def _read_transaction(encoded: bytes) -> TransactionRequest:
     return TransactionRequest.read(read_message(ChaincodeMessage, encoded, ChaincodeStreamInvalid))
 
 
+def _payloads() -> list[bytes]:
+    encoding = "(bytes,(bytes32,bytes32,bytes32,bytes32,bytes)[],uint16[])"
+    ((payload, *_),) = decode([encoding], bytes.fromhex(READS["sent"]["proof"][2:]))
+    return [payload]
+
+
+def _answers() -> list[bytes]:
+    said, _ = check_payload(_payloads()[0], SOURCE, list(map(read_path, PATHS)))
+    return [said.encode()]
+
+
+def _read_answer(answer: bytes) -> StateReads:
+    return check_reads(answer, SOURCE.ledger, SOURCE.channel, list(map(read_path, PATHS)))
+
+
 DECODERS = (
+    Decoder(
+        "fabric-read-path",
+        ("caimi.ledgers.fabric.reads.read_path",),
+        lambda: PATHS,
+        read_path,
+        lambda path: path.raw,
+        Law.ONE_SPELLING,
+        (ValueError,),
+        share=0.5,
+    ),
+    Decoder(
+        "fabric-reads",
+        ("caimi.ledgers.fabric.reads.check_reads",),
+        _answers,
+        _read_answer,
+        StateReads.encode,
+        Law.ONE_SPELLING,
+        (ValueError,),
+        share=0.5,
+    ),
+    Decoder(
+        "fabric-signed-reads",
+        ("caimi.ledgers.fabric.rpc.endorsed_reads",),
+        _payloads,
+        lambda payload: check_payload(payload, SOURCE, list(map(read_path, PATHS))),
+        share=0.5,
+    ),
     Decoder(
         "fabric-block",
         ("caimi.ledgers.fabric.verification.chain", "caimi.ledgers.fabric.wire"),

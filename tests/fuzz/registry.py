@@ -122,6 +122,8 @@ EXCUSED = {
     "caimi.ledgers.fabric.msp.identity.MspSigner.load": "opens files for two listed decoders",
     "caimi.ledgers.fabric.msp.identity._read_file": "bytes of a bounded length, for a decoder",
     "caimi.ledgers.fabric.rpc.connection": "certificates in PEM, for OpenSSL in gRPC",
+    "caimi.ledgers.fabric.chaincode.contract.Chaincode._read": "paths, each by `read_path`",
+    "caimi.ledgers.client_proofs.reads_head": "writes",
     "caimi.ledgers.evm.local.kept_chain": OUR_OWN,
     "caimi.ledgers.evm.artifacts": LOADS,
     "caimi.ledgers.evm.administration.shipped_code": LOADS,

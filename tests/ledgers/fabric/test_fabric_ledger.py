@@ -17,6 +17,7 @@ from conformance import (
     NoProofsFacet,
     NoWatchingFacet,
     PastFacet,
+    ReadsFacet,
     SellingFacet,
 )
 from memory_ledger import MemorySite
@@ -46,6 +47,7 @@ class TestFabricLedger(
     KeyAccountsFacet,
     NoFeesFacet,
     NoProofsFacet,
+    ReadsFacet,
     NoWatchingFacet,
     NoForkFacet,
 ):
