@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from peer_certificates import peer_certificate
 from typer.testing import CliRunner
 
 from caimi.cli.app import app
@@ -181,10 +182,31 @@ def test_clients_of_every_kind_are_had_by_choice(office: Office) -> None:
     assert there["joined"]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "described"),
+    [
+        (["endorsed-reads"], "endorsed-reads"),
+        (["committee", "endorsed-reads"], "2 of committee, endorsed-reads"),
+    ],
+)
+def test_organisations_reads_are_believed_by_choice(
+    office: Office, tmp_path: Path, chosen: list[str], described: str
+) -> None:
+    words = [word for kind in chosen for word in ("--client", kind)] + ["--back", "committee"]
+    for name in ("One", "Two"):
+        words += ["--endorser", f"{name}={peer_certificate(tmp_path, name)}"]
+    assert office.add(*words, "--channel", "trade")["added"]
+    here, there = office.run("list")["routes"]
+    assert (here["client"], there["client"]) == (described, "committee")
+    assert not office.add(*words, "--channel", "trade")["added"]  # it is there
+    assert office.add(*words)["error"]["code"] == "CAIMI-L063"  # not of another channel
+
+
 def test_what_cannot_be_is_refused_before_anything_is_sent(office: Office) -> None:
     before = office.sent()
     assert office.add(key="guard")["error"]["code"] == "CAIMI-L062"
     assert office.add("--client", "optimistic")["error"]["code"] == "CAIMI-L062"
+    assert office.add("--client", "endorsed-reads")["error"]["code"] == "CAIMI-L062"
     assert office.add("--client", "nonsense")["error"]["code"] == "CAIMI-C020"
     optimistic = ("--client", "optimistic", "--bond", "0.5")
     for window in ("9m", "13h", "3d"):
@@ -203,6 +225,8 @@ def test_options_that_neither_end_would_use_are_refused(office: Office) -> None:
         ["--bond", "0.5"],
         ["--window", "1h", "--client", "committee", "--client", "storage-proof"],
         ["--proposer", MEMBERS[0], "--back", "storage-proof"],
+        ["--endorser", "One=a.pem"],
+        ["--endorsements", "2", "--client", "committee"],
     ):
         refused = office.add(*words)["error"]
         assert refused["code"] == "CAIMI-C020"

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from played_page import script_of
-
 from wide_area.network import WideArea
 
 HOME = "/srv/operator"

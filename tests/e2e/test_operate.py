@@ -23,9 +23,9 @@ from pathlib import Path
 import pytest
 from installed import build_wheel, link_what_is_locked, write_python
 from played_machines import Heading, Machines
-from played_page import blocks_of
 
 from caimi.ledgers.evm.local.anvil import AnvilOptions, anvil_command
+from played_page import blocks_of
 from wide_area.network import WideArea, wide_area
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil]

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from played_page import commands_of, play, script_of
 
 from fabric_programs import needs_programs
+from played_page import commands_of, play, script_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anvil]
 TOUR = Path(__file__).resolve().parents[2] / "docs" / "tour.md"

@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from eth_abi.abi import decode
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from caimi.contracts.identifiers import Account
 from caimi.contracts.receipts import ReceiptsAnchored
 from caimi.errors.fabric import ChaincodeStreamInvalid
-from caimi.ibc.path import Path as IbcPath
 from caimi.ledgers.fabric.chaincode.transaction_state import TransactionRequest
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
 from caimi.ledgers.fabric.msp.identity import MspIdentity, MspSigner, read_key
@@ -25,6 +25,7 @@ from caimi.ledgers.fabric.protos.grpc_status_pb2 import GrpcStatus
 from caimi.ledgers.fabric.protos.peer.chaincode_pb2 import ChaincodeInput
 from caimi.ledgers.fabric.protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 from caimi.ledgers.fabric.reads import StateReads, check_reads, read_path
+from caimi.ledgers.fabric.rpc.endorsed_reads import ReadSource, check_payload
 from caimi.ledgers.fabric.rpc.gateway import EndorsedTransaction
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, propose
 from caimi.ledgers.fabric.rpc.refusals import read_details
@@ -43,7 +44,11 @@ RECORDED = json.loads(
 )
 _FOLDER = TemporaryDirectory()
 HERE = LedgerId("fabric:" + "0" * 32)
-SENT, RECEIPT = IbcPath.commitment("fabric-0", 1), IbcPath.receipt("fabric-0", 1)
+READS = json.loads(
+    (Path(__file__).parents[2] / "contracts" / "vectors" / "fabric_reads.json").read_text()
+)
+SOURCE = ReadSource(READS["ledger"], READS["channel"], READS["chaincode"])
+PATHS = [bytes.fromhex(path[2:]) for path in READS["sent"]["paths"]]
 BLOCKS = [base64.b64decode(block) for block in RECORDED["blocks"]]
 
 
@@ -97,7 +102,49 @@ def _read_terms_file(data: bytes) -> FoundingTerms:
     return FoundingTerms.read_file(path)
 
 
+def _payloads() -> list[bytes]:
+    encoding = "(bytes,(bytes32,bytes32,bytes32,bytes32,bytes)[],uint16[])"
+    ((payload, *_),) = decode([encoding], bytes.fromhex(READS["sent"]["proof"][2:]))
+    return [payload]
+
+
+def _answers() -> list[bytes]:
+    said, _ = check_payload(_payloads()[0], SOURCE, list(map(read_path, PATHS)))
+    return [said.encode()]
+
+
+def _read_answer(answer: bytes) -> StateReads:
+    return check_reads(answer, SOURCE.ledger, SOURCE.channel, list(map(read_path, PATHS)))
+
+
 DECODERS = (
+    Decoder(
+        "fabric-read-path",
+        ("caimi.ledgers.fabric.reads.read_path",),
+        lambda: PATHS,
+        read_path,
+        lambda path: path.raw,
+        Law.ONE_SPELLING,
+        (ValueError,),
+        share=0.5,
+    ),
+    Decoder(
+        "fabric-reads",
+        ("caimi.ledgers.fabric.reads.check_reads",),
+        _answers,
+        _read_answer,
+        StateReads.encode,
+        Law.ONE_SPELLING,
+        (ValueError,),
+        share=0.5,
+    ),
+    Decoder(
+        "fabric-signed-reads",
+        ("caimi.ledgers.fabric.rpc.endorsed_reads",),
+        _payloads,
+        lambda payload: check_payload(payload, SOURCE, list(map(read_path, PATHS))),
+        share=0.5,
+    ),
     Decoder(
         "fabric-block",
         ("caimi.ledgers.fabric.verification.chain", "caimi.ledgers.fabric.wire"),
@@ -168,24 +215,6 @@ DECODERS = (
         (ValueError,),
     ),
     Decoder(
-        "fabric-path",
-        ("caimi.ledgers.fabric.reads.read_path",),
-        lambda: [SENT.raw],
-        read_path,
-        lambda path: path.raw,
-        Law.ONE_SPELLING,
-        (ValueError,),
-    ),
-    Decoder(
-        "fabric-reads",
-        ("caimi.ledgers.fabric.reads.check_reads",),
-        lambda: [_reads().encode()],
-        lambda answer: check_reads(answer, HERE, "caimi", (SENT, RECEIPT)),
-        StateReads.encode,
-        Law.ONE_SPELLING,
-        (ValueError,),
-    ),
-    Decoder(
         "fabric-terms",
         ("caimi.ledgers.fabric.terms.FoundingTerms.decode",),
         lambda: [_terms().encode()],
@@ -198,10 +227,6 @@ DECODERS = (
         _read_terms_file,
     ),
 )
-
-
-def _reads() -> StateReads:
-    return StateReads(HERE, "caimi", 1_000, (SENT, RECEIPT), (b"\5" * 32, None))
 
 
 def _told() -> ToldAct:

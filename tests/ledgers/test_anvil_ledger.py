@@ -39,6 +39,7 @@ from conformance import (
     ForkingFacet,
     HaltingFacet,
     LedgerConformance,
+    NoReadsFacet,
     PastFacet,
     ProofsFacet,
     SellingFacet,
@@ -89,6 +90,7 @@ class TestAnvilLedger(
     WatchingFacet,
     ForkingFacet,
     ProofsFacet,
+    NoReadsFacet,
     EvmConformance,
 ):
     """The whole suite over HTTP."""

@@ -38,6 +38,8 @@ def test_every_facet_is_in_the_suite_or_is_a_choice():
         conformance.NoForkFacet,
         conformance.ProofsFacet,
         conformance.NoProofsFacet,
+        conformance.ReadsFacet,
+        conformance.NoReadsFacet,
     )
     choices = (*whole, *past, *optional)
     tested = [each for each in _descendants(Facet) if any(n.startswith("test") for n in vars(each))]

@@ -26,6 +26,7 @@ from conformance import (
     LedgerConformance,
     NoForkFacet,
     NoProofsFacet,
+    NoReadsFacet,
     PastFacet,
     SellingFacet,
     WatchingFacet,
@@ -55,6 +56,7 @@ class TestEmbeddedLedger(
     WatchingFacet,
     NoForkFacet,
     NoProofsFacet,
+    NoReadsFacet,
     EvmConformance,
 ):
     async def test_time_moves_forward_on_request(self, world: World):

@@ -19,6 +19,7 @@ from conformance import (
     NoFeesFacet,
     NoPastFacet,
     NoProofsFacet,
+    NoReadsFacet,
     NoWatchingFacet,
     PastFacet,
 )
@@ -44,6 +45,7 @@ class TestMemoryLedger(
     NoWatchingFacet,
     ForkingFacet,
     NoProofsFacet,
+    NoReadsFacet,
 ):
     """The whole suite in memory, and what only such a ledger does."""
 
@@ -130,6 +132,7 @@ class TestMemoryLedgerWithMore(
     KeyAccountsFacet,
     ForkingFacet,
     NoProofsFacet,
+    NoReadsFacet,
 ):
     """One that keeps its past, and has points to pay relayers with."""
 

@@ -30,6 +30,7 @@ from conformance import (
     NoFeesFacet,
     NoForkFacet,
     NoProofsFacet,
+    NoReadsFacet,
     NoWatchingFacet,
     PastFacet,
 )
@@ -61,6 +62,7 @@ class TestSqliteLedger(
     NoWatchingFacet,
     NoForkFacet,
     NoProofsFacet,
+    NoReadsFacet,
 ):
     """The whole suite in a file, and what only such a ledger does."""
 

@@ -136,8 +136,9 @@ def add(
             raise UsageError("A route leads from one ledger to another one.")
         believed = [client or ["committee"], back or client or ["committee"]]
         _check_of_use(believed, needed, bond, window, proposer)
-        if endorser and not any(ENDORSED in names for names in believed):
-            raise UsageError(f"--endorser is of endorsed reads; add --client {ENDORSED}.")
+        if (endorser or endorsements) and not any(ENDORSED in names for names in believed):
+            option = "--endorser" if endorser else "--endorsements"
+            raise UsageError(f"{option} is of endorsed reads; add --client {ENDORSED}.")
         reads = endorsers_of(endorser or (), channel, chaincode, endorsements)
         committee = _committee(settings, member or (), signers, epoch)
 

@@ -3,8 +3,9 @@
 A test class takes `LedgerConformance` and, by what its ledger has, one of each pair:
 `SellingFacet` or `CoinlessFacet`, `PastFacet` or `NoPastFacet`, `FeesFacet` or `NoFeesFacet`,
 `WatchingFacet` or `NoWatchingFacet`, `ContractAccountsFacet` or `KeyAccountsFacet`, `ForkingFacet`
-or `NoForkFacet`, `ProofsFacet` or `NoProofsFacet`. It gives two fixtures: `site`, where the ledger
-is, and `far`, the site of another ledger, of another family if there is one.
+or `NoForkFacet`, `ProofsFacet` or `NoProofsFacet`, `ReadsFacet` or `NoReadsFacet`. It gives two
+fixtures: `site`, where the ledger is, and `far`, the site of another ledger, of another family if
+there is one.
 """
 
 from conformance.accounts import AccountsFacet, ContractAccountsFacet, KeyAccountsFacet
@@ -19,7 +20,7 @@ from conformance.granting import GrantingFacet
 from conformance.halting import HaltingFacet
 from conformance.killing import KillingFacet
 from conformance.packets import PacketsFacet
-from conformance.proving import NoProofsFacet, ProofsFacet
+from conformance.proving import NoProofsFacet, NoReadsFacet, ProofsFacet, ReadsFacet
 from conformance.publications import PublicationsFacet
 from conformance.reading import NoPastFacet, PastFacet, ReadingFacet
 from conformance.registry import RegistryFacet
@@ -41,9 +42,11 @@ __all__ = [
     "NoForkFacet",
     "NoPastFacet",
     "NoProofsFacet",
+    "NoReadsFacet",
     "NoWatchingFacet",
     "PastFacet",
     "ProofsFacet",
+    "ReadsFacet",
     "SellingFacet",
     "WatchingFacet",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from caimi.errors.ledgers import LedgerRefused
+from caimi.errors.ledgers import LedgerError, LedgerRefused
+from caimi.ibc.commitments import packet_commitment
 from caimi.ibc.path import Path
 from conformance.crossing import Crossing
 from conformance.facet import Facet
@@ -21,6 +22,36 @@ class NoProofsFacet(Facet):
         height = (await world.ledger.head()).height
         with pytest.raises(LedgerRefused):
             await world.ledger.gateway.state_proof([ABSENT], height)
+
+
+class NoReadsFacet(Facet):
+    """A ledger of which nobody signs what was read."""
+
+    async def test_signed_reads_are_refused_by_name(self, world: World):
+        with pytest.raises(LedgerRefused):
+            await world.ledger.gateway.endorsed_reads([ABSENT])
+
+
+class ReadsFacet(CrossingFacet):
+    """The port's `Gateway.endorsed_reads`; who may sign is in their client's own tests."""
+
+    async def test_organisations_sign_what_is_there_and_what_is_not(
+        self, world: World, crossing: Crossing
+    ):
+        ledger, here, model_id = world.ledger, crossing.here, await world.published()
+        packet, height = await crossing.send(here, world.alice, model_id, self.carol)
+        paths = [Path.commitment(here.client, packet.sequence), ABSENT]
+        reads = await ledger.gateway.endorsed_reads(paths)
+        assert reads.keys == tuple(path.key for path in paths)
+        assert reads.values == (packet_commitment(packet), None)
+        assert height <= reads.height <= (await ledger.head()).height
+        assert reads.time == (await ledger.head()).time
+        assert len({each.key for each in reads.endorsements}) > 1
+
+    async def test_more_than_one_read_holds_are_refused(self, world: World):
+        paths = [Path.commitment("caimi-none-7", number) for number in range(200)]
+        with pytest.raises(LedgerError):
+            await world.ledger.gateway.endorsed_reads(paths)
 
 
 class ProofsFacet(CrossingFacet):

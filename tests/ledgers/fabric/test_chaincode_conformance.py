@@ -16,6 +16,7 @@ from conformance import (
     NoFeesFacet,
     NoForkFacet,
     NoProofsFacet,
+    NoReadsFacet,
     NoWatchingFacet,
     PastFacet,
     SellingFacet,
@@ -40,6 +41,7 @@ class TestChaincode(
     KeyAccountsFacet,
     NoFeesFacet,
     NoProofsFacet,
+    NoReadsFacet,
     NoWatchingFacet,
     NoForkFacet,
 ):
@@ -53,6 +55,7 @@ class TestChaincodeWithAnAccountingAsset(
     PastFacet,
     KeyAccountsFacet,
     NoProofsFacet,
+    NoReadsFacet,
     NoWatchingFacet,
     NoForkFacet,
 ):

@@ -19,6 +19,7 @@ from conformance import (
     NoProofsFacet,
     NoWatchingFacet,
     PastFacet,
+    ReadsFacet,
     SellingFacet,
 )
 from memory_ledger import MemorySite
@@ -30,6 +31,7 @@ WITHOUT = (
     KeyAccountsFacet,
     NoFeesFacet,
     NoProofsFacet,
+    ReadsFacet,
     NoWatchingFacet,
     NoForkFacet,
 )

@@ -166,8 +166,9 @@ class Gateway(Protocol):
         """Have organisations that run the ledger each sign what is at `paths` now.
 
         Raises:
-            LedgerRefused: nobody does on such a ledger, or one of them refuses.
+            LedgerRefused: nobody does on such a ledger.
             LedgerUnavailable: one does not answer.
+            LedgerError: one refuses, they say different things, or what they say is malformed.
         """
         ...
 

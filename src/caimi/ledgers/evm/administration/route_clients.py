@@ -282,8 +282,8 @@ class RouteClients:
         if len(below) != (COMMITTEE in self.kinds):
             return None
         found = {part.kind: part.account.native for part in parts}
-        for each in below:
-            found[COMMITTEE] = each
+        if below:
+            found[COMMITTEE] = below.pop()
         return found | ({COMPOSITE: client.account.native} if self._composed else {})
 
     def _expected(self, kind: str, made: Mapping[str, bytes]) -> set[bytes]:
