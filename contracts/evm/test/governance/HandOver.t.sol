@@ -12,6 +12,7 @@ import {
     IBaseAmplifierGateway
 } from "@axelar-network/axelar-gmp-sdk-solidity/contracts/interfaces/IBaseAmplifierGateway.sol";
 import {AttestationsClient} from "../../src/clients/AttestationsClient.sol";
+import {EndorsedReadsClient} from "../../src/clients/EndorsedReadsClient.sol";
 import {CommitteeClient} from "../../src/clients/CommitteeClient.sol";
 import {OptimisticClient} from "../../src/clients/OptimisticClient.sol";
 import {Applications} from "../../src/gateway/Applications.sol";
@@ -93,6 +94,7 @@ contract HandOverTest is Network, Attestors, HandOver {
         _stop("freeze", address(_optimistic), abi.encodeCall(OptimisticClient.freeze, ()));
         AttestationsClient attestations = newAttestationsClient(makeKeys(0, 2, 3, 5), address(manager));
         _stop("freeze", address(attestations), abi.encodeCall(AttestationsClient.freeze, ()));
+        _stop("freeze", _endorsedReads(), abi.encodeCall(EndorsedReadsClient.freeze, ()));
         _add("open", address(_exit), abi.encodeCall(EmergencyExit.open, (route)));
         _add("unlockDead", address(_bridge), abi.encodeCall(ModelBridge.unlockDead, (1, route, STRANGER)));
         _add("refundDead", address(market), abi.encodeCall(LicenceMarket.refundDead, (route, 1)));
@@ -134,6 +136,17 @@ contract HandOverTest is Network, Attestors, HandOver {
         handOver(manager);
     }
 
+    function _endorsedReads() private returns (address) {
+        bytes32[2][] memory keys = new bytes32[2][](2);
+        for (uint256 i = 0; i < 2; ++i) {
+            (uint256 x, uint256 y) = vm.publicKeyP256(i + 1);
+            keys[i] = [bytes32(x), bytes32(y)];
+        }
+        return address(
+            new EndorsedReadsClient("fabric:one", "channel", "caimi", 2, keys, hex"0001", address(manager))
+        );
+    }
+
     function test_after_the_hand_over_no_account_calls_a_restricted_function() public {
         address[4] memory accounts = [address(this), PROPOSER, STRANGER, GUARDIAN];
         for (uint256 i = 0; i < _all.length; ++i) {
@@ -160,7 +173,7 @@ contract HandOverTest is Network, Attestors, HandOver {
             assertTrue(success, _all[i].name);
             ++stops;
         }
-        assertEq(stops, 8);
+        assertEq(stops, 9);
     }
 
     function test_roles_and_functions_are_out_of_everyones_reach() public {

@@ -24,6 +24,7 @@ ADMIN_ROLE = 0
 STOPS = {
     "CommitteeClient": ("freeze",),
     "EmergencyExit": ("stop",),
+    "EndorsedReadsClient": ("freeze",),
     "Gateway": ("pauseRoute",),
     "LicenceMarket": ("openBreaker",),
     "ModelBridge": ("pause", "openBreaker"),
