@@ -161,10 +161,12 @@ class PeerStream:
         self._ending = False
 
     async def drain(self) -> None:
-        """Begin nothing more, and wait for what is under way."""
+        """Begin nothing more, and wait for what is under way, and until the peer knows."""
         self._ending = True
         if self._under_way:
             await asyncio.wait(list(self._under_way.values()))
+        if not self._gone:
+            await self._outgoing.join()
 
     async def run(self, requests: AsyncIterator[ChaincodeMessage]) -> None:
         """Register, and carry out what comes until the peer goes away."""
@@ -310,6 +312,7 @@ class PeerStream:
         try:
             while True:
                 await self._context.write(await self._outgoing.get())
+                self._outgoing.task_done()
         except (grpc.aio.UsageError, asyncio.InvalidStateError):  # the peer has gone
             self._end()
 
