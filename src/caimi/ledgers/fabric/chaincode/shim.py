@@ -168,11 +168,12 @@ class PeerStream:
         self._ending = False
 
     async def drain(self) -> None:
-        """Begin nothing more, and wait for what is under way."""
+        """Begin nothing more, and wait for what is under way, and until the peer knows."""
         self._ending = True
         if self._under_way:
             await asyncio.wait(list(self._under_way.values()))
-        await self._outgoing.join()
+        if not self._gone:
+            await self._outgoing.join()
 
     async def run(self, requests: AsyncIterator[ChaincodeMessage]) -> None:
         """Register, and carry out what comes until the peer goes away."""
