@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from caimi.client import aliases, catalogue, pull, purchase, transfer
-from caimi.client.amounts import parse_amount
+from caimi.client.amounts import parse_amount, said
 from caimi.client.inference import ask_worker, onnx_file, open_session
 from caimi.client.publish import Description, Published, publish
 from caimi.client.pull import Pulled
@@ -134,7 +134,7 @@ async def buy_a_licence(world: World, uri: str, step: DemoStep) -> None:
     step.prove(
         f"licence {bought.licence_id[:18]}… is on {world.a.id}: one IBC v2 packet, proved by "
         "3 of 5 signatures and a Merkle path, acknowledged back; the publisher is owed "
-        f"{PRICE} on {world.b.id}",
+        f"{said(owed)} on {world.b.id}",
         tx=bought.tx,
     )
 
