@@ -67,8 +67,9 @@ def test_help_shows_brackets_as_they_are(text: str) -> None:
     assert Text.from_markup(bold).plain == f"{text} caimi"
 
 
+SERVICES = ("node", "relayer", "watcher", "worker", "treasury", "chaincode")
 GO_ON: Mapping[tuple[str, ...], str] = dict.fromkeys(
-    (("service", name) for name in ("node", "relayer", "watcher", "worker", "treasury")),
+    (("service", name) for name in SERVICES),
     "it runs until it is told to stop, and logs as [logging] says, in JSON too",
 )
 
