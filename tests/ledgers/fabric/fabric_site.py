@@ -24,6 +24,7 @@ from caimi.ledgers.fabric.machine import FabricMachine
 from caimi.ledgers.fabric.peer_channel import PeerChannel
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block
 from caimi.ledgers.fabric.rpc.connection import CallPatience
+from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader, ReadSource
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.fabric.verification.headers import header_hash, ledger_name
@@ -145,13 +146,26 @@ class FabricSite:
         copy = self.copy
         self.opened += 1
         return FabricMachine(
-            self.id, channel, copy, accounting=self.accounting, depth=depth, now=self.now
+            self.id,
+            channel,
+            copy,
+            accounting=self.accounting,
+            reader=self.reader,
+            depth=depth,
+            now=self.now,
         )
 
     @property
     def copy(self) -> Path:
         """Where the machine that comes next has its copy: an organisation's programs share one."""
         return self.folder / f"{self.next.msp}.sqlite"
+
+    def reader(self, patience: CallPatience | None = None) -> EndorsedReader:
+        """One peer of each organisation, asked in the name of the first."""
+        layout = self.network.layout
+        source = ReadSource(self.id, layout.channel, CHAINCODE)
+        peers = [self.network.connection(each, patience) for each in layout.organisations]
+        return EndorsedReader(source, peers, layout.organisations[0].user.signer())
 
     def open(self, patience: float = 20.0) -> MachineLedger:
         return MachineLedger(self.machine(self.channel()), patience=patience)

@@ -144,6 +144,34 @@ async def test_more_than_may_be_under_way_are_refused(layout: LocalLayout):
         assert sorted(each.status for each in responses) == [200, 200, 200, 500]
 
 
+async def test_who_is_told_to_end_finishes_what_is_under_way_and_begins_nothing(
+    layout: LocalLayout,
+):
+    own = layout.organisations[0]
+    begun, going_on = threading.Event(), threading.Event()
+
+    def work(stub: ChaincodeStub) -> None:
+        begun.set()
+        assert going_on.wait(20)
+
+    serving = served(Bounded(work), own)
+    address = await serving.__aenter__()
+    async with paper_peer(address, own) as peer:
+        await peer.register()
+        first = await peer.begin(b"first")
+        assert await asyncio.to_thread(begun.wait, 20)
+        ending = asyncio.create_task(serving.__aexit__(None, None, None))
+        await asyncio.sleep(0.1)
+        second = await peer.begin(b"second")
+        refused, response = await peer.completed()
+        assert (refused.txid, response.status) == (second, 500)
+        assert "ending" in response.message
+        going_on.set()
+        finished, response = await peer.completed()
+        assert (finished.txid, response.status) == (first, 200)
+        await ending
+
+
 async def test_a_call_that_is_too_large_is_refused_alone(layout: LocalLayout):
     own = layout.organisations[0]
     async with (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Final
 
 from caimi.errors.fabric import FabricAnswerInvalid, FabricReadConflict
 from caimi.ledgers.fabric.channel import (
@@ -19,22 +18,16 @@ from caimi.ledgers.fabric.protos.common.ledger_pb2 import BlockchainInfo
 from caimi.ledgers.fabric.rpc.deliver import BlockReader
 from caimi.ledgers.fabric.rpc.following import BlockSource, agreed_blocks
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
-from caimi.ledgers.fabric.telling import EVENT
 from caimi.ledgers.fabric.verification.chain import (
     BlockEntry,
     ChannelChain,
     CheckedBlock,
 )
 from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT, ChannelConfiguration
-from caimi.ledgers.fabric.verification.envelopes import (
-    EndorsedOutcome,
-    read_outcome,
-    unsigned_envelope,
-)
+from caimi.ledgers.fabric.verification.envelopes import read_outcome, unsigned_envelope
+from caimi.ledgers.fabric.verification.transactions import check_transaction
 from caimi.ledgers.fabric.wire import read_message
 from caimi.ledgers.port import LedgerId
-
-_DONE: Final = 200
 
 
 class PeerChannel:
@@ -110,24 +103,16 @@ class PeerChannel:
     def _told(
         self, configuration: ChannelConfiguration, entries: Sequence[BlockEntry]
     ) -> Iterator[ValidTransaction]:
-        """Give the chaincode's valid transactions; raises where too few organisations endorsed."""
+        """Give the valid transactions that wrote of the chaincode's, whichever was called.
+
+        Raises where one is not its creator's, or too few organisations endorsed it.
+        """
         for entry in entries:
             if not entry.valid or not entry.signed.is_endorsed:
                 continue
-            outcome = read_outcome(entry.signed)
-            if outcome.chaincode != self._chaincode or outcome.status != _DONE:
-                continue
-            self._check_endorsed(configuration, outcome, entry.signed.transaction)
-            own = [each for each in outcome.writes if each.namespace == self._chaincode]
-            event = outcome.event
-            yield ValidTransaction(
-                entry.signed.transaction,
-                tuple(Write(each.key, each.value) for each in own),
-                event.payload if event is not None and event.name == EVENT else None,
-            )
-
-    def _check_endorsed(
-        self, configuration: ChannelConfiguration, outcome: EndorsedOutcome, transaction: str
-    ) -> None:
-        endorsers = [configuration.member(each, None) for each in outcome.check_endorsements()]
-        configuration.require(self._policy, endorsers, f"Transaction {transaction}")
+            written = read_outcome(entry.signed).writes
+            own = [each for each in written if each.namespace == self._chaincode]
+            if own:
+                checked = check_transaction(entry.signed, configuration, self._policy)
+                writes = tuple(Write(each.key, each.value) for each in own)
+                yield ValidTransaction(checked.id, writes)
