@@ -127,6 +127,11 @@ mutants-sample: dev ## Remove a few guards of one Python file, drawn by SEED
 unit: dev ## Run the Python tests, PYTEST_ARGS added
 	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci $(PYTEST_ARGS)
 
+# A slice of it is among the unit tests.
+.PHONY: fabric-suite
+fabric-suite: dev ## Play the ledgers' whole suite on a real Fabric network (some 4 minutes)
+	$(BIN)/pytest --hypothesis-profile=ci $(PYTEST_ARGS) tests/ledgers/fabric/whole_suite.py
+
 .PHONY: coverage
 coverage: ## Run them and tell which lines they reach
 	@$(MAKE) --no-print-directory unit PYTEST_ARGS="--cov --cov-report=term:skip-covered $(PYTEST_ARGS)"

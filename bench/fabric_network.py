@@ -1,8 +1,7 @@
-"""A Fabric network for benchmarks: an orderer, two organisations' peers, and CAIMI's chaincode."""
+"""A Fabric network for benchmarks: an orderer, two organisations' peers, and their chaincode."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -65,9 +64,15 @@ def ledger_of(network: LocalNetwork) -> LedgerId:
     return LedgerId(ledger_name(header_hash(0, b"", genesis.header.data_hash)))
 
 
+def plain_chaincode() -> LocalChaincode:
+    """Give a chaincode without CAIMI's contracts, which counts."""
+    program = [str(Path(__file__).with_name("fabric_plain.py"))]
+    return LocalChaincode(ChaincodeDefinition(PLAIN, "1.0", 1), program, [SOURCE])
+
+
 @asynccontextmanager
 async def fabric_place(folder: Path) -> AsyncIterator[FabricPlace]:
-    """Run a network with CAIMI's chaincode on it, founded."""
+    """Run the network in a folder with CAIMI's chaincode on it, founded if it was not."""
     needs_programs()
     async with running_network(folder / "network") as network:
         ledger = ledger_of(network)
@@ -75,11 +80,21 @@ async def fabric_place(folder: Path) -> AsyncIterator[FabricPlace]:
         place = FabricPlace(ledger, network, folder, Ed25519Key())
         here = place.open()
         assert isinstance(here.machine, FabricMachine)
-        who = place.admin.account.decode()
-        await here.machine.found(FoundingTerms(ledger, who, who))
-        await here.machine.tick(int(time.time()))
+        if await here.machine.terms() is None:
+            who = place.admin.account.decode()
+            await here.machine.found(FoundingTerms(ledger, who, who))
+        await here.machine.ready()
         await here.aclose()
         yield place
+
+
+@asynccontextmanager
+async def plain_network(folder: Path) -> AsyncIterator[FabricPlace]:
+    """Run a network with the chaincode that counts."""
+    needs_programs()
+    async with running_network(folder / "network") as network:
+        await put_on_channel(network, plain_chaincode())
+        yield FabricPlace(ledger_of(network), network, folder, Ed25519Key())
 
 
 def needs_programs() -> None:

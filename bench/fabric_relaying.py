@@ -76,7 +76,7 @@ class FabricAndEvm:
 
     def visitor(self, person: int, number: int) -> bytes:
         """Name the same model where it visits."""
-        return self.evm.registry.token_id(self.model(person, number), [self.fabric.id])
+        return self.evm.registry.token_id(self.model(person, number), [])
 
     async def publish(self, models: int) -> None:
         """Publish so many of each person's, and let the bridge move them."""

@@ -57,6 +57,9 @@ def deploy(
         settings = load_config(config)
         found = find_place(settings, ledger)
         if isinstance(found, LedgerSection):
+            consent = PlanConsent(plan, yes, as_json)
+            if await _upgrade(config, found, key, consent):
+                return
             await check_deployed(found)
             if settings.journal_path.exists() or settings.database is not None:
                 with closing(open_journal(settings)) as journal:
@@ -66,6 +69,36 @@ def deploy(
         await _deploy(config, found, guardian, key, PlanConsent(plan, yes, as_json, anew))
 
     guarded(as_json, lambda: asyncio.run(work()))
+
+
+async def _upgrade(
+    config: Path | None, section: LedgerSection, key: str | None, consent: PlanConsent
+) -> bool:
+    """Do what a ledger lacks of what its section says by now; tells whether the plan is all."""
+    from caimi.client.keyring import Keyring
+    from caimi.composition.joining import administration_of
+    from caimi.config import load_config
+    from caimi.errors.ledgers import NotOffered
+    from caimi.ledgers.port import LedgerId, Upgrading
+
+    try:
+        office = administration_of(section)
+    except NotOffered:
+        return False
+    if not isinstance(office, Upgrading):
+        return False
+    keyring = Keyring(load_config(config))
+    account = keyring.account_on(LedgerId(section.id), keyring.chosen(key))
+    planned = await office.plan_upgrade(section, account.native)
+    if all(step.begun for step in planned.steps):
+        return False
+    if not consent.as_json:
+        show_plan(planned)
+    if consent.ends_with_plan(plan=plan_document(planned)):
+        return True
+    consent.ask()
+    await office.upgrade(section)
+    return False
 
 
 async def _deploy(

@@ -6,16 +6,14 @@ bytes that are not such an encoding mean a damaged store, never a refusal.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
-
-import rlp
-from rlp.sedes import CountableList, List, big_endian_int, binary, boolean, text
+from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from caimi.contracts.state import State
-from caimi.rlp_items import Item, encode_item
+from caimi.rlp_items import Item, decode_item, encode_item
 
 K = TypeVar("K", bound="tuple[bytes | str | int, ...]")
 V = TypeVar("V")
@@ -26,15 +24,21 @@ class Table(Generic[K, V]):
 
     def __init__(self, prefix: str, kind: type[V]) -> None:
         self._prefix = prefix.encode() + b"/"
-        self._kind = kind
-        self._sedes = _sedes(kind)
+        self._read = _reader(kind)
 
     def get(self, state: State, key: K) -> V | None:
-        """Give the record at `key`, or None."""
+        """Give the record at `key`, or None.
+
+        Raises:
+            RuntimeError: the store is damaged.
+        """
         found = state.get(self._at(key))
         if found is None:
             return None
-        value: V = _revived(self._kind, rlp.decode(found, self._sedes))
+        try:
+            value: V = self._read(decode_item(found))
+        except ValueError as error:
+            raise RuntimeError(f"What is kept of {key} is no record: {error}.") from error
         return value
 
     def put(self, state: State, key: K, value: V) -> None:
@@ -58,9 +62,6 @@ def _part(part: bytes | str | int) -> bytes:
     return part.to_bytes((part.bit_length() + 7) // 8)
 
 
-_PLAIN = {int: big_endian_int, bytes: binary, str: text, bool: boolean}
-
-
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     hints = get_type_hints(kind)
@@ -71,19 +72,6 @@ def _bare(kind: Any) -> Any:  # noqa: ANN401 - a type as Python writes it
     while hasattr(kind, "__supertype__"):
         kind = kind.__supertype__
     return kind
-
-
-def _sedes(kind: Any) -> Any:  # noqa: ANN401 - rlp is untyped
-    kind = _bare(kind)
-    if kind in _PLAIN:
-        return _PLAIN[kind]
-    if get_origin(kind) is tuple:
-        return CountableList(_sedes(get_args(kind)[0]))
-    if is_dataclass(kind):
-        assert isinstance(kind, type)
-        return List([_sedes(hint) for hint in _hints(kind).values()])
-    assert issubclass(kind, IntEnum), f"{kind} has no encoding"
-    return big_endian_int
 
 
 def _item(value: Any) -> Item:  # noqa: ANN401 - a record, or a part of one
@@ -99,13 +87,56 @@ def _item(value: Any) -> Item:  # noqa: ANN401 - a record, or a part of one
     return [_item(getattr(value, name)) for name in _hints(kind)]
 
 
-def _revived(kind: Any, found: Any) -> Any:  # noqa: ANN401 - a record, or a part of one
+def _reader(kind: Any) -> Callable[[Item], Any]:  # noqa: ANN401 - a type as Python writes it
+    """Give what reads a record of a kind, or a part of one, and raises `ValueError` at others."""
     kind = _bare(kind)
+    if kind in _PLAIN:
+        return _PLAIN[kind]
     if get_origin(kind) is tuple:
-        return tuple(_revived(get_args(kind)[0], item) for item in found)
+        one = _reader(get_args(kind)[0])
+        return lambda item: tuple([one(each) for each in _row(item)])
     if is_dataclass(kind):
         assert isinstance(kind, type)
-        return kind(
-            *(_revived(hint, item) for hint, item in zip(_hints(kind).values(), found, strict=True))
+        parts = [_reader(hint) for hint in _hints(kind).values()]
+        return lambda item: kind(
+            *[part(each) for part, each in zip(parts, _row(item), strict=True)]
         )
-    return kind(found)
+    assert issubclass(kind, IntEnum), f"{kind} has no encoding"
+    return lambda item: kind(_number(item))
+
+
+def _row(item: Item) -> Sequence[Item]:
+    if isinstance(item, bytes):
+        raise ValueError("bytes are no row")
+    return item
+
+
+def _bytes(item: Item) -> bytes:
+    if not isinstance(item, bytes):
+        raise ValueError("a row is no bytes")
+    return item
+
+
+def _number(item: Item) -> int:
+    data = _bytes(item)
+    if data[:1] == b"\0":
+        raise ValueError("a number has no zero before it")
+    return int.from_bytes(data)
+
+
+def _truth(item: Item) -> bool:
+    if item not in (b"", b"\1"):
+        raise ValueError("this is no truth value")
+    return item == b"\1"
+
+
+def _text(item: Item) -> str:
+    return _bytes(item).decode()
+
+
+_PLAIN: Final[Mapping[type, Callable[[Item], Any]]] = {
+    int: _number,
+    bytes: _bytes,
+    str: _text,
+    bool: _truth,
+}

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpx
 
@@ -26,7 +26,7 @@ from caimi.inference.onnx_engine import OnnxEngine
 from caimi.inference.receipt_store import ReceiptStore
 from caimi.inference.worker import Worker
 from caimi.keystore import LocalSigner
-from caimi.ledgers.port import Ledger, LedgerId, Sandbox
+from caimi.ledgers.port import Committee, Ledger, LedgerId, Sandbox, Signer
 from caimi.messaging.checkpoint import make_committee
 from caimi.messaging.relayer import Relayer
 from caimi.models.signing import PackageSigner
@@ -124,6 +124,12 @@ class World:
                 self.last_timeout = carried.receipt.tx
 
 
+Starting: TypeAlias = Callable[
+    [AsyncExitStack, Sequence[Signer], Committee], Awaitable[Sequence[Sandbox]]
+]
+"""Starts ledgers for some people, joined by routes that believe a committee."""
+
+
 @asynccontextmanager
 async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
     """Bring a world up; `kinds` of its ledgers are joined by +, the last for all that remain.
@@ -133,13 +139,27 @@ async def start_world(kinds: str, folder: Path) -> AsyncIterator[World]:
         FamilyUnusable: what is installed for it starts none.
         AnvilMissing: Foundry's anvil is not installed.
     """
+    named = _three(kinds)
+
+    async def start(
+        stack: AsyncExitStack, people: Sequence[Signer], committee: Committee
+    ) -> Sequence[Sandbox]:
+        return await start_sandboxes(stack, named, people, committee)
+
+    async with world_over(start, folder) as world:
+        yield world
+
+
+@asynccontextmanager
+async def world_over(start: Starting, folder: Path) -> AsyncIterator[World]:
+    """Bring a world up over ledgers that somebody starts; raises as that does."""
     coordinator = LocalSigner.generate()
     names = ("publisher", "consumer", "worker", "relayer")
     keys = {name: LocalSigner.generate() for name in names}
     signers = sorted((LocalSigner.generate() for _ in range(NODES)), key=lambda s: s.account)
     committee = make_committee(0, THRESHOLD, [signer.account for signer in signers])
     async with AsyncExitStack() as stack:
-        started = await start_sandboxes(stack, _three(kinds), list(keys.values()), committee)
+        started = await start(stack, list(keys.values()), committee)
         sandboxes = {each.ledger.id: each for each in started}
         ledgers = {name: each.ledger for name, each in sandboxes.items()}
         people = {name: _identity(name, key, sandboxes) for name, key in keys.items()}

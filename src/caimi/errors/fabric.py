@@ -269,6 +269,22 @@ class FabricChannelMissing(FabricRefused):
     next_step = "Correct the channel's name in caimi.toml, or join the peer to it."
 
 
+class EndorsedReadInvalid(FabricError):
+    """What a peer signed is not what was read for a light client."""
+
+    code = "CAIMI-F040"
+    why = "It is of another ledger, channel, chaincode or key than was asked for."
+    next_step = "See that the channel's chaincode is CAIMI's, and the ledger's name in caimi.toml."
+
+
+class EndorsersNotApart(FabricError):
+    """The peers that are to sign a read are not each of another organisation."""
+
+    code = "CAIMI-F041"
+    why = "A light client counts organisations: of two peers of one it believes one."
+    next_step = "Name one peer of each organisation whose key the light client has."
+
+
 class FabricApprovalsMissing(FabricError):
     """A chaincode's definition waits for other organisations."""
 
@@ -347,7 +363,7 @@ class FabricFoundedOtherwise(FabricError):
 
     code = "CAIMI-F035"
     why = "A channel's chaincode is founded once: whoever administers it was named then."
-    next_step = "Use that administrator's key, or take the section over from whoever founded it."
+    next_step = "Use that administrator's key, or take the ledger's section of whoever founded it."
 
 
 class FabricPortsTaken(FabricError):

@@ -9,7 +9,7 @@ from caimi.errors.messaging import EventsMissing
 from caimi.ibc.commitments import packet_commitment
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
-from caimi.ledgers.port import Delivery, Ending, Ledger, Route, SentPacket, offered
+from caimi.ledgers.port import Delivery, Ending, Ledger, Route, SentPacket
 
 SCAN_BLOCKS: Final = 5_000
 Name = tuple[str, int]
@@ -26,7 +26,11 @@ class Sent:
 
 @dataclass(slots=True)
 class View:
-    """What was read of one ledger; `read` is the height up to which nothing changes any more."""
+    """What was read of one ledger; `read` is the height up to which nothing changes any more.
+
+    Of one that offers no watching only what it sent is read: what arrives elsewhere is held
+    against that.
+    """
 
     ledger: Ledger
     read: int
@@ -48,9 +52,11 @@ class View:
         self.caught_up = self.top == head.height
         self.final = min(final.height, self.top)
         self.final_time, self.head_time = final.time, head.time
-        watching = offered(self.ledger.watching, self.ledger.id, "watching")
         self.routes = {each.client_id: each for each in await self.ledger.gateway.routes()}
-        self.deliveries = {}
+        self.deliveries, self.endings = {}, {}
+        watching = self.ledger.watching
+        if watching is None:
+            return
         for each in await watching.delivered(self.read, self.top):
             self.deliveries.setdefault((each.dest_client, each.sequence), each)
         self.endings = {
@@ -99,10 +105,10 @@ class View:
         Raises:
             EventsMissing: something arrived or ended that was not read.
         """
-        if not self.caught_up:
+        watching = self.ledger.watching
+        if watching is None or not self.caught_up:
             return
         known = {*self.deliveries, *self.endings}
-        watching = offered(self.ledger.watching, self.ledger.id, "watching")
         unread = await watching.arrivals(self.read, upto) - known
         if unread:
             client, sequence = min(unread)

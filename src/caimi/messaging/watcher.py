@@ -25,7 +25,7 @@ from caimi.errors.messaging import (
 )
 from caimi.ibc.commitments import acknowledgement_commitment, packet_commitment
 from caimi.ibc.path import Path
-from caimi.ledgers.port import Delivery, Ending, Ledger, LedgerId, Route, Signer, offered
+from caimi.ledgers.port import Delivery, Ending, Ledger, LedgerId, Route, Signer
 from caimi.logs import about, logger
 from caimi.messaging.conflicts import Conflicts
 from caimi.messaging.countermeasures import Countermeasures, Measure
@@ -79,6 +79,9 @@ class Watcher:
 
     async def run(self, poll_seconds: float, after: Callable[[Watched], None]) -> None:
         """Watch for ever; `after` is told of each step."""
+        for name, view in self._views.items():
+            if view.ledger.watching is None:
+                _log.info("%s offers no watching: what arrives there is not judged.", name)
         try:
             while True:
                 watched = await self.step()
@@ -220,11 +223,14 @@ class Watcher:
         self._observe(name, route.client_id, finding)
         if not isinstance(finding, DeliveryUnreadable):
             self._measures.want(Measure(name, route.client_id))
-            self._measures.want(Measure(route.counterparty, route.counterparty_client_id))
+            if self._views[route.counterparty].ledger.watching is not None:
+                self._measures.want(Measure(route.counterparty, route.counterparty_client_id))
 
     async def _note_pauses(self, watched: Watched, name: LedgerId) -> None:
         view = self._views[name]
-        watching = offered(view.ledger.watching, name, "watching")
+        watching = view.ledger.watching
+        if watching is None:
+            return
         for client in view.routes:
             watched.paused[name, client] = await watching.route_paused(client)
 

@@ -1,11 +1,13 @@
-"""The port's suite on a real Fabric network: an orderer, two organisations' peers and chaincode."""
+"""A slice of the port's suite on a real network: an orderer, two organisations' peers, chaincode.
+
+All of it is in `whole_suite.py`, which `make fabric-suite` plays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from fabric_site import FabricSite, fabric_site
+from core_slice import CORE, core_of, own_tests
+from fabric_site import FabricSite
 
 from conformance import (
     CoinlessFacet,
@@ -21,25 +23,7 @@ from conformance import (
 )
 from memory_ledger import MemorySite
 
-
-@pytest.fixture(scope="module")
-def coinless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricSite]:
-    with fabric_site(tmp_path_factory.mktemp("coinless"), with_asset=False) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def selling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricSite]:
-    with fabric_site(tmp_path_factory.mktemp("selling"), with_asset=True) as site:
-        yield site
-
-
-@pytest.fixture
-def far() -> MemorySite:
-    return MemorySite.named("far")
-
-
-class TestFabricLedger(
+WITHOUT = (
     LedgerConformance,
     CoinlessFacet,
     PastFacet,
@@ -48,17 +32,33 @@ class TestFabricLedger(
     NoProofsFacet,
     NoWatchingFacet,
     NoForkFacet,
-):
-    """The whole suite where nothing is paid."""
+)
+WITH = (SellingFacet, FeesFacet)
+
+
+@pytest.fixture
+def far() -> MemorySite:
+    return MemorySite.named("far")
+
+
+class TestFabricLedger(core_of(*WITHOUT)):
+    """Where nothing is paid."""
 
     @pytest.fixture
     def site(self, coinless: FabricSite) -> FabricSite:
         return coinless
 
 
-class TestFabricLedgerWithAnAccountingAsset(SellingFacet, FeesFacet):
+class TestFabricLedgerWithAnAccountingAsset(core_of(*WITH)):
     """What is paid for, in units of an issuer."""
 
     @pytest.fixture
     def site(self, selling: FabricSite) -> FabricSite:
         return selling
+
+
+def test_the_slice_has_something_of_every_facet():
+    facets = [each for each in LedgerConformance.__mro__ if own_tests(each)]
+    facets += [*WITHOUT[1:], *WITH]
+    assert [each for each in facets if not own_tests(each) & CORE] == []
+    assert frozenset().union(*map(own_tests, facets)) >= CORE

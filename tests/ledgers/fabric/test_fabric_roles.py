@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,18 @@ from ledger_site import COIN, EvmSite
 from site_of_stand_in import FabricSite
 from unlike_pair import Pair
 
+from caimi.errors.messaging import ForgedDelivery
+from caimi.ibc.commitments import packet_commitment
+from caimi.ibc.path import Path as PacketPath
+from caimi.ibc.statements import Kind
 from caimi.keystore import LocalSigner
 from caimi.ledgers.evm.administration.deploying import deploy
 from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.local.in_process import embedded_chain
 from caimi.ledgers.present import present_time
 from caimi.messaging.open_packets import OpenPackets
+from caimi.messaging.proof import Tree, block_fact
+from caimi.messaging.watcher import Watcher
 
 
 @pytest.fixture
@@ -88,3 +95,37 @@ async def test_an_idle_channels_clock_is_moved_when_it_is_asked_for_and_not_twic
     assert await present_time(ledger) == moved.time
     assert (await ledger.head()).height == moved.height
     await ledger.aclose()
+
+
+async def test_a_watcher_holds_what_arrives_against_what_the_channel_sent(world: World, pair: Pair):
+    evm, fabric = pair.evm.ledger, pair.other.ledger
+    watcher = Watcher(pair.ledgers, {evm.id: world.site.guardian}, patience_seconds=0)
+    carol = await pair.other.site.wallet("carol")
+    model_id = await world.published()
+    await pair.send(pair.evm, world.alice, model_id, pair.other.account(carol))
+    await pair.settle(pair.relayer())
+    packet, _ = await pair.crossing.send(pair.other, carol, model_id, world.account(world.bob))
+    await pair.settle(pair.relayer())
+    await pair.crossing.in_step()
+    honest = await watcher.step()
+    assert (honest.findings, honest.failures) == ([], [])
+    assert honest.paused == {(evm.id, pair.evm.client): False}
+
+    forged = replace(packet, sequence=packet.sequence + 1)
+    key = PacketPath.commitment(forged.source_client, forged.sequence).key
+    block = await fabric.head()
+    tree = Tree.of([block_fact(block), (key, packet_commitment(forged))])
+    blocks = (block.height - 1, block.height)
+    what = (Kind.CHECKPOINT, blocks, block.time)
+    proof = await pair.crossing.sign(pair.other, pair.evm, what, tree, [key])
+    delivered = evm.gateway.receive(pair.evm.client, [forged], proof.data)
+    await evm.submit(delivered, pair.evm.carrier)
+    (finding,) = (await watcher.step()).findings
+    assert isinstance(finding, ForgedDelivery)
+    for _ in range(20):
+        await pair.evm.site.advance()
+        seen = await watcher.step()
+        if seen.paused[evm.id, pair.evm.client]:
+            break
+    assert seen.paused == {(evm.id, pair.evm.client): True}
+    assert seen.failures == []

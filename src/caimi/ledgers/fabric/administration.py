@@ -123,14 +123,34 @@ class FabricAdministration(MachineAdministration):
     async def audit(self, section: LedgerSection) -> list[str]:
         """Check that the ledger is there, and this organisation's part as its section says."""
         wrong = await super().audit(section)
-        settings = section.settings
-        assert isinstance(settings, FabricSettings), "the section is of this family"
+        settings = _settings(section)
         if settings.lifecycle is not None:
             async with _own_part(settings, settings.lifecycle) as own:
                 wrong += [
                     f"this is not done: {what}" for what, done in await own.steps() if not done
                 ]
         return wrong
+
+    async def plan_upgrade(self, section: LedgerSection, account: bytes) -> LedgerPlan:
+        """Tell what is left of this organisation's part (port `Upgrading`); raises as `upgrade`."""
+        settings, steps = _settings(section), []
+        if settings.lifecycle is not None:
+            async with _own_part(settings, settings.lifecycle) as own:
+                steps = [PlannedStep(what, 0, done) for what, done in await own.steps()]
+        ledger = LedgerId(section.id)
+        return LedgerPlan(ledger, Account(ledger, account), tuple(steps))
+
+    async def upgrade(self, section: LedgerSection) -> None:
+        """Do this organisation's part of another version, or of another package of its own.
+
+        Raises:
+            FabricApprovalsMissing: other organisations have to approve it first.
+            LedgerUnavailable: the peer does not answer.
+        """
+        settings = _settings(section)
+        if settings.lifecycle is not None:
+            async with _own_part(settings, settings.lifecycle) as own:
+                await own.carry_out(_log.info)
 
 
 def _terms(
@@ -186,12 +206,12 @@ async def _answer(
             raise FabricLifecycleUntold(
                 f"{said.chaincode} is not on the channel {said.channel}."
             ) from error
-        named = f" --package-id {package}" if package else ""
+        named = f" of package {package}" if package else ""
         raise FabricProcessSilent(
             f"{said.chaincode} is on the channel {said.channel}, and its process at {said.msp} "
             f"does not answer: {error.what}",
             next_step=(
-                f"Start `caimi service chaincode{named}` where the package says, at every "
+                f"Start `caimi service chaincode`{named} where the package says, at every "
                 "organisation. Then run the same command again."
             ),
         ) from error
@@ -231,9 +251,14 @@ def _said(place: LedgerPlace) -> FabricPlace:
 
 
 def _of_section(section: LedgerSection) -> FabricMachine:
+    settings = _settings(section)
+    return _machine(LedgerId(section.id), settings, settings.terms)
+
+
+def _settings(section: LedgerSection) -> FabricSettings:
     settings = section.settings
     assert isinstance(settings, FabricSettings), "the section is of this family"
-    return _machine(LedgerId(section.id), settings, settings.terms)
+    return settings
 
 
 def _machine(ledger: LedgerId, place: FabricPlace, terms: str | None = None) -> FabricMachine:

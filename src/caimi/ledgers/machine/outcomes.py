@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from sys import modules
+from typing import Final
 
 from caimi.contracts.execution import Effect
 from caimi.errors.ledgers import CallRefused
 from caimi.ledgers.machine.typed import fitted, flat
 from caimi.ledgers.machine.values import Value, decode_value, encode_value
+
+_LARGE: Final = 4096
+"""What has more bytes is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,22 @@ def encode_effect(effect: Effect) -> bytes:
 
 
 def decode_effect(data: bytes) -> Effect:
-    """Read the one encoding of an effect; raises `ValueError` where it is none."""
+    """Read the one encoding of an effect; raises `ValueError` where it is none.
+
+    Whoever follows a ledger reads the newest ones again and again: they are kept for a while.
+    """
+    return (_read_effect if len(data) > _LARGE else _read_again)(data)
+
+
+def _read_effect(data: bytes) -> Effect:
     match decode_value(data):
         case (str(name), fields):
             found: Effect = fitted(_kind(name), fields)
             return found
     raise ValueError("this is no effect")
+
+
+_read_again = lru_cache(maxsize=4096)(_read_effect)
 
 
 def _named(refusal: CallRefused) -> Iterator[Value]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from caimi.ledgers.machine.values import Value
@@ -28,27 +28,44 @@ def fitted(kind: object, value: Value) -> Any:  # noqa: ANN401 - whatever `kind`
     Raises:
         ValueError: it does not fit.
     """
+    return _fitting(kind)(value)
+
+
+@cache
+def _fitting(kind: Any) -> Callable[[Value], Any]:  # noqa: ANN401 - a type as Python writes it
+    """Give what makes the type that `kind` is of plain values."""
     kind = _bare(kind)
     origin = get_origin(kind)
     if origin is not None and issubclass(origin, Sequence):
-        return _fitted_row(get_args(kind), origin is tuple, value)
+        return _fitting_row(get_args(kind), origin is tuple)
     if not isinstance(kind, type):
         raise ValueError(f"{kind} is no type of values")
     if is_dataclass(kind):
-        row = _row(value, len(hints := _hints(kind)))
-        return kind(*(fitted(hint, each) for hint, each in zip(hints, row, strict=True)))
+        record = _fitting_row(_hints(kind), True)
+        return lambda value: kind(*record(value))
     if issubclass(kind, IntEnum):
-        return kind(fitted(int, value))
+        number = _fitting(int)
+        return lambda value: kind(number(value))
+    return partial(_exactly, kind)
+
+
+def _fitting_row(kinds: tuple[Any, ...], is_tuple: bool) -> Callable[[Value], tuple[Any, ...]]:
+    if not is_tuple or kinds[-1:] == (Ellipsis,):
+        one = _fitting(kinds[0])
+        return lambda value: tuple([one(each) for each in _row(value, None)])
+    parts = [_fitting(kind) for kind in kinds]
+
+    def row(value: Value) -> tuple[Any, ...]:
+        given = _row(value, len(parts))
+        return tuple([part(each) for part, each in zip(parts, given, strict=True)])
+
+    return row
+
+
+def _exactly(kind: type, value: Value) -> Value:
     if type(value) is not kind:
         raise ValueError(f"a {type(value).__name__} is no {kind.__name__}")
     return value
-
-
-def _fitted_row(kinds: tuple[object, ...], is_tuple: bool, value: Value) -> tuple[Any, ...]:
-    if is_tuple and kinds[-1] is not Ellipsis:
-        row = _row(value, len(kinds))
-        return tuple(fitted(kind, each) for kind, each in zip(kinds, row, strict=True))
-    return tuple(fitted(kinds[0], each) for each in _row(value, None))
 
 
 def _row(value: Value, length: int | None) -> tuple[Value, ...]:
@@ -57,7 +74,6 @@ def _row(value: Value, length: int | None) -> tuple[Value, ...]:
     return value
 
 
-@cache
 def _hints(kind: type) -> tuple[object, ...]:
     hints = get_type_hints(kind)
     return tuple(hints[field.name] for field in fields(kind))

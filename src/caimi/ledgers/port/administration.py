@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from caimi.config import LedgerSection
 from caimi.ledgers.port.accounts import Account
@@ -211,5 +211,22 @@ class Administration(Protocol):
         """Join one of the family's ledgers and a key that administers it, or proposes changes.
 
         `drafts` takes what another account is to propose, where changes are proposed at all.
+        """
+        ...
+
+
+@runtime_checkable
+class Upgrading(Protocol):
+    """An administration that can also bring what is on a ledger to what its section says by now."""
+
+    async def plan_upgrade(self, section: LedgerSection, account: bytes) -> LedgerPlan:
+        """Tell what `upgrade` would do, and what of it is done; raises as it."""
+        ...
+
+    async def upgrade(self, section: LedgerSection) -> None:
+        """Do what is left. Whoever was interrupted, or waits for others, does the same again.
+
+        Raises:
+            LedgerUnavailable, WrongLedger…: the ledger is not there.
         """
         ...

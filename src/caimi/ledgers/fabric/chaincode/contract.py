@@ -24,11 +24,13 @@ from caimi.contracts.identifiers import Account
 from caimi.contracts.state import Overlay
 from caimi.errors.fabric import ChaincodeRefusal, FabricTermsInvalid
 from caimi.errors.ledgers import CallInvalid
+from caimi.ibc.path import Path, PathKind
 from caimi.ledgers.fabric.chaincode.contract_state import ContractState
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
 from caimi.ledgers.fabric.keys import CLOCK, TERMS, act_name, kept
+from caimi.ledgers.fabric.reads import MAX_PATHS, RECEIVED, StateReads, read_path
 from caimi.ledgers.fabric.setup import LedgerSetup
-from caimi.ledgers.fabric.telling import EVENT, ToldAct, encode_told
+from caimi.ledgers.fabric.telling import ToldAct
 from caimi.ledgers.fabric.terms import NOT_AGREED, FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, decode_act
 from caimi.ledgers.machine.rules import ActRules
@@ -77,6 +79,8 @@ class Chaincode:
                 return self._tick(stub, _number(time))
             case [b"acts", height, *acts] if 0 < len(acts) <= MAX_ACTS:
                 return self._carry_out(stub, _number(height), acts)
+            case [b"read", *paths] if 0 < len(paths) <= MAX_PATHS:
+                return self._read(stub, paths)
             case [b"about"]:
                 return encode_value((stub.get(TERMS), _time(stub)))
         called = stub.arguments[0][:40] if stub.arguments else b""
@@ -111,13 +115,10 @@ class Chaincode:
         return b""
 
     def _carry_out(self, stub: ChaincodeStub, height: int, raws: Sequence[bytes]) -> bytes:
-        encoded = stub.get(TERMS)
-        if encoded is None:
-            raise ChaincodeRefusal(f"{self.ledger} was not founded here.")
-        rules = _setup(encoded).rules
+        rules = self._rules(stub)
         time = _time(stub)
         frame = Overlay(ContractState(stub))
-        told: dict[str, ToldAct] = {}
+        told: dict[str, bytes] = {}
         statuses: list[tuple[str, str]] = []
         for raw in raws:
             try:
@@ -129,18 +130,41 @@ class Chaincode:
                 statuses.append((ActStatus.KNOWN, ""))
                 continue
             outcome = rules.perform(signed, frame, height, time)
-            stub.put(act_name(signed.tx), kept(b""))
-            told[signed.tx] = ToldAct(signed.tx, signed.envelope.author, outcome)
+            told[signed.tx] = ToldAct(len(told), signed.envelope.author, outcome).encode()
             statuses.append((ActStatus.DONE, ""))
-        if told:
-            frame.commit()
-            payload = encode_told(tuple(told.values()))
-            if len(payload) > MAX_TOLD_BYTES:
-                raise ChaincodeRefusal(
-                    f"It would tell {len(payload)} bytes: at most {MAX_TOLD_BYTES}."
-                )
-            stub.raise_event(EVENT, payload)
+        size = sum(map(len, told.values()))
+        if size > MAX_TOLD_BYTES:
+            raise ChaincodeRefusal(f"It would tell {size} bytes: at most {MAX_TOLD_BYTES}.")
+        for tx, each in told.items():
+            stub.put(act_name(tx), kept(each))
+        frame.commit()
         return encode_value(tuple(statuses))
+
+    def _read(self, stub: ChaincodeStub, raws: Sequence[bytes]) -> bytes:
+        time = _time(stub)  # before the rest, so that what is absent is absent at that time
+        commitments, state = self._rules(stub).contracts.gateway.commitments, ContractState(stub)
+        paths: list[Path] = []
+        values: list[bytes | None] = []
+        try:
+            for raw in raws:
+                path = read_path(raw)
+                if path.kind is PathKind.RECEIPT:
+                    there = commitments.has_receipt(state, path.client, path.sequence)
+                    values.append(RECEIVED if there else None)
+                else:
+                    values.append(commitments.get(state, path))
+                paths.append(path)
+            found = tuple(paths), tuple(values)
+            return StateReads(self.ledger, stub.channel, time, *found).encode()
+        except ValueError as error:
+            raise ChaincodeRefusal(f"That cannot be read: {error}.") from error
+
+    def _rules(self, stub: ChaincodeStub) -> ActRules:
+        """Give the rules of the ledger that was founded here; refuses where none was."""
+        encoded = stub.get(TERMS)
+        if encoded is None:
+            raise ChaincodeRefusal(f"{self.ledger} was not founded here.")
+        return _setup(encoded).rules
 
 
 def _admitted(rules: ActRules, raw: bytes, time: int) -> SignedAct:

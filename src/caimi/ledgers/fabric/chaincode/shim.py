@@ -2,7 +2,8 @@
 
 The peer connects (chaincode as a service). On its stream the chaincode registers by the id of the
 package that names it; then transactions come, many at a time, each in a thread of its own that asks
-the peer for keys. One request of a transaction is under way at a time, as the protocol has it.
+the peer for keys. One request of a transaction is under way at a time, as the protocol has it, and
+there are ten for a small act: what one costs decides how fast the chaincode is.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from queue import SimpleQueue
+from typing import Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
@@ -27,6 +29,7 @@ from caimi.errors.fabric import (
 )
 from caimi.ledgers.fabric.chaincode.stub import ChaincodeContract
 from caimi.ledgers.fabric.chaincode.transaction_state import (
+    PeerQuestions,
     TransactionLimits,
     TransactionRequest,
     TransactionState,
@@ -48,7 +51,9 @@ _ENDING: Final = "The chaincode is ending: ask again in a moment."
 DRAIN_SECONDS: Final = 10.0
 """How long a process that was told to end finishes what is under way."""
 _GONE: Final = "The peer has gone."
+_LARGE: Final = "The arguments are larger than the chaincode takes."
 _MAX_REFUSAL: Final = 2_000
+_Answer: TypeAlias = bytes | ChaincodeRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,17 @@ class ChaincodeTls:
 
 @dataclass(frozen=True, slots=True)
 class ShimLimits:
-    """How much a process takes on at a time; a message's size in bytes."""
+    """How much a process takes on at a time; sizes in bytes.
+
+    A message that is larger than `message_bytes` ends the stream, and with it what others have
+    under way, so that is as much as a peer sends (100 MB). A call that is larger than `call_bytes`,
+    its arguments and its proposal together, is refused alone.
+    """
 
     threads: int = 16
     under_way: int = 1_000
-    message_bytes: int = 32 << 20
+    message_bytes: int = 128 << 20
+    call_bytes: int = 16 << 20
     transaction: TransactionLimits = field(default_factory=TransactionLimits)
 
 
@@ -149,8 +160,9 @@ class PeerStream:
         self._context = context
         self._threads = threads
         self._limits = limits
-        self._writing = asyncio.Lock()  # one write at a time on a stream
-        self._waiting: dict[tuple[str, str], asyncio.Future[bytes]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._outgoing: asyncio.Queue[ChaincodeMessage] = asyncio.Queue()
+        self._waiting: dict[tuple[str, str], Callable[[_Answer], None]] = {}
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._gone = False
         self._ending = False
@@ -160,68 +172,76 @@ class PeerStream:
         self._ending = True
         if self._under_way:
             await asyncio.wait(list(self._under_way.values()))
+        await self._outgoing.join()
 
     async def run(self, requests: AsyncIterator[ChaincodeMessage]) -> None:
         """Register, and carry out what comes until the peer goes away."""
         name = ChaincodeID(name=self._package_id).SerializeToString()
-        await self._send(ChaincodeMessage(type=ChaincodeMessage.REGISTER, payload=name))
+        self._send(ChaincodeMessage(type=ChaincodeMessage.REGISTER, payload=name))
+        writing = asyncio.create_task(self._write())
         try:
             await self._expect(requests, ChaincodeMessage.REGISTERED)
             await self._expect(requests, ChaincodeMessage.READY)
             async for message in requests:
-                await self._take(message)
+                self._take(message)
         except ChaincodeStreamInvalid as error:
             log.warning("%s", error.what)
             await self._context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.what)
         finally:
+            writing.cancel()
             self._end()
 
     async def _expect(self, requests: AsyncIterator[ChaincodeMessage], kind: int) -> None:
         async for message in requests:
             if message.type == ChaincodeMessage.KEEPALIVE:
-                await self._send(message)
+                self._send(message)
             elif message.type == kind:
                 return
             else:
                 break
         raise ChaincodeStreamInvalid("A peer did not take the chaincode's registration.")
 
-    async def _take(self, message: ChaincodeMessage) -> None:
+    def _take(self, message: ChaincodeMessage) -> None:
         key = (message.channel_id, message.txid)
         if message.type == ChaincodeMessage.TRANSACTION:
             if key in self._under_way:
                 raise ChaincodeStreamInvalid(f"A peer sent transaction {message.txid!r} twice.")
+            if len(message.payload) + message.proposal.ByteSize() > self._limits.call_bytes:
+                self._complete(message, Response(status=_REFUSED, message=_LARGE), None)
+                return
             if self._ending or len(self._under_way) >= self._limits.under_way:
                 why = _ENDING if self._ending else _BUSY
-                await self._complete(message, Response(status=_REFUSED, message=why), None)
+                self._complete(message, Response(status=_REFUSED, message=why), None)
                 return
             task = asyncio.create_task(self._carry_out(message))
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         elif message.type in (ChaincodeMessage.RESPONSE, ChaincodeMessage.ERROR):
-            waiting = self._waiting.get(key)
-            if waiting is None or waiting.done():
+            answer = self._waiting.pop(key, None)
+            if answer is None:
                 raise ChaincodeStreamInvalid(f"A peer answers what {message.txid!r} did not ask.")
             if message.type == ChaincodeMessage.RESPONSE:
-                waiting.set_result(message.payload)
+                answer(message.payload)
             else:
                 said = one_line(message.payload.decode(errors="replace"))
-                waiting.set_exception(ChaincodeRefusal(f"The peer says: {said}"))
+                answer(ChaincodeRefusal(f"The peer says: {said}"))
         elif message.type == ChaincodeMessage.KEEPALIVE:
-            await self._send(message)
+            self._send(message)
         else:
             raise ChaincodeStreamInvalid(f"A peer sent a message of type {message.type}.")
 
     async def _carry_out(self, message: ChaincodeMessage) -> None:
-        loop = asyncio.get_running_loop()
         with about(transaction=message.txid, channel=message.channel_id):
             event: tuple[str, bytes] | None = None
             try:
                 request = TransactionRequest.read(message)
                 state = TransactionState(
-                    request, self._questions(request, loop), self._limits.transaction
+                    request, self._questions(request), self._limits.transaction
                 )
-                result = await loop.run_in_executor(self._threads, self._invoke, state)
+                invoked = self._loop.run_in_executor(self._threads, self._contract.invoke, state)
+                result = await invoked
+                for kind, payload in state.writes():
+                    await self._put(request, kind, payload)
                 response, event = Response(status=_OK, payload=result), state.event
             except FabricError as error:
                 response = Response(status=_REFUSED, message=error.what[:_MAX_REFUSAL])
@@ -230,51 +250,60 @@ class PeerStream:
             except Exception:
                 log.exception("A transaction failed")
                 response = Response(status=_REFUSED, message=_INTERNAL)
-            with contextlib.suppress(grpc.aio.UsageError, asyncio.InvalidStateError):
-                await self._complete(message, response, event)
+            self._complete(message, response, event)
 
-    def _invoke(self, state: TransactionState) -> bytes:
-        """Carry a transaction out, in a thread."""
-        result = self._contract.invoke(state)
-        state.flush()
-        return result
+    def _questions(self, request: TransactionRequest) -> PeerQuestions:
+        """Give what asks from a thread, and has it wait."""
+        answers: SimpleQueue[_Answer] = SimpleQueue()
 
-    def _questions(self, request: TransactionRequest, loop: asyncio.AbstractEventLoop) -> Any:  # noqa: ANN401 - PeerQuestions
         def ask(kind: int, payload: bytes) -> bytes:
-            asked = self._ask(request, kind, payload)
-            return asyncio.run_coroutine_threadsafe(asked, loop).result()
+            self._loop.call_soon_threadsafe(self._ask, request, (kind, payload), answers.put)
+            return _told(answers.get())
 
         return ask
 
-    async def _ask(self, request: TransactionRequest, kind: int, payload: bytes) -> bytes:
+    async def _put(self, request: TransactionRequest, kind: int, payload: bytes) -> None:
+        """Ask for what a peer has nothing to say to."""
+        waiting: asyncio.Future[_Answer] = self._loop.create_future()
+
+        def answer(found: _Answer) -> None:
+            if not waiting.done():
+                waiting.set_result(found)
+
+        self._ask(request, (kind, payload), answer)
+        _told(await waiting)
+
+    def _ask(
+        self,
+        request: TransactionRequest,
+        question: tuple[int, bytes],
+        answer: Callable[[_Answer], None],
+    ) -> None:
         key = (request.channel, request.transaction)
         if self._gone:
-            raise ChaincodeRefusal(_GONE)
-        if key in self._waiting:
-            raise ChaincodeRefusal("The contract asks for two keys at a time.")
-        waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[key] = waiting
-        try:
-            await self._send(
+            answer(ChaincodeRefusal(_GONE))
+        elif key in self._waiting:
+            answer(ChaincodeRefusal("The contract asks for two keys at a time."))
+        else:
+            self._waiting[key] = answer
+            kind, payload = question
+            self._send(
                 ChaincodeMessage(
-                    type=ChaincodeMessage.Type.Name(kind),
+                    type=kind,  # type: ignore[arg-type]
                     payload=payload,
                     txid=request.transaction,
                     channel_id=request.channel,
                 )
             )
-            return await waiting
-        finally:
-            del self._waiting[key]
 
-    async def _complete(
+    def _complete(
         self, message: ChaincodeMessage, response: Response, event: tuple[str, bytes] | None
     ) -> None:
         raised = None
         if event is not None:
             name, payload = event
             raised = ChaincodeEvent(event_name=name, payload=payload, tx_id=message.txid)
-        await self._send(
+        self._send(
             ChaincodeMessage(
                 type=ChaincodeMessage.COMPLETED,
                 payload=response.SerializeToString(),
@@ -284,15 +313,29 @@ class PeerStream:
             )
         )
 
-    async def _send(self, message: ChaincodeMessage) -> None:
-        async with self._writing:
-            await self._context.write(message)
+    def _send(self, message: ChaincodeMessage) -> None:
+        self._outgoing.put_nowait(message)
+
+    async def _write(self) -> None:
+        """Write what is to be sent, one message at a time, as a stream has it."""
+        try:
+            while True:
+                await self._context.write(await self._outgoing.get())
+                self._outgoing.task_done()
+        except (grpc.aio.UsageError, asyncio.InvalidStateError):  # the peer has gone
+            self._end()
 
     def _end(self) -> None:
         """Let go of what waits for a peer that is gone."""
         self._gone = True
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(ChaincodeRefusal(_GONE))
+        while self._waiting:
+            _, answer = self._waiting.popitem()
+            answer(ChaincodeRefusal(_GONE))
         for task in self._under_way.values():
             task.cancel()
+
+
+def _told(answer: _Answer) -> bytes:
+    if isinstance(answer, ChaincodeRefusal):
+        raise answer
+    return answer

@@ -6,7 +6,7 @@ order a contract writes in, every organisation's peer sees the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -162,14 +162,14 @@ class TransactionState:
         self._bound(len(payload) <= self._limits.event_bytes, "raises too large an event")
         self.event = (name, payload)
 
-    def flush(self) -> None:
-        """Write everything to the peer, which puts it into the transaction."""
+    def writes(self) -> Iterator[tuple[int, bytes]]:
+        """Give what to ask the peer, in turn, so that it puts all that was written down."""
         for key, value in sorted(self._written.items()):
             if value is None:
-                self._ask(ChaincodeMessage.DEL_STATE, DelState(key=key).SerializeToString())
+                yield ChaincodeMessage.DEL_STATE, DelState(key=key).SerializeToString()
             else:
-                put = PutState(key=key, value=value).SerializeToString()
-                self._ask(ChaincodeMessage.PUT_STATE, put)
+                put = PutState(key=key, value=value)
+                yield ChaincodeMessage.PUT_STATE, put.SerializeToString()
 
     def _committed(self, start: str, end: str, limit: int) -> list[tuple[str, bytes]]:
         request = GetStateByRange(startKey=start, endKey=end).SerializeToString()

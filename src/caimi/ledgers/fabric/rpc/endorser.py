@@ -1,4 +1,6 @@
-"""One peer's own answer to a proposal, for what its gateway does not do: joining, installing."""
+"""One peer's own answer to a proposal, for what its gateway does not do: joining, installing, and
+signing what it reads.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from caimi.errors.fabric import FabricRefused
 from caimi.ledgers.fabric.msp.identity import MspSigner
 from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import ProposalResponse
 from caimi.ledgers.fabric.rpc.connection import PeerConnection
-from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, propose
+from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, ProposedCall, propose
 from caimi.line_text import one_line
 
 _PROCESS: Final = "/protos.Endorser/ProcessProposal"
@@ -25,9 +27,18 @@ async def ask_peer(
         FabricRefused: it refuses, or the chaincode does.
         FabricError: as `PeerConnection.ask`.
     """
-    proposal = propose(signer, call).proposal
-    answer = await connection.ask(_PROCESS, proposal, ProposalResponse)
+    answer = await answer_of(connection, propose(signer, call))
+    return answer.response.payload
+
+
+async def answer_of(connection: PeerConnection, proposed: ProposedCall) -> ProposalResponse:
+    """Have a peer answer a proposal by itself; give all of its answer.
+
+    Raises:
+        FabricRefused, FabricError: as `ask_peer`.
+    """
+    answer = await connection.ask(_PROCESS, proposed.proposal, ProposalResponse)
     if answer.response.status not in _DONE:
         said = one_line(answer.response.message)[:_MAX_SHOWN]
         raise FabricRefused(f"{connection.endpoint.address} ({answer.response.status}): {said}")
-    return answer.response.payload
+    return answer
