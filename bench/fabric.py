@@ -44,8 +44,8 @@ def measure() -> list[Result]:
 
 
 async def _measure() -> list[Result]:
-    with tempfile.TemporaryDirectory() as folder:
-        async with plain_network(Path(folder)) as place:
+    with tempfile.TemporaryDirectory() as counting:
+        async with plain_network(Path(counting)) as place:
             plain_seconds = await _one_by_one(place, PLAIN, _count)
             plain_rate = await _many(place, PLAIN, _count)
     with tempfile.TemporaryDirectory() as named:

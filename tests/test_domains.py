@@ -22,7 +22,7 @@ TAGS = {
     b"caimi/dkg-round/v1": "custody/dkg/ceremony.py",
     b"caimi/dkg-share/v1": "custody/dkg/dealing.py",
     b"caimi/ed25519-key/1": "ledgers/machine/ed25519_keys.py",
-    b"caimi/endorsed-reads/v1": "ledgers/fabric/reads.py",
+    b"caimi/endorsed-reads/v1": "ledgers/client_proofs.py",
     b"caimi/group-key/v1": "custody/keys.py",
     b"caimi/key-share-file/v1": "custody/keyshare_file.py",
     b"caimi/key-share/v1": "custody/keys.py",

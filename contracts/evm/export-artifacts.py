@@ -25,6 +25,7 @@ SOURCES = {
     "CommitteeClient": "src/clients/CommitteeClient.sol",
     "CompositeClient": "src/clients/CompositeClient.sol",
     "EmergencyExit": "src/governance/EmergencyExit.sol",
+    "EndorsedReadsClient": "src/clients/EndorsedReadsClient.sol",
     "Gateway": "src/gateway/Gateway.sol",
     "LicenceMarket": "src/models/LicenceMarket.sol",
     "MessagePort": "src/gateway/MessagePort.sol",

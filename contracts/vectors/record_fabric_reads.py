@@ -23,7 +23,6 @@ from fabric_site import CHAINCODE, FabricSite, fabric_site
 
 from caimi.ibc.path import Path as IbcPath
 from caimi.ledgers.client_proofs import EndorsedReads
-from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader, ReadSource
 from memory_ledger import MemorySite
 
 OUT = Path(__file__).with_name("fabric_reads.json")
@@ -46,11 +45,7 @@ async def record(site: FabricSite) -> dict[str, object]:
     came, height = await crossing.send(there, carol, model, world.account(world.bob))
     await crossing.deliver([came], there, height)
 
-    network = site.network
-    organisations = network.layout.organisations
-    source = ReadSource(site.id, network.layout.channel, CHAINCODE)
-    peers = [network.connection(each) for each in organisations]
-    reader = EndorsedReader(source, peers, organisations[0].user.signer())
+    reader = site.reader()
     sent = [IbcPath.commitment(here.client, packet.sequence) for packet in packets]
     missing = [IbcPath.receipt(here.client, came.sequence + place) for place in (1, 2, 3)]
     arrived = [
@@ -62,9 +57,9 @@ async def record(site: FabricSite) -> dict[str, object]:
     await world.ledger.aclose()
     return {
         "about": "Two organisations' peers, asked for commitments of CAIMI's chaincode",
-        "ledger": source.ledger,
-        "channel": source.channel,
-        "chaincode": source.chaincode,
+        "ledger": site.id,
+        "channel": site.network.layout.channel,
+        "chaincode": CHAINCODE,
         "keys": [hexed(part) for each in read[0].endorsements for part in each.key],
         "sent": written(sent, read[0]),
         "missing": written(missing, read[1]),

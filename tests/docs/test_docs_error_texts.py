@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from caimi.config import Config
 from caimi.ledgers.evm.settings import EvmSettings
+from caimi.ledgers.fabric.settings import FabricSettings
 from caimi.node.settings import NodeSettings
 
 TEXTS = error_texts()
@@ -31,8 +32,10 @@ SECTION = re.compile(r"(docs/[\w-]+\.md), section (\w+)")
 VARIABLE = re.compile(r"\$?\b(CAIMI_[A-Z]+)\b")
 MODULE = re.compile(r"python -m ([a-z.]+)")
 EXTRA = re.compile(r"\bcaimi\[(\w+)\]")
-PROGRAMS = {"chmod", "df", "ls", "pip", "ps", "ss", "ulimit", "unset"}
-"""What every system and Python has, besides ours and what a checkout has by `make`."""
+PROGRAMS = {"chmod", "df", "ls", "peer", "pip", "ps", "ss", "ulimit", "unset"}
+"""What every system and Python has, Fabric's administrators have `peer`; besides ours and what a
+checkout has by `make`.
+"""
 PROSE = {"address", "addresses", "ledger", "path", "provider", "route"}
 """What else may stand before "in caimi.toml"."""
 
@@ -49,7 +52,9 @@ def _names(model: type[BaseModel], into: set[str]) -> set[str]:
     return into
 
 
-SETTINGS = set().union(*(_names(kind, set()) for kind in (Config, NodeSettings, EvmSettings)))
+SETTINGS = set().union(
+    *(_names(kind, set()) for kind in (Config, NodeSettings, EvmSettings, FabricSettings))
+)
 
 
 def _of(part: str = "") -> list[ErrorText]:

@@ -58,6 +58,7 @@ DECODERS = (
         "contract-transfer",
         (
             "caimi.contracts.transfers.ModelTransfer.decode",
+            "caimi.contracts.transfers._read",
             "caimi.contracts.visiting.VisitingModel.from_abi",
         ),
         partial(_value, "model"),

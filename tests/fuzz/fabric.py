@@ -13,6 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from caimi.contracts.identifiers import Account
 from caimi.contracts.receipts import ReceiptsAnchored
 from caimi.errors.fabric import ChaincodeStreamInvalid
+from caimi.ibc.path import Path as IbcPath
 from caimi.ledgers.fabric.chaincode.transaction_state import TransactionRequest
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
 from caimi.ledgers.fabric.msp.identity import MspIdentity, MspSigner, read_key
@@ -23,10 +24,11 @@ from caimi.ledgers.fabric.protos.gateway.gateway_pb2 import ErrorDetail
 from caimi.ledgers.fabric.protos.grpc_status_pb2 import GrpcStatus
 from caimi.ledgers.fabric.protos.peer.chaincode_pb2 import ChaincodeInput
 from caimi.ledgers.fabric.protos.peer.chaincode_shim_pb2 import ChaincodeMessage
+from caimi.ledgers.fabric.reads import StateReads, check_reads, read_path
 from caimi.ledgers.fabric.rpc.gateway import EndorsedTransaction
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, propose
 from caimi.ledgers.fabric.rpc.refusals import read_details
-from caimi.ledgers.fabric.telling import ToldAct, decode_told, encode_told
+from caimi.ledgers.fabric.telling import ToldAct
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.fabric.verification.chain import ChannelChain
 from caimi.ledgers.fabric.verification.configuration import ChannelConfiguration
@@ -40,6 +42,8 @@ RECORDED = json.loads(
     (Path(__file__).parents[2] / "contracts" / "vectors" / "fabric.json").read_text()
 )
 _FOLDER = TemporaryDirectory()
+HERE = LedgerId("fabric:" + "0" * 32)
+SENT, RECEIPT = IbcPath.commitment("fabric-0", 1), IbcPath.receipt("fabric-0", 1)
 BLOCKS = [base64.b64decode(block) for block in RECORDED["blocks"]]
 
 
@@ -156,10 +160,28 @@ DECODERS = (
     ),
     Decoder(
         "fabric-told",
-        ("caimi.ledgers.fabric.telling.decode_told",),
-        lambda: [encode_told((_told(), _told()))],
-        decode_told,
-        encode_told,
+        ("caimi.ledgers.fabric.telling.ToldAct.decode",),
+        lambda: [_told().encode()],
+        ToldAct.decode,
+        ToldAct.encode,
+        Law.ONE_SPELLING,
+        (ValueError,),
+    ),
+    Decoder(
+        "fabric-path",
+        ("caimi.ledgers.fabric.reads.read_path",),
+        lambda: [SENT.raw],
+        read_path,
+        lambda path: path.raw,
+        Law.ONE_SPELLING,
+        (ValueError,),
+    ),
+    Decoder(
+        "fabric-reads",
+        ("caimi.ledgers.fabric.reads.check_reads",),
+        lambda: [_reads().encode()],
+        lambda answer: check_reads(answer, HERE, "caimi", (SENT, RECEIPT)),
+        StateReads.encode,
         Law.ONE_SPELLING,
         (ValueError,),
     ),
@@ -178,12 +200,16 @@ DECODERS = (
 )
 
 
+def _reads() -> StateReads:
+    return StateReads(HERE, "caimi", 1_000, (SENT, RECEIPT), (b"\5" * 32, None))
+
+
 def _told() -> ToldAct:
     sent = ReceiptsAnchored(Account(b"a" * 52), 1, b"\1" * 32, 1)
-    return ToldAct("call-" + "0" * 64, b"a" * 52, ActOutcome((1, "x"), (sent,), None))
+    return ToldAct(1, b"a" * 52, ActOutcome((1, "x"), (sent,), None))
 
 
 def _terms() -> FoundingTerms:
     who = "a" * 52
     asset = AccountingTerms(issuer=who, symbol="EUR", decimals=2)
-    return FoundingTerms(LedgerId("fabric:" + "0" * 32), who, who, asset)
+    return FoundingTerms(HERE, who, who, asset)

@@ -75,7 +75,10 @@ DECODERS = (
     ),
     Decoder(
         "machine-effect",
-        ("caimi.ledgers.machine.outcomes.decode_effect",),
+        (
+            "caimi.ledgers.machine.outcomes.decode_effect",
+            "caimi.ledgers.machine.outcomes._read_effect",
+        ),
         _effects,
         decode_effect,
         encode_effect,

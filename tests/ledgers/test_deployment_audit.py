@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from governed_ledger import DEPLOYER, STRANGER, new_ledger
@@ -30,10 +32,12 @@ from caimi.ledgers.evm.local.embedded import EmbeddedChain
 from caimi.ledgers.evm.transactions.sender import Sender
 from caimi.ledgers.port import (
     COMMITTEE,
+    ENDORSED_READS,
     OPTIMISTIC,
     STORAGE_PROOF,
     ClientTerms,
     Committee,
+    ReadEndorsers,
     RouteEnd,
 )
 from caimi.messaging.checkpoint import make_committee
@@ -41,6 +45,16 @@ from caimi.messaging.checkpoint import make_committee
 ALL = ClientTerms(
     (COMMITTEE, STORAGE_PROOF, OPTIMISTIC), 2, bond=10**15, proposers=(STRANGER.account,)
 )
+
+KEYS = [
+    bytes.fromhex(part[2:])
+    for part in json.loads(
+        (Path(__file__).parents[2] / "contracts" / "vectors" / "fabric_reads.json").read_text()
+    )["keys"]
+]
+READERS = ReadEndorsers("ours", "caimi", 2, ((KEYS[0], KEYS[1]), (KEYS[2], KEYS[3])), b"\0\1")
+READS = ClientTerms((ENDORSED_READS,), endorsers=READERS)
+BOTH = ClientTerms((COMMITTEE, ENDORSED_READS), endorsers=READERS)
 
 
 def moved(ledger: EvmLedger, **contracts: bytes) -> EvmLedger:
@@ -227,6 +241,55 @@ async def test_a_route_with_clients_of_every_kind_is_what_was_asked_for() -> Non
     assert wrong == "the caimi-committee client was constructed with other values"
 
 
+@pytest.mark.parametrize("terms", [READS, BOTH])
+async def test_a_route_that_believes_organisations_is_what_was_asked_for(
+    used: dict[str, int], terms: ClientTerms
+) -> None:
+    a, b = await asyncio.gather(new_ledger(), new_ledger(31338))
+    end, office = committee(), EvmAdministration()
+    plan = await office.plan_route(RouteEnd(a, b, end, terms), DEPLOYER.account)
+    used.clear()
+    ids = await join_ledgers(
+        EvmAdministered(a, DEPLOYER),
+        EvmAdministered(b, DEPLOYER),
+        end,
+        terms=(terms, ClientTerms()),
+    )
+    planned = sum(step.work for step in plan.steps)
+    assert planned * 0.95 <= used[a.id] <= planned
+    assert await office.audit_route(RouteEnd(a, b, end, terms), ids[0]) == []
+
+    kind = "the caimi-endorsed-reads client"
+    others = {
+        f"{kind} was constructed with other values": (
+            replace(READERS, channel="other"),
+            replace(READERS, chaincode="other"),
+        ),
+        f"the endorsers of {kind.removeprefix('the ')} is another": (
+            replace(READERS, keys=READERS.keys[::-1]),
+            replace(READERS, organisations=b"\1\0"),
+        ),
+    }
+    for said, changed in others.items():
+        for who in changed:
+            asked = RouteEnd(a, b, end, replace(terms, endorsers=who))
+            (wrong,) = await office.audit_route(asked, ids[0])
+            assert wrong == said.replace("of caimi", "of the caimi")
+    other = ClientTerms((COMMITTEE,)) if terms is READS else READS
+    (wrong,) = await office.audit_route(RouteEnd(a, b, end, other), ids[0])
+    assert wrong.startswith("the client is caimi-")
+    client = (await a.clients.of(ids[0])).inner or (await a.clients.of(ids[0]),)
+    authority = authority_of(a)
+    selector = artifact("EndorsedReadsClient").interface["freeze"].selector
+    call = authority.call(
+        "", "setTargetFunctionRole", client[-1].account.native, [selector], 2**64 - 1
+    )
+    await a.submit(call, DEPLOYER)
+    assert await office.audit_route(RouteEnd(a, b, end, terms), ids[0]) == [
+        f"role {2**64 - 1} may freeze on {kind}, not role 2"
+    ]
+
+
 async def test_values_that_are_swapped_and_roles_that_differ_are_named() -> None:
     a, b = await asyncio.gather(new_ledger(), new_ledger(31338))
     end, office = committee(), EvmAdministration()
@@ -299,6 +362,8 @@ async def test_who_does_not_administer_and_clients_that_cannot_be_are_refused_at
         ClientTerms((COMMITTEE, OPTIMISTIC), 1, 1, confirmation_seconds=599),
         ClientTerms((COMMITTEE, OPTIMISTIC), 1, 1, confirmation_seconds=43_201),
         ClientTerms(("caimi-composite",)),
+        ClientTerms((ENDORSED_READS,)),  # by nobody
+        ClientTerms((COMMITTEE, ENDORSED_READS)),
     ):
         with pytest.raises(RouteUnfit):
             await office.plan_route(RouteEnd(a, b, end, terms), DEPLOYER.account)

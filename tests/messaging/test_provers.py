@@ -8,16 +8,23 @@ from dataclasses import dataclass, field
 import pytest
 from eth_abi.abi import decode
 
-from caimi.errors.ledgers import LedgerRefused
+from caimi.errors.ledgers import LedgerBehind, LedgerRefused
 from caimi.errors.messaging import InvalidProof, TooFewProofs, UnprovableClient
 from caimi.ibc.path import Path
-from caimi.ledgers.client_proofs import StateProof
+from caimi.ledgers.client_proofs import EndorsedReads, StateProof
 from caimi.ledgers.evm.abi.accounts import EvmAccounts
 from caimi.ledgers.port import Account, Block, LedgerId
-from caimi.ledgers.port.clients import COMPOSITE, OPTIMISTIC, STORAGE_PROOF, LightClient
+from caimi.ledgers.port.clients import (
+    COMPOSITE,
+    ENDORSED_READS,
+    OPTIMISTIC,
+    STORAGE_PROOF,
+    LightClient,
+)
 from caimi.messaging.proof import Proof
 from caimi.messaging.provers.choice import prover_for
 from caimi.messaging.provers.composite import CompositeMember, CompositeProver
+from caimi.messaging.provers.endorsed_reads import EndorsedReadsProver
 from caimi.messaging.provers.prover import ProofRequest
 from caimi.messaging.provers.storage_proof import StorageProofProver
 
@@ -190,7 +197,65 @@ def test_each_kind_of_client_has_its_prover_and_others_none() -> None:
     prover = prover_for(composite)
     assert isinstance(prover, CompositeProver)
     assert [each.prover is None for each in prover.members] == [False, True, False, False]
-    assert [each.cost for each in prover.members] == [3, 4, 1, 0]
+    assert [each.cost for each in prover.members] == [4, 5, 1, 0]
     for unprovable in (strange, LightClient(account(6), STORAGE_PROOF, (strange,))):
         with pytest.raises(UnprovableClient, match="07-tendermint"):
             prover_for(unprovable)
+
+
+@dataclass
+class Reading:
+    """As much of a ledger as endorsed reads ask for: what its organisations read of block 10."""
+
+    id = LedgerId("fabric:one")
+    height: int = 10
+    time: int = 1_000
+    gone: bool = False
+
+    @property
+    def gateway(self) -> Reading:
+        return self
+
+    async def endorsed_reads(self, paths: Sequence[Path]) -> EndorsedReads:
+        values = tuple(None if self.gone else path.key for path in paths)
+        keys = tuple(path.key for path in paths)
+        return EndorsedReads(b"payload", (), self.height, self.time, keys, values)
+
+
+def places(proof: Proof) -> tuple[int, ...]:
+    ((payload, _, found),) = decode(
+        ["(bytes,(bytes32,bytes32,bytes32,bytes32,bytes)[],uint16[])"], proof.data
+    )
+    assert payload == b"payload"
+    return found
+
+
+async def test_endorsed_reads_are_proved_in_any_order_and_part() -> None:
+    prove = await EndorsedReadsProver().membership(case(Reading()), PATHS, (5, 10))
+    proof = prove([PATHS[3], PATHS[1]])
+    assert (places(proof), proof.order) == ((3, 1), (0, 1))
+    names = [("client-0", n) for n in range(1, 5)]
+    prove_absent = await EndorsedReadsProver().absence(case(Reading(gone=True)), names)
+    assert places(prove_absent(names[2:])) == (2, 3)
+    with pytest.raises(InvalidProof):
+        prove([Path.commitment("client-0", 5)])
+
+
+@pytest.mark.parametrize("source", [Reading(height=9), Reading(gone=True)])
+async def test_organisations_that_lag_are_waited_for(source: Reading) -> None:
+    with pytest.raises(LedgerBehind):
+        await EndorsedReadsProver().membership(case(source), PATHS, (5, 10))
+
+
+async def test_an_absence_is_read_no_earlier_than_it_is_asked_of() -> None:
+    with pytest.raises(LedgerBehind):
+        await EndorsedReadsProver().absence(case(Reading(time=999)), [("client-0", 1)])
+
+
+async def test_endorsed_reads_vouch_for_no_block() -> None:
+    with pytest.raises(UnprovableClient):
+        await EndorsedReadsProver().block(case(Reading()), (5, 10))
+
+
+def test_a_client_of_endorsed_reads_has_its_prover() -> None:
+    assert isinstance(prover_for(LightClient(account(1), ENDORSED_READS)), EndorsedReadsProver)

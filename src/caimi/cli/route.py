@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ import typer
 
 from caimi.cli.batches import BatchFolder, tell_written
 from caimi.cli.durations import seconds_of
+from caimi.cli.endorsers import ENDORSED, endorsers_of
 from caimi.cli.one_ledger import account_of, identity_of, members_of
 from caimi.cli.options import ConfigOption, JsonOption, KeyOption, guarded
 from caimi.cli.output import err, facts, out, print_json, say, shown, table
@@ -52,8 +54,8 @@ def add(
         list[str] | None,
         typer.Option(
             "--client",
-            help="What each end's client believes: committee (unless given), storage-proof or "
-            "optimistic; again for a composite of several.",
+            help="What each end's client believes: committee (unless given), storage-proof, "
+            "optimistic or endorsed-reads; again for a composite of several.",
         ),
     ] = None,
     back: Annotated[
@@ -85,6 +87,23 @@ def add(
         list[str] | None,
         typer.Option("--proposer", help="May make optimistic claims, a relayer's account; again."),
     ] = None,
+    endorser: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--endorser",
+            help="Whose endorsed reads count: ORGANISATION=CERTIFICATE.pem of a peer; again.",
+        ),
+    ] = None,
+    endorsements: Annotated[
+        int,
+        typer.Option("--endorsements", min=0, help="How many organisations must sign; 0: all."),
+    ] = 0,
+    channel: Annotated[
+        str, typer.Option("--channel", help="The Fabric channel that endorsed reads are of.")
+    ] = "caimi",
+    chaincode: Annotated[
+        str, typer.Option("--chaincode", help="The chaincode there that is read.")
+    ] = "caimi",
     anew: Annotated[
         bool, typer.Option("--anew", help="Add another one beside what there is, or was begun.")
     ] = False,
@@ -117,10 +136,14 @@ def add(
             raise UsageError("A route leads from one ledger to another one.")
         believed = [client or ["committee"], back or client or ["committee"]]
         _check_of_use(believed, needed, bond, window, proposer)
+        if endorser and not any(ENDORSED in names for names in believed):
+            raise UsageError(f"--endorser is of endorsed reads; add --client {ENDORSED}.")
+        reads = endorsers_of(endorser or (), channel, chaincode, endorsements)
         committee = _committee(settings, member or (), signers, epoch)
 
         def terms(ledger: Ledger, names: list[str]) -> ClientTerms:
-            return _terms(names, needed, ledger, bond, window or "1h", proposer or ())
+            made = _terms(names, needed, ledger, bond, window or "1h", proposer or ())
+            return replace(made, endorsers=reads) if ENDORSED in names else made
 
         chosen = [partial(terms, names=names) for names in believed]
         drafts = None if batch is None else BatchFolder(batch)

@@ -30,6 +30,7 @@ from caimi.ledgers.port import (
     LedgerId,
     LedgerPlan,
     LightClient,
+    ReadEndorsers,
     Route,
     RouteEnd,
     Signer,
@@ -316,4 +317,14 @@ def _written(committee: Committee, terms: ClientTerms) -> dict[str, object]:
         "bond": terms.bond,
         "windows": [terms.challenge_seconds, terms.confirmation_seconds],
         "proposers": [who.hex() for who in terms.proposers],
+        **({} if terms.endorsers is None else {"endorsers": _written_endorsers(terms.endorsers)}),
+    }
+
+
+def _written_endorsers(who: ReadEndorsers) -> dict[str, object]:
+    return {
+        "source": [who.channel, who.chaincode],
+        "threshold": who.threshold,
+        "keys": [[part.hex() for part in key] for key in who.keys],
+        "organisations": who.organisations.hex(),
     }

@@ -363,7 +363,7 @@ class FabricFoundedOtherwise(FabricError):
 
     code = "CAIMI-F035"
     why = "A channel's chaincode is founded once: whoever administers it was named then."
-    next_step = "Use that administrator's key, or put the section of who founded it in caimi.toml."
+    next_step = "Use that administrator's key, or take the ledger's section of whoever founded it."
 
 
 class FabricPortsTaken(FabricError):

@@ -13,6 +13,8 @@ from caimi.hashing import keccak256
 
 COMMITMENTS_SLOT: Final = 1
 """Where an EVM gateway keeps its mapping of commitments."""
+READS_TAG: Final = b"caimi/endorsed-reads/v1"
+_MAX_NAME: Final = 255
 MAX_MEMBERS: Final = 16
 """How many clients one composite is made of at most."""
 _STORAGE_PROOF: Final = "(bytes,bytes,bytes[],bytes[][],string,uint64[])"
@@ -57,6 +59,20 @@ class StateProof:
     def _encode(self, trusted: bytes, dest_client: str, sequences: Sequence[int]) -> bytes:
         value = (self.header, trusted, self.account, self.slots, dest_client, tuple(sequences))
         return encode((_STORAGE_PROOF,), (value,))
+
+
+def reads_head(ledger: str, channel: str) -> bytes:
+    """Give how answers about commitments begin, of one ledger (CAIP-2) on one channel.
+
+    Raises:
+        ValueError: a name is longer than 255 bytes.
+    """
+    head = [READS_TAG]
+    for name in (ledger.encode(), channel.encode()):
+        if len(name) > _MAX_NAME:
+            raise ValueError(f"a name of {len(name)} bytes is too long")
+        head += [bytes([len(name)]), name]
+    return b"".join(head)
 
 
 @dataclass(frozen=True, slots=True)

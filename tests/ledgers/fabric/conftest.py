@@ -1,4 +1,4 @@
-"""Real networks, begun when they are asked for: one of a session, others of a module."""
+"""Real networks for all tests of a session, each begun when the first asks for it."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -21,13 +21,13 @@ async def gateway(fabric: TrialNetwork) -> AsyncIterator[GatewayClient]:
         yield fabric.gateway(connection)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def coinless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricSite]:
     with fabric_site(tmp_path_factory.mktemp("coinless"), with_asset=False) as site:
         yield site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def selling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricSite]:
     with fabric_site(tmp_path_factory.mktemp("selling"), with_asset=True) as site:
         yield site

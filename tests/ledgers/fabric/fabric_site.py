@@ -9,24 +9,22 @@ import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from copied_acts import count_acts
 
-from caimi.ledgers.fabric.channel import Committed
+from caimi.ledgers.fabric.channel import Committed, TransactionConflict
 from caimi.ledgers.fabric.lifecycle.definitions import ChaincodeDefinition
-from caimi.ledgers.fabric.local.chaincodes import (
-    LocalChaincode,
-    put_on_channel,
-    start_chaincode,
-)
+from caimi.ledgers.fabric.local.chaincodes import LocalChaincode, put_on_channel, start_chaincode
 from caimi.ledgers.fabric.local.layout import LocalOrganisation
 from caimi.ledgers.fabric.local.network import LocalNetwork, running_network
 from caimi.ledgers.fabric.machine import FabricMachine
 from caimi.ledgers.fabric.peer_channel import PeerChannel
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block
+from caimi.ledgers.fabric.rpc.connection import CallPatience
+from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader, ReadSource
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.fabric.verification.headers import header_hash, ledger_name
@@ -38,6 +36,7 @@ from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Signer
 
 T = TypeVar("T")
 CHAINCODE = "caimi"
+DEFINITION = ChaincodeDefinition(CHAINCODE, "1.0", 1)
 SOURCE = Path(__file__).parents[3] / "src"
 
 
@@ -52,6 +51,9 @@ class LoopThread:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
+    async def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
+
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
@@ -60,15 +62,17 @@ class LoopThread:
 
 @dataclass
 class Seen:
-    """How many blocks any connection of a site was shown."""
+    """How many blocks any connection of a site was shown, and how often one was too late."""
 
     height: int = 0
+    conflicts: int = 0
 
 
 class SiteChannel(PeerChannel):
     """One that is never behind another of its site: peers get a block one after the other."""
 
     seen: Seen
+    gateway: GatewayClient
     failure: Exception | None = None
     """What it loses the next answer by, of a transaction that took effect."""
 
@@ -79,7 +83,11 @@ class SiteChannel(PeerChannel):
         return there
 
     async def submit(self, function: str, arguments: Sequence[bytes]) -> Committed:
-        done = await super().submit(function, arguments)
+        try:
+            done = await super().submit(function, arguments)
+        except TransactionConflict:
+            self.seen.conflicts += 1
+            raise
         self.seen.height = max(self.seen.height, done.block + 1)
         if self.failure is not None and function == "acts":
             failure, self.failure = self.failure, None
@@ -93,9 +101,8 @@ class FabricSite:
 
     id: LedgerId
     network: LocalNetwork
-    folder: Path
     thread: LoopThread
-    chaincode: LocalChaincode
+    folder: Path
     admin: Ed25519Key
     accounting: AccountingTerms | None = None
     issuer: Ed25519Key | None = None
@@ -123,11 +130,15 @@ class FabricSite:
         return organisations[self.opened % len(organisations)]
 
     def channel(self) -> SiteChannel:
-        organisation = self.next
+        return self.channel_of(self.next)
+
+    def channel_of(self, organisation: LocalOrganisation) -> SiteChannel:
+        """Reach the channel by an organisation's peer."""
         connection = self.network.connection(organisation)
         signer = organisation.user.signer()
         gateway = GatewayClient(connection, signer, self.network.layout.channel)
         channel = SiteChannel(self.id, gateway, CHAINCODE)
+        channel.gateway = gateway
         channel.seen = self.seen
         return channel
 
@@ -135,13 +146,26 @@ class FabricSite:
         copy = self.copy
         self.opened += 1
         return FabricMachine(
-            self.id, channel, copy, accounting=self.accounting, depth=depth, now=self.now
+            self.id,
+            channel,
+            copy,
+            accounting=self.accounting,
+            reader=self.reader,
+            depth=depth,
+            now=self.now,
         )
 
     @property
     def copy(self) -> Path:
         """Where the machine that comes next has its copy: an organisation's programs share one."""
         return self.folder / f"{self.next.msp}.sqlite"
+
+    def reader(self, patience: CallPatience | None = None) -> EndorsedReader:
+        """One peer of each organisation, asked in the name of the first."""
+        layout = self.network.layout
+        source = ReadSource(self.id, layout.channel, CHAINCODE)
+        peers = [self.network.connection(each, patience) for each in layout.organisations]
+        return EndorsedReader(source, peers, layout.organisations[0].user.signer())
 
     def open(self, patience: float = 20.0) -> MachineLedger:
         return MachineLedger(self.machine(self.channel()), patience=patience)
@@ -153,6 +177,44 @@ class FabricSite:
 
     def deep(self, blocks: int) -> MachineLedger:
         return MachineLedger(self.machine(self.channel(), blocks))
+
+    async def kill(self, name: str) -> None:
+        """End one of the network's processes at whatever instruction it is."""
+        await self.thread.do(self.network.nodes[name].kill())
+
+    async def start(self, name: str) -> None:
+        """Start a node again."""
+        await self.thread.do(self.network.start_node(name))
+
+    async def start_chaincode(self, of: LocalOrganisation, *, bent: Path | None = None) -> None:
+        """Start an organisation's process of the chaincode again; `bent` says how it lies."""
+        chaincode = self.chaincode
+        if bent is not None:
+            script = Path(__file__).with_name("bent_chaincode.py")
+            program = [*map(str, (script, self.terms, self.ahead(of), bent))]
+            chaincode = replace(chaincode, program=program)
+        await self.thread.do(start_chaincode(self.network, chaincode, of))
+
+    @property
+    def chaincode(self) -> LocalChaincode:
+        """What each organisation runs in its folder, where its clock is."""
+        program = ["-m", "caimi.ledgers.fabric.chaincode.program"]
+        program += [f"--terms={self.terms}", "--clock-ahead=ahead"]
+        return LocalChaincode(DEFINITION, program, [SOURCE])
+
+    @property
+    def terms(self) -> Path:
+        """What both organisations agreed to."""
+        return self.folder / "terms.toml"
+
+    def ahead(self, of: LocalOrganisation) -> Path:
+        """Where it says how far an organisation's clock is ahead."""
+        return of.folder / "ahead"
+
+    def set_clocks(self) -> None:
+        """Let the organisations' clocks be as far ahead as the site's is."""
+        for each in self.network.layout.organisations:
+            self.ahead(each).write_text(str(self.shift))
 
     @asynccontextmanager
     async def halted(self) -> AsyncIterator[None]:
@@ -189,7 +251,7 @@ class FabricSite:
         await machine.refresh()
         for _ in range(blocks):
             self.shift += max(0, machine.clock + 5 - self.now())
-            (self.folder / "ahead").write_text(str(self.shift))
+            self.set_clocks()
             await machine.tick(self.now())
             await machine.refresh()
         await there.aclose()
@@ -238,16 +300,10 @@ def fabric_site(folder: Path, *, with_asset: bool) -> Iterator[FabricSite]:
             accounting = AccountingTerms(issuer=issuer.account.decode(), symbol="EUR", decimals=2)
         who = admin.account.decode()
         terms = FoundingTerms(ledger, who, who, accounting)
-        agreed = folder / "terms.toml"
-        agreed.write_text(terms.text())
-        ahead = folder / "ahead"
-        ahead.write_text("0")
-        program = ["-m", "caimi.ledgers.fabric.chaincode.program", f"--terms={agreed}"]
-        program.append(f"--clock-ahead={ahead}")
-        definition = ChaincodeDefinition(CHAINCODE, "1.0", 1)
-        chaincode = LocalChaincode(definition, program, [SOURCE])
-        thread.run(put_on_channel(network, chaincode))
-        site = FabricSite(ledger, network, folder, thread, chaincode, admin, accounting, issuer)
+        site = FabricSite(ledger, network, thread, folder, admin, accounting, issuer)
+        site.terms.write_text(terms.text())
+        site.set_clocks()
+        thread.run(put_on_channel(network, site.chaincode))
 
         async def found() -> None:
             channel = site.channel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from site_of_stand_in import FabricSite
 from stand_in import StandIn, StandInChannel
 
 from caimi.errors.fabric import FabricChaincodeRefused, FabricEndorsersDisagree
+from caimi.errors.ledgers import LedgerUnavailable
 from caimi.ledgers.fabric.chaincode.contract import (
     MAX_ACTS,
     TICK_SECONDS,
@@ -150,3 +152,36 @@ async def test_acts_before_the_founding_are_not_endorsed(site):
     there = StandIn(site.there.organisations)
     with pytest.raises(FabricChaincodeRefused, match="not founded"):
         there.endorse("acts", (b"1", raw))
+
+
+async def test_acts_of_a_transaction_are_told_in_their_order(site):
+    ledger = site.open()
+    key = Ed25519Key()
+    raws = [(await ledger.sign(ledger.receipts.anchor(bytes([n]) * 32, 1), key)) for n in (3, 1, 2)]
+    done = await StandInChannel(site.there).submit("acts", (b"1", *(each.raw for each in raws)))
+    (block,) = await ledger.recent(done.block - 1)
+    assert [fact.tx for fact in block.facts] == [each.tx for each in raws]
+    assert [fact.fact.root for fact in block.facts] == [bytes([n]) * 32 for n in (3, 1, 2)]
+    await ledger.aclose()
+
+
+async def test_whoever_asked_before_a_pull_that_failed_pulls_again(site, monkeypatch):
+    machine = site.machine(StandInChannel(site.there))
+    first, second, third = (asyncio.create_task(machine.refresh()) for _ in range(3))
+    ask, asked = StandInChannel.height, 0
+
+    async def failing(channel):
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise LedgerUnavailable("No peer answers.")
+        return await ask(channel)
+
+    monkeypatch.setattr(StandInChannel, "height", failing)
+    await first
+    with pytest.raises(LedgerUnavailable):
+        await second
+    site.there.close_block(())
+    await third
+    assert (machine.head.height, asked) == (len(site.there.blocks) - 1, 3)
+    await machine.aclose()

@@ -164,5 +164,5 @@ def test_a_network_whose_ports_are_taken_is_not_started(
 async def test_what_is_asked_for_by_name_is_there() -> None:
     SANDBOXES.check()
     service = SANDBOXES.service(1, "b", port=1, folder=Path("kept"))
-    assert service.command[-1] == f"--folder={Path('kept').absolute()}"
+    assert service.command[-1] == f"--folder={Path('kept').absolute()}"  # noqa: ASYNC240
     assert (service.url, service.outgrown()) == (None, None)

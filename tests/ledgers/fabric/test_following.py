@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
+from lying_peer import LyingPeer, calls_invalid, follows_another, hides_an_entry
 from trial_network import TRIAL, TrialNetwork
 
 from caimi.errors.fabric import FabricAnswerInvalid, FabricForked, FabricPeersDisagree
-from caimi.ledgers.fabric.protos.common.common_pb2 import TRANSACTIONS_FILTER, Block
-from caimi.ledgers.fabric.rpc.following import BlockSource, agreed_blocks
+from caimi.ledgers.fabric.protos.common.common_pb2 import Block
+from caimi.ledgers.fabric.rpc.following import agreed_blocks
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
-
-
-class LyingPeer:
-    """Shows another peer's blocks, one of them changed."""
-
-    def __init__(self, true: BlockSource, number: int, lie: Callable[[Block], None]) -> None:
-        self._true, self._number, self._lie = true, number, lie
-
-    async def blocks(self, start: int, stop: int | None = None) -> AsyncIterator[bytes]:
-        async for encoded in self._true.blocks(start, stop):
-            block = Block.FromString(encoded)
-            if block.header.number == self._number:
-                self._lie(block)
-            yield block.SerializeToString()
-
-
-def calls_invalid(block: Block) -> None:
-    block.metadata.metadata[TRANSACTIONS_FILTER] = b"\x0b"
-
-
-def hides_an_entry(block: Block) -> None:
-    del block.data.data[0]
-
-
-def follows_another(block: Block) -> None:
-    block.header.previous_hash = bytes(32)
 
 
 async def test_two_organisations_peers_show_one_channel(
@@ -49,7 +24,8 @@ async def test_two_organisations_peers_show_one_channel(
             fabric.reader(gateway.connection),
             fabric.reader(connection, fabric.second.user.signer()),
         ]
-        found = [chain.head async for chain in agreed_blocks(sources, fabric.chain(), done.block)]
+        agreed = agreed_blocks(sources, fabric.chain(), done.block)
+        found = [chain.head async for chain, _ in agreed]
     assert [head.number for head in found] == list(range(1, done.block + 1))
     assert [each.valid for each in found[-1].entries] == [True]
 
@@ -74,7 +50,7 @@ async def test_a_peer_that_lies_stops_who_follows(
 
     async def follow() -> None:
         sources = [true, LyingPeer(true, done.block, lie)]
-        async for chain in agreed_blocks(sources, fabric.chain()):
+        async for chain, _ in agreed_blocks(sources, fabric.chain()):
             heads.append(chain.head.number)
 
     with pytest.raises(error):

@@ -11,7 +11,7 @@ from stand_in import StandIn
 
 from caimi.errors.fabric import FabricChaincodeRefused
 from caimi.ibc.path import Path as IbcPath
-from caimi.ledgers.fabric.keys import CLOCK, LEDGER, kept, state_name
+from caimi.ledgers.fabric.keys import CLOCK, TERMS, kept, state_name
 from caimi.ledgers.fabric.reads import (
     MAX_PATH_BYTES,
     MAX_PATHS,
@@ -50,7 +50,7 @@ async def test_what_is_there_and_what_is_not_is_said_with_the_ledger_channel_and
     said = StateReads(site.id, CHANNEL, clock(site), paths, (VALUE, None, None))
     assert check_reads(tried.answer, site.id, CHANNEL, paths) == said
     assert tried.answer == said.encode()
-    assert (tried.writes, tried.event) == ({}, None)
+    assert tried.writes == {}
 
 
 async def test_a_receipt_is_there_when_its_acknowledgement_is(site):
@@ -62,7 +62,7 @@ async def test_a_receipt_is_there_when_its_acknowledgement_is(site):
 
 async def test_the_clock_is_read_before_what_is_absent(site):
     tried = site.there.endorse("read", [RECEIPT.raw])
-    assert list(tried.reads)[:2] == [CLOCK, LEDGER]
+    assert list(tried.reads)[:2] == [CLOCK, TERMS]
     assert list(tried.reads)[2:] == [state_name(b"gateway/commitments/" + ANSWER.raw)]
 
 

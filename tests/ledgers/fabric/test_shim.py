@@ -144,6 +144,49 @@ async def test_more_than_may_be_under_way_are_refused(layout: LocalLayout):
         assert sorted(each.status for each in responses) == [200, 200, 200, 500]
 
 
+async def test_who_is_told_to_end_finishes_what_is_under_way_and_begins_nothing(
+    layout: LocalLayout,
+):
+    own = layout.organisations[0]
+    begun, going_on = threading.Event(), threading.Event()
+
+    def work(stub: ChaincodeStub) -> None:
+        begun.set()
+        assert going_on.wait(20)
+
+    serving = served(Bounded(work), own)
+    address = await serving.__aenter__()
+    async with paper_peer(address, own) as peer:
+        await peer.register()
+        first = await peer.begin(b"first")
+        assert await asyncio.to_thread(begun.wait, 20)
+        ending = asyncio.create_task(serving.__aexit__(None, None, None))
+        await asyncio.sleep(0.1)
+        second = await peer.begin(b"second")
+        refused, response = await peer.completed()
+        assert (refused.txid, response.status) == (second, 500)
+        assert "ending" in response.message
+        going_on.set()
+        finished, response = await peer.completed()
+        assert (finished.txid, response.status) == (first, 200)
+        await ending
+
+
+async def test_a_call_that_is_too_large_is_refused_alone(layout: LocalLayout):
+    own = layout.organisations[0]
+    async with (
+        served(TrialContract(), own, ShimLimits(call_bytes=4_000)) as address,
+        paper_peer(address, own) as peer,
+    ):
+        await peer.register()
+        await peer.begin(b"get", b"key")
+        await peer.begin(b"put", b"key", bytes(2_000))
+        answers = {(answer := (await peer.completed())[1]).status: answer for _ in range(2)}
+        assert set(answers) == {200, 500}
+        assert "larger than the chaincode takes" in answers[500].message
+        assert (await peer.call(b"put", b"key", bytes(100))).status == 200
+
+
 class Bounded:
     """Does whatever the test says."""
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from caimi.client.doctor.finding import Finding, failed
+from caimi.composition.ledgers import family_of
 from caimi.config import Config
 from caimi.errors.base import CaimiError
+from caimi.ledgers.port import Certified
 from caimi.tls.certificates import check_time, read_certificates
 from caimi.tls.contexts import TlsFiles
 
@@ -16,6 +18,11 @@ _RENEW: Final = (
     "file in its place, and send SIGHUP to the services that use it."
 )
 _ASK: Final = "Ask its operator for the new one, put it in its place, and send SIGHUP to services."
+
+_OF_A_LEDGER: Final = (
+    "Have the authority of its organisation certify anew, put the new file in its place, and start "
+    "services again that use it."
+)
 
 
 def check_certificates(config: Config) -> list[Finding]:
@@ -32,6 +39,11 @@ def check_certificates(config: Config) -> list[Finding]:
     ]
     for text in dict.fromkeys(each for each in listed if each is not None):
         found += _of_file(config.path(text), _ASK)
+    for section in config.ledgers:
+        family = family_of(section)
+        if isinstance(family, Certified):
+            for file in family.certificates(section):
+                found += _of_file(file, _OF_A_LEDGER)
     return found
 
 

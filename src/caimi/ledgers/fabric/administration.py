@@ -206,12 +206,12 @@ async def _answer(
             raise FabricLifecycleUntold(
                 f"{said.chaincode} is not on the channel {said.channel}."
             ) from error
-        named = f" --package-id {package}" if package else ""
+        named = f" of package {package}" if package else ""
         raise FabricProcessSilent(
             f"{said.chaincode} is on the channel {said.channel}, and its process at {said.msp} "
             f"does not answer: {error.what}",
             next_step=(
-                f"Start `caimi service chaincode{named}` where the package says, at every "
+                f"Start `caimi service chaincode`{named} where the package says, at every "
                 "organisation. Then run the same command again."
             ),
         ) from error

@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
+from caimi.errors.fabric import FabricChaincodeRefused
 from caimi.errors.ledgers import CallInvalid, LedgerAnswerInvalid
 from caimi.ledgers.fabric.chaincode.contract import MAX_ACTS, ActStatus
 from caimi.ledgers.fabric.channel import Channel, TransactionConflict
@@ -62,8 +63,8 @@ class ActBatches:
 
     async def _send_all(self, height: int) -> None:
         await asyncio.sleep(_GATHER)
-        pause = _BACK_OFF
-        while batch := self._next():
+        pause, most = _BACK_OFF, MAX_ACTS
+        while batch := self._next(most):
             arguments = [str(height).encode(), *(each.raw for each in batch)]
             try:
                 done = await self._channel.submit("acts", arguments)
@@ -72,16 +73,22 @@ class ActBatches:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
                 pause = min(2 * pause, _LONGEST)
                 continue
+            except FabricChaincodeRefused as refused:  # of one act, perhaps, or of so many together
+                if len(batch) > 1:
+                    most = len(batch) // 2
+                    continue
+                self._end(batch, [refused])
             except Exception as error:
                 self._end(batch, [error] * len(batch))
-                continue
-            pause = _BACK_OFF
-            self._end(batch, statuses)
+            else:
+                pause = _BACK_OFF
+                self._end(batch, statuses)
+            most = min(MAX_ACTS, 2 * most)
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self, most: int) -> list[_Waiting]:
         batch: list[_Waiting] = []
         size = 0
-        for each in self._waiting[:MAX_ACTS]:
+        for each in self._waiting[:most]:
             size += len(each.raw)
             if batch and size > MAX_BYTES:
                 break

@@ -17,11 +17,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class ValidTransaction:
-    """A valid transaction of the chaincode: what it wrote, in order, and its event's payload."""
+    """A valid transaction, by whichever chaincode: what it wrote of this chaincode's, in order."""
 
     tx: str
     writes: tuple[Write, ...]
-    event: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

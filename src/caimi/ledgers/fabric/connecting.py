@@ -16,6 +16,7 @@ from caimi.ledgers.fabric.machine import FabricMachine
 from caimi.ledgers.fabric.msp.identity import MspSigner
 from caimi.ledgers.fabric.peer_channel import PeerChannel
 from caimi.ledgers.fabric.rpc.connection import CallPatience, PeerConnection, PeerEndpoint
+from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader, ReadSource
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
 from caimi.ledgers.fabric.settings import (
     FabricLifecycle,
@@ -59,6 +60,7 @@ def machine_over(
         copy_of(ledger, place, peers[0]),
         accounting=place.accounting,
         terms=terms,
+        reader=_reader(ledger, place, peers, patience),
         depth=place.depth,
     )
 
@@ -141,5 +143,21 @@ def _opener(
         connection = connection_to(peer, patience)
         gateway = GatewayClient(connection, member_of(place), place.channel)
         return PeerChannel(ledger, gateway, place.chaincode, place.policy or ENDORSEMENT)
+
+    return opened
+
+
+def _reader(
+    ledger: LedgerId, place: FabricPlace, peers: Sequence[FabricPeer], patience: CallPatience
+) -> Callable[[], EndorsedReader] | None:
+    """Give what opens the first peer of each organisation, where there are several."""
+    firsts = {peer.msp: peer for peer in reversed(peers)}
+    if len(firsts) == 1:
+        return None
+    source = ReadSource(ledger, place.channel, place.chaincode)
+
+    def opened() -> EndorsedReader:
+        connections = [connection_to(peer, patience) for peer in firsts.values()]
+        return EndorsedReader(source, connections, member_of(place))
 
     return opened

@@ -6,6 +6,7 @@ Sections, accounts and keys are read without gRPC, which only who asks a peer ne
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel
@@ -14,7 +15,7 @@ from caimi.config import LedgerSection, PlaceSection
 from caimi.errors.fabric import FabricOneOrganisation
 from caimi.extras import extra_named
 from caimi.ledgers.fabric.administration import FabricAdministration
-from caimi.ledgers.fabric.settings import FabricPeer, FabricPlace, FabricSettings
+from caimi.ledgers.fabric.settings import FabricPeer, FabricPlace, FabricSettings, path_of
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
 from caimi.ledgers.machine.ed25519_keys import ED25519_KEYS
 from caimi.ledgers.machine.ledger import MachineLedger
@@ -56,6 +57,16 @@ class FabricFamily:
             f"peer {number} of {peer.msp}": _over(section, [peer])
             for number, peer in enumerate(peers, start=1)
         }
+
+    def certificates(self, section: LedgerSection) -> list[Path]:
+        """See `Certified.certificates`: the member's, an administrator's, and those of TLS."""
+        settings = _settings(section)
+        listed = [settings.certificate]
+        if settings.lifecycle is not None:
+            listed.append(settings.lifecycle.certificate)
+        for peer in settings.peers:
+            listed += filter(None, (peer.tls_certificate, peer.tls_roots))
+        return [path_of(each) for each in dict.fromkeys(listed)]
 
     def quorum(self, section: LedgerSection) -> int | None:
         """Give the one that is set, or as many as are surely not of one organisation."""

@@ -12,7 +12,7 @@ CLOCK: Final = "clock"
 """What the ledger's time is: 8 bytes, big-endian, in seconds."""
 TERMS: Final = "terms"
 """On which terms a ledger was founded here (`FoundingTerms.encode`)."""
-_STATE, _ACT = "s", "a"
+_STATE, _ACT = "s/", "act/"
 _KEPT: Final = b"\x01"
 
 
@@ -32,8 +32,13 @@ def state_key(name: str) -> bytes | None:
 
 
 def act_name(tx: str) -> str:
-    """Name what says that an act was carried out."""
+    """Name what says that an act was carried out, and how."""
     return _ACT + tx
+
+
+def act_of(name: str) -> str | None:
+    """Give the act of a name, or None where it is of something else."""
+    return name.removeprefix(_ACT) if name.startswith(_ACT) else None
 
 
 def kept(value: bytes) -> bytes:

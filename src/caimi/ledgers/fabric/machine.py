@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +18,13 @@ from caimi.errors.ledgers import (
     LedgerUnavailable,
     WrongLedger,
 )
+from caimi.ibc.path import Path as IbcPath
+from caimi.ledgers.client_proofs import EndorsedReads
 from caimi.ledgers.fabric.batching import ActBatches
 from caimi.ledgers.fabric.chaincode.contract import TICK_SECONDS
 from caimi.ledgers.fabric.channel import Channel, TransactionConflict
 from caimi.ledgers.fabric.replica import Replica
+from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader
 from caimi.ledgers.fabric.setup import LedgerSetup
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, encode_act
@@ -54,10 +57,13 @@ class FabricMachine(Machine):
         *,
         accounting: AccountingTerms | None = None,
         terms: str | None = None,
+        reader: Callable[[], EndorsedReader] | None = None,
         depth: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Make it ready to be asked; `terms` is the fingerprint of those it has, where known.
+
+        `reader` gives who has organisations sign what they read; without it none does.
 
         Raises:
             LedgerUnavailable: there can be no copy there.
@@ -70,12 +76,14 @@ class FabricMachine(Machine):
         self._accounting = accounting
         self._terms = terms
         self._channel = channel
+        self._open_reader = reader
+        self._reader: EndorsedReader | None = None
         self._batches = ActBatches(channel)
         self._replica = Replica(ledger, copy)
         self._depth = depth
         self._now = now
         self._pulling = asyncio.Lock()
-        self._pulls = 0
+        self._begun = self._pulled = 0
 
     @property
     def accounts(self) -> Ed25519Accounts:
@@ -98,15 +106,16 @@ class FabricMachine(Machine):
             LedgerUnavailable: no peer answers.
             LedgerAnswerInvalid: a block is not what it has to be.
         """
-        before = self._pulls
+        before = self._begun
         async with self._pulling:
-            if self._pulls > before:  # somebody who asked later has been here already
+            if self._pulled > before:  # what somebody else has taken in began after we asked
                 return
-            self._pulls += 1
+            self._begun = mine = self._begun + 1
             there = await self._channel.height()
             if self._replica.height < there:
                 async for block in self._channel.blocks(self._replica.known, there - 1):
                     self._replica.follow(block)
+            self._pulled = mine
 
     @property
     def clock(self) -> int:
@@ -147,6 +156,13 @@ class FabricMachine(Machine):
         if found is None or asset is None:
             return found
         return replace(found, fee=asset.of(0))
+
+    async def endorsed_reads(self, paths: Sequence[IbcPath]) -> EndorsedReads:
+        if self._open_reader is None:
+            return await super().endorsed_reads(paths)
+        if self._reader is None:
+            self._reader = self._open_reader()
+        return await self._reader.read(paths)
 
     async def check(self) -> None:
         """Check that the chaincode there is this ledger's.
@@ -196,6 +212,8 @@ class FabricMachine(Machine):
     async def aclose(self) -> None:
         await self._batches.aclose()
         await self._channel.aclose()
+        if self._reader is not None:
+            await self._reader.aclose()
         self._replica.close()
 
     # --- writing --------------------------------------------------------------------------------

@@ -1,12 +1,10 @@
-"""A channel by way of one organisation's peer (port `Channel`)."""
+"""A channel by way of one organisation's peer, or of several who must show it alike (`Channel`)."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Final
 
-from caimi.errors.fabric import FabricAnswerInvalid, FabricEndorsersDisagree, FabricReadConflict
+from caimi.errors.fabric import FabricAnswerInvalid, FabricReadConflict
 from caimi.ledgers.fabric.channel import (
     ChannelBlock,
     Committed,
@@ -18,30 +16,26 @@ from caimi.ledgers.fabric.channel import (
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block
 from caimi.ledgers.fabric.protos.common.ledger_pb2 import BlockchainInfo
 from caimi.ledgers.fabric.rpc.deliver import BlockReader
+from caimi.ledgers.fabric.rpc.following import BlockSource, agreed_blocks
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
-from caimi.ledgers.fabric.telling import EVENT
 from caimi.ledgers.fabric.verification.chain import (
     BlockEntry,
     ChannelChain,
     CheckedBlock,
 )
 from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT, ChannelConfiguration
-from caimi.ledgers.fabric.verification.envelopes import (
-    EndorsedOutcome,
-    read_outcome,
-    unsigned_envelope,
-)
+from caimi.ledgers.fabric.verification.envelopes import read_outcome, unsigned_envelope
+from caimi.ledgers.fabric.verification.transactions import check_transaction
 from caimi.ledgers.fabric.wire import read_message
 from caimi.ledgers.port import LedgerId
-
-_TRIES: Final = 5
-_PAUSE: Final = 0.1  # seconds
-_DONE: Final = 200
 
 
 class PeerChannel:
     """One connection. Whatever the peer says of blocks is checked, but for which of a block's
     transactions are valid: nobody signs that. Each meets the channel's `policy`.
+
+    With `others`, the blocks of other organisations' peers, a block counts once all have shown it,
+    and judge what is in it alike.
     """
 
     def __init__(
@@ -50,12 +44,14 @@ class PeerChannel:
         gateway: GatewayClient,
         chaincode: str,
         policy: str = ENDORSEMENT,
+        others: Sequence[BlockSource] = (),
     ) -> None:
         self._ledger = ledger
         self._gateway = gateway
         self._chaincode = chaincode
         self._policy = policy
-        self._reader = BlockReader(gateway.connection, gateway.signer, gateway.channel)
+        own = BlockReader(gateway.connection, gateway.signer, gateway.channel)
+        self._sources: tuple[BlockSource, ...] = (own, *others)
         self._chain: ChannelChain | None = None
 
     async def height(self) -> int:
@@ -65,31 +61,19 @@ class PeerChannel:
 
     async def blocks(self, known: KnownChain | None, last: int) -> AsyncIterator[ChannelBlock]:
         chain = self._chain_of(known)
-        async for encoded in self._reader.blocks(0 if known is None else known.number + 1, last):
-            if chain is None:
-                chain = ChannelChain.begin(self._ledger, encoded)
-            else:
-                chain = chain.accept(encoded)
-            self._chain = chain
-            head = chain.head
-            configures = encoded if chain.configured_at == head.number else None
-            told = tuple(self._told(chain.configuration, head.entries))
-            yield ChannelBlock(head.number, head.hash, told, configures)
+        if chain is None:
+            async for first in self._sources[0].blocks(0, 0):
+                chain = ChannelChain.begin(self._ledger, first)
+                yield self._read(chain, first)
+        if chain is not None:
+            async for following, encoded in agreed_blocks(self._sources, chain, last):
+                yield self._read(following, encoded)
 
     async def ask(self, function: str, arguments: Sequence[bytes]) -> bytes:
         return await self._gateway.evaluate(self._chaincode, function.encode(), *arguments)
 
     async def submit(self, function: str, arguments: Sequence[bytes]) -> Committed:
-        for turn in range(_TRIES):
-            try:
-                endorsed = await self._gateway.endorse(
-                    self._chaincode, function.encode(), *arguments
-                )
-                break
-            except FabricEndorsersDisagree:  # one of them may lag behind the others
-                if turn == _TRIES - 1:
-                    raise
-                await asyncio.sleep(_PAUSE * 2**turn)
+        endorsed = await self._gateway.endorse(self._chaincode, function.encode(), *arguments)
         await self._gateway.submit(endorsed)
         try:
             done = await self._gateway.committed(endorsed)
@@ -109,27 +93,26 @@ class PeerChannel:
         head = CheckedBlock(known.number, known.hash, b"", ())
         return ChannelChain(head, configuration, known.configured_at)
 
+    def _read(self, chain: ChannelChain, encoded: bytes) -> ChannelBlock:
+        head = chain.head
+        configures = encoded if chain.configured_at == head.number else None
+        told = tuple(self._told(chain.configuration, head.entries))
+        self._chain = chain
+        return ChannelBlock(head.number, head.hash, told, configures)
+
     def _told(
         self, configuration: ChannelConfiguration, entries: Sequence[BlockEntry]
     ) -> Iterator[ValidTransaction]:
-        """Give the chaincode's valid transactions; raises where too few organisations endorsed."""
+        """Give the valid transactions that wrote of the chaincode's, whichever was called.
+
+        Raises where one is not its creator's, or too few organisations endorsed it.
+        """
         for entry in entries:
             if not entry.valid or not entry.signed.is_endorsed:
                 continue
-            outcome = read_outcome(entry.signed)
-            if outcome.chaincode != self._chaincode or outcome.status != _DONE:
-                continue
-            self._check_endorsed(configuration, outcome, entry.signed.transaction)
-            own = [each for each in outcome.writes if each.namespace == self._chaincode]
-            event = outcome.event
-            yield ValidTransaction(
-                entry.signed.transaction,
-                tuple(Write(each.key, each.value) for each in own),
-                event.payload if event is not None and event.name == EVENT else None,
-            )
-
-    def _check_endorsed(
-        self, configuration: ChannelConfiguration, outcome: EndorsedOutcome, transaction: str
-    ) -> None:
-        endorsers = [configuration.member(each, None) for each in outcome.check_endorsements()]
-        configuration.require(self._policy, endorsers, f"Transaction {transaction}")
+            written = read_outcome(entry.signed).writes
+            own = [each for each in written if each.namespace == self._chaincode]
+            if own:
+                checked = check_transaction(entry.signed, configuration, self._policy)
+                writes = tuple(Write(each.key, each.value) for each in own)
+                yield ValidTransaction(checked.id, writes)

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from caimi.ibc.path import Path, PathKind
+from caimi.ledgers.client_proofs import reads_head
 
-TAG: Final = b"caimi/endorsed-reads/v1"
 MAX_PATHS: Final = 100
 MAX_PATH_BYTES: Final = 128
 RECEIVED: Final = (1).to_bytes(32)
 """What is said to be where a receipt is: none is kept apart from its acknowledgement."""
 _BEHIND_CLIENT: Final = 9
 _VALUE_BYTES: Final = 32
-_MAX_TEXT: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class StateReads:
 
     def encode(self) -> bytes:
         """Write it down; raises `ValueError` where a name is too long."""
-        head = TAG + _named(self.ledger) + _named(self.channel) + self.clock.to_bytes(8)
+        head = reads_head(self.ledger, self.channel) + self.clock.to_bytes(8)
         body = [head, len(self.paths).to_bytes(2)]
         for path, value in zip(self.paths, self.values, strict=True):
             body += [len(path.raw).to_bytes(2), path.raw]
@@ -76,7 +75,7 @@ def check_reads(answer: bytes, ledger: str, channel: str, paths: Sequence[Path])
     Raises:
         ValueError: it is something else.
     """
-    head = TAG + _named(ledger) + _named(channel)
+    head = reads_head(ledger, channel)
     if not answer.startswith(head):
         raise ValueError("it is of another ledger or channel, or no such answer")
     at = len(head) + 10
@@ -91,10 +90,3 @@ def check_reads(answer: bytes, ledger: str, channel: str, paths: Sequence[Path])
     if said.encode() != answer:
         raise ValueError("it is not of what was asked")
     return said
-
-
-def _named(text: str) -> bytes:
-    encoded = text.encode()
-    if len(encoded) > _MAX_TEXT:
-        raise ValueError(f"a name of {len(encoded)} bytes is too long")
-    return bytes([len(encoded)]) + encoded

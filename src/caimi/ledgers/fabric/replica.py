@@ -8,8 +8,8 @@ from typing import Final
 
 from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerUnavailable
 from caimi.ledgers.fabric.channel import ChannelBlock, KnownChain, ValidTransaction
-from caimi.ledgers.fabric.keys import CLOCK, state_key, value_of
-from caimi.ledgers.fabric.telling import decode_told
+from caimi.ledgers.fabric.keys import CLOCK, act_of, state_key, value_of
+from caimi.ledgers.fabric.telling import ToldAct
 from caimi.ledgers.machine.tables import LedgerTables, StateAt
 from caimi.ledgers.port import Block, LedgerId
 
@@ -92,17 +92,17 @@ class Replica:
         self._db.close()
 
     def _carry_over(self, transaction: ValidTransaction, height: int, state: StateAt) -> None:
+        acts: dict[str, ToldAct] = {}
         for write in transaction.writes:
-            key = state_key(write.name)
-            if key is None:
-                continue
-            if write.value is None:
+            key, tx = state_key(write.name), act_of(write.name)
+            if key is not None and write.value is None:
                 state.delete(key)
-            else:
-                state.put(key, value_of(write.value))
-        if transaction.event is not None:
-            for act in decode_told(transaction.event):
-                self.tables.add_act(act.tx, height, act.author, act.outcome)
+            elif key is not None:
+                state.put(key, value_of(write.value or b""))
+            elif tx is not None:
+                acts[tx] = ToldAct.decode(value_of(write.value or b""))
+        for tx, act in sorted(acts.items(), key=lambda item: item[1].place):
+            self.tables.add_act(tx, height, act.author, act.outcome)
 
     def _invalid(self, block: ChannelBlock, what: str) -> LedgerAnswerInvalid:
         return LedgerAnswerInvalid(f"Block {block.number} of {self._ledger} {what}.")

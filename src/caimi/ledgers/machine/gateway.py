@@ -12,7 +12,7 @@ from caimi.contracts.sending import PacketSent
 from caimi.errors.ledgers import CallRefused, LedgerRefused
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
-from caimi.ledgers.client_proofs import StateProof
+from caimi.ledgers.client_proofs import EndorsedReads, StateProof
 from caimi.ledgers.machine.calls import MachineCall, nothing, same
 from caimi.ledgers.machine.clients import committee_of
 from caimi.ledgers.machine.facts import sent_packet, written_acknowledgement
@@ -89,6 +89,9 @@ class MachineGateway:
 
     async def state_proof(self, paths: Sequence[Path], height: int) -> StateProof:
         raise LedgerRefused(f"{self._chain.id} proves nothing of its state.")
+
+    async def endorsed_reads(self, paths: Sequence[Path]) -> EndorsedReads:
+        return await self._chain.endorsed_reads(paths)
 
     def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> MachineCall[None]:
         return self._call("Delivering", "receive", client_id, tuple(packets), proof)

@@ -8,7 +8,7 @@ is the same on every one. Whoever carries acts out, wherever that is, uses `admi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -19,7 +19,9 @@ from caimi.contracts.identifiers import Account as Native
 from caimi.contracts.identifiers import InteroperableLedger
 from caimi.contracts.site import Site
 from caimi.contracts.state import Overlay, State
-from caimi.errors.ledgers import CallInvalid
+from caimi.errors.ledgers import CallInvalid, LedgerRefused
+from caimi.ibc.path import Path
+from caimi.ledgers.client_proofs import EndorsedReads
 from caimi.ledgers.machine.acts import ACTS, Act
 from caimi.ledgers.machine.calls import MachineCall, SignedAct
 from caimi.ledgers.machine.escrow import RelayEscrow
@@ -142,6 +144,14 @@ class Machine(ABC):
         Raises:
             LedgerUnavailable: nobody says.
         """
+
+    async def endorsed_reads(self, paths: Sequence[Path]) -> EndorsedReads:
+        """Have several organisations sign what is at paths.
+
+        Raises:
+            LedgerRefused: nobody signs what it reads here.
+        """
+        raise LedgerRefused(f"Of {self.id} nobody signs what was read.")
 
     async def ready(self) -> None:
         """Make ready for an act that is about to be signed; raises as `refresh`."""

@@ -35,6 +35,7 @@ from caimi.ledgers.port.clients import (
     CHOSEN_KINDS,
     COMMITTEE,
     COMPOSITE,
+    ENDORSED_READS,
     MAX_CLIENTS,
     MAX_DEPTH,
     OPTIMISTIC,
@@ -43,6 +44,7 @@ from caimi.ledgers.port.clients import (
     ClientTerms,
     LightClient,
     LightClients,
+    ReadEndorsers,
     kind_name,
 )
 from caimi.ledgers.port.clocks import StandingClock
@@ -77,7 +79,7 @@ from caimi.ledgers.port.facts import (
     SentModel,
     UnlockedModel,
 )
-from caimi.ledgers.port.family import Family, Locating
+from caimi.ledgers.port.family import Certified, Family, Locating
 from caimi.ledgers.port.feed import BlockFacts, ToldFact
 from caimi.ledgers.port.fees import RelayFee, RelayFees
 from caimi.ledgers.port.gateway import (
@@ -123,6 +125,7 @@ __all__ = [
     "CHOSEN_KINDS",
     "COMMITTEE",
     "COMPOSITE",
+    "ENDORSED_READS",
     "EVERY_KIND",
     "FINAL",
     "MAX_CLIENTS",
@@ -153,6 +156,7 @@ __all__ = [
     "ChangedPrices",
     "Claim",
     "ClientTerms",
+    "Certified",
     "Coins",
     "Upgrading",
     "IssuedCoins",
@@ -203,6 +207,7 @@ __all__ = [
     "PublishedVersion",
     "Purchase",
     "PurchaseState",
+    "ReadEndorsers",
     "ReceiptLog",
     "ReceivedModel",
     "RefundedPurchase",

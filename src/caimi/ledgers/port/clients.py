@@ -15,9 +15,10 @@ from caimi.ledgers.port.gateway import Committee
 
 COMMITTEE: Final = "caimi-committee"
 COMPOSITE: Final = "caimi-composite"
+ENDORSED_READS: Final = "caimi-endorsed-reads"
 OPTIMISTIC: Final = "caimi-optimistic"
 STORAGE_PROOF: Final = "caimi-storage-proof"
-CHOSEN_KINDS: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC)
+CHOSEN_KINDS: Final = (COMMITTEE, STORAGE_PROOF, OPTIMISTIC, ENDORSED_READS)
 """What a new route's client may be made of; a composite is made where there are several."""
 
 MAX_DEPTH: Final = 4
@@ -67,6 +68,21 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadEndorsers:
+    """Whose signed reads of a ledger count, and where it is read: a chaincode on a channel.
+
+    `keys` are public keys (x, y) on P-256, of peers of as many `organisations` as there are unlike
+    bytes in that, which has one for each key. Peers of `threshold` organisations must have signed.
+    """
+
+    channel: str
+    chaincode: str
+    threshold: int
+    keys: tuple[tuple[bytes, bytes], ...]
+    organisations: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ClientTerms:
     """What a new route's client is to be made of.
 
@@ -74,6 +90,7 @@ class ClientTerms:
     optimistic claims are vouched for by the route's committee. Claims lie open for
     `challenge_seconds` under a `bond` in the ledger's smallest coins, and challenged ones for
     `confirmation_seconds`; `proposers` (native accounts) may make them beside administrators.
+    Endorsed reads are those of `endorsers`; no committee vouches for them.
     """
 
     kinds: tuple[str, ...] = (COMMITTEE,)
@@ -82,6 +99,7 @@ class ClientTerms:
     challenge_seconds: int = 3600
     confirmation_seconds: int = 3600
     proposers: tuple[bytes, ...] = ()
+    endorsers: ReadEndorsers | None = None
 
     @property
     def needed(self) -> int:

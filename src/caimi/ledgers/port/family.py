@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -69,4 +70,13 @@ class Locating(Protocol):
         Raises:
             LedgerUnavailable, LedgerAnswerInvalid: nobody answers, or no ledger of this family.
         """
+        ...
+
+
+@runtime_checkable
+class Certified(Protocol):
+    """A family whose ledgers are asked with certificates, which end."""
+
+    def certificates(self, section: LedgerSection) -> list[Path]:
+        """Name the files of all that a section shows and believes."""
         ...

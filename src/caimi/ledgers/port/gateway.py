@@ -8,7 +8,7 @@ from typing import Protocol
 
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
-from caimi.ledgers.client_proofs import StateProof
+from caimi.ledgers.client_proofs import EndorsedReads, StateProof
 from caimi.ledgers.port.blocks import LedgerId
 from caimi.ledgers.port.calls import Call
 from caimi.ledgers.port.heights import NEWEST, At
@@ -159,6 +159,15 @@ class Gateway(Protocol):
 
         Raises:
             LedgerRefused: the ledger gives no such proofs, or none of that height any more.
+        """
+        ...
+
+    async def endorsed_reads(self, paths: Sequence[Path]) -> EndorsedReads:
+        """Have organisations that run the ledger each sign what is at `paths` now.
+
+        Raises:
+            LedgerRefused: nobody does on such a ledger, or one of them refuses.
+            LedgerUnavailable: one does not answer.
         """
         ...
 

@@ -8,18 +8,20 @@ from caimi.errors.messaging import UnprovableClient
 from caimi.ledgers.port.clients import (
     COMMITTEE,
     COMPOSITE,
+    ENDORSED_READS,
     OPTIMISTIC,
     STORAGE_PROOF,
     LightClient,
 )
 from caimi.messaging.provers.committee import CommitteeProver
 from caimi.messaging.provers.composite import CompositeMember, CompositeProver
+from caimi.messaging.provers.endorsed_reads import EndorsedReadsProver
 from caimi.messaging.provers.optimistic import OptimisticProver
 from caimi.messaging.provers.prover import Prover
 from caimi.messaging.provers.storage_proof import StorageProofProver
 
 # What checking a proof costs: signatures once a batch, or tries for each packet.
-_COSTS: Final = {COMMITTEE: 0, OPTIMISTIC: 1, COMPOSITE: 2, STORAGE_PROOF: 3}
+_COSTS: Final = {COMMITTEE: 0, OPTIMISTIC: 1, COMPOSITE: 2, ENDORSED_READS: 3, STORAGE_PROOF: 4}
 
 
 def prover_for(client: LightClient) -> Prover:
@@ -32,6 +34,8 @@ def prover_for(client: LightClient) -> Prover:
         return CommitteeProver(client.account)
     if client.kind == OPTIMISTIC:
         return OptimisticProver(client.account)
+    if client.kind == ENDORSED_READS:
+        return EndorsedReadsProver()
     if client.kind == STORAGE_PROOF:
         return StorageProofProver(prover_for(client.inner[0]))
     if client.kind == COMPOSITE:

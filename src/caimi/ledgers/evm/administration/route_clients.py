@@ -10,6 +10,7 @@ from caimi.chains import InteroperableAddress
 from caimi.errors.deploying import RouteUnfit
 from caimi.errors.ids import InvalidInteroperableAddress
 from caimi.hashing import keccak256
+from caimi.ledgers.client_proofs import reads_head
 from caimi.ledgers.evm.abi.codec import Value
 from caimi.ledgers.evm.abi.interface import Method, encode
 from caimi.ledgers.evm.administration.deploying import GUARDIAN_ROLE
@@ -23,10 +24,12 @@ from caimi.ledgers.port import (
     CHOSEN_KINDS,
     COMMITTEE,
     COMPOSITE,
+    ENDORSED_READS,
     OPTIMISTIC,
     STORAGE_PROOF,
     Account,
     LightClient,
+    ReadEndorsers,
     RouteEnd,
     clients,
 )
@@ -35,16 +38,18 @@ CONTRACTS: Final[Mapping[str, str]] = {
     COMMITTEE: "CommitteeClient",
     STORAGE_PROOF: "StorageProofClient",
     OPTIMISTIC: "OptimisticClient",
+    ENDORSED_READS: "EndorsedReadsClient",
     COMPOSITE: "CompositeClient",
 }
 STEPS: Final[Mapping[str, str]] = {
     COMMITTEE: "client",
     STORAGE_PROOF: "storage-proof",
     OPTIMISTIC: "optimistic",
+    ENDORSED_READS: "endorsed-reads",
     COMPOSITE: "composite",
 }
 """The last part of the outbox key of each kind's creation."""
-FREEZABLE: Final = (COMMITTEE, OPTIMISTIC)
+FREEZABLE: Final = (COMMITTEE, OPTIMISTIC, ENDORSED_READS)
 """Kinds that guardians may freeze."""
 PROPOSER_ROLE: Final = 4
 WINDOWS: Final = range(600, 43_200 + 1)
@@ -52,6 +57,7 @@ WINDOWS: Final = range(600, 43_200 + 1)
 _GETTERS: Final[Mapping[str, tuple[str, ...]]] = {
     STORAGE_PROOF: ("inner", "gateway"),
     OPTIMISTIC: ("stronger", "bond", "challengeWindow", "confirmationWindow", "authority"),
+    ENDORSED_READS: ("source", "endorsers", "authority"),
 }
 """The functions that say what a client was constructed with, in the constructor's order."""
 _STATEMENTS: Final = keccak256(
@@ -93,12 +99,19 @@ class RouteClients:
                 )
         if STORAGE_PROOF in kinds:
             self._gateway()
+        if ENDORSED_READS in kinds and terms.endorsers is None:
+            raise RouteUnfit(
+                f"Nobody is named whose reads of {self.end.of.id} count.",
+                next_step="Name a peer's certificate of each organisation with --endorser.",
+            )
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What is made, in order: the committee's client is below all others."""
-        further = tuple(kind for kind in self.end.terms.kinds if kind != COMMITTEE)
-        return (COMMITTEE, *further, *((COMPOSITE,) if self._composed else ()))
+        """What is made, in order: the committee's client is below all others but endorsed reads."""
+        chosen = self.end.terms.kinds
+        below = () if chosen == (ENDORSED_READS,) else (COMMITTEE,)
+        further = tuple(kind for kind in chosen if kind != COMMITTEE)
+        return (*below, *further, *((COMPOSITE,) if self._composed else ()))
 
     @property
     def top(self) -> str:
@@ -121,6 +134,10 @@ class RouteClients:
                 return made[COMMITTEE], terms.bond, *windows, authority
             case clients.COMPOSITE:
                 return terms.needed, [made[each] for each in terms.kinds]
+            case clients.ENDORSED_READS:
+                who = self._endorsers
+                names = (self.end.of.id, who.channel, who.chaincode)
+                return (*names, who.threshold, list(who.keys), who.organisations, authority)
             case _:
                 return (
                     self.end.of.gateway.address,
@@ -157,8 +174,11 @@ class RouteClients:
     def _deployments(self) -> Iterator[Step]:
         for kind in self.kinds:
             contract = CONTRACTS[kind]
-            members = len(self.end.committee.members) if kind == COMMITTEE else 0
-            work = WORK[contract] + members * WORK["member"]
+            work = WORK[contract]
+            if kind == COMMITTEE:
+                work += len(self.end.committee.members) * WORK["member"]
+            if kind == ENDORSED_READS:
+                work += len(self._endorsers.keys) * WORK["endorser"]
             yield STEPS[kind], f"Deploying {contract} of {self.end.of.id}", work
 
     async def audit(self, client: LightClient) -> list[str]:
@@ -176,9 +196,11 @@ class RouteClients:
                 wrong.append(f"the {kind} client was constructed with other values")
         if wrong:
             return wrong
-        committee = await self.here.clients.committee(Account(self.here.id, found[COMMITTEE]))
-        if committee.hash != self.end.committee.hash:
-            wrong.append("its committee is another")
+        if COMMITTEE in found:
+            below = Account(self.here.id, found[COMMITTEE])
+            committee = await self.here.clients.committee(below)
+            if committee.hash != self.end.committee.hash:
+                wrong.append("its committee is another")
         if any(await self.here.clients.frozen([client.account])):
             wrong.append("its client is frozen")
         return [*wrong, *await self._wrong_values(found), *await self._wrong_roles(found)]
@@ -195,8 +217,8 @@ class RouteClients:
         )
         return [
             f"the {name} of the {kind} client is another"
-            for (kind, name, value), (said,) in zip(wanted, answers, strict=True)
-            if said != value
+            for (kind, name, value), said in zip(wanted, answers, strict=True)
+            if said != (value if isinstance(value, tuple) else (value,))
         ]
 
     def _named(self, kind: str, made: Mapping[str, bytes]) -> dict[str, Value]:
@@ -208,6 +230,11 @@ class RouteClients:
                 return {"origin": origin, "authority": values[-1]}
             case clients.COMPOSITE:
                 return {"threshold": values[0]}
+            case clients.ENDORSED_READS:
+                who = self._endorsers
+                told = (who.threshold, who.keys, who.organisations)
+                grouped = (values[:3], told, values[-1])
+                return dict(zip(_GETTERS[kind], grouped, strict=True))
             case _:
                 return dict(zip(_GETTERS[kind], values, strict=True))
 
@@ -248,21 +275,36 @@ class RouteClients:
         if tuple(part.kind for part in parts) != wanted:
             return None
         below = {
-            (part if part.kind == COMMITTEE else part.inner[0]).account.native for part in parts
+            (part if part.kind == COMMITTEE else part.inner[0]).account.native
+            for part in parts
+            if part.kind != ENDORSED_READS
         }
-        if len(below) != 1:
+        if len(below) != (COMMITTEE in self.kinds):
             return None
-        found = {part.kind: part.account.native for part in parts} | {COMMITTEE: below.pop()}
+        found = {part.kind: part.account.native for part in parts}
+        for each in below:
+            found[COMMITTEE] = each
         return found | ({COMPOSITE: client.account.native} if self._composed else {})
 
     def _expected(self, kind: str, made: Mapping[str, bytes]) -> set[bytes]:
         """Give the words that a client's immutables may be."""
         if kind == COMMITTEE:
             return {keccak256(self.end.of.gateway.address), _STATEMENTS}
+        if kind == ENDORSED_READS:
+            who = self._endorsers
+            head = reads_head(self.end.of.id, who.channel)
+            sizes = {size.to_bytes(32) for size in (who.threshold, len(head))}
+            return {keccak256(head), keccak256(who.chaincode.encode()), *sizes}
         values = self.constructed(kind, made)
         addresses = {value.rjust(32, b"\0") for value in values if isinstance(value, bytes)}
         numbers = {value.to_bytes(32, "big") for value in values if isinstance(value, int)}
         return addresses | numbers
+
+    @property
+    def _endorsers(self) -> ReadEndorsers:
+        who = self.end.terms.endorsers
+        assert who is not None, "they were named"
+        return who
 
     def _gateway(self) -> bytes:
         """Give the address of the other gateway, which must be an EVM ledger's."""

@@ -15,6 +15,7 @@ CONTRACTS = (
     "CommitteeClient",
     "CompositeClient",
     "EmergencyExit",
+    "EndorsedReadsClient",
     "Gateway",
     "LicenceMarket",
     "ModelBridge",

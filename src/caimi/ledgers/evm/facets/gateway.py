@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from caimi.chains import InteroperableAddress
-from caimi.errors.ledgers import EventInvalid, LedgerAnswerInvalid, TransactionReverted
+from caimi.errors.ledgers import (
+    EventInvalid,
+    LedgerAnswerInvalid,
+    LedgerRefused,
+    TransactionReverted,
+)
 from caimi.hashing import keccak256
 from caimi.ibc.packet import Packet
 from caimi.ibc.path import Path
 from caimi.ibc.protobuf import decode_acknowledgements, decode_packet
-from caimi.ledgers.client_proofs import StateProof, commitment_slot
+from caimi.ledgers.client_proofs import EndorsedReads, StateProof, commitment_slot
 from caimi.ledgers.evm.abi.calls import EvmCall
 from caimi.ledgers.evm.abi.codec import Value
 from caimi.ledgers.evm.abi.interface import Interface
@@ -216,6 +221,10 @@ class EvmGateway:
         return await read_state_proof(
             self._contract.chain.rpc, self._contract.address, slots, height
         )
+
+    async def endorsed_reads(self, paths: Sequence[Path]) -> EndorsedReads:
+        """Refuse: blocks and their state speak for such a ledger."""
+        raise LedgerRefused(f"Of {self._contract.chain.ledger} nobody signs what was read.")
 
     def receive(self, client_id: str, packets: Sequence[Packet], proof: bytes) -> EvmCall[None]:
         """Deliver packets that `proof` proves."""

@@ -30,7 +30,7 @@ from caimi.ledgers.fabric.chaincode.stub import ChaincodeStub
 from caimi.ledgers.fabric.keys import CLOCK, TERMS, act_name, kept
 from caimi.ledgers.fabric.reads import MAX_PATHS, RECEIVED, StateReads, read_path
 from caimi.ledgers.fabric.setup import LedgerSetup
-from caimi.ledgers.fabric.telling import EVENT, ToldAct, encode_told
+from caimi.ledgers.fabric.telling import ToldAct
 from caimi.ledgers.fabric.terms import NOT_AGREED, FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, decode_act
 from caimi.ledgers.machine.rules import ActRules
@@ -118,7 +118,7 @@ class Chaincode:
         rules = self._rules(stub)
         time = _time(stub)
         frame = Overlay(ContractState(stub))
-        told: dict[str, ToldAct] = {}
+        told: dict[str, bytes] = {}
         statuses: list[tuple[str, str]] = []
         for raw in raws:
             try:
@@ -130,17 +130,14 @@ class Chaincode:
                 statuses.append((ActStatus.KNOWN, ""))
                 continue
             outcome = rules.perform(signed, frame, height, time)
-            stub.put(act_name(signed.tx), kept(b""))
-            told[signed.tx] = ToldAct(signed.tx, signed.envelope.author, outcome)
+            told[signed.tx] = ToldAct(len(told), signed.envelope.author, outcome).encode()
             statuses.append((ActStatus.DONE, ""))
-        if told:
-            frame.commit()
-            payload = encode_told(tuple(told.values()))
-            if len(payload) > MAX_TOLD_BYTES:
-                raise ChaincodeRefusal(
-                    f"It would tell {len(payload)} bytes: at most {MAX_TOLD_BYTES}."
-                )
-            stub.raise_event(EVENT, payload)
+        size = sum(map(len, told.values()))
+        if size > MAX_TOLD_BYTES:
+            raise ChaincodeRefusal(f"It would tell {size} bytes: at most {MAX_TOLD_BYTES}.")
+        for tx, each in told.items():
+            stub.put(act_name(tx), kept(each))
+        frame.commit()
         return encode_value(tuple(statuses))
 
     def _read(self, stub: ChaincodeStub, raws: Sequence[bytes]) -> bytes:

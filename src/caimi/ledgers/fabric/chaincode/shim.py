@@ -51,6 +51,7 @@ _ENDING: Final = "The chaincode is ending: ask again in a moment."
 DRAIN_SECONDS: Final = 10.0
 """How long a process that was told to end finishes what is under way."""
 _GONE: Final = "The peer has gone."
+_LARGE: Final = "The arguments are larger than the chaincode takes."
 _MAX_REFUSAL: Final = 2_000
 _Answer: TypeAlias = bytes | ChaincodeRefusal
 
@@ -66,11 +67,17 @@ class ChaincodeTls:
 
 @dataclass(frozen=True, slots=True)
 class ShimLimits:
-    """How much a process takes on at a time; a message's size in bytes."""
+    """How much a process takes on at a time; sizes in bytes.
+
+    A message that is larger than `message_bytes` ends the stream, and with it what others have
+    under way, so that is as much as a peer sends (100 MB). A call that is larger than `call_bytes`,
+    its arguments and its proposal together, is refused alone.
+    """
 
     threads: int = 16
     under_way: int = 1_000
-    message_bytes: int = 32 << 20
+    message_bytes: int = 128 << 20
+    call_bytes: int = 16 << 20
     transaction: TransactionLimits = field(default_factory=TransactionLimits)
 
 
@@ -200,6 +207,9 @@ class PeerStream:
         if message.type == ChaincodeMessage.TRANSACTION:
             if key in self._under_way:
                 raise ChaincodeStreamInvalid(f"A peer sent transaction {message.txid!r} twice.")
+            if len(message.payload) + message.proposal.ByteSize() > self._limits.call_bytes:
+                self._complete(message, Response(status=_REFUSED, message=_LARGE), None)
+                return
             if self._ending or len(self._under_way) >= self._limits.under_way:
                 why = _ENDING if self._ending else _BUSY
                 self._complete(message, Response(status=_REFUSED, message=why), None)

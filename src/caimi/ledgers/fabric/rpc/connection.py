@@ -81,7 +81,7 @@ class CallPatience:
 
     answer: float = 30.0
     reach: float = 10.0
-    agree: float = 2.0
+    agree: float = 5.0
 
 
 class PeerConnection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing
-from datetime import UTC, datetime
 from typing import Protocol
 
 from caimi.ledgers.fabric.verification.chain import ChannelChain, check_agreement
@@ -20,11 +19,10 @@ class BlockSource(Protocol):
 
 async def agreed_blocks(
     sources: Sequence[BlockSource], chain: ChannelChain, stop: int | None = None
-) -> AsyncIterator[ChannelChain]:
-    """Give how far the channel is checked after each block, as soon as all sources show it.
+) -> AsyncIterator[tuple[ChannelChain, bytes]]:
+    """Give each block with how far the channel is checked after it, once all sources show it.
 
-    One that lags is waited for. Certificates of orderers must be valid now: who begins with blocks
-    that are older than a certificate accepts those by `ChannelChain.accept` without a time.
+    One that lags is waited for. Blocks have no time, so certificates of orderers may be over.
 
     Raises:
         FabricPeersDisagree: they judge a transaction differently.
@@ -40,9 +38,8 @@ async def agreed_blocks(
         ]
         while stop is None or chain.head.number < stop:
             blocks = await asyncio.gather(*(anext(stream) for stream in streams))
-            now = datetime.now(UTC)
-            first, *others = (chain.accept(block, now) for block in blocks)
+            first, *others = map(chain.accept, blocks)
             for other in others:
                 check_agreement(first.head, other.head)
             chain = first
-            yield chain
+            yield chain, blocks[0]

@@ -28,14 +28,14 @@ class CheckedTransaction:
 def check_transaction(
     signed: SignedPayload,
     configuration: ChannelConfiguration,
-    policy: SignatureTree | None = None,
+    policy: SignatureTree | str = ENDORSEMENT,
     at: datetime | None = None,
 ) -> CheckedTransaction:
     """Check a transaction against its channel's configuration.
 
-    `policy` is the chaincode's own, where its definition has one; else the channel's counts. `at`
-    is when certificates must be valid, where that is known. Whether it took effect no signature
-    says: another may have changed first what it read.
+    `policy` is the chaincode's own, where its definition has one, or names one of the channel's.
+    `at` is when certificates must be valid, where that is known. Whether it took effect no
+    signature says: another may have changed first what it read.
 
     Raises:
         FabricAnswerInvalid: it is another channel's, or its parts do not belong together.
@@ -52,8 +52,8 @@ def check_transaction(
     outcome = read_outcome(signed)
     peers = tuple(configuration.member(each, at) for each in outcome.check_endorsements())
     what = f"Transaction {signed.transaction}"
-    if policy is None:
-        configuration.require(ENDORSEMENT, peers, what)
+    if isinstance(policy, str):
+        configuration.require(policy, peers, what)
     else:
         configuration.require_signers(policy, peers, what)
     return CheckedTransaction(signed.transaction, creator, outcome, peers)
