@@ -10,7 +10,7 @@ import pytest
 
 import word_family
 from caimi.client.keyring import Keyring
-from caimi.composition.sandboxes import lasting_kind
+from caimi.composition.sandboxes import kinds_in, lasting_kind
 from caimi.config import Config, LedgerSection
 from caimi.devnet import processes
 from caimi.devnet.ledgers import fund_people, written_account
@@ -24,6 +24,10 @@ from caimi.ledgers.port import LedgerId, LedgerPlace
 
 
 def quiet(text: str) -> None: ...
+
+
+def test_kinds_are_joined_by_commas_or_plus_and_the_last_is_that_of_the_rest() -> None:
+    assert kinds_in("anvil+fabric") == kinds_in("anvil, fabric") == ["anvil", "fabric", "fabric"]
 
 
 @pytest.mark.parametrize(

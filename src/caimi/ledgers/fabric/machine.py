@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from caimi.contracts.execution import Effect
 from caimi.errors.fabric import FabricChaincodeRefused, FabricTermsDiffer, FabricTermsInvalid
@@ -24,7 +24,6 @@ from caimi.ledgers.fabric.batching import ActBatches
 from caimi.ledgers.fabric.chaincode.contract import TICK_SECONDS
 from caimi.ledgers.fabric.channel import Channel, TransactionConflict
 from caimi.ledgers.fabric.replica import Replica
-from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader
 from caimi.ledgers.fabric.setup import LedgerSetup
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.machine.calls import SignedAct, encode_act
@@ -34,6 +33,9 @@ from caimi.ledgers.machine.machine import IncludedAct, Machine, ToldEffect
 from caimi.ledgers.machine.tables import StateAt
 from caimi.ledgers.machine.values import decode_value
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
+
+if TYPE_CHECKING:
+    from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader  # which needs gRPC
 
 E = TypeVar("E", bound=Effect)
 
