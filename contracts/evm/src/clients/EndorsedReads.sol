@@ -14,6 +14,7 @@ library EndorsedReads {
     error InvalidProposalHash(uint256 length);
     error NotSuccessful(uint64 status);
     error WrongChaincode();
+    error InvalidVersion(uint64 place);
     error NamespaceTwice();
     error NothingRead();
     error WrongSource();
@@ -68,7 +69,7 @@ library EndorsedReads {
         action.finish();
 
         require(called.part(0x12).hash() == source.chaincode, WrongChaincode());
-        called.part(0x1a); // its version
+        called.skip(0x1a); // its version
         called.finish();
         uint64 status = response.number(0x08);
         require(status == OK, NotSuccessful(status));
@@ -91,12 +92,13 @@ library EndorsedReads {
             found = true;
             while (!keys.done()) {
                 Protobuf.Message memory key = keys.part(0x0a);
-                key.part(0x0a); // its name
+                key.skip(0x0a); // its name
                 if (key.next(0x12)) {
                     Protobuf.Message memory version = key.part(0x12);
                     uint64 number = version.next(0x08) ? version.number(0x08) : 0;
-                    if (version.next(0x10)) version.number(0x10); // the transaction's place in the block
+                    uint64 place = version.next(0x10) ? version.number(0x10) : 0; // of the transaction
                     version.finish();
+                    require(place <= type(uint32).max, InvalidVersion(place));
                     if (number > height) height = number;
                 }
                 key.finish();

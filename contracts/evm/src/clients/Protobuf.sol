@@ -44,11 +44,16 @@ library Protobuf {
         return Message(message.data, start, start + length);
     }
 
+    /// @notice Reads over the next field, which has to be of this tag, and have a length.
+    function skip(Message memory message, uint8 tag) internal pure {
+        message.at = part(message, tag).end;
+    }
+
     /// @notice The next field, which has to be a number of this tag.
     function number(Message memory message, uint8 tag) internal pure returns (uint64 value) {
         uint256 at = message.at;
         require(next(message, tag), UnexpectedField(at, tag));
-        uint256 read;
+        uint256 read = 0;
         for (uint256 shift = 0;; shift += 7) {
             require(++at < message.end, Truncated(at));
             uint256 group = uint8(message.data[at]);
