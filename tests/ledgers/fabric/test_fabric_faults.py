@@ -41,6 +41,7 @@ SECONDS = 50.0
 PASSING = {
     "FabricUnavailable",
     "FabricPeersMissing",
+    "FabricRefused",
     "FabricChaincodeMissing",
     "FabricEndorsersDisagree",
     "TransactionStuck",
