@@ -146,9 +146,10 @@ class MachineMarket:
         return None if found is None else await self.purchase(found, at)
 
     async def owed(self, account: Account, asset: Asset | None = None, at: At = NEWEST) -> Money:
+        state = self._chain.at(at)
         wanted = self._coin if asset is None else asset
         native, currency = self._chain.native(account), self._currency(wanted)
-        return wanted.of(self._market.treasury.owed(self._chain.at(at), native, currency))
+        return wanted.of(self._market.treasury.owed(state, native, currency))
 
     def withdraw(self, to: Account, asset: Asset | None = None) -> MachineCall[None]:
         currency = b"" if asset is None else self._currency(asset)
