@@ -118,7 +118,7 @@ class _Gateway(_Facet):
 class UnlikeNode:
     """One node. Whatever asks it is `process`, and dies at its steps."""
 
-    coins = fees = contract_accounts = watching = None
+    coins = fees = contract_accounts = watching = standing_clock = None
     deployed_at = 0
 
     def __init__(
