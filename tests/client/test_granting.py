@@ -24,9 +24,10 @@ from caimi.errors.operations import (
     NotAtHome,
     NotLicensed,
     NotTheOwner,
+    UnknownLedger,
     UsageError,
 )
-from caimi.ledgers.port import Account, GrantedLicence, RevokedLicence
+from caimi.ledgers.port import Account, GrantedLicence, LedgerId, RevokedLicence
 from caimi.models.package import Package
 from caimi.uri import ModelUri
 from offered_example import offer_example
@@ -187,6 +188,13 @@ async def test_the_owner_alone_grants_and_revokes(world: World, uri: str, reader
         await revoke(world.consumer, uri, reader)
     assert await changes(world, uri) == ["granted"]
     assert await live(world, uri, reader)
+
+
+async def test_whose_ledger_is_not_configured_is_granted_nothing(world: World, uri: str) -> None:
+    unknown = Account(LedgerId("eip155:9"), b"\x22" * 20)
+    with pytest.raises(UnknownLedger):
+        await grant(world.publisher, uri, unknown)
+    assert await changes(world, uri) == []
 
 
 async def test_while_a_model_is_abroad_its_licences_stand(world: World, uri: str) -> None:

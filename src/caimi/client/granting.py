@@ -46,6 +46,7 @@ async def grant(
     """Give `consumer` a licence of the version `uri` names; a second run finishes a killed one.
 
     Raises:
+        UnknownLedger: the account's ledger, or the model's, is not configured.
         NotTheOwner: the key in use does not own the model.
         NotAtHome: the model's ownership is on another ledger, or on its way.
         AlreadyLicensed: the account holds a live licence of that version.
@@ -70,6 +71,7 @@ async def revoke(
 
     Raises:
         UsageError: `uri` names no version.
+        UnknownLedger: the account's ledger, or the model's, is not configured.
         NotTheOwner: the key in use does not own the model.
         NotAtHome: the model's ownership is on another ledger, or on its way.
         NotLicensed: the account holds no live licence of that version.
@@ -105,7 +107,7 @@ class _Wanted:
 
 async def _change(context: Context, wanted: _Wanted, progress: Progress) -> ChangedLicence:
     kind, resolved, consumer = wanted.kind, wanted.resolved, wanted.consumer
-    ledger = resolved.ledger
+    ledger, who = resolved.ledger, context.name(consumer)
     me = context.identity.account(ledger.id)
     stage = f"{kind} on {ledger.id}"
     intent = (str(resolved.uri), consumer.interoperable.hex(), me.native.hex())
@@ -119,14 +121,14 @@ async def _change(context: Context, wanted: _Wanted, progress: Progress) -> Chan
             else:
                 await operation.forget(kind)
         if done is None:
-            await _check(context, wanted, me)
+            await _check(context, wanted, me, who)
             done = await context.submit(operation, kind, wanted.call)
     progress(stage, 1, 1)
     licence_id = f"0x{wanted.licence_id.hex()}"
-    return ChangedLicence(str(resolved.uri), context.name(consumer), ledger.id, licence_id, done.tx)
+    return ChangedLicence(str(resolved.uri), who, ledger.id, licence_id, done.tx)
 
 
-async def _check(context: Context, wanted: _Wanted, me: Account) -> None:
+async def _check(context: Context, wanted: _Wanted, me: Account, who: str) -> None:
     """Refuse what the ledger would refuse, before anything is signed."""
     resolved, consumer = wanted.resolved, wanted.consumer
     model = resolved.uri.with_selector(None)
@@ -142,7 +144,6 @@ async def _check(context: Context, wanted: _Wanted, me: Account) -> None:
     licence = await _licence(resolved, consumer)
     if not wanted.holds(licence):
         return
-    who = context.name(consumer)
     if wanted.kind == _GRANT:
         raise AlreadyLicensed(
             f"{who} already holds a licence of {resolved.uri}.",
