@@ -66,6 +66,8 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    # A chain in memory begins like any other of its name: what is known of an earlier one fits it.
+    monkeypatch.setenv("HOME", str(tmp_path))
     committee = make_committee(0, 2, [LocalSigner.generate().account for _ in range(2)])
     with two_families(tmp_path, monkeypatch, ("alice", "bob", "carol"), committee) as world:
         yield Office(world)
