@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from caimi.cli.app import app
 
 runner = CliRunner()
-FOREVER = {("service", role) for role in ("node", "relayer", "watcher", "worker", "treasury")}
+SERVICES = ("node", "relayer", "watcher", "worker", "treasury", "chaincode")
+FOREVER = {("service", role) for role in SERVICES}
 """What answers with log lines, which are JSON by `[logging]` in caimi.toml."""
 
 

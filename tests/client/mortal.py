@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from caimi.client.context import Context
 from caimi.journal import Journal
 from caimi.persistence.journal_store import SqlJournalStore
 from caimi.persistence.place import SqliteFile
+
+T = TypeVar("T")
 
 
 class Killed(BaseException):
@@ -36,3 +40,18 @@ class MortalStore:
 def mortal_journal(path: Path, deadline: int) -> Journal:
     """Open a journal that dies with its process."""
     return Journal(MortalStore(path, deadline), path)
+
+
+async def die_everywhere(
+    context: Context, folder: Path, work: Callable[[Context], Awaitable[T]]
+) -> T:
+    """Run `work` again and again, dying one access later each time, until it completes."""
+    for step in range(100):
+        journal = mortal_journal(folder / "mortal.sqlite", step)
+        try:
+            return await work(replace(context, journal=journal))
+        except Killed:
+            continue
+        finally:
+            journal.close()
+    raise AssertionError("it never completed")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from mortal import Killed, mortal_journal
+from mortal import die_everywhere
 
 from caimi.client.aliases import set_alias
-from caimi.client.context import Context
 from caimi.client.deprecation import deprecate
 from caimi.client.publish import publish
 from caimi.client.pull import pull
@@ -26,7 +24,6 @@ from caimi.storage.cid import Cid, HashFunction
 from caimi.storage.local import LocalStore
 from caimi.uri import ModelUri
 
-T = TypeVar("T")
 PRICE = 5 * 10**18
 
 
@@ -48,21 +45,6 @@ class CutOffStore(LocalStore):
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with start_world("embedded", tmp_path) as started:
         yield started
-
-
-async def die_everywhere(
-    context: Context, folder: Path, work: Callable[[Context], Awaitable[T]]
-) -> T:
-    """Run `work` again and again, dying one access later each time, until it completes."""
-    for step in range(100):
-        journal = mortal_journal(folder / "mortal.sqlite", step)
-        try:
-            return await work(replace(context, journal=journal))
-        except Killed:
-            continue
-        finally:
-            journal.close()
-    raise AssertionError("it never completed")
 
 
 def package(folder: Path, content: bytes = b"weights" * 1000) -> Package:

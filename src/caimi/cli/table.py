@@ -23,6 +23,8 @@ publish    | caimi.cli.models.publish:publish   | Seal, sign, store and publish 
 search     | caimi.cli.models.search:search     | Find models, on one ledger or on all. Anybody can publish under any name.
 show       | caimi.cli.models.show:show         | Tell everything about a model: owner, versions, prices, signature, files, lineage.
 buy        | caimi.cli.models.buy:buy           | Buy a licence, paying on any ledger; on the model's own unless --ledger names another.
+grant      | caimi.cli.models.grant:grant       | Give an account a licence of a version, without payment. The model's owner only.
+revoke     | caimi.cli.models.revoke:revoke     | Take a licence back: custodians honour it no more. The model's owner only.
 licences   | caimi.cli.models.licences:licences | List the licences that a key's accounts hold, on all ledgers, without opening the key.
 pull       | caimi.cli.models.pull:pull         | Unlock a licensed version and write its plain files, all hashes and the signature checked.
 run        | caimi.cli.models.run:run           | Run a licensed model here, or have a worker run it and sign a receipt.

@@ -28,6 +28,7 @@ from caimi.uri import ModelUri
 if TYPE_CHECKING:
     from caimi.client.batch import AnchoredPublication, Release
     from caimi.client.catalogue import FoundModel, HistoryLine, Shown
+    from caimi.client.granting import ChangedLicence
     from caimi.client.inference import WorkerAnswer
     from caimi.client.licences import HeldLicence
     from caimi.client.packets import FollowedPacket
@@ -267,6 +268,38 @@ class AsyncNetwork:
             progress=progress,
         )
 
+    async def grant(
+        self,
+        uri: str,
+        *,
+        consumer: str,
+        ledger: str | None = None,
+        progress: Progress = no_progress,
+    ) -> ChangedLicence:
+        """Give a licence without payment; see `caimi.client.granting.grant`.
+
+        `consumer` is the name of a key in the keyring or an account, of the model's own ledger
+        unless `ledger` or its CAIP-10 id names another.
+        """
+        from caimi.client import granting
+
+        whose = self._consumer(uri, consumer, ledger)
+        return await granting.grant(self.context, uri, whose, progress=progress)
+
+    async def revoke(
+        self,
+        uri: str,
+        *,
+        consumer: str,
+        ledger: str | None = None,
+        progress: Progress = no_progress,
+    ) -> ChangedLicence:
+        """Take a licence back; see `caimi.client.granting.revoke`. `consumer` is as in `grant`."""
+        from caimi.client import granting
+
+        whose = self._consumer(uri, consumer, ledger)
+        return await granting.revoke(self.context, uri, whose, progress=progress)
+
     async def transfer(
         self,
         uri: str,
@@ -432,6 +465,12 @@ class AsyncNetwork:
         folder = self.config.path(self.config.state) / "models"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder / resolved.model.model_id.hex() / resolved.version.version
+
+    def _consumer(self, uri: str, text: str, ledger: str | None) -> Account:
+        """Read whose licence is meant, an account of any configured ledger."""
+        if ledger is None and ":" in text:
+            return self.account_named(text)
+        return self._account(self._home(uri) if ledger is None else self._ledger(ledger), text)
 
     def _account(self, ledger: LedgerId, text: str) -> Account:
         accounts = self.context.ledger(ledger).accounts

@@ -86,6 +86,8 @@ class Network:
     history = _blocking(AsyncNetwork.history)
     lineage = _blocking(AsyncNetwork.lineage)
     buy = _blocking(AsyncNetwork.buy)
+    grant = _blocking(AsyncNetwork.grant)
+    revoke = _blocking(AsyncNetwork.revoke)
     transfer = _blocking(AsyncNetwork.transfer)
     pull = _blocking(AsyncNetwork.pull)
     load = _blocking(AsyncNetwork.load)

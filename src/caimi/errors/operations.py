@@ -358,3 +358,27 @@ class LedgerNotFound(CaimiError):
         "Check the URL and that the node runs; or run `caimi init` alone and write the [[ledgers]] "
         "section by hand."
     )
+
+
+class NotLicensed(CaimiError):
+    """The account holds no licence that could be revoked."""
+
+    code = "CAIMI-C094"
+    why = "A licence is of one version and one account: another of the same person has its own."
+    next_step = (
+        "Run `caimi history URI` to see who was licensed, and name the account with --from, as "
+        "CAIP-10 where it is of another ledger."
+    )
+
+
+class NotAtHome(CaimiError):
+    """Licences of a model that is not on its home ledger are neither granted nor revoked."""
+
+    code = "CAIMI-C095"
+    why = (
+        "Licences are on the model's home ledger alone, and its owner there grants and revokes "
+        "them; while the ownership is elsewhere they stand as they are."
+    )
+    next_step = (
+        "Run `caimi show URI` to see where it is; have it transferred home, then run this again."
+    )
