@@ -24,7 +24,7 @@ from caimi.ledgers.fabric.verification.chain import (
     CheckedBlock,
 )
 from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT, ChannelConfiguration
-from caimi.ledgers.fabric.verification.envelopes import read_outcome, unsigned_envelope
+from caimi.ledgers.fabric.verification.envelopes import unsigned_envelope, writes_to
 from caimi.ledgers.fabric.verification.transactions import check_transaction
 from caimi.ledgers.fabric.wire import read_message
 from caimi.ledgers.port import LedgerId
@@ -105,14 +105,13 @@ class PeerChannel:
     ) -> Iterator[ValidTransaction]:
         """Give the valid transactions that wrote of the chaincode's, whichever was called.
 
-        Raises where one is not its creator's, or too few organisations endorsed it.
+        Raises where too few organisations endorsed one.
         """
         for entry in entries:
             if not entry.valid or not entry.signed.is_endorsed:
                 continue
-            written = read_outcome(entry.signed).writes
-            own = [each for each in written if each.namespace == self._chaincode]
-            if own:
+            if writes_to(entry.signed, self._chaincode):
                 checked = check_transaction(entry.signed, configuration, self._policy)
-                writes = tuple(Write(each.key, each.value) for each in own)
-                yield ValidTransaction(checked.id, writes)
+                written = checked.outcome.writes
+                own = (each for each in written if each.namespace == self._chaincode)
+                yield ValidTransaction(checked.id, tuple(Write(e.key, e.value) for e in own))

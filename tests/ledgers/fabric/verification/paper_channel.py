@@ -41,6 +41,7 @@ from caimi.ledgers.fabric.protos.common.configtx_pb2 import ConfigEnvelope
 from caimi.ledgers.fabric.protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVRWSet, KVWrite
 from caimi.ledgers.fabric.protos.ledger.rwset.rwset_pb2 import NsReadWriteSet, TxReadWriteSet
 from caimi.ledgers.fabric.protos.msp.msp_config_pb2 import FabricMSPConfig, MSPConfig
+from caimi.ledgers.fabric.protos.peer.chaincode_event_pb2 import ChaincodeEvent
 from caimi.ledgers.fabric.protos.peer.chaincode_pb2 import ChaincodeID
 from caimi.ledgers.fabric.protos.peer.proposal_pb2 import ChaincodeAction, ChaincodeHeaderExtension
 from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import (
@@ -82,6 +83,14 @@ class PaperTransaction:
     proposed_to: str | None = None
     proposal: bytes = b"proposal"
     claimed_id: str | None = None
+    added: Sequence[Endorsement] = ()
+    """What whoever sends it puts before its endorsements."""
+    written_by_others: Sequence[NsReadWriteSet] = ()
+    event: ChaincodeEvent | None = None
+    spelled: Callable[[bytes], bytes] = bytes
+    """How whoever sends it spells the endorsers' signatures."""
+    proposer: Callable[[bytes], bytes] = bytes
+    """What the proposal's signature header is, of that of the transaction."""
 
     def envelope(self) -> bytes:
         nonce = fresh_nonce()
@@ -96,13 +105,14 @@ class PaperTransaction:
         signature_header = SignatureHeader(
             creator=self.creator.encoded, nonce=nonce
         ).SerializeToString()
-        proposed = hashlib.sha256(channel_header + signature_header + self.proposal).digest()
+        proposer = self.proposer(signature_header)
+        proposed = hashlib.sha256(channel_header + proposer + self.proposal).digest()
         sets = KVRWSet(writes=[KVWrite(key=key, value=each) for key, each in self.writes.items()])
-        results = TxReadWriteSet(
-            ns_rwset=[NsReadWriteSet(namespace=self.chaincode, rwset=sets.SerializeToString())]
-        )
+        own = NsReadWriteSet(namespace=self.chaincode, rwset=sets.SerializeToString())
+        results = TxReadWriteSet(ns_rwset=[own, *self.written_by_others])
         action = ChaincodeAction(
             results=results.SerializeToString(),
+            events=self.event.SerializeToString() if self.event else b"",
             response=Response(status=200, payload=b"done"),
             chaincode_id=ChaincodeID(name=self.chaincode),
         )
@@ -112,13 +122,19 @@ class PaperTransaction:
         endorsed = ChaincodeEndorsedAction(
             proposal_response_payload=response,
             endorsements=[
-                Endorsement(endorser=each.encoded, signature=each.sign(response + each.encoded))
-                for each in self.endorsers
+                *self.added,
+                *(
+                    Endorsement(
+                        endorser=each.encoded,
+                        signature=self.spelled(each.sign(response + each.encoded)),
+                    )
+                    for each in self.endorsers
+                ),
             ],
         )
         inner = ChaincodeActionPayload(chaincode_proposal_payload=self.proposal, action=endorsed)
         transaction = Transaction(
-            actions=[TransactionAction(header=signature_header, payload=inner.SerializeToString())]
+            actions=[TransactionAction(header=proposer, payload=inner.SerializeToString())]
         )
         return sealed(self.creator, channel_header, signature_header, transaction)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -31,7 +32,10 @@ from caimi.ledgers.fabric.protos.common.configuration_pb2 import (
     BlockDataHashingStructure,
     HashingAlgorithm,
 )
+from caimi.ledgers.fabric.protos.msp.msp_config_pb2 import MSPConfig
 from caimi.ledgers.fabric.verification.chain import ChannelChain, check_agreement
+from caimi.ledgers.fabric.verification.envelopes import read_envelope
+from caimi.ledgers.fabric.verification.transactions import check_transaction
 
 
 @pytest.fixture(scope="module")
@@ -278,16 +282,63 @@ def test_a_revoked_orderer_signs_until_the_configuration_that_revokes_it(paper: 
         chain.accept(paper.block(after=second, configured_at=2))
 
 
-def test_a_revocation_list_of_another_authority_revokes_nothing_and_is_refused(
-    paper: PaperChannel,
-):
+def test_a_revocation_list_of_another_authority_revokes_nothing(paper: PaperChannel):
     eve = LocalAuthority.create("EveMSP", "ca").revoke(paper.orderer.identity.certificate)
     change = change_membership(
         "Orderer", paper.orderer.identity.msp, lambda own: own.revocation_list.append(eve)
     )
     block = paper.block([paper.configuration(change)], configured_at=1)
-    with pytest.raises(FabricConfigurationInvalid):
-        paper.begin().accept(block)
+    chain = paper.begin().accept(block)
+    assert chain.accept(paper.block(after=block, configured_at=1)).head.number == 2
+
+
+def of_another_kind(group: Any) -> None:
+    value = group.groups["Application"].groups["Org2MSP"].values["MSP"]
+    value.value = MSPConfig(type=1, config=b"no certificates").SerializeToString()
+
+
+def without_list(own: Any) -> None:
+    own.revocation_list.append(b"nothing")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [of_another_kind, change_membership("Application", "Org2MSP", without_list)],
+)
+def test_an_organisation_that_cannot_be_used_stops_nobody_and_has_no_members(
+    paper: PaperChannel, change: Callable[[Any], None]
+):
+    configured = paper.block([paper.configuration(change)], configured_at=1)
+    chain = paper.begin().accept(configured)
+    chain = chain.accept(paper.block(after=configured, configured_at=1))
+    first, second = paper.peers
+    chain.configuration.member(first.identity, None)
+    with pytest.raises(FabricIdentityUnknown, match="that can be used: "):
+        chain.configuration.member(second.identity, None)
+    assert list(chain.configuration.unusable) == ["Org2MSP"]
+    with pytest.raises(FabricPolicyNotMet):
+        check_transaction(read_envelope(paper.transaction().envelope()), chain.configuration)
+
+
+def test_an_ordering_organisation_that_cannot_be_used_signs_nothing(paper: PaperChannel):
+    change = change_membership("Orderer", paper.orderer.identity.msp, without_list)
+    configured = paper.block([paper.configuration(change)], configured_at=1)
+    chain = paper.begin().accept(configured)
+    with pytest.raises(FabricIdentityUnknown):
+        chain.accept(paper.block(after=configured, configured_at=1))
+
+
+def test_a_policy_that_cannot_be_used_stops_nobody_and_is_not_met(paper: PaperChannel):
+    def change(group: Any) -> None:
+        own = group.groups["Application"].groups["Org2MSP"]
+        own.policies["Endorsement"].policy.type = 77
+        own.policies["Readers"].policy.type = 77
+
+    configured = paper.block([paper.configuration(change)], configured_at=1)
+    chain = paper.begin().accept(configured)
+    assert chain.accept(paper.block(after=configured, configured_at=1)).head.number == 2
+    with pytest.raises(FabricPolicyNotMet):
+        check_transaction(read_envelope(paper.transaction().envelope()), chain.configuration)
 
 
 def test_a_block_names_the_configuration_before_it(paper: PaperChannel):

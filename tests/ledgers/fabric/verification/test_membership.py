@@ -126,6 +126,30 @@ def test_a_member_certifies_nobody():
         membership().check(MspIdentity.of(MSP, forged.pem), NOW)
 
 
+def _self_signed(key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType) -> bytes:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 5, NOW, NOW)
+    for each in extensions:
+        builder = builder.add_extension(each, critical=True)
+    return builder.sign(key, SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _keyless_list() -> bytes:
+    """Sign a list that does not say by what key: for it peers take nobody for a member."""
+    key = serialization.load_pem_private_key(AUTHORITY.key_pem, None)
+    own = x509.load_pem_x509_certificate(AUTHORITY.pem)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(own.subject)
+    builder = builder.last_update(NOW).next_update(NOW + timedelta(days=1))
+    return builder.sign(key, SHA256()).public_bytes(serialization.Encoding.PEM)  # type: ignore[arg-type]
+
+
+_OTHER_CURVE = _self_signed(
+    ec.generate_private_key(ec.SECP384R1()), x509.BasicConstraints(ca=True, path_length=None)
+)
+_KEYLESS_LIST = _keyless_list()
+_PEER_PEM = AUTHORITY.member("peer", MspRole.PEER).pem
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -134,9 +158,9 @@ def test_a_member_certifies_nobody():
         {"root_certs": [b"nothing"]},
         {"root_certs": [AUTHORITY.member("somebody", MspRole.CLIENT).pem]},
         {"intermediate_certs": [AUTHORITY.pem] * 100},
-        {"admins": [b"nothing"]},
+        {"root_certs": [_OTHER_CURVE]},
         {"revocation_list": [b"nothing"]},
-        {"revocation_list": [LocalAuthority.create("EveMSP", "ca").revoke()]},
+        {"revocation_list": [AUTHORITY.revoke(), _KEYLESS_LIST]},
         {"revocation_list": [AUTHORITY.revoke()] * 101},
         {"kind": 1},
     ],
@@ -146,13 +170,37 @@ def test_a_membership_that_cannot_be_used_is_refused(changed: dict[str, object])
         membership(**changed)  # type: ignore[arg-type]
 
 
-def test_a_revocation_list_whose_signature_was_changed_is_refused():
-    pem = AUTHORITY.revoke(identity().certificate)
+def test_another_authoritys_list_revokes_nobody():
+    """An organisation may leave its former authority's lists where they are."""
+    somebody = identity()
+    former = LocalAuthority.create(MSP, "ca").revoke(somebody.certificate)
+    membership(revocation_list=[former]).check(somebody, NOW)
+    assert not membership().has_signed(former)
+    assert membership().has_signed(AUTHORITY.revoke())
+    both = [former, AUTHORITY.revoke(somebody.certificate)]
+    with pytest.raises(FabricIdentityRevoked):
+        membership(revocation_list=both).check(somebody, NOW)
+
+
+def test_an_authority_of_another_curve_certifies_nobody_and_takes_nobody_along():
+    somebody = identity()
+    mixed = membership(
+        root_certs=[_OTHER_CURVE, AUTHORITY.pem],
+        intermediate_certs=[_OTHER_CURVE, b"nothing", _PEER_PEM],
+        admins=[_OTHER_CURVE, b"nothing"],
+    )
+    assert mixed.check(somebody, NOW) is MspRole.CLIENT
+    assert (len(mixed.roots), mixed.intermediates, mixed.admins) == (1, (), ())
+
+
+def test_a_revocation_list_whose_signature_was_changed_revokes_nobody():
+    somebody = identity()
+    pem = AUTHORITY.revoke(somebody.certificate)
     der = bytearray(x509.load_pem_x509_crl(pem).public_bytes(serialization.Encoding.DER))
     der[-1] ^= 1
     damaged = x509.load_der_x509_crl(bytes(der)).public_bytes(serialization.Encoding.PEM)
-    with pytest.raises(FabricConfigurationInvalid):
-        membership(revocation_list=[damaged])
+    membership(revocation_list=[damaged]).check(somebody, NOW)
+    assert not membership().has_signed(damaged)
 
 
 def _pem_of_another_kind() -> bytes:
@@ -297,12 +345,6 @@ def test_a_damaged_certificate_is_refused_or_readable(where: int, mask: int):
 
 
 _PEER = read_certificate(AUTHORITY.member("peer", MspRole.PEER).pem)
-
-
-def _self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 5, NOW, NOW)
-    return builder.sign(key, SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def test_another_curves_certificate_is_refused():

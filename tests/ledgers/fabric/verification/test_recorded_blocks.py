@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from caimi.errors.fabric import FabricPolicyNotMet
+from caimi.ledgers.fabric.msp.identity import MspIdentity
 from caimi.ledgers.fabric.verification.chain import ChannelChain, CheckedBlock
 from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT, ChannelConfiguration
 from caimi.ledgers.fabric.verification.envelopes import (
@@ -18,6 +19,7 @@ from caimi.ledgers.fabric.verification.envelopes import (
     StateWrite,
     read_outcome,
 )
+from caimi.ledgers.fabric.verification.transactions import endorsers_of
 
 RECORDED = json.loads(
     (Path(__file__).parents[4] / "contracts" / "vectors" / "fabric.json").read_text()
@@ -76,9 +78,11 @@ def test_creators_and_endorsers_are_members_and_fulfil_the_policy(
 ):
     for block in history[1:]:
         for entry in block.entries:
-            configuration.member(entry.signed.check_creator(), None)
+            entry.signed.check_id()
+            configuration.member(MspIdentity.read(entry.signed.creator), None)
             outcome = read_outcome(entry.signed)
-            peers = [configuration.member(each, None) for each in outcome.check_endorsements()]
+            peers = endorsers_of(outcome, configuration)
+            assert len(peers) == len(outcome.endorsements)
             if outcome.chaincode != "trial":
                 continue
             if entry.verdict == "ENDORSEMENT_POLICY_FAILURE":

@@ -32,14 +32,15 @@ SIGNER = MspSigner(MspIdentity.of(MSP, KEYED.pem), KEYED.key)
 CALL = ChaincodeCallArguments("caimi", "trial", [b"put", b"key"], {"secret": b"of the peers"})
 
 
-def prepared(of: ProposedCall, chaincode: str = "trial") -> bytes:
+def prepared(of: ProposedCall, chaincode: str = "trial", proposer: bytes | None = None) -> bytes:
     """Make of a call what a gateway does."""
     action = ChaincodeAction(chaincode_id=ChaincodeID(name=chaincode))
-    proposed = hashlib.sha256(of.channel_header + of.signature_header + of.payload).digest()
+    proposer = of.signature_header if proposer is None else proposer
+    proposed = hashlib.sha256(of.channel_header + proposer + of.payload).digest()
     response = ProposalResponsePayload(proposal_hash=proposed, extension=action.SerializeToString())
     endorsed = ChaincodeEndorsedAction(proposal_response_payload=response.SerializeToString())
     inner = ChaincodeActionPayload(chaincode_proposal_payload=of.payload, action=endorsed)
-    actions = [TransactionAction(header=of.signature_header, payload=inner.SerializeToString())]
+    actions = [TransactionAction(header=proposer, payload=inner.SerializeToString())]
     header = Header(channel_header=of.channel_header, signature_header=of.signature_header)
     data = Transaction(actions=actions).SerializeToString()
     return bytes(Payload(header=header, data=data).SerializeToString())
@@ -68,6 +69,8 @@ def test_nothing_is_signed_but_what_was_asked():
             call.check(prepared(made), "a peer")
     with pytest.raises(FabricAnswerInvalid):
         call.check(prepared(call, "another"), "a peer")
+    with pytest.raises(FabricAnswerInvalid):
+        call.check(prepared(call, proposer=other.signature_header), "a peer")
 
 
 def test_what_is_transient_is_in_the_proposal_and_not_in_the_transaction():

@@ -70,6 +70,11 @@ class MspIdentity:
         assert isinstance(key, ec.EllipticCurvePublicKey)
         return key
 
+    @property
+    def holder(self) -> tuple[str, bytes]:
+        """Whose it is: the same in every spelling of one certificate, its signature's included."""
+        return self.msp, self.certificate.tbs_certificate_bytes
+
     def check(self, signature: bytes, message: bytes) -> None:
         """Check this identity's signature over a message.
 

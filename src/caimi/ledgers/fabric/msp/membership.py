@@ -7,6 +7,8 @@ an organisational unit in which role it acts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,8 +64,13 @@ class Membership:
     def read(cls, encoded: bytes) -> Membership:
         """Read an MSPConfig.
 
+        Authorities and administrators with certificates that are not read here are left out, and
+        so is whoever is certified by them; lists of others' authorities revoke nothing (Go's
+        `setupCRLs` reads them, and no more).
+
         Raises:
-            FabricConfigurationInvalid: it is none, or not of certificates.
+            FabricConfigurationInvalid: it is none, or not of certificates; or it has no root that
+                is read here, or a revocation list for which peers, too, take nobody for a member.
         """
         outer = read_message(MSPConfig, encoded, FabricConfigurationInvalid)
         if outer.type != _X509:
@@ -73,8 +80,10 @@ class Membership:
             raise FabricConfigurationInvalid("A membership has no name, or no root certificate.")
         if len(config.root_certs) + len(config.intermediate_certs) > _MAX_AUTHORITIES:
             raise FabricConfigurationInvalid(f"{config.name} has too many authorities.")
-        roots = tuple(map(_authority, config.root_certs))
-        intermediates = tuple(map(_authority, config.intermediate_certs))
+        roots = tuple(filter(_is_authority, _readable(config.root_certs)))
+        intermediates = tuple(filter(_is_authority, _readable(config.intermediate_certs)))
+        if not roots:
+            raise FabricConfigurationInvalid(f"{config.name} has no root certificate for P-256.")
         units: list[tuple[str, MspRole]] = []
         if config.fabric_node_ous.enable:
             named = config.fabric_node_ous
@@ -90,11 +99,20 @@ class Membership:
             config.name,
             roots,
             intermediates,
-            tuple(map(_configured, config.admins)),
+            tuple(_readable(config.admins)),
             _revoked(config.revocation_list, (*roots, *intermediates)),
             tuple(units),
             tuple(config.tls_root_certs),
         )
+
+    def has_signed(self, revocations: bytes) -> bool:
+        """Tell whether a revocation list (PEM) is one of this organisation's authorities.
+
+        Raises:
+            FabricConfigurationInvalid: it is no list, or does not say whose.
+        """
+        authorities = (*self.roots, *self.intermediates)
+        return _signer_of(_read_list(revocations), authorities) is not None
 
     def check(self, identity: MspIdentity, at: datetime | None) -> MspRole | None:
         """Check that somebody is a member; give the role that the certificate says.
@@ -156,18 +174,10 @@ class Membership:
         return found[0] if found else None
 
 
-def _authority(pem: bytes) -> x509.Certificate:
-    certificate = _configured(pem)
-    if not _is_authority(certificate):
-        raise FabricConfigurationInvalid("A membership names an authority that is none.")
-    return certificate
-
-
-def _configured(pem: bytes) -> x509.Certificate:
-    try:
-        return read_certificate(pem)
-    except FabricIdentityInvalid as error:
-        raise FabricConfigurationInvalid(f"A membership cannot be read: {error.what}") from error
+def _readable(certificates: Iterable[bytes]) -> Iterable[x509.Certificate]:
+    for pem in certificates:
+        with suppress(FabricIdentityInvalid):
+            yield read_certificate(pem)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
@@ -193,16 +203,34 @@ def _revoked(
         raise FabricConfigurationInvalid("A membership revokes too much to be read.")
     found: set[tuple[bytes, int]] = set()
     for encoded in lists:
-        try:
-            listed = x509.load_pem_x509_crl(encoded)
-            signed = any(
-                listed.issuer == each.subject and listed.is_signature_valid(each.public_key())  # type: ignore[arg-type]
-                for each in authorities
-            )
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise FabricConfigurationInvalid("A revocation list cannot be read.") from error
-        if not signed:
-            raise FabricConfigurationInvalid("A revocation list is of another authority.")
-        issuer = listed.issuer.public_bytes()
-        found.update((issuer, each.serial_number) for each in listed)
+        listed = _read_list(encoded)
+        signer = _signer_of(listed, authorities)
+        if signer is not None:
+            issuer = signer.subject.public_bytes()
+            found.update((issuer, each.serial_number) for each in listed)
     return frozenset(found)
+
+
+def _read_list(encoded: bytes) -> x509.CertificateRevocationList:
+    """Read a list, which says by what key it is signed: without that peers admit nobody."""
+    try:
+        listed = x509.load_pem_x509_crl(encoded)
+        listed.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except x509.ExtensionNotFound as error:
+        raise FabricConfigurationInvalid(
+            "A revocation list names no authority's key (authorityKeyIdentifier)."
+        ) from error
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise FabricConfigurationInvalid("A revocation list cannot be read.") from error
+    return listed
+
+
+def _signer_of(
+    listed: x509.CertificateRevocationList, authorities: Iterable[x509.Certificate]
+) -> x509.Certificate | None:
+    """Find who signed a list."""
+    for each in authorities:
+        with suppress(ValueError, TypeError, UnsupportedAlgorithm):
+            if listed.is_signature_valid(each.public_key()):  # type: ignore[arg-type]
+                return each
+    return None

@@ -18,6 +18,8 @@ ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC63255
 """The order of P-256 (FIPS 186-4, D.1.2.3)."""
 _SHOWN: Final = 72
 """Bytes of a DER sequence of two integers of 33 bytes."""
+_SEQUENCE: Final = 0x30
+_INTEGER: Final = 0x02
 
 
 def sign_message(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
@@ -38,6 +40,41 @@ def check_signature(key: ec.EllipticCurvePublicKey, signature: bytes, message: b
             raise ValueError
         key.verify(signature, message, ec.ECDSA(SHA256()))
     except (ValueError, InvalidSignature):
-        raise FabricSignatureInvalid(
-            f"The signature {signature[:_SHOWN].hex()} is not valid for its message."
-        ) from None
+        raise _invalid(signature) from None
+
+
+def bare_signature(signature: bytes) -> bytes:
+    """Give a signature in its one form, without what somebody put behind its two numbers.
+
+    Peers read on no further than that (Go's `asn1.Unmarshal`), and whoever hands a signature on may
+    add to it: what they take for valid has to be so here.
+
+    Raises:
+        FabricSignatureInvalid: it does not begin with two numbers.
+    """
+    try:
+        numbers, _ = _element(signature, _SEQUENCE)
+        r, behind = _element(numbers, _INTEGER)
+        s, _ = _element(behind, _INTEGER)
+        return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+    except ValueError:
+        raise _invalid(signature) from None
+
+
+def _element(der: bytes, tag: int) -> tuple[bytes, bytes]:
+    """Take the first element off, which has to be of a kind: its content, and what is behind."""
+    if len(der) < 2 or der[0] != tag:
+        raise ValueError
+    begins, length = 2, der[1]
+    if length & 0x80:
+        begins += length & 0x7F
+        length = int.from_bytes(der[2:begins])
+    if len(der) < begins + length:
+        raise ValueError
+    return der[begins : begins + length], der[begins + length :]
+
+
+def _invalid(signature: bytes) -> FabricSignatureInvalid:
+    return FabricSignatureInvalid(
+        f"The signature {signature[:_SHOWN].hex()} is not valid for its message."
+    )

@@ -28,7 +28,11 @@ from caimi.ledgers.fabric.protos.peer.proposal_pb2 import (
     Proposal,
     SignedProposal,
 )
-from caimi.ledgers.fabric.verification.envelopes import read_outcome, unsigned_envelope
+from caimi.ledgers.fabric.verification.envelopes import (
+    EndorsedOutcome,
+    read_outcome,
+    unsigned_envelope,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,12 @@ class ProposedCall:
         if (
             made.channel_header != self.channel_header
             or made.signature_header != self.signature_header
-            or read_outcome(made).proposed != self.payload
+            or not self._is_in(read_outcome(made))
         ):
             raise FabricAnswerInvalid(f"{by} gave another transaction to sign than was proposed.")
+
+    def _is_in(self, outcome: EndorsedOutcome) -> bool:
+        return outcome.proposer == self.signature_header and outcome.proposed == self.payload
 
 
 def transaction_id(nonce: bytes, creator: bytes) -> str:

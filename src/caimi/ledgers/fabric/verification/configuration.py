@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,7 +16,11 @@ from caimi.errors.fabric import (
 from caimi.ledgers.fabric.msp.identity import MspIdentity
 from caimi.ledgers.fabric.msp.membership import Membership
 from caimi.ledgers.fabric.protos.common.common_pb2 import CONFIG
-from caimi.ledgers.fabric.protos.common.configtx_pb2 import ConfigEnvelope, ConfigGroup
+from caimi.ledgers.fabric.protos.common.configtx_pb2 import (
+    ConfigEnvelope,
+    ConfigGroup,
+    ConfigPolicy,
+)
 from caimi.ledgers.fabric.protos.common.configuration_pb2 import (
     BlockDataHashingStructure,
     HashingAlgorithm,
@@ -49,11 +54,17 @@ class PolicyGroup:
 
 @dataclass(frozen=True, slots=True)
 class ChannelConfiguration:
-    """Who is on a channel, and what it takes."""
+    """Who is on a channel, and what it takes.
+
+    One organisation's part that cannot be used here stops nobody else: it has no members then, and
+    no such policy. What cannot be met without it is not met.
+    """
 
     channel: str
     sequence: int
     memberships: Mapping[str, Membership]
+    unusable: Mapping[str, str]
+    """The organisations, as the configuration names them, without a membership, and why."""
     application_msps: frozenset[str]
     root: PolicyGroup
 
@@ -70,13 +81,18 @@ class ChannelConfiguration:
         group = config.channel_group
         _check_hashing(group)
         memberships: dict[str, Membership] = {}
+        unusable: dict[str, str] = {}
         of_application: list[str] = []
         for part in (ORDERING, APPLICATION):
             organisations = group.groups[part].groups if part in group.groups else {}
             if len(organisations) > _MAX_ORGANISATIONS:
                 raise FabricConfigurationInvalid("A channel has too many organisations.")
-            for organisation in organisations.values():
-                membership = Membership.read(organisation.values[_MSP].value)
+            for name, organisation in organisations.items():
+                try:
+                    membership = Membership.read(organisation.values[_MSP].value)
+                except FabricConfigurationInvalid as error:
+                    unusable[name] = error.what
+                    continue
                 known = memberships.setdefault(membership.msp, membership)
                 if known != membership:
                     raise FabricConfigurationInvalid(f"Two organisations are {membership.msp}.")
@@ -86,6 +102,7 @@ class ChannelConfiguration:
             signed.channel,
             config.sequence,
             memberships,
+            unusable,
             frozenset(of_application),
             _policies(group, _MAX_DEPTH),
         )
@@ -99,7 +116,11 @@ class ChannelConfiguration:
         """
         membership = self.memberships.get(identity.msp)
         if membership is None:
-            raise FabricIdentityUnknown(f"{identity} is of no organisation on {self.channel}.")
+            unusable = self.unusable.get(identity.msp)
+            raise FabricIdentityUnknown(
+                f"{identity} is of no organisation on {self.channel}"
+                + (f" that can be used: {unusable}" if unusable else ".")
+            )
         return CheckedSigner(identity, membership.check(identity, at))
 
     def require(self, path: str, signers: Iterable[CheckedSigner], what: str) -> None:
@@ -113,11 +134,15 @@ class ChannelConfiguration:
         group = self.root
         for part in parts:
             if part not in group.groups:
-                raise FabricConfigurationInvalid(f"{self.channel} has no policy {path}.")
+                raise FabricConfigurationInvalid(
+                    f"{self.channel} has no policy {path} that can be used."
+                )
             group = group.groups[part]
         policy = group.policies.get(name)
         if policy is None:
-            raise FabricConfigurationInvalid(f"{self.channel} has no policy {path}.")
+            raise FabricConfigurationInvalid(
+                f"{self.channel} has no policy {path} that can be used."
+            )
         given = list(signers)
         if not _fulfilled(group, policy, given, _MAX_DEPTH):
             raise FabricPolicyNotMet(f"{what} does not meet {path}: signed by {_shown(given)}.")
@@ -152,9 +177,15 @@ def _policies(group: ConfigGroup, depth: int) -> PolicyGroup:
     if not depth:
         raise FabricConfigurationInvalid("A configuration is too deep.")
     return PolicyGroup(
-        {name: read_policy(each.policy) for name, each in group.policies.items()},
+        dict(_readable(group.policies.items())),
         {name: _policies(each, depth - 1) for name, each in group.groups.items()},
     )
+
+
+def _readable(policies: Iterable[tuple[str, ConfigPolicy]]) -> Iterator[tuple[str, ChannelPolicy]]:
+    for name, each in policies:
+        with suppress(FabricConfigurationInvalid):
+            yield name, read_policy(each.policy)
 
 
 def _check_hashing(group: ConfigGroup) -> None:

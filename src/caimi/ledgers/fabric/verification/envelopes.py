@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 from caimi.errors.fabric import FabricAnswerInvalid
-from caimi.ledgers.fabric.msp.identity import MspIdentity
 from caimi.ledgers.fabric.protos.common.common_pb2 import (
     ENDORSER_TRANSACTION,
     ChannelHeader,
@@ -31,8 +30,6 @@ from caimi.ledgers.fabric.protos.peer.proposal_pb2 import (
 from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import ProposalResponsePayload
 from caimi.ledgers.fabric.protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction
 from caimi.ledgers.fabric.wire import read_message
-
-_MAX_ENDORSEMENTS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +54,15 @@ class SignedPayload:
         """Whether it is a transaction that peers endorsed."""
         return self.kind == ENDORSER_TRANSACTION
 
-    def check_creator(self) -> MspIdentity:
-        """Check that the creator signed it, and that a transaction's id is made of both; give who.
-
-        Whether that is a member of anything is the configuration's to say.
+    def check_id(self) -> None:
+        """Check that a transaction's id is made of its nonce and of who creates it.
 
         Raises:
-            FabricSignatureInvalid: the signature is not the creator's.
-            FabricIdentityInvalid: the creator is no identity.
             FabricAnswerInvalid: the id is another transaction's.
         """
-        creator = MspIdentity.read(self.creator)
-        creator.check(self.signature, self.payload)
         made = hashlib.sha256(self.nonce + self.creator).hexdigest()
-        if self.is_endorsed and self.transaction != made:
+        if self.transaction != made:
             raise FabricAnswerInvalid(f"The id of transaction {made} is {self.transaction!r}.")
-        return creator
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +94,10 @@ class RaisedEvent:
 
 @dataclass(frozen=True, slots=True)
 class PeerEndorsement:
-    """One peer's signature over an outcome; `endorser` is a SerializedIdentity as it came."""
+    """What is said to be one peer's signature over an outcome.
+
+    `endorser` should be a SerializedIdentity; whoever sends a transaction may add what is not.
+    """
 
     endorser: bytes
     signature: bytes
@@ -112,9 +105,11 @@ class PeerEndorsement:
 
 @dataclass(frozen=True, slots=True)
 class EndorsedOutcome:
-    """What one chaincode call did, and the peers that say so."""
+    """What one chaincode call did, and the peers that are said to say so."""
 
     chaincode: str
+    proposer: bytes
+    """The SignatureHeader of the proposal: of whose call it is."""
     proposed: bytes
     """The ChaincodeProposalPayload: what it was called with."""
     status: int
@@ -125,20 +120,6 @@ class EndorsedOutcome:
     endorsements: tuple[PeerEndorsement, ...]
     response: bytes
     """The ProposalResponsePayload, of which each peer signs this and its identity."""
-
-    def check_endorsements(self) -> tuple[MspIdentity, ...]:
-        """Check every peer's signature; give who signed, each once.
-
-        Raises:
-            FabricSignatureInvalid: one is not.
-            FabricIdentityInvalid: an endorser is no identity.
-        """
-        found: dict[bytes, MspIdentity] = {}
-        for each in self.endorsements:
-            peer = MspIdentity.read(each.endorser)
-            peer.check(each.signature, self.response + each.endorser)
-            found[each.endorser] = peer
-        return tuple(found.values())
 
 
 def read_envelope(encoded: bytes) -> SignedPayload:
@@ -180,42 +161,48 @@ def unsigned_envelope(encoded: bytes) -> SignedPayload:
     )
 
 
+def writes_to(signed: SignedPayload, namespace: str) -> bool:
+    """Tell whether an endorsed transaction writes keys of a chaincode.
+
+    What else is in it is not looked at: it may be of a chaincode that does as it likes.
+
+    Raises:
+        FabricAnswerInvalid: it is no transaction of one call.
+    """
+    action = _call_of(signed)[-1]
+    return any(
+        of.namespace == namespace and read_message(KVRWSet, of.rwset, FabricAnswerInvalid).writes
+        for of in read_message(TxReadWriteSet, action.results, FabricAnswerInvalid).ns_rwset
+    )
+
+
 def read_outcome(signed: SignedPayload) -> EndorsedOutcome:
     """Read what an endorsed transaction does.
 
     Raises:
         FabricAnswerInvalid: it is no transaction of one call, or its parts do not belong together.
     """
-    if not signed.is_endorsed:
-        raise FabricAnswerInvalid(f"An envelope of type {signed.kind} is no transaction.")
-    actions = read_message(Transaction, signed.data, FabricAnswerInvalid).actions
-    if len(actions) != 1 or actions[0].header != signed.signature_header:
-        raise FabricAnswerInvalid("A transaction is not of one call by its creator.")
-    outer = read_message(ChaincodeActionPayload, actions[0].payload, FabricAnswerInvalid)
-    encoded = outer.action.proposal_response_payload
-    response = read_message(ProposalResponsePayload, encoded, FabricAnswerInvalid)
+    header, outer, response, action = _call_of(signed)
     proposed = hashlib.sha256(
-        signed.channel_header + signed.signature_header + outer.chaincode_proposal_payload
+        signed.channel_header + header + outer.chaincode_proposal_payload
     ).digest()
     if response.proposal_hash != proposed:
         raise FabricAnswerInvalid("The endorsements of a transaction are for another proposal.")
-    if len(outer.action.endorsements) > _MAX_ENDORSEMENTS:
-        raise FabricAnswerInvalid("A transaction has too many endorsements.")
-    action = read_message(ChaincodeAction, response.extension, FabricAnswerInvalid)
     extension = read_message(ChaincodeHeaderExtension, signed.extension, FabricAnswerInvalid)
     if extension.chaincode_id.name != action.chaincode_id.name:
         raise FabricAnswerInvalid("A transaction was proposed to another chaincode than did it.")
     reads, writes = read_sets(action.results)
     return EndorsedOutcome(
         action.chaincode_id.name,
+        header,
         outer.chaincode_proposal_payload,
         action.response.status,
         action.response.payload,
         reads,
         writes,
-        _event(action.events, signed.transaction),
+        _event(action.events),
         tuple(PeerEndorsement(each.endorser, each.signature) for each in outer.action.endorsements),
-        encoded,
+        outer.action.proposal_response_payload,
     )
 
 
@@ -239,10 +226,25 @@ def read_sets(encoded: bytes) -> tuple[tuple[StateRead, ...], tuple[StateWrite, 
     return tuple(reads), tuple(writes)
 
 
-def _event(encoded: bytes, transaction: str) -> RaisedEvent | None:
+def _call_of(signed: SignedPayload) -> tuple[bytes, Any, Any, Any]:
+    """Give the header of a transaction's one call, its payload, the peers' answer, and what is
+    done.
+    """
+    if not signed.is_endorsed:
+        raise FabricAnswerInvalid(f"An envelope of type {signed.kind} is no transaction.")
+    actions = read_message(Transaction, signed.data, FabricAnswerInvalid).actions
+    if len(actions) != 1:
+        raise FabricAnswerInvalid("A transaction is not of one call.")
+    outer = read_message(ChaincodeActionPayload, actions[0].payload, FabricAnswerInvalid)
+    response = read_message(
+        ProposalResponsePayload, outer.action.proposal_response_payload, FabricAnswerInvalid
+    )
+    action = read_message(ChaincodeAction, response.extension, FabricAnswerInvalid)
+    return actions[0].header, outer, response, action
+
+
+def _event(encoded: bytes) -> RaisedEvent | None:
     if not encoded:
         return None
     event = read_message(EventMessage, encoded, FabricAnswerInvalid)
-    if event.tx_id != transaction:
-        raise FabricAnswerInvalid(f"Transaction {transaction} raises another's event.")
     return RaisedEvent(event.chaincode_id, event.event_name, event.payload)

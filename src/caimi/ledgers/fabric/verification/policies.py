@@ -87,7 +87,9 @@ class SignatureTree:
 
     def fulfilled(self, signers: Sequence[CheckedSigner]) -> bool:
         """Tell whether these signatures together fulfil it."""
-        once = {each.identity.encoded: each for each in signers}
+        once: dict[tuple[str, bytes], CheckedSigner] = {}
+        for each in signers:
+            once.setdefault(each.identity.holder, each)
         return self._holds(self.rule, list(once.values()), [False] * len(once))
 
     def _holds(self, rule: Rule, signers: Sequence[CheckedSigner], used: list[bool]) -> bool:

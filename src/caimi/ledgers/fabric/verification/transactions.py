@@ -1,11 +1,27 @@
-"""A transaction as a whole: its creator is a member, and whose endorsements it needs gave them."""
+"""A transaction as a whole: whose endorsements it needs gave them.
+
+Whatever peers take for valid has to be so here, or who can send a transaction could stop every
+reader: what counts for nothing to them is passed over, as they do (Go's
+`policies.SignatureSetToValidIdentities`), and the policy has to be met without it. Who created it
+peers looked at before they endorsed, and what they signed names the creator's proposal.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from caimi.errors.fabric import FabricAnswerInvalid
+from caimi.errors.fabric import (
+    FabricAnswerInvalid,
+    FabricIdentityExpired,
+    FabricIdentityInvalid,
+    FabricIdentityRevoked,
+    FabricIdentityUnknown,
+    FabricSignatureInvalid,
+)
+from caimi.ledgers.fabric.msp.identity import MspIdentity
+from caimi.ledgers.fabric.msp.signing import bare_signature
 from caimi.ledgers.fabric.verification.configuration import ENDORSEMENT, ChannelConfiguration
 from caimi.ledgers.fabric.verification.envelopes import (
     EndorsedOutcome,
@@ -14,13 +30,20 @@ from caimi.ledgers.fabric.verification.envelopes import (
 )
 from caimi.ledgers.fabric.verification.policies import CheckedSigner, SignatureTree
 
+_COUNTS_FOR_NOTHING: Final = (
+    FabricIdentityInvalid,
+    FabricIdentityUnknown,
+    FabricIdentityExpired,
+    FabricIdentityRevoked,
+    FabricSignatureInvalid,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedTransaction:
-    """What a transaction did, who made it, and which peers say so."""
+    """What a transaction did, and which peers say so."""
 
     id: str
-    creator: CheckedSigner
     outcome: EndorsedOutcome
     endorsers: tuple[CheckedSigner, ...]
 
@@ -39,21 +62,39 @@ def check_transaction(
 
     Raises:
         FabricAnswerInvalid: it is another channel's, or its parts do not belong together.
-        FabricSignatureInvalid: the creator or a peer did not sign it.
-        FabricIdentityUnknown, FabricIdentityExpired, FabricIdentityRevoked,
-        FabricIdentityInvalid: one of them is no member.
-        FabricPolicyNotMet: too few peers endorsed it.
+        FabricPolicyNotMet: too few peers endorsed it, that are members.
     """
     if signed.channel != configuration.channel:
         raise FabricAnswerInvalid(
             f"Transaction {signed.transaction} is on {signed.channel}, not {configuration.channel}."
         )
-    creator = configuration.member(signed.check_creator(), at)
     outcome = read_outcome(signed)
-    peers = tuple(configuration.member(each, at) for each in outcome.check_endorsements())
+    signed.check_id()
+    peers = endorsers_of(outcome, configuration, at)
     what = f"Transaction {signed.transaction}"
     if isinstance(policy, str):
         configuration.require(policy, peers, what)
     else:
         configuration.require_signers(policy, peers, what)
-    return CheckedTransaction(signed.transaction, creator, outcome, peers)
+    return CheckedTransaction(signed.transaction, outcome, peers)
+
+
+def endorsers_of(
+    outcome: EndorsedOutcome, configuration: ChannelConfiguration, at: datetime | None = None
+) -> tuple[CheckedSigner, ...]:
+    """Give the members that signed an outcome, each once, whatever else is among the endorsements.
+
+    How many there may be the size of a block bounds.
+    """
+    found: dict[tuple[str, bytes], CheckedSigner] = {}
+    for each in outcome.endorsements:
+        try:
+            peer = MspIdentity.read(each.endorser)
+            if peer.holder in found:
+                continue
+            signer = configuration.member(peer, at)
+            peer.check(bare_signature(each.signature), outcome.response + each.endorser)
+        except _COUNTS_FOR_NOTHING:
+            continue
+        found[peer.holder] = signer
+    return tuple(found.values())
