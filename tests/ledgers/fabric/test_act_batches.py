@@ -46,7 +46,7 @@ async def channel(tmp_path: Path) -> PickyChannel:
     return made
 
 
-async def carried_out(channel: PickyChannel) -> list[BaseException | None]:
+async def carried_out(channel: PickyChannel) -> list[BaseException | int]:
     batches = ActBatches(channel)
     found = await asyncio.gather(
         *(batches.carry_out(each, 1) for each in channel.acts), return_exceptions=True
@@ -56,20 +56,22 @@ async def carried_out(channel: PickyChannel) -> list[BaseException | None]:
 
 
 async def test_acts_that_wait_together_go_in_one_transaction(channel: PickyChannel):
-    assert await carried_out(channel) == [None] * 20
+    found = await carried_out(channel)
     assert channel.sizes == [20]
+    assert found == [len(channel.there.blocks) - 1] * 20
 
 
 async def test_acts_that_are_too_much_together_go_apart(channel: PickyChannel):
-    channel.most = 3
-    assert await carried_out(channel) == [None] * 20
+    channel.most, before = 3, len(channel.there.blocks)
+    found = await carried_out(channel)
+    assert sorted(set(found)) == list(range(before, len(channel.there.blocks)))
     assert len(channel.sizes) < 30
 
 
 async def test_an_act_that_is_refused_takes_no_other_with_it(channel: PickyChannel):
     channel.never = channel.acts[7]
     found = await carried_out(channel)
-    assert [number for number, each in enumerate(found) if each is not None] == [7]
+    assert [number for number, each in enumerate(found) if isinstance(each, Exception)] == [7]
     assert isinstance(found[7], FabricChaincodeRefused)
 
 
