@@ -207,7 +207,7 @@ async def test_a_file_that_others_hold_too_long_is_named(
     ledger, alice = site.open(), Ed25519Key()
     with closing(sqlite3.connect(site.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerUnavailable, match="held by others"):
+        with pytest.raises(LedgerUnavailable, match="cannot be used: database is locked"):
             await ledger.submit(ledger.receipts.anchor(ROOT, 1), alice)
         other.execute("ROLLBACK")
     assert (await ledger.submit(ledger.receipts.anchor(ROOT, 1), alice)).effect == 0

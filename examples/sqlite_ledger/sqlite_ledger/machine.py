@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -17,6 +17,7 @@ from caimi.errors.ledgers import LedgerUnavailable, WrongLedger
 from caimi.hashing import sha256
 from caimi.ledgers.machine.calls import SignedAct
 from caimi.ledgers.machine.ed25519_accounts import Ed25519Accounts
+from caimi.ledgers.machine.ledger_file import LedgerFile
 from caimi.ledgers.machine.machine import IncludedAct, Machine, ToldEffect, site_of
 from caimi.ledgers.machine.tables import LedgerTables, StateAt
 from caimi.ledgers.port import NEWEST, At, Block, Exactly, LedgerId
@@ -148,16 +149,12 @@ class SqliteMachine(Machine):
 
     @property
     def _tables(self) -> LedgerTables:
-        return LedgerTables(self.id, self._db)
+        return LedgerTables(LedgerFile(self.id, self._db, self._file))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Write whole or not at all, one program at a time."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self._tables.writing())
-            except sqlite3.OperationalError as error:
-                raise LedgerUnavailable(f"{self.id} is held by others: {error}.") from error
+        with self._tables.writing():
             yield self._db
 
     def _one(self, asked: str) -> tuple[Any, ...]:

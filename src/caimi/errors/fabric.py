@@ -137,6 +137,14 @@ class FabricChaincodeMissing(FabricRefused):
     next_step = "Start the chaincode's process; if it runs, have its definition put on the channel."
 
 
+class FabricChaincodeBusy(FabricChaincodeMissing):
+    """A chaincode's process takes nothing on now: it is ending, or has too much under way."""
+
+    code = "CAIMI-F037"
+    why = "Its process is started again, or is asked for more than it does at a time; that passes."
+    next_step = "Run the same command again; if it stays, look at the chaincode's own log."
+
+
 class FabricChaincodeRefused(FabricRefused):
     """A chaincode refuses a call."""
 

@@ -10,7 +10,8 @@ import pytest
 from site_of_stand_in import FabricSite
 from stand_in import StandInChannel
 
-from caimi.errors.fabric import FabricChaincodeRefused
+from caimi.errors.base import CaimiError
+from caimi.errors.fabric import FabricChaincodeBusy, FabricChaincodeRefused
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.ledgers.fabric.batching import ActBatches
 from caimi.ledgers.fabric.channel import Committed
@@ -22,14 +23,14 @@ class PickyChannel(StandInChannel):
 
     most = 100
     never = b""
-    gone = False
+    gone: CaimiError | None = None
 
     async def submit(self, function: str, arguments: Sequence[bytes]) -> Committed:
         _, *acts = arguments
         self.sizes = [*getattr(self, "sizes", []), len(acts)]
         await asyncio.sleep(0)
-        if self.gone:
-            raise LedgerUnavailable("The peer has gone.")
+        if self.gone is not None:
+            raise self.gone
         if len(acts) > self.most or self.never in acts:
             raise FabricChaincodeRefused("It would tell too much.")
         return await super().submit(function, arguments)
@@ -46,7 +47,7 @@ async def channel(tmp_path: Path) -> PickyChannel:
     return made
 
 
-async def carried_out(channel: PickyChannel) -> list[BaseException | None]:
+async def carried_out(channel: PickyChannel) -> list[BaseException | int]:
     batches = ActBatches(channel)
     found = await asyncio.gather(
         *(batches.carry_out(each, 1) for each in channel.acts), return_exceptions=True
@@ -56,24 +57,29 @@ async def carried_out(channel: PickyChannel) -> list[BaseException | None]:
 
 
 async def test_acts_that_wait_together_go_in_one_transaction(channel: PickyChannel):
-    assert await carried_out(channel) == [None] * 20
+    found = await carried_out(channel)
     assert channel.sizes == [20]
+    assert found == [len(channel.there.blocks) - 1] * 20
 
 
 async def test_acts_that_are_too_much_together_go_apart(channel: PickyChannel):
-    channel.most = 3
-    assert await carried_out(channel) == [None] * 20
+    channel.most, before = 3, len(channel.there.blocks)
+    found = await carried_out(channel)
+    assert sorted(set(found)) == list(range(before, len(channel.there.blocks)))
     assert len(channel.sizes) < 30
 
 
 async def test_an_act_that_is_refused_takes_no_other_with_it(channel: PickyChannel):
     channel.never = channel.acts[7]
     found = await carried_out(channel)
-    assert [number for number, each in enumerate(found) if each is not None] == [7]
+    assert [number for number, each in enumerate(found) if isinstance(each, Exception)] == [7]
     assert isinstance(found[7], FabricChaincodeRefused)
 
 
-async def test_where_nobody_is_reached_all_are_told_at_once(channel: PickyChannel):
-    channel.gone = True
-    assert {type(each) for each in await carried_out(channel)} == {LedgerUnavailable}
+@pytest.mark.parametrize("error", [LedgerUnavailable, FabricChaincodeBusy])
+async def test_what_is_wrong_with_no_act_is_told_all_at_once(
+    channel: PickyChannel, error: type[CaimiError]
+):
+    channel.gone = error("Nobody is there.")
+    assert {type(each) for each in await carried_out(channel)} == {error}
     assert channel.sizes == [20]

@@ -1,11 +1,15 @@
 """What a section says of a ledger on a channel, strictly."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+from caimi.config import LedgerSection
+from caimi.ledgers.fabric.family import FABRIC
 from caimi.ledgers.fabric.settings import FabricPlace, FabricSettings, copy_of
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
-from caimi.ledgers.port import LedgerId
+from caimi.ledgers.port import Ledger, LedgerId
 
 LEDGER = LedgerId("fabric:" + "0" * 32)
 PEER = {"address": "127.0.0.1:7051", "msp": "Org1MSP", "tls_roots": "/net/ca.pem"}
@@ -76,8 +80,25 @@ def test_a_quorum_is_never_of_one_organisation() -> None:
 
 def test_each_peer_has_a_copy_of_its_own() -> None:
     known = FabricPlace.model_validate({**PLACE, "copy": "/net/copy.sqlite"})
-    files = {copy_of(LEDGER, known, peer) for peer in known.peers}
+    files = {copy_of(LEDGER, known, [peer]) for peer in known.peers}
     assert len(files) == 2
     assert {file.suffix for file in files} == {".sqlite"}
     assert {str(file.parent) for file in files} == {"/net"}
-    assert "0" * 32 in str(copy_of(LEDGER, FabricPlace.model_validate(PLACE), known.peers[0]))
+    assert "0" * 32 in str(copy_of(LEDGER, FabricPlace.model_validate(PLACE), known.peers[:1]))
+
+
+async def test_what_any_of_several_peers_said_is_in_no_view_of_one(tmp_path: Path) -> None:
+    """Who asks the next peer when the first is down does not keep its word as the first's."""
+    said = {**PLACE, "copy": str(tmp_path / "copy.sqlite"), "terms": "ab" * 32}
+    section = LedgerSection.model_validate({"id": LEDGER, "family": "fabric", "name": "b", **said})
+
+    def made() -> set[Path]:
+        return set(tmp_path.glob("*.sqlite"))
+
+    ledgers: list[Ledger] = [FABRIC.prepare(section)]
+    of_any = made()
+    assert len(of_any) == 1
+    ledgers += FABRIC.views(section).values()
+    assert len(made() - of_any) == 2
+    for ledger in ledgers:
+        await ledger.aclose()

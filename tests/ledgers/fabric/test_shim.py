@@ -141,7 +141,7 @@ async def test_more_than_may_be_under_way_are_refused(layout: LocalLayout):
         for _ in range(4):
             await peer.begin(b"key")
         responses = [(await peer.completed())[1] for _ in range(4)]
-        assert sorted(each.status for each in responses) == [200, 200, 200, 500]
+        assert sorted(each.status for each in responses) == [200, 200, 200, 503]
 
 
 async def test_who_is_told_to_end_finishes_what_is_under_way_and_begins_nothing(
@@ -164,7 +164,7 @@ async def test_who_is_told_to_end_finishes_what_is_under_way_and_begins_nothing(
         await asyncio.sleep(0.1)
         second = await peer.begin(b"second")
         refused, response = await peer.completed()
-        assert (refused.txid, response.status) == (second, 500)
+        assert (refused.txid, response.status) == (second, 503)
         assert "ending" in response.message
         going_on.set()
         finished, response = await peer.completed()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from caimi.errors.fabric import FabricChaincodeRefused
 from caimi.errors.ledgers import CallInvalid, LedgerAnswerInvalid
 from caimi.ledgers.fabric.chaincode.contract import MAX_ACTS, ActStatus
-from caimi.ledgers.fabric.channel import Channel, TransactionConflict
+from caimi.ledgers.fabric.channel import Channel, Committed, TransactionConflict
 from caimi.ledgers.machine.values import Value, decode_value
 
 MAX_BYTES: Final = 4 << 20
@@ -22,7 +23,7 @@ _LONGEST: Final = 1.0
 @dataclass(eq=False)
 class _Waiting:
     raw: bytes
-    taken: asyncio.Future[None] = field(
+    taken: asyncio.Future[int] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
@@ -35,8 +36,8 @@ class ActBatches:
         self._waiting: list[_Waiting] = []
         self._sending: asyncio.Task[None] | None = None
 
-    async def carry_out(self, raw: bytes, height: int) -> None:
-        """Have an act carried out, in this transaction or one before.
+    async def carry_out(self, raw: bytes, height: int) -> int:
+        """Have an act carried out, in this transaction or one before; gives this one's block.
 
         It is tried again while others are quicker; whoever waits decides how long. One that nobody
         waits for any more, and that no transaction has yet, is left out.
@@ -50,7 +51,7 @@ class ActBatches:
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_all(height))
         try:
-            await mine.taken
+            return await mine.taken
         finally:
             if mine in self._waiting:
                 self._waiting.remove(mine)
@@ -68,7 +69,7 @@ class ActBatches:
             arguments = [str(height).encode(), *(each.raw for each in batch)]
             try:
                 done = await self._channel.submit("acts", arguments)
-                statuses = _statuses(done.answer, len(batch))
+                endings = _endings(done, len(batch))
             except TransactionConflict:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
                 pause = min(2 * pause, _LONGEST)
@@ -82,7 +83,7 @@ class ActBatches:
                 self._end(batch, [error] * len(batch))
             else:
                 pause = _BACK_OFF
-                self._end(batch, statuses)
+                self._end(batch, endings)
             most = min(MAX_ACTS, 2 * most)
 
     def _next(self, most: int) -> list[_Waiting]:
@@ -95,29 +96,29 @@ class ActBatches:
             batch.append(each)
         return batch
 
-    def _end(self, batch: list[_Waiting], endings: list[Exception | None]) -> None:
+    def _end(self, batch: list[_Waiting], endings: Sequence[Exception | int]) -> None:
         for each, ending in zip(batch, endings, strict=True):
             if each in self._waiting:
                 self._waiting.remove(each)
             if each.taken.done():
                 continue
-            if ending is None:
-                each.taken.set_result(None)
-            else:
+            if isinstance(ending, Exception):
                 each.taken.set_exception(ending)
+            else:
+                each.taken.set_result(ending)
 
 
-def _statuses(answer: bytes, count: int) -> list[Exception | None]:
+def _endings(done: Committed, count: int) -> list[Exception | int]:
     try:
-        rows = decode_value(answer)
+        rows = decode_value(done.answer)
     except ValueError:
         rows = None
     if not isinstance(rows, tuple) or len(rows) != count:
         raise LedgerAnswerInvalid("The chaincode answered something else than what became of acts.")
-    return [_ending(row) for row in rows]
+    return [_refusal(row) or done.block for row in rows]
 
 
-def _ending(row: Value) -> Exception | None:
+def _refusal(row: Value) -> Exception | None:
     match row:
         case (ActStatus.DONE | ActStatus.KNOWN, str()):
             return None

@@ -57,7 +57,7 @@ def machine_over(
     return FabricMachine(
         ledger,
         FailoverChannel(openers),
-        copy_of(ledger, place, peers[0]),
+        copy_of(ledger, place, peers),
         accounting=place.accounting,
         terms=terms,
         reader=_reader(ledger, place, peers, patience),

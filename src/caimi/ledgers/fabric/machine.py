@@ -41,6 +41,7 @@ E = TypeVar("E", bound=Effect)
 
 STALE_SECONDS: Final = 30
 """How far the ledger's clock may be behind before an act is signed: then it is moved first."""
+_LOOK_AGAIN: Final = 0.05  # seconds
 
 
 class FabricMachine(Machine):
@@ -50,6 +51,8 @@ class FabricMachine(Machine):
     """
 
     lapses_after = 600
+    catches_up = 10.0
+    """How long a block that one peer has is waited for, in seconds, where another is asked then."""
 
     def __init__(
         self,
@@ -258,12 +261,26 @@ class FabricMachine(Machine):
         known = self.find(signed.tx)
         if known is None:
             self.admit(signed, self.clock)
-            await self._batches.carry_out(encode_act(signed), self.head.height + 1)
-            await self.refresh()
+            block = await self._batches.carry_out(encode_act(signed), self.head.height + 1)
+            await self._catch_up(block)
             known = self.find(signed.tx)
         if known is None:
             raise LedgerAnswerInvalid(f"{signed.tx} is said to be in a block, and is in none.")
         return known
+
+    async def _catch_up(self, height: int) -> None:
+        """Take in blocks up to one that a peer has: the next peer may be a little behind it."""
+        ends = time.monotonic() + self.catches_up
+        await self.refresh()
+        while self.head.height < height:
+            if time.monotonic() > ends:
+                raise LedgerUnavailable(
+                    f"Block {height} of {self.id} is said to be there, and no peer shows it yet.",
+                    why="The peer that is asked is behind the others, or another said what is not.",
+                    next_step="Run the same command again: what was sent takes effect once.",
+                )
+            await asyncio.sleep(_LOOK_AGAIN)
+            await self.refresh()
 
 
 def _shown(asset: AccountingTerms | None) -> str:

@@ -10,10 +10,12 @@ from caimi.errors.ledgers import LedgerAnswerInvalid, LedgerUnavailable
 from caimi.ledgers.fabric.channel import ChannelBlock, KnownChain, ValidTransaction
 from caimi.ledgers.fabric.keys import CLOCK, act_of, state_key, value_of
 from caimi.ledgers.fabric.telling import ToldAct
+from caimi.ledgers.machine.ledger_file import LedgerFile
 from caimi.ledgers.machine.tables import LedgerTables, StateAt
 from caimi.ledgers.port import Block, LedgerId
 
 _PATIENCE: Final = 5.0  # seconds
+_ADVICE: Final = "Make room there, or delete the file: it is made anew from the blocks."
 _CONFIGURATIONS: Final = (
     "CREATE TABLE IF NOT EXISTS configurations (height INTEGER PRIMARY KEY, block BLOB)"
 )
@@ -23,7 +25,7 @@ class Replica:
     """One ledger's copy, in a file; several programs may follow the ledger in one.
 
     Raises:
-        LedgerUnavailable: there can be no such file.
+        LedgerUnavailable: there can be no such file; or later on, it cannot be written, or read.
     """
 
     def __init__(self, ledger: LedgerId, file: Path) -> None:
@@ -32,14 +34,14 @@ class Replica:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
-            self.tables = LedgerTables(ledger, self._db)
-            self.tables.make()
-            self._db.execute(_CONFIGURATIONS)
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(
-                f"The copy of {ledger} cannot be in {file}: {error}.",
-                next_step="Make room there, or delete the file: it is made anew from the blocks.",
+                f"The copy of {ledger} cannot be in {file}: {error}.", next_step=_ADVICE
             ) from error
+        self._file = LedgerFile(ledger, self._db, file, _ADVICE)
+        self.tables = LedgerTables(self._file)
+        self.tables.make()
+        self._file.do(_CONFIGURATIONS)
 
     @property
     def height(self) -> int:
@@ -54,7 +56,9 @@ class Replica:
         if head is None:
             return None
         newest = "SELECT height, block FROM configurations ORDER BY height DESC LIMIT 1"
-        return KnownChain(head.height, head.hash, *self._db.execute(newest).fetchone())
+        configured = self._file.first(newest)
+        assert configured is not None, "the first block configures the channel"
+        return KnownChain(head.height, head.hash, *configured)
 
     def follow(self, block: ChannelBlock) -> None:
         """Take the next block in, whole; one that is here already changes nothing.
@@ -62,6 +66,7 @@ class Replica:
         Raises:
             LedgerAnswerInvalid: it is not the next, it is another one than is here, or it holds
                 what no chaincode of CAIMI writes.
+            LedgerUnavailable: the file cannot be written, or read.
         """
         with self.tables.writing():
             head = self.tables.head
@@ -77,7 +82,7 @@ class Replica:
                 time = _clock(transaction, time)
             if block.configuration is not None:
                 row = (block.number, block.configuration)
-                self._db.execute("INSERT INTO configurations VALUES (?, ?)", row)
+                self._file.do("INSERT INTO configurations VALUES (?, ?)", row)
             state = self.tables.add_block(Block(block.number, time, block.hash))
             try:
                 for transaction in block.transactions:

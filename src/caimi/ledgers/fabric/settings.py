@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Self
 
@@ -99,10 +100,10 @@ class FabricPlace(Section):
 
     `certificate` and `key` (PEM) are those of a member of `msp`. The first of `peers` is asked
     first, others when it is down; validators sign only what `quorum` of them all show, which are
-    at least peers of two organisations. Blocks are kept, checked, in a file at `copy` for each
-    peer. `policy` names the channel's policy that transactions of the chaincode meet, where
-    that is not /Channel/Application/Endorsement. `accounting` is what the ledger is to have, or
-    has, as its coin.
+    at least peers of two organisations. Blocks are kept, checked, in files beside `copy`: one for
+    each peer, and one for whichever answers. `policy` names the channel's policy that transactions
+    of the chaincode meet, where that is not /Channel/Application/Endorsement. `accounting` is what
+    the ledger is to have, or has, as its coin.
     """
 
     channel: ChannelName
@@ -165,13 +166,17 @@ def path_of(text: str) -> Path:
         ) from error
 
 
-def copy_of(ledger: LedgerId, place: FabricPlace, peer: FabricPeer) -> Path:
-    """Give the file of a peer's copy of a ledger: what one peer says is not taken for another's.
+def copy_of(ledger: LedgerId, place: FabricPlace, peers: Sequence[FabricPeer]) -> Path:
+    """Give the file of a copy of a ledger that is made from what these peers say, and no others.
+
+    What one peer says is not taken for another's: a validator's view of one is a file of its own,
+    and so is what comes from whichever of several answers.
 
     Raises:
         ConfigInvalid, SystemRefused: nobody knows where the user's files are.
     """
     name = ledger.partition(":")[2]
     file = path_of(place.copies) if place.copies else cache_folder() / "ledgers" / f"{name}.sqlite"
-    mark = sha256(f"{peer.msp} {peer.address}".encode()).hex()[:8]
+    asked = "\n".join(f"{peer.msp} {peer.address}" for peer in peers)
+    mark = sha256(asked.encode()).hex()[:8]
     return file.with_name(f"{file.stem}-{mark}{file.suffix}")

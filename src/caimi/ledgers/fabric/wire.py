@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from caimi.errors.fabric import FabricError
 
 Message = TypeVar("Message", bound=Any)
+
+NOT_NOW: Final = 503
+"""The status of a chaincode's answer to what it takes on later, and refuses for nothing in it."""
 
 
 def read_message(

@@ -38,6 +38,7 @@ from caimi.ledgers.fabric.protos.peer.chaincode_event_pb2 import ChaincodeEvent
 from caimi.ledgers.fabric.protos.peer.chaincode_pb2 import ChaincodeID
 from caimi.ledgers.fabric.protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import Response
+from caimi.ledgers.fabric.wire import NOT_NOW
 from caimi.line_text import one_line
 from caimi.logs import about
 
@@ -212,7 +213,7 @@ class PeerStream:
                 return
             if self._ending or len(self._under_way) >= self._limits.under_way:
                 why = _ENDING if self._ending else _BUSY
-                self._complete(message, Response(status=_REFUSED, message=why), None)
+                self._complete(message, Response(status=NOT_NOW, message=why), None)
                 return
             task = asyncio.create_task(self._carry_out(message))
             self._under_way[key] = task

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from caimi.errors.fabric import FabricRefused
+from caimi.errors.fabric import FabricChaincodeBusy, FabricRefused
 from caimi.ledgers.fabric.msp.identity import MspSigner
 from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import ProposalResponse
 from caimi.ledgers.fabric.rpc.connection import PeerConnection
 from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, ProposedCall, propose
+from caimi.ledgers.fabric.wire import NOT_NOW
 from caimi.line_text import one_line
 
 _PROCESS: Final = "/protos.Endorser/ProcessProposal"
@@ -40,5 +41,6 @@ async def answer_of(connection: PeerConnection, proposed: ProposedCall) -> Propo
     answer = await connection.ask(_PROCESS, proposed.proposal, ProposalResponse)
     if answer.response.status not in _DONE:
         said = one_line(answer.response.message)[:_MAX_SHOWN]
-        raise FabricRefused(f"{connection.endpoint.address} ({answer.response.status}): {said}")
+        error = FabricChaincodeBusy if answer.response.status == NOT_NOW else FabricRefused
+        raise error(f"{connection.endpoint.address} ({answer.response.status}): {said}")
     return answer

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from caimi.errors.fabric import (
+    FabricChaincodeBusy,
+    FabricChaincodeMissing,
     FabricEndorsersDisagree,
     FabricPeersMissing,
     FabricPolicyNotMet,
@@ -112,24 +114,27 @@ class GatewayClient:
     ) -> EndorsedTransaction:
         """Have a call endorsed, by `organisations` or by whom the policy asks for, and sign it.
 
-        Peers that are not known to each other yet, or lag, are asked again for as long as the
-        connection's patience is.
+        Peers that are not known to each other yet, or lag, and chaincode that is started again, are
+        asked again for as long as the connection's patience is.
 
         Raises:
             FabricUnavailable: no peer was reached.
             FabricPeersMissing: too few peers of the organisations are there.
+            FabricChaincodeMissing: the chaincode is not there, or takes nothing on for too long.
             FabricEndorsersDisagree: organisations gave different answers.
             FabricRefused: a peer refuses, or the chaincode does.
             FabricAnswerInvalid: what came back is not what was proposed.
         """
         call = ChaincodeCallArguments(self.channel, chaincode, arguments, transient or {})
-        began, pause = time.monotonic(), _FIRST_PAUSE
+        began, pause, ending = time.monotonic(), _FIRST_PAUSE, False
         while True:
             try:
                 return await self._endorse(call, organisations)
-            except FabricPeersMissing:
+            except (FabricPeersMissing, FabricChaincodeMissing) as error:
+                ending = ending or isinstance(error, FabricChaincodeBusy)
+                passes = ending or isinstance(error, FabricPeersMissing)
                 patience = self.connection.patience.reach
-                if time.monotonic() + pause - began > patience:
+                if not passes or time.monotonic() + pause - began > patience:
                     raise
             except FabricEndorsersDisagree:
                 if time.monotonic() + pause - began > self.connection.patience.agree:

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from caimi.errors.fabric import (
     FabricAccessDenied,
     FabricAnswerInvalid,
+    FabricChaincodeBusy,
     FabricChaincodeMissing,
     FabricChaincodeRefused,
     FabricChannelMissing,
@@ -29,6 +30,7 @@ from caimi.errors.fabric import (
 from caimi.errors.ledgers import LedgerError
 from caimi.ledgers.fabric.protos.gateway.gateway_pb2 import ErrorDetail
 from caimi.ledgers.fabric.protos.grpc_status_pb2 import GrpcStatus
+from caimi.ledgers.fabric.wire import NOT_NOW
 from caimi.line_text import one_line
 
 DETAILS_TRAILER: Final = "grpc-status-details-bin"
@@ -165,11 +167,13 @@ def named_error(refused: RefusedCall) -> LedgerError:
     for pattern, error in _WORDS:
         for text in refused.texts:
             if (found := pattern.search(text)) is not None:
-                return (
-                    FabricChaincodeRefused.saying(found["said"], where)
-                    if (error is FabricChaincodeRefused)
-                    else error(where)
-                )
+                return _by_chaincode(found, where) if pattern is _CHAINCODE else error(where)
     if refused.code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return FabricUnavailable(f"{refused.address} did not answer in time: {refused.shown()}")
     return unreachable(refused) if refused.code in _GONE else FabricRefused(where)
+
+
+def _by_chaincode(answer: re.Match[str], where: str) -> LedgerError:
+    if answer["status"] == str(NOT_NOW):
+        return FabricChaincodeBusy(where)
+    return FabricChaincodeRefused.saying(answer["said"], where)
