@@ -136,8 +136,11 @@ class FabricMachine(Machine):
         return self.block(max(0, self.head.height - self._depth))
 
     def age(self, block: Block) -> int:
-        """Give the clock's time: acts lapse by it."""
-        return block.time
+        """Give the last second that is over by the clock: acts lapse by it.
+
+        The clock stands between ticks, and until it moves acts of its very second are carried out.
+        """
+        return block.time - 1
 
     def block(self, height: int) -> Block:
         return self._replica.tables.block(height)
