@@ -29,6 +29,6 @@ async def test_an_act_that_lapses_at_the_clocks_very_second_is_done_once(
     channel = StandInChannel(site.there)
     await channel.submit("tick", (str(until + later).encode(),))
     await ledger.submit(call, who, outbox=outbox, key="k")
-    await channel.submit("acts", (b"1", raw))  # somebody had kept it
+    await channel.submit("acts", (raw,))  # somebody had kept it
     assert (len(outbox.entries), await site.sent(who)) == (made, 1)
     await ledger.aclose()

@@ -261,7 +261,7 @@ class FabricMachine(Machine):
         known = self.find(signed.tx)
         if known is None:
             self.admit(signed, self.clock)
-            await self._batches.carry_out(encode_act(signed), self.head.height + 1)
+            await self._batches.carry_out(encode_act(signed))
             await self.refresh()
             known = self.find(signed.tx)
         if known is None:
