@@ -44,7 +44,10 @@ STALE_SECONDS: Final = 30
 
 
 class FabricMachine(Machine):
-    """One connection. Blocks are final at once, unless told to wait for `depth` more.
+    """One connection. Blocks are final at once.
+
+    With a `depth` they count as final once so many more lie on them, which may never be: blocks
+    come when somebody writes. Only tests ask for that.
 
     Acts lapse by the ledger's clock: blocks come as they are needed, and none when nobody writes.
     """
