@@ -8,11 +8,16 @@ from hypothesis import strategies as st
 
 from caimi.contracts.accounting import MAX_BITS, AccountingAsset
 from caimi.contracts.execution import Execution
-from caimi.contracts.identifiers import COIN, Account, Currency
+from caimi.contracts.identifiers import COIN, Account, Currency, InteroperableLedger
+from caimi.contracts.site import Site
 from caimi.contracts.state import MemoryState, Overlay
 from caimi.errors.ledgers import CallRefused
 
-ISSUER, MARKET = Account(b"issuer"), Account(b"market")
+ISSUER = Account(b"issuer")
+SITE = Site(
+    InteroperableLedger(b""), *map(Account, (b"gateway", b"registry", b"bridge", b"market"))
+)
+MARKET = SITE.market
 PEOPLE = [Account(b"alice"), Account(b"bob"), ISSUER]
 
 
@@ -27,7 +32,7 @@ class Words:
 
 
 def units() -> AccountingAsset:
-    return AccountingAsset(ISSUER, Words(), MARKET)
+    return AccountingAsset(ISSUER, Words(), SITE)
 
 
 def call(state: MemoryState | Overlay, who: Account) -> Execution:
@@ -37,11 +42,11 @@ def call(state: MemoryState | Overlay, who: Account) -> Execution:
 people = st.sampled_from(PEOPLE)
 amounts = st.integers(-1, 40) | st.just(1 << MAX_BITS) | st.just((1 << MAX_BITS) - 1)
 steps = st.one_of(
-    st.tuples(st.just("mint"), people, people | st.just(MARKET), amounts),
-    st.tuples(st.just("move"), people, people | st.just(MARKET), amounts),
+    st.tuples(st.just("mint"), people, people | st.sampled_from(SITE.contracts), amounts),
+    st.tuples(st.just("move"), people, people | st.sampled_from(SITE.contracts), amounts),
     st.tuples(st.just("redeem"), people, people, amounts),
     st.tuples(st.just("take"), people, people, amounts),
-    st.tuples(st.just("pay"), people, people, amounts),
+    st.tuples(st.just("pay"), people, people | st.sampled_from(SITE.contracts), amounts),
 )
 
 
@@ -86,12 +91,10 @@ def test_what_there_is_is_what_all_hold_whatever_is_tried(trace):
     [
         (PEOPLE[0], lambda a, on: a.mint(on, PEOPLE[0], 1), "NotTheIssuer"),
         (MARKET, lambda a, on: a.mint(on, PEOPLE[0], 1), "NotTheIssuer"),
-        (ISSUER, lambda a, on: a.mint(on, MARKET, 1), "InvalidRecipient"),
         (ISSUER, lambda a, on: a.mint(on, Account(b""), 1), "InvalidRecipient"),
         (ISSUER, lambda a, on: a.mint(on, PEOPLE[0], 0), "NothingMoved"),
         (ISSUER, lambda a, on: a.mint(on, PEOPLE[0], 1 << MAX_BITS), "NumberOutOfRange"),
         (PEOPLE[0], lambda a, on: a.move(on, PEOPLE[1], 6), "InsufficientUnits"),
-        (PEOPLE[0], lambda a, on: a.move(on, MARKET, 1), "InvalidRecipient"),
         (PEOPLE[0], lambda a, on: a.redeem(on, 6, ""), "InsufficientUnits"),
         (PEOPLE[0], lambda a, on: a.redeem(on, 0, ""), "NothingMoved"),
         (PEOPLE[0], lambda a, on: a.redeem(on, 1, "x" * 65), "ReferenceTooLong"),
@@ -107,3 +110,22 @@ def test_what_units_refuse(who, step, reason):
         step(asset, call(state, who))
     assert refusal.value.reason == reason
     assert asset.balance(state, PEOPLE[0]) == asset.supply(state) == 5
+
+
+@pytest.mark.parametrize("to", [*SITE.contracts, Account(b"")])
+@pytest.mark.parametrize(
+    ("who", "step"),
+    [
+        (ISSUER, lambda a, on, to: a.mint(on, to, 1)),
+        (PEOPLE[0], lambda a, on, to: a.move(on, to, 1)),
+        (PEOPLE[0], lambda a, on, to: a.pay(on, to, COIN, 1)),
+    ],
+)
+def test_units_go_to_no_contract_and_nobody(who, step, to):
+    state, asset = MemoryState(), units()
+    asset.mint(call(state, ISSUER), PEOPLE[0], 5)
+    asset.take(call(state, PEOPLE[0]), COIN, 2)
+    with pytest.raises(CallRefused) as refusal:
+        step(asset, call(state, who), to)
+    assert refusal.value.reason == "InvalidRecipient"
+    assert asset.balance(state, PEOPLE[0]) + asset.balance(state, MARKET) == 5

@@ -14,7 +14,7 @@ from caimi.contracts.bounds import number
 from caimi.contracts.execution import Effect, Execution, require
 from caimi.contracts.identifiers import COIN, Account, Currency
 from caimi.contracts.records import Table
-from caimi.contracts.site import Accounts
+from caimi.contracts.site import Accounts, Site
 from caimi.contracts.state import State
 
 MAX_BITS: Final = 128
@@ -52,13 +52,17 @@ MAX_REFERENCE: Final = 64
 
 
 class AccountingAsset:
-    """The units of one ledger, held by accounts and by contracts (`HeldCoins`)."""
+    """The units of one ledger, held by accounts and by contracts (`HeldCoins`).
 
-    def __init__(self, issuer: Account, accounts: Accounts, holder: Account) -> None:
-        """`holder` is the account that the contracts hold under what they took."""
+    What the contracts took is under the market's account. No other way leads to any contract's:
+    nobody would have it back.
+    """
+
+    def __init__(self, issuer: Account, accounts: Accounts, site: Site) -> None:
         self.issuer = issuer
         self._accounts = accounts
-        self._holder = holder
+        self._contracts = site.contracts
+        self._holder = site.market
 
     def balance(self, state: State, account: Account) -> int:
         """Give how many units an account has."""
@@ -73,7 +77,8 @@ class AccountingAsset:
     def mint(self, call: Execution, to: Account, amount: int) -> None:
         """Make units for an account. The issuer only."""
         require(call.caller == self.issuer, "NotTheIssuer", caller=call.caller)
-        self._check(to, amount)
+        self._check(to)
+        self._check_moved(amount)
         supply = number(self.supply(call.state) + amount, MAX_BITS, "supply")
         _SUPPLY.put(call.state, (), supply)
         self._put(call, to, self.balance(call.state, to) + amount)
@@ -82,15 +87,15 @@ class AccountingAsset:
     def redeem(self, call: Execution, amount: int, reference: str) -> None:
         """Burn units of one's own, for which the issuer pays outside; `reference` says what for."""
         require(len(reference) <= MAX_REFERENCE, "ReferenceTooLong", length=len(reference))
-        number(amount, MAX_BITS, "amount")
-        require(amount > 0, "NothingMoved")
+        self._check_moved(amount)
         self._take(call, call.caller, amount)
         _SUPPLY.put(call.state, (), self.supply(call.state) - amount)
         call.emit(UnitsRedeemed(call.caller, amount, reference))
 
     def move(self, call: Execution, to: Account, amount: int) -> None:
         """Hand units on."""
-        self._check(to, amount)
+        self._check(to)
+        self._check_moved(amount)
         self._move(call, call.caller, to, amount)
 
     # --- for contracts (`HeldCoins`) ------------------------------------------------------------
@@ -104,15 +109,18 @@ class AccountingAsset:
     def pay(self, call: Execution, to: Account, currency: Currency, amount: int) -> None:
         """Pay units that were taken before."""
         require(currency == COIN, "UnknownAsset", asset=currency)
+        self._check(to)
         self._move(call, self._holder, to, amount)
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _check(self, to: Account, amount: int) -> None:
+    def _check(self, to: Account) -> None:
+        fits = self._accounts.is_account(to) and to not in self._contracts
+        require(fits, "InvalidRecipient", to=to)
+
+    def _check_moved(self, amount: int) -> None:
         number(amount, MAX_BITS, "amount")
         require(amount > 0, "NothingMoved")
-        fits = self._accounts.is_account(to) and to != self._holder
-        require(fits, "InvalidRecipient", to=to)
 
     def _move(self, call: Execution, sender: Account, to: Account, amount: int) -> None:
         self._take(call, sender, amount)

@@ -64,8 +64,7 @@ class Contracts:
 
         Nobody calls as one of the contracts: those speak among themselves by their accounts.
         """
-        own = (self.site.gateway, self.site.registry, self.site.bridge, self.site.market)
-        require(call.caller not in own, "ContractAccount", caller=call.caller)
+        require(call.caller not in self.site.contracts, "ContractAccount", caller=call.caller)
         return execute(call, act)
 
     def found(self, call: Execution, administrator: Account, guardian: Account) -> None:

@@ -29,6 +29,11 @@ class Site:
     bridge: Account
     market: Account
 
+    @property
+    def contracts(self) -> tuple[Account, ...]:
+        """All of those accounts."""
+        return self.gateway, self.registry, self.bridge, self.market
+
     def here(self, account: Account) -> InteroperableAccount:
         """Give the interoperable form of an account of this ledger."""
         return account_on(self.ledger, account)

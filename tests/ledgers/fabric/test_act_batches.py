@@ -26,12 +26,11 @@ class PickyChannel(StandInChannel):
     gone: CaimiError | None = None
 
     async def submit(self, function: str, arguments: Sequence[bytes]) -> Committed:
-        _, *acts = arguments
-        self.sizes = [*getattr(self, "sizes", []), len(acts)]
+        self.sizes = [*getattr(self, "sizes", []), len(arguments)]
         await asyncio.sleep(0)
         if self.gone is not None:
             raise self.gone
-        if len(acts) > self.most or self.never in acts:
+        if len(arguments) > self.most or self.never in arguments:
             raise FabricChaincodeRefused("It would tell too much.")
         return await super().submit(function, arguments)
 
@@ -50,7 +49,7 @@ async def channel(tmp_path: Path) -> PickyChannel:
 async def carried_out(channel: PickyChannel) -> list[BaseException | int]:
     batches = ActBatches(channel)
     found = await asyncio.gather(
-        *(batches.carry_out(each, 1) for each in channel.acts), return_exceptions=True
+        *(batches.carry_out(each) for each in channel.acts), return_exceptions=True
     )
     await batches.aclose()
     return found

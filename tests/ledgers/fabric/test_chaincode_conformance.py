@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from instant_voyages import InstantVoyagesFacet
 from site_of_stand_in import FabricSite
 
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
@@ -35,6 +36,7 @@ def far() -> MemorySite:
 
 
 class TestChaincode(
+    InstantVoyagesFacet,
     LedgerConformance,
     CoinlessFacet,
     PastFacet,
@@ -49,6 +51,7 @@ class TestChaincode(
 
 
 class TestChaincodeWithAnAccountingAsset(
+    InstantVoyagesFacet,
     LedgerConformance,
     SellingFacet,
     FeesFacet,

@@ -14,7 +14,6 @@ from fabric_site import CHAINCODE, FabricSite, fabric_site
 
 from caimi.errors.fabric import (
     EndorsedReadInvalid,
-    EndorsersNotApart,
     FabricAnswerInvalid,
     FabricEndorsersDisagree,
     FabricIdentityInvalid,
@@ -54,12 +53,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricSite]:
         yield made
 
 
-def reader(site: FabricSite, places: tuple[int, ...] = (0, 1), **other: str) -> EndorsedReader:
+def reader(site: FabricSite, **other: str) -> EndorsedReader:
     layout = site.network.layout
     source = replace(ReadSource(site.id, layout.channel, CHAINCODE), **other)
     patience = CallPatience(agree=0.2)
-    chosen = [layout.organisations[place] for place in places]
-    peers = [site.network.connection(each, patience) for each in chosen]
+    peers = [site.network.connection(each, patience) for each in layout.organisations]
     return EndorsedReader(source, peers, layout.organisations[0].user.signer())
 
 
@@ -76,13 +74,6 @@ async def test_both_organisations_sign_one_payload_each_with_its_identity(site):
         found.prove([bytes(32)])
     await there.aclose()
     await ledger.aclose()
-
-
-async def test_two_peers_of_one_organisation_are_one(site):
-    there = reader(site, (0, 0))
-    with pytest.raises(EndorsersNotApart):
-        await there.read(PATHS)
-    await there.aclose()
 
 
 @pytest.mark.parametrize(

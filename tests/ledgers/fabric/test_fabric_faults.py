@@ -240,7 +240,7 @@ async def test_an_envelope_that_is_ordered_thrice_and_an_act_in_three_transactio
     who = Ed25519Key()
     signed = await ledger.sign(publishing(ledger, "m"), who)
     channel = site.channel()
-    gateway, act = channel.gateway, (b"acts", b"1", signed.raw)
+    gateway, act = channel.gateway, (b"acts", signed.raw)
     first, second = [await gateway.endorse(CHAINCODE, *act) for _ in range(2)]
     for _ in range(3):
         await gateway.submit(first)
@@ -346,7 +346,7 @@ async def test_what_is_too_large_is_named_and_disturbs_nobody_else(
 
     async def large() -> None:
         with pytest.raises(FabricChaincodeRefused, match="larger than the chaincode takes"):
-            await channel.submit("acts", (b"1", bytes(20 << 20)))
+            await channel.submit("acts", (bytes(20 << 20),))
 
     async def small() -> None:
         for number in range(10):

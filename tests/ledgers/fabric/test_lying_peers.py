@@ -81,7 +81,7 @@ async def late_act(site: FabricSite, who: Ed25519Key) -> int:
     ]
     channel = site.channel_of(site.network.layout.organisations[0])
     gateway = channel.gateway
-    first, late = [await gateway.endorse(CHAINCODE, b"acts", b"1", each) for each in acts]
+    first, late = [await gateway.endorse(CHAINCODE, b"acts", each) for each in acts]
     await gateway.submit(first)
     await gateway.committed(first)
     await gateway.submit(late)

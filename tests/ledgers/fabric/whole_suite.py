@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from fabric_site import FabricSite
+from instant_voyages import InstantVoyagesFacet
 
 from conformance import (
     CoinlessFacet,
@@ -29,6 +30,7 @@ def far() -> MemorySite:
 
 
 class TestWholeFabricLedger(
+    InstantVoyagesFacet,
     LedgerConformance,
     CoinlessFacet,
     PastFacet,
@@ -46,6 +48,7 @@ class TestWholeFabricLedger(
 
 
 class TestWholeFabricLedgerWithAnAccountingAsset(
+    InstantVoyagesFacet,
     LedgerConformance,
     SellingFacet,
     FeesFacet,

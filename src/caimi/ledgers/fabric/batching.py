@@ -36,7 +36,7 @@ class ActBatches:
         self._waiting: list[_Waiting] = []
         self._sending: asyncio.Task[None] | None = None
 
-    async def carry_out(self, raw: bytes, height: int) -> int:
+    async def carry_out(self, raw: bytes) -> int:
         """Have an act carried out, in this transaction or one before; gives this one's block.
 
         It is tried again while others are quicker; whoever waits decides how long. One that nobody
@@ -49,7 +49,7 @@ class ActBatches:
         mine = _Waiting(raw)
         self._waiting.append(mine)
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send_all(height))
+            self._sending = asyncio.create_task(self._send_all())
         try:
             return await mine.taken
         finally:
@@ -62,13 +62,12 @@ class ActBatches:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
 
-    async def _send_all(self, height: int) -> None:
+    async def _send_all(self) -> None:
         await asyncio.sleep(_GATHER)
         pause, most = _BACK_OFF, MAX_ACTS
         while batch := self._next(most):
-            arguments = [str(height).encode(), *(each.raw for each in batch)]
             try:
-                done = await self._channel.submit("acts", arguments)
+                done = await self._channel.submit("acts", [each.raw for each in batch])
                 endings = _endings(done, len(batch))
             except TransactionConflict:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret

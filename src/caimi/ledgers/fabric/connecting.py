@@ -61,7 +61,6 @@ def machine_over(
         accounting=place.accounting,
         terms=terms,
         reader=_reader(ledger, place, peers, patience),
-        depth=place.depth,
     )
 
 

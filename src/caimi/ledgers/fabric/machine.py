@@ -45,7 +45,10 @@ _LOOK_AGAIN: Final = 0.05  # seconds
 
 
 class FabricMachine(Machine):
-    """One connection. Blocks are final at once, unless told to wait for `depth` more.
+    """One connection. Blocks are final at once.
+
+    With a `depth` they count as final once so many more lie on them, which may never be: blocks
+    come when somebody writes. Only tests ask for that.
 
     Acts lapse by the ledger's clock: blocks come as they are needed, and none when nobody writes.
     """
@@ -139,8 +142,11 @@ class FabricMachine(Machine):
         return self.block(max(0, self.head.height - self._depth))
 
     def age(self, block: Block) -> int:
-        """Give the clock's time: acts lapse by it."""
-        return block.time
+        """Give the last second that is over by the clock: acts lapse by it.
+
+        The clock stands between ticks, and until it moves acts of its very second are carried out.
+        """
+        return block.time - 1
 
     def block(self, height: int) -> Block:
         return self._replica.tables.block(height)
@@ -261,8 +267,7 @@ class FabricMachine(Machine):
         known = self.find(signed.tx)
         if known is None:
             self.admit(signed, self.clock)
-            block = await self._batches.carry_out(encode_act(signed), self.head.height + 1)
-            await self._catch_up(block)
+            await self._catch_up(await self._batches.carry_out(encode_act(signed)))
             known = self.find(signed.tx)
         if known is None:
             raise LedgerAnswerInvalid(f"{signed.tx} is said to be in a block, and is in none.")

@@ -112,7 +112,6 @@ class FabricPlace(Section):
     certificate: PathText
     key: PathText
     copies: PathText | None = Field(default=None, alias="copy")
-    depth: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     quorum: Annotated[int, Field(ge=2, le=MAX_PEERS)] | None = None
     policy: PolicyPath | None = None
     accounting: AccountingTerms | None = None

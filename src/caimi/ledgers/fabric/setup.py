@@ -27,7 +27,7 @@ class LedgerSetup:
         acts = dict(ACTS)
         if accounting is not None:
             issuer = Native(accounting.issuer.encode())
-            self.units = AccountingAsset(issuer, self.accounts, site.market)
+            self.units = AccountingAsset(issuer, self.accounts, site)
             self.asset = Asset(ledger, b"", accounting.symbol, accounting.decimals)
             acts |= accounting_acts(self.units)
         contracts = Contracts.over(site, self.accounts, self.units)

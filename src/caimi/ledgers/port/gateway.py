@@ -167,8 +167,8 @@ class Gateway(Protocol):
 
         Raises:
             LedgerRefused: nobody does on such a ledger.
-            LedgerUnavailable: one does not answer.
-            LedgerError: one refuses, they say different things, or what they say is malformed.
+            LedgerUnavailable: too few answer.
+            LedgerError: too few say the same, or what they say is malformed.
         """
         ...
 

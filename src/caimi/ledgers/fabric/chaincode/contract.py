@@ -9,6 +9,9 @@ Whatever an act does is done once: its name is kept, and who reads that it is no
 with who writes it. Every act reads the clock, so that one which was endorsed before a tick, and is
 ordered after it, is not valid: no packet is both received and timed out, and what has lapsed never
 takes effect.
+
+Contracts run at height 0. Nobody who endorses knows which block a transaction will be in, whoever
+carries acts must not say, and what is in a block is final: any depth over it is met at once.
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ MAX_SKEW: Final = 5
 TICK_SECONDS: Final = 5
 """How far apart ticks are at least: each undoes what was endorsed before it."""
 _MAX_NUMBER: Final = 20  # digits
+_HEIGHT: Final = 0
 
 
 class ActStatus(StrEnum):
@@ -77,8 +81,8 @@ class Chaincode:
                 return self._found(stub, terms)
             case [b"tick", time]:
                 return self._tick(stub, _number(time))
-            case [b"acts", height, *acts] if 0 < len(acts) <= MAX_ACTS:
-                return self._carry_out(stub, _number(height), acts)
+            case [b"acts", *acts] if 0 < len(acts) <= MAX_ACTS:
+                return self._carry_out(stub, acts)
             case [b"read", *paths] if 0 < len(paths) <= MAX_PATHS:
                 return self._read(stub, paths)
             case [b"about"]:
@@ -99,7 +103,7 @@ class Chaincode:
             raise ChaincodeRefusal(NOT_AGREED)
         stub.put(TERMS, encoded)
         frame = Overlay(ContractState(stub))
-        first = Execution(frame, 0, _time(stub), Account(terms.administrator.encode()))
+        first = Execution(frame, _HEIGHT, _time(stub), Account(terms.administrator.encode()))
         contracts = _setup(encoded).rules.contracts
         contracts.found(first, first.caller, Account(terms.guardian.encode()))
         frame.commit()
@@ -114,7 +118,7 @@ class Chaincode:
         stub.put(CLOCK, time.to_bytes(8))
         return b""
 
-    def _carry_out(self, stub: ChaincodeStub, height: int, raws: Sequence[bytes]) -> bytes:
+    def _carry_out(self, stub: ChaincodeStub, raws: Sequence[bytes]) -> bytes:
         rules = self._rules(stub)
         time = _time(stub)
         frame = Overlay(ContractState(stub))
@@ -129,7 +133,7 @@ class Chaincode:
             if signed.tx in told or stub.get(act_name(signed.tx)) is not None:
                 statuses.append((ActStatus.KNOWN, ""))
                 continue
-            outcome = rules.perform(signed, frame, height, time)
+            outcome = rules.perform(signed, frame, _HEIGHT, time)
             told[signed.tx] = ToldAct(len(told), signed.envelope.author, outcome).encode()
             statuses.append((ActStatus.DONE, ""))
         size = sum(map(len, told.values()))

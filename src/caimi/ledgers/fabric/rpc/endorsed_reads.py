@@ -2,18 +2,23 @@
 
 Each organisation's peer is asked by itself, with one and the same proposal, so that what they sign
 is equal to the last byte. Nothing of it is ordered: it stands in no block and has no effect.
+
+How many organisations are enough is the light client's to say, which refuses fewer. So what some
+of them sign is given where the rest is down, refuses or says something else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from caimi.errors.base import CaimiError
 from caimi.errors.fabric import (
     EndorsedReadInvalid,
     EndorsersNotApart,
@@ -31,14 +36,18 @@ from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import (
 from caimi.ledgers.fabric.reads import StateReads, check_reads
 from caimi.ledgers.fabric.rpc.connection import PeerConnection
 from caimi.ledgers.fabric.rpc.endorser import answer_of
-from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, propose
+from caimi.ledgers.fabric.rpc.proposals import ChaincodeCallArguments, ProposedCall, propose
 from caimi.ledgers.fabric.verification.envelopes import read_sets
 from caimi.ledgers.fabric.wire import read_message
+from caimi.logs import logger
 
 READ: Final = b"read"
+LEAST_ORGANISATIONS: Final = 2
+"""No light client believes fewer."""
 _DONE: Final = 200
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 0.5
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +70,25 @@ class EndorsedReader:
         self._signer = signer
 
     async def read(self, paths: Sequence[Path]) -> EndorsedReads:
-        """Have what is at `paths` read and signed by all of the peers.
+        """Have what is at `paths` read, and signed by as many organisations as say the same.
 
-        A peer that lags behind the others is waited for, up to the first one's patience.
+        A peer that lags behind the others is waited for, up to the first one's patience. Then those
+        count that are more than say anything else, and at least two.
 
         Raises:
-            FabricEndorsersDisagree: they do not say the same.
+            FabricEndorsersDisagree: no two say the same, or as many say something else.
             EndorsedReadInvalid: what they say is not of these paths, there.
-            EndorsersNotApart: two are of one organisation.
+            EndorsersNotApart: all that answer are of one organisation.
             FabricSignatureInvalid, FabricIdentityInvalid, FabricAnswerInvalid: a peer's answer is
-                not what it has to be.
-            FabricRefused, LedgerUnavailable: a peer refuses, or does not answer.
+                not what it has to be, and the others are too few.
+            FabricRefused, LedgerUnavailable: a peer refuses, or does not answer, and the others are
+                too few.
         """
         began, pause = time.monotonic(), _FIRST_PAUSE
         while True:
-            try:
-                return await self._once(paths)
-            except FabricEndorsersDisagree:
-                if time.monotonic() + pause - began > self._peers[0].patience.agree:
-                    raise
+            answers = await self._ask(paths)
+            if len(answers.said) < 2 or time.monotonic() + pause - began > self._agree:
+                return self._agreed(answers, paths)
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
@@ -87,34 +96,68 @@ class EndorsedReader:
         """Let go of the connections."""
         await asyncio.gather(*(peer.aclose() for peer in self._peers))
 
-    async def _once(self, paths: Sequence[Path]) -> EndorsedReads:
+    @property
+    def _agree(self) -> float:
+        return self._peers[0].patience.agree
+
+    async def _ask(self, paths: Sequence[Path]) -> _Answers:
         source = self._source
         arguments = (READ, *(path.raw for path in paths))
         proposed = propose(
             self._signer, ChaincodeCallArguments(source.channel, source.chaincode, arguments)
         )
-        answers = await asyncio.gather(*(answer_of(peer, proposed) for peer in self._peers))
-        checked = [
-            check_endorsement(answer, peer.endpoint.address)
-            for answer, peer in zip(answers, self._peers, strict=True)
-        ]
-        if len({endorser.msp for endorser, _ in checked}) != len(checked):
-            raise EndorsersNotApart(
-                f"Peers are of {', '.join(endorser.msp for endorser, _ in checked)}."
-            )
-        payloads = {answer.payload for answer in answers}
-        if len(payloads) != 1:
-            raise FabricEndorsersDisagree(f"Organisations on {source.channel} read differently.")
-        payload = payloads.pop()
-        said, height = check_payload(payload, source, paths)
+        asked = (_endorsed(peer, proposed) for peer in self._peers)
+        answers = _Answers()
+        for found in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(found, CaimiError):
+                answers.failures.append(found)
+            elif isinstance(found, BaseException):
+                raise found
+            else:
+                payload, endorser, endorsement = found
+                answers.said[payload].setdefault(endorser.msp, endorsement)
+        return answers
+
+    def _agreed(self, answers: _Answers, paths: Sequence[Path]) -> EndorsedReads:
+        """Give what most organisations say; raises as `read`."""
+        said = sorted(answers.said.items(), key=lambda each: -len(each[1]))
+        most, next_most, *_ = *(len(each) for _, each in said), 0, 0
+        if most < LEAST_ORGANISATIONS or most == next_most:
+            if len(said) > 1:
+                where = self._source.channel
+                raise FabricEndorsersDisagree(f"Organisations on {where} read differently.")
+            if answers.failures:
+                raise answers.failures[0]
+            raise EndorsersNotApart(f"Peers are of {', '.join(said[0][1])} alone.")
+        for failure in answers.failures:
+            _log.warning("%s", failure)
+        if len(said) > 1:
+            _log.warning("some organisations on %s read differently", self._source.channel)
+        payload, endorsements = said[0]
+        read, height = check_payload(payload, self._source, paths)
         return EndorsedReads(
             payload,
-            tuple(endorsement for _, endorsement in checked),
+            tuple(endorsements.values()),
             height,
-            said.clock,
-            tuple(path.key for path in said.paths),
-            said.values,
+            read.clock,
+            tuple(path.key for path in read.paths),
+            read.values,
         )
+
+
+@dataclass
+class _Answers:
+    """What was said by whom, payload by payload and by organisation; and who did not say."""
+
+    said: dict[bytes, dict[str, Endorsement]] = field(default_factory=lambda: defaultdict(dict))
+    failures: list[CaimiError] = field(default_factory=list)
+
+
+async def _endorsed(
+    peer: PeerConnection, proposed: ProposedCall
+) -> tuple[bytes, MspIdentity, Endorsement]:
+    answer = await answer_of(peer, proposed)
+    return (answer.payload, *check_endorsement(answer, peer.endpoint.address))
 
 
 def check_endorsement(answer: ProposalResponse, peer: str) -> tuple[MspIdentity, Endorsement]:
