@@ -11,12 +11,17 @@ from caimi.contracts import execution
 from caimi.contracts.identifiers import Account
 from caimi.contracts.state import Overlay
 from caimi.errors.ledgers import CallRefused
-from contracts import application_refusals, gateway_refusals, registry_refusals
+from contracts import (
+    accounting_refusals,
+    application_refusals,
+    gateway_refusals,
+    registry_refusals,
+)
 from contracts.guard_sites import FOLDER, sites
 from contracts.local_ledgers import LocalLedger, LocalPair
 from contracts.refusals import CASES, Case
 
-MODULES = (registry_refusals, gateway_refusals, application_refusals)
+MODULES = (registry_refusals, gateway_refusals, application_refusals, accounting_refusals)
 
 
 @cache

@@ -110,7 +110,7 @@ class AccountingAsset:
         """Pay units that were taken before."""
         require(currency == COIN, "UnknownAsset", asset=currency)
         self._check(to)
-        self._move(call, self._holder, to, amount)
+        self._move(call, self._holder, to, number(amount, MAX_BITS, "amount"))
 
     # --- parts ----------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ async def pair(world: World, fabric: FabricSite, tmp_path: Path) -> AsyncIterato
 
 async def on_fabric(world: World, pair: Pair) -> tuple[bytes, object]:
     """Publish a model on Fabric; gives it and its owner."""
-    fabric = pair.memory
+    fabric = pair.other
     carol = await fabric.site.wallet("carol")
     await fabric.ledger.submit(fabric.ledger.registry.publish("digits", "1.0.0", b"\7" * 32), carol)
     return fabric.ledger.registry.model_id(fabric.account(carol), "digits"), carol
@@ -90,25 +90,25 @@ async def on_fabric(world: World, pair: Pair) -> tuple[bytes, object]:
 
 async def committee_prover(pair: Pair) -> tuple[Prover, ProofRequest]:
     """What proves to the committee's client alone."""
-    evm, fabric = pair.evm.ledger, pair.memory.ledger
+    evm, fabric = pair.evm.ledger, pair.other.ledger
     client = await evm.clients.of(pair.evm.client)
     case = ProofRequest(fabric, evm, await fabric.finalized(), pair.validators)
     return prover_for(client.inner[0]), case
 
 
 async def test_a_model_goes_to_a_ledger_that_believes_committee_and_organisations(world, pair):
-    evm, fabric = pair.evm.ledger, pair.memory.ledger
+    evm, fabric = pair.evm.ledger, pair.other.ledger
     client = await evm.clients.of(pair.evm.client)
     assert (client.kind, client.inner[1].kind) == (COMPOSITE, ENDORSED_READS)
     model, carol = await on_fabric(world, pair)
-    sequence = await pair.send(pair.memory, carol, model, world.account(world.bob))
+    sequence = await pair.send(pair.other, carol, model, world.account(world.bob))
     carried = await pair.settle(pair.relayer())
     assert carried == [f"deliver on {evm.id}", f"acknowledge on {fabric.id}"]
-    assert await fabric.bridge.outcome(model, pair.memory.client, sequence) == "completed"
+    assert await fabric.bridge.outcome(model, pair.other.client, sequence) == "completed"
     assert (await evm.registry.model(model)).owner == world.account(world.bob)
 
     # And back: what Fabric answers is proved in the same way.
-    sequence = await pair.send(pair.evm, world.bob, model, pair.memory.account(carol))
+    sequence = await pair.send(pair.evm, world.bob, model, pair.other.account(carol))
     carried = await pair.settle(pair.relayer())
     assert carried == [f"deliver on {fabric.id}", f"acknowledge on {evm.id}"]
     assert await evm.bridge.outcome(model, pair.evm.client, sequence) == "completed"
@@ -116,9 +116,9 @@ async def test_a_model_goes_to_a_ledger_that_believes_committee_and_organisation
 
 async def test_what_fabric_did_not_receive_in_time_comes_back(world, pair):
     evm = pair.evm.ledger
-    carol = await pair.memory.site.wallet("carol")
+    carol = await pair.other.site.wallet("carol")
     model = await world.published()
-    to = pair.memory.account(carol)
+    to = pair.other.account(carol)
     sequence = await pair.send(pair.evm, world.alice, model, to, lasts=60)
     await pair.crossing.pass_time(120)
     assert await pair.settle(pair.relayer()) == [f"time out on {evm.id}"]
@@ -127,13 +127,13 @@ async def test_what_fabric_did_not_receive_in_time_comes_back(world, pair):
 
 async def test_an_absence_from_before_the_timeout_times_nothing_out(world, pair):
     evm, crossing = pair.evm.ledger, pair.crossing
-    carol = await pair.memory.site.wallet("carol")
+    carol = await pair.other.site.wallet("carol")
     model = await world.published()
     packet, _ = await crossing.send(
-        pair.evm, world.alice, model, pair.memory.account(carol), lasts=600
+        pair.evm, world.alice, model, pair.other.account(carol), lasts=600
     )
     receipt = IbcPath.receipt(packet.dest_client, packet.sequence)
-    early = await pair.memory.ledger.gateway.endorsed_reads([receipt])
+    early = await pair.other.ledger.gateway.endorsed_reads([receipt])
     assert early.time < packet.timeout
     await crossing.pass_time(1_200)
     prover, case = await committee_prover(pair)
@@ -147,7 +147,7 @@ async def test_an_absence_from_before_the_timeout_times_nothing_out(world, pair)
 
     with pytest.raises(TransactionReverted, match="TimeoutNotReached"):
         await time_out(early)
-    await time_out(await pair.memory.ledger.gateway.endorsed_reads([receipt]))
+    await time_out(await pair.other.ledger.gateway.endorsed_reads([receipt]))
     outcome = await evm.bridge.outcome(model, packet.source_client, packet.sequence)
     assert outcome == "refunded"
 
@@ -155,9 +155,9 @@ async def test_an_absence_from_before_the_timeout_times_nothing_out(world, pair)
 async def test_neither_the_committee_nor_the_organisations_are_believed_alone(world, pair):
     evm, crossing = pair.evm.ledger, pair.crossing
     model, carol = await on_fabric(world, pair)
-    packet, height = await crossing.send(pair.memory, carol, model, world.account(world.bob))
+    packet, height = await crossing.send(pair.other, carol, model, world.account(world.bob))
     path = IbcPath.commitment(packet.source_client, packet.sequence)
-    reads = await pair.memory.ledger.gateway.endorsed_reads([path])
+    reads = await pair.other.ledger.gateway.endorsed_reads([path])
     assert reads.values == (packet_commitment(packet),)
     assert reads.height == height
     prover, case = await committee_prover(pair)
@@ -177,7 +177,7 @@ async def test_neither_the_committee_nor_the_organisations_are_believed_alone(wo
 async def test_an_organisation_that_is_away_stops_what_needs_it(world, pair, fabric):
     model, carol = await on_fabric(world, pair)
     second = fabric.network.layout.organisations[1]
-    await pair.send(pair.memory, carol, model, world.account(world.bob))
+    await pair.send(pair.other, carol, model, world.account(world.bob))
     node = fabric.network.nodes[f"{second.msp}-chaincode"]
     fabric.thread.run(node.stop())
     try:
