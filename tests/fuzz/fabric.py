@@ -18,6 +18,7 @@ from caimi.ledgers.fabric.chaincode.transaction_state import TransactionRequest
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
 from caimi.ledgers.fabric.msp.identity import MspIdentity, MspSigner, read_key
 from caimi.ledgers.fabric.msp.membership import Membership, MspRole
+from caimi.ledgers.fabric.msp.signing import bare_signature, sign_message
 from caimi.ledgers.fabric.protos.common.common_pb2 import Block
 from caimi.ledgers.fabric.protos.common.configtx_pb2 import ConfigEnvelope
 from caimi.ledgers.fabric.protos.gateway.gateway_pb2 import ErrorDetail
@@ -192,6 +193,12 @@ DECODERS = (
         ("caimi.ledgers.fabric.msp.identity.read_key",),
         lambda: [LocalAuthority.create("Org1MSP", "ca").key_pem],
         read_key,
+    ),
+    Decoder(
+        "fabric-signature",
+        ("caimi.ledgers.fabric.msp.signing",),
+        lambda: [sign_message(read_key(LocalAuthority.create("Org1MSP", "ca").key_pem), b"x")],
+        bare_signature,
     ),
     Decoder(
         "fabric-refusal",

@@ -20,7 +20,9 @@ from caimi.ledgers.fabric.protos.peer.events_pb2 import DeliverResponse
 from caimi.ledgers.fabric.rpc import connection as connections
 from caimi.ledgers.fabric.rpc.connection import CallPatience, PeerConnection, PeerEndpoint
 from caimi.ledgers.fabric.rpc.deliver import BlockReader
+from caimi.ledgers.fabric.rpc.following import agreed_blocks
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
+from caimi.ledgers.fabric.verification.chain import ChannelChain
 
 QUICK = CallPatience(answer=0.5, reach=0.3)
 Answer = Callable[[bytes, Any], Awaitable[bytes]]
@@ -32,7 +34,9 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> LocalLayout:
 
 
 @asynccontextmanager
-async def answering(layout: LocalLayout, answer: Answer) -> AsyncIterator[PeerConnection]:
+async def answering(
+    layout: LocalLayout, answer: Answer, patience: CallPatience = QUICK
+) -> AsyncIterator[PeerConnection]:
     """Serve what a test says as a peer, and connect to it; a stream's answer is repeated."""
     own = layout.organisations[0]
     end, client = own.end("peer"), own.end("client")
@@ -59,7 +63,7 @@ async def answering(layout: LocalLayout, answer: Answer) -> AsyncIterator[PeerCo
     await server.start()
     endpoint = PeerEndpoint.load(f"127.0.0.1:{port}", own.tls_root, client.certificate, client.key)
     try:
-        async with PeerConnection(endpoint, QUICK) as connection:
+        async with PeerConnection(endpoint, patience) as connection:
             yield connection
     finally:
         await server.stop(None)
@@ -205,8 +209,66 @@ async def test_a_stream_that_stood_still_for_long_is_begun_again_when_it_breaks(
         if begun == 1:
             await asyncio.sleep(1.2)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
-        return block(7) if begun == 2 else status("SUCCESS")
+        return block(7)
 
     async with answering(layout, later) as connection:
-        found = [each async for each in reader(layout, connection).blocks(7, 7)]
-    assert len(found) == 1
+        async for each in reader(layout, connection).blocks(7):
+            assert Block.FromString(each).header.number == 7
+            break
+    assert begun >= 2
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_a_block_that_should_be_there_is_not_waited_for_for_ever(
+    layout: LocalLayout,
+    breaks: bool,
+):
+    """Another peer said that there are so many; this one shows no more, and stays connected."""
+    numbers = iter((7, 8))
+
+    async def stuck(_request: bytes, context: Any) -> bytes:
+        if (number := next(numbers, None)) is not None:
+            return block(number)
+        await asyncio.sleep(0.1 if breaks else 60)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+        raise AssertionError
+
+    heard = []
+
+    async def hear(connection: PeerConnection) -> None:
+        async for each in reader(layout, connection).blocks(7, 9):
+            heard.append(Block.FromString(each).header.number)
+
+    patience = CallPatience(answer=0.5, reach=60)
+    async with answering(layout, stuck, patience) as connection, asyncio.timeout(10):
+        with pytest.raises(FabricUnavailable):
+            await hear(connection)
+    assert heard == [7, 8]
+
+
+async def test_whoever_reads_slowly_has_time_for_each_block(layout: LocalLayout):
+    answers = iter((block(7), block(8), status("SUCCESS")))
+
+    async def steady(_request: bytes, _context: Any) -> bytes:
+        await asyncio.sleep(0.2)
+        return next(answers)
+
+    heard = []
+    async with answering(layout, steady) as connection:
+        async for each in reader(layout, connection).blocks(7, 8):
+            heard.append(each)
+            await asyncio.sleep(0.6)
+    assert len(heard) == 2
+
+
+async def test_a_peer_that_fails_is_named_while_another_is_silent(layout: LocalLayout):
+    class Silent:
+        async def blocks(self, start: int, stop: int | None = None) -> AsyncIterator[bytes]:
+            await asyncio.sleep(60)
+            yield b""
+
+    async with answering(layout, always(status("FORBIDDEN"))) as connection:
+        chain = ChannelChain.of_first_block(layout.genesis.read_bytes())
+        sources = [reader(layout, connection), Silent()]
+        with pytest.raises(FabricAccessDenied):
+            await anext(agreed_blocks(sources, chain, 1))

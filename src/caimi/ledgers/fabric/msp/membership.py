@@ -80,8 +80,8 @@ class Membership:
             raise FabricConfigurationInvalid("A membership has no name, or no root certificate.")
         if len(config.root_certs) + len(config.intermediate_certs) > _MAX_AUTHORITIES:
             raise FabricConfigurationInvalid(f"{config.name} has too many authorities.")
-        roots = tuple(filter(_is_authority, _readable(config.root_certs)))
-        intermediates = tuple(filter(_is_authority, _readable(config.intermediate_certs)))
+        roots = tuple(filter(_is_authority, _usable(config.root_certs)))
+        intermediates = tuple(filter(_is_authority, _usable(config.intermediate_certs)))
         if not roots:
             raise FabricConfigurationInvalid(f"{config.name} has no root certificate for P-256.")
         units: list[tuple[str, MspRole]] = []
@@ -99,7 +99,7 @@ class Membership:
             config.name,
             roots,
             intermediates,
-            tuple(_readable(config.admins)),
+            tuple(_usable(config.admins)),
             _revoked(config.revocation_list, (*roots, *intermediates)),
             tuple(units),
             tuple(config.tls_root_certs),
@@ -112,7 +112,7 @@ class Membership:
             FabricConfigurationInvalid: it is no list, or does not say whose.
         """
         authorities = (*self.roots, *self.intermediates)
-        return _signer_of(_read_list(revocations), authorities) is not None
+        return _signer_of(_revocation_list(revocations), authorities) is not None
 
     def check(self, identity: MspIdentity, at: datetime | None) -> MspRole | None:
         """Check that somebody is a member; give the role that the certificate says.
@@ -174,7 +174,7 @@ class Membership:
         return found[0] if found else None
 
 
-def _readable(certificates: Iterable[bytes]) -> Iterable[x509.Certificate]:
+def _usable(certificates: Iterable[bytes]) -> Iterable[x509.Certificate]:
     for pem in certificates:
         with suppress(FabricIdentityInvalid):
             yield read_certificate(pem)
@@ -203,7 +203,7 @@ def _revoked(
         raise FabricConfigurationInvalid("A membership revokes too much to be read.")
     found: set[tuple[bytes, int]] = set()
     for encoded in lists:
-        listed = _read_list(encoded)
+        listed = _revocation_list(encoded)
         signer = _signer_of(listed, authorities)
         if signer is not None:
             issuer = signer.subject.public_bytes()
@@ -211,7 +211,7 @@ def _revoked(
     return frozenset(found)
 
 
-def _read_list(encoded: bytes) -> x509.CertificateRevocationList:
+def _revocation_list(encoded: bytes) -> x509.CertificateRevocationList:
     """Read a list, which says by what key it is signed: without that peers admit nobody."""
     try:
         listed = x509.load_pem_x509_crl(encoded)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc.aio
 
-from caimi.errors.fabric import FabricAccessDenied, FabricAnswerInvalid, FabricRefused
+from caimi.errors.fabric import (
+    FabricAccessDenied,
+    FabricAnswerInvalid,
+    FabricRefused,
+    FabricUnavailable,
+)
 from caimi.errors.ledgers import LedgerUnavailable
 from caimi.ledgers.fabric.msp.identity import MspSigner
 from caimi.ledgers.fabric.protos.common.common_pb2 import (
@@ -98,10 +104,12 @@ class BlockReader:
     async def blocks(self, start: int, stop: int | None = None) -> AsyncIterator[bytes]:
         """Give blocks from number `start` on, serialized; with a `stop` up to that, else for ever.
 
-        A `stop` that is not there yet is waited for.
+        A `stop` that is not there yet is waited for: with one each block for as long as an answer,
+        since there may be no such block, or none for this peer.
 
         Raises:
-            FabricUnavailable: the peer was not reached for as long as its patience is.
+            FabricUnavailable: the peer was not reached for as long as its patience is, or shows no
+                more blocks before the `stop`.
             FabricAccessDenied: the identity may not read the channel.
             FabricAnswerInvalid: a block is not the next one.
         """
@@ -127,6 +135,7 @@ class BlockReader:
         """Follow a stream, and begin it anew at the next block where it breaks."""
         following = start
         retries = _StreamRetries(self._connection.patience.reach)
+        until = self._next_until(stop)
         while stop is None or following <= stop:
             seek = SeekInfo(
                 start=_at(following),
@@ -134,26 +143,44 @@ class BlockReader:
                 behavior=SeekInfo.BLOCK_UNTIL_READY,
             )
             try:
-                async for answer in self._answers(method, seek, retries):
-                    number, block = (_full if method == _FULL else _filtered)(answer)
-                    if number != following:
-                        raise FabricAnswerInvalid(
-                            f"{self._address} gave block {number} in the place of {following}."
-                        )
-                    yield number, block
-                    following = number + 1
-                    retries.succeeded()
+                async with aclosing(self._answers(method, seek, retries)) as answers:
+                    while (answer := await self._within(answers, until, following)) is not None:
+                        number, block = (_full if method == _FULL else _filtered)(answer)
+                        if number != following:
+                            raise FabricAnswerInvalid(
+                                f"{self._address} gave block {number} in the place of {following}."
+                            )
+                        yield number, block
+                        following = number + 1
+                        retries.succeeded()
+                        until = self._next_until(stop)
                 if stop is None or following <= stop:
                     raise LedgerUnavailable(f"{self._address} ended its blocks at {following}.")
             except LedgerUnavailable:
                 pause = retries.failed()
-                if pause is None:
+                if pause is None or (until is not None and _now() + pause > until):
                     raise
                 await asyncio.sleep(pause)
 
+    def _next_until(self, stop: int | None) -> float | None:
+        """Tell until when the next block is waited for, by the loop's clock; None is for ever."""
+        return None if stop is None else _now() + self._connection.patience.answer
+
+    async def _within(
+        self, answers: AsyncIterator[DeliverResponse], until: float | None, following: int
+    ) -> DeliverResponse | None:
+        """Give the next answer, or None where there is none more."""
+        try:
+            async with asyncio.timeout_at(until):
+                return await anext(answers, None)
+        except TimeoutError as error:
+            raise FabricUnavailable(
+                f"{self._address} does not show block {following}, which should be there."
+            ) from error
+
     async def _answers(
         self, method: str, seek: SeekInfo, retries: _StreamRetries
-    ) -> AsyncIterator[DeliverResponse]:
+    ) -> AsyncGenerator[DeliverResponse, None]:
         """Ask once, and give the answers up to the status that ends them."""
         call = self._connection.stream(method)
         try:
@@ -185,6 +212,10 @@ class BlockReader:
         )
         header.timestamp.GetCurrentTime()
         return signed_envelope(self._signer, header, seek.SerializeToString())
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _at(number: int) -> SeekPosition:

@@ -37,9 +37,20 @@ async def agreed_blocks(
             for each in sources
         ]
         while stop is None or chain.head.number < stop:
-            blocks = await asyncio.gather(*(anext(stream) for stream in streams))
+            blocks = await _next_of_each(streams)
             first, *others = map(chain.accept, blocks)
             for other in others:
                 check_agreement(first.head, other.head)
             chain = first
             yield chain, blocks[0]
+
+
+async def _next_of_each(streams: Sequence[AsyncIterator[bytes]]) -> list[bytes]:
+    """Give the next block of each; where one fails the others are waited for no longer."""
+    asked = [asyncio.ensure_future(anext(stream)) for stream in streams]
+    try:
+        return await asyncio.gather(*asked)
+    finally:
+        for each in asked:
+            each.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)

@@ -177,12 +177,12 @@ def _policies(group: ConfigGroup, depth: int) -> PolicyGroup:
     if not depth:
         raise FabricConfigurationInvalid("A configuration is too deep.")
     return PolicyGroup(
-        dict(_readable(group.policies.items())),
+        dict(_usable(group.policies.items())),
         {name: _policies(each, depth - 1) for name, each in group.groups.items()},
     )
 
 
-def _readable(policies: Iterable[tuple[str, ConfigPolicy]]) -> Iterator[tuple[str, ChannelPolicy]]:
+def _usable(policies: Iterable[tuple[str, ConfigPolicy]]) -> Iterator[tuple[str, ChannelPolicy]]:
     for name, each in policies:
         with suppress(FabricConfigurationInvalid):
             yield name, read_policy(each.policy)
