@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paper_channel import PaperChannel
+from paper_channel import DEEP, LONG_LENGTH, LONG_TAG, PaperChannel
 from test_chain import paper  # noqa: F401 - a fixture
 
 from caimi.errors.fabric import FabricAnswerInvalid
@@ -17,11 +17,6 @@ from caimi.ledgers.fabric.protos.peer.transaction_pb2 import Transaction
 from caimi.ledgers.fabric.verification.envelopes import unsigned_envelope
 from caimi.ledgers.fabric.verification.transactions import check_transaction
 from caimi.ledgers.fabric.wire import LENGTH, read_message, wire_fields
-
-DEEP = b"\x7b" * 5_000 + b"\x7c" * 5_000
-"""Groups in groups, of a field that nobody knows."""
-LONG_TAG = b"\xf8\x80\x80\x80\x80\x80\x00\x01"
-LONG_LENGTH = b"\x7a\x81\x80\x80\x80\x80\x80\x80\x00\x00"
 
 
 def _in_the_envelope(paper: PaperChannel, added: bytes) -> bytes:  # noqa: F811
