@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from caimi.ledgers.fabric.local.authorities import LocalAuthority
 from caimi.ledgers.fabric.local.layout import LocalMember, LocalOrganisation
 from caimi.ledgers.fabric.local.material import open_authority
@@ -40,6 +42,7 @@ from caimi.ledgers.fabric.protos.common.common_pb2 import (
 from caimi.ledgers.fabric.protos.common.configtx_pb2 import ConfigEnvelope
 from caimi.ledgers.fabric.protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVRWSet, KVWrite
 from caimi.ledgers.fabric.protos.ledger.rwset.rwset_pb2 import NsReadWriteSet, TxReadWriteSet
+from caimi.ledgers.fabric.protos.msp.identities_pb2 import SerializedIdentity
 from caimi.ledgers.fabric.protos.msp.msp_config_pb2 import FabricMSPConfig, MSPConfig
 from caimi.ledgers.fabric.protos.peer.chaincode_event_pb2 import ChaincodeEvent
 from caimi.ledgers.fabric.protos.peer.chaincode_pb2 import ChaincodeID
@@ -64,6 +67,21 @@ from caimi.ledgers.fabric.verification.headers import (
 )
 
 VALID = 0
+DEEP = b"\x7b" * 5_000 + b"\x7c" * 5_000
+"""Groups in groups, of a field that nobody knows."""
+LONG_TAG = b"\xf8\x80\x80\x80\x80\x80\x00\x01"
+"""A field that nobody knows, its number written longer than it has to be."""
+LONG_LENGTH = b"\x7a\x81\x80\x80\x80\x80\x80\x80\x00\x00"
+"""Such a field with a length that is."""
+
+
+def with_chain(signer: MspSigner) -> MspSigner:
+    """Give a member who shows more than one certificate, as peers allow."""
+    identity = signer.identity
+    pem = identity.certificate.public_bytes(Encoding.PEM)
+    encoded = SerializedIdentity(mspid=identity.msp, id_bytes=pem * 2).SerializeToString()
+    object.__setattr__(identity, "encoded", encoded)
+    return signer
 
 
 def signer_of(authority: LocalAuthority, msp: str, role: MspRole, **how: Any) -> MspSigner:

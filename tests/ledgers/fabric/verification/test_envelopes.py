@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
-from paper_channel import LONG_AGO, PaperChannel, change_membership, signer_of
+from paper_channel import LONG_AGO, PaperChannel, change_membership, signer_of, with_chain
 from test_chain import paper  # noqa: F401 - a fixture
 
 from caimi.errors import CaimiError
@@ -34,7 +34,6 @@ from caimi.ledgers.fabric.protos.common.policies_pb2 import (
     SignaturePolicyEnvelope,
 )
 from caimi.ledgers.fabric.protos.ledger.rwset.rwset_pb2 import NsReadWriteSet
-from caimi.ledgers.fabric.protos.msp.identities_pb2 import SerializedIdentity
 from caimi.ledgers.fabric.protos.msp.msp_principal_pb2 import MSPPrincipal, MSPRole
 from caimi.ledgers.fabric.protos.peer.chaincode_event_pb2 import ChaincodeEvent
 from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import Endorsement
@@ -256,15 +255,6 @@ def test_one_certificate_in_several_spellings_is_one_endorser(paper: PaperChanne
         with contextlib.nullcontext() if met else pytest.raises(FabricPolicyNotMet):
             check_transaction(signed, configuration, policy)
     assert not policy.fulfilled([CheckedSigner(each.identity, MspRole.PEER) for each in signers])
-
-
-def with_chain(signer: MspSigner) -> MspSigner:
-    """Give a member who shows more than one certificate, as peers allow."""
-    identity = signer.identity
-    pem = identity.certificate.public_bytes(Encoding.PEM)
-    encoded = SerializedIdentity(mspid=identity.msp, id_bytes=pem * 2).SerializeToString()
-    object.__setattr__(identity, "encoded", encoded)
-    return signer
 
 
 def test_whoever_creates_a_transaction_stops_no_reader(paper: PaperChannel):  # noqa: F811

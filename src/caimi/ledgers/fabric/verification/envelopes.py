@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from caimi.errors.fabric import FabricAnswerInvalid
 from caimi.ledgers.fabric.protos.common.common_pb2 import (
@@ -29,7 +29,10 @@ from caimi.ledgers.fabric.protos.peer.proposal_pb2 import (
 )
 from caimi.ledgers.fabric.protos.peer.proposal_response_pb2 import ProposalResponsePayload
 from caimi.ledgers.fabric.protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction
-from caimi.ledgers.fabric.wire import read_message
+from caimi.ledgers.fabric.wire import LENGTH, read_message, wire_fields
+
+_PAYLOAD: Final = Envelope.PAYLOAD_FIELD_NUMBER
+_SIGNATURE: Final = Envelope.SIGNATURE_FIELD_NUMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +131,10 @@ def read_envelope(encoded: bytes) -> SignedPayload:
     Raises:
         FabricAnswerInvalid: it is none.
     """
-    envelope = read_message(Envelope, encoded, FabricAnswerInvalid)
-    if not envelope.payload or not envelope.signature:
+    signed = unsigned_envelope(encoded)
+    if not signed.payload or not signed.signature:
         raise FabricAnswerInvalid("An envelope holds nothing, or nobody signed it.")
-    return unsigned_envelope(encoded)
+    return signed
 
 
 def unsigned_envelope(encoded: bytes) -> SignedPayload:
@@ -140,10 +143,8 @@ def unsigned_envelope(encoded: bytes) -> SignedPayload:
     Raises:
         FabricAnswerInvalid: it is none.
     """
-    envelope = read_message(Envelope, encoded, FabricAnswerInvalid)
-    if envelope.SerializeToString() != encoded:
-        raise FabricAnswerInvalid("An envelope is not in the form in which orderers write it.")
-    payload = read_message(Payload, envelope.payload, FabricAnswerInvalid)
+    whole, signature = _parts_of(encoded)
+    payload = read_message(Payload, whole, FabricAnswerInvalid)
     header = read_message(ChannelHeader, payload.header.channel_header, FabricAnswerInvalid)
     signer = read_message(SignatureHeader, payload.header.signature_header, FabricAnswerInvalid)
     return SignedPayload(
@@ -156,9 +157,31 @@ def unsigned_envelope(encoded: bytes) -> SignedPayload:
         payload.header.signature_header,
         header.extension,
         payload.data,
-        envelope.payload,
-        envelope.signature,
+        whole,
+        signature,
     )
+
+
+def _parts_of(encoded: bytes) -> tuple[bytes, bytes]:
+    """Give an envelope's payload and signature, which orderers write before all that is unknown."""
+    parts = {_PAYLOAD: b"", _SIGNATURE: b""}
+    before = 0
+    try:
+        for field in wire_fields(encoded):
+            number = field.number
+            if number not in parts or field.kind != LENGTH:
+                before = _SIGNATURE
+                continue
+            head = encoded[field.start : field.content]
+            if number <= before or field.content == field.end or head != field.shortest_head:
+                raise ValueError
+            parts[number] = encoded[field.content : field.end]
+            before = number
+    except ValueError:
+        raise FabricAnswerInvalid(
+            "An envelope is not in the form in which orderers write it."
+        ) from None
+    return parts[_PAYLOAD], parts[_SIGNATURE]
 
 
 def writes_to(signed: SignedPayload, namespace: str) -> bool:
