@@ -40,6 +40,7 @@ CORE: Final = frozenset(
         # what a ledger has or has not
         "test_what_is_newest_is_final",
         "test_proofs_of_state_are_refused_by_name",
+        "test_organisations_sign_what_is_there_and_what_is_not",
         "test_watching_is_not_offered",
         "test_fees_for_relayers_are_not_offered",
         "test_what_is_paid_elsewhere_is_sold_all_the_same",

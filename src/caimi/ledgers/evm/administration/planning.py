@@ -30,7 +30,7 @@ WORK: Final[Mapping[str, int]] = {
     "member": 25_000,
     "CompositeClient": 1_080_000,
     "OptimisticClient": 2_610_000,
-    "EndorsedReadsClient": 2_930_000,
+    "EndorsedReadsClient": 2_980_000,
     "endorser": 72_000,
     "StorageProofClient": 2_360_000,
     "roles": 410_000,
