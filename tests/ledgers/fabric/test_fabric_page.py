@@ -29,7 +29,7 @@ SECONDS = 240
 @pytest.fixture
 def consortium(tmp_path: Path) -> Iterator[Consortium]:
     with two_organisations(tmp_path) as found:
-        (tmp_path / "shared").mkdir()
+        (tmp_path / "handed-round").mkdir()
         (tmp_path / "bin").mkdir()
         program = tmp_path / "bin" / "caimi"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m caimi.cli "$@"\n')
