@@ -8,17 +8,18 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caimi.ledgers.machine.administration import MachineAdministered
+from machine_site import MachineSite
+
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
 from caimi.ledgers.machine.machine import LAPSES_AFTER
-from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Signer
+from caimi.ledgers.port import LedgerId, Signer
 from memory_ledger.failing import Failing
 from sqlite_ledger.machine import SqliteMachine
 
 
 @dataclass
-class SqliteSite:
+class SqliteSite(MachineSite):
     """One file; every connection opens it anew. Blocks are as deep as the site was asked last."""
 
     file: Path
@@ -77,19 +78,3 @@ class SqliteSite:
         with sqlite3.connect(self.file) as db:
             (found,) = db.execute(asked, (who.account,)).fetchone()
         return found
-
-    async def add_client(self, of: Ledger, committee: Committee) -> str:
-        return await MachineAdministered(self.open(), self.admin).add_client(of, committee)
-
-    async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
-        here = self.open()
-        await here.submit(here.gateway.set_counterparty(client_id, other), by or self.admin)
-
-    async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
-        here = self.open()
-        account = (await here.clients.of(client_id)).account
-        await here.submit(here.clients.report_conflict(account, first, second), by)
-
-    async def recover(self, client_id: str, substitute: Account, by: Signer | None = None) -> None:
-        here = self.open()
-        await here.submit(here.gateway.recover_client(client_id, substitute), by or self.admin)

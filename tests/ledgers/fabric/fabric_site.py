@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from copied_acts import count_acts
+from machine_site import MachineSite
 
 from caimi.ledgers.fabric.channel import Committed, TransactionConflict
 from caimi.ledgers.fabric.lifecycle.definitions import ChaincodeDefinition
@@ -28,11 +29,10 @@ from caimi.ledgers.fabric.rpc.endorsed_reads import EndorsedReader, ReadSource
 from caimi.ledgers.fabric.rpc.gateway import GatewayClient
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
 from caimi.ledgers.fabric.verification.headers import header_hash, ledger_name
-from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.coins import MachineCoins
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Signer
+from caimi.ledgers.port import Account, LedgerId, Signer
 
 T = TypeVar("T")
 CHAINCODE = "caimi"
@@ -96,7 +96,7 @@ class SiteChannel(PeerChannel):
 
 
 @dataclass
-class FabricSite:
+class FabricSite(MachineSite):
     """One channel; whoever opens it does so by the peer of the one organisation or the other."""
 
     id: LedgerId
@@ -267,22 +267,6 @@ class FabricSite:
         await machine.refresh()
         await there.aclose()
         return count_acts(copy, who)
-
-    async def add_client(self, of: Ledger, committee: Committee) -> str:
-        return await MachineAdministered(self.open(), self.admin).add_client(of, committee)
-
-    async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
-        here = self.open()
-        await here.submit(here.gateway.set_counterparty(client_id, other), by or self.admin)
-
-    async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
-        here = self.open()
-        account = (await here.clients.of(client_id)).account
-        await here.submit(here.clients.report_conflict(account, first, second), by)
-
-    async def recover(self, client_id: str, substitute: Account, by: Signer | None = None) -> None:
-        here = self.open()
-        await here.submit(here.gateway.recover_client(client_id, substitute), by or self.admin)
 
 
 @contextmanager

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from copied_acts import count_acts
+from machine_site import MachineSite
 from stand_in import LosingChannel, StandIn, StandInChannel
 
 from caimi.ledgers.fabric.chaincode.contract import Chaincode
 from caimi.ledgers.fabric.machine import FabricMachine
 from caimi.ledgers.fabric.terms import AccountingTerms, FoundingTerms
-from caimi.ledgers.machine.administration import MachineAdministered
 from caimi.ledgers.machine.coins import MachineCoins
 from caimi.ledgers.machine.ed25519_keys import Ed25519Key
 from caimi.ledgers.machine.ledger import MachineLedger
-from caimi.ledgers.port import Account, Committee, Ledger, LedgerId, Signer
+from caimi.ledgers.port import Account, LedgerId, Signer
 
 
 @dataclass
-class FabricSite:
+class FabricSite(MachineSite):
     """One channel, of two organisations whose clocks are moved together."""
 
     id: LedgerId
@@ -123,19 +123,3 @@ class FabricSite:
         machine = self.machine(StandInChannel(self.there))
         await machine.refresh()
         return count_acts(self.copy, who)
-
-    async def add_client(self, of: Ledger, committee: Committee) -> str:
-        return await MachineAdministered(self.open(), self.admin).add_client(of, committee)
-
-    async def join(self, client_id: str, other: str, by: Signer | None = None) -> None:
-        here = self.open()
-        await here.submit(here.gateway.set_counterparty(client_id, other), by or self.admin)
-
-    async def report(self, client_id: str, first: bytes, second: bytes, by: Signer) -> None:
-        here = self.open()
-        account = (await here.clients.of(client_id)).account
-        await here.submit(here.clients.report_conflict(account, first, second), by)
-
-    async def recover(self, client_id: str, substitute: Account, by: Signer | None = None) -> None:
-        here = self.open()
-        await here.submit(here.gateway.recover_client(client_id, substitute), by or self.admin)
